@@ -1,0 +1,57 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup up demo lab test check lock bench-start
+
+PYTHON ?= python3
+BIN := .venv/bin
+UV_VERSION := 0.13.9
+INSTALL := $(BIN)/uv pip install --quiet --require-hashes --requirements
+
+help: ## what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
+
+setup: .venv/.developed ## install everything, exact versions, into .venv (the other targets do so when needed)
+
+up: .venv/.installed ## run the service on this machine until Ctrl-C: http://127.0.0.1:8000
+	@$(BIN)/python serve.py
+
+demo: .venv/.installed ## train a ResNet on handwritten digits through the service, in less than a minute
+	@$(BIN)/python demo.py digits
+
+lab: .venv/.installed ## the lab exercise: ResNet-18 on CIFAR-100; EPOCHS=n trains n epochs
+	@$(BIN)/python demo.py lab
+
+test: .venv/.developed ## run every test
+	$(BIN)/python -m pytest
+
+check: .venv/.developed ## lint, types and import contracts
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench-start: .venv/.installed ## measure the time from POST to the first recorded step
+	@$(BIN)/python -m benchmarks.start_latency
+
+lock: .venv/.uv ## resolve every requirement anew
+	for what in "dev --all-extras --group dev" "service --extra api --extra worker --extra embedded --extra client" \
+		"api --extra api" "worker --extra worker"; do \
+		set -- $$what; name=$$1; shift; \
+		$(BIN)/uv pip compile pyproject.toml $$* --universal --generate-hashes --no-emit-index-url --no-header --quiet \
+			$$([ $$name = dev ] && echo --upgrade || echo --constraints requirements-dev.lock) \
+			--output-file requirements-$$name.lock || exit 1; \
+	done
+
+.venv/.uv: Makefile
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Epochal needs Python 3.11 or newer: make PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@touch $@
+
+.venv/.installed: .venv/.uv requirements-service.lock
+	@echo "Installing torch and the rest: some gigabytes, the first time."
+	$(INSTALL) requirements-service.lock
+	@touch $@
+
+.venv/.developed: .venv/.installed requirements-dev.lock
+	$(INSTALL) requirements-dev.lock
+	@touch $@
