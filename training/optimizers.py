@@ -1,0 +1,37 @@
+"""The only place where an optimizer's spec becomes torch's arguments."""
+
+from torch import nn, optim
+
+from training.spec import Adam, AdamW, Optimizer, Sgd
+
+
+def build_optimizer(spec: Optimizer, network: nn.Module) -> optim.Optimizer:
+    """Torch's own optimizer over every parameter of `network`, in its fused form: one pass over the weights a step."""
+    match spec:
+        case Sgd():
+            return optim.SGD(
+                network.parameters(),
+                lr=spec.learning_rate,
+                momentum=spec.momentum,
+                nesterov=spec.nesterov,
+                weight_decay=spec.weight_decay,
+                fused=True,
+            )
+        case Adam():
+            return optim.Adam(
+                network.parameters(),
+                lr=spec.learning_rate,
+                betas=spec.betas,
+                eps=spec.epsilon,
+                weight_decay=spec.weight_decay,
+                fused=True,
+            )
+        case AdamW():
+            return optim.AdamW(
+                network.parameters(),
+                lr=spec.learning_rate,
+                betas=spec.betas,
+                eps=spec.epsilon,
+                weight_decay=spec.weight_decay,
+                fused=True,
+            )
