@@ -1,0 +1,67 @@
+"""How a worker hears of a job. A message carries the job's id and is only a hint: the database says who has it.
+
+Losing, repeating or reordering messages loses, repeats or corrupts no job.
+"""
+
+from typing import Any, Protocol
+
+import structlog
+from celery import Celery
+from kombu.exceptions import OperationalError
+from pydantic import SecretStr
+
+QUEUE = "epochal"
+RUN_JOB = "epochal.run_job"
+
+# An API route waits so long for a broker that does not answer; the reconciler sends the message later.
+BROKER_TIMEOUT_SECONDS = 2.0
+
+BROKER_SETTINGS: dict[str, Any] = {
+    "accept_content": ["json"],
+    "broker_connection_timeout": BROKER_TIMEOUT_SECONDS,
+    "broker_transport_options": {"socket_connect_timeout": BROKER_TIMEOUT_SECONDS},
+    "result_backend": None,
+    "task_default_queue": QUEUE,
+    "task_ignore_result": True,
+    "task_serializer": "json",
+}
+
+log = structlog.get_logger()
+
+
+class TrainingQueue(Protocol):
+    """Where jobs wait to be delivered."""
+
+    def send(self, job_id: str) -> bool:
+        """Tell a worker of a job. False where the broker does not answer: try again later."""
+
+    def waiting(self) -> int | None:
+        """Messages that no worker has taken yet. None where the broker does not answer."""
+
+
+class CeleryQueue:
+    """Sends by task name, so that a sender needs none of the worker's code."""
+
+    def __init__(self, redis_url: SecretStr) -> None:
+        self._celery = Celery(broker=redis_url.get_secret_value(), set_as_current=False)
+        # A broker that accepts a connection and then says nothing must not hold a sender up for ever.
+        patience = {"socket_connect_timeout": BROKER_TIMEOUT_SECONDS, "socket_timeout": BROKER_TIMEOUT_SECONDS}
+        self._celery.conf.update(BROKER_SETTINGS | {"broker_transport_options": patience})
+
+    def send(self, job_id: str) -> bool:
+        """One message with the job's id."""
+        try:
+            self._celery.send_task(RUN_JOB, (job_id,), retry=False)
+        except OperationalError as error:
+            log.warning("broker does not answer", job_id=job_id, error=str(error))
+            return False
+        return True
+
+    def waiting(self) -> int | None:
+        """The length of the Redis list, which is how Celery keeps its queue."""
+        try:
+            with self._celery.connection_for_write() as connection:
+                return int(connection.default_channel.client.llen(QUEUE))
+        except OperationalError as error:
+            log.warning("broker does not answer", error=str(error))
+            return None

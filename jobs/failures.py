@@ -1,0 +1,18 @@
+"""Why a job fails. Light enough for the trainer process, which has nothing to do with the database."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+FailureCode = Literal[
+    "out_of_memory", "diverged", "dataset_invalid", "storage_full", "worker_lost", "stalled", "timeout", "internal"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """In words for the person who submitted the job."""
+
+    code: FailureCode
+    message: str
+    hint: str  # what to change
+    retryable: bool  # whether the same job may well succeed if it is submitted again as it is

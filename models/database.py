@@ -1,0 +1,93 @@
+"""The engine and its sessions: PostgreSQL, or SQLite in WAL mode."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+try:
+    import pysqlite3 as sqlite  # newer than what Python brings
+except ImportError:  # no wheel for this platform
+    import sqlite3 as sqlite
+
+# Before 3.51.3, resetting the write-ahead log could corrupt a database.
+SAFE_WAL = (3, 51, 3)
+
+BUSY_TIMEOUT_SECONDS = 30
+
+# What a database that cannot be reached, or not now, raises: the same call may succeed later.
+OUTAGES = (InterfaceError, OperationalError, PoolTimeout)
+
+# So that a server that has vanished from the network is noticed well within a lease.
+POSTGRESQL_TIMEOUTS = {"connect_timeout": 5, "tcp_user_timeout": 10_000}  # seconds; milliseconds
+
+
+class Database:
+    """One process's door to the database. Cheap to make; connects when first used.
+
+    Raises `sqlalchemy.exc.ArgumentError` for a URL that cannot be read.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 20) -> None:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            if parsed.database:
+                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            self.engine = _sqlite_engine(url, sqlite, pool_size)
+            self._reader = self.engine.execution_options(read_only=True)
+        else:
+            self.engine = create_engine(
+                url, pool_pre_ping=True, pool_size=pool_size, max_overflow=20, connect_args=POSTGRESQL_TIMEOUTS
+            )
+            self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A transaction that may write: committed at the end, rolled back on an exception."""
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """A transaction that only reads, all of it one state of the database. On SQLite it neither waits for a
+        writer nor holds one up."""
+        with Session(self._reader, expire_on_commit=False) as session:
+            yield session
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def _sqlite_engine(url: str, module: ModuleType, pool_size: int) -> Engine:
+    engine = create_engine(
+        url,
+        module=module,
+        pool_size=pool_size,
+        max_overflow=20,
+        connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # the driver starts no transactions: `begin` below does
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA journal_mode={'WAL' if module.sqlite_version_info >= SAFE_WAL else 'DELETE'}")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A deferred transaction that turns from reading to writing fails with "database is locked" at once,
+        # whatever the timeout; an immediate one waits for its turn.
+        read_only = connection.get_execution_options().get("read_only", False)
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine

@@ -1,0 +1,163 @@
+"""The tables. Only `jobs/` writes them."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, BigInteger, Enum, ForeignKey, Index, Integer, MetaData, String, Text, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from models.columns import DatabaseNow, Measure, UtcDateTime
+from models.status import JobStatus, Request
+
+
+class Base(DeclarativeBase):
+    """Constraint names follow one convention, so that a migration can name what it drops."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar = {
+        datetime: UtcDateTime(),
+        float: Measure(),
+        dict[str, Any]: JSON(none_as_null=True),
+        list[str]: JSON(),
+    }
+
+
+def _enum(kind: type[JobStatus] | type[Request], name: str) -> Enum:
+    """Text with a CHECK on both databases: a new value is an ordinary migration."""
+    return Enum(
+        kind,
+        name=name,
+        native_enum=False,
+        create_constraint=True,
+        length=16,
+        values_callable=lambda kind: [member.value for member in kind],
+    )
+
+
+JOB_ID = String(30)
+
+
+class Job(Base):
+    """A training job, and who has it.
+
+    `attempt` is the fencing token: it rises with every claim, and a write that carries an older one does nothing.
+    """
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        Index(None, "status", "id"),  # the queue, oldest first: ids ascend with time
+        # Expired leases, among the few jobs that have one.
+        Index(
+            None,
+            "lease_until",
+            postgresql_where=text("lease_until IS NOT NULL"),
+            sqlite_where=text("lease_until IS NOT NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(JOB_ID, primary_key=True)
+    name: Mapped[str | None] = mapped_column(String(200))
+    tags: Mapped[list[str]]
+    spec: Mapped[dict[str, Any]]
+    status: Mapped[JobStatus] = mapped_column(_enum(JobStatus, "status"), default=JobStatus.QUEUED)
+    requested: Mapped[Request | None] = mapped_column(_enum(Request, "requested"))
+    attempt: Mapped[int] = mapped_column(default=0)
+    losses: Mapped[int] = mapped_column(default=0)  # attempts lost in a row without a new epoch
+    owner: Mapped[str | None] = mapped_column(ForeignKey("workers.id"))
+    lease_until: Mapped[datetime | None]
+    dispatched_at: Mapped[datetime] = mapped_column(default=DatabaseNow())  # when its last message was sent
+    latest_epoch: Mapped[int | None]
+    best_epoch: Mapped[int | None]
+    error: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
+    started_at: Mapped[datetime | None]  # of its first attempt
+    finished_at: Mapped[datetime | None]
+
+    attempts: Mapped[list["Attempt"]] = relationship(order_by="Attempt.number", viewonly=True)
+
+
+class Attempt(Base):
+    """One worker's try at a job."""
+
+    __tablename__ = "attempts"
+
+    job_id: Mapped[str] = mapped_column(JOB_ID, ForeignKey("jobs.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # from 1
+    worker: Mapped[str] = mapped_column(ForeignKey("workers.id"))
+    started_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
+    ended_at: Mapped[datetime | None]
+    end_reason: Mapped[str | None] = mapped_column(String(32))
+    facts: Mapped[dict[str, Any] | None]  # training.metrics.RunFacts
+    step_epoch: Mapped[int | None]  # where the last recorded step is
+    step: Mapped[int | None]
+
+
+class Epoch(Base):
+    """A job's metrics of one epoch, as training.metrics.EpochMetrics describes them."""
+
+    __tablename__ = "epochs"
+
+    job_id: Mapped[str] = mapped_column(JOB_ID, ForeignKey("jobs.id"), primary_key=True)
+    epoch: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    attempt: Mapped[int]
+    train_loss: Mapped[float]
+    train_accuracy: Mapped[float]
+    test_loss: Mapped[float]
+    test_accuracy: Mapped[float]
+    test_top5_accuracy: Mapped[float | None]
+    learning_rate: Mapped[float]
+    seconds: Mapped[float]
+    images_per_second: Mapped[float]
+    device_memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    recorded_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
+
+
+class Step(Base):
+    """The loss of one batch, as training.metrics.StepMetrics describes it."""
+
+    __tablename__ = "steps"
+
+    job_id: Mapped[str] = mapped_column(JOB_ID, ForeignKey("jobs.id"), primary_key=True)
+    epoch: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    step: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    attempt: Mapped[int]
+    loss: Mapped[float]
+    learning_rate: Mapped[float]
+    recorded_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
+
+
+class Event(Base):
+    """What happened to a job: appended in the transaction that made it happen, never changed."""
+
+    __tablename__ = "events"
+    __table_args__ = (Index(None, "job_id", "id"),)
+
+    # SQLite numbers rows by itself only where the key is an INTEGER.
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
+    job_id: Mapped[str] = mapped_column(JOB_ID, ForeignKey("jobs.id"))
+    attempt: Mapped[int]
+    type: Mapped[str] = mapped_column(String(32))
+    message: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
+
+
+class Worker(Base):
+    """A worker process that is or was there."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    slots: Mapped[int]
+    devices: Mapped[list[str]]
+    torch_version: Mapped[str] = mapped_column(String(64))
+    started_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
+    seen_at: Mapped[datetime] = mapped_column(default=DatabaseNow(), index=True)
+    ended_at: Mapped[datetime | None]  # when it left in good order

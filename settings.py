@@ -1,0 +1,79 @@
+"""How this deployment is set up: read from `EPOCHAL_*` variables, never a hyperparameter.
+
+The README lists every variable; a test holds that table and this class together.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _absolute(path: Path) -> Path:
+    """So that a child process in another folder means the same."""
+    return path.expanduser().resolve()
+
+
+def _one_of(*schemes: str) -> AfterValidator:
+    def check(url: SecretStr) -> SecretStr:
+        if not url.get_secret_value().startswith(tuple(f"{scheme}:" for scheme in schemes)):
+            raise ValueError(f"should be an address of one of the kinds {', '.join(schemes)}")
+        return url
+
+    return AfterValidator(check)
+
+
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+DatabaseUrl = Annotated[SecretStr, _one_of("sqlite", "postgresql", "postgresql+psycopg")]
+RedisUrl = Annotated[SecretStr, _one_of("redis", "rediss", "redis+socket")]
+
+
+def _in_data_dir(name: str) -> Any:
+    return lambda fields: fields["data_dir"] / name
+
+
+class Settings(BaseSettings):
+    """One deployment's settings. Without any, everything runs on this machine under `./data`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="EPOCHAL_", frozen=True, env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    host: str = Field(default="127.0.0.1", description="Address that the API listens on.")
+    port: int = Field(default=8000, ge=0, le=65_535, description="Port of the API; 0 picks a free one.")
+    data_dir: AbsolutePath = Field(
+        default=Path("data"),
+        validate_default=True,
+        description="Where this machine keeps its database, broker and downloads.",
+    )
+    datasets_dir: AbsolutePath = Field(
+        default_factory=_in_data_dir("datasets"),
+        description="Image folders, `<name>/{train,test}/<class>/*`. By default `datasets` in EPOCHAL_DATA_DIR.",
+    )
+    downloads_dir: AbsolutePath = Field(
+        default_factory=_in_data_dir("downloads"),
+        description="Where downloaded data sets are kept. By default `downloads` in EPOCHAL_DATA_DIR.",
+    )
+    database_url: DatabaseUrl = Field(
+        default_factory=lambda fields: SecretStr(f"sqlite:///{fields['data_dir'] / 'epochal.db'}"),
+        description="`postgresql://user:password@host/name` or `sqlite:////absolute/path`. "
+        "By default `epochal.db` in EPOCHAL_DATA_DIR.",
+    )
+    redis_url: RedisUrl | None = Field(
+        default=None,
+        description="`redis://:password@host:6379/0`. By default `make up` starts a broker of its own on a socket "
+        "in EPOCHAL_DATA_DIR.",
+    )
+    worker_slots: int | None = Field(
+        default=None,
+        ge=1,
+        le=256,
+        description="Jobs that a worker runs at once. By default one an accelerator, or one.",
+    )
+    lease_seconds: float = Field(
+        default=30, ge=2, le=3600, description="A worker not heard of for so long has lost its jobs."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severe line of the service's own log."
+    )

