@@ -1,0 +1,213 @@
+"""Attempts with real trainer processes and real databases."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
+
+from jobs import lifecycle, queries, workers
+from jobs.lifecycle import Claim
+from models import Database, Event, Job, JobStatus
+from models.columns import DatabaseNow
+from training.spec import TrainingSpec
+from worker.messages import Devices, Order
+from worker.supervisor import Supervisor
+
+pytestmark = pytest.mark.xdist_group("trainers")
+
+SHORT = {"dataset": "digits", "architecture": "resnet20", "epochs": 1, "batch_size": 512}
+LONG = {**SHORT, "epochs": 1000}
+
+
+class Attempt:
+    """A supervisor at work in a thread of its own."""
+
+    def __init__(self, database: Database, claim: Claim, lease_seconds: float) -> None:
+        self.draining = threading.Event()
+        self.requeued: bool | None = None
+        order = Order(
+            job_id=claim.job_id,
+            spec=claim.spec,
+            device="cpu",
+            threads=1,
+            datasets_dir=Path("nowhere"),
+            downloads_dir=Path("nowhere"),
+        )
+        supervisor = Supervisor(database, claim, lease_seconds, self.draining)
+
+        def run() -> None:
+            self.requeued = supervisor.run(order)
+
+        self.thread = threading.Thread(target=run)
+        self.thread.start()
+
+    def over(self, seconds: float = 60) -> bool | None:
+        """Wait for its end; whether the job was requeued."""
+        self.thread.join(seconds)
+        assert not self.thread.is_alive()
+        return self.requeued
+
+
+Start = Callable[..., tuple[Claim, Attempt]]
+
+
+@pytest.fixture
+def start(database: Database, devices: Devices) -> Iterator[Start]:
+    """Submits a job, claims it and starts its attempt; ends what a test leaves behind."""
+    attempts: list[Attempt] = []
+    with database.session() as session:
+        for name in ("ours", "another"):
+            workers.sign_on(session, name, slots=1, devices=["cpu"], torch_version=devices.torch_version)
+
+    def begin(spec: dict[str, object], lease_seconds: float = 30) -> tuple[Claim, Attempt]:
+        with database.session() as session:
+            job = lifecycle.submit(session, TrainingSpec.model_validate(spec))
+            claim = lifecycle.claim(session, job.id, "ours", lease_seconds)
+        assert claim
+        attempts.append(Attempt(database, claim, lease_seconds))
+        return claim, attempts[-1]
+
+    yield begin
+    for attempt in attempts:
+        attempt.draining.set()
+        attempt.thread.join()
+
+
+def job_of(database: Database, claim: Claim) -> Job:
+    with database.snapshot() as session:
+        return queries.find(session, claim.job_id).job
+
+
+def until_it_trains(database: Database, claim: Claim) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with database.snapshot() as session:
+            if queries.steps_after(session, claim.job_id).rows:
+                return
+        time.sleep(0.05)
+    raise AssertionError("no step was recorded")
+
+
+def trainer_pids() -> list[int]:
+    """Processes that the fork server of this process has started."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+            command = (status.parent / "cmdline").read_text()
+        except OSError:  # ended meanwhile
+            continue
+        if "forkserver" in command and fields[0] != "Z" and int(fields[3]) == int(status.parent.name):
+            found.append(int(status.parent.name))  # a session of its own: a trainer
+    return found
+
+
+def test_an_attempt_that_succeeds(database: Database, start: Start) -> None:
+    claim, attempt = start(SHORT)
+    assert attempt.over() is False
+    with database.snapshot() as session:
+        record = queries.find(session, claim.job_id)
+        steps = queries.steps_after(session, claim.job_id).rows
+    assert record.job.status is JobStatus.SUCCEEDED
+    assert record.latest
+    assert record.latest.epoch == 0
+    assert [(row.epoch, row.step) for row in steps] == [(0, 0)]
+    facts = record.job.attempts[0].facts
+    assert facts
+    assert (facts["steps_per_epoch"], facts["parameters"]) == (3, 269434)
+
+
+def test_a_cancel_ends_the_trainer(database: Database, start: Start) -> None:
+    claim, attempt = start(LONG)
+    until_it_trains(database, claim)
+    with database.session() as session:
+        lifecycle.request_cancel(session, claim.job_id)
+    assert attempt.over(10) is False
+    assert job_of(database, claim).status is JobStatus.CANCELLED
+    assert not trainer_pids()
+
+
+def test_a_drain_gives_the_job_back(database: Database, start: Start) -> None:
+    claim, attempt = start(LONG)
+    until_it_trains(database, claim)
+    attempt.draining.set()
+    assert attempt.over(10) is True
+    job = job_of(database, claim)
+    assert (job.status, job.losses, job.attempts[0].end_reason) == (JobStatus.QUEUED, 0, "drained")
+    assert not trainer_pids()
+
+
+def test_a_trainer_that_is_killed_loses_its_attempt_and_says_by_which_signal(database: Database, start: Start) -> None:
+    claim, attempt = start(LONG)
+    until_it_trains(database, claim)
+    for pid in trainer_pids():
+        os.kill(pid, signal.SIGKILL)
+    assert attempt.over(10) is True
+    job = job_of(database, claim)
+    assert (job.status, job.losses, job.attempts[0].end_reason) == (JobStatus.QUEUED, 1, "worker_lost")
+    with database.snapshot() as session:
+        messages = session.scalars(select(Event.message).where(Event.type == "requeued")).all()
+    assert messages == ["The trainer process was ended by signal SIGKILL."]
+
+
+def test_an_attempt_whose_job_another_has_writes_nothing_more_and_ends(database: Database, start: Start) -> None:
+    claim, attempt = start(LONG)
+    until_it_trains(database, claim)
+    with database.session() as session:
+        session.execute(update(Job).where(Job.id == claim.job_id).values(lease_until=DatabaseNow(-1)))
+    with database.session() as session:
+        lifecycle.expire_lease(session, claim.job_id)
+        assert lifecycle.claim(session, claim.job_id, "another", 30)
+    with database.snapshot() as session:
+        before = [(row.epoch, row.recorded_at) for row in queries.epochs_after(session, claim.job_id).rows]
+    assert attempt.over(10) is False
+    with database.snapshot() as session:
+        after = [(row.epoch, row.recorded_at) for row in queries.epochs_after(session, claim.job_id).rows]
+    assert after == before
+    job = job_of(database, claim)
+    assert (job.status, job.owner, job.attempt) == (JobStatus.STARTING, "another", 2)
+    assert not trainer_pids()
+
+
+@pytest.mark.parametrize(
+    ("spec", "code", "in_message"),
+    [
+        ({**SHORT, "dataset": "unheard-of"}, "dataset_invalid", "unheard-of"),
+        ({**LONG, "optimizer": {"name": "sgd", "learning_rate": 100.0}}, "diverged", "learning rate of"),
+    ],
+)
+def test_a_failure_has_a_code_and_a_hint_and_no_stack_trace(
+    database: Database, start: Start, spec: dict[str, object], code: str, in_message: str
+) -> None:
+    claim, attempt = start(spec)
+    assert attempt.over() is False
+    error = job_of(database, claim).error
+    assert error
+    assert error["code"] == code
+    assert in_message in error["message"]
+    assert error["hint"]
+    assert "Traceback" not in error["message"] + error["hint"]
+    assert "\n" not in error["message"]
+
+
+def test_an_attempt_that_cannot_renew_its_lease_ends_its_trainer_in_time(
+    database: Database, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim, attempt = start(LONG, lease_seconds=4.0)
+    until_it_trains(database, claim)
+
+    def unreachable(*_: object, **__: object) -> None:
+        raise OperationalError("statement", {}, Exception("the database is gone"))
+
+    monkeypatch.setattr(lifecycle, "heartbeat", unreachable)
+    monkeypatch.setattr(lifecycle, "record_steps", unreachable)
+    monkeypatch.setattr(lifecycle, "record_epoch", unreachable)
+    attempt.over(4.0)
+    assert not trainer_pids()
+    assert job_of(database, claim).status is JobStatus.RUNNING  # for the reconciler to find

@@ -1,0 +1,54 @@
+"""`python -m worker`: one worker on this machine, until SIGTERM or Ctrl-C, then it drains."""
+
+import socket
+import sys
+
+import structlog
+from celery.signals import worker_shutting_down
+from ulid import ULID
+
+from jobs.delivery import RUN_JOB, CeleryQueue
+from logs import configure_logging
+from models import Database
+from settings import Settings
+from worker.celery_app import create_celery
+from worker.fork_server import probe_devices
+from worker.tasks import Tasks
+
+
+def main() -> None:
+    """Start the worker; returns when it has drained."""
+    settings = Settings()
+    configure_logging(settings.log_level)
+    if settings.redis_url is None:
+        sys.exit("EPOCHAL_REDIS_URL is not set: a worker needs the broker that the API sends to.")
+    database = Database(settings.database_url.get_secret_value())
+    worker_id = f"{socket.gethostname()[:80]}-{str(ULID())[-8:].lower()}"
+    tasks = Tasks(worker_id, settings, database, CeleryQueue(settings.redis_url), probe_devices())
+
+    app = create_celery(settings.redis_url)
+    app.task(tasks.run_job, name=RUN_JOB)
+
+    def drain(**_signal: object) -> None:
+        tasks.draining.set()
+
+    # Celery's warm shutdown waits for running tasks; this is what makes them end.
+    worker_shutting_down.connect(drain)
+    worker = app.Worker(
+        hostname=worker_id,
+        pool_cls="threads",
+        concurrency=tasks.slots,
+        loglevel=settings.log_level,
+        without_gossip=True,
+        without_heartbeat=True,
+        without_mingle=True,
+    )
+    with tasks.present():
+        structlog.get_logger().info("worker ready", worker=worker_id, slots=tasks.slots)
+        worker.start()
+    database.dispose()
+    sys.exit(worker.exitcode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""`python -m worker.health`: exit code 0 if a worker of this host was seen lately, for a container's health check."""
+
+import socket
+import sys
+
+from jobs import workers
+from models import OUTAGES, Database
+from settings import Settings
+
+
+def main() -> str | None:
+    """What is wrong, or None: exit codes 1 and 0."""
+    database = Database(Settings().database_url.get_secret_value(), pool_size=1)
+    host = socket.gethostname()[:80]
+    try:
+        with database.snapshot() as session:
+            connected = [worker.id for worker in workers.connected(session)]
+    except OUTAGES as error:
+        return f"The database does not answer: {str(error).splitlines()[0]}"
+    if any(worker.startswith(f"{host}-") for worker in connected):
+        return None
+    return f"No worker of {host} has been seen lately."
+
+
+if __name__ == "__main__":
+    sys.exit(main())
