@@ -1,0 +1,1 @@
+"""HTTP: translate, answer. No SQL, no torch, no business rule."""

@@ -1,0 +1,89 @@
+"""What the API does beside answering: it tells workers of new jobs, and keeps every job moving."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from queue import Empty, Full, Queue
+
+import structlog
+
+from jobs import reconciler
+from jobs.delivery import BROKER_TIMEOUT_SECONDS, TrainingQueue
+from models import OUTAGES, Database
+
+# Messages that wait to be sent. One that finds no room is sent by the reconciler.
+MOST_WAITING = 1000
+
+log = structlog.get_logger()
+
+
+class PromptQueue:
+    """A training queue whose `send` returns at once: a broker that does not answer slows no request, and holds none
+    of the threads that answer requests. What it loses, the reconciler sends again.
+    """
+
+    def __init__(self, queue: TrainingQueue) -> None:
+        self._queue = queue
+        self._unsent: Queue[str | None] = Queue(MOST_WAITING)
+
+    def send(self, job_id: str) -> bool:
+        """False where too many wait already."""
+        try:
+            self._unsent.put_nowait(job_id)
+        except Full:
+            return False
+        return True
+
+    def waiting(self) -> int | None:
+        """As the broker counts them."""
+        return self._queue.waiting()
+
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        """Send what there is to send, in a thread, for as long as the context lasts."""
+        thread = threading.Thread(target=self._send_all, name="send", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._close()
+            thread.join(BROKER_TIMEOUT_SECONDS)
+
+    def _send_all(self) -> None:
+        while (job_id := self._unsent.get()) is not None:
+            try:
+                self._queue.send(job_id)
+            except Exception:
+                log.exception("message not sent", job_id=job_id)
+
+    def _close(self) -> None:
+        """Drop what is unsent, so that the thread sees its end at once."""
+        while True:
+            try:
+                self._unsent.get_nowait()
+            except Empty:
+                break
+        self._unsent.put(None)
+
+
+@contextmanager
+def sweeping(database: Database, queue: TrainingQueue) -> Iterator[None]:
+    """Run the reconciler every few seconds, in a thread, for as long as the context lasts."""
+    stop = threading.Event()
+    thread = threading.Thread(target=_sweep_until, args=(stop, database, queue), name="sweep", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(BROKER_TIMEOUT_SECONDS)
+
+
+def _sweep_until(stop: threading.Event, database: Database, queue: TrainingQueue) -> None:
+    while not stop.wait(reconciler.SWEEP_EVERY_SECONDS):
+        try:
+            reconciler.sweep(database, queue)
+        except OUTAGES as error:
+            log.warning("database does not answer", error=str(error).partition("\n")[0])  # without the statement
+        except Exception:  # whatever it is, the next sweep may do better; without sweeps, lost jobs stay lost
+            log.exception("sweep failed")

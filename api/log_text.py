@@ -1,0 +1,80 @@
+"""The lab's log form, line for line:
+
+========== epoch: 0 ==========
+Epoch: 0, Step 0, Loss: 4.7306
+Epoch: 0, Step 10, Loss: 3.9417
+Test Loss: 3.6120
+Test Accuracy: 9.78%
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from jobs import queries
+from jobs.queries import Page
+from models import Database, Epoch, Step
+
+# Rows read at once. Each page is a snapshot of its own, so that a slow reader holds no transaction open.
+ROWS_A_PAGE = 2000
+
+
+def stream(database: Database, job_id: str) -> Iterator[str]:
+    """The log of what there is by now, in pieces. An unfinished epoch has its steps only. Raises JobNotFound at once,
+    not when the pieces are asked for.
+    """
+    pieces = _Reader(database, job_id).pieces()
+    first = next(pieces)
+    return chain([first], pieces)
+
+
+class _Reader:
+    """Reads a job's steps and epochs side by side, a page after another.
+
+    An epoch's steps are stored before the epoch is, so that an epoch that a page holds has all its steps in the
+    database by then. Its result is written once those have been read, in this page or a later one.
+    """
+
+    def __init__(self, database: Database, job_id: str) -> None:
+        self._database = database
+        self._job_id = job_id
+        self._last_step = (-1, -1)
+        self._last_epoch = -1  # whose result is written
+        self._heading = -1  # the last epoch with a heading
+
+    def pieces(self) -> Iterator[str]:
+        more = True
+        while more:
+            steps, epochs = self._read()
+            more = steps.has_more or epochs.has_more
+            # The epoch of the page's last step may have more steps to come.
+            open_epoch = steps.rows[-1].epoch if steps.has_more else math.inf
+            # Where epochs are cut off, so are the steps behind them.
+            last_epoch = epochs.rows[-1].epoch if epochs.has_more and len(epochs.rows) == ROWS_A_PAGE else math.inf
+            yield "".join(
+                self._lines(
+                    [step for step in steps.rows if step.epoch <= last_epoch],
+                    [epoch for epoch in epochs.rows if epoch.epoch < open_epoch],
+                )
+            )
+
+    def _read(self) -> tuple[Page[Step], Page[Epoch]]:
+        with self._database.snapshot() as session:
+            steps = queries.steps_after(session, self._job_id, *self._last_step, limit=ROWS_A_PAGE)
+            complete = steps.rows[-1].epoch - 1 - self._last_epoch if steps.has_more else ROWS_A_PAGE
+            limit = max(0, min(complete, ROWS_A_PAGE))
+            return steps, queries.epochs_after(session, self._job_id, self._last_epoch, limit)
+
+    def _lines(self, steps: Iterable[Step], epochs: Iterable[Epoch]) -> Iterator[str]:
+        """In order: an epoch's result comes after its steps."""
+        rows: list[Step | Epoch] = sorted([*steps, *epochs], key=lambda row: (row.epoch, isinstance(row, Epoch)))
+        for row in rows:
+            if row.epoch > self._heading:
+                self._heading = row.epoch
+                yield f"========== epoch: {row.epoch} ==========\n"
+            if isinstance(row, Step):
+                self._last_step = (row.epoch, row.step)
+                yield f"Epoch: {row.epoch}, Step {row.step}, Loss: {row.loss:.4f}\n"
+            else:
+                self._last_epoch = row.epoch
+                yield f"Test Loss: {row.test_loss:.4f}\nTest Accuracy: {row.test_accuracy:.2%}\n"

@@ -1,0 +1,22 @@
+"""For who operates the service."""
+
+from fastapi import APIRouter
+
+from api import schemas
+from api.dependencies import ServiceDep
+from api.readiness import check
+from api.strict_route import StrictRoute
+
+router = APIRouter(tags=["operations"], route_class=StrictRoute)
+
+
+@router.get("/livez", operation_id="get_liveness", summary="Whether the process answers")
+async def get_liveness() -> schemas.Live:
+    """Asks nothing of anybody: restart the process where this does not answer."""
+    return schemas.Live()
+
+
+@router.get("/readyz", operation_id="get_readiness", summary="Whether the service can do its work")
+def get_readiness(service: ServiceDep) -> schemas.Ready:
+    """Asks the database and the broker. Without the broker jobs are still accepted, and run once it is back."""
+    return check(service)

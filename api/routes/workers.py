@@ -1,0 +1,16 @@
+"""Who would run a job."""
+
+from fastapi import APIRouter
+
+from api import schemas, translate
+from api.dependencies import SnapshotDep
+from api.strict_route import StrictRoute
+from jobs import workers
+
+router = APIRouter(prefix="/workers", tags=["workers"], route_class=StrictRoute)
+
+
+@router.get("", operation_id="list_workers", summary="List the connected workers")
+def list_workers(session: SnapshotDep) -> schemas.Page[schemas.Worker]:
+    """Those heard of within the last seconds, the oldest first."""
+    return translate.whole([schemas.Worker.model_validate(worker) for worker in workers.connected(session)])

@@ -1,0 +1,114 @@
+"""Routes that ignore nothing: not a query parameter that they do not have, nor half of a body."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, get_origin
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+
+from api.errors import InvalidRequest, MalformedBody, UnsupportedMediaType
+from api.validation import body_errors, parameter_errors, unknown_name
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class StrictRoute(APIRoute):
+    """Reads the body as strict JSON, and turns what is wrong with a request into a list that a client can use."""
+
+    def get_route_handler(self) -> Handler:
+        """FastAPI's own handler with the checks in front of it."""
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            self._refuse_unknown_parameters(request)
+            if self.body_field is not None:
+                request = await _ParsedRequest.read(request)
+            try:
+                return await handler(request)
+            except RequestValidationError as error:
+                raise self._explain(error) from error
+
+        return handle
+
+    def _refuse_unknown_parameters(self, request: Request) -> None:
+        known = self._parameters()
+        given = Counter(name for name, _ in request.query_params.multi_items())
+        errors = []
+        for name, times in given.items():
+            if name not in known:
+                errors.append({"parameter": name, "detail": unknown_name("this address", "parameter", name, known)})
+            elif times > 1 and get_origin(known[name]) is not list:
+                errors.append({"parameter": name, "detail": f"should be there once, not {times} times"})
+        if errors:
+            raise InvalidRequest(errors, len(errors))
+
+    def _parameters(self) -> dict[str, Any]:
+        """The query's parameters and their types."""
+        declared = {parameter.alias: parameter.field_info.annotation for parameter in self.dependant.query_params}
+        for name, kind in list(declared.items()):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                del declared[name]
+                declared |= {field: info.annotation for field, info in kind.model_fields.items()}
+        return declared
+
+    def _explain(self, error: RequestValidationError) -> InvalidRequest:
+        errors = error.errors()
+        explained = parameter_errors([item for item in errors if item["loc"][0] == "query"])
+        if self.body_field is not None:
+            body = self.body_field.field_info.annotation
+            assert isinstance(body, type)
+            assert issubclass(body, BaseModel)
+            explained += body_errors(body, error.body, [item for item in errors if item["loc"][0] == "body"])
+        return InvalidRequest(explained, len(errors))
+
+
+class _ParsedRequest(Request):
+    """A request whose body has been read and parsed already."""
+
+    def __init__(self, request: Request, content: bytes, value: object) -> None:
+        super().__init__(request.scope, request.receive)
+        self._content = content
+        self._value = value
+
+    @classmethod
+    async def read(cls, request: Request) -> "_ParsedRequest":
+        """Raises UnsupportedMediaType and MalformedBody."""
+        content = await request.body()
+        return cls(request, content, _parse(request, content) if content else None)
+
+    async def body(self) -> bytes:
+        """The bytes, as they were sent."""
+        return self._content
+
+    async def json(self) -> object:
+        """Their meaning."""
+        return self._value
+
+
+def _parse(request: Request, content: bytes) -> object:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise UnsupportedMediaType(f"Send application/json, not {media_type or 'a body without a Content-Type'}.")
+    try:
+        return json.loads(content.decode(), object_pairs_hook=_without_repetition)
+    except UnicodeDecodeError as error:
+        raise MalformedBody(f"Byte {error.start} is not UTF-8.") from error
+    except json.JSONDecodeError as error:
+        raise MalformedBody(f"{error.msg} in line {error.lineno}, column {error.colno}.") from error
+    except RecursionError as error:
+        raise MalformedBody("It is nested too deeply.") from error
+    except ValueError as error:
+        raise MalformedBody("A number in it has too many digits.") from error
+
+
+def _without_repetition(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """JSON leaves it open which of two members with one name counts, so that neither does."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        name, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise MalformedBody(f"An object in it has {name!r} twice.")
+    return value

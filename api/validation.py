@@ -1,0 +1,152 @@
+"""What is wrong with a request, where it is, and what would be right.
+
+Pydantic says where in terms of the schema: `('body', 'spec', 'optimizer', 'adamw', 'momentum')`, in which `adamw` is
+the choice that a union made and nothing that the client sent there. A client wants a pointer into its own body.
+"""
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Any, get_args
+from urllib.parse import quote
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+Element = str | int
+
+# What is wrong with a body is told in full up to here: a mebibyte holds a hundred thousand misspelt fields.
+MOST_ERRORS = 50
+
+LONGEST_QUOTE = 64  # characters of the client's own text in a detail
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the body."""
+
+    path: tuple[Element, ...]
+    owner: type[BaseModel] | None  # what the last element of `path` is, or should be, a field of
+    owner_label: str
+    label: str
+    parts: Sequence[type[BaseModel]]  # what may stand there: several where it comes in several kinds
+
+    @property
+    def pointer(self) -> str:
+        """RFC 6901, as a URI fragment."""
+        tokens = (str(element).replace("~", "~0").replace("/", "~1") for element in self.path)
+        return "#" + "".join("/" + quote(token, safe="~", errors="replace") for token in tokens)
+
+    def at(self, name: str) -> "Place":
+        """The field `name` of what stands here."""
+        return Place((*self.path, name), None, self.label, name, ())
+
+
+def body_errors(body: type[BaseModel], sent: object, errors: Sequence[ErrorDetails]) -> list[dict[str, str]]:
+    """Pydantic's errors on what was sent as a `body`, as `{"pointer", "detail"}`: the first MOST_ERRORS of them."""
+    explained = []
+    for error in errors[:MOST_ERRORS]:
+        place, detail = _explain(error, _locate(body, error["loc"][1:]), sent)
+        explained.append({"pointer": place.pointer, "detail": detail})
+    return explained
+
+
+def parameter_errors(errors: Sequence[ErrorDetails]) -> list[dict[str, str]]:
+    """Pydantic's errors on the query as `{"parameter", "detail"}`."""
+    return [{"parameter": ".".join(map(str, error["loc"][1:2])), "detail": _reword(error)} for error in errors]
+
+
+def unknown_name(owner: str, noun: str, name: str, known: Collection[str]) -> str:
+    """That `owner` has no such field or parameter, what it has, and which of them may have been meant."""
+    if not known:
+        return f"{owner} has no {noun} {_quoted(name)}; it has none"
+    return f"{owner} has no {noun} {_quoted(name)}; it has {', '.join(sorted(known))}{_meant(name, known)}"
+
+
+def _locate(body: type[BaseModel], location: Sequence[Element]) -> Place:
+    """Follow `location` through the schema, leaving out which kind of a part was chosen."""
+    place = Place((), None, "", "the body", [body])
+    for element in location:
+        place = _step(place, element)
+    return place
+
+
+def _step(place: Place, element: Element) -> Place:
+    kinds = [part for part in place.parts if element in _names(part)] if len(place.parts) > 1 else []
+    if kinds:
+        return replace(place, parts=kinds, label=str(element))
+    path = (*place.path, element)
+    if isinstance(element, int):
+        return replace(place, path=path)
+    owner = place.parts[0] if len(place.parts) == 1 else None
+    field = owner.model_fields.get(element) if owner else None
+    parts = list(_parts_of(field.annotation)) if field else []
+    return Place(path, owner, place.label, element, parts)
+
+
+def _parts_of(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _parts_of(argument)
+
+
+def _names(part: type[BaseModel]) -> tuple[str, ...]:
+    """The names that choose this part where it is one of several kinds."""
+    return get_args(part.model_fields["name"].annotation) if "name" in part.model_fields else ()
+
+
+def _explain(error: ErrorDetails, place: Place, sent: object) -> tuple[Place, str]:
+    kinds = sorted(name for part in place.parts for name in _names(part)) if len(place.parts) > 1 else []
+    match error["type"]:
+        case "extra_forbidden" if place.owner is not None:
+            return place, unknown_name(place.owner_label, "field", str(place.path[-1]), place.owner.model_fields)
+        case "missing" if not place.path:
+            return place, "should be a JSON object"
+        case "missing":
+            element = place.path[-1]
+            needed = f"element {element}" if isinstance(element, int) else repr(element)
+            return place, f"missing: {place.owner_label} needs {needed}"
+        case "union_tag_invalid":
+            tag = error["ctx"]["tag"]
+            named = place if isinstance(_value_at(sent, place.path), str) else place.at("name")
+            return named, f"there is no {place.label} {_quoted(tag)}; there is {', '.join(kinds)}{_meant(tag, kinds)}"
+        case "union_tag_not_found":
+            return place.at("name"), f"missing: {place.label} needs a name, one of {', '.join(kinds)}"
+        case "model_attributes_type" | "model_type" | "dict_type":
+            return place, f"should be a JSON object{', or one of the names ' + ', '.join(kinds) if kinds else ''}"
+        case "string_unicode":
+            return place, "has text that is no Unicode: a surrogate without its other half"
+        case _:
+            return place, _reword(error)
+
+
+def _value_at(sent: Any, path: Sequence[Element]) -> object:
+    for element in path:
+        sent = sent[element]
+    return sent
+
+
+def _reword(error: ErrorDetails) -> str:
+    """Pydantic's own words about the value, and the value where it is short."""
+    detail = (
+        str(error["msg"])
+        .removeprefix("Input ")
+        .replace("a valid tuple", "an array")
+        .replace("a valid list", "an array")
+    )
+    value = error["input"]
+    if error["type"] != "conflict" and isinstance(value, str | int | float | bool):
+        shown = json.dumps(value, ensure_ascii=False)
+        return f"{detail}, not {shown}" if len(shown) <= LONGEST_QUOTE else detail
+    return detail
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…")
+
+
+def _meant(name: str, known: Collection[str]) -> str:
+    close = get_close_matches(name, known, n=1) if len(name) <= LONGEST_QUOTE else []
+    return f"; did you mean {close[0]!r}?" if close else ""

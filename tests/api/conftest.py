@@ -1,0 +1,157 @@
+"""The API over a real database and a real broker, and jobs in any state without a worker."""
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from api.app import create_app
+from jobs import lifecycle, workers
+from jobs.failures import Failure
+from jobs.lifecycle import Claim
+from models import Database, Epoch, Job
+from settings import Settings
+from training.metrics import EpochMetrics, RunFacts, StepMetrics
+from training.spec import TrainingSpec
+
+FACTS = RunFacts(
+    device="cpu",
+    precision="fp32",
+    torch_version="2.15.0",
+    threads=2,
+    parameters=272_474,
+    flops=40_551_808,
+    classes=10,
+    image_size=8,
+    channels=1,
+    train_images=1437,
+    test_images=360,
+    steps_per_epoch=12,
+)
+
+
+class Stage:
+    """Plays the worker: brings jobs into the states that a test is about."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._workers = count(1)
+
+    def submit(self, *, name: str | None = None, epochs: int = 5, batch_size: int = 128) -> str:
+        spec = TrainingSpec(dataset="digits", epochs=epochs, batch_size=batch_size)
+        with self.database.session() as session:
+            return lifecycle.submit(session, spec, name=name).id
+
+    def sign_on(self) -> str:
+        worker = f"worker-{next(self._workers)}"
+        with self.database.session() as session:
+            workers.sign_on(session, worker, slots=1, devices=["cpu"], torch_version="2.15.0")
+        return worker
+
+    def claim(self, job_id: str) -> Claim:
+        worker = self.sign_on()
+        with self.database.session() as session:
+            claim = lifecycle.claim(session, job_id, worker, lease_seconds=60)
+        assert claim is not None
+        return claim
+
+    def start(self, job_id: str) -> Claim:
+        claim = self.claim(job_id)
+        with self.database.session() as session:
+            lifecycle.record_start(session, claim, FACTS)
+        return claim
+
+    def steps(self, claim: Claim, epoch: int, losses: dict[int, float]) -> None:
+        metrics = [StepMetrics(epoch=epoch, step=step, loss=loss, learning_rate=0.1) for step, loss in losses.items()]
+        with self.database.session() as session:
+            lifecycle.record_steps(session, claim, metrics)
+
+    def epoch(
+        self, claim: Claim, epoch: int, *, test_loss: float = 1.5, test_accuracy: float = 0.5, seconds: float = 2.0
+    ) -> None:
+        metrics = EpochMetrics(
+            epoch=epoch,
+            train_loss=1.25,
+            train_accuracy=0.6,
+            test_loss=test_loss,
+            test_accuracy=test_accuracy,
+            test_top5_accuracy=0.9,
+            learning_rate=0.1,
+            seconds=seconds,
+            images_per_second=720.0,
+            device_memory_bytes=None,
+        )
+        with self.database.session() as session:
+            lifecycle.record_epoch(session, claim, metrics)
+
+    def many_epochs(self, claim: Claim, epochs: range) -> None:
+        """Rows of finished epochs, faster than one by one."""
+        row = {"train_loss": 1.0, "train_accuracy": 0.5, "test_loss": 1.0, "test_accuracy": 0.5}
+        rest = {"learning_rate": 0.1, "seconds": 1.0, "images_per_second": 1.0}
+        with self.database.session() as session:
+            session.add_all(
+                Epoch(job_id=claim.job_id, attempt=claim.attempt, epoch=epoch, **row, **rest) for epoch in epochs
+            )
+
+    def succeed(self, claim: Claim) -> None:
+        with self.database.session() as session:
+            lifecycle.settle_success(session, claim)
+
+    def fail(self, claim: Claim) -> None:
+        failure = Failure(code="diverged", message="The loss is NaN.", hint="Lower the learning rate.", retryable=False)
+        with self.database.session() as session:
+            lifecycle.settle_failure(session, claim, failure)
+
+    def release(self, claim: Claim) -> None:
+        with self.database.session() as session:
+            lifecycle.release(session, claim)
+
+    def settle_cancel(self, claim: Claim) -> None:
+        with self.database.session() as session:
+            lifecycle.settle_cancel(session, claim)
+
+    def jobs(self) -> int:
+        """How many there are."""
+        with self.database.snapshot() as session:
+            return session.query(Job).count()
+
+
+@pytest.fixture
+def stage(database: Database) -> Stage:
+    return Stage(database)
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return Settings.model_validate(
+        {"database_url": database_url, "redis_url": redis_url, "data_dir": tmp_path_factory.mktemp("data")}
+    )
+
+
+@pytest.fixture
+def app(settings: Settings) -> FastAPI:
+    return create_app(settings)
+
+
+@pytest.fixture
+def client(app: FastAPI) -> Iterator[TestClient]:
+    with TestClient(app) as client:
+        yield client
+
+
+@pytest.fixture
+def front_settings(redis_url: str, tmp_path: Path) -> Settings:
+    """A broker, and a database that has no table."""
+    return Settings.model_validate({"redis_url": redis_url, "data_dir": tmp_path})
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """The API without a database or a broker, for what it answers by itself."""
+    folder = tmp_path_factory.mktemp("front")
+    settings = Settings.model_validate({"redis_url": f"redis+socket://{folder}/no.sock", "data_dir": folder})
+    with TestClient(create_app(settings)) as client:
+        yield client

@@ -1,0 +1,47 @@
+"""The application as a whole: what it needs, what it imports, how it starts and stops."""
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.app import create_app
+from settings import Settings
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def test_start_without_a_broker_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EPOCHAL_REDIS_URL", raising=False)
+    app = create_app(Settings(data_dir=tmp_path))
+    with pytest.raises(RuntimeError, match="EPOCHAL_REDIS_URL is not set"), TestClient(app):
+        pass
+
+
+def test_settings_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EPOCHAL_REDIS_URL", f"redis+socket://{tmp_path}/no.sock")
+    monkeypatch.setenv("EPOCHAL_DATA_DIR", str(tmp_path))
+    with TestClient(create_app()) as client:
+        assert client.get("/livez").json() == {"status": "live"}
+
+
+def test_import_is_light() -> None:
+    """Neither what trains nor what draws."""
+    script = (
+        "import api.app, sys; print([name for name in ('torch', 'numpy', 'matplotlib', 'PIL') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_stops_promptly(settings: Settings) -> None:
+    with TestClient(create_app(settings)) as client:
+        client.get("/readyz")
+        assert {"send", "sweep"} <= {thread.name for thread in threading.enumerate()}
+        stopping = time.monotonic()
+    assert time.monotonic() - stopping < 1
+    assert not {"send", "sweep"} & {thread.name for thread in threading.enumerate()}

@@ -1,0 +1,112 @@
+"""The picture of a run."""
+
+import math
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from typing import TYPE_CHECKING, Literal
+from xml.etree import ElementTree
+
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from api import curves
+from jobs.queries import JobRecord
+from models import Epoch, Job
+from training.spec import TrainingSpec
+
+if TYPE_CHECKING:
+    from tests.api.conftest import Stage
+
+SVG = "{http://www.w3.org/2000/svg}"
+HOSTILE = 'a <b>&amp;</b> "$x^2$ --> \\frac ]]> 訓練 \ufffe😀' + "é" * 100
+FORMS: tuple[Literal["svg", "png"], ...] = ("svg", "png")
+
+
+def record(epochs: Sequence[Epoch], name: str = "first") -> JobRecord:
+    spec = TrainingSpec(dataset="digits", epochs=max(len(epochs), 3))
+    job = Job(id="job_01kasm2pbk5s9d0w3g6vq8zrhf", name=name, spec=spec.model_dump(mode="json"))
+    numbers = [epoch for epoch in epochs if not math.isnan(epoch.test_accuracy)]
+    best = max(numbers, key=lambda epoch: epoch.test_accuracy, default=epochs[0] if epochs else None)
+    return JobRecord(job, latest=epochs[-1] if epochs else None, best=best, queue=None)
+
+
+def rows(losses: Sequence[float]) -> list[Epoch]:
+    return [
+        Epoch(epoch=number, train_loss=loss, test_loss=loss, train_accuracy=0.5, test_accuracy=min(loss, 1))
+        for number, loss in enumerate(losses)
+    ]
+
+
+def text_of(svg: bytes) -> str:
+    return "\n".join(element.text or "" for element in ElementTree.fromstring(svg).iter(f"{SVG}text"))
+
+
+@pytest.mark.parametrize(("form", "media_type"), [("svg", "image/svg+xml"), ("png", "image/png")])
+def test_picture(client: TestClient, stage: "Stage", form: str, media_type: str) -> None:
+    job_id = stage.submit(name=HOSTILE.replace("\ufffe", ""))
+    claim = stage.start(job_id)
+    for epoch in range(3):
+        stage.epoch(claim, epoch)
+    answer = client.get(f"/v1/jobs/{job_id}/curves.{form}")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, media_type)
+    assert answer.content == client.get(f"/v1/jobs/{job_id}/curves.{form}").content
+
+
+def test_svg_says_what_it_shows() -> None:
+    epochs = rows([0.9, 0.7, 0.8])
+    text = text_of(curves.draw(record(epochs), epochs, "svg"))
+    for said in ("first", "resnet18 on digits", "3 of 3 epochs", "Loss", "Accuracy", "train", "test", "epoch"):
+        assert said in text
+    assert "best: 90.00% on test, epoch 0" in text
+
+
+def test_svg_escapes_the_name() -> None:
+    epochs = rows([0.9])
+    root = ElementTree.fromstring(curves.draw(record(epochs, HOSTILE), epochs, "svg"))
+    title = root.find(f"{SVG}title")
+    assert title is not None
+    assert title.text == HOSTILE.replace("\ufffe", "\ufffd")
+    assert 'a <b>&amp;</b> "$x^2$ --> \\frac ]]> ��' in "".join(root.itertext())
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "losses",
+    [
+        [],
+        [0.5],
+        [math.nan],
+        [math.nan, math.nan],
+        [0.5, math.nan, 0.4, math.nan],
+        [math.inf, 0.5, -math.inf],
+        [1e308, 0.1],
+        [0.0, 0.0],
+        [0.1] * 300,
+    ],
+    ids=lambda losses: f"{len(losses)} epochs",
+)
+def test_any_run_can_be_drawn(losses: Sequence[float], form: Literal["svg", "png"]) -> None:
+    epochs = rows(losses)
+    picture = curves.draw(record(epochs), epochs, form)
+    if form == "png":
+        assert Image.open(BytesIO(picture)).size == (1650, 720)
+    else:
+        assert ("no epoch is finished yet" in text_of(picture)) == (not losses)
+
+
+def test_value_between_gaps_is_seen() -> None:
+    """With more epochs than dots are drawn for, a line of one point alone would be nothing."""
+    gaps = [math.nan] * 100
+    with_one = rows([*gaps[:50], 0.5, *gaps[51:]])
+    without = rows(gaps)
+    dots = [curves.draw(record(epochs), epochs, "svg").count(b"<use") for epochs in (with_one, without)]
+    assert dots[0] > dots[1]
+
+
+def test_pictures_are_drawn_alike_in_every_thread() -> None:
+    epochs = rows([0.5, 0.4])
+    with ThreadPoolExecutor(4) as pool:
+        pictures = list(pool.map(lambda _: curves.draw(record(epochs), epochs, "svg"), range(8)))
+    assert len(set(pictures)) == 1

@@ -1,0 +1,107 @@
+"""Liveness and readiness, and the workers there are."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import redis
+from fastapi.testclient import TestClient
+
+from api.app import create_app
+from api.probe import Probe
+from settings import Settings
+
+if TYPE_CHECKING:
+    from tests.api.conftest import Stage
+
+
+def test_live(front: TestClient) -> None:
+    assert front.get("/livez").json() == {"status": "live"}
+
+
+def test_ready(client: TestClient, stage: "Stage") -> None:
+    ready = {"status": "ready", "database": "ok", "broker": "ok"}
+    assert client.get("/readyz").json() == ready | {"workers": 0}
+    stage.sign_on()
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()) == (200, ready | {"workers": 1})
+
+
+def test_not_ready_without_the_broker(settings: Settings, tmp_path: Path) -> None:
+    absent = Settings.model_validate(
+        settings.model_dump(exclude={"redis_url"}) | {"redis_url": f"redis+socket://{tmp_path}/no.sock"}
+    )
+    with TestClient(create_app(absent)) as client:
+        answer = client.get("/readyz")
+    problem = answer.json()
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
+    assert (problem["code"], problem["detail"]) == ("not_ready", "Not answering: broker.")
+    assert (problem["database"], problem["broker"], problem["workers"]) == ("ok", "unreachable", 0)
+
+
+def test_not_ready_without_the_database(tmp_path: Path, redis_url: str) -> None:
+    absent = Settings.model_validate(
+        {"database_url": f"postgresql://user@/name?host={tmp_path}", "redis_url": redis_url, "data_dir": tmp_path}
+    )
+    with TestClient(create_app(absent)) as client:
+        problem = client.get("/readyz").json()
+    assert problem["detail"] == "Not answering: database."
+    assert (problem["database"], problem["broker"], problem["workers"]) == ("unreachable", "ok", None)
+
+
+@pytest.fixture
+def frozen_broker(redis_socket: Path) -> Iterator[None]:
+    """It accepts connections, and says nothing."""
+    with redis.Redis(unix_socket_path=str(redis_socket)) as broker:
+        information: Any = broker.info("server")
+    os.kill(information["process_id"], signal.SIGSTOP)
+    yield
+    os.kill(information["process_id"], signal.SIGCONT)
+
+
+@pytest.mark.usefixtures("frozen_broker")
+def test_not_ready_in_good_time_where_the_broker_is_frozen(front_settings: Settings) -> None:
+    with TestClient(create_app(front_settings)) as client:
+        asked = time.monotonic()
+        problem = client.get("/readyz").json()
+        assert time.monotonic() - asked < 4
+    assert problem["broker"] == "unreachable"
+
+
+def test_probe_asks_once_at_a_time() -> None:
+    released = threading.Event()
+    asked = []
+
+    def ask() -> int:
+        asked.append(1)
+        released.wait(10)
+        return len(asked)
+
+    probe = Probe(ask)
+    assert [probe.ask(0.01) for _ in range(5)] == [None] * 5
+    assert len(asked) == 1
+    released.set()
+    assert probe.ask(10) == 1
+    assert probe.ask(10) == 2
+
+
+def test_probe_has_no_answer_where_there_is_an_error() -> None:
+    def fail() -> int:
+        raise OSError("no route to host")
+
+    assert Probe(fail).ask(10) is None
+
+
+def test_workers(client: TestClient, stage: "Stage") -> None:
+    stage.sign_on()
+    page = client.get("/v1/workers").json()
+    [worker] = page["data"]
+    assert worker.pop("started_at").endswith("Z")
+    assert worker.pop("seen_at").endswith("Z")
+    assert worker == {"id": "worker-1", "slots": 1, "devices": ["cpu"], "torch_version": "2.15.0"}
+    assert (page["has_more"], page["next"]) == (False, None)

@@ -1,0 +1,108 @@
+"""Rows of epochs and steps: what they say, and that polling them loses and doubles none."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from fastapi.testclient import TestClient
+
+from api.schemas import EpochRow, StepRow
+from training.metrics import EpochMetrics, StepMetrics
+
+if TYPE_CHECKING:
+    from tests.api.conftest import Stage
+
+NAN = float("nan")
+
+
+def test_rows_have_what_training_measures() -> None:
+    for row, measured in ((EpochRow, EpochMetrics), (StepRow, StepMetrics)):
+        assert set(row.model_fields) == {*measured.model_fields, "attempt", "recorded_at"}
+
+
+def test_epochs(client: TestClient, stage: "Stage") -> None:
+    job_id = stage.submit()
+    claim = stage.start(job_id)
+    stage.epoch(claim, 0, test_loss=NAN)
+    stage.epoch(claim, 1, test_loss=float("inf"))
+    page = client.get(f"/v1/jobs/{job_id}/metrics").json()
+    first, second = page["data"]
+    assert first.pop("recorded_at").endswith("Z")
+    assert first == {
+        "epoch": 0,
+        "train_loss": 1.25,
+        "train_accuracy": 0.6,
+        "test_loss": "NaN",
+        "test_accuracy": 0.5,
+        "test_top5_accuracy": 0.9,
+        "learning_rate": 0.1,
+        "seconds": 2.0,
+        "images_per_second": 720.0,
+        "device_memory_bytes": None,
+        "attempt": 1,
+    }
+    assert second["test_loss"] == "Infinity"
+    assert page["has_more"] is False
+
+
+def test_polling_epochs_loses_and_doubles_none(client: TestClient, stage: "Stage") -> None:
+    job_id = stage.submit(epochs=50)
+    claim = stage.start(job_id)
+    address = f"/v1/jobs/{job_id}/metrics?limit=3"
+    seen = []
+    for epoch in range(11):
+        stage.epoch(claim, epoch)
+        if epoch % 4 == 0:
+            page = client.get(address).json()
+            seen += [row["epoch"] for row in page["data"]]
+            address = page["next"]
+    while page["has_more"]:
+        page = client.get(page["next"]).json()
+        seen += [row["epoch"] for row in page["data"]]
+    page = client.get(page["next"]).json()
+    assert seen + [row["epoch"] for row in page["data"]] == list(range(11))
+    assert client.get(page["next"]).json() == {"data": [], "has_more": False, "next": page["next"]}
+
+
+def test_after_epoch(client: TestClient, stage: "Stage") -> None:
+    job_id = stage.submit()
+    claim = stage.start(job_id)
+    for epoch in range(4):
+        stage.epoch(claim, epoch)
+    rows = client.get(f"/v1/jobs/{job_id}/metrics?after_epoch=1&limit=1").json()["data"]
+    assert [row["epoch"] for row in rows] == [2]
+
+
+def steps(client: TestClient, address: str) -> list[tuple[int, int]]:
+    rows: list[dict[str, Any]] = client.get(address).json()["data"]
+    return [(row["epoch"], row["step"]) for row in rows]
+
+
+def test_steps(client: TestClient, stage: "Stage") -> None:
+    job_id = stage.submit()
+    claim = stage.start(job_id)
+    stage.steps(claim, 0, {0: 2.5, 10: NAN})
+    stage.steps(claim, 1, {0: 1.5})
+    address = f"/v1/jobs/{job_id}/steps"
+    first, second, _third = client.get(address).json()["data"]
+    assert datetime.fromisoformat(first.pop("recorded_at")).utcoffset() is not None
+    assert first == {"epoch": 0, "step": 0, "loss": 2.5, "learning_rate": 0.1, "attempt": 1}
+    assert second["loss"] == "NaN"
+    assert steps(client, f"{address}?after_epoch=0") == [(1, 0)]
+    assert steps(client, f"{address}?after_epoch=0&after_step=0") == [(0, 10), (1, 0)]
+    assert steps(client, f"{address}?after_epoch=-1") == [(0, 0), (0, 10), (1, 0)]
+
+
+def test_polling_steps_loses_and_doubles_none(client: TestClient, stage: "Stage") -> None:
+    job_id = stage.submit()
+    claim = stage.start(job_id)
+    address = f"/v1/jobs/{job_id}/steps?limit=2"
+    assert client.get(address).json()["data"] == []
+    address = client.get(address).json()["next"]
+    written = [(epoch, step) for epoch in range(3) for step in (0, 10, 11)]
+    seen = []
+    for epoch, step in written:
+        stage.steps(claim, epoch, {step: 1.0})
+        page = client.get(address).json()
+        seen += [(row["epoch"], row["step"]) for row in page["data"]]
+        address = page["next"]
+    assert seen == written

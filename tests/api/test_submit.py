@@ -1,0 +1,201 @@
+"""From the POST to the broker."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import redis
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from pydantic import SecretStr
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+from starlette.types import Message, Receive, Scope, Send
+from structlog.testing import capture_logs
+
+from api import background
+from api.app import create_app
+from api.background import PromptQueue
+from api.schemas import FIRST_JOB
+from jobs import queries, reconciler
+from jobs.delivery import QUEUE
+from models import Database
+from settings import Settings
+
+if TYPE_CHECKING:
+    from tests.api.conftest import Stage
+
+SOON_SECONDS = 10
+
+
+def next_message(socket: Path) -> str:
+    """The id of the job that the next message to the workers is about."""
+    with redis.Redis(unix_socket_path=str(socket)) as broker:
+        popped: Any = broker.blpop([QUEUE], timeout=SOON_SECONDS)
+    assert popped is not None, "no message came"
+    arguments = json.loads(popped[1])["headers"]["argsrepr"]
+    return str(arguments).strip("(),'")
+
+
+def test_submitted_job_is_queued_with_every_default(client: TestClient) -> None:
+    answer = client.post("/v1/jobs", json={"spec": {"dataset": "digits"}})
+    job = answer.json()
+    assert answer.status_code == 201
+    assert answer.headers["Location"] == job["links"]["self"] == f"/v1/jobs/{job['id']}"
+    assert job["status"] == "queued"
+    assert job["name"] is None
+    assert job["tags"] == []
+    assert job["spec"]["architecture"] == {"name": "resnet18", "stem": "auto"}
+    assert job["spec"]["optimizer"]["learning_rate"] == 0.1
+    assert job["queue"] == {"position": 1, "reason": "No worker is connected."}
+    assert job["created_at"].endswith("Z")
+    assert client.get(answer.headers["Location"]).json() == job
+
+
+def test_name_and_tags_are_kept(client: TestClient) -> None:
+    job = client.post("/v1/jobs", json=FIRST_JOB | {"name": "tübingen 訓練", "tags": ["a", "b"]}).json()
+    assert (job["name"], job["tags"]) == ("tübingen 訓練", ["a", "b"])
+
+
+def test_job_is_committed_before_the_answer_goes_out(app: FastAPI, database: Database) -> None:
+    stored: list[bool] = []
+
+    async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+        async def watch(message: Message) -> None:
+            if message["type"] == "http.response.start" and scope["method"] == "POST":
+                location = dict(message["headers"])[b"location"].decode()
+                with database.snapshot() as session:
+                    stored.append(queries.find(session, location.rpartition("/")[2]).job.status == "queued")
+            await send(message)
+
+        await app(scope, receive, watch)
+
+    with TestClient(watched) as client:
+        client.post("/v1/jobs", json=FIRST_JOB)
+    assert stored == [True]
+
+
+def test_failed_commit_is_no_201(client: TestClient, stage: "Stage") -> None:
+    def fail(_session: Session) -> None:
+        raise OperationalError("COMMIT", {}, Exception("connection lost"))
+
+    event.listen(Session, "before_commit", fail)
+    try:
+        answer = client.post("/v1/jobs", json=FIRST_JOB)
+    finally:
+        event.remove(Session, "before_commit", fail)
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+    assert stage.jobs() == 0
+
+
+def test_workers_are_told(settings: Settings, redis_socket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciler, "SWEEP_EVERY_SECONDS", 3600.0)  # it would tell them, too, but later
+    with TestClient(create_app(settings)) as client:
+        job = client.post("/v1/jobs", json=FIRST_JOB).json()
+        assert next_message(redis_socket) == job["id"]
+
+
+def test_lost_message_is_sent_again(settings: Settings, redis_socket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciler, "SWEEP_EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(reconciler, "RESEND_AFTER_SECONDS", 0.0)
+    with TestClient(create_app(settings)) as client:
+        job = client.post("/v1/jobs", json=FIRST_JOB).json()
+        assert next_message(redis_socket) == job["id"]  # and whoever took it lost it
+        assert next_message(redis_socket) == job["id"]
+
+
+def test_dead_broker_slows_no_answer(settings: Settings, tmp_path: Path) -> None:
+    dead = settings.model_copy(update={"redis_url": SecretStr(f"redis+socket://{tmp_path}/none")})
+    with TestClient(create_app(dead)) as client:
+        client.get("/livez")
+        started = time.monotonic()
+        job = client.post("/v1/jobs", json=FIRST_JOB).json()
+        assert client.get(job["links"]["self"]).json()["status"] == "queued"
+        assert time.monotonic() - started < 1.5, "a send to a dead broker takes two seconds"
+
+
+class SlowQueue:
+    """A broker that does not answer until it is released."""
+
+    def __init__(self) -> None:
+        self.released = threading.Event()
+        self.sent: list[str] = []
+        self.sending = threading.Event()
+
+    def send(self, job_id: str) -> bool:
+        self.sending.set()
+        self.released.wait(SOON_SECONDS)
+        self.sent.append(job_id)
+        return True
+
+    def waiting(self) -> int | None:
+        return 7
+
+
+@contextmanager
+def slow_queue() -> Iterator[tuple[SlowQueue, PromptQueue]]:
+    slow = SlowQueue()
+    queue = PromptQueue(slow)
+    with queue.sending():
+        yield slow, queue
+        slow.released.set()
+
+
+def test_prompt_queue_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "MOST_WAITING", 2)
+    with slow_queue() as (slow, queue):
+        assert queue.send("a")
+        assert slow.sending.wait(SOON_SECONDS)
+        assert queue.send("b")
+        assert queue.send("c")
+        assert not queue.send("d"), "there is room for two beside the one that is being sent"
+        assert queue.waiting() == 7
+
+
+def test_prompt_queue_survives_an_error() -> None:
+    sent = threading.Event()
+
+    class Faulty(SlowQueue):
+        def send(self, job_id: str) -> bool:
+            if job_id == "bad":
+                raise RuntimeError("no such thing")
+            sent.set()
+            return True
+
+    queue = PromptQueue(Faulty())
+    with queue.sending():
+        queue.send("bad")
+        queue.send("good")
+        assert sent.wait(SOON_SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (RuntimeError("surprise"), "sweep failed"),
+        (OperationalError("SELECT", {}, Exception("gone")), "database does not answer"),
+    ],
+)
+def test_sweeping_survives_errors(
+    error: Exception, said: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swept = threading.Semaphore(0)
+
+    def fail(*_arguments: object) -> None:
+        swept.release()
+        raise error
+
+    monkeypatch.setattr(reconciler, "SWEEP_EVERY_SECONDS", 0.001)
+    monkeypatch.setattr(reconciler, "sweep", fail)
+    with capture_logs() as lines, background.sweeping(database, SlowQueue()):
+        for _ in range(3):
+            assert swept.acquire(timeout=SOON_SECONDS)
+    assert {line["event"] for line in lines} == {said}
+    assert "SELECT" not in str(lines)
+    assert not [thread for thread in threading.enumerate() if thread.name == "sweep"]
