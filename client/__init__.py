@@ -1,0 +1,29 @@
+"""The Epochal SDK: submit training jobs, read every epoch's loss and accuracy back.
+
+    from client import Client
+
+    with Client("http://127.0.0.1:8000") as epochal:
+        job = epochal.submit({"dataset": "digits", "architecture": "resnet20"})
+        print(epochal.wait(job.id).best)
+
+`python -m client.watch ADDRESS JOB` shows a job in the terminal. Nothing here needs the server's packages.
+"""
+
+from client.api import Client
+from client.errors import EpochalError, EpochalUnreachable
+from client.records import Attempt, EpochRow, Failure, Job, Progress, QueuePlace, RunFacts, StepRow, Worker
+
+__all__ = [
+    "Attempt",
+    "Client",
+    "EpochRow",
+    "EpochalError",
+    "EpochalUnreachable",
+    "Failure",
+    "Job",
+    "Progress",
+    "QueuePlace",
+    "RunFacts",
+    "StepRow",
+    "Worker",
+]

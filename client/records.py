@@ -1,0 +1,150 @@
+"""What the API answers with, as values.
+
+Fields that a newer service adds are ignored, and those that may be null are None where an older one lacks them.
+Epochs and steps count from 0, accuracies are fractions in [0, 1], losses cross-entropy in nats, times in UTC.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+FINAL = frozenset({"succeeded", "failed", "cancelled", "stopped"})
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRow:
+    """One epoch. Train figures are means over the epoch while the network changes, test figures of its end."""
+
+    epoch: int
+    attempt: int
+    train_loss: float
+    train_accuracy: float
+    test_loss: float
+    test_accuracy: float
+    test_top5_accuracy: float | None  # None where there are five classes or fewer
+    learning_rate: float
+    seconds: float  # training and evaluation together
+    images_per_second: float  # training alone
+    device_memory_bytes: int | None  # None on a CPU
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """The mean loss of one batch, in front of its optimizer step."""
+
+    epoch: int
+    step: int
+    loss: float
+    learning_rate: float
+    attempt: int
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job has got."""
+
+    epoch: int | None  # of the last recorded step; None before the first
+    epochs: int
+    step: int | None
+    steps_per_epoch: int | None  # None until a worker has loaded the data
+    percent: float
+    estimated_finish: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePlace:
+    """Where a queued job stands, and why it is not running."""
+
+    position: int  # from 1
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What an attempt found before its first step."""
+
+    device: str
+    precision: str
+    torch_version: str
+    threads: int
+    parameters: int
+    flops: int
+    classes: int
+    image_size: int
+    channels: int
+    train_images: int
+    test_images: int
+    steps_per_epoch: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One worker's try at a job."""
+
+    number: int  # from 1
+    worker: str
+    started_at: datetime
+    ended_at: datetime | None
+    end_reason: str | None
+    facts: RunFacts | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a job failed. `hint` says what to change."""
+
+    code: str
+    message: str
+    hint: str
+    retryable: bool
+    attempt: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A training job as it was when asked for."""
+
+    id: str
+    name: str | None
+    tags: tuple[str, ...]
+    spec: dict[str, Any]  # every default resolved
+    status: str
+    requested: str | None  # what somebody wants of it that its worker has yet to do
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    progress: Progress
+    queue: QueuePlace | None  # None unless it is queued
+    latest: EpochRow | None
+    best: EpochRow | None  # by test accuracy
+    attempts: tuple[Attempt, ...]
+    error: Failure | None  # None unless it has failed
+    links: dict[str, str]
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.status in FINAL
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A connected worker. Its devices are "cpu" or accelerators' own names."""
+
+    id: str
+    slots: int
+    devices: tuple[str, ...]
+    torch_version: str
+    started_at: datetime
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list."""
+
+    data: tuple[Any, ...]
+    has_more: bool | None
+    next: str | None

@@ -1,0 +1,153 @@
+"""A job in the terminal: `python -m client.watch ADDRESS JOB`.
+
+What has happened is printed line by line. On a terminal a bar below the lines shows what goes on; elsewhere the lines
+are all there is, without control codes.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from client.api import Client
+from client.errors import EpochalError
+from client.records import EpochRow, Job
+
+INTERRUPTED = 130  # the exit code of a program that Ctrl-C ended
+
+
+def watch(client: Client, job_id: str, *, console: Console | None = None, poll_seconds: float = 0.5) -> Job:
+    """Show the job until nothing more will happen to it, and return it.
+
+    Ctrl-C ends the showing alone: it raises KeyboardInterrupt, and the job goes on.
+    """
+    console = console or Console()
+    # Live draws on terminals alone; transient, it leaves nothing behind.
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        for job, lines in _happenings(client, job_id, poll_seconds):
+            for line in lines:
+                say(console, line)
+            live.update(_bar(job, datetime.now(UTC)), refresh=True)
+    return job
+
+
+def say(console: Console, text: str) -> None:
+    """Plain text, its lines left whole so that they can be copied."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _happenings(client: Client, job_id: str, poll_seconds: float) -> Iterator[tuple[Job, list[str]]]:
+    """The job at every look, with what is new since the look before."""
+    epoch, state = -1, ""
+    while True:
+        job = client.job(job_id)
+        rows = client.metrics(job_id, after_epoch=epoch) if job.latest and job.latest.epoch > epoch else []
+        lines = [epoch_line(row) for row in rows]
+        if rows:
+            epoch = rows[-1].epoch
+        if (now := state_line(job)) != state:
+            lines.insert(len(lines) if job.finished else 0, now)
+            state = now
+        yield job, lines
+        if job.finished:
+            return
+        time.sleep(poll_seconds)
+
+
+def epoch_line(row: EpochRow) -> str:
+    """One epoch in one line, of the same width for every epoch of a job."""
+    return (
+        f"Epoch {row.epoch:3}:  train loss {row.train_loss:7.4f}, accuracy {row.train_accuracy:7.2%}   "
+        f"test loss {row.test_loss:7.4f}, accuracy {row.test_accuracy:7.2%}   {row.images_per_second:,.0f} images/s"
+    )
+
+
+def state_line(job: Job) -> str:
+    """What the job does now, or how it ended."""
+    attempt = job.attempts[-1] if job.attempts else None
+    if job.requested and not job.finished:
+        return f"Asked to {job.requested}; waiting for its worker to let go."
+    match job.status:
+        case "queued":
+            again = f"Attempt {attempt.number} ended ({attempt.end_reason}). " if attempt else ""
+            place = f", place {job.queue.position}: {job.queue.reason}" if job.queue else "."
+            return f"{again}Queued{place}"
+        case "starting" if attempt:
+            return f"Starting on worker {attempt.worker}{_which(attempt.number)}: loading the data."
+        case "running" if attempt and attempt.facts:
+            facts = attempt.facts
+            return (
+                f"Training on {facts.device} in {facts.precision}{_which(attempt.number)}: {facts.parameters:,} "
+                f"parameters, {facts.train_images:,} training and {facts.test_images:,} test images, "
+                f"{facts.classes} classes."
+            )
+        case "succeeded":
+            return f"Succeeded{_duration(job)}.{_best(job)}"
+        case "failed" if job.error:
+            return f"Failed{_duration(job)}: {job.error.message} ({job.error.code})\nHint: {job.error.hint}"
+        case _:
+            return f"{job.status.capitalize()}{_duration(job)}."
+
+
+def _which(attempt: int) -> str:
+    return f", attempt {attempt}" if attempt > 1 else ""
+
+
+def _duration(job: Job) -> str:
+    if not (job.started_at and job.finished_at):
+        return ""
+    return f" after {_clock(job.finished_at - job.started_at)}"
+
+
+def _best(job: Job) -> str:
+    if not (job.latest and job.best):
+        return ""
+    last, best = job.latest, job.best
+    return f" Test accuracy {last.test_accuracy:.2%}, at best {best.test_accuracy:.2%} in epoch {best.epoch}."
+
+
+def _clock(span: timedelta) -> str:
+    return str(timedelta(seconds=max(0, round(span.total_seconds()))))
+
+
+def _bar(job: Job, now: datetime) -> Table:
+    """The job's progress, one line."""
+    progress = job.progress
+    # Epochs count from 0, so that the number of the one under way is how many are done.
+    place = f"{progress.epoch}/{progress.epochs} epochs" if progress.epoch is not None else job.status
+    if progress.step is not None and progress.steps_per_epoch:
+        place += f", step {progress.step}/{progress.steps_per_epoch}"
+    left = f"{_clock(progress.estimated_finish - now)} left" if progress.estimated_finish else ""
+    line = Table.grid(padding=(0, 2))
+    line.add_row(ProgressBar(completed=progress.percent, width=24), f"{progress.percent:.0f}%", Text(place), left)
+    return line
+
+
+def main() -> int:
+    """Exit codes: 0 for a job that succeeded, 1 for any other end, 2 without an answer."""
+    parser = argparse.ArgumentParser(prog="python -m client.watch", description="Show a job in the terminal.")
+    parser.add_argument("address", help="of the service, such as http://127.0.0.1:8000")
+    parser.add_argument("job", help="its id")
+    arguments = parser.parse_args()
+    try:
+        with Client(arguments.address) as client:
+            job = watch(client, arguments.job)
+    except EpochalError as error:
+        say(Console(stderr=True), str(error))
+        return 2
+    except KeyboardInterrupt:
+        again = f"python -m client.watch {arguments.address} {arguments.job}"
+        say(Console(), f"The job goes on without being watched. To look at it again: {again}")
+        return INTERRUPTED
+    return 0 if job.status == "succeeded" else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
