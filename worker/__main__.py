@@ -2,8 +2,10 @@
 
 import socket
 import sys
+import warnings
 
 import structlog
+from celery.exceptions import SecurityWarning
 from celery.signals import worker_shutting_down
 from ulid import ULID
 
@@ -26,6 +28,8 @@ def main() -> None:
     worker_id = f"{socket.gethostname()[:80]}-{str(ULID())[-8:].lower()}"
     tasks = Tasks(worker_id, settings, database, CeleryQueue(settings.redis_url), probe_devices())
 
+    # Celery warns of root because of pickle, which is not accepted here.
+    warnings.simplefilter("ignore", SecurityWarning)
     app = create_celery(settings.redis_url)
     app.task(tasks.run_job, name=RUN_JOB)
 
@@ -39,6 +43,7 @@ def main() -> None:
         pool_cls="threads",
         concurrency=tasks.slots,
         loglevel=settings.log_level,
+        quiet=True,  # no banner on standard output
         without_gossip=True,
         without_heartbeat=True,
         without_mingle=True,

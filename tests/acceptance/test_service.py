@@ -1,0 +1,145 @@
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+from PIL import Image
+
+from tests.acceptance.conftest import Deployment, descendants
+
+EXERCISE = {
+    "name": "first",
+    "tags": ["lab"],
+    "spec": {
+        "dataset": "digits",
+        "architecture": "resnet20",
+        "epochs": 5,
+        "batch_size": 128,
+        "optimizer": {"name": "sgd", "learning_rate": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.0005},
+        "schedule": {"name": "cosine", "warmup_epochs": 1},
+        "augmentation": {"crop": {"padding": 4}, "flip": True},
+        "seed": 0,
+    },
+}
+
+EPOCH_OF_LOG = (
+    r"========== epoch: {0} ==========\n"
+    r"Epoch: {0}, Step 0, Loss: \d+\.\d{{4}}\n"
+    r"Epoch: {0}, Step 10, Loss: \d+\.\d{{4}}\n"
+    r"Test Loss: \d+\.\d{{4}}\n"
+    r"Test Accuracy: \d+\.\d\d%\n"
+)
+
+
+def test_a_job_from_its_submission_to_its_curves(deployment: Deployment) -> None:
+    answer = deployment.http.post("/v1/jobs", json=EXERCISE)
+    assert answer.status_code == 201
+    job = answer.json()
+    assert job["status"] == "queued"
+    assert job["spec"]["augmentation"]["crop"] == {"padding": 4, "padding_mode": "zeros"}
+    assert job["spec"]["schedule"]["final_learning_rate"] == 0
+
+    job = deployment.until(job["id"], "succeeded")
+    assert job["progress"]["percent"] == 100
+    assert [attempt["end_reason"] for attempt in job["attempts"]] == ["succeeded"]
+    links = job["links"]
+
+    epochs = deployment.http.get(links["metrics"]).json()["data"]
+    assert [row["epoch"] for row in epochs] == [0, 1, 2, 3, 4]
+    assert epochs[-1]["train_loss"] < epochs[0]["train_loss"]
+    assert job["latest"] == epochs[-1]
+    assert job["best"]["test_accuracy"] == max(row["test_accuracy"] for row in epochs)
+
+    steps = deployment.http.get(links["steps"]).json()["data"]
+    assert [(row["epoch"], row["step"]) for row in steps] == [(epoch, step) for epoch in range(5) for step in (0, 10)]
+
+    log = deployment.http.get(links["log"])
+    assert log.headers["content-type"].startswith("text/plain")
+    assert re.fullmatch("".join(EPOCH_OF_LOG.format(epoch) for epoch in range(5)), log.text)
+
+    assert deployment.http.get(links["curves_svg"]).text.lstrip().startswith("<?xml")
+    png = deployment.folder / "curves.png"
+    png.write_bytes(deployment.http.get(links["curves_png"]).content)
+    with Image.open(png) as picture:
+        assert min(picture.size) > 300
+
+
+def test_twenty_jobs_on_two_slots_all_succeed(deployment: Deployment) -> None:
+    ids = [deployment.submit(epochs=2, batch_size=512, seed=seed) for seed in range(20)]
+    for job_id in ids:
+        job = deployment.until(job_id, "succeeded", "failed", seconds=240)
+        assert job["status"] == "succeeded", job
+        rows = deployment.http.get(f"/v1/jobs/{job_id}/metrics").json()["data"]
+        assert [(row["epoch"], row["attempt"]) for row in rows] == [(0, 1), (1, 1)]
+    assert "database is locked" not in deployment.log()
+
+
+def test_a_cancel_reaches_a_running_and_a_queued_job(deployment: Deployment) -> None:
+    running = [deployment.submit(epochs=1000) for _ in range(2)]
+    for job_id in running:
+        deployment.until_it_trains(job_id)
+    queued = deployment.submit(epochs=1000)
+    assert deployment.job(queued)["queue"] == {"position": 1, "reason": "Every slot is busy: 2 of 2."}
+    deployment.http.post(f"/v1/jobs/{queued}/cancel").raise_for_status()
+    assert deployment.job(queued)["status"] == "cancelled"
+
+    began = time.monotonic()
+    for job_id in running:
+        deployment.http.post(f"/v1/jobs/{job_id}/cancel").raise_for_status()
+    for job_id in running:
+        deployment.until(job_id, "cancelled")
+    assert time.monotonic() - began < 4  # two seconds are promised; the machine that runs tests is busy
+    rows = deployment.http.get(f"/v1/jobs/{running[0]}/metrics").json()["data"]
+    time.sleep(1)
+    assert deployment.http.get(f"/v1/jobs/{running[0]}/metrics").json()["data"] == rows
+
+
+def test_a_data_set_that_is_not_there_fails_the_job_with_a_hint(deployment: Deployment) -> None:
+    error = deployment.until(deployment.submit(dataset="digitz"), "failed")["error"]
+    assert error["code"] == "dataset_invalid"
+    assert "digitz" in error["message"]
+    assert "digits" in error["hint"]
+    assert not error["retryable"]
+
+
+def test_the_celery_process_has_never_imported_torch(deployment: Deployment) -> None:
+    deployment.until(deployment.submit(), "succeeded")
+    [worker] = [pid for pid, command in deployment.processes().items() if command.rstrip().endswith("-m worker")]
+    [api] = [pid for pid, command in deployment.processes().items() if "-m api" in command]
+    for pid in (worker, api):
+        assert "libtorch" not in Path(f"/proc/{pid}/maps").read_text()
+    fork_servers = [pid for pid, command in deployment.processes().items() if "forkserver" in command]
+    assert any("libtorch" in Path(f"/proc/{pid}/maps").read_text() for pid in fork_servers)
+
+
+def test_a_killed_trainer_and_a_killed_worker_cost_an_attempt_and_no_job(deployment: Deployment) -> None:
+    job_id = deployment.submit(epochs=12)
+    deployment.until_it_trains(job_id)
+    [worker] = [pid for pid, command in deployment.processes().items() if command.rstrip().endswith("-m worker")]
+    trainers = [pid for pid in descendants(worker) if os.getsid(pid) == pid]
+    os.kill(trainers[-1], signal.SIGKILL)
+    deployment.until(job_id, "queued", "starting")
+    deployment.until(job_id, "running")
+    os.kill(worker, signal.SIGKILL)
+    job = deployment.until(job_id, "succeeded")
+    reasons = [attempt["end_reason"] for attempt in job["attempts"]]
+    assert reasons == ["worker_lost", "worker_lost", "succeeded"]
+    rows = deployment.http.get(f"/v1/jobs/{job_id}/metrics").json()["data"]
+    assert [row["epoch"] for row in rows] == list(range(12))
+
+
+def test_a_drain_keeps_jobs_and_leaves_nothing_running(deployment: Deployment) -> None:
+    job_id = deployment.submit(epochs=8)
+    waiting = [deployment.submit() for _ in range(3)]
+    deployment.until_it_trains(job_id)
+    processes = deployment.processes()
+    began = time.monotonic()
+    assert deployment.stop() == 0
+    assert time.monotonic() - began < 15
+    assert not [pid for pid in processes if Path(f"/proc/{pid}").exists()]
+
+    deployment.start()
+    assert deployment.job(job_id)["attempts"][0]["end_reason"] == "drained"
+    for each in [job_id, *waiting]:
+        assert deployment.until(each, "succeeded", "failed")["status"] == "succeeded"
