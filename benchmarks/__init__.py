@@ -1,0 +1,1 @@
+"""Every claim about speed or accuracy, as a command that measures it. Results lie in `results/`."""
