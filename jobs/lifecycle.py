@@ -7,9 +7,11 @@ longer the job's own changes nothing, so a worker that was thought dead can come
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Literal
 
-from sqlalchemy import Select, select, update
+import structlog
+from sqlalchemy import Select, event, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from ulid import ULID
@@ -25,6 +27,8 @@ from training.spec import TrainingSpec
 MAX_LOSSES = 3
 
 EndReason = Literal["succeeded", "cancelled", "drained"] | FailureCode
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +238,10 @@ def _set_attempt(session: Session, job: Job, **values: Any) -> None:
 
 
 def _record(session: Session, job: Job, kind: str, message: str) -> None:
+    """Append to the job's events, and say so in the log of whoever did it, once it is true."""
     session.add(Event(job_id=job.id, attempt=job.attempt, type=kind, message=message))
+    say = partial(log.info, f"job {kind}", job_id=job.id, attempt=job.attempt, message=message)
+    event.listen(session, "after_commit", lambda _session: say(), once=True)
 
 
 def _row(claim: Claim, metrics: EpochMetrics | StepMetrics) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, BackgroundTasks, Query, Response
 from api import schemas, translate
 from api.dependencies import JobId, QueueDep, SessionDep, SnapshotDep
 from api.strict_route import StrictRoute
+from api.submission import JobCreate
 from jobs import lifecycle, queries
 from models import TERMINAL, JobStatus
 
@@ -24,7 +25,7 @@ JOB_CURSOR = Query(description="Id of the last job of the page before.", pattern
     response_description="Accepted: it is stored, and will run.",
 )
 def submit_job(
-    body: schemas.JobCreate, session: SessionDep, queue: QueueDep, background: BackgroundTasks, response: Response
+    body: JobCreate, session: SessionDep, queue: QueueDep, background: BackgroundTasks, response: Response
 ) -> schemas.Job:
     """The answer has every default resolved. `Location` is where to ask how the job is doing."""
     job = lifecycle.submit(session, body.spec, name=body.name, tags=body.tags)

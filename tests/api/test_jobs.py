@@ -85,6 +85,15 @@ def test_finished_job(client: TestClient, stage: "Stage") -> None:
     assert job["error"] is None
 
 
+def test_success_is_all_of_it_whoever_trained_it(client: TestClient, stage: "Stage") -> None:
+    job_id = stage.submit(epochs=1)
+    first = stage.start(job_id)
+    stage.epoch(first, 0)
+    stage.release(first)
+    stage.succeed(stage.start(job_id))  # which found nothing left to train
+    assert get(client, job_id)["progress"]["percent"] == 100
+
+
 def test_failed_job_says_why(client: TestClient, stage: "Stage") -> None:
     job_id = stage.submit()
     stage.fail(stage.start(job_id))
@@ -141,16 +150,14 @@ def test_list_is_newest_first_and_pages_are_stable(client: TestClient, stage: "S
 
 
 def test_list_filters_before_it_cuts(client: TestClient, stage: "Stage") -> None:
-    queued = [stage.submit() for _ in range(3)]
-    failed = stage.submit()
-    stage.fail(stage.start(failed))
-    running = stage.submit()
+    first, running, second, third, failed = [stage.submit() for _ in range(5)]
     stage.start(running)
+    stage.fail(stage.start(failed))
     page = client.get("/v1/jobs", params={"status": ["queued", "failed"], "limit": 2}).json()
-    assert [job["id"] for job in page["data"]] == [failed, queued[2]]
+    assert [job["id"] for job in page["data"]] == [failed, third]
     assert page["has_more"] is True
     page = client.get(page["next"]).json()
-    assert [job["id"] for job in page["data"]] == [queued[1], queued[0]]
+    assert [job["id"] for job in page["data"]] == [second, first]
     assert page == page | {"has_more": False, "next": None}
     assert [job["id"] for job in client.get("/v1/jobs?status=running").json()["data"]] == [running]
 

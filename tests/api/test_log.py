@@ -1,5 +1,6 @@
 """The lab's log form, line for line."""
 
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -49,6 +50,22 @@ def test_log(client: TestClient, stage: "Stage") -> None:
 def test_pages_leave_no_trace(client: TestClient, stage: "Stage", monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     monkeypatch.setattr(log_text, "ROWS_A_PAGE", rows)
     assert client.get(f"/v1/jobs/{play_the_lab(stage)}/log").text == LAB
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_pages_leave_no_trace_whatever_is_missing(stage: "Stage", monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    random = Random(seed)
+    job_id = stage.submit(epochs=100)
+    claim = stage.start(job_id)
+    for epoch in range(12):
+        if steps := random.sample(range(5), random.randrange(4)):
+            stage.steps(claim, epoch, dict.fromkeys(sorted(steps), 1.0))
+        if random.random() < 0.7:
+            stage.epoch(claim, epoch)
+    whole = "".join(log_text.stream(stage.database, job_id))
+    for rows in range(1, 6):
+        monkeypatch.setattr(log_text, "ROWS_A_PAGE", rows)
+        assert "".join(log_text.stream(stage.database, job_id)) == whole
 
 
 def test_what_comes_in_between_two_pages_is_in_order(stage: "Stage", monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from structlog.testing import capture_logs
 from api import background
 from api.app import create_app
 from api.background import PromptQueue
-from api.schemas import FIRST_JOB
+from api.submission import FIRST_JOB
 from jobs import queries, reconciler
 from jobs.delivery import QUEUE
 from models import Database

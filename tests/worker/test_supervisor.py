@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,10 @@ from jobs import lifecycle, queries, workers
 from jobs.lifecycle import Claim
 from models import Database, Event, Job, JobStatus
 from models.columns import DatabaseNow
+from tests.processes import descendants
 from training.spec import TrainingSpec
 from worker.messages import Devices, Order
 from worker.supervisor import Supervisor
-
-pytestmark = pytest.mark.xdist_group("trainers")
 
 SHORT = {"dataset": "digits", "architecture": "resnet20", "epochs": 1, "batch_size": 512}
 LONG = {**SHORT, "epochs": 1000}
@@ -95,16 +95,12 @@ def until_it_trains(database: Database, claim: Claim) -> None:
 
 
 def trainer_pids() -> list[int]:
-    """Processes that the fork server of this process has started."""
+    """The trainers of this process: of what it has started, what leads a session of its own."""
     found = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = status.read_text().rpartition(")")[2].split()
-            command = (status.parent / "cmdline").read_text()
-        except OSError:  # ended meanwhile
-            continue
-        if "forkserver" in command and fields[0] != "Z" and int(fields[3]) == int(status.parent.name):
-            found.append(int(status.parent.name))  # a session of its own: a trainer
+    for pid, command in descendants(os.getpid()).items():
+        with suppress(ProcessLookupError):  # ended meanwhile
+            if "forkserver" in command and os.getsid(pid) == pid:
+                found.append(pid)
     return found
 
 
