@@ -1,4 +1,4 @@
-"""What comes back over the wire. Times are RFC 3339 in UTC, accuracies fractions in [0, 1], losses cross-entropy in nats."""
+"""What comes back. Times are RFC 3339 in UTC, accuracies fractions in [0, 1], losses cross-entropy in nats."""
 
 from datetime import datetime
 from typing import Annotated, Generic, Literal, TypeVar
@@ -139,7 +139,9 @@ class Page(Wire, Generic[Item]):
 
     data: list[Item]  # in a Sequence, pydantic would write NaN as null
     has_more: bool = Field(description="Whether another page follows now.")
-    next: str | None
+    next: str | None = Field(
+        description="Address of the next page, null behind the last. Of metrics and steps never null: poll it for more."
+    )
 
 
 class Dataset(Wire):

@@ -137,6 +137,8 @@ class Supervisor:
             self._log.warning("database does not answer", error=str(error).splitlines()[0])
         else:
             self._settled = settled
+            for epoch in (report.metrics for report in self._unsaved if isinstance(report, EpochDone)):
+                self._log.info("epoch recorded", epoch=epoch.epoch, test_accuracy=round(epoch.test_accuracy, 4))
             self._unsaved.clear()
             self._written_at = time.monotonic()
 

@@ -71,17 +71,15 @@ class Tasks:
         finally:
             left.set()
             sweeper.join()
-            with self._database.session() as session:
+            with _outages_logged(), self._database.session() as session:
                 workers.sign_off(session, self._worker_id)
 
     def _sweep(self, left: threading.Event) -> None:
         while not left.wait(workers.SEEN_EVERY_SECONDS):
-            try:
+            with _outages_logged():
                 with self._database.session() as session:
                     workers.seen(session, self._worker_id)
                 reconciler.sweep(self._database, self._messages)
-            except OUTAGES as error:
-                log.warning("database does not answer", error=str(error).splitlines()[0])
 
     @contextmanager
     def _device(self) -> Iterator[str]:
@@ -100,6 +98,15 @@ class Tasks:
             datasets_dir=self._settings.datasets_dir,
             downloads_dir=self._settings.downloads_dir,
         )
+
+
+@contextmanager
+def _outages_logged() -> Iterator[None]:
+    """What is done every few seconds may fail now and then: it is done again, or by others."""
+    try:
+        yield
+    except OUTAGES as error:
+        log.warning("database does not answer", error=str(error).splitlines()[0])
 
 
 def _usable_cores() -> int:

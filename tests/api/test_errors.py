@@ -259,9 +259,10 @@ def test_half_an_answer_is_cut_off(settings: Settings, stage: "Stage", monkeypat
 
         await app(scope, receive, watch if scope["type"] == "http" else send)
 
+    job_id = stage.submit()
     with capture_logs() as lines, served(watched) as address:
         connection = http.client.HTTPConnection(*address, timeout=30)
-        connection.request("GET", f"/v1/jobs/{stage.submit()}/log")
+        connection.request("GET", f"/v1/jobs/{job_id}/log")
         with pytest.raises(http.client.IncompleteRead):
             connection.getresponse().read()
         connection.close()
