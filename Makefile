@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UV_VERSION := 0.13.9
-INSTALL := $(BIN)/uv pip install --quiet --require-hashes --requirements
+INSTALL := $(BIN)/uv pip install --python $(BIN)/python --quiet --require-hashes --requirements
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -42,7 +42,8 @@ lock: .venv/.uv ## resolve every requirement anew
 	done
 
 .venv/.uv: Makefile
-	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Epochal needs Python 3.11 or newer: make PYTHON=...")'
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Epochal needs Python 3.11 or newer: make PYTHON=...")'
+	@$(PYTHON) -c 'import ensurepip' || { echo "This Python cannot make environments: on Debian and Ubuntu, install python3-venv."; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@touch $@

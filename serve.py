@@ -87,13 +87,10 @@ class Child:
         return self.process.poll() is not None
 
     def stop(self) -> None:
-        """Wait for the end of it and of all that it started, after its SIGTERM; kill what takes STOP_SECONDS."""
-        deadline = time.monotonic() + STOP_SECONDS
-        with suppress(ProcessLookupError):  # which says that its process group is empty
-            while time.monotonic() < deadline:
-                self.process.poll()
-                os.killpg(self.process.pid, 0)
-                time.sleep(LOOK_SECONDS)
+        """Wait for its end after its SIGTERM; kill it after STOP_SECONDS, and whatever it has left behind."""
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(STOP_SECONDS)
+        with suppress(ProcessLookupError):  # nothing left
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
@@ -108,7 +105,9 @@ def running(settings: Settings, *, quiet: bool = False) -> Iterator[Service]:
     with ExitStack() as stack:
         stack.enter_context(_data_dir(settings.data_dir))
         listener = stack.enter_context(_listen(settings.host, settings.port))
-        redis_url = settings.redis_url or stack.enter_context(_embedded_broker(settings.data_dir))
+        redis_url, broker = (
+            (settings.redis_url, []) if settings.redis_url else stack.enter_context(_embedded_broker(settings.data_dir))
+        )
         database = Database(settings.database_url.get_secret_value(), pool_size=1)
         stack.callback(database.dispose)
         earlier_workers = _migrated(database)
@@ -121,11 +120,10 @@ def running(settings: Settings, *, quiet: bool = False) -> Iterator[Service]:
             Child([sys.executable, "-m", "worker"], environment=environment, log=logs[1]),
         ]
         stack.enter_context(_stopped_together(children))
-        host, port = listener.getsockname()[:2]
-        service = Service(f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}")
+        service = Service(f"http://{_reachable(*listener.getsockname()[:2])}")
         log = f"the log in {settings.data_dir / 'logs'}" if quiet else "the log above"
         _wait_until_ready(service, children, database, earlier_workers, log)
-        with _kept_alive(children):
+        with _kept_alive([*broker, *children]):
             yield service
 
 
@@ -144,6 +142,12 @@ def _data_dir(folder: Path) -> Iterator[None]:
         raise ServiceFailed(f"EPOCHAL_DATA_DIR cannot be used: {error}.") from error
 
 
+def _reachable(host: str, port: int) -> str:
+    """Host and port in an address: one that listens everywhere is reached on the loopback."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def _listen(host: str, port: int) -> socket.socket:
     """Bound here, so that a port in use is known at once, and stays ours while the API is started again."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -156,7 +160,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 @contextmanager
-def _embedded_broker(data_dir: Path) -> Iterator[SecretStr]:
+def _embedded_broker(data_dir: Path) -> Iterator[tuple[SecretStr, list[Child]]]:
     """A Redis-protocol server of our own. Its socket can be opened by this user alone, so it needs no password."""
     files = data_dir / "broker"
     files.mkdir(exist_ok=True)
@@ -176,9 +180,9 @@ def _embedded_broker(data_dir: Path) -> Iterator[SecretStr]:
         arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
         with (files / "log").open("ab") as log:
             broker = Child([str(get_binary_path()), *arguments], environment=dict(os.environ), log=log)
-        with _stopped_together([broker]):
-            _wait_for_broker(path, broker, files / "log")
-            yield SecretStr(f"redis+socket://{path}")
+            with _stopped_together([broker]):
+                _wait_for_broker(path, broker, files / "log")
+                yield SecretStr(f"redis+socket://{path}"), [broker]
 
 
 def _wait_for_broker(path: Path, broker: Child, log: Path) -> None:
@@ -243,9 +247,13 @@ def _wait_until_ready(
         raise ServiceFailed(f"The API or the worker did not start: {log} says why.")
     # The socket is open already: this waits until the API answers on it.
     api = HTTPConnection(service.url.removeprefix("http://"), timeout=START_SECONDS)
-    api.request("GET", "/livez")
-    api.getresponse().close()
-    api.close()
+    try:
+        api.request("GET", "/livez")
+        api.getresponse().close()
+    except OSError as error:
+        raise ServiceFailed(f"The API does not answer: {log} says why.") from error
+    finally:
+        api.close()
 
 
 @contextmanager
@@ -257,7 +265,8 @@ def _kept_alive(children: Sequence[Child]) -> Iterator[None]:
         while not stopping.wait(RESTART_SECONDS):
             for child in children:
                 if child.ended():
-                    child.start()
+                    with suppress(OSError):  # no memory, say: tried again a second later
+                        child.start()
 
     watcher = threading.Thread(target=watch, name="watcher", daemon=True)
     watcher.start()
@@ -268,16 +277,26 @@ def _kept_alive(children: Sequence[Child]) -> Iterator[None]:
         watcher.join()
 
 
+def _interrupt(_number: int, _frame: object) -> None:
+    """Once: a second Ctrl-C must not cut the drain short."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """Serve until Ctrl-C or SIGTERM, then drain."""
-    stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: stop.set())
+        signal.signal(number, _interrupt)
     try:
         with running(Settings()) as service:
             print(f"Epochal answers at {service.url}, its documentation at {service.url}/docs. Ctrl-C drains it.")
-            stop.wait()
-            print("Draining: running jobs go back to the queue and carry on next time.", flush=True)
+            try:
+                signal.pause()
+            finally:
+                print("Draining: running jobs go back to the queue and carry on next time.", flush=True)
+    except KeyboardInterrupt:
+        pass
     except (ServiceFailed, ValidationError) as error:
         sys.exit(str(error))
 

@@ -45,7 +45,7 @@ class Settings(BaseSettings):
     data_dir: AbsolutePath = Field(
         default=Path("data"),
         validate_default=True,
-        description="Where this machine keeps its database, broker and downloads.",
+        description="Where this machine keeps its database, broker, downloads and logs.",
     )
     datasets_dir: AbsolutePath = Field(
         default_factory=_in_data_dir("datasets"),
@@ -62,8 +62,7 @@ class Settings(BaseSettings):
     )
     redis_url: RedisUrl | None = Field(
         default=None,
-        description="`redis://:password@host:6379/0`. By default `make up` starts a broker of its own on a socket "
-        "in EPOCHAL_DATA_DIR.",
+        description="`redis://:password@host:6379/0`. By default `make up` starts a broker of its own.",
     )
     worker_slots: int | None = Field(
         default=None,

@@ -4,13 +4,14 @@ import tomllib
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypedDict
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from api.background import PromptQueue, sweeping
+from api.background import PromptQueue
 from api.dependencies import Service
 from api.middleware import BodyLimit, RequestContext
 from api.openapi import describe
@@ -18,6 +19,7 @@ from api.probe import Probe
 from api.problems import add_handlers
 from api.routes import architectures, datasets, health, jobs, metrics, problems, workers
 from jobs.delivery import CeleryQueue
+from jobs.reconciler import sweeping
 from jobs.workers import connected
 from models import Database
 from settings import Settings
@@ -77,6 +79,8 @@ def _count_workers(database: Database) -> int:
 
 
 def _version() -> str:
-    project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())
-    version: str = project["project"]["version"]
-    return version
+    try:
+        return version("epochal")
+    except PackageNotFoundError:  # run from its sources
+        project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())
+        return str(project["project"]["version"])

@@ -1,4 +1,4 @@
-"""What the API does beside answering: it tells workers of new jobs, and keeps every job moving."""
+"""What the API does beside answering: it tells workers of new jobs."""
 
 import threading
 from collections.abc import Iterator
@@ -7,9 +7,7 @@ from queue import Empty, Full, Queue
 
 import structlog
 
-from jobs import reconciler
 from jobs.delivery import BROKER_TIMEOUT_SECONDS, TrainingQueue
-from models import OUTAGES, Database
 
 # Messages that wait to be sent. One that finds no room is sent by the reconciler.
 MOST_WAITING = 1000
@@ -64,26 +62,3 @@ class PromptQueue:
             except Empty:
                 break
         self._unsent.put(None)
-
-
-@contextmanager
-def sweeping(database: Database, queue: TrainingQueue) -> Iterator[None]:
-    """Run the reconciler every few seconds, in a thread, for as long as the context lasts."""
-    stop = threading.Event()
-    thread = threading.Thread(target=_sweep_until, args=(stop, database, queue), name="sweep", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(BROKER_TIMEOUT_SECONDS)
-
-
-def _sweep_until(stop: threading.Event, database: Database, queue: TrainingQueue) -> None:
-    while not stop.wait(reconciler.SWEEP_EVERY_SECONDS):
-        try:
-            reconciler.sweep(database, queue)
-        except OUTAGES as error:
-            log.warning("database does not answer", error=str(error).partition("\n")[0])  # without the statement
-        except Exception:  # whatever it is, the next sweep may do better; without sweeps, lost jobs stay lost
-            log.exception("sweep failed")

@@ -19,6 +19,7 @@ def save(name: str, packages: list[str], measured: dict[str, object]) -> Path:
         "versions": {"python": platform.python_version(), **{package: version(package) for package in packages}},
         **measured,
     }
+    RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps(result, indent=2) + "\n")
     return path

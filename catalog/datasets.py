@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from training.known_datasets import KNOWN_DATASETS, KnownDataset
+from training.known_datasets import KNOWN_DATASETS, SHIPPED, KnownDataset
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # what a spec accepts
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm")
@@ -35,7 +35,7 @@ def list_datasets(datasets_dir: Path) -> list[DatasetEntry]:
     """
     known = {name: _known_entry(dataset) for name, dataset in KNOWN_DATASETS.items()}
     try:
-        names = [name for name in _visible_folders(datasets_dir) if NAME.fullmatch(name)]
+        names = [name for name in _visible_folders(datasets_dir) if NAME.fullmatch(name) and name not in SHIPPED]
     except FileNotFoundError:
         names = []
     folders = {name: entry for name in names if (entry := _folder_entry(datasets_dir / name))}

@@ -9,6 +9,7 @@ import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
 from pydantic import SecretStr
+from redis import RedisError
 
 QUEUE = "epochal"
 RUN_JOB = "epochal.run_job"
@@ -62,6 +63,6 @@ class CeleryQueue:
         try:
             with self._celery.connection_for_write() as connection:
                 return int(connection.default_channel.client.llen(QUEUE))
-        except OperationalError as error:
+        except (OperationalError, RedisError) as error:  # kombu lets the latter through from its client
             log.warning("broker does not answer", error=str(error))
             return None

@@ -78,8 +78,10 @@ def heartbeat(session: Session, claim: Claim, lease_seconds: float) -> None:
 
 
 def record_start(session: Session, claim: Claim, facts: RunFacts) -> None:
-    """Its data is loaded and its first step is next."""
+    """Its data is loaded and its first step is next. Recording it twice is recording it once."""
     job = _held(session, claim)
+    if job.status is JobStatus.RUNNING:
+        return  # it was stored, but the answer that said so was lost
     _move(job, JobStatus.RUNNING)
     _set_attempt(session, job, facts=facts.model_dump(mode="json"))
     _record(session, job, "running", f"Training on {facts.device} in {facts.precision}.")

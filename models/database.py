@@ -19,7 +19,7 @@ except ImportError:  # no wheel for this platform
 # Before 3.51.3, resetting the write-ahead log could corrupt a database.
 SAFE_WAL = (3, 51, 3)
 
-BUSY_TIMEOUT_SECONDS = 30
+BUSY_TIMEOUT_SECONDS = 10  # well within half a lease of the default length
 
 # What a database that cannot be reached, or not now, raises: the same call may succeed later.
 OUTAGES = (InterfaceError, OperationalError, PoolTimeout)
@@ -43,7 +43,12 @@ class Database:
             self._reader = self.engine.execution_options(read_only=True)
         else:
             self.engine = create_engine(
-                url, pool_pre_ping=True, pool_size=pool_size, max_overflow=20, connect_args=POSTGRESQL_TIMEOUTS
+                url,
+                pool_pre_ping=True,
+                pool_size=pool_size,
+                max_overflow=20,
+                hide_parameters=True,
+                connect_args=POSTGRESQL_TIMEOUTS,
             )
             self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
@@ -71,6 +76,7 @@ def _sqlite_engine(url: str, module: ModuleType, pool_size: int) -> Engine:
         module=module,
         pool_size=pool_size,
         max_overflow=20,
+        hide_parameters=True,
         connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
     )
 

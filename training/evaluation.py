@@ -11,7 +11,7 @@ from training.metrics import Precision
 from training.normalisation import Normalisation
 from training.precision import autocast
 
-BATCH = 500  # images; bounds the memory that an evaluation takes
+BATCH_PIXELS = 500 * 32 * 32  # of one batch; bounds the memory that an evaluation takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,9 @@ def evaluate(network: nn.Module, split: Split, normalise: Normalisation, precisi
     network.eval()
     device = split.labels.device
     totals = torch.zeros(3, dtype=torch.float64, device=device)  # summed loss, correct, correct among five
-    for first in range(0, len(split.labels), BATCH):
-        images, labels = split.images[first : first + BATCH], split.labels[first : first + BATCH]
+    batch = max(1, BATCH_PIXELS // split.images[0, :, :, 0].numel())
+    for first in range(0, len(split.labels), batch):
+        images, labels = split.images[first : first + batch], split.labels[first : first + batch]
         with autocast(precision, device):
             logits = network(normalise(images)).float()
         five = logits.topk(min(5, logits.shape[1])).indices == labels[:, None]

@@ -82,3 +82,6 @@ KNOWN_DATASETS: dict[str, KnownDataset] = {
         ),
     )
 }
+
+# No folder may take their names: a job that asks for one of these is held against it before it is accepted.
+SHIPPED = frozenset(name for name, known in KNOWN_DATASETS.items() if known.source == "shipped")

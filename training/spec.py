@@ -20,7 +20,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
-from training.known_datasets import KNOWN_DATASETS
+from training.known_datasets import KNOWN_DATASETS, SHIPPED
 
 
 class Part(BaseModel):
@@ -258,6 +258,12 @@ class TrainingSpec(Part):
                 schedule.milestones[-1],
                 f"epoch {schedule.milestones[-1]} never comes: the epochs are 0 to {epochs - 1}",
             )
+        if isinstance(schedule, MultiStep) and schedule.milestones[0] < schedule.warmup_epochs:
+            raise refusal(
+                ("schedule", "milestones", 0),
+                schedule.milestones[0],
+                f"epoch {schedule.milestones[0]} lies within the warm-up: at least {schedule.warmup_epochs}",
+            )
         if isinstance(schedule, Cosine) and schedule.final_learning_rate > self.optimizer.learning_rate:
             raise refusal(
                 ("schedule", "final_learning_rate"),
@@ -269,8 +275,8 @@ class TrainingSpec(Part):
     @model_validator(mode="after")
     def _fits_shipped_data(self) -> Self:
         """What a download or a folder holds is known to the worker alone; what ships with us, at once."""
-        known = KNOWN_DATASETS.get(self.dataset)
-        if known and known.source == "shipped":
+        if self.dataset in SHIPPED:
+            known = KNOWN_DATASETS[self.dataset]
             for path, value, reason in self.conflicts_with(known.train_images, self.image_size or known.image_size):
                 raise refusal(path, value, reason)
         return self

@@ -1,7 +1,8 @@
 """How a network is trained, from top to bottom.
 
-A run is a pure function of its spec and its data: the weights start from the spec's seed, and order and
-augmentation are functions of (seed, epoch, sample).
+What a run computes is a function of its spec and its data: the weights start from the spec's seed, and order and
+augmentation are functions of (seed, epoch, sample). On one machine's CPU its numbers repeat to the bit; other devices,
+precisions and numbers of threads round differently.
 """
 
 import math
@@ -107,6 +108,8 @@ class Trainer:
             trained = time.perf_counter()
             self._checked(epoch, len(self.batches) - 1, train_loss)
             test = evaluate(self.network, self.test, self.normalise, self.precision)
+            if math.isnan(test.loss):  # the last step broke the network
+                self._checked(epoch, len(self.batches) - 1, test.loss)
             yield EpochMetrics(
                 epoch=epoch,
                 train_loss=train_loss,

@@ -14,7 +14,7 @@ from logs import configure_logging
 from models import Database
 from settings import Settings
 from worker.celery_app import create_celery
-from worker.fork_server import probe_devices
+from worker.fork_server import probe_devices, stop_fork_server
 from worker.tasks import Tasks
 
 
@@ -52,6 +52,7 @@ def main() -> None:
         structlog.get_logger().info("worker ready", worker=worker_id, slots=tasks.slots)
         worker.start()
     database.dispose()
+    stop_fork_server()
     sys.exit(worker.exitcode)
 
 

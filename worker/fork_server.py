@@ -2,7 +2,7 @@
 seconds. CUDA stays untouched until a child needs it."""
 
 import os
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 
@@ -30,6 +30,15 @@ def probe_devices() -> Devices:
     process.join()
     assert isinstance(report, Devices)
     return report
+
+
+def stop_fork_server() -> None:
+    """End the fork server, once no trainer is left, and wait for it, so that this process leaves nothing behind.
+
+    The library ends it by itself some time after this process, and has no public way to do so in time.
+    """
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]
+    resource_tracker._resource_tracker._stop()  # type: ignore[attr-defined]
 
 
 def start_trainer(order: Order) -> tuple[ForkServerProcess, Connection]:

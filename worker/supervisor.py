@@ -25,8 +25,8 @@ from models import OUTAGES, Database, Request
 from worker.fork_server import start_trainer
 from worker.messages import REPORTS, STOP, EpochDone, Failed, Order, Report, Started, StepDone, Stopped, Succeeded
 
-# A cancelled job is off its device within two seconds: half to notice, one to end between two steps.
-LOOK_FOR_REQUESTS_SECONDS = 0.5
+# A cancelled job is off its device within two seconds: half of one to notice, one to end between two steps.
+LOOK_FOR_REQUESTS_SECONDS = 0.3
 GRACE_SECONDS = 1.0
 
 # Step losses are written together at this pace, anything else at once.
@@ -65,7 +65,11 @@ class Supervisor:
                     self._settle_dead(process.exitcode)
                 elif time.monotonic() >= self._kill_at:
                     process.kill()
-                wait([process.sentinel if self._all_received else connection], timeout=self._pause())
+                if self._all_received:
+                    process.join(self._pause())
+                    time.sleep(0 if self._settled or process.is_alive() else STEPS_SECONDS)  # the database is out
+                else:
+                    wait([connection], timeout=self._pause())
         finally:
             connection.close()  # a trainer without a supervisor ends
             process.kill()
@@ -74,7 +78,9 @@ class Supervisor:
         return self._requeued
 
     def _pause(self) -> float:
-        return STEPS_SECONDS if self._unsaved else LOOK_FOR_REQUESTS_SECONDS / 2
+        """Seconds until there is something to do, if the trainer says nothing."""
+        pause = STEPS_SECONDS if self._unsaved else LOOK_FOR_REQUESTS_SECONDS / 2
+        return max(0.0, min(pause, self._kill_at - time.monotonic()))
 
     def _receive(self, connection: Connection) -> None:
         try:
@@ -106,10 +112,11 @@ class Supervisor:
             self._log.warning("database does not answer", error=str(error).splitlines()[0])
 
     def _renew(self) -> None:
+        asked_at = time.monotonic()  # the lease runs from some time after this
         try:
             with self._database.session() as session:
                 lifecycle.heartbeat(session, self._claim, self._lease_seconds)
-            self._renewed_at = time.monotonic()
+            self._renewed_at = asked_at
         except AttemptFenced:
             self._give_up("another has the job")
         except OUTAGES as error:

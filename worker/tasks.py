@@ -5,6 +5,7 @@ import queue
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import structlog
 
@@ -63,23 +64,15 @@ class Tasks:
                 devices=self._devices.names or ["cpu"],
                 torch_version=self._devices.torch_version,
             )
-        left = threading.Event()
-        sweeper = threading.Thread(target=self._sweep, args=(left,), name="reconciler", daemon=True)
-        sweeper.start()
         try:
-            yield
+            with reconciler.sweeping(self._database, self._messages, partial(workers.seen, worker_id=self._worker_id)):
+                yield
         finally:
-            left.set()
-            sweeper.join()
-            with _outages_logged(), self._database.session() as session:
-                workers.sign_off(session, self._worker_id)
-
-    def _sweep(self, left: threading.Event) -> None:
-        while not left.wait(workers.SEEN_EVERY_SECONDS):
-            with _outages_logged():
+            try:
                 with self._database.session() as session:
-                    workers.seen(session, self._worker_id)
-                reconciler.sweep(self._database, self._messages)
+                    workers.sign_off(session, self._worker_id)
+            except OUTAGES as error:  # then it counts as gone a little later
+                log.warning("database does not answer", error=str(error).partition("\n")[0])
 
     @contextmanager
     def _device(self) -> Iterator[str]:
@@ -98,15 +91,6 @@ class Tasks:
             datasets_dir=self._settings.datasets_dir,
             downloads_dir=self._settings.downloads_dir,
         )
-
-
-@contextmanager
-def _outages_logged() -> Iterator[None]:
-    """What is done every few seconds may fail now and then: it is done again, or by others."""
-    try:
-        yield
-    except OUTAGES as error:
-        log.warning("database does not answer", error=str(error).splitlines()[0])
 
 
 def _usable_cores() -> int:

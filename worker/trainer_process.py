@@ -75,8 +75,10 @@ def _reports(order: Order, stop: threading.Event) -> Iterator[Report]:
     try:
         yield from _train(order, stop)
     except Exception as error:  # whatever a trainer dies of, its job must say so
-        traceback.print_exc(file=sys.stderr)
-        yield _explain(error)
+        failed = _explain(error)
+        if failed.code == "internal":
+            sys.stderr.write(f"trainer of {order.job_id} failed\n{traceback.format_exc()}")
+        yield failed
 
 
 def _train(order: Order, stop: threading.Event) -> Iterator[Report]:
@@ -95,9 +97,15 @@ def _train(order: Order, stop: threading.Event) -> Iterator[Report]:
     )
     trainer = Trainer(order.spec, dataset, order.device)
     yield Started(facts=trainer.facts)
+    trained = 0
     for metrics in trainer.epochs(stop.is_set):
-        yield StepDone(metrics=metrics) if isinstance(metrics, StepMetrics) else EpochDone(metrics=metrics)
-    yield Stopped() if stop.is_set() else Succeeded()
+        if isinstance(metrics, StepMetrics):
+            yield StepDone(metrics=metrics)
+        else:
+            yield EpochDone(metrics=metrics)
+            trained += 1
+    # Not what was asked: a word that comes during the last evaluation takes no success away.
+    yield Succeeded() if trained == order.spec.epochs else Stopped()
 
 
 def _explain(error: Exception) -> Failed:

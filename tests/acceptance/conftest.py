@@ -48,13 +48,13 @@ class Deployment:
         assert self.process.stdout
         said = self.process.stdout.readline()
         assert said.startswith("Epochal answers at http://"), (said, self.log())
-        self.http = httpx2.Client(base_url=said.split()[3].rstrip(","), timeout=30)
+        self.http = httpx2.Client(base_url=said.split()[3].rstrip(","), timeout=30, trust_env=False)
 
     def stop(self) -> int:
         """Drain; returns the exit code."""
         self.http.close()
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(30)
+        code = self.process.wait(60)
         assert self.process.stdout
         self.process.stdout.close()
         return code
@@ -87,6 +87,13 @@ class Deployment:
         """Returns once a step of the job is recorded."""
         deadline = time.monotonic() + 60
         while not self.http.get(f"/v1/jobs/{job_id}/steps").raise_for_status().json()["data"]:
+            assert time.monotonic() < deadline, (self.job(job_id), self.log()[-5000:])
+            time.sleep(0.05)
+
+    def until_attempt(self, job_id: str, number: int) -> None:
+        """Returns once that attempt trains."""
+        deadline = time.monotonic() + 60
+        while not any(a["number"] == number and a["facts"] for a in self.job(job_id)["attempts"]):
             assert time.monotonic() < deadline, (self.job(job_id), self.log()[-5000:])
             time.sleep(0.05)
 

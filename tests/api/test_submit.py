@@ -193,7 +193,7 @@ def test_sweeping_survives_errors(
 
     monkeypatch.setattr(reconciler, "SWEEP_EVERY_SECONDS", 0.001)
     monkeypatch.setattr(reconciler, "sweep", fail)
-    with capture_logs() as lines, background.sweeping(database, SlowQueue()):
+    with capture_logs() as lines, reconciler.sweeping(database, SlowQueue()):
         for _ in range(3):
             assert swept.acquire(timeout=SOON_SECONDS)
     assert {line["event"] for line in lines} == {said}

@@ -347,11 +347,6 @@ def test_the_api_lists_image_folders_and_writes_nowhere(project: Project) -> Non
     assert all(mount.read_only for mount in mounted.values())
 
 
-@each(*WORKERS)
-def test_loader_processes_have_room_to_hand_batches_over(service: Service) -> None:
-    assert service.shm_size >= 1 << 30
-
-
 def test_only_the_gpu_worker_asks_for_accelerators(project: Project) -> None:
     assert {name for name, service in project.services.items() if service.deploy} == {"worker-gpu"}
     deploy = project.services["worker-gpu"].deploy

@@ -69,8 +69,12 @@ def test_splits_are_contiguous_uint8_images_and_int64_labels(pets: Path) -> None
         assert split.images.is_contiguous()
 
 
-def test_a_folder_hides_the_known_dataset_of_its_name(tmp_path: Path) -> None:
-    assert load(write_folder(tmp_path / "digits")).classes == ("cat", "dog")
+def test_a_folder_comes_before_a_download_of_its_name(tmp_path: Path) -> None:
+    assert load(write_folder(tmp_path / "cifar10")).classes == ("cat", "dog")
+
+
+def test_a_folder_may_not_have_the_name_of_what_comes_with_epochal(tmp_path: Path) -> None:
+    assert error_of(write_folder(tmp_path / "digits")).hint == "Rename it."
 
 
 def test_hidden_files_and_other_suffixes_are_ignored_and_suffixes_know_no_case(pets: Path) -> None:

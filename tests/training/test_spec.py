@@ -72,6 +72,7 @@ def test_a_plain_string_is_short_for_its_name(field: str) -> None:
         ({"schedule": {"name": "cosine", "final_learning_rate": 0.2}}, ("schedule", "final_learning_rate")),
         ({"schedule": {"name": "multistep", "milestones": [9, 9]}}, ("schedule", "multistep", "milestones", 1)),
         ({"schedule": {"name": "multistep", "milestones": [9, 30]}}, ("schedule", "milestones", 1)),
+        ({"schedule": {"name": "multistep", "milestones": [2], "warmup_epochs": 3}}, ("schedule", "milestones", 0)),
         ({"batch_size": 1438}, ("batch_size",)),
         ({"augmentation": {"crop": {"padding": 8}}}, ("augmentation", "crop", "padding")),
     ],

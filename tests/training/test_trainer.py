@@ -176,7 +176,7 @@ def test_evaluation_is_the_mean_over_every_image_whatever_the_batches(
 ) -> None:
     run = Trainer(spec(), digits)
     whole = evaluate(run.network, run.test, run.normalise, "fp32")
-    monkeypatch.setattr("training.evaluation.BATCH", 7)
+    monkeypatch.setattr("training.evaluation.BATCH_PIXELS", 7 * 8 * 8)
     parts = evaluate(run.network, run.test, run.normalise, "fp32")
     assert parts.accuracy == whole.accuracy
     assert parts.loss == pytest.approx(whole.loss, rel=1e-6)

@@ -195,7 +195,7 @@ def test_a_failure_has_a_code_and_a_hint_and_no_stack_trace(
 def test_an_attempt_that_cannot_renew_its_lease_ends_its_trainer_in_time(
     database: Database, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claim, attempt = start(LONG, lease_seconds=4.0)
+    claim, attempt = start(LONG, lease_seconds=8.0)
     until_it_trains(database, claim)
 
     def unreachable(*_: object, **__: object) -> None:
@@ -204,6 +204,6 @@ def test_an_attempt_that_cannot_renew_its_lease_ends_its_trainer_in_time(
     monkeypatch.setattr(lifecycle, "heartbeat", unreachable)
     monkeypatch.setattr(lifecycle, "record_steps", unreachable)
     monkeypatch.setattr(lifecycle, "record_epoch", unreachable)
-    attempt.over(4.0)
+    attempt.over(8.0)
     assert not trainer_pids()
     assert job_of(database, claim).status is JobStatus.RUNNING  # for the reconciler to find

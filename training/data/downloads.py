@@ -1,5 +1,6 @@
 """Data sets that torchvision downloads from their publishers and checks against known sums."""
 
+import errno
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,12 +19,15 @@ SILENCE = 60.0  # seconds without a byte after which a publisher counts as gone
 
 
 def load_download(name: str, *, datasets_dir: Path, downloads_dir: Path) -> Dataset:
-    """Downloads into `downloads_dir` what is not there yet. Raises DatasetInvalid where that fails."""
+    """Downloads into `downloads_dir` what is not there yet. Raises DatasetInvalid where that fails, and
+    OSError where the disk is full."""
     try:
         downloads_dir.mkdir(parents=True, exist_ok=True)
         with FileLock(downloads_dir / f".{name}.lock"), _impatient_sockets():
             classes, train, test = _read(name, downloads_dir)
     except (OSError, HTTPException, RuntimeError, ValueError, AssertionError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise  # nothing is wrong with the data set
         reason = " ".join(str(error).split())  # torchvision lists its mirrors on lines of their own
         raise DatasetInvalid(
             f"{name} could not be downloaded into {downloads_dir}, or what lies there is damaged: {reason}",

@@ -10,7 +10,7 @@ from training.data.downloads import load_download
 from training.data.folders import load_folder, visible_folders
 from training.data.images import Form
 from training.data.memory import require_memory
-from training.known_datasets import KNOWN_DATASETS, KnownDataset
+from training.known_datasets import KNOWN_DATASETS, SHIPPED, KnownDataset
 
 
 def load_dataset(name: str, *, image_size: int | None = None, datasets_dir: Path, downloads_dir: Path) -> Dataset:
@@ -22,6 +22,8 @@ def load_dataset(name: str, *, image_size: int | None = None, datasets_dir: Path
     name, the folder or the download raises DatasetInvalid, and nothing else does.
     """
     folders = _folders(datasets_dir)
+    if name in folders and name in SHIPPED:
+        raise DatasetInvalid(f"{datasets_dir / name} has the name of a data set that comes with Epochal.", "Rename it.")
     if name in folders:
         return load_folder(datasets_dir / name, image_size)
     if name not in KNOWN_DATASETS:
