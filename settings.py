@@ -3,10 +3,13 @@
 The README lists every variable; a test holds that table and this class together.
 """
 
+import os
+import sys
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -15,18 +18,19 @@ def _absolute(path: Path) -> Path:
     return path.expanduser().resolve()
 
 
-def _one_of(*schemes: str) -> AfterValidator:
+def _one_of(*beginnings: str) -> AfterValidator:
     def check(url: SecretStr) -> SecretStr:
-        if not url.get_secret_value().startswith(tuple(f"{scheme}:" for scheme in schemes)):
-            raise ValueError(f"should be an address of one of the kinds {', '.join(schemes)}")
+        value = url.get_secret_value()
+        if not any(value.startswith(beginning) and value != beginning for beginning in beginnings):
+            raise ValueError(f"should be an address that begins with {' or '.join(beginnings)}")
         return url
 
     return AfterValidator(check)
 
 
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
-DatabaseUrl = Annotated[SecretStr, _one_of("sqlite", "postgresql", "postgresql+psycopg")]
-RedisUrl = Annotated[SecretStr, _one_of("redis", "rediss", "redis+socket")]
+DatabaseUrl = Annotated[SecretStr, _one_of("sqlite:///", "postgresql://", "postgresql+psycopg://")]
+RedisUrl = Annotated[SecretStr, _one_of("redis://", "rediss://", "redis+socket://")]
 
 
 def _in_data_dir(name: str) -> Any:
@@ -76,3 +80,22 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe line of the service's own log."
     )
+
+
+def read_settings() -> Settings:
+    """The environment's settings. Ends the program with a line for each variable that is wrong, or that is none."""
+    known = [f"EPOCHAL_{name.upper()}" for name in Settings.model_fields]
+    wrong = []
+    for name in os.environ:
+        if name.upper().startswith("EPOCHAL_") and name.upper() not in known:
+            meant = get_close_matches(name.upper(), known, 1)
+            wrong.append(f"{name} is no setting: {f'did you mean {meant[0]}?' if meant else 'the README lists them.'}")
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        # What a default needed and did not get is wrong by itself, and said there.
+        told = (item for item in error.errors() if item["type"] != "default_factory_not_called")
+        wrong += [f"EPOCHAL_{str(item['loc'][0]).upper()}: {item['msg']}." for item in told]
+    if wrong:
+        sys.exit("\n".join(wrong))
+    return settings

@@ -7,7 +7,7 @@ import uvicorn
 
 from api.app import create_app
 from logs import configure_logging
-from settings import Settings
+from settings import read_settings
 
 # So long may open requests take once the API is asked to stop.
 GRACE_SECONDS = 5
@@ -20,7 +20,7 @@ def main() -> None:
         "--fd", type=int, help="an inherited listening socket, in place of EPOCHAL_HOST and EPOCHAL_PORT"
     )
     inherited = parser.parse_args().fd
-    settings = Settings()
+    settings = read_settings()
     configure_logging(settings.log_level)
     config = uvicorn.Config(
         create_app(settings),

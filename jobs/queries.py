@@ -143,4 +143,4 @@ def _why_queued(capacity: Capacity) -> str:
         return "No worker is connected."
     if capacity.busy >= capacity.slots:
         return f"Every slot is busy: {capacity.busy} of {capacity.slots}."
-    return "About to start."
+    return "A slot is free: about to start."

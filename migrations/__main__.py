@@ -2,7 +2,7 @@
 
 from migrations import migrate
 from models import Database
-from settings import Settings
+from settings import read_settings
 
 if __name__ == "__main__":
-    migrate(Database(Settings().database_url.get_secret_value()))
+    migrate(Database(read_settings().database_url.get_secret_value()))

@@ -12,7 +12,7 @@ from ulid import ULID
 from jobs.delivery import RUN_JOB, CeleryQueue
 from logs import configure_logging
 from models import Database
-from settings import Settings
+from settings import read_settings
 from worker.celery_app import create_celery
 from worker.fork_server import probe_devices, stop_fork_server
 from worker.tasks import Tasks
@@ -20,7 +20,7 @@ from worker.tasks import Tasks
 
 def main() -> None:
     """Start the worker; returns when it has drained."""
-    settings = Settings()
+    settings = read_settings()
     configure_logging(settings.log_level)
     if settings.redis_url is None:
         sys.exit("EPOCHAL_REDIS_URL is not set: a worker needs the broker that the API sends to.")

@@ -5,12 +5,12 @@ import sys
 
 from jobs import workers
 from models import OUTAGES, Database
-from settings import Settings
+from settings import read_settings
 
 
 def main() -> str | None:
     """What is wrong, or None: exit codes 1 and 0."""
-    database = Database(Settings().database_url.get_secret_value(), pool_size=1)
+    database = Database(read_settings().database_url.get_secret_value(), pool_size=1)
     host = socket.gethostname()[:80]
     try:
         with database.snapshot() as session:

@@ -88,7 +88,7 @@ def job_body() -> Body:
                 "percent": 0.0,
                 "estimated_finish": None,
             },
-            "queue": {"position": 1, "reason": "About to start."},
+            "queue": {"position": 1, "reason": "A slot is free: about to start."},
             "latest": None,
             "best": None,
             "attempts": [],

@@ -65,8 +65,8 @@ def success(job_body: Body, attempt_body: Body, epoch_body: Body) -> Looks:
     under_way = progress(epoch=1, step=10, steps_per_epoch=23, percent=48.0, estimated_finish=finish)
     return [
         (job_body(queue={"position": 2, "reason": "Every slot is busy: 1 of 1."}), []),
-        (job_body(queue={"position": 1, "reason": "About to start."}), []),
-        (job_body(queue={"position": 1, "reason": "About to start."}), []),
+        (job_body(queue={"position": 1, "reason": "A slot is free: about to start."}), []),
+        (job_body(queue={"position": 1, "reason": "A slot is free: about to start."}), []),
         (job_body(status="starting", attempts=[attempt_body(facts=None)]), []),
         (job_body(**running), []),
         (job_body(**running, progress=under_way, latest=rows[0]), rows[:1]),
@@ -77,7 +77,7 @@ def success(job_body: Body, attempt_body: Body, epoch_body: Body) -> Looks:
 
 SUCCESS = """\
 Queued, place 2: Every slot is busy: 1 of 1.
-Queued, place 1: About to start.
+Queued, place 1: A slot is free: about to start.
 Starting on worker worker_a: loading the data.
 Training on cpu in fp32: 269,434 parameters, 1,437 training and 360 test images, 10 classes.
 Epoch   0:  train loss  2.3000, accuracy  10.00%   test loss  2.1250, accuracy  20.00%   1,234 images/s
@@ -146,7 +146,7 @@ def test_a_lost_worker_and_a_wish_to_cancel_are_said(job_body: Body, attempt_bod
             (job_body(status="cancelled", attempts=attempts), []),
         ]
     ) == (
-        "Attempt 1 ended (worker_lost). Queued, place 1: About to start.\n"
+        "Attempt 1 ended (worker_lost). Queued, place 1: A slot is free: about to start.\n"
         "Starting on worker worker_a, attempt 2: loading the data.\n"
         "Training on cpu in fp32, attempt 2: 269,434 parameters, 1,437 training and 360 test images, 10 classes.\n"
         "Asked to cancel; waiting for its worker to let go.\n"
@@ -176,7 +176,7 @@ def test_ctrl_c_leaves_the_job_alone(
     # The service has no answer but to look at the job: nothing else is asked.
     assert main_with(monkeypatch, serving([(job_body(), [])])) == 130
     assert capsys.readouterr().out == (
-        "Queued, place 1: About to start.\n"
+        "Queued, place 1: A slot is free: about to start.\n"
         "The job goes on without being watched. To look at it again: "
         "python -m client.watch http://epochal.test job_1\n"
     )

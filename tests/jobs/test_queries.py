@@ -46,7 +46,11 @@ def test_a_queued_job_knows_its_place_and_the_reason(database: Database, submitt
             queue = queries.find(session, job_id).queue
         return (queue.position, queue.reason) if queue else None
 
-    assert [place(job_id) for job_id in ids] == [(1, "About to start."), (2, "About to start."), (3, "About to start.")]
+    assert [place(job_id) for job_id in ids] == [
+        (1, "A slot is free: about to start."),
+        (2, "A slot is free: about to start."),
+        (3, "A slot is free: about to start."),
+    ]
     for job_id, worker in zip(ids[:2], ["first", "second"], strict=True):
         with database.session() as session:
             lifecycle.claim(session, job_id, worker, 30)

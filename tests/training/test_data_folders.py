@@ -251,3 +251,8 @@ def test_available_memory_heeds_the_containers_limit(tmp_path: Path, monkeypatch
     assert available_memory() == 750_000
     (tmp_path / "memory.max").write_text("max\n")
     assert available_memory() == 5000 * 1024
+
+
+def test_a_named_pipe_is_not_waited_for(pets: Path) -> None:
+    os.mkfifo(pets / "train" / "cat" / "z.png")
+    assert "it is not a regular file" in error_of(pets).detail

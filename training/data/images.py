@@ -39,6 +39,8 @@ def open_image(file: str | Path) -> Iterator[Image.Image]:
     broken file is parsed, Pillow's readers raise nearly every built-in error.
     """
     try:
+        if not Path(file).is_file() and Path(file).exists():  # a named pipe would be waited for without end
+            raise ImageUnreadable("it is not a regular file")
         with Image.open(file, formats=FORMATS) as image:
             yield image
     except Exception as error:
