@@ -6,7 +6,7 @@ from training.spec import Adam, AdamW, Optimizer, Sgd
 
 
 def build_optimizer(spec: Optimizer, network: nn.Module) -> optim.Optimizer:
-    """Torch's own optimizer over every parameter of `network`, in its fused form: one pass over the weights a step."""
+    """torch's own optimizer over every parameter of `network`, in its fused form: one pass over the weights a step."""
     match spec:
         case Sgd():
             return optim.SGD(
@@ -17,17 +17,9 @@ def build_optimizer(spec: Optimizer, network: nn.Module) -> optim.Optimizer:
                 weight_decay=spec.weight_decay,
                 fused=True,
             )
-        case Adam():
-            return optim.Adam(
-                network.parameters(),
-                lr=spec.learning_rate,
-                betas=spec.betas,
-                eps=spec.epsilon,
-                weight_decay=spec.weight_decay,
-                fused=True,
-            )
-        case AdamW():
-            return optim.AdamW(
+        case Adam() | AdamW():
+            kind = optim.Adam if isinstance(spec, Adam) else optim.AdamW
+            return kind(
                 network.parameters(),
                 lr=spec.learning_rate,
                 betas=spec.betas,
