@@ -6,7 +6,7 @@ from training.spec import Adam, AdamW, Optimizer, Sgd
 
 
 def build_optimizer(spec: Optimizer, network: nn.Module) -> optim.Optimizer:
-    """torch's own optimizer over every parameter of `network`, in its fused form: one pass over the weights a step."""
+    """An optimizer of torch's own over every parameter of `network`, fused: one pass over the weights a step."""
     match spec:
         case Sgd():
             return optim.SGD(
