@@ -4,7 +4,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UV_VERSION := 0.13.9
-INSTALL := $(BIN)/uv pip install --python $(BIN)/python --quiet --require-hashes --requirements
+# The system's certificates, as pip uses them: behind a proxy that has its own, uv's would not do.
+UV := $(BIN)/uv --system-certs
+INSTALL := $(UV) pip install --python $(BIN)/python --quiet --require-hashes --requirements
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -36,7 +38,7 @@ lock: .venv/.uv ## resolve every requirement anew
 	for what in "dev --all-extras --group dev" "service --extra api --extra worker --extra embedded --extra client" \
 		"api --extra api" "worker --extra worker"; do \
 		set -- $$what; name=$$1; shift; \
-		$(BIN)/uv pip compile pyproject.toml $$* --universal --generate-hashes --no-emit-index-url --no-header --quiet \
+		$(UV) pip compile pyproject.toml $$* --universal --generate-hashes --no-emit-index-url --no-header --quiet \
 			$$([ $$name = dev ] && echo --upgrade || echo --constraints requirements-dev.lock) \
 			--output-file requirements-$$name.lock || exit 1; \
 	done
