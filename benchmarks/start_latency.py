@@ -73,8 +73,8 @@ def main() -> None:
             seconds_to_first_step(client)  # the first job of a worker finds cold caches
             whole = [seconds_to_first_step(client, IDLE_SECONDS) for _ in range(ROUNDS)]
             in_a_row = [seconds_to_first_step(client) for _ in range(ROUNDS)]
-    # In a child, for this is read when torch is imported: as a worker sets it.
-    os.environ["GOMP_SPINCOUNT"] = "10000"
+    # In a child, for OMP_WAIT_POLICY is read when torch is imported: as a worker sets it.
+    os.environ["OMP_WAIT_POLICY"] = "passive"
     with get_context("spawn").Pool(1) as pool:
         alone = pool.apply(trainer_alone)[1:]
 

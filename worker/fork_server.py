@@ -17,11 +17,10 @@ def probe_devices() -> Devices:
 
     Raises EOFError where torch does not import; standard error has the reason.
     """
-    # How often a thread looks before it sleeps, while it waits for another. Where cores are shared, one that goes on
-    # looking, as by default, takes the core from the one it waits for: beside other trainers on 2 cores, a step of
-    # ResNet-20 took 12 times as long. One that sleeps at once loses an eighth where cores are free. libgomp reads this
+    # Threads that wait for each other by spinning take the core from the one they wait for whenever cores are
+    # shared: with two other busy processes on 2 cores, a step of ResNet-20 took 12 times as long. libgomp reads this
     # once, when torch loads it.
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     _context.set_forkserver_preload(trainer_process.PRELOAD)
     ours, theirs = _context.Pipe()
     process = _context.Process(target=trainer_process.probe, args=(theirs,))
