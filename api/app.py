@@ -54,7 +54,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for operation in (health, problems):
         app.include_router(operation.router)
     add_handlers(app)
-    app.openapi = partial(describe, app)  # type: ignore[method-assign]
+    app.openapi = partial(describe, app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     return app
 
 

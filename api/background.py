@@ -51,7 +51,7 @@ class PromptQueue:
         while (job_id := self._unsent.get()) is not None:
             try:
                 self._queue.send(job_id)
-            except Exception:
+            except Exception:  # of whatever kind: the thread must live to send the next one
                 log.exception("message not sent", job_id=job_id)
 
     def _close(self) -> None:

@@ -49,7 +49,7 @@ class RequestContext:
                 await self.app(scope, receive, send_with_id)
             except ClientDisconnect:
                 pass  # nobody is left to answer
-            except Exception:
+            except Exception:  # the last place where an error can still become a problem+json
                 log.exception("unexpected error", method=scope["method"], path=scope["path"])
                 if answering:
                     raise  # the server cuts the connection: half an answer must not look like a whole one

@@ -32,12 +32,12 @@ class Probe(Generic[Answer]):
             asked = self._asked
         try:
             return asked.result(timeout_seconds)
-        except Exception:
+        except Exception:  # whatever it raised, there is no answer; `_answer` has logged it
             return None
 
     def _answer(self, asked: "Future[Answer]") -> None:
         try:
             asked.set_result(self._question())
-        except Exception as error:
+        except Exception as error:  # whatever it is, who asked must hear of it
             log.warning("probe failed", error=str(error))
             asked.set_exception(error)

@@ -25,7 +25,7 @@ from training.spec import TrainingSpec
 
 SPEC = {"dataset": "digits", "architecture": "resnet20", "epochs": 1, "batch_size": 128}
 ROUNDS = 20
-IDLE_SECONDS = 1.5  # Celery looks at its queue once a second while every slot is taken, and for up to one longer
+IDLE_SECONDS = 1.5  # a slot that was taken until just now gets its next message up to a second later
 GOAL_SECONDS = 0.5
 
 

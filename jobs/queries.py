@@ -82,11 +82,6 @@ def steps_after(
     return _page(session, statement, limit)
 
 
-def still_held(session: Session, claim: Claim) -> bool:
-    """Whether this attempt still has the job."""
-    return bool(session.scalar(_hold(claim).with_only_columns(Job.id)))
-
-
 def requested(session: Session, claim: Claim) -> Request | None:
     """What somebody wants of the job that this attempt has."""
     return session.scalar(_hold(claim).with_only_columns(Job.requested))

@@ -37,8 +37,8 @@ def stop_fork_server() -> None:
 
     The library ends it by itself some time after this process, and has no public way to do so in time.
     """
-    forkserver._forkserver._stop()  # type: ignore[attr-defined]
-    resource_tracker._resource_tracker._stop()  # type: ignore[attr-defined]
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]  # private, as the docstring says
+    resource_tracker._resource_tracker._stop()  # type: ignore[attr-defined]  # likewise
 
 
 def start_trainer(order: Order) -> tuple[ForkServerProcess, Connection]:

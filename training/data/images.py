@@ -43,7 +43,7 @@ def open_image(file: str | Path) -> Iterator[Image.Image]:
             raise ImageUnreadable("it is not a regular file")
         with Image.open(file, formats=FORMATS) as image:
             yield image
-    except Exception as error:
+    except Exception as error:  # as the docstring says, nearly any
         raise ImageUnreadable(_reason(error)) from error
 
 
