@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo lab test check lock bench-start
+.PHONY: help setup up demo lab test check lock bench-start bench-train bench-overhead bench-gpu bench-accuracy bench-regularisation
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -33,6 +33,22 @@ check: .venv/.developed ## lint, types and import contracts
 
 bench-start: .venv/.installed ## measure the time from POST to the first recorded step
 	@$(BIN)/python -m benchmarks.start_latency
+
+bench-train: .venv/.installed ## measure our engine against a stock loop on this machine's processor, on CIFAR-100
+	@$(BIN)/python -m benchmarks.train_speed
+
+bench-overhead: .venv/.installed ## measure the share of an epoch that is not forward, backward and optimizer
+	@$(BIN)/python -m benchmarks.overhead
+
+bench-gpu: .venv/.installed ## measure images a second on a GPU, and the share of what it could do at most
+	@$(BIN)/python -m benchmarks.gpu_speed
+
+SEEDS ?= 0
+bench-accuracy: .venv/.installed ## train CIFAR-100: RECIPE=standard SEEDS=0,1,2 OPTIONS='--epochs 15 --architecture resnet20'
+	@$(BIN)/python -m benchmarks.accuracy $(or $(RECIPE),$(error Set RECIPE: lab-baseline, standard, strong, sprint or state-of-the-art)) --seeds $(SEEDS) $(OPTIONS)
+
+bench-regularisation: .venv/.installed ## whether each way of regularising does what its paper says, on a little of CIFAR-100
+	@$(BIN)/python -m benchmarks.regularisation
 
 lock: .venv/.uv ## resolve every requirement anew
 	for what in "dev --all-extras --group dev" "service --extra api --extra worker --extra embedded --extra client" \

@@ -61,11 +61,11 @@ def lab_spec(epochs: int) -> dict[str, Any]:
 def digits(client: Client, folder: Path, console: Console) -> bool:
     """Train on the digits that ship with Epochal. Whether the verdict is good."""
     job = _train(client, DIGITS, "digits", console)
-    if job.status != "succeeded" or job.latest is None:
+    accuracy = job.latest.test_accuracy if job.latest else None
+    if job.status != "succeeded" or accuracy is None:
         return False
     say(console, f"\nThe report, as {client.base_url}{job.links['log']} has it:\n\n{client.log(job.id)}")
     _save_curves(client, job, folder, console)
-    accuracy = job.latest.test_accuracy
     good = accuracy > EXPECTED_ACCURACY
     say(
         console,
@@ -93,6 +93,8 @@ def lab(client: Client, folder: Path, console: Console, epochs: int | None) -> b
 
 def overfitting(last: EpochRow) -> str:
     """What the last epoch says about it."""
+    if last.test_accuracy is None:
+        return f"Overfitting: epoch {last.epoch} was not evaluated, so that nothing is known about it."
     gap = last.train_accuracy - last.test_accuracy
     meaning = (
         "the network knows the images it was trained on that much better than new ones."
@@ -143,13 +145,9 @@ def _epoch_table(rows: list[EpochRow]) -> Table:
     for column in table.columns:
         column.justify = "right"
     for row in rows:
-        table.add_row(
-            str(row.epoch),
-            f"{row.train_loss:.4f}",
-            f"{row.train_accuracy:.2%}",
-            f"{row.test_loss:.4f}",
-            f"{row.test_accuracy:.2%}",
-        )
+        test_loss = "" if row.test_loss is None else f"{row.test_loss:.4f}"
+        test_accuracy = "" if row.test_accuracy is None else f"{row.test_accuracy:.2%}"
+        table.add_row(str(row.epoch), f"{row.train_loss:.4f}", f"{row.train_accuracy:.2%}", test_loss, test_accuracy)
     return table
 
 

@@ -28,7 +28,7 @@ from jobs import workers
 from migrations import migrate
 from models import OUTAGES, Database
 from settings import Settings, read_settings
-from worker.lifeline import die_with_parent
+from training.lifeline import die_with_parent
 
 START_SECONDS = 120.0  # torch's first import from a cold disk may take long
 STOP_SECONDS = 15.0  # a drain takes two

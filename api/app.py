@@ -17,7 +17,7 @@ from api.middleware import BodyLimit, RequestContext
 from api.openapi import describe
 from api.probe import Probe
 from api.problems import add_handlers
-from api.routes import architectures, datasets, health, jobs, metrics, problems, workers
+from api.routes import architectures, datasets, health, jobs, metrics, problems, recipes, workers
 from jobs.delivery import CeleryQueue
 from jobs.reconciler import sweeping
 from jobs.workers import connected
@@ -49,7 +49,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         middleware=[Middleware(RequestContext), Middleware(BodyLimit)],
         lifespan=partial(_lifespan, settings),
     )
-    for resource in (jobs, metrics, datasets, architectures, workers):
+    for resource in (jobs, metrics, datasets, architectures, recipes, workers):
         app.include_router(resource.router, prefix="/v1")
     for operation in (health, problems):
         app.include_router(operation.router)

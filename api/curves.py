@@ -24,6 +24,7 @@ from training.spec import TrainingSpec
 # Okabe and Ito's, which colour-blind readers tell apart; the lines differ in their dashes, too.
 TRAIN: dict[str, Any] = {"label": "train", "color": "#0072B2", "linestyle": (0, (4, 1.5))}
 TEST: dict[str, Any] = {"label": "test", "color": "#D55E00", "linestyle": "solid"}
+VALIDATION: dict[str, Any] = {"label": "validation", "color": "#009E73", "linestyle": (0, (6, 1.5, 1, 1.5))}
 INK, GREY, FAINT = "#222222", "#666666", "#DDDDDD"
 
 TITLE_FONT = FontProperties(weight="bold", size=14)
@@ -47,15 +48,18 @@ _drawing = threading.Lock()  # its caches are shared: one picture at a time
 
 
 def draw(record: JobRecord, epochs: Sequence[Epoch], form: Literal["svg", "png"]) -> bytes:
-    """Loss and accuracy of a job's epochs side by side, its best one marked. A measure that is not finite is a gap."""
+    """Loss and accuracy of a job's epochs side by side, its best one marked. A measure that is not finite, or that an
+    epoch was not evaluated for, is a gap."""
     title = record.job.name or record.job.id
-    spec = TrainingSpec.model_validate(record.job.spec)
+    spec = TrainingSpec.from_stored(record.job.spec)
     with _drawing:
         figure = Figure(figsize=(11, 4.8), facecolor="white")
         loss, accuracy = figure.subplots(1, 2, gridspec_kw=MARGINS)
         _plot(loss, epochs, [epoch.train_loss for epoch in epochs], TRAIN)
+        _plot(loss, epochs, [epoch.validation_loss for epoch in epochs], VALIDATION)
         _plot(loss, epochs, [epoch.test_loss for epoch in epochs], TEST)
         _plot(accuracy, epochs, [epoch.train_accuracy for epoch in epochs], TRAIN)
+        _plot(accuracy, epochs, [epoch.validation_accuracy for epoch in epochs], VALIDATION)
         _plot(accuracy, epochs, [epoch.test_accuracy for epoch in epochs], TEST)
         for axes in (loss, accuracy):
             _furnish(axes, epochs, spec.epochs)
@@ -68,8 +72,10 @@ def draw(record: JobRecord, epochs: Sequence[Epoch], form: Literal["svg", "png"]
     return output.getvalue()
 
 
-def _plot(axes: Axes, epochs: Sequence[Epoch], measured: Sequence[float], look: Mapping[str, Any]) -> None:
-    values = [value if abs(value) < LARGEST_DRAWN else math.nan for value in measured]
+def _plot(axes: Axes, epochs: Sequence[Epoch], measured: Sequence[float | None], look: Mapping[str, Any]) -> None:
+    if look is VALIDATION and all(value is None for value in measured):
+        return  # nothing was split off
+    values = [math.nan if value is None or not abs(value) < LARGEST_DRAWN else value for value in measured]
     dots = list(range(len(values))) if len(values) <= MOST_WITH_DOTS else _lonely(values)
     axes.plot([epoch.epoch for epoch in epochs], values, marker="o", markersize=3.5, markevery=dots, lw=1.8, **look)
 
@@ -120,14 +126,19 @@ def _name_accuracy(axes: Axes, epochs: Sequence[Epoch]) -> None:
 
 
 def _mark_best(loss: Axes, accuracy: Axes, best: Epoch | None) -> None:
-    if best is None or math.isnan(best.test_accuracy):
+    if best is None:
+        return
+    look, chosen = TEST, best.test_accuracy
+    if best.validation_accuracy is not None:
+        look, chosen = VALIDATION, best.validation_accuracy
+    if chosen is None or math.isnan(chosen):
         return
     for axes in (loss, accuracy):
         axes.axvline(best.epoch, color=GREY, linewidth=1, linestyle=(0, (1, 2)), zorder=1)
     ring: dict[str, Any] = {"marker": "o", "markersize": 9, "markerfacecolor": "none", "markeredgewidth": 1.8}
-    accuracy.plot([best.epoch], [best.test_accuracy], color=TEST["color"], clip_on=False, zorder=3, **ring)
-    text = f"best: {best.test_accuracy:.2%} on test, epoch {best.epoch}"
-    accuracy.set_title(text, loc="right", color=TEST["color"], fontsize=10)
+    accuracy.plot([best.epoch], [chosen], color=look["color"], clip_on=False, zorder=3, **ring)
+    text = f"best: {chosen:.2%} on {look['label']}, epoch {best.epoch}"
+    accuracy.set_title(text, loc="right", color=look["color"], fontsize=10)
 
 
 def _head(figure: Figure, title: str, subtitle: str) -> None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from jobs.errors import AttemptFenced, JobFinished, JobNotFound
+from jobs.errors import AttemptFenced, JobFinished, JobNotFound, StartingWeightsMissing
 from models import OUTAGES
+from training.recipes import RecipeNotFound
 
 RETRY_AFTER_SECONDS = 5
 
@@ -83,6 +84,13 @@ ERRORS: dict[type[Exception], Kind] = {
     JobFinished: Kind(
         409, "job_finished", "The job has ended", members=lambda error: {"job_status": error.status.value}
     ),
+    StartingWeightsMissing: Kind(
+        422,
+        "starting_weights_missing",
+        "There are no weights to start from",
+        members=lambda error: {"errors": [{"pointer": "#/spec/starting_weights", "detail": error.reason}]},
+    ),
+    RecipeNotFound: Kind(404, "recipe_not_found", "There is no such recipe"),
     AttemptFenced: Kind(409, "attempt_fenced", "The attempt no longer has its job"),
     MalformedBody: Kind(400, "malformed_body", "The body is not JSON"),
     UnsupportedMediaType: Kind(

@@ -5,6 +5,8 @@ Epoch: 0, Step 0, Loss: 4.7306
 Epoch: 0, Step 10, Loss: 3.9417
 Test Loss: 3.6120
 Test Accuracy: 9.78%
+
+An epoch that is not evaluated has no result.
 """
 
 import math
@@ -77,4 +79,5 @@ class _Reader:
                 yield f"Epoch: {row.epoch}, Step {row.step}, Loss: {row.loss:.4f}\n"
             else:
                 self._last_epoch = row.epoch
-                yield f"Test Loss: {row.test_loss:.4f}\nTest Accuracy: {row.test_accuracy:.2%}\n"
+                if row.test_loss is not None and row.test_accuracy is not None:
+                    yield f"Test Loss: {row.test_loss:.4f}\nTest Accuracy: {row.test_accuracy:.2%}\n"

@@ -1,6 +1,7 @@
 """The contract: what FastAPI finds in the routes, with every error that there is."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from fastapi import FastAPI
@@ -19,7 +20,8 @@ from api.errors import (
 )
 from api.problems import MEDIA_TYPE
 from api.schemas import Problem
-from jobs.errors import JobFinished, JobNotFound
+from jobs.errors import JobFinished, JobNotFound, StartingWeightsMissing
+from training.recipes import RecipeNotFound
 
 TAGS = [
     {"name": "jobs", "description": "Submit, watch and cancel training jobs."},
@@ -30,6 +32,7 @@ TAGS = [
 ]
 
 WITH_BODY = (MalformedBody, BodyTooLarge, UnsupportedMediaType)
+NOT_FOUND: dict[str, type[Exception]] = {"{job_id}": JobNotFound, "{recipe}": RecipeNotFound}  # by path parameter
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
@@ -51,10 +54,11 @@ def describe(app: FastAPI) -> dict[str, Any]:
 def _kinds(path: str, operation: dict[str, Any]) -> Sequence[Kind]:
     """How an operation can fail."""
     kinds = [ERRORS[InvalidRequest], UNEXPECTED]
-    if "{job_id}" in path:
-        kinds.append(ERRORS[JobNotFound])
+    kinds += [ERRORS[error] for parameter, error in NOT_FOUND.items() if parameter in path]
     if path.endswith("/cancel"):
         kinds.append(ERRORS[JobFinished])
+    if operation["operationId"] == "submit_job":
+        kinds.append(ERRORS[StartingWeightsMissing])
     if "requestBody" in operation:
         kinds += [ERRORS[error] for error in WITH_BODY]
     if path == "/readyz":
@@ -65,8 +69,10 @@ def _kinds(path: str, operation: dict[str, Any]) -> Sequence[Kind]:
 
 
 def _responses(kinds: Sequence[Kind]) -> dict[str, Any]:
+    """By status, which several kinds may share."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    by_status = groupby(sorted(kinds, key=lambda kind: kind.status), key=lambda kind: kind.status)
     return {
-        str(kind.status): {"description": f"{kind.title} (`{kind.code}`).", "content": content}
-        for kind in sorted(kinds, key=lambda kind: kind.status)
+        str(status): {"description": " ".join(f"{kind.title} (`{kind.code}`)." for kind in sharing), "content": content}
+        for status, sharing in by_status
     }

@@ -3,12 +3,14 @@
 from datetime import datetime
 from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
 from jobs.failures import FailureCode
 from jobs.lifecycle import EndReason
 from models import JobStatus, Request
 from training.metrics import RunFacts
+from training.recipe_results import RecipeResult
+from training.recipes import RecipeName
 from training.spec import Stem, TrainingSpec
 
 Item = TypeVar("Item")
@@ -31,12 +33,13 @@ class Progress(Wire):
     """How far a job has got. An attempt that starts anew after a crash is as far as it has got itself."""
 
     epoch: int | None = Field(description="Epoch of the last recorded step, from 0; null before the first.")
-    epochs: int = Field(description="Epochs that the spec asks for.")
+    epochs: int = Field(description="Epochs that the spec asks for; a job that stops early trains fewer.")
     step: int | None = Field(description="Last recorded step within that epoch, from 0.")
     steps_per_epoch: int | None = Field(description="Known once a worker has loaded the data.")
     percent: float = Field(ge=0, le=100)
     estimated_finish: datetime | None = Field(
-        description="At the pace of the latest epoch; null unless the job is running and has trained an epoch."
+        description="At the pace of the latest epoch, if every epoch is trained: a job that stops early is done "
+        "sooner. Null unless the job is running and has trained an epoch."
     )
 
 
@@ -48,22 +51,33 @@ class QueuePlace(Wire):
 
 
 class EpochRow(Wire):
-    """One epoch. Train figures are means over the epoch's batches while the network changes, test figures are of
-    the network at its end.
+    """One epoch. Train figures are means over the epoch's batches while the network changes, test and validation
+    figures are of the network at its end, or of its average where the spec asks for one.
     """
 
     epoch: int = Field(description="From 0.")
     train_loss: Number
     train_accuracy: Number
-    test_loss: Number
-    test_accuracy: Number
-    test_top5_accuracy: Number | None = Field(description="Null where there are five classes or fewer.")
+    test_loss: Number | None = Field(description="Null in epochs that are not evaluated.")
+    test_accuracy: Number | None = Field(description="Null in epochs that are not evaluated.")
+    test_top5_accuracy: Number | None = Field(description="Null there, too, and where there are five classes or fewer.")
+    validation_loss: Number | None = Field(description="Null there, too, and where nothing was split off.")
+    validation_accuracy: Number | None = Field(description="Null there, too, and where nothing was split off.")
     learning_rate: Number = Field(description="Of the epoch's last step.")
     seconds: Number = Field(description="Wall time of training and evaluation together.")
     images_per_second: Number = Field(description="Training images over the wall time of training alone.")
     device_memory_bytes: int | None = Field(description="Peak that the accelerator allocated; null on a CPU.")
     attempt: int = Field(description="The attempt that measured it.")
     recorded_at: datetime
+
+
+class BestEpoch(EpochRow):
+    """The best epoch so far, and what it was chosen on."""
+
+    chosen_on: Literal["validation", "test"] = Field(
+        description="Whose accuracy is the highest: of the validation split where the spec has one. Where it has "
+        "none, of the test split itself, so that its test accuracy is an optimistic estimate for new images."
+    )
 
 
 class StepRow(Wire):
@@ -85,7 +99,10 @@ class Attempt(Wire):
     started_at: datetime
     ended_at: datetime | None
     end_reason: EndReason | None = Field(description="Null while it lasts.")
-    facts: RunFacts | None = Field(description="What it found before its first step: device, network and data.")
+    facts: RunFacts | None = Field(
+        description="What it found before its first step: device, network and data; and the fastest way of computing "
+        "a step that it has found since."
+    )
 
 
 class JobError(Wire):
@@ -125,10 +142,7 @@ class Job(Wire):
     progress: Progress
     queue: QueuePlace | None = Field(description="Null unless the job is queued.")
     latest: EpochRow | None = Field(description="The last epoch trained.")
-    best: EpochRow | None = Field(
-        description="The epoch with the highest test accuracy, the earliest of several. Chosen on the test split "
-        "itself, so that its accuracy is an optimistic estimate for new images."
-    )
+    best: BestEpoch | None = Field(description="The epoch with the highest accuracy, the earliest of several.")
     attempts: list[Attempt]
     error: JobError | None = Field(description="Null unless the job has failed.")
     links: JobLinks
@@ -176,10 +190,25 @@ class Architecture(Wire):
     """An architecture that a job can name."""
 
     name: str
-    family: Literal["cifar_resnet", "resnet"]
+    family: Literal["cifar_resnet", "resnet", "cifar_resnext", "resnext", "wide_resnet", "pyramidnet"]
+    title: str = Field(description="Of the family.")
+    description: str = Field(description="Of the family: what its networks consist of.")
     paper: str
-    stems: list[Stem] = Field(description="What `stem` of the spec's architecture chooses from, where it has one.")
-    sizes: list[NetworkSize] = Field(description="One a stem.")
+    options: list[str] = Field(description="Fields that the spec's architecture takes beside `name`.")
+    stems: list[Stem] = Field(description="What it begins with: of two, the option `stem` chooses one.")
+    sizes: list[NetworkSize] = Field(description="One a stem, with every option at its default.")
+
+
+class Recipe(Wire):
+    """A named starting point for a spec."""
+
+    name: RecipeName = Field(description="What a spec's `recipe` says.")
+    title: str
+    description: str
+    spec: dict[str, JsonValue] = Field(
+        description="What it fills in where the spec says nothing; all else takes its default."
+    )
+    results: list[RecipeResult] = Field(description="What it was measured to reach; empty where nothing was measured.")
 
 
 class Worker(Wire):

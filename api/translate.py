@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 from api import schemas
@@ -20,7 +20,7 @@ LONGEST_ESTIMATE = timedelta(days=3650)
 def job(record: JobRecord) -> schemas.Job:
     """A job with everything beside it."""
     row = record.job
-    spec = TrainingSpec.model_validate(row.spec)
+    spec = TrainingSpec.from_stored(row.spec)
     return schemas.Job(
         id=row.id,
         name=row.name,
@@ -34,7 +34,7 @@ def job(record: JobRecord) -> schemas.Job:
         progress=_progress(row, spec, record.latest),
         queue=schemas.QueuePlace.model_validate(record.queue) if record.queue else None,
         latest=schemas.EpochRow.model_validate(record.latest) if record.latest else None,
-        best=schemas.EpochRow.model_validate(record.best) if record.best else None,
+        best=_best(record.best) if record.best else None,
         attempts=[schemas.Attempt.model_validate(attempt) for attempt in row.attempts],
         error=schemas.JobError.model_validate(row.error) if row.error else None,
         links=_links(row.id),
@@ -72,6 +72,12 @@ def whole(items: list[schemas.Item]) -> schemas.Page[schemas.Item]:
 def job_url(job_id: str) -> str:
     """Where a job is."""
     return f"{JOBS}/{job_id}"
+
+
+def _best(row: Epoch) -> schemas.BestEpoch:
+    """An epoch has a validation accuracy where something was split off, and then it was chosen by that."""
+    chosen_on: Literal["validation", "test"] = "test" if row.validation_accuracy is None else "validation"
+    return schemas.BestEpoch(**dict(schemas.EpochRow.model_validate(row)), chosen_on=chosen_on)
 
 
 def _links(job_id: str) -> schemas.JobLinks:

@@ -116,6 +116,10 @@ def _explain(error: ErrorDetails, place: Place, sent: object) -> tuple[Place, st
             return place.at("name"), f"missing: {place.label} needs a name, one of {', '.join(kinds)}"
         case "model_attributes_type" | "model_type" | "dict_type":
             return place, f"should be a JSON object{', or one of the names ' + ', '.join(kinds) if kinds else ''}"
+        case "too_long" | "too_short":
+            told = error["ctx"]
+            bound = f"at most {told['max_length']}" if "max_length" in told else f"at least {told['min_length']}"
+            return place, f"should have {bound} in it, not {told['actual_length']}"
         case "string_unicode":
             return place, "has text that is no Unicode: a surrogate without its other half"
         case _:

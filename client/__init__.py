@@ -11,10 +11,24 @@
 
 from client.api import Client
 from client.errors import EpochalError, EpochalUnreachable
-from client.records import Attempt, EpochRow, Failure, Job, Progress, QueuePlace, RunFacts, StepRow, Worker
+from client.records import (
+    Attempt,
+    BestEpoch,
+    EpochRow,
+    Failure,
+    Job,
+    Progress,
+    QueuePlace,
+    RunFacts,
+    StepChoice,
+    StepRow,
+    StepTiming,
+    Worker,
+)
 
 __all__ = [
     "Attempt",
+    "BestEpoch",
     "Client",
     "EpochRow",
     "EpochalError",
@@ -24,6 +38,8 @@ __all__ = [
     "Progress",
     "QueuePlace",
     "RunFacts",
+    "StepChoice",
     "StepRow",
+    "StepTiming",
     "Worker",
 ]

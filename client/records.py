@@ -13,20 +13,30 @@ FINAL = frozenset({"succeeded", "failed", "cancelled", "stopped"})
 
 @dataclass(frozen=True, slots=True)
 class EpochRow:
-    """One epoch. Train figures are means over the epoch while the network changes, test figures of its end."""
+    """One epoch. Train figures are means over the epoch while the network changes, test and validation figures of
+    its end. Those are None in epochs that are not evaluated, and validation figures where nothing was split off."""
 
     epoch: int
     attempt: int
     train_loss: float
     train_accuracy: float
-    test_loss: float
-    test_accuracy: float
+    test_loss: float | None
+    test_accuracy: float | None
     test_top5_accuracy: float | None  # None where there are five classes or fewer
+    validation_loss: float | None
+    validation_accuracy: float | None
     learning_rate: float
     seconds: float  # training and evaluation together
     images_per_second: float  # training alone
     device_memory_bytes: int | None  # None on a CPU
     recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BestEpoch(EpochRow):
+    """The best epoch so far, and whose accuracy says so."""
+
+    chosen_on: str | None  # "validation" or "test"; None of an older service, which knew no other than "test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +72,26 @@ class QueuePlace:
 
 
 @dataclass(frozen=True, slots=True)
+class StepChoice:
+    """One way of computing a training step."""
+
+    mode: str  # "eager", "graph" or "compile"
+    memory_format: str
+    precision: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepTiming:
+    """How fast a way of computing was when it was tried."""
+
+    choice: StepChoice
+    images_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What an attempt found before its first step."""
+    """What an attempt found before its first step, and the fastest step since. Those that may be None are so of an
+    older service."""
 
     device: str
     precision: str
@@ -77,6 +105,13 @@ class RunFacts:
     train_images: int
     test_images: int
     steps_per_epoch: int | None
+    validation_images: int | None
+    dropped_images: int | None  # that could not be read
+    placement: str | None  # of the images: "resident" or "streamed"
+    devices: int | None  # that train together
+    step: StepChoice | None
+    probed: tuple[StepTiming, ...] | None  # what the step was chosen from
+    fingerprint: str | None  # two deterministic runs with equal ones agree to the bit
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +153,7 @@ class Job:
     progress: Progress
     queue: QueuePlace | None  # None unless it is queued
     latest: EpochRow | None
-    best: EpochRow | None  # by test accuracy
+    best: BestEpoch | None
     attempts: tuple[Attempt, ...]
     error: Failure | None  # None unless it has failed
     links: dict[str, str]

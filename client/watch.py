@@ -18,7 +18,7 @@ from rich.text import Text
 
 from client.api import Client
 from client.errors import EpochalError
-from client.records import EpochRow, Job
+from client.records import EpochRow, Job, RunFacts
 
 INTERRUPTED = 130  # the exit code of a program that Ctrl-C ended
 
@@ -62,11 +62,19 @@ def _happenings(client: Client, job_id: str, poll_seconds: float) -> Iterator[tu
 
 
 def epoch_line(row: EpochRow) -> str:
-    """One epoch in one line, of the same width for every epoch of a job."""
-    return (
-        f"Epoch {row.epoch:3}:  train loss {row.train_loss:7.4f}, accuracy {row.train_accuracy:7.2%}   "
-        f"test loss {row.test_loss:7.4f}, accuracy {row.test_accuracy:7.2%}   {row.images_per_second:,.0f} images/s"
-    )
+    """One epoch in one line, of the same width for every epoch of a job that was evaluated."""
+    parts = [
+        _figures("train", row.train_loss, row.train_accuracy),
+        _figures("validation", row.validation_loss, row.validation_accuracy),
+        _figures("test", row.test_loss, row.test_accuracy),
+        f"{row.images_per_second:,.0f} images/s",
+    ]
+    return f"Epoch {row.epoch:3}:  {'   '.join(part for part in parts if part)}"
+
+
+def _figures(split: str, loss: float | None, accuracy: float | None) -> str:
+    """Nothing where the split was not evaluated."""
+    return "" if loss is None or accuracy is None else f"{split} loss {loss:7.4f}, accuracy {accuracy:7.2%}"
 
 
 def state_line(job: Job) -> str:
@@ -84,9 +92,8 @@ def state_line(job: Job) -> str:
         case "running" if attempt and attempt.facts:
             facts = attempt.facts
             return (
-                f"Training on {facts.device} in {facts.precision}{_which(attempt.number)}: {facts.parameters:,} "
-                f"parameters, {facts.train_images:,} training and {facts.test_images:,} test images, "
-                f"{facts.classes} classes."
+                f"Training on {_devices(facts)} in {facts.precision}{_which(attempt.number)}: {facts.parameters:,} "
+                f"parameters, {_images(facts)}, {facts.classes} classes."
             )
         case "succeeded":
             return f"Succeeded{_duration(job)}.{_best(job)}"
@@ -94,6 +101,17 @@ def state_line(job: Job) -> str:
             return f"Failed{_duration(job)}: {job.error.message} ({job.error.code})\nHint: {job.error.hint}"
         case _:
             return f"{job.status.capitalize()}{_duration(job)}."
+
+
+def _devices(facts: RunFacts) -> str:
+    together = f"{facts.devices} times " if facts.devices and facts.devices > 1 else ""
+    return f"{together}{facts.device}"
+
+
+def _images(facts: RunFacts) -> str:
+    validation = f", {facts.validation_images:,} validation" if facts.validation_images else ""
+    dropped = f" ({facts.dropped_images:,} more could not be read)" if facts.dropped_images else ""
+    return f"{facts.train_images:,} training{validation} and {facts.test_images:,} test images{dropped}"
 
 
 def _which(attempt: int) -> str:
@@ -107,10 +125,18 @@ def _duration(job: Job) -> str:
 
 
 def _best(job: Job) -> str:
-    if not (job.latest and job.best):
-        return ""
+    """The last epoch of a job is evaluated in any case."""
     last, best = job.latest, job.best
-    return f" Test accuracy {last.test_accuracy:.2%}, at best {best.test_accuracy:.2%} in epoch {best.epoch}."
+    if not (last and best) or last.test_accuracy is None or best.test_accuracy is None:
+        return ""
+    if best.validation_accuracy is None:
+        chosen = f"at best {best.test_accuracy:.2%} in epoch {best.epoch}"
+    else:
+        chosen = (
+            f"{best.test_accuracy:.2%} in epoch {best.epoch}, whose validation accuracy of "
+            f"{best.validation_accuracy:.2%} is the best"
+        )
+    return f" Test accuracy {last.test_accuracy:.2%}, {chosen}."
 
 
 def _clock(span: timedelta) -> str:

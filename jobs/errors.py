@@ -3,6 +3,7 @@
 JobError
 ├── JobNotFound
 ├── JobFinished
+├── StartingWeightsMissing
 └── AttemptFenced
 """
 
@@ -26,6 +27,14 @@ class JobFinished(JobError):
     def __init__(self, job_id: str, status: JobStatus, verb: str) -> None:
         super().__init__(f"Job {job_id} is {status}: there is nothing left to {verb}.")
         self.status = status
+
+
+class StartingWeightsMissing(JobError):
+    """A spec starts from the weights of a job that has none. `reason` says why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"There are no weights to start from: {reason}.")
+        self.reason = reason
 
 
 class AttemptFenced(JobError):

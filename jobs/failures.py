@@ -4,7 +4,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 FailureCode = Literal[
-    "out_of_memory", "diverged", "dataset_invalid", "storage_full", "worker_lost", "stalled", "timeout", "internal"
+    "out_of_memory",
+    "diverged",
+    "dataset_invalid",
+    "spec_conflict",
+    "storage_full",
+    "worker_lost",
+    "stalled",
+    "timeout",
+    "internal",
 ]
 
 

@@ -4,19 +4,18 @@ A worker's writes carry a `Claim`. `_held` is the one fence that they all pass: 
 longer the job's own changes nothing, so a worker that was thought dead can come back and do no harm.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, Literal
 
 import structlog
-from sqlalchemy import Select, event, select, update
+from sqlalchemy import Select, event, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from ulid import ULID
 
-from jobs.errors import AttemptFenced, JobFinished, JobNotFound
+from jobs.errors import AttemptFenced, JobFinished, JobNotFound, StartingWeightsMissing
 from jobs.failures import Failure, FailureCode
 from models import ACTIVE, TERMINAL, TRANSITIONS, Attempt, Epoch, Event, Job, JobStatus, Request, Step
 from models.columns import DatabaseNow
@@ -41,7 +40,12 @@ class Claim:
 
 
 def submit(session: Session, spec: TrainingSpec, *, name: str | None = None, tags: Sequence[str] = ()) -> Job:
-    """Accept a job. It is safe once the caller's transaction is committed; send its message after that."""
+    """Accept a job. It is safe once the caller's transaction is committed; send its message after that.
+
+    Raises StartingWeightsMissing.
+    """
+    if spec.starting_weights:
+        _require_weights(session, spec.starting_weights)
     job = Job(
         id=f"job_{str(ULID()).lower()}",
         name=name,
@@ -69,7 +73,7 @@ def claim(session: Session, job_id: str, worker: str, lease_seconds: float) -> C
         job.started_at = _now()
     session.add(Attempt(job_id=job.id, number=job.attempt, worker=worker))
     _record(session, job, "starting", f"Attempt {job.attempt} on worker {worker}.")
-    return Claim(job.id, job.attempt, TrainingSpec.model_validate_json(json.dumps(job.spec)))
+    return Claim(job.id, job.attempt, TrainingSpec.from_stored(job.spec))
 
 
 def heartbeat(session: Session, claim: Claim, lease_seconds: float) -> None:
@@ -87,6 +91,11 @@ def record_start(session: Session, claim: Claim, facts: RunFacts) -> None:
     _record(session, job, "running", f"Training on {facts.device} in {facts.precision}.")
 
 
+def record_facts(session: Session, claim: Claim, facts: RunFacts) -> None:
+    """It has found out more, such as a faster way of computing a step."""
+    _set_attempt(session, _held(session, claim), facts=facts.model_dump(mode="json"))
+
+
 def record_steps(session: Session, claim: Claim, steps: Sequence[StepMetrics]) -> None:
     """Store step losses; a step that an earlier attempt has stored is overwritten."""
     job = _held(session, claim)
@@ -99,9 +108,9 @@ def record_epoch(session: Session, claim: Claim, metrics: EpochMetrics) -> None:
     job = _held(session, claim)
     _upsert(session, Epoch, [_row(claim, metrics)])
     # Asked anew each time: an attempt that overwrites an epoch may have changed the best one.
-    job.best_epoch = session.scalar(
-        select(Epoch.epoch).where(Epoch.job_id == job.id).order_by(Epoch.test_accuracy.desc(), Epoch.epoch).limit(1)
-    )
+    accuracy = func.coalesce(Epoch.validation_accuracy, Epoch.test_accuracy)
+    evaluated = select(Epoch.epoch).where(Epoch.job_id == job.id, accuracy.is_not(None))
+    job.best_epoch = session.scalar(evaluated.order_by(accuracy.desc(), Epoch.epoch).limit(1))
     if job.latest_epoch is None or metrics.epoch > job.latest_epoch:
         job.latest_epoch = metrics.epoch
         job.losses = 0
@@ -125,11 +134,12 @@ def request_cancel(session: Session, job_id: str) -> Job:
     return job
 
 
-def settle_success(session: Session, claim: Claim) -> None:
-    """Every epoch is stored."""
+def settle_success(session: Session, claim: Claim, *, stopped_early: bool = False) -> None:
+    """Every epoch is stored, or all up to the one after which the run stopped by itself."""
     job = _held(session, claim)
     _end_attempt(session, job, "succeeded")
-    _finish(session, job, JobStatus.SUCCEEDED, "Every epoch is trained.")
+    message = "Stopped early: validation accuracy rose no more." if stopped_early else "Every epoch is trained."
+    _finish(session, job, JobStatus.SUCCEEDED, message)
 
 
 def settle_failure(session: Session, claim: Claim, failure: Failure) -> None:
@@ -173,6 +183,16 @@ def expire_lease(session: Session, job_id: str) -> bool:
         retryable=True,
     )
     return _retry_or_fail(session, job, failure)
+
+
+def _require_weights(session: Session, job_id: str) -> None:
+    """Only a job that has succeeded has trained weights."""
+    status = session.scalar(select(Job.status).where(Job.id == job_id))
+    if status is None:
+        raise StartingWeightsMissing(f"there is no job {job_id!r}")
+    if status is not JobStatus.SUCCEEDED:
+        wait = "" if status in TERMINAL else ", so wait until it has succeeded"
+        raise StartingWeightsMissing(f"job {job_id} is {status}{wait}; a job has weights once it has succeeded")
 
 
 def _for_update(job_id: str) -> Select[Job]:

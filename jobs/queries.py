@@ -87,6 +87,12 @@ def requested(session: Session, claim: Claim) -> Request | None:
     return session.scalar(_hold(claim).with_only_columns(Job.requested))
 
 
+def devices_asked_for(session: Session, job_id: str) -> int:
+    """By a job that is queued; 1 where it is not, or says nothing of it, as before there could be several."""
+    spec = session.scalar(select(Job.spec).where(Job.id == job_id, Job.status == JobStatus.QUEUED))
+    return int((spec or {}).get("devices", 1))
+
+
 def _hold(claim: Claim) -> Select[Job]:
     return select(Job).where(Job.id == claim.job_id, Job.attempt == claim.attempt, Job.status.in_(ACTIVE))
 

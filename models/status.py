@@ -10,7 +10,7 @@ class JobStatus(StrEnum):
     STARTING = "starting"  # a worker has it and loads its data
     RUNNING = "running"  # its first step is under way
     PAUSED = "paused"  # off the device, with a checkpoint, until somebody resumes it
-    SUCCEEDED = "succeeded"  # every epoch is trained
+    SUCCEEDED = "succeeded"  # every epoch is trained, or all until it stopped early
     FAILED = "failed"  # ended by an error, which stands beside it
     CANCELLED = "cancelled"  # ended on request, weights discarded
     STOPPED = "stopped"  # ended on request, weights kept

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from training.data import Split
+from training.data import Feed
 from training.metrics import Precision
 from training.normalisation import Normalisation
 from training.precision import autocast
+from training.team import ALONE, Team
 
 BATCH_PIXELS = 500 * 32 * 32  # of one batch; bounds the memory that an evaluation takes
 
@@ -21,21 +22,38 @@ class Evaluation:
     loss: float
     accuracy: float
     top5_accuracy: float | None  # None where there are five classes or fewer
+    confusion: Tensor  # int64 [classes, classes]: images of the row's class that were taken for the column's
 
 
 @torch.inference_mode()
-def evaluate(network: nn.Module, split: Split, normalise: Normalisation, precision: Precision) -> Evaluation:
-    """Every image of `split` once, as it is; the network is left in evaluation mode. The host waits once."""
+def evaluate(
+    network: nn.Module,
+    feed: Feed,
+    rows: Tensor,
+    normalise: Normalisation,
+    classes: int,
+    *,
+    precision: Precision = "fp32",
+    team: Team = ALONE,
+) -> Evaluation:
+    """The images of `rows` (int64 [N], on the host) once, as they are; the network is left in evaluation mode.
+
+    Each of a team's processes takes its share. The host waits once.
+    """
     network.eval()
-    device = split.labels.device
+    device = normalise.mean.device
     totals = torch.zeros(3, dtype=torch.float64, device=device)  # summed loss, correct, correct among five
-    batch = max(1, BATCH_PIXELS // split.images[0, :, :, 0].numel())
-    for first in range(0, len(split.labels), batch):
-        images, labels = split.images[first : first + batch], split.labels[first : first + batch]
+    confusion = torch.zeros(classes**2, dtype=torch.int64, device=device)
+    first, end = team.share(0, len(rows))
+    size = max(1, BATCH_PIXELS // feed.image_size**2)
+    for batch in feed.batches(rows, [(start, min(start + size, end)) for start in range(first, end, size)]):
         with autocast(precision, device):
-            logits = network(normalise(images)).float()
-        five = logits.topk(min(5, logits.shape[1])).indices == labels[:, None]
-        loss = cross_entropy(logits, labels, reduction="none").double().sum()
-        totals += torch.stack((loss, five[:, 0].sum().double(), five.sum().double()))
-    loss, accuracy, top5 = (totals / len(split.labels)).tolist()
-    return Evaluation(loss, accuracy, top5 if logits.shape[1] > 5 else None)
+            logits = network(normalise(batch.source.index_select(0, batch.positions))).float()
+        five = logits.topk(min(5, classes)).indices
+        right = five == batch.labels[:, None]
+        loss = cross_entropy(logits, batch.labels, reduction="none").double().sum()
+        totals += torch.stack((loss, right[:, 0].sum().double(), right.sum().double()))
+        confusion += torch.bincount(batch.labels * classes + five[:, 0], minlength=classes**2)
+    loss, accuracy, top5 = (team.add_up(totals) / len(rows)).tolist()
+    confusion = team.add_up(confusion).reshape(classes, classes).cpu()
+    return Evaluation(loss, accuracy, top5 if classes > 5 else None, confusion)

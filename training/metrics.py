@@ -4,7 +4,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-Precision = Literal["fp32", "bf16"]
+Mode = Literal["eager", "graph", "compile"]  # graph: forward and backward replayed as CUDA graphs
+MemoryFormat = Literal["channels_last", "contiguous"]
+Precision = Literal["fp32", "bf16", "fp16"]
 
 
 class Measured(BaseModel):
@@ -13,8 +15,24 @@ class Measured(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
 
+class StepChoice(Measured):
+    """One way of computing a training step. All of them compute the same, but for rounding."""
+
+    mode: Mode = "eager"
+    memory_format: MemoryFormat = "channels_last"
+    precision: Precision = "fp32"
+
+
+class StepTiming(Measured):
+    """How fast a way of computing was when it was tried."""
+
+    choice: StepChoice
+    images_per_second: float
+
+
 class RunFacts(Measured):
-    """What a run found before its first step: the device, the network and the data."""
+    """What a run found before its first step: the device, the network and the data; and what it found to be the
+    fastest step since."""
 
     device: str  # "cpu", or the accelerator's own name
     precision: Precision
@@ -28,6 +46,13 @@ class RunFacts(Measured):
     train_images: int
     test_images: int
     steps_per_epoch: int
+    validation_images: int = 0  # split off the training images
+    dropped_images: int = 0  # that could not be read
+    placement: Literal["resident", "streamed"] = "resident"
+    devices: int = 1  # that train together
+    step: StepChoice = StepChoice()
+    probed: tuple[StepTiming, ...] = ()  # what the step was chosen from; empty where nothing was tried
+    fingerprint: str = ""  # two runs of one deterministic spec with equal fingerprints agree to the bit
 
 
 class StepMetrics(Measured):
@@ -40,15 +65,18 @@ class StepMetrics(Measured):
 
 
 class EpochMetrics(Measured):
-    """One epoch. Train figures are means over the epoch's batches while the network changes, test figures
-    are of the network at its end."""
+    """One epoch. Train figures are means over the epoch's batches, as the network saw them, while it changes; test
+    and validation figures are of the network at its end, or of its average where the spec asks for one. They are
+    None in epochs that are not evaluated, validation figures also where nothing was split off."""
 
     epoch: int  # from 0
     train_loss: float  # cross-entropy in nats
-    train_accuracy: float  # fraction in [0, 1]
-    test_loss: float
-    test_accuracy: float
+    train_accuracy: float  # fraction in [0, 1]; of mixed images, by the label with the larger share
+    test_loss: float | None
+    test_accuracy: float | None
     test_top5_accuracy: float | None  # None where there are five classes or fewer
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
     learning_rate: float  # of the epoch's last step
     seconds: float  # wall time of training and evaluation together
     images_per_second: float  # training images over the wall time of training alone

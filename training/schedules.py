@@ -1,26 +1,158 @@
-"""The learning rate as a function of the step alone, so that nothing needs saving to resume it."""
+"""The learning rate as a function of the step alone, so that nothing needs saving to resume it.
+
+The exception is the plateau schedule, which follows the losses: PlateauWatch keeps what it has seen.
+"""
 
 import math
+from typing import TypedDict, assert_never
 
-from training.spec import Constant, Cosine, MultiStep, Schedule
+from training.spec import (
+    Constant,
+    Cosine,
+    Exponential,
+    Linear,
+    MultiStep,
+    OneCycle,
+    Plateau,
+    Polynomial,
+    Schedule,
+    StepDecay,
+    Swa,
+    WarmRestarts,
+)
 
 
-def learning_rate_at(step: int, *, schedule: Schedule, peak: float, steps_per_epoch: int, epochs: int) -> float:
-    """The learning rate of `step`, counted from 0 over the whole run.
+def learning_rate_factor(
+    step: int,
+    *,
+    schedule: Schedule,
+    peak: float,
+    steps_per_epoch: int,
+    epochs: int,
+    plateau: float = 1.0,
+    swa: Swa | None = None,
+) -> float:
+    """The learning rate of `step`, counted from 0 over the whole run, as a share of `peak`, the optimizer's own.
 
-    `peak` is the optimizer's own learning rate. A warm-up takes its first step at peak / warm-up steps and
-    its last at `peak`; what follows is laid over the steps that remain.
+    A warm-up takes its first step at 1 / warm-up steps and its last at 1. What follows begins at the warm-up's end
+    and takes the steps that remain: the epochs of a step, an exponential or a warm-restart schedule count from there.
+    Milestones alone name epochs of the run. `plateau` is a PlateauWatch's factor. From its start epoch on, the
+    learning rate of `swa`, where it has one, takes the place of all this.
     """
+    epoch = step // steps_per_epoch
+    if swa and swa.learning_rate is not None and epoch >= swa.start_epoch:
+        return swa.learning_rate / peak
     warmup = schedule.warmup_epochs * steps_per_epoch
     if step < warmup:
-        return peak * (step + 1) / warmup
+        return (step + 1) / warmup
+    epochs_since = epoch - schedule.warmup_epochs
     match schedule:
         case Constant():
-            return peak
+            return 1.0
+        case StepDecay():
+            return schedule.gamma ** (epochs_since // schedule.step_epochs)
         case MultiStep():
-            passed = sum(milestone <= step // steps_per_epoch for milestone in schedule.milestones)
-            return peak * schedule.gamma**passed
+            return schedule.gamma ** sum(milestone <= epoch for milestone in schedule.milestones)
+        case Exponential():
+            return schedule.gamma**epochs_since
+        case Plateau():
+            return max(plateau, schedule.minimum / peak)
+        case WarmRestarts():
+            done, length = _place_in_cycle(
+                step - warmup, schedule.first_cycle_epochs * steps_per_epoch, schedule.cycle_factor
+            )
+            return _between(schedule.final_learning_rate / peak, _half_cosine(done / length))
+        case Cosine() | OneCycle() | Linear() | Polynomial():
+            return _over_the_run(step - warmup, epochs * steps_per_epoch - warmup, schedule, peak)
+        case _:
+            assert_never(schedule)
+
+
+def _over_the_run(step: int, steps: int, schedule: Cosine | OneCycle | Linear | Polynomial, peak: float) -> float:
+    """Of `step` out of `steps`, from 0. The final learning rate is that of the step after the last."""
+    left = 1 - step / steps
+    match schedule:
         case Cosine():
-            progress = (step - warmup) / (epochs * steps_per_epoch - warmup)
-            low = schedule.final_learning_rate
-            return low + (peak - low) * (1 + math.cos(math.pi * progress)) / 2
+            return _between(schedule.final_learning_rate / peak, _half_cosine(1 - left))
+        case Linear():
+            return _between(schedule.final_learning_rate / peak, left)
+        case Polynomial():
+            return _between(schedule.final_learning_rate / peak, left**schedule.power)
+        case OneCycle():
+            return _one_cycle(step, steps, schedule)
+
+
+def _one_cycle(step: int, steps: int, schedule: OneCycle) -> float:
+    """As torch's OneCycleLR: the peak lies at step rise * steps - 1, which need not be whole, the end at the last."""
+    top = schedule.rise * steps - 1
+    first = 1 / schedule.start_divisor
+    if step < top:
+        low, progress = first, 1 - step / top
+    else:
+        low, progress = first / schedule.final_divisor, (step - top) / (steps - 1 - top)
+    return _between(low, _half_cosine(progress) if schedule.shape == "cosine" else 1 - progress)
+
+
+def _place_in_cycle(step: int, length: int, factor: int) -> tuple[int, int]:
+    """How many steps of its cycle `step` is behind, and the cycle's length; the first cycle is `length` steps."""
+    if factor == 1:
+        return step % length, length
+    while step >= length:
+        step, length = step - length, length * factor
+    return step, length
+
+
+def _half_cosine(progress: float) -> float:
+    """From 1 at 0 to 0 at 1."""
+    return (1 + math.cos(math.pi * progress)) / 2
+
+
+def _between(low: float, share: float) -> float:
+    """`low` at 0, 1 at 1."""
+    return low + (1 - low) * share
+
+
+class PlateauState(TypedDict):
+    """What a PlateauWatch has seen, as plain JSON."""
+
+    factor: float
+    best: float | None
+    bad_epochs: int
+    cooldown_left: int
+
+
+class PlateauWatch:
+    """Multiplies `factor`, 1 at first, by the schedule's gamma when the loss has stopped falling.
+
+    As torch's ReduceLROnPlateau, with a relative threshold. The schedule's minimum is learning_rate_factor's matter.
+    """
+
+    def __init__(self, schedule: Plateau) -> None:
+        self.factor = 1.0
+        self._schedule = schedule
+        self._best: float | None = None
+        self._bad_epochs = 0
+        self._cooldown_left = 0
+
+    def observe(self, loss: float) -> None:
+        """The watched loss of one epoch more, or of one evaluation more."""
+        if self._best is None or loss < self._best * (1 - self._schedule.threshold):
+            self._best, self._bad_epochs = loss, 0
+        else:
+            self._bad_epochs += 1
+        if self._cooldown_left:
+            self._cooldown_left, self._bad_epochs = self._cooldown_left - 1, 0
+        if self._bad_epochs > self._schedule.patience:
+            self.factor *= self._schedule.gamma
+            self._cooldown_left, self._bad_epochs = self._schedule.cooldown, 0
+
+    def state_dict(self) -> PlateauState:
+        """All that it needs to go on."""
+        return PlateauState(
+            factor=self.factor, best=self._best, bad_epochs=self._bad_epochs, cooldown_left=self._cooldown_left
+        )
+
+    def load_state_dict(self, state: PlateauState) -> None:
+        """Go on from what `state_dict` returned."""
+        self.factor, self._best = state["factor"], state["best"]
+        self._bad_epochs, self._cooldown_left = state["bad_epochs"], state["cooldown_left"]

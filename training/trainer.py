@@ -1,38 +1,47 @@
 """How a network is trained, from top to bottom.
 
+Training repeats one step: take a batch of images, let the network guess their classes (forward), find out how each
+weight should change to make the guesses less wrong (backward), and change it a little that way (the optimizer). The
+loss says how wrong: the cross-entropy between guesses and labels, in nats. Once every image has been seen, an epoch
+is over, and the network is tried on images that it does not learn from. A train loss that goes on falling while the
+test loss rises is overfitting: the network learns its images by heart.
+
 What a run computes is a function of its spec and its data: the weights start from the spec's seed, and order and
-augmentation are functions of (seed, epoch, sample). On one machine's CPU its numbers repeat to the bit; other devices,
-precisions and numbers of threads round differently.
+augmentation are functions of (seed, epoch, sample). So a run that was stopped at any step, and goes on from
+`state_dict()`, ends as one that was not: bit for bit where the spec says `deterministic` and the fingerprint in the
+facts is the same.
 """
 
 import math
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
-from torch.nn.functional import cross_entropy
+from torch import Tensor, nn
 
-from training.augment import Augmenter
-from training.data import Dataset
-from training.draws import permutation
-from training.evaluation import evaluate
-from training.metrics import EpochMetrics, RunFacts, StepMetrics
+from training.averages import ExponentialAverage, StochasticAverage, build_average
+from training.batches import Batches
+from training.conflicts import require_fit
+from training.data import Dataset, Feed, make_feed
+from training.evaluation import Evaluation, evaluate
+from training.metrics import EpochMetrics, RunFacts, StepChoice, StepMetrics
 from training.networks import build_network
-from training.normalisation import Normalisation
-from training.optimizers import build_optimizer
+from training.optimizers import build_optimizer, set_learning_rates
 from training.plan import count_flops, count_parameters, network_plan
-from training.precision import autocast, choose_precision
-from training.schedules import learning_rate_at
-from training.spec import TrainingSpec
+from training.probe import Probe
+from training.progress import Progress
+from training.repeat import fingerprint, prepare_process
+from training.schedules import PlateauWatch, learning_rate_factor
+from training.spec import Plateau, TrainingSpec
+from training.step import TrainingStep
+from training.team import ALONE, Team
+from training.totals import RunningTotals
+from training.weights import WEIGHTS_DIR, start_from, write_weights
 
-
-class SpecConflict(ValueError):
-    """The spec does not fit its data. `path` is the field's place within the spec."""
-
-    def __init__(self, path: tuple[str, ...], reason: str) -> None:
-        super().__init__(reason)
-        self.path = path
+PROBE_AFTER = (0, 2)  # epoch and step: a fixed place, so that two runs look for a faster step at the same one
 
 
 class Diverged(ArithmeticError):
@@ -47,125 +56,255 @@ class Diverged(ArithmeticError):
 
 
 class Trainer:
-    """Trains one network on one device.
+    """Trains one network on one device, or as one of a team.
 
-    The data set lies on the device as uint8 and is augmented and normalised there, batch by batch. Losses and
-    counts accumulate on the device; the host waits for it once a logging interval and once an epoch.
+    Losses and counts accumulate on the device; the host waits for it once a logging interval and once an epoch.
     """
 
-    def __init__(self, spec: TrainingSpec, dataset: Dataset, device: torch.device | str = "cpu") -> None:
-        """Raises SpecConflict where `spec` does not fit `dataset`."""
-        for path, _value, reason in spec.conflicts_with(len(dataset.train.labels), dataset.image_size):
-            raise SpecConflict(path, reason)
-        self.spec = spec
-        self.device = torch.device(device)
-        self.precision = choose_precision(spec.precision, self.device)
-        self.train, self.test = dataset.train.to(self.device), dataset.test.to(self.device)
-        self.normalise = Normalisation.of(self.train.images)
-        self.augmenter = Augmenter(spec.augmentation, self.train.images, spec.seed)
-        self.batches = batch_bounds(len(self.train.labels), spec.batch_size)
+    def __init__(
+        self,
+        spec: TrainingSpec,
+        dataset: Dataset,
+        device: torch.device | str = "cpu",
+        *,
+        team: Team = ALONE,
+        cache_dir: Path | None = None,
+        weights_dir: Path = WEIGHTS_DIR,
+    ) -> None:
+        """`cache_dir` keeps measured speeds for later runs; `weights_dir` holds the weights that a spec may start from.
 
-        plan = network_plan(spec.architecture, dataset.image_size, dataset.channels, len(dataset.classes))
+        Raises SpecConflict where `spec` does not fit `dataset`, `device` or these weights.
+        """
+        self.spec, self.dataset, self.device, self.team = spec, dataset, torch.device(device), team
+        require_fit(spec, dataset, self.device, team)
+        prepare_process(self.device, deterministic=spec.deterministic)
+        self.batches = Batches(spec, dataset, self.device, team)
+        self.test_feed = make_feed(dataset.test, self.device, spec.placement)
+
+        self.plan = network_plan(spec.architecture, dataset.image_size, dataset.channels, len(dataset.classes))
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(spec.seed)  # on the CPU: the same starting weights on every device
-            network = build_network(plan)
-        self.network: nn.Module = network.to(self.device).to(memory_format=torch.channels_last)
+            torch.manual_seed(spec.seed)
+            network = build_network(self.plan)  # on the CPU: the same starting weights on every device
+        if spec.starting_weights:
+            start_from(weights_dir / f"{spec.starting_weights}.safetensors", network, spec)
+        self.network = team.normalise_together(network).to(self.device)
         self.optimizer = build_optimizer(spec.optimizer, self.network)
-        self.facts = RunFacts(
+        self.average = build_average(spec.regularisation, self.network)
+        self.plateau = PlateauWatch(spec.schedule) if isinstance(spec.schedule, Plateau) else None
+
+        self.step = TrainingStep(self.network, self.optimizer, self.plan, spec, self.device, team)
+        self.probe = Probe(self.step, self.batches.shape, spec, self.device, cache_dir)
+
+        self.progress = Progress()
+        self.totals = RunningTotals(self.device, team)
+        self.evaluation: Evaluation | None = None  # the latest of the test split
+        self.best_weights: dict[str, Tensor] | None = None  # kept for early stopping alone
+
+    def epochs(
+        self, should_stop: Callable[[], bool] = lambda: False
+    ) -> Iterator[RunFacts | StepMetrics | EpochMetrics]:
+        """Train. Yields a step's metrics every `logging_interval` steps and an epoch's at its end; and the facts
+        anew when a faster way of computing a step has been found.
+
+        Ends early, between two steps, once `should_stop` says so; another call goes on from there. Raises Diverged.
+        """
+        while not self.progress.finished(self.spec):
+            began, first_step = time.perf_counter(), self.progress.step
+            yield from self._train_epoch(should_stop)
+            if self.progress.step < len(self.batches):
+                return
+            yield self._finish_epoch(began, first_step)
+
+    def _train_epoch(self, should_stop: Callable[[], bool]) -> Iterator[RunFacts | StepMetrics]:
+        """Every step of the epoch that is still to be made."""
+        epoch, first = self.progress.epoch, self.progress.step
+        self.network.train()
+        for step, parts in enumerate(self.batches.epoch(epoch, first), start=first):
+            if self._told_to_stop(step, should_stop):
+                return
+            set_learning_rates(self.optimizer, self._learning_rate_factor(epoch, step))
+            losses = self.step(parts, self.batches.images(step), epoch, step)
+            if isinstance(self.average, ExponentialAverage):
+                self.average.update(epoch * len(self.batches) + step)
+            self.totals.add(losses, step)
+            self.progress.step += 1
+            if step % self.spec.logging_interval == 0:
+                yield self._step_metrics(losses, step)
+            if (epoch, step) == PROBE_AFTER and self.probe.improve(parts, len(self.batches) * self.spec.epochs):
+                yield self.facts
+
+    def _finish_epoch(self, began: float, first_step: int) -> EpochMetrics:
+        """Read what the epoch has added up, evaluate the network, and go on to the next epoch."""
+        epoch, last_step = self.progress.epoch, len(self.batches) - 1
+        train_loss, train_accuracy = self._train_means()
+        if isinstance(self.average, StochasticAverage):
+            self.average.update(epoch)
+        trained = time.perf_counter()
+        test = validation = None
+        if (epoch + 1) % self.spec.evaluation_interval == 0 or epoch + 1 == self.spec.epochs:
+            test, validation = self._evaluate()
+        metrics = EpochMetrics(
+            epoch=epoch,
+            train_loss=train_loss,
+            train_accuracy=train_accuracy,
+            test_loss=test.loss if test else None,
+            test_accuracy=test.accuracy if test else None,
+            test_top5_accuracy=test.top5_accuracy if test else None,
+            validation_loss=validation.loss if validation else None,
+            validation_accuracy=validation.accuracy if validation else None,
+            learning_rate=self._learning_rate(epoch, last_step),
+            seconds=time.perf_counter() - began,
+            images_per_second=sum(map(self.batches.images, range(first_step, last_step + 1))) / (trained - began),
+            device_memory_bytes=torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else None,
+        )
+        self._learn_from(metrics)
+        self.progress.epoch, self.progress.step = epoch + 1, 0
+        self.totals.reset()
+        return metrics
+
+    def _train_means(self) -> tuple[float, float]:
+        """Loss and accuracy of the epoch's training images. Waits for the device; raises Diverged."""
+        found, images = self.totals.read(), len(self.batches.rows)
+        if not math.isfinite(found.loss):
+            raise Diverged(self._metrics_of(found.loss, int(min(found.broken_at, len(self.batches) - 1))))
+        return found.loss / images, found.correct / images
+
+    def _evaluate(self) -> tuple[Evaluation, Evaluation | None]:
+        """Of the test split, and of the validation split where there is one."""
+        batches = self.batches
+        if isinstance(self.average, StochasticAverage) and self.average.started:
+            self.average.measure_statistics(batches.clean(batches.rows))
+        test = self._evaluate_on(self.test_feed, torch.arange(len(self.dataset.test.labels)))
+        validation = None
+        if len(batches.validation_rows):
+            validation = self._evaluate_on(batches.feed, batches.validation_rows)
+        self.evaluation = test
+        return test, validation
+
+    def _evaluate_on(self, feed: Feed, rows: Tensor) -> Evaluation:
+        """Raises Diverged where the epoch's last step broke the network."""
+        found = evaluate(
+            self.evaluated_network,
+            feed,
+            rows,
+            self.batches.normalise,
+            len(self.dataset.classes),
+            precision=self.step.choice.precision,
+            team=self.team,
+        )
+        if not math.isfinite(found.loss):
+            raise Diverged(self._metrics_of(found.loss, len(self.batches) - 1))
+        return found
+
+    def _learn_from(self, metrics: EpochMetrics) -> None:
+        """What an epoch's figures decide: the learning rate on a plateau, the best epoch, when to stop early."""
+        if self.plateau and isinstance(self.spec.schedule, Plateau):
+            watched = getattr(metrics, self.spec.schedule.watch)
+            if watched is not None:
+                self.plateau.observe(watched)
+        chosen_on = metrics.test_accuracy if metrics.validation_accuracy is None else metrics.validation_accuracy
+        if (
+            chosen_on is not None
+            and self.progress.judge(chosen_on, self.spec)
+            and self.spec.regularisation.early_stopping
+        ):
+            weights = self.evaluated_network.state_dict()
+            self.best_weights = {name: weight.to("cpu", copy=True) for name, weight in weights.items()}
+
+    @property
+    def evaluated_network(self) -> nn.Module:
+        """The network that test figures are of: the average of the weights where the spec asks for one."""
+        if self.average is None or not self.average.started:
+            return self.network
+        return self.average.network
+
+    def save_weights(self, path: Path) -> None:
+        """Write the weights that the run is for: of the best epoch where the spec stops early, else the evaluated
+        network's. Raises OSError."""
+        weights = self.best_weights or self.evaluated_network.state_dict()
+        write_weights(path, weights, self.spec.architecture, self.dataset, self.batches.normalise)
+
+    @property
+    def facts(self) -> RunFacts:
+        """What the run has found out about its device, network and data."""
+        return RunFacts(
             device=torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type,
-            precision=self.precision,
+            precision=self.step.choice.precision,
             torch_version=torch.__version__,
             threads=torch.get_num_threads(),
-            parameters=count_parameters(plan),
-            flops=count_flops(plan),
-            classes=len(dataset.classes),
-            image_size=dataset.image_size,
-            channels=dataset.channels,
-            train_images=len(self.train.labels),
-            test_images=len(self.test.labels),
+            parameters=count_parameters(self.plan),
+            flops=count_flops(self.plan),
+            classes=len(self.dataset.classes),
+            image_size=self.dataset.image_size,
+            channels=self.dataset.channels,
+            train_images=len(self.batches.rows),
+            validation_images=len(self.batches.validation_rows),
+            test_images=len(self.dataset.test.labels),
+            dropped_images=self.dataset.dropped,
             steps_per_epoch=len(self.batches),
+            placement=self.batches.feed.placement,
+            devices=self.team.size,
+            step=self.step.choice,
+            probed=self.probe.timings,
+            fingerprint=fingerprint(self.device, self.step.choice, self.team.size),
         )
 
-    def epochs(self, should_stop: Callable[[], bool] = lambda: False) -> Iterator[StepMetrics | EpochMetrics]:
-        """Train. Yields a step's metrics every `logging_interval` steps and an epoch's at its end.
+    def state_dict(self) -> dict[str, Any]:
+        """All that a run needs to go on from here, between two steps: tensors and plain values. Not a copy."""
+        return {
+            "progress": asdict(self.progress),
+            "totals": self.totals.state(),
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.step.scaler.state_dict(),
+            "average": self.average and self.average.state_dict(),
+            "plateau": self.plateau and self.plateau.state_dict(),
+            "best_weights": self.best_weights,
+            "choice": self.step.choice.model_dump(),
+        }
 
-        Ends early, between two steps, once `should_stop` says so. Raises Diverged.
-        """
-        for epoch in range(self.spec.epochs):
-            started = time.perf_counter()
-            totals = torch.zeros(2, dtype=torch.float64, device=self.device)  # summed loss, correct answers
-            order = permutation(len(self.train.labels), self.spec.seed, epoch, self.device)
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` of a trainer of the same spec and data returned."""
+        self.progress = Progress(**state["progress"])
+        self.totals.load_state(state["totals"])
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step.scaler.load_state_dict(state["scaler"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
+        if self.plateau:
+            self.plateau.load_state_dict(state["plateau"])
+        self.best_weights = state["best_weights"]
+        self.probe.take(StepChoice.model_validate(state["choice"]))
 
-            self.network.train()
-            for step, (first, end) in enumerate(self.batches):
-                if should_stop():
-                    return
-                loss = self._step(epoch, step, order[first:end], totals)
-                if step % self.spec.logging_interval == 0:
-                    yield self._checked(epoch, step, loss.item())
+    def _told_to_stop(self, step: int, should_stop: Callable[[], bool]) -> bool:
+        """A team agrees, which takes waiting for each other: once a logging interval."""
+        if self.team.size > 1 and step % self.spec.logging_interval:
+            return False
+        return self.team.anyone(says=should_stop(), device=self.device)
 
-            train_loss, train_accuracy = (totals / len(order)).tolist()
-            trained = time.perf_counter()
-            self._checked(epoch, len(self.batches) - 1, train_loss)
-            test = evaluate(self.network, self.test, self.normalise, self.precision)
-            if math.isnan(test.loss):  # the last step broke the network
-                self._checked(epoch, len(self.batches) - 1, test.loss)
-            yield EpochMetrics(
-                epoch=epoch,
-                train_loss=train_loss,
-                train_accuracy=train_accuracy,
-                test_loss=test.loss,
-                test_accuracy=test.accuracy,
-                test_top5_accuracy=test.top5_accuracy,
-                learning_rate=self._learning_rate(epoch, len(self.batches) - 1),
-                seconds=time.perf_counter() - started,
-                images_per_second=len(order) / (trained - started),
-                device_memory_bytes=self._peak_memory(),
-            )
-
-    def _step(self, epoch: int, step: int, samples: torch.Tensor, totals: torch.Tensor) -> torch.Tensor:
-        """One optimizer step on `samples` (int64 [B]); adds to `totals` and returns the batch's mean loss, all on
-        the device."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = self._learning_rate(epoch, step)
-        images, labels = self.normalise(self.augmenter.batch(samples, epoch)), self.train.labels[samples]
-        with autocast(self.precision, self.device):
-            logits = self.network(images)
-        loss = cross_entropy(logits.float(), labels)
-        loss.backward()
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-
-        correct = (logits.detach().argmax(1) == labels).sum()
-        totals += torch.stack((loss.detach().double() * len(samples), correct.double()))
-        return loss.detach()
-
-    def _learning_rate(self, epoch: int, step: int) -> float:
-        return learning_rate_at(
+    def _learning_rate_factor(self, epoch: int, step: int) -> float:
+        """The share of the optimizer's learning rate."""
+        return learning_rate_factor(
             epoch * len(self.batches) + step,
             schedule=self.spec.schedule,
             peak=self.spec.optimizer.learning_rate,
             steps_per_epoch=len(self.batches),
             epochs=self.spec.epochs,
+            plateau=self.plateau.factor if self.plateau else 1.0,
+            swa=self.spec.regularisation.swa,
         )
 
-    def _checked(self, epoch: int, step: int, loss: float) -> StepMetrics:
-        metrics = StepMetrics(epoch=epoch, step=step, loss=loss, learning_rate=self._learning_rate(epoch, step))
-        if not math.isfinite(loss):
-            raise Diverged(metrics)
-        return metrics
+    def _learning_rate(self, epoch: int, step: int) -> float:
+        return self.spec.optimizer.learning_rate * self._learning_rate_factor(epoch, step)
 
-    def _peak_memory(self) -> int | None:
-        return torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else None
+    def _step_metrics(self, losses: Tensor, step: int) -> StepMetrics:
+        """Waits for the device. Raises Diverged, of the first step whose loss was not finite."""
+        found = self.totals.read(latest=losses)
+        if math.isfinite(found.broken_at):
+            raise Diverged(self._metrics_of(math.nan, int(found.broken_at)))
+        return self._metrics_of(found.loss / self.batches.images(step), step)
 
-
-def batch_bounds(images: int, batch_size: int) -> list[tuple[int, int]]:
-    """Where each batch of an epoch begins and ends; all of `images` (2 at least) are used.
-
-    The last batch may be smaller. A single left-over image joins the batch before it: batch normalisation
-    cannot normalise one value.
-    """
-    starts = list(range(0, images, batch_size))
-    if images - starts[-1] == 1:
-        starts.pop()
-    return list(zip(starts, [*starts[1:], images], strict=True))
+    def _metrics_of(self, loss: float, step: int) -> StepMetrics:
+        epoch = self.progress.epoch
+        return StepMetrics(epoch=epoch, step=step, loss=loss, learning_rate=self._learning_rate(epoch, step))

@@ -34,7 +34,7 @@ def main() -> None:
     app.task(tasks.run_job, name=RUN_JOB)
 
     def drain(**_signal: object) -> None:
-        tasks.draining.set()
+        tasks.drain()
 
     # Celery's warm shutdown waits for running tasks; this is what makes them end.
     worker_shutting_down.connect(drain)

@@ -42,10 +42,10 @@ def stop_fork_server() -> None:
 
 
 def start_trainer(order: Order) -> tuple[ForkServerProcess, Connection]:
-    """A new trainer process at work on `order`, and our end of its pipe."""
+    """A new trainer process at work on `order`, and our end of its pipe. No daemon, which may have no children."""
     ours, theirs = _context.Pipe()
     process = _context.Process(
-        target=trainer_process.run, args=(theirs, order.model_dump_json().encode()), name=order.job_id, daemon=True
+        target=trainer_process.run, args=(theirs, order.model_dump_json().encode()), name=order.job_id
     )
     process.start()
     theirs.close()

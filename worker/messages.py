@@ -21,16 +21,25 @@ class Order(Message):
 
     job_id: str
     spec: TrainingSpec
-    device: str  # as torch names it: "cpu", "cuda:0"
-    threads: int  # of intra-operation parallelism
+    devices: tuple[str, ...]  # one for each process that trains, as torch names it: "cpu", "cuda:0"
+    threads: int  # of intra-operation parallelism, of all these processes together
     datasets_dir: Path
     downloads_dir: Path
+    cache_dir: Path  # decoded images, measured speeds, compiled code
+    weights_dir: Path  # trained weights, by job
 
 
 class Started(Message):
     """The data is loaded; the first step is next."""
 
     kind: Literal["started"] = "started"
+    facts: RunFacts
+
+
+class FactsFound(Message):
+    """More is known than when it started, such as a faster way of computing a step."""
+
+    kind: Literal["facts"] = "facts"
     facts: RunFacts
 
 
@@ -42,16 +51,17 @@ class StepDone(Message):
 
 
 class EpochDone(Message):
-    """An epoch is trained and evaluated."""
+    """An epoch is trained, and evaluated where the spec asks for it."""
 
     kind: Literal["epoch"] = "epoch"
     metrics: EpochMetrics
 
 
 class Succeeded(Message):
-    """Every epoch is done. The last message."""
+    """Every epoch is done, and the weights are saved. The last message."""
 
     kind: Literal["succeeded"] = "succeeded"
+    stopped_early: bool  # epochs are left that would not have made it better
 
 
 class Stopped(Message):
@@ -78,7 +88,9 @@ class Devices(Message):
     torch_version: str
 
 
-Report = Annotated[Started | StepDone | EpochDone | Succeeded | Stopped | Failed | Devices, Field(discriminator="kind")]
+Report = Annotated[
+    Started | FactsFound | StepDone | EpochDone | Succeeded | Stopped | Failed | Devices, Field(discriminator="kind")
+]
 REPORTS: TypeAdapter[Report] = TypeAdapter(Report)
 
 STOP = b"stop"  # the one thing a supervisor says

@@ -4,7 +4,6 @@ Two rules make it safe. Every write carries the attempt's claim, so one that los
 attempt that could not renew its lease for half of it ends its trainer, before anyone else can have the job.
 """
 
-import signal
 import threading
 import time
 from collections import deque
@@ -22,8 +21,22 @@ from jobs.errors import AttemptFenced
 from jobs.failures import Failure
 from jobs.lifecycle import Claim
 from models import OUTAGES, Database, Request
+from training.metrics import EpochMetrics
+from worker.deaths import died
 from worker.fork_server import start_trainer
-from worker.messages import REPORTS, STOP, EpochDone, Failed, Order, Report, Started, StepDone, Stopped, Succeeded
+from worker.messages import (
+    REPORTS,
+    STOP,
+    EpochDone,
+    FactsFound,
+    Failed,
+    Order,
+    Report,
+    Started,
+    StepDone,
+    Stopped,
+    Succeeded,
+)
 
 # A cancelled job is off its device within two seconds: half of one to notice, one to end between two steps.
 LOOK_FOR_REQUESTS_SECONDS = 0.3
@@ -55,7 +68,7 @@ class Supervisor:
     def run(self, order: Order) -> bool:
         """Whether the job is back in the queue, so that somebody should be told."""
         process, connection = start_trainer(order)
-        self._log.info("trainer started", pid=process.pid, device=order.device)
+        self._log.info("trainer started", pid=process.pid, devices=order.devices)
         try:
             while not self._settled and self._ending != "abandon":
                 self._receive(connection)
@@ -86,7 +99,7 @@ class Supervisor:
         try:
             while not self._all_received and connection.poll():
                 self._unsaved.append(REPORTS.validate_json(connection.recv_bytes()))
-        except (EOFError, ConnectionResetError):
+        except (EOFError, OSError):  # it has ended, between two messages or within one
             self._all_received = True
 
     def _look_around(self, connection: Connection) -> None:
@@ -145,7 +158,7 @@ class Supervisor:
         else:
             self._settled = settled
             for epoch in (report.metrics for report in self._unsaved if isinstance(report, EpochDone)):
-                self._log.info("epoch recorded", epoch=epoch.epoch, test_accuracy=round(epoch.test_accuracy, 4))
+                self._log.info("epoch recorded", epoch=epoch.epoch, **_accuracies(epoch))
             self._unsaved.clear()
             self._written_at = time.monotonic()
 
@@ -157,19 +170,26 @@ class Supervisor:
                 lifecycle.record_steps(session, self._claim, steps)
             case Started(facts=facts):
                 lifecycle.record_start(session, self._claim, facts)
+            case FactsFound(facts=facts):
+                lifecycle.record_facts(session, self._claim, facts)
             case EpochDone(metrics=metrics):
                 lifecycle.record_epoch(session, self._claim, metrics)
-            case Succeeded():
-                lifecycle.settle_success(session, self._claim)
+            case Succeeded(stopped_early=stopped_early):
+                lifecycle.settle_success(session, self._claim, stopped_early=stopped_early)
                 return True
             case Failed() as failed:
-                failure = Failure(failed.code, failed.message, failed.hint, failed.retryable)
-                lifecycle.settle_failure(session, self._claim, failure)
+                self._settle_failed(session, Failure(failed.code, failed.message, failed.hint, failed.retryable))
                 return True
             case Stopped():
                 self._settle_ending(session)
                 return True
         return False
+
+    def _settle_failed(self, session: Session, failure: Failure) -> None:
+        if failure.code == "worker_lost":  # a process of several died, as the only one of a job may
+            self._requeued = lifecycle.lose(session, self._claim, failure)
+        else:
+            lifecycle.settle_failure(session, self._claim, failure)
 
     def _wanted_back(self) -> None:
         """A write was refused: somebody asked for the job, or has it."""
@@ -187,7 +207,7 @@ class Supervisor:
                 if self._ending:
                     self._settle_ending(session)
                 else:
-                    self._requeued = lifecycle.lose(session, self._claim, _died(exit_code))
+                    self._requeued = lifecycle.lose(session, self._claim, died("The trainer process", exit_code))
             self._settled = True
         except AttemptFenced:
             self._wanted_back()
@@ -215,15 +235,7 @@ def _grouped(reports: deque[Report]) -> Iterator[list[Report]]:
             yield from ([report] for report in group)
 
 
-def _died(exit_code: int | None) -> Failure:
-    if exit_code is not None and exit_code < 0:
-        cause = f"was ended by signal {signal.Signals(-exit_code).name}"
-    else:
-        cause = f"ended with exit code {exit_code}"
-    return Failure(
-        code="worker_lost",
-        message=f"The trainer process {cause}.",
-        hint="SIGKILL often means that the machine ran out of memory: lower spec.batch_size, or look at the "
-        "worker's log.",
-        retryable=True,
-    )
+def _accuracies(epoch: EpochMetrics) -> dict[str, float]:
+    """For the log: of the splits that the epoch was evaluated on."""
+    found = {"validation_accuracy": epoch.validation_accuracy, "test_accuracy": epoch.test_accuracy}
+    return {name: round(accuracy, 4) for name, accuracy in found.items() if accuracy is not None}

@@ -1,7 +1,6 @@
 """What a worker does: run the job of a message, and sweep up now and then."""
 
 import os
-import queue
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,11 +8,12 @@ from functools import partial
 
 import structlog
 
-from jobs import lifecycle, reconciler, workers
+from jobs import lifecycle, queries, reconciler, workers
 from jobs.delivery import TrainingQueue
 from jobs.lifecycle import Claim
 from models import OUTAGES, Database
 from settings import Settings
+from worker.devices import DevicePool
 from worker.messages import Devices, Order
 from worker.supervisor import Supervisor
 
@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 
 class Tasks:
-    """One worker's tasks. Each slot runs one job at a time, on a device of its own where there are enough."""
+    """One worker's tasks. Each slot runs one job at a time, on devices of its own where there are enough."""
 
     def __init__(
         self, worker_id: str, settings: Settings, database: Database, messages: TrainingQueue, devices: Devices
@@ -33,25 +33,26 @@ class Tasks:
         self._database = database
         self._messages = messages
         self._devices = devices
-        self._free_devices: queue.SimpleQueue[str] = queue.SimpleQueue()
-        for slot in range(self.slots):
-            self._free_devices.put(f"cuda:{slot % len(devices.names)}" if devices.names else "cpu")
+        names = [f"cuda:{number}" for number in range(len(devices.names))] or ["cpu"]
+        # Every device at least once, for jobs that take several; where there are more slots, they share.
+        shares = max(self.slots, len(names))
+        self._pool = DevicePool([names[share % len(names)] for share in range(shares)])
         self._threads = max(1, _usable_cores() // self.slots)
 
     def run_job(self, job_id: str) -> None:
         """Claim a job and see one attempt through. A message for a job that is not to be had is dropped."""
         if self.draining.is_set():
             return  # the reconciler sends the message again
-        with self._database.session() as session:
-            claim = lifecycle.claim(session, job_id, self._worker_id, self._settings.lease_seconds)
-        if claim is None:
-            log.info("message dropped", job_id=job_id)
-            return
-        with self._device() as device:
-            supervisor = Supervisor(self._database, claim, self._settings.lease_seconds, self.draining)
-            requeued = supervisor.run(self._order(claim, device))
+        # Before the claim, whose lease nobody would renew while the job waits for devices.
+        with self._pool.take(self._devices_for(job_id)) as devices:
+            requeued = bool(devices) and self._attempt(job_id, devices)
         if requeued:
             self._messages.send(job_id)
+
+    def drain(self) -> None:
+        """Begin no further attempt, and end those under way."""
+        self.draining.set()
+        self._pool.close()
 
     @contextmanager
     def present(self) -> Iterator[None]:
@@ -74,22 +75,34 @@ class Tasks:
             except OUTAGES as error:  # then it counts as gone a little later
                 log.warning("database does not answer", error=str(error).partition("\n")[0])
 
-    @contextmanager
-    def _device(self) -> Iterator[str]:
-        device = self._free_devices.get()
-        try:
-            yield device
-        finally:
-            self._free_devices.put(device)
+    def _devices_for(self, job_id: str) -> int:
+        """As many as the job asks for, if there are so many: otherwise its trainer refuses it. Processes on a CPU share
+        it."""
+        if self._pool.distinct == 1:
+            return 1
+        with self._database.snapshot() as session:
+            return min(queries.devices_asked_for(session, job_id), self._pool.distinct)
 
-    def _order(self, claim: Claim, device: str) -> Order:
+    def _attempt(self, job_id: str, devices: tuple[str, ...]) -> bool:
+        """Whether the job is back in the queue, so that somebody should be told."""
+        with self._database.session() as session:
+            claim = lifecycle.claim(session, job_id, self._worker_id, self._settings.lease_seconds)
+        if claim is None:
+            log.info("message dropped", job_id=job_id)
+            return False
+        supervisor = Supervisor(self._database, claim, self._settings.lease_seconds, self.draining)
+        return supervisor.run(self._order(claim, devices))
+
+    def _order(self, claim: Claim, devices: tuple[str, ...]) -> Order:
         return Order(
             job_id=claim.job_id,
             spec=claim.spec,
-            device=device,
+            devices=devices if self._devices.names else devices * claim.spec.devices,
             threads=self._threads,
             datasets_dir=self._settings.datasets_dir,
             downloads_dir=self._settings.downloads_dir,
+            cache_dir=self._settings.data_dir / "cache",
+            weights_dir=self._settings.data_dir / "weights",
         )
 
 

@@ -4,6 +4,7 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from serve import STOP_SECONDS
@@ -65,6 +66,24 @@ def test_a_job_from_its_submission_to_its_curves(deployment: Deployment) -> None
     png.write_bytes(deployment.http.get(links["curves_png"]).content)
     with Image.open(png) as picture:
         assert min(picture.size) > 300
+
+
+def test_two_devices_lose_what_one_does_and_another_job_starts_from_their_weights(deployment: Deployment) -> None:
+    spec = {"epochs": 2, "precision": "fp32", "optimizer": {"name": "sgd", "learning_rate": 0.002}}
+    ids = [deployment.submit(**spec, devices=devices) for devices in (1, 2)]
+    jobs = [deployment.until(job_id, "succeeded", "failed") for job_id in ids]
+    assert [job["status"] for job in jobs] == ["succeeded"] * 2, jobs
+    assert [job["attempts"][0]["facts"]["devices"] for job in jobs] == [1, 2]
+    one, two = (deployment.http.get(job["links"]["metrics"]).json()["data"] for job in jobs)
+    for ours, theirs in zip(one, two, strict=True):
+        for figure in ("train_loss", "test_loss"):
+            assert theirs[figure] == pytest.approx(ours[figure], rel=1e-2)
+
+    later = deployment.until(deployment.submit(**spec, starting_weights=ids[1]), "succeeded", "failed")
+    assert later["status"] == "succeeded", later
+    assert later["best"]["chosen_on"] == "test"
+    [first, _] = deployment.http.get(later["links"]["metrics"]).json()["data"]
+    assert first["train_loss"] < two[-1]["train_loss"]
 
 
 def test_twenty_jobs_on_two_slots_all_succeed(deployment: Deployment) -> None:

@@ -40,8 +40,8 @@ class Stage:
         self.database = database
         self._workers = count(1)
 
-    def submit(self, *, name: str | None = None, epochs: int = 5, batch_size: int = 128) -> str:
-        spec = TrainingSpec(dataset="digits", epochs=epochs, batch_size=batch_size)
+    def submit(self, *, name: str | None = None, epochs: int = 5, batch_size: int = 128, validation: float = 0) -> str:
+        spec = TrainingSpec(dataset="digits", epochs=epochs, batch_size=batch_size, validation_fraction=validation)
         with self.database.session() as session:
             return lifecycle.submit(session, spec, name=name).id
 
@@ -70,7 +70,14 @@ class Stage:
             lifecycle.record_steps(session, claim, metrics)
 
     def epoch(
-        self, claim: Claim, epoch: int, *, test_loss: float = 1.5, test_accuracy: float = 0.5, seconds: float = 2.0
+        self,
+        claim: Claim,
+        epoch: int,
+        *,
+        test_loss: float | None = 1.5,
+        test_accuracy: float | None = 0.5,
+        validation_accuracy: float | None = None,
+        seconds: float = 2.0,
     ) -> None:
         metrics = EpochMetrics(
             epoch=epoch,
@@ -78,7 +85,9 @@ class Stage:
             train_accuracy=0.6,
             test_loss=test_loss,
             test_accuracy=test_accuracy,
-            test_top5_accuracy=0.9,
+            test_top5_accuracy=None if test_accuracy is None else 0.9,
+            validation_loss=None if validation_accuracy is None else 1.75,
+            validation_accuracy=validation_accuracy,
             learning_rate=0.1,
             seconds=seconds,
             images_per_second=720.0,

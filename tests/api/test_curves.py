@@ -22,15 +22,20 @@ if TYPE_CHECKING:
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = 'a <b>&amp;</b> "$x^2$ --> \\frac ]]> 訓練 \ufffe😀' + "é" * 100
+COLOUR_OF_VALIDATION = str(curves.VALIDATION["color"]).lower().encode()
 FORMS: tuple[Literal["svg", "png"], ...] = ("svg", "png")
 
 
 def record(epochs: Sequence[Epoch], name: str = "first") -> JobRecord:
     spec = TrainingSpec(dataset="digits", epochs=max(len(epochs), 3))
     job = Job(id="job_01kasm2pbk5s9d0w3g6vq8zrhf", name=name, spec=spec.model_dump(mode="json"))
-    numbers = [epoch for epoch in epochs if not math.isnan(epoch.test_accuracy)]
-    best = max(numbers, key=lambda epoch: epoch.test_accuracy, default=epochs[0] if epochs else None)
+    best = max(epochs, key=lambda epoch: accuracy_of(epoch), default=None)
     return JobRecord(job, latest=epochs[-1] if epochs else None, best=best, queue=None)
+
+
+def accuracy_of(epoch: Epoch) -> float:
+    accuracy = epoch.test_accuracy if epoch.validation_accuracy is None else epoch.validation_accuracy
+    return -1 if accuracy is None or math.isnan(accuracy) else accuracy
 
 
 def rows(losses: Sequence[float]) -> list[Epoch]:
@@ -61,6 +66,27 @@ def test_svg_says_what_it_shows() -> None:
     for said in ("first", "resnet18 on digits", "3 of 3 epochs", "Loss", "Accuracy", "train", "test", "epoch"):
         assert said in text
     assert "best: 90.00% on test, epoch 0" in text
+
+
+def test_a_validation_split_has_a_curve_and_chooses_the_best_epoch() -> None:
+    epochs = rows([0.9, 0.7, 0.8])
+    without = curves.draw(record(epochs), epochs, "svg")
+    assert "validation" not in text_of(without)
+    for epoch in epochs:
+        epoch.validation_loss, epoch.validation_accuracy = 0.5, 0.1 + 0.1 * epoch.epoch
+    svg = curves.draw(record(epochs), epochs, "svg")
+    assert "best: 30.00% on validation, epoch 2" in text_of(svg)
+    assert text_of(svg).splitlines().count("validation") == 2  # one legend each
+    assert svg.count(COLOUR_OF_VALIDATION) > 2
+
+
+def test_epochs_that_are_not_evaluated_are_gaps() -> None:
+    every, some = rows([0.5] * 9), rows([0.5] * 9)
+    for epoch in some:
+        if epoch.epoch % 4:
+            epoch.test_loss = epoch.test_accuracy = None
+    dots = [curves.draw(replace(record(each), best=None), each, "svg").count(b"<use") for each in (every, some)]
+    assert dots[0] - dots[1] == 2 * 6  # of nine epochs three were evaluated, in two pictures
 
 
 def test_svg_escapes_the_name() -> None:

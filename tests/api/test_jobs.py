@@ -108,6 +108,50 @@ def test_failed_job_says_why(client: TestClient, stage: "Stage") -> None:
     }
 
 
+def test_the_best_epoch_says_what_it_was_chosen_on(client: TestClient, stage: "Stage") -> None:
+    on_test, on_validation = stage.submit(), stage.submit(validation=0.2)
+    claim = stage.start(on_test)
+    stage.epoch(claim, 0, test_loss=None, test_accuracy=None)
+    assert get(client, on_test)["best"] is None, "nothing was evaluated yet"
+    stage.epoch(claim, 1, test_accuracy=0.4)
+    best = get(client, on_test)["best"]
+    assert (best["epoch"], best["chosen_on"]) == (1, "test")
+    claim = stage.start(on_validation)
+    stage.epoch(claim, 0, test_accuracy=0.4, validation_accuracy=0.6)
+    stage.epoch(claim, 1, test_accuracy=0.5, validation_accuracy=0.5)
+    job = get(client, on_validation)
+    assert (job["best"]["epoch"], job["best"]["chosen_on"]) == (0, "validation")
+    assert "chosen_on" not in job["latest"]
+
+
+def test_facts_say_how_a_step_is_computed(client: TestClient, stage: "Stage") -> None:
+    job_id = stage.submit()
+    stage.start(job_id)
+    facts = get(client, job_id)["attempts"][0]["facts"]
+    assert facts["step"] == {"mode": "eager", "memory_format": "channels_last", "precision": "fp32"}
+    for name, value in {"placement": "resident", "devices": 1, "dropped_images": 0, "probed": []}.items():
+        assert facts[name] == value
+
+
+def test_weights_that_are_not_there_are_refused_at_their_place(client: TestClient, stage: "Stage") -> None:
+    earlier = stage.submit()
+    claim = stage.start(earlier)
+
+    def submit() -> Any:
+        return client.post("/v1/jobs", json={"spec": {"dataset": "digits", "starting_weights": earlier}})
+
+    before = stage.jobs()
+    problem = submit().json()
+    assert (problem["status"], problem["code"]) == (422, "starting_weights_missing")
+    [error] = problem["errors"]
+    assert error["pointer"] == "#/spec/starting_weights"
+    assert f"job {earlier} is running" in error["detail"]
+    assert stage.jobs() == before
+    stage.succeed(claim)
+    answer = submit()
+    assert (answer.status_code, answer.json()["spec"]["starting_weights"]) == (201, earlier)
+
+
 @pytest.mark.parametrize("accuracy", [float("nan"), float("inf")])
 def test_measures_that_are_no_numbers_are_strings(client: TestClient, stage: "Stage", accuracy: float) -> None:
     job_id = stage.submit()

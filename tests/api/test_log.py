@@ -82,6 +82,23 @@ def test_what_comes_in_between_two_pages_is_in_order(stage: "Stage", monkeypatch
     assert text.splitlines()[5:] == ["Test Loss: 1.5000", "Test Accuracy: 50.00%"]
 
 
+def test_an_epoch_that_is_not_evaluated_has_steps_and_no_result(client: TestClient, stage: "Stage") -> None:
+    job_id = stage.submit()
+    claim = stage.start(job_id)
+    for epoch in range(2):
+        stage.steps(claim, epoch, {0: 2.0})
+    stage.epoch(claim, 0, test_loss=None, test_accuracy=None)
+    stage.epoch(claim, 1)
+    assert client.get(f"/v1/jobs/{job_id}/log").text.splitlines() == [
+        "========== epoch: 0 ==========",
+        "Epoch: 0, Step 0, Loss: 2.0000",
+        "========== epoch: 1 ==========",
+        "Epoch: 1, Step 0, Loss: 2.0000",
+        "Test Loss: 1.5000",
+        "Test Accuracy: 50.00%",
+    ]
+
+
 def test_log_of_a_job_that_has_not_started_is_empty(client: TestClient, stage: "Stage") -> None:
     answer = client.get(f"/v1/jobs/{stage.submit()}/log")
     assert (answer.status_code, answer.text) == (200, "")

@@ -34,6 +34,8 @@ def test_epochs(client: TestClient, stage: "Stage") -> None:
         "test_loss": "NaN",
         "test_accuracy": 0.5,
         "test_top5_accuracy": 0.9,
+        "validation_loss": None,
+        "validation_accuracy": None,
         "learning_rate": 0.1,
         "seconds": 2.0,
         "images_per_second": 720.0,
@@ -42,6 +44,18 @@ def test_epochs(client: TestClient, stage: "Stage") -> None:
     }
     assert second["test_loss"] == "Infinity"
     assert page["has_more"] is False
+
+
+def test_what_was_not_evaluated_is_null_and_what_was_split_off_is_there(client: TestClient, stage: "Stage") -> None:
+    job_id = stage.submit(validation=0.2)
+    claim = stage.start(job_id)
+    stage.epoch(claim, 0, test_loss=None, test_accuracy=None)
+    stage.epoch(claim, 1, validation_accuracy=0.7)
+    first, second = client.get(f"/v1/jobs/{job_id}/metrics").json()["data"]
+    evaluated = ("test_loss", "test_accuracy", "test_top5_accuracy", "validation_loss", "validation_accuracy")
+    assert [first[name] for name in evaluated] == [None] * 5
+    assert [second[name] for name in evaluated] == [1.5, 0.5, 0.9, 1.75, 0.7]
+    assert first["train_loss"] == 1.25
 
 
 def test_polling_epochs_loses_and_doubles_none(client: TestClient, stage: "Stage") -> None:

@@ -1,10 +1,18 @@
 """Where a request is wrong, and what would be right."""
 
 import json
-from typing import Any
+from typing import Any, cast
+from urllib.parse import unquote
 
 import pytest
 from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from api.submission import JobCreate
+from api.validation import body_errors
+from tests.training.spec_bodies import broken_bodies
 
 SPEC: dict[str, Any] = {"dataset": "digits"}
 JSON = {"Content-Type": "application/json"}
@@ -22,8 +30,13 @@ def refuse(front: TestClient, body: object) -> list[dict[str, str]]:
     return errors
 
 
-OPTIMIZERS = "there is adam, adamw, sgd"
-ADAMW = "adamw has no field {}; it has betas, epsilon, learning_rate, name, weight_decay"
+NAMES = "adadelta, adagrad, adam, adamw, gd, lamb, lion, momentum, muon, nadam, nesterov, rmsprop, sgd"
+OPTIMIZERS = f"there is {NAMES}"
+ADAMW = "adamw has no field {}; it has betas, epsilon, learning_rate, name, norm_weight_decay, sam, weight_decay"
+RESNET20 = (
+    "resnet20 has no field 'stem'; it has activation, dropout, name, preactivation, residual, squeeze_excitation, "
+    "stochastic_depth, zero_init_last_norm"
+)
 
 
 @pytest.mark.parametrize(
@@ -39,10 +52,10 @@ ADAMW = "adamw has no field {}; it has betas, epsilon, learning_rate, name, weig
         ("optimizer", {"name": "adamw", "adamw": 1}, "/adamw", ADAMW.format("'adamw'")),
         ("optimizer", {"name": "sgd", "a/b~c d": 1}, "/a~1b~0c%20d", None),
         ("optimizer", {"name": "adamm"}, "/name", f"there is no optimizer 'adamm'; {OPTIMIZERS}; did you mean 'adam'?"),
-        ("optimizer", "lion", "", f"there is no optimizer 'lion'; {OPTIMIZERS}"),
-        ("optimizer", {"learning_rate": 1}, "/name", "missing: optimizer needs a name, one of adam, adamw, sgd"),
-        ("optimizer", 3, "", "should be a JSON object, or one of the names adam, adamw, sgd"),
-        ("optimizer", None, "", "should be a JSON object, or one of the names adam, adamw, sgd"),
+        ("optimizer", "tiger", "", f"there is no optimizer 'tiger'; {OPTIMIZERS}"),
+        ("optimizer", {"learning_rate": 1}, "/name", f"missing: optimizer needs a name, one of {NAMES}"),
+        ("optimizer", 3, "", f"should be a JSON object, or one of the names {NAMES}"),
+        ("optimizer", None, "", f"should be a JSON object, or one of the names {NAMES}"),
         ("optimizer", {"name": "adam", "betas": [0.9]}, "/betas/1", "missing: adam needs element 1"),
         ("optimizer", {"name": "adam", "betas": [0.9, 2]}, "/betas/1", "should be less than 1, not 2"),
         ("optimizer", {"name": "adam", "betas": {}}, "/betas", "should be an array"),
@@ -65,9 +78,33 @@ ADAMW = "adamw has no field {}; it has betas, epsilon, learning_rate, name, weig
             "/milestones/1",
             "1 does not come after 2: list them ascending",
         ),
-        ("architecture", {"name": "resnet20", "stem": "cifar"}, "/stem", "resnet20 has no field 'stem'; it has name"),
+        ("architecture", {"name": "resnet20", "stem": "cifar"}, "/stem", RESNET20),
         ("augmentation", {"crop": {"pading": 1}}, "/crop/pading", None),
         ("augmentation", [], "", "should be a JSON object"),
+        ("augmentation", {"policy": {"name": "randaugment", "magnitud": 1}}, "/policy/magnitud", None),
+        (
+            "augmentation",
+            {"policy": "randomaugment"},
+            "/policy",
+            "there is no policy 'randomaugment'; there is autoaugment, randaugment, trivialaugment; "
+            "did you mean 'randaugment'?",
+        ),
+        ("augmentation", {"policy": {"magnitude": 1}}, "/policy/name", None),
+        (
+            "augmentation",
+            {"crop": {}, "resized_crop": {}},
+            "/resized_crop",
+            "crop is there already: set one of them to null",
+        ),
+        ("augmentation", {"colour": {"hue": 0.1}}, "/colour/hue", "the images are grey and have no hue: set it to 0"),
+        ("optimizer", {"name": "adam", "sam": {"rhoo": 1}}, "/sam/rhoo", None),
+        ("optimizer", {"name": "adam", "betas": [0.9, 0.9, 0.9]}, "/betas", "should have at most 2 in it, not 3"),
+        ("regularisation", {"swa": {}}, "/swa/start_epoch", "missing: swa needs 'start_epoch'"),
+        ("schedule", {"name": "multistep", "milestones": []}, "/milestones", "should have at least 1 in it, not 0"),
+        ("recipe", "strongest", "", None),
+        ("starting_weights", "../secret", "", None),
+        ("batch_size", "fulll", "", 'should be a number from 2 to 65,536, or "full", not "fulll"'),
+        ("devices", 1000, "", "should be less than or equal to 64, not 1000"),
         ("epochs", "5", "", 'should be a valid integer, not "5"'),
         ("epochs", 0, "", "should be greater than or equal to 1, not 0"),
         ("epochs", float("inf"), "", "should be a valid integer, not Infinity"),
@@ -114,6 +151,34 @@ def test_body(front: TestClient, body: object, pointer: str, detail: str | None)
     [error] = refuse(front, body)
     assert error["pointer"] == pointer
     assert detail is None or error["detail"].startswith(detail)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@given(broken_bodies())
+def test_whatever_is_wrong_its_pointer_leads_there(spec: dict[str, Any]) -> None:
+    """Into what was sent, or to one field that is missing there."""
+    body = {"spec": spec}
+    try:
+        JobCreate.model_validate(body)
+    except ValidationError as refused:
+        errors = [{**error, "loc": ("body", *error["loc"])} for error in refused.errors()]
+        for explained in body_errors(JobCreate, body, cast("list[ErrorDetails]", errors)):
+            assert explained["pointer"].startswith("#/spec"), explained
+            assert explained["detail"], explained
+            place: Any = body
+            *parents, last = explained["pointer"].removeprefix("#/").split("/")
+            for token in parents:
+                place = place[int(token)] if isinstance(place, list) else place[unescaped(token)]
+            assert isinstance(place, dict) or int(last) <= len(place), explained
+
+
+def unescaped(token: str) -> str:
+    return unquote(token).replace("~1", "/").replace("~0", "~")
+
+
+def test_what_a_recipe_fills_in_is_told_at_its_place(front: TestClient) -> None:
+    spec = SPEC | {"recipe": "state-of-the-art", "epochs": 4}
+    assert {error["pointer"] for error in refuse(front, {"spec": spec})} >= {"#/spec/schedule/warmup_epochs"}
 
 
 def test_every_error_is_told(front: TestClient) -> None:

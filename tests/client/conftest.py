@@ -20,6 +20,13 @@ FACTS = {
     "train_images": 1437,
     "test_images": 360,
     "steps_per_epoch": 23,
+    "validation_images": 0,
+    "dropped_images": 0,
+    "placement": "resident",
+    "devices": 1,
+    "step": {"mode": "eager", "memory_format": "channels_last", "precision": "fp32"},
+    "probed": [],
+    "fingerprint": "torch 2.15.0",
 }
 
 
@@ -36,6 +43,8 @@ def epoch_body() -> Body:
             "test_loss": 0.25,
             "test_accuracy": 0.95,
             "test_top5_accuracy": 1.0,
+            "validation_loss": None,
+            "validation_accuracy": None,
             "learning_rate": 0.05,
             "seconds": 1.5,
             "images_per_second": 1234.5,

@@ -17,7 +17,7 @@ import pytest
 import client.records
 from api import schemas
 from client import Client, EpochalError, EpochalUnreachable, Failure
-from training.metrics import RunFacts
+from training.metrics import RunFacts, StepChoice, StepTiming
 
 Body = Callable[..., dict[str, Any]]
 
@@ -86,6 +86,37 @@ def test_a_newer_service_may_say_more_and_an_older_one_less(job_body: Body) -> N
     del body["queue"], body["best"]
     job = Answers(body).client().job("job_1")
     assert (job.queue, job.best) == (None, None)
+
+
+def test_the_best_epoch_and_the_facts_of_a_newer_and_of_an_older_service(
+    job_body: Body, attempt_body: Body, epoch_body: Body
+) -> None:
+    attempt = attempt_body()
+    attempt["facts"] = attempt["facts"] | {
+        "probed": [{"choice": attempt["facts"]["step"], "images_per_second": 900.0}],
+        "devices": 2,
+    }
+    best = epoch_body(1, validation_accuracy=0.9) | {"chosen_on": "validation"}
+    job = Answers(job_body(status="running", attempts=[attempt], best=best)).client().job("job_1")
+    assert (job.best and job.best.chosen_on, job.best and job.best.validation_accuracy) == ("validation", 0.9)
+    facts = job.attempts[0].facts
+    assert facts
+    assert facts.probed
+    assert (facts.devices, facts.probed[0].choice, facts.probed[0].images_per_second) == (2, facts.step, 900.0)
+
+    for name in ("validation_loss", "validation_accuracy", "chosen_on"):
+        del best[name]
+    for name in ("probed", "step", "devices"):
+        del attempt["facts"][name]
+    job = Answers(job_body(status="running", attempts=[attempt], best=best)).client().job("job_1")
+    assert (job.best and job.best.chosen_on, job.best and job.best.validation_accuracy) == (None, None)
+    assert job.attempts[0].facts
+    assert (job.attempts[0].facts.step, job.attempts[0].facts.devices) == (None, None)
+
+
+def test_an_epoch_that_was_not_evaluated(epoch_body: Body) -> None:
+    [epoch] = Answers(page(epoch_body(test_loss=None, test_accuracy=None))).client().metrics("job_1")
+    assert (epoch.test_loss, epoch.test_accuracy, epoch.train_loss) == (None, None, 0.5)
 
 
 def test_numbers_that_json_lacks_become_floats(epoch_body: Body) -> None:
@@ -291,9 +322,12 @@ def test_a_proxy_is_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) 
         (client.records.Progress, schemas.Progress),
         (client.records.QueuePlace, schemas.QueuePlace),
         (client.records.EpochRow, schemas.EpochRow),
+        (client.records.BestEpoch, schemas.BestEpoch),
         (client.records.StepRow, schemas.StepRow),
         (client.records.Attempt, schemas.Attempt),
         (client.records.RunFacts, RunFacts),
+        (client.records.StepChoice, StepChoice),
+        (client.records.StepTiming, StepTiming),
         (client.records.Failure, schemas.JobError),
         (client.records.Worker, schemas.Worker),
         (client.records.Page, schemas.Page),

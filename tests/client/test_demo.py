@@ -173,6 +173,11 @@ def test_the_overfitting_gap_is_computed(epoch_body: Body, train: float, test: f
     assert demo.overfitting(last).startswith(f"Overfitting: in epoch 499, train accuracy {said}")
 
 
+def test_an_epoch_that_was_not_evaluated_has_no_gap(epoch_body: Body) -> None:
+    last = decode(EpochRow, epoch_body(7, test_loss=None, test_accuracy=None))
+    assert demo.overfitting(last) == "Overfitting: epoch 7 was not evaluated, so that nothing is known about it."
+
+
 class Program:
     """`demo.main` with a service that takes no time to start."""
 

@@ -160,6 +160,30 @@ def test_an_epoch_that_is_no_number_is_shown(job_body: Body, epoch_body: Body) -
     assert shown([(job, [row])]).startswith("Epoch   0:  train loss     nan, accuracy  90.00%   test loss     inf,")
 
 
+def test_what_was_not_evaluated_is_left_out_and_what_was_split_off_is_shown(job_body: Body, epoch_body: Body) -> None:
+    rows = [
+        epoch_body(0, test_loss=None, test_accuracy=None),
+        epoch_body(1, validation_loss=0.5, validation_accuracy=0.75),
+    ]
+    job = job_body(status="succeeded", latest=rows[1], best=rows[1] | {"chosen_on": "validation"})
+    assert shown([(job, rows)]) == (
+        "Epoch   0:  train loss  0.5000, accuracy  90.00%   1,234 images/s\n"
+        "Epoch   1:  train loss  0.5000, accuracy  90.00%   validation loss  0.5000, accuracy  75.00%   "
+        "test loss  0.2500, accuracy  95.00%   1,234 images/s\n"
+        "Succeeded. Test accuracy 95.00%, 95.00% in epoch 1, whose validation accuracy of 75.00% is the best.\n"
+    )
+
+
+def test_a_team_and_images_that_are_not_trained_on_are_said(job_body: Body, attempt_body: Body) -> None:
+    attempt = attempt_body()
+    attempt["facts"] = attempt["facts"] | {"devices": 2, "validation_images": 287, "dropped_images": 3}
+    assert shown([(job_body(status="running", attempts=[attempt]), []), (job_body(status="cancelled"), [])]) == (
+        "Training on 2 times cpu in fp32: 269,434 parameters, 1,437 training, 287 validation and 360 test images "
+        "(3 more could not be read), 10 classes.\n"
+        "Cancelled.\n"
+    )
+
+
 def main_with(monkeypatch: pytest.MonkeyPatch, client_: Client) -> int:
     monkeypatch.setattr(sys, "argv", ["watch", "http://epochal.test", "job_1"])
     monkeypatch.setattr(client.watch, "Client", lambda _address: client_)

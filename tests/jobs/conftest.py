@@ -26,7 +26,7 @@ FACTS = RunFacts(
 )
 
 
-def epoch_metrics(epoch: int, test_accuracy: float = 0.5, **fields: float) -> EpochMetrics:
+def epoch_metrics(epoch: int, test_accuracy: float | None = 0.5, **fields: float | None) -> EpochMetrics:
     values = {"train_loss": 1.0, "train_accuracy": 0.5, "test_loss": 1.0, "learning_rate": 0.1, **fields}
     return EpochMetrics.model_validate(
         {

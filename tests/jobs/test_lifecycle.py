@@ -7,13 +7,14 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from jobs import lifecycle, queries
-from jobs.errors import AttemptFenced, JobFinished, JobNotFound
+from jobs.errors import AttemptFenced, JobFinished, JobNotFound, StartingWeightsMissing
 from jobs.failures import Failure
 from jobs.lifecycle import MAX_LOSSES, Claim
 from models import TERMINAL, TRANSITIONS, Attempt, Database, Event, Job, JobStatus, Request
 from models.columns import DatabaseNow
 from tests.jobs.conftest import FACTS, epoch_metrics
-from training.metrics import StepMetrics
+from training.metrics import RunFacts, StepChoice, StepMetrics
+from training.spec import TrainingSpec
 
 BROKEN = Failure(code="diverged", message="The loss was nan.", hint="Lower it.", retryable=False)
 LOST = Failure(code="worker_lost", message="It is gone.", hint="Try again.", retryable=True)
@@ -85,6 +86,7 @@ def test_of_many_that_claim_at_once_one_gets_the_job(database: Database, submitt
 WRITES: list[Callable[[Session, Claim], object]] = [
     lambda session, claim: lifecycle.heartbeat(session, claim, 30),
     lambda session, claim: lifecycle.record_start(session, claim, FACTS),
+    lambda session, claim: lifecycle.record_facts(session, claim, FACTS),
     lambda session, claim: lifecycle.record_steps(
         session, claim, [StepMetrics(epoch=0, step=0, loss=1.0, learning_rate=0.1)]
     ),
@@ -147,6 +149,71 @@ def test_an_epoch_that_is_trained_again_overwrites_its_row(database: Database, r
     assert (record.best.epoch, record.latest.epoch) == (1, 1)
 
 
+def test_the_best_epoch_is_of_those_that_were_evaluated(database: Database, running: Claim) -> None:
+    best = []
+    with database.session() as session:
+        for epoch, accuracy in enumerate([None, 0.3, None, 0.6, 0.6]):
+            lifecycle.record_epoch(session, running, epoch_metrics(epoch, accuracy, test_loss=accuracy))
+            best.append(queries.find(session, running.job_id).job.best_epoch)
+    assert best == [None, 1, 1, 3, 3]
+    with database.snapshot() as session:
+        first = queries.epochs_after(session, running.job_id).rows[0]
+    assert (first.test_loss, first.test_accuracy, first.validation_accuracy) == (None, None, None)
+
+
+def test_where_something_was_split_off_the_best_epoch_is_chosen_on_that(database: Database, running: Claim) -> None:
+    with database.session() as session:
+        lifecycle.record_epoch(session, running, epoch_metrics(0, 0.4, validation_accuracy=0.7, validation_loss=1.0))
+        lifecycle.record_epoch(session, running, epoch_metrics(1, 0.9, validation_accuracy=0.6, validation_loss=1.1))
+    with database.snapshot() as session:
+        best = queries.find(session, running.job_id).best
+    assert best
+    assert (best.epoch, best.validation_accuracy) == (0, 0.7)
+
+
+def test_what_is_found_out_later_replaces_the_facts(database: Database, running: Claim) -> None:
+    faster = FACTS.model_copy(update={"precision": "bf16", "step": StepChoice(mode="compile", precision="bf16")})
+    with database.session() as session:
+        lifecycle.record_facts(session, running, faster)
+    job = job_of(database, running.job_id)
+    assert RunFacts.model_validate(job.attempts[0].facts) == faster
+    assert events_of(database, running.job_id) == ["queued", "starting", "running"]
+
+
+def test_a_run_that_stops_early_succeeds_and_says_so(database: Database, running: Claim) -> None:
+    with database.session() as session:
+        lifecycle.settle_success(session, running, stopped_early=True)
+    assert job_of(database, running.job_id).status is JobStatus.SUCCEEDED
+    with database.snapshot() as session:
+        message = session.scalars(select(Event.message).where(Event.type == "succeeded")).one()
+    assert message == "Stopped early: validation accuracy rose no more."
+
+
+def test_weights_to_start_from_must_be_of_a_job_that_has_succeeded(database: Database, running: Claim) -> None:
+    def submit(job_id: str) -> None:
+        with database.session() as session:
+            lifecycle.submit(session, TrainingSpec(dataset="digits", starting_weights=job_id))
+
+    with pytest.raises(StartingWeightsMissing, match="no job 'job_unknown'"):
+        submit("job_unknown")
+    with pytest.raises(StartingWeightsMissing, match="is running, so wait until it has succeeded"):
+        submit(running.job_id)
+    with database.session() as session:
+        lifecycle.settle_success(session, running)
+    submit(running.job_id)
+    failed = claim_again(database, second_job(database))
+    with database.session() as session:
+        lifecycle.settle_failure(session, failed, BROKEN)
+    with pytest.raises(StartingWeightsMissing, match=r"is failed; a job has weights once") as refused:
+        submit(failed.job_id)
+    assert "wait" not in refused.value.reason
+
+
+def second_job(database: Database) -> str:
+    with database.session() as session:
+        return lifecycle.submit(session, TrainingSpec(dataset="digits")).id
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_numbers_that_are_not_finite_survive_the_database(database: Database, running: Claim, value: float) -> None:
     with database.session() as session:
@@ -173,7 +240,7 @@ def test_after_an_acknowledged_cancel_nothing_more_is_stored(database: Database,
     with database.session() as session:
         lifecycle.request_cancel(session, running.job_id)
         assert lifecycle.request_cancel(session, running.job_id).requested is Request.CANCEL
-    for write in WRITES[1:6]:
+    for write in WRITES[1:7]:
         with pytest.raises(AttemptFenced), database.session() as session:
             write(session, running)
     with database.session() as session:

@@ -10,6 +10,7 @@ from models import Database, Job, JobStatus, Request, Worker
 from models.columns import DatabaseNow
 from tests.jobs.conftest import epoch_metrics
 from training.metrics import StepMetrics
+from training.spec import TrainingSpec
 
 
 def test_a_list_is_newest_first_and_pages_neither_repeat_nor_skip(
@@ -88,6 +89,18 @@ def test_a_request_reaches_the_attempt_that_has_the_job(database: Database, runn
         lifecycle.request_cancel(session, running.job_id)
     with database.snapshot() as session:
         assert queries.requested(session, running) is Request.CANCEL
+
+
+def test_how_many_devices_a_queued_job_asks_for(database: Database, running: Claim) -> None:
+    with database.session() as session:
+        job_id = lifecycle.submit(session, TrainingSpec(dataset="digits", devices=3)).id
+        earlier = lifecycle.submit(session, TrainingSpec(dataset="digits"))
+        earlier.spec = {name: value for name, value in earlier.spec.items() if name != "devices"}
+    with database.snapshot() as session:
+        asked = [
+            queries.devices_asked_for(session, each) for each in (job_id, earlier.id, running.job_id, "job_unknown")
+        ]
+    assert asked == [3, 1, 1, 1]
 
 
 def test_workers_come_and_go(database: Database) -> None:

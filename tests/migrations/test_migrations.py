@@ -5,7 +5,7 @@ from subprocess import Popen
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 from migrations import migrate
 from models import Base, Database
@@ -15,6 +15,35 @@ def tables(database: Database) -> set[str]:
     return set(inspect(database.engine).get_table_names())
 
 
+def columns_of(database: Database) -> set[str]:
+    return {column["name"] for column in inspect(database.engine).get_columns("epochs")}
+
+
+def config_of(database: Database) -> Config:
+    config = Config(Path("alembic.ini"))
+    config.attributes["engine"] = database.engine
+    return config
+
+
+JOB = """
+    INSERT INTO jobs (id, tags, spec, status, attempt, losses, dispatched_at, created_at)
+    VALUES ('job_1', '[]', '{}', 'queued', 1, 0, '2026-01-01 00:00:00', '2026-01-01 00:00:00')
+"""
+EPOCH = """
+    INSERT INTO epochs (job_id, epoch, attempt, train_loss, train_accuracy, learning_rate, seconds, images_per_second,
+                        recorded_at, test_loss, test_accuracy{columns})
+    VALUES ('job_1', {epoch}, 1, 0.75, 0.5, 0.1, 2.0, 700.0, '2026-01-01 00:00:00', {test}{values})
+"""
+
+
+def figures(database: Database, *more: str) -> list[str]:
+    """A line an epoch: its number, train loss, test loss, test accuracy and `more`. SQLite's NaN is text."""
+    columns = ", ".join(["epoch", "train_loss", "test_loss", "test_accuracy", *more])
+    with database.snapshot() as session:
+        rows = session.execute(text(f"SELECT {columns} FROM epochs ORDER BY epoch")).all()
+    return [" ".join([str(row[0]), *(str(value and float(value)) for value in row[1:])]) for row in rows]
+
+
 def test_up_down_and_up_again_without_drift(empty_database_url: str) -> None:
     database = Database(empty_database_url)
     migrate(database)
@@ -22,9 +51,28 @@ def test_up_down_and_up_again_without_drift(empty_database_url: str) -> None:
     migrate(database, "base")
     assert tables(database) == {"alembic_version"}
     migrate(database)
-    config = Config(Path("alembic.ini"))
-    config.attributes["engine"] = database.engine
-    command.check(config)  # raises where the tables differ from the models
+    command.check(config_of(database))  # raises where the tables differ from the models
+    database.dispose()
+
+
+def test_epochs_survive_the_way_to_unevaluated_ones_and_back(empty_database_url: str) -> None:
+    database = Database(empty_database_url)
+    migrate(database, "0001")
+    with database.session() as session:
+        session.execute(text(JOB))
+        session.execute(text(EPOCH.format(columns="", epoch=0, test="1.5, 0.25", values="")))
+        session.execute(text(EPOCH.format(columns="", epoch=1, test="'NaN', 0.5", values="")))
+    migrate(database, "0002")
+    assert figures(database, "validation_loss") == ["0 0.75 1.5 0.25 None", "1 0.75 nan 0.5 None"]
+    with database.session() as session:
+        columns = ", validation_loss, validation_accuracy"
+        session.execute(text(EPOCH.format(columns=columns, epoch=2, test="NULL, NULL", values=", NULL, NULL")))
+        session.execute(text(EPOCH.format(columns=columns, epoch=3, test="1.0, 0.5", values=", 2.0, 0.4")))
+    command.downgrade(config_of(database), "0001")
+    assert figures(database) == ["0 0.75 1.5 0.25", "1 0.75 nan 0.5", "2 0.75 nan nan", "3 0.75 1.0 0.5"]
+    assert not {"validation_loss", "validation_accuracy"} & columns_of(database)
+    migrate(database)
+    assert {"validation_loss", "validation_accuracy"} <= columns_of(database)
     database.dispose()
 
 

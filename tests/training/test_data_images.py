@@ -201,7 +201,7 @@ def test_large_jpeg_is_close_to_a_full_decode(tmp_path: Path, size: int) -> None
 def test_arrays_are_resized_as_files_are(tmp_path: Path, channels: int) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (20, 20, channels), dtype=np.uint8)
     Image.fromarray(noise[:, :, 0] if channels == 1 else noise).save(file := tmp_path / "image.png")
-    assert np.array_equal(resize_pixels(noise, 12), decode(file, 12, channels))
+    assert np.array_equal(resize_pixels(noise, Form(12, channels)), decode(file, 12, channels))
 
 
 def test_files_that_would_start_a_program_are_not_images(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
@@ -28,16 +29,18 @@ LONG = {**SHORT, "epochs": 1000}
 class Attempt:
     """A supervisor at work in a thread of its own."""
 
-    def __init__(self, database: Database, claim: Claim, lease_seconds: float) -> None:
+    def __init__(self, database: Database, claim: Claim, lease_seconds: float, folder: Path) -> None:
         self.draining = threading.Event()
         self.requeued: bool | None = None
         order = Order(
             job_id=claim.job_id,
             spec=claim.spec,
-            device="cpu",
+            devices=("cpu",) * claim.spec.devices,
             threads=1,
-            datasets_dir=Path("nowhere"),
-            downloads_dir=Path("nowhere"),
+            datasets_dir=folder / "datasets",
+            downloads_dir=folder / "downloads",
+            cache_dir=folder / "cache",
+            weights_dir=folder / "weights",
         )
         supervisor = Supervisor(database, claim, lease_seconds, self.draining)
 
@@ -58,7 +61,7 @@ Start = Callable[..., tuple[Claim, Attempt]]
 
 
 @pytest.fixture
-def start(database: Database, devices: Devices) -> Iterator[Start]:
+def start(database: Database, devices: Devices, tmp_path: Path) -> Iterator[Start]:
     """Submits a job, claims it and starts its attempt; ends what a test leaves behind."""
     attempts: list[Attempt] = []
     with database.session() as session:
@@ -70,7 +73,7 @@ def start(database: Database, devices: Devices) -> Iterator[Start]:
             job = lifecycle.submit(session, TrainingSpec.model_validate(spec))
             claim = lifecycle.claim(session, job.id, "ours", lease_seconds)
         assert claim
-        attempts.append(Attempt(database, claim, lease_seconds))
+        attempts.append(Attempt(database, claim, lease_seconds, tmp_path))
         return claim, attempts[-1]
 
     yield begin
@@ -117,6 +120,24 @@ def test_an_attempt_that_succeeds(database: Database, start: Start) -> None:
     facts = record.job.attempts[0].facts
     assert facts
     assert (facts["steps_per_epoch"], facts["parameters"]) == (3, 269434)
+
+
+def test_a_run_that_stops_early_is_a_success_and_keeps_its_weights(
+    database: Database, start: Start, tmp_path: Path
+) -> None:
+    stopping = {"early_stopping": {"patience": 1, "minimum_rise": 0.9}}  # more than any epoch brings
+    spec = {**LONG, "validation_fraction": 0.2, "regularisation": stopping, "optimizer": {"name": "sgd"}}
+    claim, attempt = start({**spec, "epochs": 50})
+    assert attempt.over() is False
+    with database.snapshot() as session:
+        record = queries.find(session, claim.job_id)
+        ended = session.scalars(select(Event.message).where(Event.type == "succeeded")).one()
+    assert record.job.status is JobStatus.SUCCEEDED
+    assert ended.startswith("Stopped early")
+    assert record.latest
+    assert record.latest.epoch < 49
+    assert record.latest.validation_accuracy is not None
+    assert "head.linear.weight" in load_file(tmp_path / "weights" / f"{claim.job_id}.safetensors")
 
 
 def test_a_cancel_ends_the_trainer(database: Database, start: Start) -> None:
@@ -176,6 +197,7 @@ def test_an_attempt_whose_job_another_has_writes_nothing_more_and_ends(database:
     [
         ({**SHORT, "dataset": "unheard-of"}, "dataset_invalid", "unheard-of"),
         ({**LONG, "optimizer": {"name": "sgd", "learning_rate": 100.0}}, "diverged", "learning rate of"),
+        ({**SHORT, "precision": "fp16"}, "spec_conflict", "spec.precision: fp16 needs a CUDA device"),
     ],
 )
 def test_a_failure_has_a_code_and_a_hint_and_no_stack_trace(

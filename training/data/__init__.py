@@ -1,6 +1,8 @@
 """What a network learns from: every data set, decoded to uint8 images in memory. Needs torch."""
 
 from training.data.dataset import Dataset, DatasetInvalid, Split
+from training.data.feeds import Batch, Bounds, Feed, make_feed
 from training.data.loading import load_dataset
+from training.data.validation import split_off
 
-__all__ = ["Dataset", "DatasetInvalid", "Split", "load_dataset"]
+__all__ = ["Batch", "Bounds", "Dataset", "DatasetInvalid", "Feed", "Split", "load_dataset", "make_feed", "split_off"]

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -32,11 +34,13 @@ class Split:
     """Images and their labels.
 
     `images` is uint8 of shape [N, height, width, channels], contiguous, height = width; `labels` is int64 of shape
-    [N], positions in the data set's `classes`.
+    [N], positions in the data set's `classes`. `mapped`: the images lie in a file that is mapped into memory, which
+    need not hold them all; they must not be written to.
     """
 
     images: Tensor
     labels: Tensor
+    mapped: bool = False
 
     def __post_init__(self) -> None:
         count, height, width, channels = self.images.shape
@@ -46,9 +50,22 @@ class Split:
         assert channels in (1, 3)
         assert self.labels.shape == (count,)
 
+    @classmethod
+    def of_arrays(cls, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Self:
+        """Of arrays in any memory order. Raises ValueError where they are not as described."""
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1] != images.shape[2]:
+            found = f"{images.dtype} {images.shape}"
+            raise ValueError(f"images must be square, uint8 [N, size, size, channels], not {found}")
+        if images.shape[3] not in (1, 3) or not len(images):
+            raise ValueError(f"images must have 1 channel or 3, and there must be some: {images.shape}")
+        if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
+            raise ValueError(f"there must be one integer label an image, not {labels.dtype} {labels.shape}")
+        return cls(torch.from_numpy(np.ascontiguousarray(images)), torch.from_numpy(labels.astype(np.int64)))
+
     def to(self, device: torch.device) -> Self:
         """The same split in the memory of `device`."""
-        return type(self)(self.images.to(device), self.labels.to(device))
+        mapped = self.mapped and device.type == "cpu"
+        return type(self)(self.images.to(device), self.labels.to(device), mapped)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -59,10 +76,32 @@ class Dataset:
     classes: tuple[str, ...]  # in label order
     train: Split
     test: Split
-    source: Literal["shipped", "download", "folder"]
+    source: Literal["shipped", "download", "folder", "arrays"]
+    dropped: int = 0  # images that could not be read, and were left out
 
     def __post_init__(self) -> None:
         assert self.train.images.shape[1:] == self.test.images.shape[1:]
+
+    @classmethod
+    def of_arrays(
+        cls,
+        name: str,
+        train_images: NDArray[np.uint8],
+        train_labels: NDArray[np.int64],
+        test_images: NDArray[np.uint8],
+        test_labels: NDArray[np.int64],
+        classes: Sequence[str],
+    ) -> Self:
+        """A data set of your own arrays: images [N, size, size, channels], 1 channel or 3; labels [N], positions in
+        `classes`. Raises ValueError where they do not fit together."""
+        train, test = Split.of_arrays(train_images, train_labels), Split.of_arrays(test_images, test_labels)
+        if train.images.shape[1:] != test.images.shape[1:]:
+            shapes = [tuple(split.images.shape[1:]) for split in (train, test)]
+            raise ValueError(f"images of {shapes[0]} to train on, of {shapes[1]} to test on")
+        for split in (train, test):
+            if not 0 <= int(split.labels.min()) <= int(split.labels.max()) < len(classes):
+                raise ValueError(f"labels must be positions in the {len(classes)} classes: 0 to {len(classes) - 1}")
+        return cls(name, tuple(classes), train, test, source="arrays")
 
     @property
     def image_size(self) -> int:

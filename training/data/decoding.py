@@ -1,34 +1,46 @@
 """Many image files at once, into one tensor."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median_low
 from threading import Event
+from typing import Literal
 
-import torch
 from PIL import Image
-from torch import Tensor
 
 from training.data.dataset import DatasetInvalid, Split, listed
 from training.data.images import (
     Form,
     ImageUnreadable,
+    Resize,
     decode_image,
     is_grey,
     open_image,
     resize_pixels,
     strict_pillow,
 )
-from training.data.memory import fits_memory, require_memory
+from training.data.memory import fits_memory
+from training.data.stores import Decoded, MemoryStore, Reserve, Store
 
 SMALLEST_IMAGE, LARGEST_IMAGE = 8, 1024  # pixels, the bounds of a spec's image_size
 LARGEST_DEFAULT = 224  # pixels, where images of several sizes must agree on one: ImageNet's
 
 THREADS = min(16, os.cpu_count() or 1)
 CHUNK = 64  # images handed to a thread at once: handing over costs about as much as a small image
+
+Unreadable = Literal["refuse", "drop"]
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """How image files become the images of a data set: a spec's fields. None: the size that suits them all."""
+
+    image_size: int | None
+    resize: Resize
+    unreadable: Unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,52 +52,55 @@ class Header:
     grey: bool
 
 
-def decode_files(folder: Path, files: Sequence[str], image_size: int | None) -> Tensor:
-    """uint8 of shape [N, size, size, channels]: grey where every image is, and of `image_size` or, for None, of the
-    size that suits them all. `folder` is the data set's.
+def decode_files(folder: Path, files: Sequence[str], handling: Handling, reserve: Reserve) -> Decoded:
+    """The images of `files`, in this order, put where `reserve` makes room: grey where every image is. `folder` is the
+    data set's.
 
     The form is guessed from the first file, so that images which are all alike are opened once. The first that
     differs ends the attempt, and all headers are read before the next.
     """
-    guess = _guess_form(files, image_size)
-    images = _decode(folder, files, guess, any_size=image_size is not None) if guess else None
-    if images is not None:
-        return images
-    form = _common_form(folder, _read_headers(folder, files), image_size)
-    require_memory(folder.name, len(files), form)
-    images = _decode(folder, files, form, any_size=True)
-    assert images is not None, "the form was made from every header"
-    return images
+    guess = _guess_form(files, handling)
+    if guess:
+        store = MemoryStore(len(files), guess)
+        decoded = _decode(folder, files, store, guess, handling, any_size=handling.image_size is not None)
+        if decoded:
+            return decoded
+    form = _common_form(folder, _read_headers(folder, files, handling), handling)
+    decoded = _decode(folder, files, reserve(len(files), form), form, handling, any_size=True)
+    assert decoded is not None, "the form was made from every header"
+    return decoded
 
 
-def resize_split(split: Split, image_size: int) -> Split:
-    """The same split with its images resized as files are."""
-    source = split.images.numpy()
-    images = torch.empty((len(source), image_size, image_size, source.shape[3]), dtype=torch.uint8)
-    target = images.numpy()
+def resize_splits(train: Split, test: Split, form: Form, reserve: Reserve) -> Decoded:
+    """The images of both splits, one after the other, resized as files are."""
+    sources = train.images.numpy(), test.images.numpy()
+    in_train, count = len(sources[0]), len(sources[0]) + len(sources[1])
+    store = reserve(count, form)
 
-    def resize(index: int) -> None:
-        target[index] = resize_pixels(source[index], image_size)
+    def resize(row: int) -> None:
+        pixels = sources[0][row] if row < in_train else sources[1][row - in_train]
+        store.put(row, resize_pixels(pixels, form))
 
-    _in_threads(resize, len(source))
-    return Split(images, split.labels)
+    _in_threads(resize, count)
+    return Decoded(store.finish(range(count)), {}, store.mapped)
 
 
-def _guess_form(files: Sequence[str], image_size: int | None) -> Form | None:
+def _guess_form(files: Sequence[str], handling: Handling) -> Form | None:
     """From the first file alone; None where that says too little."""
+    size = handling.image_size
     try:
         with strict_pillow(), open_image(files[0]) as image:
-            form = Form(image_size or image.width, 1 if is_grey(image) else 3)
+            form = Form(size or image.width, 1 if is_grey(image) else 3, handling.resize)
             own_size_will_do = image.width == image.height and SMALLEST_IMAGE <= image.width <= LARGEST_IMAGE
     except ImageUnreadable:
         return None
-    return form if (image_size or own_size_will_do) and fits_memory(len(files), form) else None
+    return form if (size or own_size_will_do) and fits_memory(len(files), form) else None
 
 
-def _common_form(folder: Path, headers: Sequence[Header], image_size: int | None) -> Form:
+def _common_form(folder: Path, headers: Sequence[Header], handling: Handling) -> Form:
     channels = 1 if all(header.grey for header in headers) else 3
-    if image_size:
-        return Form(image_size, channels)
+    if handling.image_size:
+        return Form(handling.image_size, channels, handling.resize)
     sizes = {(header.width, header.height) for header in headers}
     width, height = next(iter(sizes))
     if len(sizes) == 1 and width == height:
@@ -95,59 +110,83 @@ def _common_form(folder: Path, headers: Sequence[Header], image_size: int | None
                 f"{LARGEST_IMAGE}.",
                 "Set image_size: the images are resized to it.",
             )
-        return Form(width, channels)
+        return Form(width, channels, handling.resize)
     median = median_low(min(header.width, header.height) for header in headers)
-    return Form(min(LARGEST_DEFAULT, max(SMALLEST_IMAGE, median)), channels)
+    return Form(min(LARGEST_DEFAULT, max(SMALLEST_IMAGE, median)), channels, handling.resize)
 
 
-def _read_headers(folder: Path, files: Sequence[str]) -> list[Header]:
-    headers = [Header(0, 0, grey=False)] * len(files)
+def _read_headers(folder: Path, files: Sequence[str], handling: Handling) -> list[Header]:
+    """Of the files that have one, in any order."""
+    headers: list[Header] = []
 
-    def read(index: int, image: Image.Image) -> None:
-        headers[index] = Header(image.width, image.height, is_grey(image))
+    def read(row: int, image: Image.Image) -> Callable[[], None]:
+        header = Header(image.width, image.height, is_grey(image))
+        return lambda: headers.append(header)
 
-    _for_each_image(folder, files, read, stop=Event())
+    _refuse(folder, files, _for_each_image(files, read, stop=Event()), handling)
     return headers
 
 
-def _decode(folder: Path, files: Sequence[str], form: Form, *, any_size: bool) -> Tensor | None:
+def _decode(
+    folder: Path, files: Sequence[str], store: Store, form: Form, handling: Handling, *, any_size: bool
+) -> Decoded | None:
     """None where `form` is grey and an image is not, or where an image has another size, unless `any_size`."""
-    images = torch.empty((len(files), form.size, form.size, form.channels), dtype=torch.uint8)
-    pixels = images.numpy()
     differs = Event()
 
-    def decode(index: int, image: Image.Image) -> None:
+    def decode(row: int, image: Image.Image) -> Callable[[], None]:
         if (form.channels == 1 and not is_grey(image)) or not (any_size or image.size == (form.size, form.size)):
-            differs.set()
-        else:
-            pixels[index] = decode_image(image, form)
+            return differs.set
+        pixels = decode_image(image, form)
+        return lambda: store.put(row, pixels)
 
-    _for_each_image(folder, files, decode, stop=differs)
-    return None if differs.is_set() else images
+    unreadable = _for_each_image(files, decode, stop=differs)
+    if differs.is_set():
+        return None
+    _refuse(folder, files, unreadable, handling)
+    images = store.finish([row for row in range(len(files)) if row not in unreadable])
+    return Decoded(images, {row: str(error) for row, error in unreadable.items()}, store.mapped)
 
 
-def _for_each_image(folder: Path, files: Sequence[str], visit: Callable[[int, Image.Image], None], stop: Event) -> None:
-    """Calls `visit` with every file's number and opened image, in threads, until `stop` is set.
-
-    Raises DatasetInvalid with the files that cannot be read once all have been tried, so that they can be mended in
-    one go.
+def _for_each_image(
+    files: Sequence[str], visit: Callable[[int, Image.Image], Callable[[], None]], stop: Event
+) -> dict[int, ImageUnreadable]:
+    """Calls `visit` with every file's row and opened image, and what it returns once the image is closed, in threads,
+    until `stop` is set. Returns what cannot be read, all of it, so that it can be mended in one go.
     """
-    reasons: dict[int, str] = {}
+    unreadable: dict[int, ImageUnreadable] = {}
 
-    def open_and_visit(index: int) -> None:
+    def open_and_visit(row: int) -> None:
         if stop.is_set():
             return
         try:
-            with open_image(files[index]) as image:
-                visit(index, image)
+            with open_image(files[row]) as image:
+                finish = visit(row, image)
         except ImageUnreadable as error:
-            reasons[index] = str(error)
+            unreadable[row] = error
+        else:
+            finish()  # out here, as a full disk is no fault of the image
 
     with strict_pillow():
         _in_threads(open_and_visit, len(files))
-    if reasons and not stop.is_set():
-        broken = [f"{Path(files[index]).relative_to(folder.parent)} ({reasons[index]})" for index in sorted(reasons)]
-        raise DatasetInvalid(f"Cannot be read as an image: {listed(broken)}.", "Replace or remove what is broken.")
+    return dict(sorted(unreadable.items()))
+
+
+def _refuse(folder: Path, files: Sequence[str], unreadable: dict[int, ImageUnreadable], handling: Handling) -> None:
+    """Raises DatasetInvalid for what `handling` does not allow to be left out."""
+    if handling.unreadable == "refuse":
+        refused, hint = unreadable, 'Replace or remove what is broken, or set unreadable_images to "drop".'
+    elif len(unreadable) == len(files):
+        refused, hint = unreadable, "Replace what is broken: there is no image left."
+    else:  # to leave out what another run may be able to read would make the two differ
+        refused = {row: error for row, error in unreadable.items() if error.machine_fault}
+        hint = "These may be whole: give the worker's user the right to read them, and look after their disk."
+    if refused:
+        raise DatasetInvalid(f"Cannot be read as an image: {named(folder, files, refused)}.", hint)
+
+
+def named(folder: Path, files: Sequence[str], reasons: Mapping[int, object], most: int = 5) -> str:
+    """The files of the rows of `reasons`, each with its reason."""
+    return listed([f"{Path(files[row]).relative_to(folder.parent)} ({why})" for row, why in reasons.items()], most)
 
 
 def _in_threads(work: Callable[[int], None], count: int) -> None:

@@ -1,22 +1,31 @@
 """Image folders: `<data set>/{train,test}/<class>/`, with images at any depth below a class."""
 
+import logging
 import os
+from collections.abc import Sequence
+from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 
+import PIL
 import torch
 
+from training.data.cache import decoded_once
 from training.data.dataset import Dataset, DatasetInvalid, Split, listed
-from training.data.decoding import decode_files
+from training.data.decoding import Handling, decode_files, named
+from training.data.stores import Decoded, Reserve
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm")
+DECODING = 1  # rises whenever the same files come to give other pixels, so that none decoded before are used
 
 Files = dict[str, list[str]]  # paths by class, both sorted; as Path objects they would add a tenth to the loading time
 
+logger = logging.getLogger(__name__)
 
-def load_folder(folder: Path, image_size: int | None) -> Dataset:
+
+def load_folder(folder: Path, handling: Handling, cache_dir: Path | None) -> Dataset:
     """The data set in `folder`, with classes in the order of their names and images in that of theirs. Hidden files
-    and those without an image's suffix are ignored. Raises DatasetInvalid.
+    and those without an image's suffix are ignored. Raises DatasetInvalid, and OSError where the disk is full.
     """
     try:
         train, test = (_find_files(folder, split) for split in ("train", "test"))
@@ -25,16 +34,37 @@ def load_folder(folder: Path, image_size: int | None) -> Dataset:
             f"{error.filename} cannot be read: {error.strerror}.", "Give the worker's user the right to read it."
         ) from error
     _check_classes(folder, train, test)
-    images = decode_files(folder, [*chain(*train.values()), *chain(*test.values())], image_size)
-    train_labels, test_labels = (
-        torch.repeat_interleave(torch.tensor([len(files) for files in split.values()])) for split in (train, test)
-    )
+    files = [*chain(*train.values()), *chain(*test.values())]
+
+    def decode(reserve: Reserve) -> Decoded:
+        decoded = decode_files(folder, files, handling, reserve)
+        _check_classes_left(folder, train, test, decoded)
+        return decoded
+
+    key = f"{folder.resolve()}\0{handling}"
+    fingerprint = _fingerprint(folder, files) if cache_dir else ""
+    decoded = decoded_once(cache_dir, folder.name, key, fingerprint, decode)
+    if decoded.unreadable:
+        left_out = named(folder, files, decoded.unreadable, most=100)
+        logger.warning("%d images cannot be read and are left out: %s", len(decoded.unreadable), left_out)
+    return _dataset(folder.name, train, test, decoded)
+
+
+def _dataset(name: str, train: Files, test: Files, decoded: Decoded) -> Dataset:
+    in_train = sum(map(len, train.values()))
+    left_out = torch.tensor(list(decoded.unreadable), dtype=torch.int64)
+    kept_in_train = in_train - int((left_out < in_train).sum())
+    numbers = [len(files) for files in (*train.values(), *test.values())]
+    kept = torch.ones(sum(numbers), dtype=torch.bool)
+    kept[left_out] = False
+    labels = torch.arange(len(train)).repeat(2).repeat_interleave(torch.tensor(numbers))[kept]
     return Dataset(
-        name=folder.name,
+        name=name,
         classes=tuple(train),
-        train=Split(images[: len(train_labels)], train_labels),
-        test=Split(images[len(train_labels) :], test_labels),
+        train=Split(decoded.images[:kept_in_train], labels[:kept_in_train], decoded.mapped),
+        test=Split(decoded.images[kept_in_train:], labels[kept_in_train:], decoded.mapped),
         source="folder",
+        dropped=len(left_out),
     )
 
 
@@ -76,6 +106,19 @@ def _raise(error: OSError) -> None:
     raise error
 
 
+def _fingerprint(folder: Path, files: Sequence[str]) -> str:
+    """Changes with every change of the files that their sizes and times show, and with what decodes them."""
+    digest = sha256(f"{DECODING} {PIL.__version__}\0".encode())
+    for file in files:
+        try:
+            status = os.stat(file)  # noqa: PTH116 - as Path objects, 60,000 files would take twice as long
+            seen = f"{status.st_size} {status.st_mtime_ns}"
+        except OSError as error:  # a link to nowhere, say
+            seen = f"{error.strerror}"
+        digest.update(os.fsencode(f"{file.removeprefix(str(folder))}\0{seen}\0"))
+    return digest.hexdigest()
+
+
 def _check_classes(folder: Path, train: Files, test: Files) -> None:
     """Raises DatasetInvalid unless both splits have the same two classes or more, with images in each."""
     layout = f"Every class needs a folder of its own, with images, in both {folder}/train and {folder}/test."
@@ -95,3 +138,22 @@ def _check_classes(folder: Path, train: Files, test: Files) -> None:
     ]
     if empty:
         raise DatasetInvalid(f"{folder.name} has class folders without an image: {listed(empty)}.", layout)
+
+
+def _check_classes_left(folder: Path, train: Files, test: Files, decoded: Decoded) -> None:
+    """Raises DatasetInvalid where a class has lost all its images of a split."""
+    first, empty, lost = 0, [], dict[int, str]()
+    for split, classes in (("train", train), ("test", test)):
+        for name, files in classes.items():
+            rows = range(first, first + len(files))
+            first = rows.stop
+            if all(row in decoded.unreadable for row in rows):
+                empty.append(f"{split}/{name}")
+                lost.update({row: decoded.unreadable[row] for row in rows})
+    if empty:
+        files = [*chain(*train.values()), *chain(*test.values())]
+        raise DatasetInvalid(
+            f"{folder.name} has classes without an image that can be read: {listed(empty)}. "
+            f"Cannot be read as an image: {named(folder, files, lost)}.",
+            "Every class needs images in both splits: replace what is broken, or remove the class from both.",
+        )

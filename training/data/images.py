@@ -1,10 +1,12 @@
 """From an image file of any kind to the pixels that a network sees."""
 
+import errno
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +18,23 @@ GREY_MODES = frozenset({"1", "L", "LA", "I", "I;16", "I;16L", "I;16B", "I;16N"})
 DRAFT_FACTOR = 2  # a JPEG is decoded at a half, quarter or eighth where that is still twice the wanted size
 REDUCING_GAP = 3.0  # from here on, Pillow says, averaging whole blocks first is close to resampling every pixel
 
+# Not the image's fault: another try, or the right to read it, may show it whole.
+MACHINE_FAULTS = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+)
+
+Resize = Literal["crop", "pad", "stretch"]  # how an image becomes a square: see `decode_image`
+
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What the decoded images of a data set share: side in pixels, and 1 (grey) or 3 (RGB) channels."""
+    """What the decoded images of a data set share: side in pixels, 1 (grey) or 3 (RGB) channels, and how they were
+    made square.
+    """
 
     size: int
     channels: int
+    resize: Resize = "crop"
 
     def bytes_of(self, images: int) -> int:
         """What `images` decoded images of this form take."""
@@ -30,7 +42,14 @@ class Form:
 
 
 class ImageUnreadable(Exception):
-    """A file that is not an image, or a broken one; the message says why, without the file's name."""
+    """A file that is not an image, or a broken one; the message says why, without the file's name.
+
+    `machine_fault`: the file could not be looked into, so that nothing is known of the image.
+    """
+
+    def __init__(self, reason: str, *, machine_fault: bool = False) -> None:
+        super().__init__(reason)
+        self.machine_fault = machine_fault
 
 
 @contextmanager
@@ -44,7 +63,8 @@ def open_image(file: str | Path) -> Iterator[Image.Image]:
         with Image.open(file, formats=FORMATS) as image:
             yield image
     except Exception as error:  # as the docstring says, nearly any
-        raise ImageUnreadable(_reason(error)) from error
+        machine_fault = isinstance(error, OSError) and error.errno in MACHINE_FAULTS
+        raise ImageUnreadable(_reason(error), machine_fault=machine_fault) from error
 
 
 @contextmanager
@@ -64,8 +84,10 @@ def is_grey(image: Image.Image) -> bool:
 
 
 def decode_image(image: Image.Image, form: Form) -> NDArray[np.uint8]:
-    """Pixels of shape [size, size, channels] of an opened image: its first frame, upright, opaque, 8 bits a channel,
-    with its shorter side at `form.size` and the centre cut out.
+    """Pixels of shape [size, size, channels] of an opened image: its first frame, upright, opaque, 8 bits a channel.
+
+    `crop` brings the shorter side to `form.size` and cuts out the centre, `pad` brings the longer side to it and fills
+    up with black on both sides, `stretch` brings both sides to it.
     """
     image.draft(None, (DRAFT_FACTOR * form.size, DRAFT_FACTOR * form.size))
     image.load()
@@ -73,14 +95,12 @@ def decode_image(image: Image.Image, form: Form) -> NDArray[np.uint8]:
         with suppress(Exception):  # broken metadata does not make the pixels unreadable
             ImageOps.exif_transpose(image, in_place=True)
     opaque = _opaque(_eight_bits(image)).convert("L" if form.channels == 1 else "RGB")
-    return np.asarray(_centre_square(opaque, form.size)).reshape(form.size, form.size, form.channels)
+    return _square_pixels(opaque, form)
 
 
-def resize_pixels(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+def resize_pixels(pixels: NDArray[np.uint8], form: Form) -> NDArray[np.uint8]:
     """Decoded pixels of shape [height, width, channels], brought to [size, size, channels] as files are."""
-    channels = pixels.shape[2]
-    image = Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels)
-    return np.asarray(_centre_square(image, size)).reshape(size, size, channels)
+    return _square_pixels(Image.fromarray(pixels[:, :, 0] if form.channels == 1 else pixels), form)
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -102,6 +122,27 @@ def _opaque(image: Image.Image) -> Image.Image:
     if not image.has_transparency_data:
         return image
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+
+
+def _square_pixels(image: Image.Image, form: Form) -> NDArray[np.uint8]:
+    size = form.size
+    match form.resize:
+        case "crop":
+            square = _centre_square(image, size)
+        case "pad":
+            square = _padded_square(image, size)
+        case "stretch":
+            square = image.resize((size, size), Image.Resampling.BICUBIC, reducing_gap=REDUCING_GAP)
+    return np.asarray(square).reshape(size, size, form.channels)
+
+
+def _padded_square(image: Image.Image, size: int) -> Image.Image:
+    longer = max(image.size)
+    width, height = (max(1, round(side * size / longer)) for side in image.size)
+    square = Image.new(image.mode, (size, size))
+    whole = image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=REDUCING_GAP)
+    square.paste(whole, ((size - width) // 2, (size - height) // 2))
+    return square
 
 
 def _centre_square(image: Image.Image, size: int) -> Image.Image:

@@ -1,38 +1,62 @@
 """Which data set a name means."""
 
+import zlib
 from difflib import get_close_matches
 from pathlib import Path
 
-from training.data.dataset import Dataset, DatasetInvalid, listed
-from training.data.decoding import resize_split
+import PIL
+
+from training.data.cache import decoded_once
+from training.data.dataset import Dataset, DatasetInvalid, Split, listed
+from training.data.decoding import Handling, Unreadable, resize_splits
 from training.data.digits import load_digits
 from training.data.downloads import load_download
-from training.data.folders import load_folder, visible_folders
-from training.data.images import Form
+from training.data.folders import DECODING, load_folder, visible_folders
+from training.data.images import Form, Resize
 from training.data.memory import require_memory
+from training.data.stores import bytes_of
 from training.known_datasets import KNOWN_DATASETS, SHIPPED, KnownDataset
 
+DATASETS_DIR, DOWNLOADS_DIR = Path("data/datasets"), Path("data/downloads")  # in a notebook: of the folder it is in
 
-def load_dataset(name: str, *, image_size: int | None = None, datasets_dir: Path, downloads_dir: Path) -> Dataset:
+
+def load_dataset(
+    name: str,
+    *,
+    image_size: int | None = None,
+    resize: Resize = "crop",
+    unreadable: Unreadable = "refuse",
+    datasets_dir: Path = DATASETS_DIR,
+    downloads_dir: Path = DOWNLOADS_DIR,
+    cache_dir: Path | None = None,
+) -> Dataset:
     """The image folder `name` of `datasets_dir` where there is one, otherwise the known data set of that name, which
     may be downloaded into `downloads_dir`.
 
-    `image_size` is the side in pixels to which images are resized and cropped; None keeps the size of images that
-    share a square one, and otherwise takes the median of their shorter sides, 224 at most. Whatever is wrong with the
-    name, the folder or the download raises DatasetInvalid, and nothing else does.
+    `image_size` is the side in pixels to which images are brought; None keeps the size of images that share a square
+    one, and otherwise takes the median of their shorter sides, 224 at most. `resize` says how an image that is not
+    square becomes so: `crop` brings the shorter side to `image_size` and cuts out the centre, `pad` brings the longer
+    side to it and fills up with black, `stretch` distorts. `unreadable`: refuse a folder for a broken image, or drop
+    it and count it in the data set's `dropped`.
+
+    `cache_dir` keeps decoded images, in its folder `decoded`: they are decoded once, and may take more than the
+    memory. Whatever is wrong with the name, the folder or the download raises DatasetInvalid; a full disk raises
+    OSError (ENOSPC), and nothing else is raised.
     """
     folders = _folders(datasets_dir)
     if name in folders and name in SHIPPED:
         raise DatasetInvalid(f"{datasets_dir / name} has the name of a data set that comes with Epochal.", "Rename it.")
     if name in folders:
-        return load_folder(datasets_dir / name, image_size)
+        return load_folder(datasets_dir / name, Handling(image_size, resize, unreadable), cache_dir)
     if name not in KNOWN_DATASETS:
         raise _unknown(name, folders, datasets_dir)
     known = KNOWN_DATASETS[name]
-    form = Form(image_size or known.image_size, known.channels)
-    require_memory(name, known.train_images + known.test_images, form)
+    form = Form(image_size or known.image_size, known.channels, resize)
+    resized = form.size != known.image_size
+    in_memory = Form(known.image_size, known.channels) if cache_dir else form
+    require_memory(name, known.train_images + known.test_images, in_memory)
     dataset = _load_known(known, datasets_dir, downloads_dir)
-    return dataset if dataset.image_size == form.size else _resized(dataset, form.size)
+    return _resized(dataset, form, cache_dir) if resized else dataset
 
 
 def _load_known(known: KnownDataset, datasets_dir: Path, downloads_dir: Path) -> Dataset:
@@ -41,9 +65,23 @@ def _load_known(known: KnownDataset, datasets_dir: Path, downloads_dir: Path) ->
     return load_download(known.name, datasets_dir=datasets_dir, downloads_dir=downloads_dir)
 
 
-def _resized(dataset: Dataset, image_size: int) -> Dataset:
-    train, test = (resize_split(split, image_size) for split in (dataset.train, dataset.test))
-    return Dataset(dataset.name, dataset.classes, train, test, dataset.source)
+def _resized(dataset: Dataset, form: Form, cache_dir: Path | None) -> Dataset:
+    """Decoded once, as folders are: to resize takes longer than to decode."""
+    train, test = dataset.train, dataset.test
+    sums = [zlib.crc32(bytes_of(split.images)) for split in (train, test)]
+    fingerprint = f"{DECODING} {PIL.__version__} {len(train.labels)} {sums}"
+    key = f"{form.size}"  # and not how: these images are square already
+    decoded = decoded_once(
+        cache_dir, dataset.name, key, fingerprint, lambda reserve: resize_splits(train, test, form, reserve)
+    )
+    in_train = len(train.labels)
+    return Dataset(
+        dataset.name,
+        dataset.classes,
+        Split(decoded.images[:in_train], train.labels, decoded.mapped),
+        Split(decoded.images[in_train:], test.labels, decoded.mapped),
+        dataset.source,
+    )
 
 
 def _folders(datasets_dir: Path) -> list[str]:

@@ -7,20 +7,37 @@ A network's parameters are named after the plan: `stage2.block1.branch.convoluti
 from collections import Counter, OrderedDict
 
 from torch import Tensor, nn
-from torch.nn import functional
 
+from training.networks.layers import (
+    ElementwiseActivation,
+    HeConvolution,
+    LargerOfTwoMaps,
+    MeanOverPixels,
+    PaddedShortcut,
+    SqueezeAndExcitation,
+)
+from training.networks.noise import RandomDepth, ShakenBranch
 from training.plan import (
+    Activating,
+    AveragePool,
     BatchNorm,
     Block,
     Convolution,
+    Drawing,
+    Dropout,
+    Elementwise,
     GlobalAveragePool,
     Layer,
     Layers,
     Linear,
+    Maxout,
     MaxPool,
     NetworkPlan,
     PadShortcut,
-    Relu,
+    Pooling,
+    ShakeDrop,
+    SqueezeExcitation,
+    StochasticDepth,
 )
 
 
@@ -37,51 +54,25 @@ def build_network(plan: NetworkPlan) -> nn.Module:
     return nn.Sequential(OrderedDict(parts))
 
 
-class HeConvolution(nn.Conv2d):
-    """Starts from He et al. 2015 (arXiv:1502.01852): normal with variance 2 / (kernel area x output channels),
-    which keeps the variance of the gradients through a ReLU.
-    """
-
-    def reset_parameters(self) -> None:
-        """Called once by torch's constructor, in place of its own drawing."""
-        nn.init.kaiming_normal_(self.weight, mode="fan_out", nonlinearity="relu")
-
-
 class ResidualBlock(nn.Module):
-    """relu(branch(x) + shortcut(x))."""
+    """activation(branch(y) + shortcut(y)) with y = preactivation(x); or without the shortcut, where there is none."""
 
     def __init__(self, block: Block) -> None:
         super().__init__()
+        self.preactivation = _sequence(block.preactivation)
         self.branch = _sequence(block.branch)
-        self.shortcut = _sequence(block.shortcut)
+        self.shortcut = None if block.shortcut is None else _sequence(block.shortcut)
+        self.activation = _sequence(block.activation)
 
     def forward(self, features: Tensor) -> Tensor:
         """[B, channels, H, W] -> the same, of the block's output channels and size."""
+        features = self.preactivation(features)
         output: Tensor = self.branch(features)
-        # In place, which saves two feature maps: neither batch norm nor the sum needs its output in backward.
-        output += self.shortcut(features)
-        return functional.relu_(output)
-
-
-class OptionAShortcut(nn.Module):
-    """Subsamples by `stride` and appends `missing_channels` of zeros; keeps the memory format."""
-
-    def __init__(self, stride: int, missing_channels: int) -> None:
-        super().__init__()
-        self.stride = stride
-        self.missing_channels = missing_channels
-
-    def forward(self, features: Tensor) -> Tensor:
-        """[B, channels, H, W] -> [B, channels + missing_channels, ceil(H / stride), ceil(W / stride)]."""
-        return functional.pad(features[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.missing_channels))
-
-
-class MeanOverPixels(nn.Module):
-    """Global average pooling."""
-
-    def forward(self, features: Tensor) -> Tensor:
-        """[B, channels, H, W] -> [B, channels]."""
-        return features.mean((2, 3))
+        if self.shortcut is not None:
+            # In place, which saves a feature map: whatever a branch ends in does not need its output in backward.
+            output += self.shortcut(features)
+        activated: Tensor = self.activation(output)
+        return activated
 
 
 def _sequence(layers: Layers) -> nn.Sequential:
@@ -99,18 +90,59 @@ def _sequence(layers: Layers) -> nn.Sequential:
 def _build_layer(layer: Layer) -> tuple[str, nn.Module]:
     """The layer's kind, as parameters are named after it, and its module."""
     match layer:
-        case Convolution(inputs, outputs, kernel_size, stride):
-            convolution = HeConvolution(inputs, outputs, kernel_size, stride, layer.padding, bias=False)
-            return "convolution", convolution
-        case BatchNorm(channels):
-            return "norm", nn.BatchNorm2d(channels)
-        case Relu():
-            return "relu", nn.ReLU(inplace=True)
-        case MaxPool(kernel_size, stride):
-            return "pool", nn.MaxPool2d(kernel_size, stride, layer.padding)
-        case PadShortcut(inputs, outputs, stride):
-            return "pad", OptionAShortcut(stride, outputs - inputs)
-        case GlobalAveragePool():
-            return "pool", MeanOverPixels()
+        case Convolution() | BatchNorm():
+            return _build_weighted(layer)
+        case Elementwise() | Maxout():
+            return _build_activation(layer)
+        case SqueezeExcitation(channels, squeezed, activation):
+            return "excitation", SqueezeAndExcitation(channels, squeezed, _build_activation(activation)[1])
+        case Dropout() | StochasticDepth() | ShakeDrop():
+            return _build_drawing(layer)
+        case MaxPool() | AveragePool() | PadShortcut() | GlobalAveragePool():
+            return _build_pooling(layer)
         case Linear(inputs, outputs):
             return "linear", nn.Linear(inputs, outputs)
+
+
+def _build_weighted(layer: Convolution | BatchNorm) -> tuple[str, nn.Module]:
+    kind: str
+    module: nn.Conv2d | nn.BatchNorm2d
+    match layer:
+        case Convolution(inputs, outputs, kernel_size, stride, groups):
+            kind = "convolution"
+            module = HeConvolution(inputs, outputs, kernel_size, stride, layer.padding, groups=groups, bias=False)
+        case BatchNorm(channels):
+            kind, module = "norm", nn.BatchNorm2d(channels)
+    if layer.zero:
+        nn.init.zeros_(module.weight)
+    return kind, module
+
+
+def _build_activation(layer: Activating) -> tuple[str, nn.Module]:
+    match layer:
+        case Elementwise(function):
+            return "activation", ElementwiseActivation(function)
+        case Maxout(channels):
+            return "maxout", LargerOfTwoMaps(channels)
+
+
+def _build_drawing(layer: Drawing) -> tuple[str, nn.Module]:
+    match layer:
+        case Dropout(probability):
+            return "dropout", nn.Dropout(probability)
+        case StochasticDepth(probability):
+            return "depth", RandomDepth(probability)
+        case ShakeDrop(probability):
+            return "shake", ShakenBranch(probability)
+
+
+def _build_pooling(layer: Pooling) -> tuple[str, nn.Module]:
+    match layer:
+        case MaxPool(kernel_size, stride):
+            return "pool", nn.MaxPool2d(kernel_size, stride, layer.padding)
+        case AveragePool(size):
+            return "pool", nn.AvgPool2d(size, ceil_mode=True)
+        case PadShortcut(inputs, outputs, stride):
+            return "pad", PaddedShortcut(stride, outputs - inputs)
+        case GlobalAveragePool():
+            return "pool", MeanOverPixels()

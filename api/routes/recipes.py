@@ -1,0 +1,30 @@
+"""Named starting points for a spec."""
+
+from fastapi import APIRouter
+
+from api import schemas, translate
+from api.strict_route import StrictRoute
+from training.recipe_results import read_results
+from training.recipes import RECIPES, find_recipe
+
+router = APIRouter(prefix="/recipes", tags=["catalogue"], route_class=StrictRoute)
+
+
+@router.get("", operation_id="list_recipes", summary="List the recipes that a job can name")
+def list_recipes() -> schemas.Page[schemas.Recipe]:
+    """With what each fills in, and what it was measured to reach."""
+    return translate.whole([_recipe(name) for name in RECIPES])
+
+
+@router.get("/{recipe}", operation_id="get_recipe", summary="What a recipe fills in, and what it reaches")
+def get_recipe(recipe: str) -> schemas.Recipe:
+    """A job that names it takes what it fills in, except where the job's own spec says otherwise."""
+    return _recipe(recipe)
+
+
+def _recipe(asked: str) -> schemas.Recipe:
+    name, recipe = find_recipe(asked)
+    results = [result for result in read_results() if result.recipe == name]
+    return schemas.Recipe(
+        name=name, title=recipe.title, description=recipe.description, spec=dict(recipe.spec), results=results
+    )

@@ -1,0 +1,120 @@
+"""The share of an epoch that is not forward, backward and optimizer: data, augmentation, metrics, checkpoints, reports.
+
+    make bench-overhead
+
+Trains on CIFAR-100 as the service does, with a report every ten steps and a checkpoint each epoch, and takes the time
+of forward, backward and update apart. On a GPU, the time between events on the device.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.result import print_table, save
+from settings import read_settings
+from training.checkpoints import CheckpointWriter
+from training.data import load_dataset
+from training.metrics import EpochMetrics
+from training.spec import TrainingSpec
+from training.trainer import Trainer
+
+GOAL = 0.05
+AUGMENTATIONS: dict[str, dict[str, Any]] = {
+    "crop and flip": {"crop": {}, "flip": True},
+    "and TrivialAugment": {"crop": {}, "flip": True, "policy": "trivialaugment"},
+    "and CutMix": {"crop": {}, "flip": True, "policy": "trivialaugment", "cutmix": {}},
+}
+
+
+class Stopwatch:
+    """Adds up the time of calls, on the device where it is a GPU."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._cuda = device.type == "cuda"
+        self._events: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []
+        self._seconds = 0.0
+
+    def timed(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """`call`, timed."""
+
+        def timing(*arguments: Any, **named: Any) -> Any:
+            if self._cuda:
+                began, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+                began.record()
+                result = call(*arguments, **named)
+                ended.record()
+                self._events.append((began, ended))
+                return result
+            began_at = time.perf_counter()
+            result = call(*arguments, **named)
+            self._seconds += time.perf_counter() - began_at
+            return result
+
+        return timing
+
+    def seconds(self) -> float:
+        """So far; waits for the device."""
+        if self._cuda:
+            torch.cuda.synchronize()
+        milliseconds: float = sum(began.elapsed_time(ended) for began, ended in self._events)
+        return self._seconds + milliseconds / 1000
+
+
+def measure(spec: TrainingSpec, dataset: Any, device: torch.device, steps: int) -> float:
+    """The share, over `steps` steps after the first ten."""
+    trainer = Trainer(spec, dataset, device, cache_dir=read_settings().data_dir / "cache")
+    calls, watch, began, share = 0, Stopwatch(device), 0.0, 0.0
+
+    def after_enough_steps() -> bool:
+        nonlocal calls, began
+        if calls == 10:
+            trainer.step.forward_backward = watch.timed(trainer.step.forward_backward)  # type: ignore[method-assign]
+            trainer.step.optimizer.step = watch.timed(trainer.step.optimizer.step)  # type: ignore[method-assign]
+            began = time.perf_counter()
+        calls += 1
+        return calls > 10 + steps
+
+    with tempfile.TemporaryDirectory() as folder:
+        writer = CheckpointWriter()
+        for measured in trainer.epochs(after_enough_steps):
+            if isinstance(measured, EpochMetrics):
+                raise SystemExit("fewer steps than an epoch has, please: evaluation is not counted here")
+            measured.model_dump_json()
+        writer.save(trainer.state_dict(), Path(folder) / "checkpoint.safetensors")
+        at_work = watch.seconds()
+        share = 1 - at_work / (time.perf_counter() - began)
+        writer.wait()
+    return share
+
+
+def main() -> None:
+    """Measure, print a table, and keep the result."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--architecture", default="resnet20")
+    parser.add_argument("--steps", type=int, default=100)
+    arguments = parser.parse_args()
+    settings = read_settings()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    dataset = load_dataset(
+        "cifar100",
+        datasets_dir=settings.datasets_dir,
+        downloads_dir=settings.downloads_dir,
+        cache_dir=settings.data_dir / "cache",
+    )
+    shares = {}
+    for name, augmentation in AUGMENTATIONS.items():
+        body = {"dataset": "cifar100", "architecture": arguments.architecture, "augmentation": augmentation}
+        shares[name] = round(measure(TrainingSpec.model_validate(body), dataset, device, arguments.steps), 4)
+    rows = [(name, f"{share:.1%}", "yes" if share <= GOAL else "NO") for name, share in shares.items()]
+    print_table(("augmentation", "share of the time", f"at most {GOAL:.0%}"), rows)
+    measured = {"architecture": arguments.architecture, "steps": arguments.steps, "goal": GOAL, "shares": shares}
+    print(f"Kept in {save('overhead', ['torch'], measured)}.")
+
+
+if __name__ == "__main__":
+    main()

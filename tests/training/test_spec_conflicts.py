@@ -1,0 +1,240 @@
+"""Two fields that do not go together are refused where one stands, with what would be right; their nearest neighbours
+are not."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from training.spec import TrainingSpec
+
+Path = tuple[str | int, ...]
+FOLDER = {"dataset": "a_folder"}  # of which nothing is known before it is loaded
+
+
+def conflicts(**fields: Any) -> list[tuple[Path, str]]:
+    """Whatever is refused, whichever validator refuses it; without the name of a kind in its path."""
+    try:
+        TrainingSpec.model_validate({**FOLDER, **fields})
+    except ValidationError as refused:
+        return [(error["loc"], error["msg"]) for error in refused.errors()]
+    return []
+
+
+def averaged(**swa: Any) -> dict[str, Any]:
+    return {"swa": swa}
+
+
+STOPPING = {"early_stopping": {"patience": 3}}
+COSINE_ABOVE = "above the optimizer's learning rate of 0.1, from which cosine descends"
+ODD = "images are mixed in pairs, and an odd part would leave one out: take an even number"
+
+
+@pytest.mark.parametrize(
+    ("refused", "path", "reason", "accepted"),
+    [
+        (
+            {"schedule": {"name": "cosine", "warmup_epochs": 30}},
+            ("schedule", "warmup_epochs"),
+            "a warm-up of 30 epochs leaves none of 30: at most 29",
+            {"schedule": {"name": "cosine", "warmup_epochs": 29}},
+        ),
+        (
+            {"schedule": {"name": "one_cycle", "warmup_epochs": 1}},
+            ("schedule", "warmup_epochs"),
+            "one_cycle rises by itself: set rise",
+            {"schedule": {"name": "one_cycle", "rise": 0.1}},
+        ),
+        (
+            {"schedule": {"name": "step", "step_epochs": 29, "warmup_epochs": 1}},
+            ("schedule", "step_epochs"),
+            "the first step, at epoch 30, never comes: the epochs are 0 to 29",
+            {"schedule": {"name": "step", "step_epochs": 28, "warmup_epochs": 1}},
+        ),
+        (
+            {"schedule": {"name": "warm_restarts", "first_cycle_epochs": 30, "warmup_epochs": 1}},
+            ("schedule", "first_cycle_epochs"),
+            "does not end within the run: at most 29",
+            {"schedule": {"name": "warm_restarts", "first_cycle_epochs": 29, "warmup_epochs": 1}},
+        ),
+        (
+            {"schedule": {"name": "multistep", "milestones": [9, 9]}},
+            ("schedule", "multistep", "milestones", 1),
+            "9 does not come after 9: list them ascending",
+            {"schedule": {"name": "multistep", "milestones": [9, 10]}},
+        ),
+        (
+            {"schedule": {"name": "multistep", "milestones": [9, 30]}},
+            ("schedule", "milestones", 1),
+            "epoch 30 never comes: the epochs are 0 to 29",
+            {"schedule": {"name": "multistep", "milestones": [9, 29]}},
+        ),
+        (
+            {"schedule": {"name": "multistep", "milestones": [2], "warmup_epochs": 3}},
+            ("schedule", "milestones", 0),
+            "epoch 2 lies within the warm-up: at least 3",
+            {"schedule": {"name": "multistep", "milestones": [3], "warmup_epochs": 3}},
+        ),
+        (
+            {"schedule": {"name": "cosine", "final_learning_rate": 0.2}},
+            ("schedule", "final_learning_rate"),
+            COSINE_ABOVE,
+            {"schedule": {"name": "cosine", "final_learning_rate": 0.1}},
+        ),
+        (
+            {"schedule": {"name": "warm_restarts", "final_learning_rate": 0.2}},
+            ("schedule", "final_learning_rate"),
+            COSINE_ABOVE.replace("cosine", "warm_restarts"),
+            {"schedule": {"name": "warm_restarts", "final_learning_rate": 0.01}},
+        ),
+        (
+            {"schedule": {"name": "polynomial", "final_learning_rate": 0.2}},
+            ("schedule", "final_learning_rate"),
+            COSINE_ABOVE.replace("cosine", "polynomial"),
+            {"schedule": {"name": "polynomial", "final_learning_rate": 0.01}},
+        ),
+        (
+            {"schedule": {"name": "plateau", "watch": "validation_loss"}},
+            ("schedule", "watch"),
+            "nothing is split off to validate on: set validation_fraction",
+            {"schedule": {"name": "plateau", "watch": "validation_loss"}, "validation_fraction": 0.1},
+        ),
+        (
+            {"schedule": {"name": "plateau", "watch": "test_loss"}, "evaluation_interval": 2},
+            ("schedule", "watch"),
+            "test_loss is measured every 2 epochs: set evaluation_interval to 1, or watch train_loss",
+            {"schedule": {"name": "plateau", "watch": "train_loss"}, "evaluation_interval": 2},
+        ),
+        (
+            {"schedule": {"name": "plateau", "minimum": 0.2}},
+            ("schedule", "minimum"),
+            "above the optimizer's learning rate of 0.1",
+            {"schedule": {"name": "plateau", "minimum": 0.1}},
+        ),
+        (
+            {"optimizer": "gd"},
+            ("batch_size",),
+            'gd takes all training images a step: set "full", or take sgd',
+            {"optimizer": "gd", "batch_size": "full"},
+        ),
+        (
+            {"optimizer": {"name": "sgd", "momentum": 0, "nesterov": True}},
+            ("optimizer", "sgd", "nesterov"),
+            "nesterov needs a momentum above 0",
+            {"optimizer": {"name": "sgd", "momentum": 0.1, "nesterov": True}},
+        ),
+        (
+            {"micro_batch_size": 130},
+            ("micro_batch_size",),
+            "larger than the batch: at most 128",
+            {"micro_batch_size": 128},
+        ),
+        (
+            {"micro_batch_size": 3, "augmentation": {"mixup": {}}},
+            ("micro_batch_size",),
+            ODD,
+            {"micro_batch_size": 4, "augmentation": {"mixup": {}}},
+        ),
+        (
+            {"micro_batch_size": 3, "augmentation": {"cutmix": {}}},
+            ("micro_batch_size",),
+            ODD,
+            {"micro_batch_size": 3},
+        ),
+        (
+            {"micro_batch_size": 4, "devices": 3},
+            ("micro_batch_size",),
+            "does not give two images to each of 3 devices: at least 6",
+            {"micro_batch_size": 6, "devices": 3},
+        ),
+        (
+            {"batch_size": 7, "devices": 4},
+            ("devices",),
+            "a batch of 7 does not give two images to each of 4",
+            {"batch_size": 8, "devices": 4},
+        ),
+        (
+            {"regularisation": STOPPING},
+            ("regularisation", "early_stopping"),
+            "nothing is split off to validate on: set validation_fraction",
+            {"regularisation": STOPPING, "validation_fraction": 0.1},
+        ),
+        (
+            {"regularisation": STOPPING, "validation_fraction": 0.1, "evaluation_interval": 30},
+            ("regularisation", "early_stopping"),
+            "only the last of 30 epochs is evaluated, and nothing is left to stop: "
+            "lower evaluation_interval, or set it to null",
+            {"regularisation": STOPPING, "validation_fraction": 0.1, "evaluation_interval": 29},
+        ),
+        (
+            {"regularisation": averaged(start_epoch=30)},
+            ("regularisation", "swa", "start_epoch"),
+            "epoch 30 never comes: the epochs are 0 to 29",
+            {"regularisation": averaged(start_epoch=29)},
+        ),
+        (
+            {"regularisation": averaged(start_epoch=2), "schedule": {"name": "cosine", "warmup_epochs": 3}},
+            ("regularisation", "swa", "start_epoch"),
+            "epoch 2 lies within the warm-up: at least 3",
+            {"regularisation": averaged(start_epoch=3), "schedule": {"name": "cosine", "warmup_epochs": 3}},
+        ),
+        (
+            {"regularisation": {**averaged(start_epoch=2), "ema": {}}},
+            ("regularisation", "swa"),
+            "ema is there already, and only one average can be evaluated: set one of them to null",
+            {"regularisation": {**averaged(start_epoch=2), "ema": None}},
+        ),
+        (
+            {"augmentation": {"crop": {}, "resized_crop": {}}},
+            ("augmentation", "resized_crop"),
+            "crop is there already: set one of them to null",
+            {"augmentation": {"crop": None, "resized_crop": {}}},
+        ),
+        (
+            {"augmentation": {"mixup": {}, "cutmix": {"probability": 1}}},
+            ("augmentation", "cutmix", "probability"),
+            "at 1 mixup never comes: at most a little below, or set mixup to null",
+            {"augmentation": {"mixup": {}, "cutmix": {"probability": 0.5}}},
+        ),
+        (
+            {"augmentation": {"erasing": {"smallest_area": 0.3, "largest_area": 0.2}}},
+            ("augmentation", "erasing", "largest_area"),
+            "below smallest_area, 0.3",
+            {"augmentation": {"erasing": {"smallest_area": 0.3, "largest_area": 0.3}}},
+        ),
+        (
+            {"augmentation": {"colour": {}}},
+            ("augmentation", "colour"),
+            "all four are 0: set one, or leave colour out",
+            {"augmentation": {"colour": {"hue": 0.1}}},
+        ),
+        (
+            {"architecture": {"name": "resnet20", "residual": False, "stochastic_depth": 0.1}},
+            ("architecture", "resnet20", "stochastic_depth"),
+            "needs shortcuts: without them nothing would be left",
+            {"architecture": {"name": "resnet20", "stochastic_depth": 0.1}},
+        ),
+        (
+            {"architecture": {"name": "wrn-16-2", "residual": False, "zero_init_last_norm": True}},
+            ("architecture", "wrn-16-2", "zero_init_last_norm"),
+            "needs shortcuts: without them nothing would be left",
+            {"architecture": {"name": "wrn-16-2", "residual": False}},
+        ),
+        (
+            {"architecture": {"name": "pyramidnet-110-48", "residual": False, "shake_drop": 0.5}},
+            ("architecture", "pyramidnet-110-48", "shake_drop"),
+            "needs shortcuts: without them nothing would be left",
+            {"architecture": {"name": "pyramidnet-110-48", "shake_drop": 0.5}},
+        ),
+        (
+            {"architecture": {"name": "pyramidnet-110-48", "stochastic_depth": 0.1, "shake_drop": 0.5}},
+            ("architecture", "pyramidnet-110-48", "shake_drop"),
+            "stands in for stochastic_depth: set one of them",
+            {"architecture": {"name": "pyramidnet-110-48", "stochastic_depth": 0.1}},
+        ),
+    ],
+    ids=lambda value: "" if isinstance(value, dict) else str(value),
+)
+def test_two_fields(refused: dict[str, Any], path: Path, reason: str, accepted: dict[str, Any]) -> None:
+    assert conflicts(**refused) == [(path, reason)]
+    assert conflicts(**accepted) == []

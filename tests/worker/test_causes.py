@@ -1,0 +1,76 @@
+"""What a trainer says of its end."""
+
+import errno
+import signal
+
+import pytest
+import torch
+
+from training.conflicts import SpecConflict
+from training.data import DatasetInvalid
+from training.metrics import StepMetrics
+from training.trainer import Diverged
+from worker.causes import explain
+from worker.deaths import died
+
+
+def chained() -> Exception:
+    try:
+        raise OSError(errno.ENOSPC, "No space left on device")
+    except OSError as cause:
+        error = RuntimeError("the cache could not be written")
+        error.__cause__ = cause
+        return error
+
+
+DIVERGED = StepMetrics(epoch=0, step=3, loss=float("nan"), learning_rate=10.0)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message", "retryable"),
+    [
+        (DatasetInvalid("cats is empty.", "Fill it."), "dataset_invalid", "cats is empty.", False),
+        (
+            SpecConflict(("schedule", "milestones", 1), "epoch 9 never comes"),
+            "spec_conflict",
+            "spec.schedule.milestones.1: epoch 9 never comes.",
+            False,
+        ),
+        (Diverged(DIVERGED), "diverged", "The loss was nan at step 3 of epoch 0, with a learning rate of 10.", False),
+        (torch.OutOfMemoryError("CUDA out of memory."), "out_of_memory", "memory does not hold", False),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when"), "out_of_memory", "memory does not hold", False),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you"), "out_of_memory", "does not hold", False),
+        (MemoryError(), "out_of_memory", "memory does not hold", False),
+        (OSError(errno.ENOSPC, "No space left on device"), "storage_full", "disk is full", True),
+        (RuntimeError("I/O error: No space left on device (os error 28)"), "storage_full", "disk is full", True),
+        (chained(), "storage_full", "disk is full", True),
+        (KeyError("weight\nof what"), "internal", "The trainer failed with KeyError: 'weight", True),
+    ],
+)
+def test_a_cause_has_a_code_a_sentence_and_a_hint(error: Exception, code: str, message: str, retryable: bool) -> None:
+    failure = explain(error)
+    assert (failure.code, failure.retryable) == (code, retryable)
+    assert message in failure.message
+    assert failure.hint
+    assert "\n" not in failure.message
+
+
+def test_an_allocation_that_is_too_large_is_out_of_memory() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert explain(caught.value).code == "out_of_memory"
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "said", "hinted"),
+    [
+        (-signal.SIGKILL, "It was ended by signal SIGKILL.", "ran out of memory"),
+        (-signal.SIGBUS, "It was ended by signal SIGBUS.", "disk is full"),
+        (-signal.SIGSEGV, "It was ended by signal SIGSEGV.", "worker's log"),
+        (3, "It ended with exit code 3.", "worker's log"),
+    ],
+)
+def test_an_exit_code_tells_what_killed_a_process(exit_code: int, said: str, hinted: str) -> None:
+    failure = died("It", exit_code)
+    assert (failure.code, failure.message, failure.retryable) == ("worker_lost", said, True)
+    assert hinted in failure.hint

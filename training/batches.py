@@ -1,0 +1,91 @@
+"""What each step of each epoch takes in: a function of (seed, epoch, step), however the run got there."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
+
+import torch
+from torch import Tensor
+
+from training.augmentation import Augmenter, Examples, Mixer
+from training.data import Batch, Bounds, Dataset, make_feed, split_off
+from training.draws import permutation
+from training.normalisation import Normalisation
+from training.spec import TrainingSpec
+from training.team import Team
+
+FULL_BATCH_PART = 1024  # images at once of a batch of all training images
+
+
+class Batches:
+    """The training images of `dataset`, in batches: shuffled, augmented, normalised and mixed on `device`."""
+
+    def __init__(self, spec: TrainingSpec, dataset: Dataset, device: torch.device, team: Team) -> None:
+        self._spec = spec
+        self.rows, self.validation_rows = split_off(dataset.train.labels, spec.validation_fraction, spec.seed)
+        self.feed = make_feed(dataset.train, device, spec.placement)
+        self.normalise = Normalisation.of(dataset.train.images, self.rows).to(device)
+        self._augmenter = Augmenter(
+            spec.augmentation, image_size=dataset.image_size, fill=self.normalise.mean, seed=spec.seed, device=device
+        )
+        self._mixer = Mixer(spec.augmentation, spec.seed)
+        whole = spec.batch_size == "full"
+        self.batch_size = len(self.rows) if spec.batch_size == "full" else spec.batch_size
+        self._part_size = spec.micro_batch_size or (FULL_BATCH_PART if whole else self.batch_size)
+        self.bounds = batch_bounds(0, len(self.rows), self.batch_size, smallest=2 * team.size)
+        self._parts = [
+            [team.share(*bounds) for bounds in batch_bounds(first, end, self._part_size, smallest=2 * team.size)]
+            for first, end in self.bounds
+        ]
+
+        first, end = self._parts[0][0]
+        self.shape = torch.Size((end - first, dataset.channels, dataset.image_size, dataset.image_size))
+
+    def __len__(self) -> int:
+        """Steps an epoch."""
+        return len(self.bounds)
+
+    def images(self, step: int) -> int:
+        """How many images `step` takes in, over all of a team."""
+        first, end = self.bounds[step]
+        return end - first
+
+    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Callable[[], Iterator[Examples]]]:
+        """For each step of `epoch` from `first_step` on, the parts of its batch; anew whenever they are asked for."""
+        order = self.rows[permutation(len(self.rows), self._spec.seed, epoch, torch.device("cpu"))]
+        ahead = self.feed.batches(order, list(chain.from_iterable(self._parts[first_step:])))
+        for parts in self._parts[first_step:]:
+            yield self._once_ahead(islice(ahead, len(parts)), order, parts, epoch)
+
+    def clean(self, rows: Tensor) -> Iterator[Tensor]:
+        """The images of `rows` as they are, normalised, as many at once as a forward pass takes in training."""
+        size = self._part_size
+        for batch in self.feed.batches(rows, [(at, min(at + size, len(rows))) for at in range(0, len(rows), size)]):
+            yield self.normalise(batch.source.index_select(0, batch.positions))
+
+    def _once_ahead(
+        self, ahead: Iterator[Batch], order: Tensor, parts: Sequence[Bounds], epoch: int
+    ) -> Callable[[], Iterator[Examples]]:
+        """The first pass takes what is read ahead of the steps; another, as SAM makes, reads it again."""
+        first = [ahead]
+
+        def examples() -> Iterator[Examples]:
+            batches = first.pop() if first else self.feed.batches(order, parts)
+            return (self._examples(batch, epoch) for batch in batches)
+
+        return examples
+
+    def _examples(self, batch: Batch, epoch: int) -> Examples:
+        augmented = self._augmenter.batch(batch.source, batch.positions, batch.samples, epoch)
+        return self._mixer.mix(self.normalise(augmented), batch.labels, batch.samples, epoch)
+
+
+def batch_bounds(first: int, end: int, size: int, smallest: int = 2) -> list[Bounds]:
+    """Where each batch of `size` of the places `first` to `end` begins and ends; all are used.
+
+    The last batch may be smaller; what is left over joins the batch before where it is less than `smallest`: batch
+    normalisation cannot normalise one value, and each process of a team needs two.
+    """
+    starts = list(range(first, end, size))
+    if len(starts) > 1 and end - starts[-1] < smallest:
+        starts.pop()
+    return list(zip(starts, [*starts[1:], end], strict=True))

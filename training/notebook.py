@@ -1,0 +1,26 @@
+r"""What a notebook needs, in one import:
+
+    from training.notebook import Trainer, TrainingSpec, load_dataset
+    trainer = Trainer(TrainingSpec(dataset="digits", architecture="resnet20", epochs=5), load_dataset("digits"))
+    print(*trainer.epochs(), sep="\n")
+
+Needs torch, numpy, pydantic, pillow, filelock and safetensors, and no other package of ours.
+"""
+
+from training.checkpoints import load_checkpoint, save_checkpoint
+from training.data import Dataset, load_dataset
+from training.metrics import EpochMetrics, RunFacts, StepMetrics
+from training.spec import TrainingSpec
+from training.trainer import Trainer
+
+__all__ = [
+    "Dataset",
+    "EpochMetrics",
+    "RunFacts",
+    "StepMetrics",
+    "Trainer",
+    "TrainingSpec",
+    "load_checkpoint",
+    "load_dataset",
+    "save_checkpoint",
+]

@@ -1,0 +1,36 @@
+"""How far a run has come, and its best epoch so far."""
+
+from dataclasses import dataclass
+
+from training.spec import TrainingSpec
+
+
+@dataclass(slots=True)
+class Progress:
+    """The next step is `step` of `epoch`; where that is one after the epoch's last, the epoch is to be evaluated."""
+
+    epoch: int = 0
+    step: int = 0
+    best_epoch: int | None = None  # by validation accuracy where something was split off, otherwise by test accuracy
+    best_accuracy: float = 0.0
+    risen_epoch: int = 0  # the last whose accuracy was a rise, as early stopping counts it
+    risen_accuracy: float | None = None
+    stopped_early: bool = False
+
+    def finished(self, spec: TrainingSpec) -> bool:
+        """Whether nothing is left to train."""
+        return self.stopped_early or self.epoch >= spec.epochs
+
+    def judge(self, accuracy: float, spec: TrainingSpec) -> bool:
+        """Whether the epoch, with its `accuracy`, is the best so far; sees whether it is time to stop early.
+
+        An epoch may be the best by less than counts as a rise.
+        """
+        if stopping := spec.regularisation.early_stopping:
+            if self.risen_accuracy is None or accuracy > self.risen_accuracy + stopping.minimum_rise:
+                self.risen_epoch, self.risen_accuracy = self.epoch, accuracy
+            self.stopped_early = self.epoch - self.risen_epoch >= stopping.patience
+        best = self.best_epoch is None or accuracy > self.best_accuracy
+        if best:
+            self.best_epoch, self.best_accuracy = self.epoch, accuracy
+        return best

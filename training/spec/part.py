@@ -1,0 +1,82 @@
+"""What every part of a spec is made of."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
+from pydantic.fields import ComputedFieldInfo, FieldInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
+
+Conflict = tuple[tuple[str | int, ...], object, str]  # path within the part, value, what would be right
+
+KIND = "Which kind this is; the other fields depend on it."
+
+
+def _title(name: str, _field: FieldInfo | ComputedFieldInfo | None = None) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+def _for_forms(schema: JsonSchemaValue) -> None:
+    """Whatever a form needs that pydantic leaves out: titles beside references, descriptions in one piece, and that
+    a part of several kinds must be named."""
+    properties = schema.get("properties", {})
+    for name, field in properties.items():
+        field.setdefault("title", _title(name))
+    if "name" in properties:
+        schema["required"] = ["name", *(name for name in schema.get("required", ()) if name != "name")]
+    if "description" in schema:
+        schema["description"] = " ".join(schema["description"].split())
+
+
+class Part(BaseModel):
+    """Frozen and strict: a misspelt field, a number in quotes, NaN or an infinity is refused."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        field_title_generator=_title,
+        json_schema_extra=_for_forms,
+    )
+
+
+class ByName:
+    """Marks a union told apart by `name`: a plain string stands for the part with that name and its defaults."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def expand(value: object) -> object:
+            return {"name": value} if isinstance(value, str) else value
+
+        return core_schema.no_info_before_validator_function(expand, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        parts = handler(schema)
+        if handler.mode == "serialization":
+            return parts
+        names = {"type": "string", "enum": sorted(parts["discriminator"]["mapping"])}
+        return {"anyOf": [parts, {**names, "description": 'Short for {"name": …} with every default.'}]}
+
+
+def quantity(default: Any = ..., *, unit: str, **rest: Any) -> Any:
+    """A field whose JSON schema names its unit, for forms."""
+    return Field(default, json_schema_extra={"unit": unit}, **rest)
+
+
+def refusal(path: tuple[str | int, ...], value: object, reason: str) -> ValidationError:
+    """A validation error at `path`, relative to the model whose validator raises it."""
+    return refusals([(path, value, reason)])
+
+
+def refusals(conflicts: Iterable[Conflict]) -> ValidationError:
+    """One validation error for all of `conflicts`, their paths relative to the model whose validator raises it."""
+    details = [
+        InitErrorDetails(
+            type=PydanticCustomError("conflict", "{reason}", {"reason": reason}),
+            loc=path,
+            input=value,
+        )
+        for path, value, reason in conflicts
+    ]
+    return ValidationError.from_exception_data("spec", details)

@@ -1,0 +1,54 @@
+"""What a training epoch adds up, on the device, so that nobody waits for it step by step."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from training.team import Team
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Of the steps of one epoch so far, or of one step.
+
+    `broken_at` is the first step whose loss was not a finite number, infinity where there was none.
+    """
+
+    loss: float  # summed over images, cross-entropy in nats
+    correct: float
+    broken_at: float
+
+
+class RunningTotals:
+    """Summed loss, correct answers, and the first step whose loss was not finite: float64 [3] on `device`."""
+
+    def __init__(self, device: torch.device, team: Team) -> None:
+        self._team = team
+        self._values = torch.tensor([0.0, 0.0, math.inf], dtype=torch.float64, device=device)
+
+    def add(self, losses: Tensor, step: int) -> None:
+        """A step's summed loss and correct answers: float64 [2], of this process's images."""
+        self._values[:2] += losses
+        first = self._values[2:]
+        first.copy_(torch.where(losses[:1].isfinite(), first, first.clamp(max=step)))
+
+    def read(self, latest: Tensor | None = None) -> Totals:
+        """The whole team's, of the epoch so far; or, with `latest`, a step's losses in place of the sums. Waits for the
+        device."""
+        sums = self._team.add_up(self._values[:2] if latest is None else latest)
+        broken = self._team.smallest(self._values[2:])
+        return Totals(*torch.cat((sums, broken)).tolist())
+
+    def reset(self) -> None:
+        """For the next epoch."""
+        self._values.copy_(torch.tensor([0.0, 0.0, math.inf], dtype=torch.float64))
+
+    def state(self) -> Tensor:
+        """All that is needed to go on; not a copy."""
+        return self._values
+
+    def load_state(self, values: Tensor) -> None:
+        """Go on from what `state` returned."""
+        self._values.copy_(values)

@@ -1,0 +1,119 @@
+"""One job on several devices: a process for each, under torch's own elastic launcher.
+
+The launcher runs in the trainer process and forks from it, so that the team has torch at once. The first of the team
+reports; another speaks up only where it fails.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.synchronize import Event
+
+from torch import distributed
+from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+from jobs.failures import Failure
+from training.lifeline import die_with_parent
+from worker.causes import explain
+from worker.deaths import died
+from worker.messages import REPORTS, Failed, Order, Report
+from worker.training_run import reports
+
+# So often the launcher looks for a process that has ended.
+LOOK_SECONDS = 0.05
+
+# One that fails because another was killed waits for the launcher to see which was first.
+PATIENCE_SECONDS = 2.0
+
+
+def train_together(order: Order, stop: Event, send: Callable[[Report], None]) -> None:
+    """Train in `order.spec.devices` processes until they are done, `stop` is set or one of them fails."""
+    size = order.spec.devices
+    pipes = [get_context("fork").Pipe(duplex=False) for _ in range(size)]
+    failures: list[Failed] = []
+    relay = threading.Thread(target=_relay, args=([reader for reader, _ in pipes], send, failures))
+    relay.start()
+    writers = [writer for _, writer in pipes]
+    ending, killed = None, True
+    try:
+        elastic_launch(_config(order, size), _train_as_one)(order, stop, writers)
+    except ChildFailedError as error:
+        rank, process = error.get_first_failure()
+        ending, killed = (
+            died(f"Process {rank} of the {size} that train together", process.exitcode),
+            process.exitcode < 0,
+        )
+    except Exception as error:  # whatever a launcher dies of, its job must say so
+        ending = explain(error)
+    finally:
+        for writer in writers:
+            writer.close()
+        relay.join()
+    if ending:
+        send(_cause(failures, ending, killed=killed))
+
+
+def _config(order: Order, size: int) -> LaunchConfig:
+    return LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=size,
+        run_id=order.job_id,
+        rdzv_backend="c10d",
+        rdzv_endpoint="127.0.0.1:0",
+        local_addr="127.0.0.1",  # by the host's name, which need not lead anywhere, it would be found otherwise
+        max_restarts=0,  # the job's own attempts are what starts it again
+        monitor_interval=LOOK_SECONDS,
+        start_method="fork",
+        logs_specs=DefaultLogsSpecs(log_dir=os.devnull),
+        shutdown_timeout=1,
+        signals_to_handle="SIGUSR2",  # one that nobody sends: what ends the launcher ends its processes with it
+    )
+
+
+def _cause(failures: Sequence[Failed], ending: Failure, *, killed: bool) -> Failed:
+    """What a process has said, unless that was `internal` and another was killed: then it only suffered from this."""
+    told = [failure for failure in failures if not (killed and failure.code == "internal")]
+    return min(told, key=lambda failure: failure.code == "internal") if told else Failed(**asdict(ending))
+
+
+def _train_as_one(order: Order, stop: Event, writers: Sequence[Connection]) -> None:
+    """In a process of the team. Exits with 1 where it fails."""
+    die_with_parent(signal.SIGKILL)
+    rank = int(os.environ["RANK"])
+    failed = None
+    for report in reports(order, stop.is_set):
+        failed = report if isinstance(report, Failed) else None
+        if rank == 0 or failed:
+            writers[rank].send_bytes(report.model_dump_json().encode())
+    if failed is None:
+        distributed.destroy_process_group()
+        return
+    if failed.code == "internal":
+        time.sleep(PATIENCE_SECONDS)
+    sys.exit(1)
+
+
+def _relay(readers: Sequence[Connection], send: Callable[[Report], None], failures: list[Failed]) -> None:
+    """Hand on what the first process reports, and keep what any says that fails, until every pipe is closed."""
+    open_readers = list(readers)
+    while open_readers:
+        for reader in wait(open_readers):
+            assert isinstance(reader, Connection)
+            try:
+                report = REPORTS.validate_json(reader.recv_bytes())
+            except (EOFError, OSError):
+                open_readers.remove(reader)
+                continue
+            if isinstance(report, Failed):
+                failures.append(report)
+            else:
+                send(report)
