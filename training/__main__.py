@@ -27,7 +27,8 @@ from training.lifeline import die_with_parent
 from training.metrics import EpochMetrics, RunFacts, StepMetrics
 from training.spec import TrainingSpec
 from training.team import Team
-from training.trainer import Diverged, Trainer
+from training.totals import Diverged
+from training.trainer import Trainer
 
 KINDS = {RunFacts: "facts", StepMetrics: "step", EpochMetrics: "epoch"}
 

@@ -1,4 +1,5 @@
-"""What a training epoch adds up, on the device, so that nobody waits for it step by step."""
+"""What a training epoch adds up, on the device, so that nobody waits for it step by step; and what it is called when
+that is no longer a number."""
 
 import math
 from dataclasses import dataclass
@@ -6,7 +7,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from training.metrics import StepMetrics
 from training.team import Team
+
+
+class Diverged(ArithmeticError):
+    """The loss is no longer a finite number."""
+
+    def __init__(self, metrics: StepMetrics) -> None:
+        super().__init__(
+            f"The loss was {metrics.loss} at step {metrics.step} of epoch {metrics.epoch}, "
+            f"with a learning rate of {metrics.learning_rate:.6g}."
+        )
+        self.metrics = metrics
 
 
 @dataclass(frozen=True, slots=True)

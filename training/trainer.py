@@ -38,21 +38,10 @@ from training.schedules import PlateauWatch, learning_rate_factor
 from training.spec import Plateau, TrainingSpec
 from training.step import TrainingStep
 from training.team import ALONE, Team
-from training.totals import RunningTotals
+from training.totals import Diverged, RunningTotals
 from training.weights import WEIGHTS_DIR, start_from, write_weights
 
 PROBE_AFTER = (0, 2)  # epoch and step: a fixed place, so that two runs look for a faster step at the same one
-
-
-class Diverged(ArithmeticError):
-    """The loss is no longer a finite number."""
-
-    def __init__(self, metrics: StepMetrics) -> None:
-        super().__init__(
-            f"The loss was {metrics.loss} at step {metrics.step} of epoch {metrics.epoch}, "
-            f"with a learning rate of {metrics.learning_rate:.6g}."
-        )
-        self.metrics = metrics
 
 
 class Trainer:

@@ -8,7 +8,7 @@ import torch
 from jobs.failures import Failure
 from training.conflicts import SpecConflict
 from training.data import DatasetInvalid
-from training.trainer import Diverged
+from training.totals import Diverged
 
 # What libraries write in place of an error with a number: safetensors and torch's writers; torch's allocator on a CPU,
 # CUDA and its libraries.

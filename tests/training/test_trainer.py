@@ -12,7 +12,8 @@ from training.draws import permutation
 from training.evaluation import evaluate
 from training.metrics import EpochMetrics, RunFacts, StepMetrics
 from training.precision import possible_precisions
-from training.trainer import Diverged, Trainer
+from training.totals import Diverged
+from training.trainer import Trainer
 
 
 def test_a_few_epochs_learn_digits() -> None:

@@ -9,7 +9,7 @@ import torch
 from training.conflicts import SpecConflict
 from training.data import DatasetInvalid
 from training.metrics import StepMetrics
-from training.trainer import Diverged
+from training.totals import Diverged
 from worker.causes import explain
 from worker.deaths import died
 
