@@ -3,7 +3,7 @@ device's ceiling.
 
     python -m benchmarks.gpu_speed
 
-Needs torch, numpy, pillow, filelock and pydantic alone, and takes less than eight minutes. Images are random: what
+Needs torch and torchvision with what they bring, and pydantic; takes less than eight minutes. Images are random: what
 they show does not change how long they take.
 
 The ceiling is arithmetic and memory one after the other: 6 operations for each multiply-accumulate of the forward
@@ -25,7 +25,7 @@ from training.augmentation import Examples
 from training.batches import Batches
 from training.data import Dataset
 from training.metrics import StepChoice
-from training.plan import Convolution, NetworkPlan, count_flops
+from training.plan import Convolution, Layers, MaxPool, NetworkPlan, count_flops
 from training.spec import TrainingSpec
 from training.trainer import Trainer
 
@@ -143,13 +143,23 @@ def _seconds(work: Callable[[], object], times: int) -> float:
 
 def _convolution_outputs(plan: NetworkPlan) -> int:
     """Values that one image's convolutions put out."""
-    size, values = plan.image_size, 0
-    for layers in (plan.stem, *(block.branch for block in chain.from_iterable(plan.stages))):
-        for layer in layers:
-            if isinstance(layer, Convolution):
-                size = (size + 2 * layer.padding - layer.kernel_size) // layer.stride + 1
-                values += layer.out_channels * size**2
+    size, values = _walk(plan.stem, plan.image_size)
+    for block in chain.from_iterable(plan.stages):
+        _, of_shortcut = _walk(block.shortcut or (), size)
+        size, of_branch = _walk(block.branch, size)
+        values += of_branch + of_shortcut
     return values
+
+
+def _walk(layers: Layers, size: int) -> tuple[int, int]:
+    """The size of what comes out of `layers`, and how many values their convolutions put out."""
+    values = 0
+    for layer in layers:
+        if isinstance(layer, Convolution | MaxPool):
+            size = (size + 2 * layer.padding - layer.kernel_size) // layer.stride + 1
+        if isinstance(layer, Convolution):
+            values += layer.out_channels * size**2
+    return size, values
 
 
 def _random_dataset(case: Case) -> Dataset:

@@ -1,9 +1,10 @@
-"""The share of an epoch that is not forward, backward and optimizer: data, augmentation, metrics, checkpoints, reports.
+"""The share of training that is not forward, backward and optimizer: data, augmentation, metrics, checkpoints, reports.
 
     make bench-overhead
 
-Trains on CIFAR-100 as the service does, with a report every ten steps and a checkpoint each epoch, and takes the time
-of forward, backward and update apart. On a GPU, the time between events on the device.
+Trains on CIFAR-100 with a report every ten steps and a checkpoint at the end, far more often than once an epoch, and
+takes the time of forward, backward and update apart; on a GPU, the time between events on the device. Evaluation is no
+part of it.
 """
 
 import argparse

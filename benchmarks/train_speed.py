@@ -114,19 +114,30 @@ def bare_steps(spec: Any, dataset: Any) -> Iterator[None]:
             yield
 
 
-def engine_steps(spec: Any, dataset: Any, cache_dir: Path) -> Iterator[None]:
-    """Our trainer; yields after each step."""
+def loop_seconds(steps: Iterator[None], count: int) -> float:
+    """Of `count` steps of a loop that yields after each."""
+    for _ in range(WARMING_STEPS):
+        next(steps)
+    began = time.perf_counter()
+    for _ in range(count):
+        next(steps)
+    return time.perf_counter() - began
+
+
+def engine_seconds(spec: Any, dataset: Any, cache_dir: Path, count: int) -> float:
+    """Of `count` steps of our trainer, with all that it measures and reports. It asks before each step whether to stop,
+    which is when we look at the clock."""
     from training.trainer import Trainer
 
-    trainer = Trainer(spec, dataset, cache_dir=cache_dir)
-    epoch = 0
-    while True:
-        for step, parts in enumerate(trainer.batches.epoch(epoch)):
-            trainer.step(parts, trainer.batches.images(step), epoch, step)
-            yield
-            if (epoch, step) == (0, 2):
-                trainer.probe.improve(parts, len(trainer.batches) * spec.epochs)
-        epoch += 1
+    looked: list[float] = []
+
+    def enough() -> bool:
+        looked.append(time.perf_counter())
+        return len(looked) > WARMING_STEPS + count
+
+    for _ in Trainer(spec, dataset, cache_dir=cache_dir).epochs(enough):
+        pass
+    return looked[-1] - looked[WARMING_STEPS]
 
 
 def turn(arm: str, case: Case) -> None:
@@ -140,17 +151,12 @@ def turn(arm: str, case: Case) -> None:
     dataset = load_dataset(
         "cifar100", datasets_dir=settings.datasets_dir, downloads_dir=settings.downloads_dir, cache_dir=cache_dir
     )
-    steps = {
-        "stock": lambda: stock_steps(spec, dataset),
-        "bare": lambda: bare_steps(spec, dataset),
-        "engine": lambda: engine_steps(spec, dataset, cache_dir),
-    }[arm]()
-    for _ in range(WARMING_STEPS):
-        next(steps)
-    began = time.perf_counter()
-    for _ in range(case.steps):
-        next(steps)
-    print(json.dumps(case.steps * BATCH_SIZE / (time.perf_counter() - began)))
+    if arm == "engine":
+        seconds = engine_seconds(spec, dataset, cache_dir, case.steps)
+    else:
+        loop = stock_steps if arm == "stock" else bare_steps
+        seconds = loop_seconds(loop(spec, dataset), case.steps)
+    print(json.dumps(case.steps * BATCH_SIZE / seconds))
 
 
 def measure(case: Case, rounds: int) -> dict[str, list[float]]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from torch import distributed
 
 from training.conflicts import SpecConflict
@@ -44,7 +45,13 @@ def main() -> int:
     torch.set_num_threads(arguments.threads or max(1, (os.cpu_count() or 1) // team.size))
     try:
         _train(arguments, team, stop.is_set)
-    except (DatasetInvalid, SpecConflict, Diverged, ValueError) as error:  # mistakes of the spec or the data
+    except (
+        DatasetInvalid,
+        SpecConflict,
+        Diverged,
+        ValueError,
+        OSError,
+    ) as error:  # mistakes of the spec or the data, a full disk
         if team.rank == 0:
             _write(json.dumps({"error": _told(error)}))
         return 1
@@ -78,6 +85,8 @@ def _train(arguments: argparse.Namespace, team: Team, should_stop: Callable[[], 
         cache_dir=arguments.cache_dir,
     )
     device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
+    if torch.cuda.is_available():
+        torch.cuda.set_device(device)
     trainer = Trainer(
         spec, dataset, device, team=team, cache_dir=arguments.cache_dir, weights_dir=arguments.weights_dir
     )
@@ -96,6 +105,9 @@ def _told(error: Exception) -> dict[str, Any]:
             return told | {"detail": error.detail, "hint": error.hint}
         case SpecConflict():
             return told | {"path": list(error.path)}
+        case ValidationError():
+            first = error.errors(include_url=False)[0]
+            return told | {"detail": first["msg"], "path": list(first["loc"])}
     return told
 
 

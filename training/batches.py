@@ -40,6 +40,11 @@ class Batches:
         first, end = self._parts[0][0]
         self.shape = torch.Size((end - first, dataset.channels, dataset.image_size, dataset.image_size))
 
+    @property
+    def whole(self) -> bool:
+        """Whether each step takes its batch in as a whole."""
+        return all(len(parts) == 1 for parts in self._parts)
+
     def __len__(self) -> int:
         """Steps an epoch."""
         return len(self.bounds)
@@ -58,8 +63,7 @@ class Batches:
 
     def clean(self, rows: Tensor) -> Iterator[Tensor]:
         """The images of `rows` as they are, normalised, as many at once as a forward pass takes in training."""
-        size = self._part_size
-        for batch in self.feed.batches(rows, [(at, min(at + size, len(rows))) for at in range(0, len(rows), size)]):
+        for batch in self.feed.batches(rows, batch_bounds(0, len(rows), self._part_size)):
             yield self.normalise(batch.source.index_select(0, batch.positions))
 
     def _once_ahead(

@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 PLAIN = "epochal"  # the metadata's entry
@@ -38,6 +36,8 @@ def save_checkpoint(state: Mapping[str, Any], path: Path) -> None:
 def write_file(path: Path, tensors: dict[str, Tensor], plain: str) -> None:
     """Replace `path` by a file of `tensors`, on the CPU and contiguous, and of the JSON `plain`; all at once: whoever
     reads it sees the old one or the new one, also after a loss of power. Raises OSError."""
+    from safetensors.torch import save  # here, so that whoever writes nothing, as a benchmark, does not need it
+
     _set_apart(tensors)
     content = save(tensors, metadata={PLAIN: plain, CHECKSUM: _checksum(plain, tensors)})
     written = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
@@ -65,6 +65,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 def read_file(path: Path) -> tuple[dict[str, Tensor], str]:
     """What `write_file` wrote. Raises CheckpointInvalid, and OSError where there is none."""
+    from safetensors import SafetensorError, safe_open
+
     try:
         # Read, not mapped: the state lives on when the file is overwritten or its disk goes away.
         with safe_open(path, framework="pt", backend="pread") as file:

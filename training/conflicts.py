@@ -17,6 +17,11 @@ class SpecConflict(ValueError):
 
 def require_fit(spec: TrainingSpec, dataset: Dataset, device: torch.device, team: Team) -> None:
     """Raises SpecConflict where `spec` cannot be trained on `dataset`, on `device` or by `team`."""
+    if spec.dataset != dataset.name:
+        raise SpecConflict(("dataset",), f"{spec.dataset} is asked for, and this is {dataset.name}")
+    if spec.image_size not in (None, dataset.image_size):
+        reason = f"{spec.image_size} is asked for, and the images are {dataset.image_size} pixels a side: load them so"
+        raise SpecConflict(("image_size",), reason)
     shape = DataShape(
         train_images=len(dataset.train.labels),
         test_images=len(dataset.test.labels),

@@ -19,8 +19,8 @@ class Recipe:
 RECIPES: dict[RecipeName, Recipe] = {
     "lab-baseline": Recipe(
         title="The lab exercise's run",
-        description="ResNet-18 with Adam and no augmentation, as the lab report trained it: it learns its training "
-        "images by heart and stays at about 49 % on CIFAR-100.",
+        description="ResNet-18 with Adam and no augmentation, as the lab report trained it: there, it learned its "
+        "training images by heart, and stayed at 49 % on CIFAR-100.",
         spec={
             "architecture": "resnet18",
             "epochs": 500,
@@ -42,7 +42,7 @@ RECIPES: dict[RecipeName, Recipe] = {
         },
     ),
     "strong": Recipe(
-        title="As accurate as ResNet-18 gets in 200 epochs",
+        title="Heavier augmentation, for long runs",
         description="Standard, with TrivialAugment, CutMix, label smoothing and a moving average.",
         spec={
             "architecture": "resnet18",
@@ -60,7 +60,7 @@ RECIPES: dict[RecipeName, Recipe] = {
         },
     ),
     "sprint": Recipe(
-        title="As accurate as possible in a few epochs",
+        title="For a few epochs",
         description="Muon at a high learning rate that falls to 0 in a straight line; a narrow crop and flip.",
         spec={
             "architecture": "resnet18",
@@ -72,7 +72,7 @@ RECIPES: dict[RecipeName, Recipe] = {
         },
     ),
     "state-of-the-art": Recipe(
-        title="The best of the ResNet family",
+        title="The largest network and the heaviest regularisation",
         description="PyramidNet-272 with ShakeDrop, AutoAugment, cutout and SAM, 1,800 epochs.",
         spec={
             "architecture": {"name": "pyramidnet-272-200", "shake_drop": 0.5},

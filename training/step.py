@@ -19,7 +19,8 @@ from training.team import Team
 
 
 class TrainingStep:
-    """Updates `network` by `optimizer`, one batch a call. Never waits for the device."""
+    """Updates `network` by `optimizer`, one batch a call. Never waits for the device, except in fp16 with an optimizer
+    for which torch has no fused kernel: its scaler then reads, each step, whether a gradient has overflowed."""
 
     def __init__(
         self,
@@ -98,8 +99,7 @@ class TrainingStep:
     def use(self, choice: StepChoice, shape: torch.Size) -> None:
         """Compute as `choice` says from now on. Images mostly come in `shape`, [B, C, H, W], for which a graph is
         captured or code compiled."""
-        if self.choice.mode == "graph":
-            del self.network.forward  # the graphed one, set on the instance
+        self.network.__dict__.pop("forward", None)  # the graphed one, where the last choice had one
         self._set_memory_format(choice)
         self.choice = choice
         match choice.mode:
@@ -125,10 +125,12 @@ class TrainingStep:
         example = torch.zeros(shape, device=self._device).contiguous(memory_format=self._memory_format)
         buffers = [buffer.clone() for buffer in self.network.buffers()]
         eager = self.network.forward
-        with autocast(self.choice.precision, self._device):
-            graphed: Any = torch.cuda.make_graphed_callables(self.network, (example,))
-        for buffer, before in zip(self.network.buffers(), buffers, strict=True):  # warming up has moved statistics
-            buffer.copy_(before)
+        try:
+            with autocast(self.choice.precision, self._device):
+                graphed: Any = torch.cuda.make_graphed_callables(self.network, (example,))
+        finally:
+            for buffer, before in zip(self.network.buffers(), buffers, strict=True):  # warming up moves statistics
+                buffer.copy_(before)
         return _for_shape(shape, graphed, eager)
 
 

@@ -90,7 +90,7 @@ class TeamBatchNorm(nn.BatchNorm2d):
         assert self.num_batches_tracked is not None
         assert self.momentum is not None
         values = features.to(self.running_mean.dtype)
-        count = values.new_tensor([values.numel() / values.shape[1]])
+        count = values.new_full((1,), values.numel() / values.shape[1])
         sums = _Sum.apply(torch.cat((values.sum((0, 2, 3)), count)))
         total = sums[-1].detach()
         mean = sums[:-1] / total

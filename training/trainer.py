@@ -82,7 +82,7 @@ class Trainer:
         self.plateau = PlateauWatch(spec.schedule) if isinstance(spec.schedule, Plateau) else None
 
         self.step = TrainingStep(self.network, self.optimizer, self.plan, spec, self.device, team)
-        self.probe = Probe(self.step, self.batches.shape, spec, self.device, cache_dir)
+        self.probe = Probe(self.step, self.batches, spec, self.device, cache_dir)
 
         self.progress = Progress()
         self.totals = RunningTotals(self.device, team)
@@ -105,7 +105,8 @@ class Trainer:
             yield self._finish_epoch(began, first_step)
 
     def _train_epoch(self, should_stop: Callable[[], bool]) -> Iterator[RunFacts | StepMetrics]:
-        """Every step of the epoch that is still to be made."""
+        """Every step of the epoch that is still to be made. `training/step.py` has what a step is: forward, backward
+        and update."""
         epoch, first = self.progress.epoch, self.progress.step
         self.network.train()
         for step, parts in enumerate(self.batches.epoch(epoch, first), start=first):
@@ -121,6 +122,38 @@ class Trainer:
                 yield self._step_metrics(losses, step)
             if (epoch, step) == PROBE_AFTER and self.probe.improve(parts, len(self.batches) * self.spec.epochs):
                 yield self.facts
+
+    def _told_to_stop(self, step: int, should_stop: Callable[[], bool]) -> bool:
+        """A team agrees, which takes waiting for each other: once a logging interval."""
+        if self.team.size > 1 and step % self.spec.logging_interval:
+            return False
+        return self.team.anyone(says=should_stop(), device=self.device)
+
+    def _learning_rate_factor(self, epoch: int, step: int) -> float:
+        """The share of the optimizer's learning rate."""
+        return learning_rate_factor(
+            epoch * len(self.batches) + step,
+            schedule=self.spec.schedule,
+            peak=self.spec.optimizer.learning_rate,
+            steps_per_epoch=len(self.batches),
+            epochs=self.spec.epochs,
+            plateau=self.plateau.factor if self.plateau else 1.0,
+            swa=self.spec.regularisation.swa,
+        )
+
+    def _learning_rate(self, epoch: int, step: int) -> float:
+        return self.spec.optimizer.learning_rate * self._learning_rate_factor(epoch, step)
+
+    def _step_metrics(self, losses: Tensor, step: int) -> StepMetrics:
+        """Waits for the device. Raises Diverged, of the first step whose loss was not finite."""
+        found = self.totals.read(latest=losses)
+        if math.isfinite(found.broken_at):
+            raise Diverged(self._metrics_of(math.nan, int(found.broken_at)))
+        return self._metrics_of(found.loss / self.batches.images(step), step)
+
+    def _metrics_of(self, loss: float, step: int) -> StepMetrics:
+        epoch = self.progress.epoch
+        return StepMetrics(epoch=epoch, step=step, loss=loss, learning_rate=self._learning_rate(epoch, step))
 
     def _finish_epoch(self, began: float, first_step: int) -> EpochMetrics:
         """Read what the epoch has added up, evaluate the network, and go on to the next epoch."""
@@ -188,15 +221,16 @@ class Trainer:
     def _learn_from(self, metrics: EpochMetrics) -> None:
         """What an epoch's figures decide: the learning rate on a plateau, the best epoch, when to stop early."""
         if self.plateau and isinstance(self.spec.schedule, Plateau):
-            watched = getattr(metrics, self.spec.schedule.watch)
+            watched = {
+                "train_loss": metrics.train_loss,
+                "validation_loss": metrics.validation_loss,
+                "test_loss": metrics.test_loss,
+            }[self.spec.schedule.watch]
             if watched is not None:
                 self.plateau.observe(watched)
         chosen_on = metrics.test_accuracy if metrics.validation_accuracy is None else metrics.validation_accuracy
-        if (
-            chosen_on is not None
-            and self.progress.judge(chosen_on, self.spec)
-            and self.spec.regularisation.early_stopping
-        ):
+        best = chosen_on is not None and self.progress.judge(chosen_on, self.spec)
+        if best and self.spec.regularisation.early_stopping:
             weights = self.evaluated_network.state_dict()
             self.best_weights = {name: weight.to("cpu", copy=True) for name, weight in weights.items()}
 
@@ -264,36 +298,4 @@ class Trainer:
         if self.plateau:
             self.plateau.load_state_dict(state["plateau"])
         self.best_weights = state["best_weights"]
-        self.probe.take(StepChoice.model_validate(state["choice"]))
-
-    def _told_to_stop(self, step: int, should_stop: Callable[[], bool]) -> bool:
-        """A team agrees, which takes waiting for each other: once a logging interval."""
-        if self.team.size > 1 and step % self.spec.logging_interval:
-            return False
-        return self.team.anyone(says=should_stop(), device=self.device)
-
-    def _learning_rate_factor(self, epoch: int, step: int) -> float:
-        """The share of the optimizer's learning rate."""
-        return learning_rate_factor(
-            epoch * len(self.batches) + step,
-            schedule=self.spec.schedule,
-            peak=self.spec.optimizer.learning_rate,
-            steps_per_epoch=len(self.batches),
-            epochs=self.spec.epochs,
-            plateau=self.plateau.factor if self.plateau else 1.0,
-            swa=self.spec.regularisation.swa,
-        )
-
-    def _learning_rate(self, epoch: int, step: int) -> float:
-        return self.spec.optimizer.learning_rate * self._learning_rate_factor(epoch, step)
-
-    def _step_metrics(self, losses: Tensor, step: int) -> StepMetrics:
-        """Waits for the device. Raises Diverged, of the first step whose loss was not finite."""
-        found = self.totals.read(latest=losses)
-        if math.isfinite(found.broken_at):
-            raise Diverged(self._metrics_of(math.nan, int(found.broken_at)))
-        return self._metrics_of(found.loss / self.batches.images(step), step)
-
-    def _metrics_of(self, loss: float, step: int) -> StepMetrics:
-        epoch = self.progress.epoch
-        return StepMetrics(epoch=epoch, step=step, loss=loss, learning_rate=self._learning_rate(epoch, step))
+        self.probe.go_on(StepChoice.model_validate(state["choice"]))

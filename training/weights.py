@@ -52,7 +52,10 @@ def start_from(path: Path, network: nn.Module, spec: TrainingSpec) -> None:
     wanted = network.state_dict()
     kept = [name for name in wanted if not name.startswith(CLASSIFIER) or _fits(name, weights, wanted)]
     if odd := [name for name in kept if not _fits(name, weights, wanted)]:
-        raise _conflict(spec, f"does not fit: {odd[0]} has another shape, as it has for images of other channels")
+        raise _conflict(
+            spec,
+            f"does not fit: {odd[0]} has another shape: images of other channels, or of a size that takes another stem",
+        )
     with torch.no_grad():
         for name in kept:
             wanted[name].copy_(weights[name])

@@ -80,6 +80,13 @@ def test_stochastic_weight_averaging_averages_the_ends_of_epochs() -> None:
     assert rates[1:] == [0.05] * 3
 
 
+def test_an_average_is_measured_on_parts_that_can_be_normalised() -> None:
+    """Five images in batches of four, whose feature maps end at one pixel: the last would be alone."""
+    swa = {"swa": {"start_epoch": 1}}
+    run = Trainer(spec(architecture="resnet18", batch_size=4, regularisation=swa), digits(5))
+    assert len(epochs_of(run)) == 2
+
+
 def test_a_plateau_lowers_the_learning_rate_when_the_loss_no_longer_falls() -> None:
     schedule = {"name": "plateau", "gamma": 0.5, "patience": 0, "threshold": 0.9}  # no fall is ever enough
     rates = [metrics.learning_rate for metrics in epochs_of(Trainer(spec(epochs=4, schedule=schedule), digits(64)))]

@@ -27,7 +27,7 @@ def averaged(**swa: Any) -> dict[str, Any]:
 
 STOPPING = {"early_stopping": {"patience": 3}}
 COSINE_ABOVE = "above the optimizer's learning rate of 0.1, from which cosine descends"
-ODD = "images are mixed in pairs, and an odd part would leave one out: take an even number"
+ODD = "images are mixed in pairs, and an odd number would leave one out: take an even one"
 
 
 @pytest.mark.parametrize(
@@ -104,6 +104,36 @@ ODD = "images are mixed in pairs, and an odd part would leave one out: take an e
             ("schedule", "watch"),
             "test_loss is measured every 2 epochs: set evaluation_interval to 1, or watch train_loss",
             {"schedule": {"name": "plateau", "watch": "train_loss"}, "evaluation_interval": 2},
+        ),
+        (
+            {"schedule": {"name": "plateau", "patience": 29}},
+            ("schedule", "patience"),
+            "the run is over before it acts: at most 28, or another schedule",
+            {"schedule": {"name": "plateau", "patience": 28}},
+        ),
+        (
+            {"validation_fraction": 0.1, "regularisation": {"early_stopping": {"patience": 30}}},
+            ("regularisation", "early_stopping", "patience"),
+            "the run of 30 epochs is over before it acts: at most 29",
+            {"validation_fraction": 0.1, "regularisation": {"early_stopping": {"patience": 29}}},
+        ),
+        (
+            {"regularisation": averaged(start_epoch=0, learning_rate=0.1)},
+            ("regularisation", "swa", "learning_rate"),
+            "takes the schedule's place from the first epoch on: start later, or leave it out",
+            {"regularisation": averaged(start_epoch=1, learning_rate=0.1)},
+        ),
+        (
+            {"devices": 2, "compile": "on"},
+            ("compile",),
+            "what devices say to each other is not compiled: take auto or off, or one device",
+            {"devices": 2, "compile": "off"},
+        ),
+        (
+            {"batch_size": 33, "augmentation": {"mixup": {}}},
+            ("batch_size",),
+            ODD,
+            {"batch_size": 34, "augmentation": {"mixup": {}}},
         ),
         (
             {"schedule": {"name": "plateau", "minimum": 0.2}},

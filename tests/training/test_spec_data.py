@@ -167,13 +167,13 @@ def test_every_device_needs_two_images_of_each_split() -> None:
 
 def few_digits(labels: list[int], size: int = 8) -> Dataset:
     split = Split(torch.zeros(len(labels), size, size, 1, dtype=torch.uint8), torch.tensor(labels))
-    return Dataset("few", ("cat", "dog"), split, split, "folder")
+    return Dataset(str(FOLDER["dataset"]), ("cat", "dog"), split, split, "folder")
 
 
-def refusal(dataset: Dataset, team: Team = ALONE, **fields: Any) -> SpecConflict:
+def refusal(loaded: Dataset, team: Team = ALONE, **fields: Any) -> SpecConflict:
     spec = TrainingSpec.model_validate({**FOLDER, "batch_size": 2, **fields})
     with pytest.raises(SpecConflict) as raised:
-        require_fit(spec, dataset, torch.device("cpu"), team)
+        require_fit(spec, loaded, torch.device("cpu"), team)
     return raised.value
 
 
@@ -182,6 +182,8 @@ def test_a_loaded_data_set_is_held_against_the_spec() -> None:
     assert refusal(dataset, batch_size=5).path == ("batch_size",)
     assert refusal(dataset, augmentation={"colour": {"hue": 0.1}}).path == ("augmentation", "colour", "hue")
     assert refusal(dataset, precision="fp16").path == ("precision",)
+    assert refusal(dataset, dataset="another").path == ("dataset",)
+    assert refusal(dataset, image_size=16).path == ("image_size",)
     assert refusal(dataset, team=Team(0, 2)).path == ("devices",)
     require_fit(TrainingSpec.model_validate({**FOLDER, "batch_size": 4}), dataset, torch.device("cpu"), ALONE)
 

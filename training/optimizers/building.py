@@ -117,7 +117,7 @@ def _build(spec: Optimizer, groups: list[ParameterGroup], device: torch.device) 
 def _build_plain(
     spec: GradientDescent | SgdSpec | HeavyBall | Nesterov | Adagrad, groups: list[ParameterGroup], device: torch.device
 ) -> optim.Optimizer:
-    """Those that fit into a CUDA graph as they are, once the learning rate is a tensor."""
+    """Gradient descent, with momentum or without, and Adagrad."""
     if isinstance(spec, Adagrad):
         fused = _has_fused_kernel("adagrad", device)
         return optim.Adagrad(groups, eps=spec.epsilon, fused=fused, foreach=not fused)

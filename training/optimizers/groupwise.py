@@ -41,12 +41,8 @@ class GroupwiseOptimizer(optim.Optimizer, ABC):
         return [self.state[weight][name] for weight in weights]
 
 
-def descend(
-    weights: list[Tensor], updates: Sequence[Tensor], learning_rate: float | Tensor, weight_decay: float
-) -> None:
-    """Set weight = (1 - learning_rate * weight_decay) * weight - learning_rate * update. Overwrites `updates`."""
-    scaled = list(updates)
+def descend(weights: list[Tensor], updates: Sequence[Tensor], learning_rate: float, weight_decay: float) -> None:
+    """Set weight = (1 - learning_rate * weight_decay) * weight - learning_rate * update."""
     if weight_decay:
         torch._foreach_mul_(weights, 1 - learning_rate * weight_decay)
-    torch._foreach_mul_(scaled, learning_rate)  # as `alpha` of the subtraction, a tensor would have to be read
-    torch._foreach_sub_(weights, scaled)
+    torch._foreach_sub_(weights, list(updates), alpha=learning_rate)

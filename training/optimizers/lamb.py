@@ -18,7 +18,7 @@ class Lamb(GroupwiseOptimizer):
     def __init__(self, groups: list[dict[str, Any]], *, betas: tuple[float, float], epsilon: float) -> None:
         super().__init__(groups, {"betas": betas, "epsilon": epsilon})
         for group in self.param_groups:
-            # On the device: a step in a CUDA graph counts, too. float64, for 1 - beta ** step to be exact.
+            # On the device, where it is used. float64, for 1 - beta ** step to be exact.
             group["step"] = torch.zeros((), dtype=torch.float64, device=group["params"][0].device)
 
     def _update(self, group: dict[str, Any], weights: list[Tensor], gradients: list[Tensor]) -> None:

@@ -78,9 +78,10 @@ class Network(Part):
 
     @model_validator(mode="after")
     def _shortcuts_are_there(self) -> Self:
-        for field in ("zero_init_last_norm", "stochastic_depth"):
-            if getattr(self, field) and not self.residual:
-                raise refusal((field,), getattr(self, field), "needs shortcuts: without them nothing would be left")
+        needing = {"zero_init_last_norm": self.zero_init_last_norm, "stochastic_depth": self.stochastic_depth}
+        for field, value in needing.items():
+            if value and not self.residual:
+                raise refusal((field,), value, "needs shortcuts: without them nothing would be left")
         return self
 
 

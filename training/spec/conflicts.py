@@ -78,12 +78,15 @@ def _schedule(spec: Hyperparameters) -> Iterator[Conflict]:
         case Cosine() | WarmRestarts() | Linear() | Polynomial() if schedule.final_learning_rate > peak:
             reason = f"above the optimizer's learning rate of {peak}, from which {schedule.name} descends"
             yield ("schedule", "final_learning_rate"), schedule.final_learning_rate, reason
-        case Plateau(watch=watch, minimum=minimum):
+        case Plateau(watch=watch, minimum=minimum, patience=patience):
             if watch == "validation_loss" and not spec.validation_fraction:
                 yield ("schedule", "watch"), watch, NO_VALIDATION
             if watch != "train_loss" and spec.evaluation_interval > 1:
                 reason = f"is measured every {spec.evaluation_interval} epochs: set evaluation_interval to 1"
                 yield ("schedule", "watch"), watch, f"{watch} {reason}, or watch train_loss"
+            if patience + 1 >= epochs:
+                reason = f"the run is over before it acts: at most {epochs - 2}, or another schedule"
+                yield ("schedule", "patience"), patience, reason
             if minimum > peak:
                 yield ("schedule", "minimum"), minimum, f"above the optimizer's learning rate of {peak}"
 
@@ -106,6 +109,11 @@ def _batch(spec: Hyperparameters) -> Iterator[Conflict]:
         yield ("batch_size",), batch, 'gd takes all training images a step: set "full", or take sgd'
     if isinstance(batch, int) and batch < needed:
         yield ("devices",), spec.devices, f"a batch of {batch} does not give two images to each of {spec.devices}"
+    mixed = spec.augmentation.mixup or spec.augmentation.cutmix
+    for field, size in (("batch_size", batch), ("micro_batch_size", micro)):
+        if mixed and isinstance(size, int) and size % 2:
+            reason = "images are mixed in pairs, and an odd number would leave one out: take an even one"
+            yield (field,), size, reason
     if spec.devices > 1 and spec.compile == "on":
         yield (
             ("compile",),
@@ -119,9 +127,6 @@ def _batch(spec: Hyperparameters) -> Iterator[Conflict]:
     if micro < needed:
         reason = f"does not give two images to each of {spec.devices} devices: at least {needed}"
         yield ("micro_batch_size",), micro, reason
-    if micro % 2 and (spec.augmentation.mixup or spec.augmentation.cutmix):
-        reason = "images are mixed in pairs, and an odd part would leave one out: take an even number"
-        yield ("micro_batch_size",), micro, reason
 
 
 def _evaluation(spec: Hyperparameters) -> Iterator[Conflict]:
@@ -132,6 +137,9 @@ def _evaluation(spec: Hyperparameters) -> Iterator[Conflict]:
     path = ("regularisation", "early_stopping")
     if not spec.validation_fraction:
         yield path, stopping.model_dump(), NO_VALIDATION
+    elif stopping.patience >= spec.epochs:
+        reason = f"the run of {spec.epochs} epochs is over before it acts: at most {spec.epochs - 1}"
+        yield (*path, "patience"), stopping.patience, reason
     if spec.evaluation_interval >= spec.epochs:
         reason = f"only the last of {spec.epochs} epochs is evaluated, and nothing is left to stop"
         yield path, stopping.model_dump(), f"{reason}: lower evaluation_interval, or set it to null"
@@ -144,6 +152,9 @@ def _stochastic_average(spec: Hyperparameters) -> Iterator[Conflict]:
     path, warmup = ("regularisation", "swa", "start_epoch"), spec.schedule.warmup_epochs
     if swa.start_epoch >= spec.epochs:
         yield path, swa.start_epoch, f"epoch {swa.start_epoch} never comes: the epochs are 0 to {spec.epochs - 1}"
+    if swa.learning_rate is not None and swa.start_epoch == 0:
+        reason = "takes the schedule's place from the first epoch on: start later, or leave it out"
+        yield ("regularisation", "swa", "learning_rate"), swa.learning_rate, reason
     if swa.start_epoch < warmup:
         yield path, swa.start_epoch, f"epoch {swa.start_epoch} lies within the warm-up: at least {warmup}"
 
@@ -151,6 +162,9 @@ def _stochastic_average(spec: Hyperparameters) -> Iterator[Conflict]:
 def _splits(spec: Hyperparameters, data: DataShape) -> Iterator[Conflict]:
     validation = round(data.train_images * spec.validation_fraction)
     train, batch, devices = data.train_images - validation, spec.batch_size, spec.devices
+    if train < 2:
+        yield ("dataset",), spec.dataset, f"{train} training image is not enough: two, for batches to be normalised"
+        return
     if isinstance(batch, int) and batch > train:
         yield ("batch_size",), batch, f"a batch of {batch} is larger than the training set: at most {train}"
     if spec.validation_fraction and validation < 1:
@@ -199,8 +213,8 @@ def _erasing(spec: Hyperparameters, image_size: int) -> Iterator[Conflict]:
 
 def _grey(spec: Hyperparameters) -> Iterator[Conflict]:
     colour = spec.augmentation.colour
-    for field in ("saturation", "hue"):
-        if colour and (value := getattr(colour, field)):
+    for field, value in (("saturation", colour.saturation), ("hue", colour.hue)) if colour else ():
+        if value:
             yield ("augmentation", "colour", field), value, f"the images are grey and have no {field}: set it to 0"
 
 

@@ -117,12 +117,13 @@ class Hyperparameters(Part):
     )
     compile: Literal["auto", "on", "off"] = Field(
         default="auto",
-        description="Compile the training step. `auto` does where it has been measured to be faster, while training "
-        "already runs; `on` waits for it.",
+        description="Compile the network's forward and backward pass. `auto` tries it after the first steps, where the "
+        "run is long enough to be worth the wait, and keeps it where it is faster; `on` compiles before the first.",
     )
     deterministic: bool = Field(
         default=False,
-        description="Repeat to the bit on the same kind of machine, at some cost in speed on a GPU; a CPU always does.",
+        description="Repeat to the bit on the same kind of machine: one fixed way of computing a step, and algorithms "
+        "that repeat, at some cost in speed.",
     )
     devices: int = quantity(
         1,
