@@ -2,8 +2,8 @@
 
     make bench-accuracy RECIPE=standard SEEDS=0,1,2 OPTIONS='--epochs 15 --architecture resnet20'
 
-`lab-baseline` is compared with the lab report's run, point by point, and both curves are drawn. A run that was broken
-off goes on where it was when the same command is given again.
+`lab-baseline`, with its own network, is compared with the lab report's run, point by point, and both curves are drawn.
+A run that was broken off goes on where it was when the same command is given again; a finished one is reported anew.
 """
 
 import argparse
@@ -36,25 +36,27 @@ def train(spec: TrainingSpec, dataset: Dataset, folder: Path) -> dict[str, Any]:
     trainer = Trainer(spec, dataset, device, cache_dir=read_settings().data_dir / "cache")
     checkpoint = folder / "checkpoint.safetensors"
     curve: list[dict[str, Any]] = []
+    facts = trainer.facts.model_dump(mode="json")
     if checkpoint.exists():
         state = load_checkpoint(checkpoint)
         if state.pop("spec", None) == asked:
-            curve = state.pop("curve")
+            curve, facts = state.pop("curve"), state.pop("facts", facts)
             trainer.load_state_dict(state)
     writer = CheckpointWriter()
     for measured in trainer.epochs():
         if isinstance(measured, RunFacts):
+            facts = measured.model_dump(mode="json")
             print(f"step: {measured.step}", flush=True)
         if isinstance(measured, EpochMetrics):
             curve.append(measured.model_dump())
-            writer.save({**trainer.state_dict(), "curve": curve, "spec": asked}, checkpoint)
+            writer.save({**trainer.state_dict(), "curve": curve, "facts": facts, "spec": asked}, checkpoint)
             accuracy = "" if measured.test_accuracy is None else f"test {measured.test_accuracy:.2%}"
             print(
                 f"epoch {measured.epoch}: train loss {measured.train_loss:.4f} {accuracy} {measured.seconds:.1f} s",
                 flush=True,
             )
     writer.wait()
-    return {"seed": spec.seed, "facts": trainer.facts.model_dump(mode="json"), "curve": curve}
+    return {"seed": spec.seed, "facts": facts, "curve": curve}
 
 
 def summary(spec: TrainingSpec, runs: list[dict[str, Any]]) -> RecipeResult:
@@ -147,7 +149,7 @@ def main() -> None:
         "spec": specs[0].model_dump(mode="json", exclude={"seed"}),
         "runs": runs,
     }
-    if arguments.recipe == "lab-baseline":
+    if arguments.recipe == "lab-baseline" and result.architecture == RECIPES["lab-baseline"].spec["architecture"]:
         measured["comparison"] = compare(runs[0]["curve"])
         print_table(
             ("epoch", "report, %", "ours, %", "difference"),
