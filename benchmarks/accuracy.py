@@ -15,10 +15,11 @@ from typing import Any
 
 import torch
 
+from benchmarks.cifar100 import load_cifar100
 from benchmarks.result import RESULTS, print_table, processor, save
 from settings import read_settings
 from training.checkpoints import CheckpointWriter, load_checkpoint
-from training.data import Dataset, load_dataset
+from training.data import Dataset
 from training.metrics import EpochMetrics, RunFacts
 from training.recipe_results import RecipeResult, record_result
 from training.recipes import RECIPES
@@ -119,16 +120,10 @@ def main() -> None:
     arguments = parser.parse_args()
     body = {"dataset": "cifar100", "recipe": arguments.recipe}
     body |= {key: value for key in ("epochs", "architecture") if (value := getattr(arguments, key)) is not None}
-    settings = read_settings()
-    dataset = load_dataset(
-        "cifar100",
-        datasets_dir=settings.datasets_dir,
-        downloads_dir=settings.downloads_dir,
-        cache_dir=settings.data_dir / "cache",
-    )
+    dataset, kept_in = load_cifar100(), read_settings().data_dir / "benchmarks"
     specs = [TrainingSpec.model_validate({**body, "seed": int(seed)}) for seed in arguments.seeds.split(",")]
     name = f"accuracy_{arguments.recipe}_{specs[0].architecture.name}_{specs[0].epochs}"
-    runs = [train(spec, dataset, settings.data_dir / "benchmarks" / f"{name}_{spec.seed}") for spec in specs]
+    runs = [train(spec, dataset, kept_in / f"{name}_{spec.seed}") for spec in specs]
     result = summary(specs[0], runs)
     record_result(result)
     print_table(

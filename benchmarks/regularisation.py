@@ -16,9 +16,9 @@ from typing import Any
 
 import torch
 
+from benchmarks.cifar100 import load_cifar100
 from benchmarks.result import print_table, save
-from settings import read_settings
-from training.data import Dataset, Split, load_dataset
+from training.data import Dataset, Split
 from training.metrics import EpochMetrics
 from training.spec import TrainingSpec
 from training.trainer import Trainer
@@ -109,15 +109,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seeds", default="0,1", help="separated by commas")
     seeds = [int(seed) for seed in parser.parse_args().seeds.split(",")]
-    settings = read_settings()
-    dataset = some_of(
-        load_dataset(
-            "cifar100",
-            datasets_dir=settings.datasets_dir,
-            downloads_dir=settings.downloads_dir,
-            cache_dir=settings.data_dir / "cache",
-        )
-    )
+    dataset = some_of(load_cifar100())
     began = time.time()
     runs: dict[str, list[EpochMetrics]] = {}
     for arm in ARMS:

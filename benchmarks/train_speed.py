@@ -142,15 +142,12 @@ def engine_seconds(spec: Any, dataset: Any, cache_dir: Path, count: int) -> floa
 
 def turn(arm: str, case: Case) -> None:
     """One arm's turn, in a process of its own: prints images a second."""
-    from training.data import load_dataset
+    from benchmarks.cifar100 import load_cifar100  # with torch, which only a turn needs
     from training.spec import TrainingSpec
 
-    settings = read_settings()
-    cache_dir = settings.data_dir / "cache"
+    cache_dir = read_settings().data_dir / "cache"
     spec = TrainingSpec.model_validate({"dataset": "cifar100", "recipe": "standard", "architecture": case.architecture})
-    dataset = load_dataset(
-        "cifar100", datasets_dir=settings.datasets_dir, downloads_dir=settings.downloads_dir, cache_dir=cache_dir
-    )
+    dataset = load_cifar100()
     if arm == "engine":
         seconds = engine_seconds(spec, dataset, cache_dir, case.steps)
     else:

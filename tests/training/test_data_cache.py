@@ -6,64 +6,19 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from filelock import FileLock
 from PIL import Image
 
-from training.data import Dataset, DatasetInvalid, cache, decoding, load_dataset
-from training.data.images import open_image
+from tests.training.pets import assert_same, kept, load
+from training.data import Dataset, DatasetInvalid, cache, decoding
 
 FILES = 12  # of `pets`
-
-
-@pytest.fixture
-def pets(tmp_path: Path) -> Path:
-    """Classes cat and dog, 4 training images and 2 test images of each, 8 x 8, all different."""
-    random, folder = np.random.default_rng(0), tmp_path / "pets"
-    for name in ("cat", "dog"):
-        for place in [f"train/{name}/{number}.png" for number in range(4)] + [f"test/{name}/{n}.png" for n in (0, 1)]:
-            (folder / place).parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(random.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(folder / place)
-    return folder
-
-
-def load(folder: Path, **options: Any) -> Dataset:
-    parent = folder.parent
-    return load_dataset(
-        folder.name, **{"datasets_dir": parent, "downloads_dir": parent, "cache_dir": parent / "cache", **options}
-    )
-
-
-def kept(folder: Path, suffix: str = ".pixels") -> list[Path]:
-    return sorted((folder.parent / "cache/decoded").glob(f"*{suffix}"))
-
-
-def assert_same(found: Dataset, expected: Dataset) -> None:
-    assert (found.name, found.source, found.classes) == (expected.name, expected.source, expected.classes)
-    assert found.dropped == expected.dropped
-    for split, other in ((found.train, expected.train), (found.test, expected.test)):
-        assert torch.equal(split.images, other.images)
-        assert torch.equal(split.labels, other.labels)
-
-
-@pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The image files that were opened since."""
-    files: list[str] = []
-
-    def open_and_note(file: str) -> AbstractContextManager[Image.Image]:
-        files.append(file)
-        return open_image(file)
-
-    monkeypatch.setattr(decoding, "open_image", open_and_note)
-    return files
 
 
 def test_a_folder_is_decoded_once_and_mapped_afterwards(pets: Path, opened: list[str]) -> None:
