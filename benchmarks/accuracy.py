@@ -9,7 +9,9 @@ A run that was broken off goes on where it was when the same command is given ag
 import argparse
 import json
 import statistics
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,9 @@ import torch
 from benchmarks.cifar100 import load_cifar100
 from benchmarks.result import RESULTS, print_table, processor, save
 from settings import read_settings
-from training.checkpoints import CheckpointWriter, load_checkpoint
+from training.checkpoints import CheckpointInvalid, CheckpointWriter, load_checkpoint
 from training.data import Dataset
+from training.durable import write_durably
 from training.metrics import EpochMetrics, RunFacts
 from training.recipe_results import RecipeResult, record_result
 from training.recipes import RECIPES
@@ -32,17 +35,16 @@ REFERENCE = Path(__file__).parent / "reference" / "lab_run.json"  # the lab repo
 def train(spec: TrainingSpec, dataset: Dataset, folder: Path) -> dict[str, Any]:
     """One run, from its checkpoint in `folder` where there is one of this spec: its curve and what it ran on."""
     folder.mkdir(parents=True, exist_ok=True)
-    asked = spec.model_dump(mode="json")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     trainer = Trainer(spec, dataset, device, cache_dir=read_settings().data_dir / "cache")
     checkpoint = folder / "checkpoint.safetensors"
     curve: list[dict[str, Any]] = []
     facts = trainer.facts.model_dump(mode="json")
     if checkpoint.exists():
-        state = load_checkpoint(checkpoint)
-        if state.pop("spec", None) == asked:
-            curve, facts = state.pop("curve"), state.pop("facts", facts)
+        with suppress(CheckpointInvalid):  # it is of another spec, or of an earlier release
+            state = load_checkpoint(checkpoint)
             trainer.load_state_dict(state)
+            curve, facts = state["curve"], state["facts"]
     writer = CheckpointWriter()
     for measured in trainer.epochs():
         if isinstance(measured, RunFacts):
@@ -50,7 +52,7 @@ def train(spec: TrainingSpec, dataset: Dataset, folder: Path) -> dict[str, Any]:
             print(f"step: {measured.step}", flush=True)
         if isinstance(measured, EpochMetrics):
             curve.append(measured.model_dump())
-            writer.save({**trainer.state_dict(), "curve": curve, "facts": facts, "spec": asked}, checkpoint)
+            writer.save({**trainer.state_dict(), "curve": curve, "facts": facts}, partial(write_durably, checkpoint))
             accuracy = "" if measured.test_accuracy is None else f"test {measured.test_accuracy:.2%}"
             print(
                 f"epoch {measured.epoch}: train loss {measured.train_loss:.4f} {accuracy} {measured.seconds:.1f} s",

@@ -26,6 +26,7 @@ from training.conflicts import SpecConflict
 from training.data import DatasetInvalid, load_dataset
 from training.lifeline import die_with_parent
 from training.metrics import EpochMetrics, RunFacts, StepMetrics
+from training.progress import SavePoint
 from training.spec import TrainingSpec
 from training.team import Team
 from training.totals import Diverged
@@ -93,7 +94,8 @@ def _train(arguments: argparse.Namespace, team: Team, should_stop: Callable[[], 
     say = _print if team.rank == 0 else _ignore
     say(trainer.facts)
     for measured in trainer.epochs(should_stop):
-        say(measured)
+        if not isinstance(measured, SavePoint):
+            say(measured)
     if arguments.save_weights and team.rank == 0 and trainer.progress.finished(spec):
         trainer.save_weights(arguments.save_weights)
 

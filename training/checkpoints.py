@@ -1,12 +1,11 @@
-"""A run's state in files: tensors as safetensors, everything else as JSON. Nothing is ever unpickled.
+"""A run's state as bytes: tensors as safetensors, everything else as JSON. Nothing is ever unpickled.
 
-A checkpoint is one `.safetensors` file, whose metadata holds the JSON and a checksum of it all. It is written to a
-temporary file, synced and renamed, so that a file under its final name is whole; the checksum tells what its disk has
-done to it since.
+A checkpoint is one `.safetensors` file, whose metadata holds, in one entry, the JSON and a checksum of it all, which
+tells what the file's disk has done to it since. The bytes are a function of the state alone.
 """
 
 import json
-import os
+import re
 import threading
 from collections.abc import Callable, Mapping
 from hashlib import sha256
@@ -16,89 +15,98 @@ from typing import Any
 import torch
 from torch import Tensor
 
-PLAIN = "epochal"  # the metadata's entry
-CHECKSUM = "sha256"  # another
+from training.durable import write_durably
+
+ENTRY = "epochal"  # the metadata's only one: safetensors writes several in an order that differs between processes
+OLD_CHECKSUM = "sha256"  # a second one, in weights that release 0.2 wrote
+_HEADER_LENGTH = 8  # bytes, little-endian; then the header, which is JSON (the format of safetensors)
+_SEALED = re.compile(r'\{"sha256": "([0-9a-f]{64})", "content": (.*)\}')
 
 
 class CheckpointInvalid(ValueError):
-    """The file is not a checkpoint, or is damaged."""
+    """The content is not a checkpoint, is damaged, or is of another run."""
 
 
-def save_checkpoint(state: Mapping[str, Any], path: Path) -> None:
-    """Write `state`, of tensors, numbers, strings, booleans, None, lists and mappings, to `path`, replacing what is
-    there. NaN and infinities are numbers; tuples come back as lists, tensors that share memory as several, laid out
-    contiguously. Raises OSError, and TypeError where something else is in `state`."""
+def pack(state: Mapping[str, Any]) -> bytes:
+    """`state`, of tensors, numbers, strings, booleans, None, lists and mappings, as a file's content.
+
+    NaN and infinities are numbers; tuples come back as lists, tensors that share memory as several, laid out
+    contiguously. Equal states give equal bytes, in any process. Raises TypeError where something else is in `state`.
+    """
     tensors: dict[str, Tensor] = {}
     plain = json.dumps(_take_tensors(state, tensors, ""))
-    write_file(path, tensors, plain)
+    return pack_tensors(tensors, plain)
 
 
-def write_file(path: Path, tensors: dict[str, Tensor], plain: str) -> None:
-    """Replace `path` by a file of `tensors`, on the CPU and contiguous, and of the JSON `plain`; all at once: whoever
-    reads it sees the old one or the new one, also after a loss of power. Raises OSError."""
-    from safetensors.torch import save  # here, so that whoever writes nothing, as a benchmark, does not need it
-
-    _set_apart(tensors)
-    content = save(tensors, metadata={PLAIN: plain, CHECKSUM: _checksum(plain, tensors)})
-    written = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    try:
-        with written.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        written.replace(path)
-    finally:
-        written.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # the new name, too, survives a loss of power
-    finally:
-        os.close(folder)
-
-
-def load_checkpoint(path: Path) -> dict[str, Any]:
-    """What `save_checkpoint` wrote, tensors on the CPU. Raises CheckpointInvalid, and OSError where there is none."""
-    tensors, plain = read_file(path)
+def unpack(content: bytes, source: str = "the content") -> dict[str, Any]:
+    """What `pack` was given, tensors on the CPU. Raises CheckpointInvalid, whose message names `source`."""
+    tensors, plain = unpack_tensors(content, source)
     state: dict[str, Any] = _put_tensors(json.loads(plain), tensors)
     return state
 
 
-def read_file(path: Path) -> tuple[dict[str, Tensor], str]:
-    """What `write_file` wrote. Raises CheckpointInvalid, and OSError where there is none."""
-    from safetensors import SafetensorError, safe_open
+def save_checkpoint(state: Mapping[str, Any], path: Path) -> None:
+    """Write `state`, packed, to `path`, replacing what is there, all at once. Raises OSError, and TypeError as
+    `pack` does."""
+    write_durably(path, pack(state))
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """What `save_checkpoint` wrote, tensors on the CPU. Raises CheckpointInvalid, and OSError where there is none."""
+    return unpack(path.read_bytes(), str(path))
+
+
+def pack_tensors(tensors: dict[str, Tensor], plain: str) -> bytes:
+    """A file's content, of `tensors`, on the CPU and contiguous, and of the JSON `plain`, without line breaks."""
+    from safetensors.torch import save  # here, so that whoever writes nothing, as a benchmark, does not need it
+
+    _set_apart(tensors)
+    sealed = f'{{"sha256": "{_checksum(plain, tensors)}", "content": {plain}}}'
+    return save(tensors, metadata={ENTRY: sealed})
+
+
+def unpack_tensors(content: bytes, source: str) -> tuple[dict[str, Tensor], str]:
+    """What `pack_tensors` was given. Raises CheckpointInvalid, whose message names `source`."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load
 
     try:
-        # Read, not mapped: the state lives on when the file is overwritten or its disk goes away.
-        with safe_open(path, framework="pt", backend="pread") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-            plain, checksum = (file.metadata()[entry] for entry in (PLAIN, CHECKSUM))
-        if _checksum(plain, tensors) != checksum:
-            raise CheckpointInvalid(f"{path} is damaged: its checksum is not that of its content")
-    except (SafetensorError, KeyError, TypeError) as error:
-        raise CheckpointInvalid(f"{path} is not a checkpoint, or is damaged: {error}") from error
+        tensors = load(content)
+        length = int.from_bytes(content[:_HEADER_LENGTH], "little")
+        metadata = json.loads(content[_HEADER_LENGTH : _HEADER_LENGTH + length])["__metadata__"]
+        sealed = _SEALED.fullmatch(metadata[ENTRY])
+        checksum, plain = sealed.groups() if sealed else (metadata[OLD_CHECKSUM], metadata[ENTRY])
+    except (SafetensorError, KeyError) as error:
+        raise CheckpointInvalid(f"{source} is not a checkpoint, or is damaged: {error}") from error
+    if _checksum(plain, tensors) != checksum:
+        raise CheckpointInvalid(f"{source} is damaged: its checksum is not that of its content")
     return tensors, plain
 
 
 class CheckpointWriter:
-    """Writes checkpoints in a thread of its own: training waits for the copy of its state alone, and for the write
-    before, should that still go on."""
+    """Stores checkpoints in a thread of its own: training waits for the copy of its state alone, and for the one
+    before, should that still be on its way."""
 
     def __init__(self) -> None:
         self._thread: threading.Thread | None = None
         self._error: Exception | None = None
 
-    def save(self, state: Mapping[str, Any], path: Path, written: Callable[[Path], None] = lambda path: None) -> None:
-        """Copy `state` aside and write it to `path` while the caller goes on; then call `written`, in the thread.
+    @property
+    def busy(self) -> bool:
+        """Whether a checkpoint is on its way, so that `save` would wait."""
+        return self._thread is not None and self._thread.is_alive()
 
-        Raises what the write before has raised, or its `written`; then nothing is saved.
+    def save(self, state: Mapping[str, Any], store: Callable[[bytes], None]) -> None:
+        """Copy `state` aside; then pack it and give its content to `store`, in the thread, while the caller goes on.
+
+        Raises what the one before has raised, or its `store`; then nothing is saved.
         """
         self.wait()
-        thread = threading.Thread(target=self._write, args=(_copied(state), path, written), name="checkpoint")
-        thread.start()
-        self._thread = thread
+        self._thread = threading.Thread(target=self._store, args=(_copied(state), store), name="checkpoint")
+        self._thread.start()
 
     def wait(self) -> None:
-        """Until nothing is being written. Raises what the write has raised, or its `written`."""
+        """Until nothing is on its way. Raises what packing has raised, or `store`, once."""
         if self._thread:
             self._thread.join()
             self._thread = None
@@ -106,10 +114,9 @@ class CheckpointWriter:
         if error:
             raise error
 
-    def _write(self, state: Mapping[str, Any], path: Path, written: Callable[[Path], None]) -> None:
+    def _store(self, state: Mapping[str, Any], store: Callable[[bytes], None]) -> None:
         try:
-            save_checkpoint(state, path)
-            written(path)
+            store(pack(state))
         except Exception as error:  # whatever it is, who saves next or waits is to know
             self._error = error
 

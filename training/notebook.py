@@ -10,6 +10,7 @@ Needs torch, numpy, pydantic, pillow, filelock and safetensors, and no other pac
 from training.checkpoints import load_checkpoint, save_checkpoint
 from training.data import Dataset, load_dataset
 from training.metrics import EpochMetrics, RunFacts, StepMetrics
+from training.progress import SavePoint
 from training.spec import TrainingSpec
 from training.trainer import Trainer
 
@@ -17,6 +18,7 @@ __all__ = [
     "Dataset",
     "EpochMetrics",
     "RunFacts",
+    "SavePoint",
     "StepMetrics",
     "Trainer",
     "TrainingSpec",

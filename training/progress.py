@@ -1,8 +1,40 @@
-"""How far a run has come, and its best epoch so far."""
+"""How far a run has come, its best epoch so far, and how long an epoch takes."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from training.spec import TrainingSpec
+
+
+@dataclass(frozen=True, slots=True)
+class SavePoint:
+    """A place between two steps at which the run's state is whole, as it is after each epoch; `step` of `epoch`, both
+    from 0, is the next."""
+
+    epoch: int
+    step: int
+
+
+class EpochClock:
+    """The wall time of an epoch, or of what is left of one, less what was not training."""
+
+    def __init__(self) -> None:
+        self._began = time.perf_counter()
+
+    def seconds(self) -> float:
+        """So far."""
+        return time.perf_counter() - self._began
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """What passes within is not counted, once it is over."""
+        before = self.seconds()
+        try:
+            yield
+        finally:
+            self._began = time.perf_counter() - before
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ The exception is the plateau schedule, which follows the losses: PlateauWatch ke
 import math
 from typing import TypedDict, assert_never
 
+from training.metrics import EpochMetrics
 from training.spec import (
     Constant,
     Cosine,
@@ -133,6 +134,16 @@ class PlateauWatch:
         self._best: float | None = None
         self._bad_epochs = 0
         self._cooldown_left = 0
+
+    def learn_from(self, metrics: EpochMetrics) -> None:
+        """The epoch's watched loss, where it was measured."""
+        watched = {
+            "train_loss": metrics.train_loss,
+            "validation_loss": metrics.validation_loss,
+            "test_loss": metrics.test_loss,
+        }[self._schedule.watch]
+        if watched is not None:
+            self.observe(watched)
 
     def observe(self, loss: float) -> None:
         """The watched loss of one epoch more, or of one evaluation more."""

@@ -51,9 +51,12 @@ class Team:
             distributed.all_reduce(values, distributed.ReduceOp.MIN)
         return values
 
-    def anyone(self, *, says: bool, device: torch.device) -> bool:
-        """Whether any process says so; waits for all."""
-        return says if self.size == 1 else bool(self.add_up(torch.tensor(float(says), device=device)))
+    def agree(self, *says: bool, device: torch.device) -> list[bool]:
+        """For each, whether any process says so; waits for all."""
+        if self.size == 1:
+            return list(says)
+        votes: list[float] = self.add_up(torch.tensor(says, dtype=torch.float32, device=device)).tolist()
+        return [votes_for > 0 for votes_for in votes]
 
     def add_gradients(self, network: nn.Module) -> None:
         """Give every process the sum of all gradients."""

@@ -59,9 +59,14 @@ class RunningTotals:
         self._values.copy_(torch.tensor([0.0, 0.0, math.inf], dtype=torch.float64))
 
     def state(self) -> Tensor:
-        """All that is needed to go on; not a copy."""
-        return self._values
+        """All that is needed to go on: float64 [processes, 3], each one's own, the same for all of them; not a copy
+        of what is one process's alone. All must call it."""
+        if self._team.size == 1:
+            return self._values[None]
+        everyone = self._values.new_zeros((self._team.size, 3))
+        everyone[self._team.rank] = self._values
+        return self._team.add_up(everyone)  # exact: of each number, all others are 0
 
-    def load_state(self, values: Tensor) -> None:
-        """Go on from what `state` returned."""
-        self._values.copy_(values)
+    def load_state(self, everyone: Tensor) -> None:
+        """Go on from what `state` of a team of the same size returned."""
+        self._values.copy_(everyone[self._team.rank])

@@ -13,8 +13,7 @@ facts is the same.
 """
 
 import math
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,20 +25,23 @@ from training.averages import ExponentialAverage, StochasticAverage, build_avera
 from training.batches import Batches
 from training.conflicts import require_fit
 from training.data import Dataset, Feed, make_feed
+from training.durable import write_durably
 from training.evaluation import Evaluation, evaluate
+from training.facts import gather_facts
 from training.metrics import EpochMetrics, RunFacts, StepChoice, StepMetrics
 from training.networks import build_network
 from training.optimizers import build_optimizer, set_learning_rates
-from training.plan import count_flops, count_parameters, network_plan
+from training.plan import network_plan
 from training.probe import Probe
-from training.progress import Progress
-from training.repeat import fingerprint, prepare_process
+from training.progress import EpochClock, Progress, SavePoint
+from training.repeat import prepare_process
+from training.resuming import require_same_run
 from training.schedules import PlateauWatch, learning_rate_factor
 from training.spec import Plateau, TrainingSpec
 from training.step import TrainingStep
 from training.team import ALONE, Team
 from training.totals import Diverged, RunningTotals
-from training.weights import WEIGHTS_DIR, start_from, write_weights
+from training.weights import WEIGHTS_DIR, pack_weights, start_from
 
 PROBE_AFTER = (0, 2)  # epoch and step: a fixed place, so that two runs look for a faster step at the same one
 
@@ -90,28 +92,35 @@ class Trainer:
         self.best_weights: dict[str, Tensor] | None = None  # kept for early stopping alone
 
     def epochs(
-        self, should_stop: Callable[[], bool] = lambda: False
-    ) -> Iterator[RunFacts | StepMetrics | EpochMetrics]:
-        """Train. Yields a step's metrics every `logging_interval` steps and an epoch's at its end; and the facts
-        anew when a faster way of computing a step has been found.
+        self, should_stop: Callable[[], bool] = lambda: False, should_save: Callable[[], bool] = lambda: False
+    ) -> Iterator[RunFacts | StepMetrics | EpochMetrics | SavePoint]:
+        """Train. Yields a step's metrics every `logging_interval` steps and an epoch's at its end; the facts anew when
+        a faster way of computing a step has been found; and, between two steps, a SavePoint once `should_save` says
+        so. There, after an epoch's metrics, and at the end, `state_dict` is whole.
 
         Ends early, between two steps, once `should_stop` says so; another call goes on from there. Raises Diverged.
         """
         while not self.progress.finished(self.spec):
-            began, first_step = time.perf_counter(), self.progress.step
-            yield from self._train_epoch(should_stop)
+            clock, first_step = EpochClock(), self.progress.step
+            yield from self._train_epoch(clock, should_stop, should_save)
             if self.progress.step < len(self.batches):
                 return
-            yield self._finish_epoch(began, first_step)
+            yield self._finish_epoch(clock, first_step)
 
-    def _train_epoch(self, should_stop: Callable[[], bool]) -> Iterator[RunFacts | StepMetrics]:
+    def _train_epoch(
+        self, clock: EpochClock, should_stop: Callable[[], bool], should_save: Callable[[], bool]
+    ) -> Iterator[RunFacts | StepMetrics | SavePoint]:
         """Every step of the epoch that is still to be made. `training/step.py` has what a step is: forward, backward
         and update."""
         epoch, first = self.progress.epoch, self.progress.step
         self.network.train()
         for step, parts in enumerate(self.batches.epoch(epoch, first), start=first):
-            if self._told_to_stop(step, should_stop):
+            stop, save = self._told(step, should_stop, should_save)
+            if stop:
                 return
+            if save:
+                with clock.stopped():
+                    yield SavePoint(epoch, step)
             set_learning_rates(self.optimizer, self._learning_rate_factor(epoch, step))
             losses = self.step(parts, self.batches.images(step), epoch, step)
             if isinstance(self.average, ExponentialAverage):
@@ -123,11 +132,11 @@ class Trainer:
             if (epoch, step) == PROBE_AFTER and self.probe.improve(parts, len(self.batches) * self.spec.epochs):
                 yield self.facts
 
-    def _told_to_stop(self, step: int, should_stop: Callable[[], bool]) -> bool:
-        """A team agrees, which takes waiting for each other: once a logging interval."""
+    def _told(self, step: int, *questions: Callable[[], bool]) -> list[bool]:
+        """The answers. A team agrees on them, which takes waiting for each other: once a logging interval."""
         if self.team.size > 1 and step % self.spec.logging_interval:
-            return False
-        return self.team.anyone(says=should_stop(), device=self.device)
+            return [False] * len(questions)
+        return self.team.agree(*(question() for question in questions), device=self.device)
 
     def _learning_rate_factor(self, epoch: int, step: int) -> float:
         """The share of the optimizer's learning rate."""
@@ -155,13 +164,13 @@ class Trainer:
         epoch = self.progress.epoch
         return StepMetrics(epoch=epoch, step=step, loss=loss, learning_rate=self._learning_rate(epoch, step))
 
-    def _finish_epoch(self, began: float, first_step: int) -> EpochMetrics:
+    def _finish_epoch(self, clock: EpochClock, first_step: int) -> EpochMetrics:
         """Read what the epoch has added up, evaluate the network, and go on to the next epoch."""
         epoch, last_step = self.progress.epoch, len(self.batches) - 1
         train_loss, train_accuracy = self._train_means()
         if isinstance(self.average, StochasticAverage):
             self.average.update(epoch)
-        trained = time.perf_counter()
+        trained = clock.seconds()
         test = validation = None
         if (epoch + 1) % self.spec.evaluation_interval == 0 or epoch + 1 == self.spec.epochs:
             test, validation = self._evaluate()
@@ -175,8 +184,8 @@ class Trainer:
             validation_loss=validation.loss if validation else None,
             validation_accuracy=validation.accuracy if validation else None,
             learning_rate=self._learning_rate(epoch, last_step),
-            seconds=time.perf_counter() - began,
-            images_per_second=sum(map(self.batches.images, range(first_step, last_step + 1))) / (trained - began),
+            seconds=clock.seconds(),
+            images_per_second=sum(map(self.batches.images, range(first_step, last_step + 1))) / trained,
             device_memory_bytes=torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else None,
         )
         self._learn_from(metrics)
@@ -220,14 +229,8 @@ class Trainer:
 
     def _learn_from(self, metrics: EpochMetrics) -> None:
         """What an epoch's figures decide: the learning rate on a plateau, the best epoch, when to stop early."""
-        if self.plateau and isinstance(self.spec.schedule, Plateau):
-            watched = {
-                "train_loss": metrics.train_loss,
-                "validation_loss": metrics.validation_loss,
-                "test_loss": metrics.test_loss,
-            }[self.spec.schedule.watch]
-            if watched is not None:
-                self.plateau.observe(watched)
+        if self.plateau:
+            self.plateau.learn_from(metrics)
         chosen_on = metrics.test_accuracy if metrics.validation_accuracy is None else metrics.validation_accuracy
         best = chosen_on is not None and self.progress.judge(chosen_on, self.spec)
         if best and self.spec.regularisation.early_stopping:
@@ -241,42 +244,35 @@ class Trainer:
             return self.network
         return self.average.network
 
-    def save_weights(self, path: Path) -> None:
-        """Write the weights that the run is for: of the best epoch where the spec stops early, else the evaluated
-        network's. Raises OSError."""
+    def packed_weights(self) -> bytes:
+        """The weights that the run is for, as a file's content: of the best epoch where the spec stops early, else
+        the evaluated network's."""
         weights = self.best_weights or self.evaluated_network.state_dict()
-        write_weights(path, weights, self.spec.architecture, self.dataset, self.batches.normalise)
+        return pack_weights(weights, self.spec.architecture, self.dataset, self.batches.normalise)
+
+    def save_weights(self, path: Path) -> None:
+        """Write `packed_weights` to `path`, whole or not at all. Raises OSError."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_durably(path, self.packed_weights())
 
     @property
     def facts(self) -> RunFacts:
         """What the run has found out about its device, network and data."""
-        return RunFacts(
-            device=torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type,
-            precision=self.step.choice.precision,
-            torch_version=torch.__version__,
-            threads=torch.get_num_threads(),
-            parameters=count_parameters(self.plan),
-            flops=count_flops(self.plan),
-            classes=len(self.dataset.classes),
-            image_size=self.dataset.image_size,
-            channels=self.dataset.channels,
-            train_images=len(self.batches.rows),
-            validation_images=len(self.batches.validation_rows),
-            test_images=len(self.dataset.test.labels),
-            dropped_images=self.dataset.dropped,
-            steps_per_epoch=len(self.batches),
-            placement=self.batches.feed.placement,
-            devices=self.team.size,
-            step=self.step.choice,
-            probed=self.probe.timings,
-            fingerprint=fingerprint(self.device, self.step.choice, self.team.size),
-        )
+        return gather_facts(self.device, self.team, self.dataset, self.batches, self.plan, self.step, self.probe)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a run needs to go on from here, between two steps: tensors and plain values. Not a copy."""
+        """All that a run needs to go on from here: tensors and plain values. Not a copy.
+
+        The same in every process of a team, and all must call it: each adds its own sums.
+        """
+        return {**self._shared_state(), "totals": self.totals.state()}
+
+    def _shared_state(self) -> dict[str, Any]:
+        """Whatever the processes of a team have alike."""
         return {
+            "spec": self.spec.model_dump(mode="json"),
+            "train_images": len(self.batches.rows),
             "progress": asdict(self.progress),
-            "totals": self.totals.state(),
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.step.scaler.state_dict(),
@@ -286,8 +282,10 @@ class Trainer:
             "choice": self.step.choice.model_dump(),
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` of a trainer of the same spec and data returned."""
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` of a trainer of the same spec and data returned; of as many processes, each of
+        which loads it. Raises CheckpointInvalid where it is another's, and changes nothing then."""
+        require_same_run(state, self._shared_state(), self.team)
         self.progress = Progress(**state["progress"])
         self.totals.load_state(state["totals"])
         self.network.load_state_dict(state["network"])

@@ -1,7 +1,8 @@
 """Trained weights in files, and how a run starts from them.
 
-A file is safetensors: the weights under their names within the network, and as metadata under `epochal` the JSON of
-what a user of theirs must know: architecture, classes, size and channels of images, mean and deviation of pixels.
+A file is safetensors: the weights under their names within the network, and as metadata under `epochal` a JSON whose
+`content` is what a user of theirs must know: architecture, classes, size and channels of images, mean and deviation of
+pixels.
 """
 
 import json
@@ -12,7 +13,7 @@ import torch
 from pydantic import TypeAdapter
 from torch import Tensor, nn
 
-from training.checkpoints import CheckpointInvalid, read_file, write_file
+from training.checkpoints import CheckpointInvalid, pack_tensors, unpack_tensors
 from training.conflicts import SpecConflict
 from training.data import Dataset
 from training.normalisation import Normalisation
@@ -24,10 +25,10 @@ CLASSIFIER = "head.linear."  # the layer that depends on the classes
 _ARCHITECTURE: TypeAdapter[Architecture] = TypeAdapter(Architecture)
 
 
-def write_weights(
-    path: Path, weights: Mapping[str, Tensor], architecture: Architecture, dataset: Dataset, normalise: Normalisation
-) -> None:
-    """Write `weights`, by name, to `path`, whole or not at all. Raises OSError."""
+def pack_weights(
+    weights: Mapping[str, Tensor], architecture: Architecture, dataset: Dataset, normalise: Normalisation
+) -> bytes:
+    """A file's content, of `weights`, by name. Equal weights give equal bytes: nothing in it is of a time or place."""
     about = {
         "architecture": architecture.model_dump(mode="json"),
         "dataset": dataset.name,
@@ -37,8 +38,8 @@ def write_weights(
         "mean": normalise.mean.tolist(),  # of each channel, in pixel values of 0 to 255
         "deviation": normalise.deviation.tolist(),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_file(path, {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}, json.dumps(about))
+    on_host = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
+    return pack_tensors(on_host, json.dumps(about))
 
 
 def start_from(path: Path, network: nn.Module, spec: TrainingSpec) -> None:
@@ -67,7 +68,7 @@ def _fits(name: str, weights: Mapping[str, Tensor], wanted: Mapping[str, Tensor]
 
 def _read(path: Path, spec: TrainingSpec) -> tuple[dict[str, Tensor], Architecture]:
     try:
-        weights, about = read_file(path)
+        weights, about = unpack_tensors(path.read_bytes(), str(path))
         return weights, _ARCHITECTURE.validate_python(json.loads(about)["architecture"])
     except FileNotFoundError as error:
         raise _conflict(spec, f"has no trained weights here: {path} does not exist") from error

@@ -1,10 +1,10 @@
-"""How far a run has come: the best epoch, the end, and the end before its time."""
+"""How far a run has come: the best epoch, the end, and the end before its time; and how long an epoch takes."""
 
 from dataclasses import asdict
 
 import pytest
 
-from training.progress import Progress
+from training.progress import EpochClock, Progress
 from training.spec import EarlyStopping, Regularisation, TrainingSpec
 
 
@@ -86,3 +86,16 @@ def test_progress_goes_on_from_its_values() -> None:
     assert resumed == progress
     assert not resumed.judge(0.5, stopping)
     assert resumed.finished(stopping)
+
+
+def test_an_epoch_s_clock_stands_still_while_it_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("training.progress.time.perf_counter", lambda: now[0])
+    clock = EpochClock()
+    now[0] += 3
+    with pytest.raises(LookupError), clock.stopped():
+        now[0] += 50
+        raise LookupError
+    assert clock.seconds() == 3
+    now[0] += 4
+    assert clock.seconds() == 7

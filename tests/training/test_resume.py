@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from tests.training.samples import digits, figures_of, spec, weights_of
-from training.checkpoints import load_checkpoint, save_checkpoint
+from training.checkpoints import load_checkpoint, pack, save_checkpoint, unpack
 from training.metrics import EpochMetrics, StepMetrics
+from training.progress import SavePoint
 from training.spec import TrainingSpec
 from training.trainer import Trainer
 
@@ -50,6 +51,33 @@ def interrupted(wanted: TrainingSpec, stops: list[int], folder: Path) -> tuple[T
     return run, seen + figures_of(run)
 
 
+def place(run: Trainer) -> int:
+    """Steps since the run's start."""
+    return run.progress.epoch * STEPS + run.progress.step
+
+
+def killed_after(run: Trainer, saved_at: int, killed_at: int, seen: dict[Any, Any]) -> bytes:
+    """Train until `killed_at`, beyond `saved_at`, and never come back: the checkpoint, packed at a SavePoint. Losses
+    and epochs go into `seen`, as rows that a resumed run writes anew."""
+    content = b""
+    for measured in run.epochs(should_save=lambda: place(run) == saved_at):
+        if isinstance(measured, SavePoint):
+            assert (measured.epoch, measured.step) == (saved_at // STEPS, saved_at % STEPS)
+            content = pack(run.state_dict())
+        note(measured, seen)
+        if place(run) >= killed_at and content:
+            break
+    return content
+
+
+def note(measured: object, seen: dict[Any, Any]) -> None:
+    """Whatever is measured a second time is what it was."""
+    if isinstance(measured, EpochMetrics | StepMetrics):
+        key = measured.epoch, measured.step if isinstance(measured, StepMetrics) else None
+        figures = measured.model_dump(exclude={"seconds", "images_per_second", "device_memory_bytes"})
+        assert seen.setdefault(key, figures) == figures
+
+
 def unbroken(wanted: TrainingSpec) -> tuple[Trainer, list[Any]]:
     run = Trainer(wanted, digits(128))
     return run, figures_of(run)
@@ -60,6 +88,7 @@ def test_with_everything_on_a_run_ends_alike_wherever_it_was_stopped(steps: int,
     whole, wanted = unbroken(asked(**EVERYTHING))
     run, seen = interrupted(asked(**EVERYTHING), [steps], tmp_path)
     assert weights_of(run).equal(weights_of(whole))
+    assert run.packed_weights() == whole.packed_weights()
     assert seen == wanted
 
 
@@ -67,7 +96,36 @@ def test_a_run_that_is_stopped_before_every_step_ends_alike(tmp_path: Path) -> N
     whole, wanted = unbroken(asked(**EVERYTHING))
     run, seen = interrupted(asked(**EVERYTHING), [1] * (3 * STEPS - 1), tmp_path)
     assert weights_of(run).equal(weights_of(whole))
+    assert run.packed_weights() == whole.packed_weights()
     assert seen == wanted
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        EVERYTHING,
+        {
+            **EVERYTHING,
+            "optimizer": {"name": "muon", "learning_rate": 0.02},
+            "schedule": {"name": "plateau", "watch": "test_loss", "patience": 0, "threshold": 0.9},
+        },
+    ],
+    ids=["nesterov", "muon"],
+)
+def test_a_run_that_is_killed_five_times_at_random_ends_in_the_same_bytes(fields: dict[str, Any], seed: int) -> None:
+    whole, wanted = unbroken(asked(**fields))
+    luck, seen = random.Random(seed), dict[Any, Any]()
+    run = Trainer(asked(**fields), digits(128))
+    for saved_at in sorted(luck.sample(range(1, 3 * STEPS), 5)):
+        content = killed_after(run, saved_at, saved_at + luck.randrange(STEPS), seen)
+        torch.manual_seed(luck.randrange(2**32))  # whatever the new process has drawn before
+        run = Trainer(asked(**fields), digits(128))
+        run.load_state_dict(unpack(content))
+    for measured in run.epochs():
+        note(measured, seen)
+    assert run.packed_weights() == whole.packed_weights()
+    assert list(seen.values()) == wanted
 
 
 @pytest.mark.parametrize(
@@ -79,6 +137,7 @@ def test_each_optimizer_goes_on_where_it_was(optimizer: str, tmp_path: Path) -> 
     whole, figures = unbroken(wanted)
     run, seen = interrupted(wanted, [3, 2], tmp_path)
     assert weights_of(run).equal(weights_of(whole))
+    assert run.packed_weights() == whole.packed_weights()
     assert seen == figures
 
 
@@ -102,6 +161,7 @@ def test_so_does_whatever_else_has_a_memory(fields: dict[str, Any], tmp_path: Pa
     whole, figures = unbroken(asked(**fields))
     run, seen = interrupted(asked(**fields), [2, 1], tmp_path)
     assert weights_of(run).equal(weights_of(whole))
+    assert run.packed_weights() == whole.packed_weights()
     assert seen == figures
     assert (run.progress, run.best_weights is None) == (whole.progress, whole.best_weights is None)
 

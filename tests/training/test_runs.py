@@ -64,6 +64,17 @@ def test_the_average_is_what_is_evaluated_and_kept(tmp_path: Path) -> None:
     assert not all(kept[name].equal(value) for name, value in run.network.state_dict().items())
 
 
+def test_equal_weights_are_equal_files_wherever_and_whenever_they_are_written(tmp_path: Path) -> None:
+    files = [tmp_path / "job_1" / "attempt-0001" / "weights", tmp_path / "job_2" / "weights"]
+    for file in files:
+        run = Trainer(spec(epochs=1, deterministic=True), digits(64))
+        epochs_of(run)
+        run.save_weights(file)
+        assert file.read_bytes() == run.packed_weights()
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert Trainer(spec(), digits(64)).packed_weights() != files[0].read_bytes()
+
+
 def test_stochastic_weight_averaging_averages_the_ends_of_epochs() -> None:
     swa = {"swa": {"start_epoch": 1, "learning_rate": 0.05}}
     run = Trainer(spec(regularisation=swa, epochs=4), digits(128))

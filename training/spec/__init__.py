@@ -37,6 +37,7 @@ from training.spec.augmentation import (
     Rotation,
     TrivialAugment,
 )
+from training.spec.checkpoints import Checkpoints
 from training.spec.conflicts import DataShape
 from training.spec.optimizer import (
     Adadelta,
@@ -81,6 +82,7 @@ __all__ = [
     "Architecture",
     "Augmentation",
     "AutoAugment",
+    "Checkpoints",
     "CifarDepth",
     "CifarResNet",
     "CifarResNext",

@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 from training.recipes import RecipeName
 from training.spec.architecture import Architecture, ResNet
 from training.spec.augmentation import Augmentation
+from training.spec.checkpoints import Checkpoints
 from training.spec.optimizer import Optimizer, Sgd
 from training.spec.part import Part, quantity
 from training.spec.regularisation import Regularisation
@@ -146,6 +147,17 @@ class Hyperparameters(Part):
         ge=1,
         le=100_000,
         description="Steps from one recorded loss to the next, by default as many as in the lab exercise.",
+    )
+    checkpoints: Checkpoints = Field(
+        default=Checkpoints(), description="When the run is saved as it goes on, and how much of that is kept."
+    )
+    time_limit_minutes: float | None = quantity(
+        None,
+        unit="minutes",
+        gt=0,
+        le=100_000,
+        description="End the job when it has had this much time with a worker, all attempts together; waiting and "
+        "pauses do not count. null: no limit.",
     )
     seed: int = Field(
         default=0,

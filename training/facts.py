@@ -1,0 +1,45 @@
+"""What a run has found out about its device, network and data, put together."""
+
+import torch
+
+from training.batches import Batches
+from training.data import Dataset
+from training.metrics import RunFacts
+from training.plan import NetworkPlan, count_flops, count_parameters
+from training.probe import Probe
+from training.repeat import fingerprint
+from training.step import TrainingStep
+from training.team import Team
+
+
+def gather_facts(
+    device: torch.device,
+    team: Team,
+    dataset: Dataset,
+    batches: Batches,
+    plan: NetworkPlan,
+    step: TrainingStep,
+    probe: Probe,
+) -> RunFacts:
+    """As of now: `probe` may find a faster step later."""
+    return RunFacts(
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        precision=step.choice.precision,
+        torch_version=torch.__version__,
+        threads=torch.get_num_threads(),
+        parameters=count_parameters(plan),
+        flops=count_flops(plan),
+        classes=len(dataset.classes),
+        image_size=dataset.image_size,
+        channels=dataset.channels,
+        train_images=len(batches.rows),
+        validation_images=len(batches.validation_rows),
+        test_images=len(dataset.test.labels),
+        dropped_images=dataset.dropped,
+        steps_per_epoch=len(batches),
+        placement=batches.feed.placement,
+        devices=team.size,
+        step=step.choice,
+        probed=probe.timings,
+        fingerprint=fingerprint(device, step.choice, team.size),
+    )
