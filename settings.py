@@ -5,12 +5,16 @@ The README lists every variable; a test holds that table and this class together
 
 import os
 import sys
+import tomllib
 from difflib import get_close_matches
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from storage import Storage
 
 
 def _absolute(path: Path) -> Path:
@@ -28,9 +32,14 @@ def _one_of(*beginnings: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _of_a_storage(url: str) -> str:
+    return Storage(url).url  # refuses what it cannot use, and looks nothing up
+
+
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 DatabaseUrl = Annotated[SecretStr, _one_of("sqlite:///", "postgresql://", "postgresql+psycopg://")]
 RedisUrl = Annotated[SecretStr, _one_of("redis://", "rediss://", "redis+socket://")]
+StorageUrl = Annotated[str, AfterValidator(_of_a_storage)]
 
 
 def _in_data_dir(name: str) -> Any:
@@ -49,7 +58,7 @@ class Settings(BaseSettings):
     data_dir: AbsolutePath = Field(
         default=Path("data"),
         validate_default=True,
-        description="Where this machine keeps its database, broker, downloads and logs.",
+        description="Where this machine keeps its database, broker, storage, downloads and logs.",
     )
     datasets_dir: AbsolutePath = Field(
         default_factory=_in_data_dir("datasets"),
@@ -64,6 +73,11 @@ class Settings(BaseSettings):
         description="`postgresql://user:password@host/name` or `sqlite:////absolute/path`. "
         "By default `epochal.db` in EPOCHAL_DATA_DIR.",
     )
+    storage_url: StorageUrl = Field(
+        default_factory=lambda fields: f"file://{fields['data_dir'] / 'storage'}",
+        description="Checkpoints and weights: `file:///a/folder` that API and workers share, or `s3://bucket/prefix`, "
+        "reached as the AWS_* variables say. By default `storage` in EPOCHAL_DATA_DIR.",
+    )
     redis_url: RedisUrl | None = Field(
         default=None,
         description="`redis://:password@host:6379/0`. By default `make up` starts a broker of its own.",
@@ -76,6 +90,12 @@ class Settings(BaseSettings):
     )
     lease_seconds: float = Field(
         default=30, ge=2, le=3600, description="A worker not heard of for so long has lost its jobs."
+    )
+    stall_seconds: float = Field(
+        default=900,
+        ge=5,
+        le=86_400,
+        description="A trainer without progress for so long is ended, and its job tried again.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe line of the service's own log."
@@ -99,3 +119,12 @@ def read_settings() -> Settings:
     if wrong:
         sys.exit("\n".join(wrong))
     return settings
+
+
+def service_version() -> str:
+    """Of the release that runs."""
+    try:
+        return version("epochal")
+    except PackageNotFoundError:  # run from its sources
+        project = tomllib.loads((Path(__file__).parent / "pyproject.toml").read_text())
+        return str(project["project"]["version"])

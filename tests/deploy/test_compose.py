@@ -33,6 +33,7 @@ WORKERS = ("worker", "worker-gpu")
 LONG_LIVED = ("api", "postgres", "redis", "worker", "worker-gpu")
 SERVICES = (*LONG_LIVED, "migrate")
 VARIABLE = re.compile(r"\$\{([A-Z_]+)")
+PASSED_ON = re.compile(r"^ +(AWS_[A-Z_]+):$", re.MULTILINE)  # as it is in .env, or not at all
 
 
 class Build(BaseModel):
@@ -90,7 +91,7 @@ class Service(BaseModel):
     image: str
     build: Build | None = None
     command: list[str] | None = None
-    environment: dict[str, str]
+    environment: dict[str, str | None]
     user: str
     init: bool
     read_only: bool
@@ -341,9 +342,9 @@ def test_workers_share_downloads_and_only_read_image_folders(service: Service) -
     assert (datasets.type, datasets.source, datasets.read_only) == ("volume", "datasets", True)
 
 
-def test_the_api_lists_image_folders_and_writes_nowhere(project: Project) -> None:
+def test_the_api_reads_image_folders_and_the_storage_and_writes_nowhere(project: Project) -> None:
     mounted = project.services["api"].mounted()
-    assert mounted["/datasets"].source == "datasets"
+    assert {target: mount.source for target, mount in mounted.items()} == {"/data": "data", "/datasets": "datasets"}
     assert all(mount.read_only for mount in mounted.values())
 
 
@@ -359,10 +360,12 @@ def test_only_the_gpu_worker_asks_for_accelerators(project: Project) -> None:
 
 @each(*OURS)
 def test_the_settings_of_our_containers_are_read(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in service.environment.items():
+    settings = {name: value for name, value in service.environment.items() if not name.startswith("AWS_")}
+    for name, value in settings.items():
+        assert value is not None
         monkeypatch.setenv(name, value)
 
-    assert set(service.environment) <= {f"EPOCHAL_{name.upper()}" for name in Settings.model_fields}
+    assert set(settings) <= {f"EPOCHAL_{name.upper()}" for name in Settings.model_fields}
     assert Settings().database_url.get_secret_value() == "postgresql://epochal:aa11@postgres:5432/epochal"
 
 
@@ -379,6 +382,28 @@ def test_files_are_looked_for_where_the_volumes_are(service: Service) -> None:
     assert folders == set(service.mounted())
 
 
+def test_the_api_and_the_workers_have_one_storage_on_their_shared_volume(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("api", *WORKERS):
+        service = project.services[name]
+        for variable in ("EPOCHAL_DATA_DIR", "EPOCHAL_STORAGE_URL"):
+            monkeypatch.setenv(variable, service.environment[variable] or "")
+        assert Settings().storage_url == "file:///data/storage"
+        assert service.mounted()["/data"].source == "data"
+
+
+def test_a_storage_in_s3_is_passed_on_with_what_leads_to_it(project: Project, tmp_path: Path) -> None:
+    names = PASSED_ON.findall((ROOT / "docker-compose.yml").read_text())
+    assert names
+    given = {"EPOCHAL_STORAGE_URL": "s3://bucket/prefix", **{name: f"its-{name}" for name in names}}
+    resolved = resolve(tmp_path, "--profile=gpu", **given)
+
+    for name in ("api", *WORKERS):
+        assert {variable: resolved.services[name].environment[variable] for variable in given} == given
+        assert all(project.services[name].environment[variable] is None for variable in names)
+
+
 def test_other_stores_can_be_used_instead(tmp_path: Path) -> None:
     addresses = {
         "EPOCHAL_DATABASE_URL": "postgresql://a:b@db.example/epochal",
@@ -393,11 +418,11 @@ def test_other_stores_can_be_used_instead(tmp_path: Path) -> None:
 
 def test_the_example_lists_every_variable_and_no_other() -> None:
     listed = re.findall(r"^(?:# )?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
-    read = set(VARIABLE.findall((ROOT / "docker-compose.yml").read_text()))
+    text = (ROOT / "docker-compose.yml").read_text()
+    substituted, passed_on = set(VARIABLE.findall(text)), set(PASSED_ON.findall(text))
 
-    assert set(listed) == read
-    assert len(listed) == len(read)
-    assert read - {f"EPOCHAL_{name.upper()}" for name in Settings.model_fields} == set(SECRETS)
+    assert sorted(listed) == sorted(substituted | passed_on)
+    assert substituted - {f"EPOCHAL_{name.upper()}" for name in Settings.model_fields} == set(SECRETS)
 
 
 def test_the_example_alone_starts_nothing(tmp_path: Path) -> None:
@@ -492,7 +517,7 @@ def redis_service(service: Service, folder: Path) -> Iterator[subprocess.Popen[b
     script = script.replace("dir /data\n", f"dir {folder}\nport 0\nunixsocket {folder}/s\n")
     with subprocess.Popen(
         [*shell, script],
-        env=service.environment | {"PATH": f"{binaries}:/usr/bin:/bin"},
+        env={"PATH": f"{binaries}:/usr/bin:/bin", "VALKEYCLI_AUTH": service.environment["VALKEYCLI_AUTH"] or ""},
         stdout=subprocess.DEVNULL,
     ) as process:
         try:

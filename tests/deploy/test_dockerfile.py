@@ -29,6 +29,7 @@ sys.modules.update(dict.fromkeys(foreign))  # importing a name that stands for N
 for package in map(importlib.import_module, packages):
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         importlib.import_module(module.name)
+importlib.import_module("s3fs")  # which fsspec imports only where the storage is in S3
 if "api" in packages:
     importlib.import_module("api.app").create_app()
 """
