@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo lab test check lock bench-start bench-train bench-overhead bench-gpu bench-accuracy bench-regularisation
+.PHONY: help setup up demo lab test check chaos lock bench-start bench-train bench-overhead bench-gpu bench-accuracy bench-regularisation
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -30,6 +30,11 @@ check: .venv/.developed ## lint, types and import contracts
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+MINUTES ?= 10
+DATABASE ?= sqlite
+chaos: .venv/.developed ## break the service on purpose, and judge it: SEED=7 MINUTES=10 DATABASE=sqlite|postgresql
+	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),$(error Set SEED to a number: the same one is the same plan)) --minutes $(MINUTES) --database $(DATABASE) $(OPTIONS)
 
 bench-start: .venv/.installed ## measure the time from POST to the first recorded step
 	@$(BIN)/python -m benchmarks.start_latency

@@ -31,7 +31,7 @@ from settings import Settings, read_settings
 from training.lifeline import die_with_parent
 
 START_SECONDS = 120.0  # torch's first import from a cold disk may take long
-STOP_SECONDS = 15.0  # a drain takes two
+STOP_SECONDS = 40.0  # more than a drain takes at most
 LOOK_SECONDS = 0.05
 RESTART_SECONDS = 1.0
 
@@ -172,7 +172,7 @@ def _embedded_broker(data_dir: Path) -> Iterator[tuple[SecretStr, list[Child]]]:
             "unixsocket": str(path),
             "unixsocketperm": "600",
             "dir": str(files),
-            "appendonly": "yes",
+            "appendonly": "no",  # messages are hints, and a file that was cut off would keep it from starting
             "save": "",
             "maxmemory-policy": "noeviction",
             "loglevel": "warning",

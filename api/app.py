@@ -1,11 +1,8 @@
 """The API: `uvicorn --factory api.app:create_app`."""
 
-import tomllib
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TypedDict
 
 from fastapi import FastAPI
@@ -17,12 +14,26 @@ from api.middleware import BodyLimit, RequestContext
 from api.openapi import describe
 from api.probe import Probe
 from api.problems import add_handlers
-from api.routes import architectures, datasets, health, jobs, metrics, problems, recipes, workers
+from api.routes import (
+    architectures,
+    datasets,
+    events,
+    files,
+    health,
+    jobs,
+    metrics,
+    problems,
+    queue,
+    recipes,
+    requests,
+    workers,
+)
 from jobs.delivery import CeleryQueue
-from jobs.reconciler import sweeping
+from jobs.reconciler import doing, forgetting, settling
 from jobs.workers import connected
 from models import Database
-from settings import Settings
+from settings import Settings, service_version
+from storage import Storage
 
 DESCRIPTION = (
     "Training as a service: submit image-classification jobs, read every epoch's loss and accuracy back. "
@@ -42,14 +53,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()
     app = FastAPI(
         title="Epochal",
-        version=_version(),
+        version=service_version(),
         description=DESCRIPTION,
         redoc_url=None,
         redirect_slashes=False,
         middleware=[Middleware(RequestContext), Middleware(BodyLimit)],
         lifespan=partial(_lifespan, settings),
     )
-    for resource in (jobs, metrics, datasets, architectures, recipes, workers):
+    for resource in (jobs, requests, metrics, events, files, datasets, architectures, recipes, workers, queue):
         app.include_router(resource.router, prefix="/v1")
     for operation in (health, problems):
         app.include_router(operation.router)
@@ -66,21 +77,14 @@ async def _lifespan(settings: Settings, _app: FastAPI) -> AsyncIterator[State]:
         database = Database(settings.database_url.get_secret_value())
         stack.callback(database.dispose)
         broker = CeleryQueue(settings.redis_url)
-        queue = PromptQueue(broker)
-        stack.enter_context(queue.sending())
-        stack.enter_context(sweeping(database, broker))
+        prompt_queue = PromptQueue(broker)
+        stack.enter_context(prompt_queue.sending())
+        stack.enter_context(doing([settling(database), forgetting(database)]))
+        storage, broker_probe = Storage(settings.storage_url), Probe(broker.reachable)
         workers_probe = Probe(partial(_count_workers, database))
-        yield {"service": Service(settings, database, queue, workers_probe, Probe(broker.waiting))}
+        yield {"service": Service(settings, database, storage, prompt_queue, workers_probe, broker_probe)}
 
 
 def _count_workers(database: Database) -> int:
     with database.snapshot() as session:
         return len(connected(session))
-
-
-def _version() -> str:
-    try:
-        return version("epochal")
-    except PackageNotFoundError:  # run from its sources
-        project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())
-        return str(project["project"]["version"])

@@ -9,7 +9,7 @@ import structlog
 
 from jobs.delivery import BROKER_TIMEOUT_SECONDS, TrainingQueue
 
-# Messages that wait to be sent. One that finds no room is sent by the reconciler.
+# Messages that wait to be sent. One that finds no room is not sent: workers look for themselves.
 MOST_WAITING = 1000
 
 log = structlog.get_logger()
@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 class PromptQueue:
     """A training queue whose `send` returns at once: a broker that does not answer slows no request, and holds none
-    of the threads that answer requests. What it loses, the reconciler sends again.
+    of the threads that answer requests. What it loses, workers find by themselves.
     """
 
     def __init__(self, queue: TrainingQueue) -> None:
@@ -32,9 +32,9 @@ class PromptQueue:
             return False
         return True
 
-    def waiting(self) -> int | None:
-        """As the broker counts them."""
-        return self._queue.waiting()
+    def reachable(self) -> bool:
+        """As the queue says."""
+        return self._queue.reachable()
 
     @contextmanager
     def sending(self) -> Iterator[None]:

@@ -10,10 +10,12 @@ from sqlalchemy.orm import Session
 
 from api.probe import Probe
 from jobs.delivery import TrainingQueue
-from jobs.errors import JobNotFound
+from jobs.errors import CheckpointNotFound, JobNotFound
 from models import Database
 from settings import Settings
+from storage import Storage
 
+_CHECKPOINT = re.compile(r"[A-Za-z0-9._-]{1,80}/[A-Za-z0-9._-]{1,80}")
 _JOB_ID = re.compile(r"job_[0-9a-hjkmnp-tv-z]{26}")
 
 
@@ -23,9 +25,10 @@ class Service:
 
     settings: Settings
     database: Database
+    storage: Storage
     queue: TrainingQueue
     workers_probe: Probe[int]  # how many are connected, which only the database knows
-    broker_probe: Probe[int | None]
+    broker_probe: Probe[bool]
 
 
 # Those that only pick something are async, so that FastAPI sends them to no thread.
@@ -65,9 +68,14 @@ async def _settings(service: ServiceDep) -> Settings:
     return service.settings
 
 
+async def _storage(service: ServiceDep) -> Storage:
+    return service.storage
+
+
 DatabaseDep = Annotated[Database, Depends(_database)]
 QueueDep = Annotated[TrainingQueue, Depends(_queue)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
+StorageDep = Annotated[Storage, Depends(_storage)]
 
 
 async def _job_id(
@@ -82,3 +90,18 @@ async def _job_id(
 
 
 JobId = Annotated[str, Depends(_job_id)]
+
+
+async def _checkpoint_name(
+    job_id: JobId,
+    attempt: Annotated[str, Path(description="As `GET /v1/jobs/{job_id}/checkpoints` has it.")],
+    file: Annotated[str, Path(description="The rest of the name.")],
+) -> str:
+    """What no name looks like names no checkpoint."""
+    name = f"{attempt}/{file}"
+    if not _CHECKPOINT.fullmatch(name):
+        raise CheckpointNotFound(job_id, name)
+    return name
+
+
+CheckpointName = Annotated[str, Depends(_checkpoint_name)]

@@ -8,7 +8,17 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from jobs.errors import AttemptFenced, JobFinished, JobNotFound, StartingWeightsMissing
+from jobs.errors import (
+    AttemptFenced,
+    CheckpointNotFound,
+    IdempotencyKeyReused,
+    JobFinished,
+    JobNotFound,
+    JobNotPaused,
+    RequestPending,
+    StartingWeightsMissing,
+    WeightsNotFound,
+)
 from models import OUTAGES
 from training.recipes import RecipeNotFound
 
@@ -17,6 +27,10 @@ RETRY_AFTER_SECONDS = 5
 
 def _no_members(_error: object) -> Mapping[str, Any]:
     return {}
+
+
+def _with_status(error: Any) -> Mapping[str, Any]:
+    return {"job_status": error.status.value}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,6 +83,10 @@ class NotReady(ApiError):
         self.members = members
 
 
+class StorageUnavailable(ApiError):
+    """A file that the database knows of cannot be read from the storage now."""
+
+
 _RETRY = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 
 DATABASE_UNAVAILABLE = Kind(
@@ -81,9 +99,17 @@ DATABASE_UNAVAILABLE = Kind(
 
 ERRORS: dict[type[Exception], Kind] = {
     JobNotFound: Kind(404, "job_not_found", "There is no such job"),
-    JobFinished: Kind(
-        409, "job_finished", "The job has ended", members=lambda error: {"job_status": error.status.value}
+    JobFinished: Kind(409, "job_finished", "The job has ended", members=_with_status),
+    JobNotPaused: Kind(409, "job_not_paused", "The job is not paused", members=_with_status),
+    RequestPending: Kind(
+        409,
+        "request_pending",
+        "Something else has been asked of the job",
+        members=lambda error: {**_with_status(error), "pending": error.pending.value},
     ),
+    IdempotencyKeyReused: Kind(422, "idempotency_key_reused", "The Idempotency-Key is another request's"),
+    CheckpointNotFound: Kind(404, "checkpoint_not_found", "There is no such checkpoint"),
+    WeightsNotFound: Kind(404, "weights_not_found", "The job has no weights", members=_with_status),
     StartingWeightsMissing: Kind(
         422,
         "starting_weights_missing",
@@ -101,6 +127,7 @@ ERRORS: dict[type[Exception], Kind] = {
         422, "invalid_request", "The request is not valid", members=lambda error: {"errors": error.errors}
     ),
     NotReady: Kind(503, "not_ready", "The service is not ready", headers=_RETRY, members=lambda error: error.members),
+    StorageUnavailable: Kind(503, "storage_unavailable", "The storage does not answer", headers=_RETRY),
     **dict.fromkeys(OUTAGES, DATABASE_UNAVAILABLE),
 }
 

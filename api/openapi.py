@@ -16,23 +16,48 @@ from api.errors import (
     Kind,
     MalformedBody,
     NotReady,
+    StorageUnavailable,
     UnsupportedMediaType,
 )
 from api.problems import MEDIA_TYPE
 from api.schemas import Problem
-from jobs.errors import JobFinished, JobNotFound, StartingWeightsMissing
+from jobs.errors import (
+    CheckpointNotFound,
+    IdempotencyKeyReused,
+    JobFinished,
+    JobNotFound,
+    JobNotPaused,
+    RequestPending,
+    StartingWeightsMissing,
+    WeightsNotFound,
+)
 from training.recipes import RecipeNotFound
 
 TAGS = [
-    {"name": "jobs", "description": "Submit, watch and cancel training jobs."},
-    {"name": "metrics", "description": "What a job has measured."},
+    {"name": "jobs", "description": "Submit training jobs, watch them, ask something of them."},
+    {"name": "metrics", "description": "What a job has measured, and what happened to it."},
+    {"name": "files", "description": "What a job has written."},
     {"name": "catalogue", "description": "What a job can ask for."},
-    {"name": "workers", "description": "Who runs jobs."},
+    {"name": "workers", "description": "Who runs jobs, and what waits for them."},
     {"name": "operations", "description": "For who runs the service."},
 ]
 
 WITH_BODY = (MalformedBody, BodyTooLarge, UnsupportedMediaType)
 NOT_FOUND: dict[str, type[Exception]] = {"{job_id}": JobNotFound, "{recipe}": RecipeNotFound}  # by path parameter
+
+# Beside those that many operations have in common.
+OWN: dict[str, tuple[type[Exception], ...]] = {
+    "submit_job": (StartingWeightsMissing, IdempotencyKeyReused),
+    "rerun_job": (StartingWeightsMissing, IdempotencyKeyReused),
+    "cancel_job": (JobFinished,),
+    "stop_job": (JobFinished, RequestPending),
+    "pause_job": (JobFinished, RequestPending),
+    "resume_job": (JobFinished, JobNotPaused),
+    "download_checkpoint": (CheckpointNotFound, StorageUnavailable),
+    "download_weights": (WeightsNotFound, StorageUnavailable),
+    "list_queue": (JobNotFound,),
+}
+ASKS_THE_DATABASE = ("/jobs", "/workers", "/queue")
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
@@ -55,15 +80,12 @@ def _kinds(path: str, operation: dict[str, Any]) -> Sequence[Kind]:
     """How an operation can fail."""
     kinds = [ERRORS[InvalidRequest], UNEXPECTED]
     kinds += [ERRORS[error] for parameter, error in NOT_FOUND.items() if parameter in path]
-    if path.endswith("/cancel"):
-        kinds.append(ERRORS[JobFinished])
-    if operation["operationId"] == "submit_job":
-        kinds.append(ERRORS[StartingWeightsMissing])
+    kinds += [ERRORS[error] for error in OWN.get(operation["operationId"], ())]
     if "requestBody" in operation:
         kinds += [ERRORS[error] for error in WITH_BODY]
     if path == "/readyz":
         kinds.append(ERRORS[NotReady])
-    elif "/jobs" in path or "/workers" in path:
+    elif any(part in path for part in ASKS_THE_DATABASE):
         kinds.append(DATABASE_UNAVAILABLE)
     return kinds
 

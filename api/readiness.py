@@ -10,10 +10,10 @@ PATIENCE_SECONDS = 1.0
 def check(service: Service) -> schemas.Ready:
     """Raises NotReady, which says what is missing."""
     workers = service.workers_probe.ask(PATIENCE_SECONDS)
-    messages = service.broker_probe.ask(PATIENCE_SECONDS)
-    if workers is None or messages is None:
-        answers = {"database": workers, "broker": messages}
-        missing = [name for name, answer in answers.items() if answer is None]
-        states = {name: "ok" if answer is not None else "unreachable" for name, answer in answers.items()}
+    broker = service.broker_probe.ask(PATIENCE_SECONDS)
+    if workers is None or not broker:
+        answers = {"database": workers is not None, "broker": bool(broker)}
+        missing = [name for name, answers_now in answers.items() if not answers_now]
+        states = {name: "ok" if answers_now else "unreachable" for name, answers_now in answers.items()}
         raise NotReady(missing, states | {"workers": workers})
     return schemas.Ready(workers=workers)

@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from api.errors import InvalidRequest, MalformedBody, UnsupportedMediaType
-from api.validation import body_errors, parameter_errors, unknown_name
+from api.validation import body_errors, header_errors, parameter_errors, unknown_name
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -58,6 +58,7 @@ class StrictRoute(APIRoute):
     def _explain(self, error: RequestValidationError) -> InvalidRequest:
         errors = error.errors()
         explained = parameter_errors([item for item in errors if item["loc"][0] == "query"])
+        explained += header_errors([item for item in errors if item["loc"][0] == "header"])
         if self.body_field is not None:
             body = self.body_field.field_info.annotation
             assert isinstance(body, type)

@@ -1,11 +1,12 @@
-"""What a client sends: a job to submit."""
+"""What a client sends: a job to submit, or what is to be different when one is submitted again."""
 
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 from pydantic_core import PydanticCustomError
 
+from models import MAX_RETRIES, PRIORITY
 from training.spec import TrainingSpec
 
 NOT_ONE_LINE = "\\u0000-\\u001F\\u007F-\\u009F\\u2028\\u2029"  # control characters and line separators
@@ -37,6 +38,19 @@ Tags = Annotated[
     Field(max_length=20, json_schema_extra={"uniqueItems": True}),
     AfterValidator(_unique),
 ]
+
+Priority = Annotated[int, Field(ge=0, le=9)]
+Retries = Annotated[int, Field(ge=0, le=100)]
+Accelerator = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9 .-]+$")]
+
+HIGHER_FIRST = "Higher goes first."
+LOST_ATTEMPTS = (
+    "Attempts that may be lost in a row without progress, to a dead worker, a stall or a full disk, before the job "
+    "fails."
+)
+KIND_OF_DEVICE = (
+    "`cpu`, `gpu`, or part of an accelerator's name as GET /v1/workers shows it, such as `H100`; null: any."
+)
 
 FIRST_JOB: dict[str, Any] = {
     "name": "first",
@@ -72,4 +86,30 @@ class JobCreate(BaseModel):
 
     name: Name | None = Field(default=None, description="For people; need not be unique.")
     tags: Tags = Field(default=[], description="For people; each once.")
+    priority: Priority = Field(default=PRIORITY, description=HIGHER_FIRST)
+    max_retries: Retries = Field(default=MAX_RETRIES, description=LOST_ATTEMPTS)
+    accelerator: Accelerator | None = Field(default=None, description=KIND_OF_DEVICE)
     spec: TrainingSpec
+
+
+SMALLER_STEPS: dict[str, Any] = {"name": "smaller steps", "spec": {"optimizer": {"learning_rate": 0.05}, "seed": 1}}
+
+
+class JobRerun(BaseModel):
+    """What is to be different in the new job: a JSON merge patch (RFC 7396) over what the old one was submitted with,
+    its spec as it was resolved. What is not here stays, null is the default, and an array replaces an array."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, json_schema_extra={"examples": [SMALLER_STEPS, {"priority": 9}, {}]}
+    )
+
+    name: Name | None = Field(default=None, description="For people; need not be unique.")
+    tags: Tags | None = Field(default=None, description="For people; each once.")
+    priority: Priority | None = Field(default=None, description=HIGHER_FIRST)
+    max_retries: Retries | None = Field(default=None, description=LOST_ATTEMPTS)
+    accelerator: Accelerator | None = Field(default=None, description=KIND_OF_DEVICE)
+    spec: dict[str, JsonValue] = Field(
+        default={},
+        description="Fields of a spec. A part whose `name` changes begins with its own defaults. The recipe is filled "
+        "in already, so that another one cannot be named here.",
+    )

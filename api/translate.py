@@ -1,20 +1,17 @@
 """From what the database holds to what goes over the wire."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import urlencode
 
 from api import schemas
-from jobs.queries import JobRecord, Page
-from models import Attempt, Epoch, Job, JobStatus, Step
-from training.metrics import RunFacts
+from api.progress import progress
+from jobs.queries import CheckpointRecord, JobRecord, Page, QueuedJob
+from jobs.workers import WorkerRecord
+from models import Attempt, Epoch, Event, JobStatus, Step
 from training.spec import TrainingSpec
 
 JOBS = "/v1/jobs"
-
-# An estimate beyond this says nothing, and may be later than any date there is.
-LONGEST_ESTIMATE = timedelta(days=3650)
 
 
 def job(record: JobRecord) -> schemas.Job:
@@ -28,14 +25,18 @@ def job(record: JobRecord) -> schemas.Job:
         spec=spec,
         status=row.status,
         requested=row.requested,
+        priority=row.priority,
+        max_retries=row.max_retries,
+        accelerator=row.accelerator,
         created_at=row.created_at,
         started_at=row.started_at,
         finished_at=row.finished_at,
-        progress=_progress(row, spec, record.latest),
+        progress=progress(record, spec),
         queue=schemas.QueuePlace.model_validate(record.queue) if record.queue else None,
         latest=schemas.EpochRow.model_validate(record.latest) if record.latest else None,
         best=_best(record.best) if record.best else None,
-        attempts=[schemas.Attempt.model_validate(attempt) for attempt in row.attempts],
+        attempts=[_attempt(attempt) for attempt in row.attempts],
+        weights=_weights(row.id, row.weights) if row.weights else None,
         error=schemas.JobError.model_validate(row.error) if row.error else None,
         links=_links(row.id),
     )
@@ -64,6 +65,75 @@ def steps(page: Page[Step], job_id: str, asked: Mapping[str, int]) -> schemas.Pa
     return schemas.Page(data=rows, has_more=page.has_more, next=following)
 
 
+def events(page: Page[Event], job_id: str, asked: Mapping[str, int]) -> schemas.Page[schemas.Event]:
+    """A page of events; `next` is where those will be that have not happened yet, too."""
+    rows = [schemas.Event.model_validate(event) for event in page.rows]
+    last = {"after": rows[-1].id} if rows else {}
+    following = _url(f"{JOBS}/{job_id}/events", {**asked, **last})
+    return schemas.Page(data=rows, has_more=page.has_more, next=following)
+
+
+def checkpoint(record: CheckpointRecord) -> schemas.Checkpoint:
+    """A checkpoint with the metrics of the epoch that it closes."""
+    row = record.checkpoint
+    name = _within_job(row.name)
+    return schemas.Checkpoint(
+        name=name,
+        attempt=row.attempt,
+        epoch=row.epoch,
+        step=row.step,
+        size_bytes=row.size_bytes,
+        sha256=row.sha256,
+        created_at=row.created_at,
+        metrics=schemas.EpochRow.model_validate(record.epoch) if record.epoch else None,
+        usable=record.usable,
+        download=f"{JOBS}/{row.job_id}/checkpoints/{name}",
+    )
+
+
+def queue(page: Page[QueuedJob], limit: int) -> schemas.Page[schemas.QueuedJob]:
+    """A page of the queue."""
+    rows = [
+        schemas.QueuedJob(
+            job_id=queued.job.id,
+            name=queued.job.name,
+            priority=queued.job.priority,
+            devices=queued.job.devices,
+            accelerator=queued.job.accelerator,
+            requested=queued.job.requested,
+            queued_at=queued.job.queued_at,
+            position=queued.place.position,
+            code=queued.place.code,
+            reason=queued.place.reason,
+        )
+        for queued in page.rows
+    ]
+    following = _url("/v1/queue", {"after": rows[-1].job_id, "limit": limit}) if page.has_more else None
+    return schemas.Page(data=rows, has_more=page.has_more, next=following)
+
+
+def worker(record: WorkerRecord) -> schemas.Worker:
+    """A worker with what it does."""
+    row = record.worker
+    return schemas.Worker(
+        id=row.id,
+        state="draining" if row.draining_at else "online",
+        slots=row.slots,
+        busy_slots=len(record.job_ids),
+        jobs=record.job_ids,
+        devices=row.devices,
+        torch_version=row.torch_version,
+        python_version=row.python_version,
+        epochal_version=row.epochal_version,
+        cores=row.cores,
+        load_average=row.load_average,
+        memory_total_bytes=row.memory_total_bytes,
+        memory_available_bytes=row.memory_available_bytes,
+        started_at=row.started_at,
+        seen_at=row.seen_at,
+    )
+
+
 def whole(items: list[schemas.Item]) -> schemas.Page[schemas.Item]:
     """A list that has one page."""
     return schemas.Page(data=items, has_more=False, next=None)
@@ -80,11 +150,35 @@ def _best(row: Epoch) -> schemas.BestEpoch:
     return schemas.BestEpoch(**dict(schemas.EpochRow.model_validate(row)), chosen_on=chosen_on)
 
 
+def _attempt(row: Attempt) -> schemas.Attempt:
+    attempt = schemas.Attempt.model_validate(row)
+    resumed_from = _within_job(row.resumed_from) if row.resumed_from else None
+    return attempt.model_copy(update={"resumed_from": resumed_from})
+
+
+def _within_job(name: str) -> str:
+    """The name of a stored file without the job that it is of."""
+    return name.partition("/")[2]
+
+
+def _weights(job_id: str, stored: Mapping[str, Any]) -> schemas.Weights:
+    return schemas.Weights(
+        size_bytes=stored["size_bytes"], sha256=stored["sha256"], download=f"{job_url(job_id)}/weights"
+    )
+
+
 def _links(job_id: str) -> schemas.JobLinks:
     here = job_url(job_id)
     return schemas.JobLinks(
         self=here,
         cancel=f"{here}/cancel",
+        stop=f"{here}/stop",
+        pause=f"{here}/pause",
+        resume=f"{here}/resume",
+        rerun=f"{here}/rerun",
+        events=f"{here}/events",
+        checkpoints=f"{here}/checkpoints",
+        weights=f"{here}/weights",
         metrics=f"{here}/metrics",
         steps=f"{here}/steps",
         log=f"{here}/log",
@@ -95,34 +189,3 @@ def _links(job_id: str) -> schemas.JobLinks:
 
 def _url(path: str, query: Mapping[str, Any]) -> str:
     return f"{path}?{urlencode(query, doseq=True)}"
-
-
-def _progress(row: Job, spec: TrainingSpec, latest: Epoch | None) -> schemas.Progress:
-    attempt = row.attempts[-1] if row.attempts else None
-    facts = RunFacts.model_validate(attempt.facts) if attempt and attempt.facts else None
-    steps_per_epoch = facts.steps_per_epoch if facts else None
-    # An epoch that an earlier attempt has trained is not this one's progress.
-    mine = latest if attempt and latest and latest.attempt == attempt.number else None
-    return schemas.Progress(
-        epoch=attempt.step_epoch if attempt else None,
-        epochs=spec.epochs,
-        step=attempt.step if attempt else None,
-        steps_per_epoch=steps_per_epoch,
-        percent=100 if row.status is JobStatus.SUCCEEDED else _percent(attempt, mine, spec.epochs, steps_per_epoch),
-        estimated_finish=_estimated_finish(mine, spec.epochs) if mine and row.status is JobStatus.RUNNING else None,
-    )
-
-
-def _percent(attempt: Attempt | None, latest: Epoch | None, epochs: int, steps_per_epoch: int | None) -> float:
-    """Of all steps, one decimal, rounded down."""
-    trained = float(latest.epoch + 1) if latest else 0.0
-    if attempt and attempt.step_epoch is not None and attempt.step is not None and steps_per_epoch:
-        trained = max(trained, attempt.step_epoch + min((attempt.step + 1) / steps_per_epoch, 1))
-    return min(int(1000 * trained / epochs) / 10, 100)
-
-
-def _estimated_finish(latest: Epoch, epochs: int) -> datetime | None:
-    remaining = (epochs - latest.epoch - 1) * latest.seconds
-    if not remaining < LONGEST_ESTIMATE.total_seconds():  # nor if it is NaN
-        return None
-    return latest.recorded_at + timedelta(seconds=remaining)

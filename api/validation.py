@@ -57,6 +57,11 @@ def parameter_errors(errors: Sequence[ErrorDetails]) -> list[dict[str, str]]:
     return [{"parameter": ".".join(map(str, error["loc"][1:2])), "detail": _reword(error)} for error in errors]
 
 
+def header_errors(errors: Sequence[ErrorDetails]) -> list[dict[str, str]]:
+    """Pydantic's errors on the headers as `{"header", "detail"}`."""
+    return [{"header": str(error["loc"][1]), "detail": _reword(error)} for error in errors]
+
+
 def unknown_name(owner: str, noun: str, name: str, known: Collection[str]) -> str:
     """That `owner` has no such field or parameter, what it has, and which of them may have been meant."""
     if not known:

@@ -14,21 +14,25 @@ from client.errors import EpochalError, EpochalUnreachable
 from client.records import (
     Attempt,
     BestEpoch,
+    Checkpoint,
     EpochRow,
     Failure,
     Job,
     Progress,
+    QueuedJob,
     QueuePlace,
     RunFacts,
     StepChoice,
     StepRow,
     StepTiming,
+    Weights,
     Worker,
 )
 
 __all__ = [
     "Attempt",
     "BestEpoch",
+    "Checkpoint",
     "Client",
     "EpochRow",
     "EpochalError",
@@ -37,9 +41,11 @@ __all__ = [
     "Job",
     "Progress",
     "QueuePlace",
+    "QueuedJob",
     "RunFacts",
     "StepChoice",
     "StepRow",
     "StepTiming",
+    "Weights",
     "Worker",
 ]

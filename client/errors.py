@@ -13,7 +13,7 @@ from typing import Any
 class InvalidPart:
     """What is wrong in one place of a request."""
 
-    place: str  # a JSON pointer into the body, or a parameter's name; empty for the whole
+    place: str  # a JSON pointer into the body, or a parameter's or a header's name; empty for the whole
     detail: str
 
 
@@ -40,7 +40,9 @@ class EpochalError(Exception):
     def from_problem(cls, problem: Mapping[str, Any], status: int) -> "EpochalError":
         """From the body of an `application/problem+json` answer."""
         parts = [
-            InvalidPart(part.get("pointer") or part.get("parameter") or "", part.get("detail", ""))
+            InvalidPart(
+                part.get("pointer") or part.get("parameter") or part.get("header") or "", part.get("detail", "")
+            )
             for part in problem.get("errors") or ()
         ]
         return cls(

@@ -68,6 +68,7 @@ class QueuePlace:
     """Where a queued job stands, and why it is not running."""
 
     position: int  # from 1
+    code: str | None  # the reason as a word; None of an older service
     reason: str
 
 
@@ -123,6 +124,8 @@ class Attempt:
     started_at: datetime
     ended_at: datetime | None
     end_reason: str | None
+    devices: tuple[str, ...] | None  # that it trains on
+    resumed_from: str | None  # name of a checkpoint; None: it began at the beginning
     facts: RunFacts | None
 
 
@@ -138,6 +141,47 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Weights:
+    """What a job has trained: a safetensors file."""
+
+    size_bytes: int
+    sha256: str
+    download: str  # its address
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A file that a job can go on from, in front of `step` of `epoch`."""
+
+    name: str
+    attempt: int
+    epoch: int
+    step: int
+    size_bytes: int
+    sha256: str
+    created_at: datetime
+    metrics: EpochRow | None  # of the epoch that it closes; None in the middle of one
+    usable: bool  # False: attempts have tried it in vain
+    download: str  # its address
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedJob:
+    """A job that waits, and why."""
+
+    job_id: str
+    name: str | None
+    priority: int  # 0 to 9, higher goes first
+    devices: int
+    accelerator: str | None
+    requested: str | None
+    queued_at: datetime
+    position: int  # from 1
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """A training job as it was when asked for."""
 
@@ -146,7 +190,10 @@ class Job:
     tags: tuple[str, ...]
     spec: dict[str, Any]  # every default resolved
     status: str
-    requested: str | None  # what somebody wants of it that its worker has yet to do
+    requested: str | None  # "cancel", "stop" or "pause", while a worker has yet to do it
+    priority: int | None  # 0 to 9, higher goes first; None of an older service, as the next two may be
+    max_retries: int | None
+    accelerator: str | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -155,6 +202,7 @@ class Job:
     latest: EpochRow | None
     best: BestEpoch | None
     attempts: tuple[Attempt, ...]
+    weights: Weights | None  # None until it has succeeded or stopped
     error: Failure | None  # None unless it has failed
     links: dict[str, str]
 
@@ -169,9 +217,18 @@ class Worker:
     """A connected worker. Its devices are "cpu" or accelerators' own names."""
 
     id: str
+    state: str | None  # "online" or "draining"; what may be None is so of an older service, or unknown
     slots: int
+    busy_slots: int | None
+    jobs: tuple[str, ...] | None  # ids of those that it runs
     devices: tuple[str, ...]
     torch_version: str
+    python_version: str | None
+    epochal_version: str | None
+    cores: int | None
+    load_average: float | None
+    memory_total_bytes: int | None
+    memory_available_bytes: int | None
     started_at: datetime
     seen_at: datetime
 

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from client.api import Client
 from client.errors import EpochalError
-from client.records import EpochRow, Job, RunFacts
+from client.records import Attempt, EpochRow, Job, RunFacts
 
 INTERRUPTED = 130  # the exit code of a program that Ctrl-C ended
 
@@ -81,19 +81,21 @@ def state_line(job: Job) -> str:
     """What the job does now, or how it ended."""
     attempt = job.attempts[-1] if job.attempts else None
     if job.requested and not job.finished:
-        return f"Asked to {job.requested}; waiting for its worker to let go."
+        return _asked(job)
     match job.status:
         case "queued":
             again = f"Attempt {attempt.number} ended ({attempt.end_reason}). " if attempt else ""
             place = f", place {job.queue.position}: {job.queue.reason}" if job.queue else "."
             return f"{again}Queued{place}"
+        case "paused":
+            return f"Paused at {job.progress.percent:.0f}%, until it is resumed."
         case "starting" if attempt:
             return f"Starting on worker {attempt.worker}{_which(attempt.number)}: loading the data."
         case "running" if attempt and attempt.facts:
             facts = attempt.facts
             return (
                 f"Training on {_devices(facts)} in {facts.precision}{_which(attempt.number)}: {facts.parameters:,} "
-                f"parameters, {_images(facts)}, {facts.classes} classes."
+                f"parameters, {_images(facts)}, {facts.classes} classes.{_resumed(attempt)}"
             )
         case "succeeded":
             return f"Succeeded{_duration(job)}.{_best(job)}"
@@ -101,6 +103,19 @@ def state_line(job: Job) -> str:
             return f"Failed{_duration(job)}: {job.error.message} ({job.error.code})\nHint: {job.error.hint}"
         case _:
             return f"{job.status.capitalize()}{_duration(job)}."
+
+
+def _asked(job: Job) -> str:
+    """What is to become of it, and who has to do it."""
+    if job.status == "queued":
+        reason = f": {job.queue.reason}" if job.queue else "."
+        return f"Asked to {job.requested}; waiting for a worker to make its weights{reason}"
+    what = {"stop": "store its weights", "pause": "write a checkpoint"}.get(job.requested or "", "let go")
+    return f"Asked to {job.requested}; waiting for its worker to {what}."
+
+
+def _resumed(attempt: Attempt) -> str:
+    return f" It goes on from {attempt.resumed_from}." if attempt.resumed_from else ""
 
 
 def _devices(facts: RunFacts) -> str:

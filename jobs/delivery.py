@@ -1,4 +1,5 @@
-"""How a worker hears of a job. A message carries the job's id and is only a hint: the database says who has it.
+"""How a worker hears that there is work. A message carries the id of the job that it was sent for and is only a hint:
+a worker takes the first job of the queue that it fits, and the database says who has it.
 
 Losing, repeating or reordering messages loses, repeats or corrupts no job.
 """
@@ -34,10 +35,10 @@ class TrainingQueue(Protocol):
     """Where jobs wait to be delivered."""
 
     def send(self, job_id: str) -> bool:
-        """Tell a worker of a job. False where the broker does not answer: try again later."""
+        """Wake a worker. False where the broker does not answer: workers look for themselves later."""
 
-    def waiting(self) -> int | None:
-        """Messages that no worker has taken yet. None where the broker does not answer."""
+    def reachable(self) -> bool:
+        """Whether the broker answers."""
 
 
 class CeleryQueue:
@@ -58,11 +59,11 @@ class CeleryQueue:
             return False
         return True
 
-    def waiting(self) -> int | None:
-        """The length of the Redis list, which is how Celery keeps its queue."""
+    def reachable(self) -> bool:
+        """Whether the broker answers a ping."""
         try:
             with self._celery.connection_for_write() as connection:
-                return int(connection.default_channel.client.llen(QUEUE))
+                return bool(connection.default_channel.client.ping())
         except (OperationalError, RedisError) as error:  # kombu lets the latter through from its client
             log.warning("broker does not answer", error=str(error))
-            return None
+            return False

@@ -3,11 +3,16 @@
 JobError
 ├── JobNotFound
 ├── JobFinished
+├── JobNotPaused
+├── RequestPending
+├── IdempotencyKeyReused
+├── CheckpointNotFound
+├── WeightsNotFound
 ├── StartingWeightsMissing
 └── AttemptFenced
 """
 
-from models import JobStatus
+from models import JobStatus, Request
 
 
 class JobError(Exception):
@@ -26,6 +31,47 @@ class JobFinished(JobError):
 
     def __init__(self, job_id: str, status: JobStatus, verb: str) -> None:
         super().__init__(f"Job {job_id} is {status}: there is nothing left to {verb}.")
+        self.status = status
+
+
+class JobNotPaused(JobError):
+    """The job is not paused, nor about to be."""
+
+    def __init__(self, job_id: str, status: JobStatus) -> None:
+        super().__init__(f"Job {job_id} is {status}: only a paused job can be resumed.")
+        self.status = status
+
+
+class RequestPending(JobError):
+    """Something else has been asked of the job that goes before."""
+
+    def __init__(self, job_id: str, status: JobStatus, verb: str, pending: Request) -> None:
+        super().__init__(f"Job {job_id} cannot {verb} any more: its {pending} has been asked for.")
+        self.status = status
+        self.pending = pending
+
+
+class IdempotencyKeyReused(JobError):
+    """The Idempotency-Key came with another request before."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"The Idempotency-Key {key!r} came with another request before: send a new key with this one.")
+
+
+class CheckpointNotFound(JobError):
+    """The job has no such checkpoint."""
+
+    def __init__(self, job_id: str, name: str) -> None:
+        super().__init__(f"Job {job_id} has no checkpoint {name!r}.")
+
+
+class WeightsNotFound(JobError):
+    """The job has no trained weights."""
+
+    def __init__(self, job_id: str, status: JobStatus) -> None:
+        super().__init__(
+            f"Job {job_id} is {status} and has no weights: a job has them once it has succeeded or stopped."
+        )
         self.status = status
 
 

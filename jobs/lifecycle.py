@@ -1,180 +1,179 @@
-"""Every change to a job's state, each within the caller's transaction.
+"""A job from its submission to its end, each step within the caller's transaction.
 
-A worker's writes carry a `Claim`. `_held` is the one fence that they all pass: a claim whose attempt is no
-longer the job's own changes nothing, so a worker that was thought dead can come back and do no harm.
+`jobs.requests` has what people ask of it meanwhile, `jobs.records` what its attempts report.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from functools import partial
-from typing import Any, Literal
+from dataclasses import asdict, replace
+from datetime import datetime
 
-import structlog
-from sqlalchemy import Select, event, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from pydantic import ValidationError
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from ulid import ULID
 
-from jobs.errors import AttemptFenced, JobFinished, JobNotFound, StartingWeightsMissing
-from jobs.failures import Failure, FailureCode
-from models import ACTIVE, TERMINAL, TRANSITIONS, Attempt, Epoch, Event, Job, JobStatus, Request, Step
+from jobs.checkpoints import CheckpointFile
+from jobs.errors import AttemptFenced, StartingWeightsMissing
+from jobs.failures import Failure
+from jobs.fence import Claim, claimable, expired, for_update, held, is_active, is_current
+from jobs.records import forget_after, forget_loading, usable_checkpoints
+from jobs.transitions import (
+    EndReason,
+    end_attempt,
+    fail,
+    finish,
+    has_checkpoint,
+    move,
+    now,
+    pause,
+    record,
+    requeue,
+    retry_or_fail,
+)
+from models import ACTIVE, MAX_RETRIES, PRIORITY, TERMINAL, Attempt, Job, JobStatus, Request
 from models.columns import DatabaseNow
-from training.metrics import EpochMetrics, RunFacts, StepMetrics
+from storage import StoredFile
 from training.spec import TrainingSpec
 
-# Attempts in a row that may be lost without a new epoch in between, before the job fails.
-MAX_LOSSES = 3
+# A worker that is there lets go of a cancelled job within two seconds. From one that does not, it is taken.
+CANCEL_GRACE_SECONDS = 3.0
 
-EndReason = Literal["succeeded", "cancelled", "drained"] | FailureCode
-
-log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One attempt's hold on a job. `attempt` is its fencing token."""
-
-    job_id: str
-    attempt: int
-    spec: TrainingSpec
+TIME_IS_UP = Failure(
+    code="timeout",
+    message="The job has had as much time with workers as its time limit allows.",
+    hint="Raise spec.time_limit_minutes, or lower spec.epochs.",
+    retryable=False,
+)
 
 
-def submit(session: Session, spec: TrainingSpec, *, name: str | None = None, tags: Sequence[str] = ()) -> Job:
+def submit(
+    session: Session,
+    spec: TrainingSpec,
+    *,
+    name: str | None = None,
+    tags: Sequence[str] = (),
+    priority: int = PRIORITY,
+    max_retries: int = MAX_RETRIES,
+    accelerator: str | None = None,
+) -> Job:
     """Accept a job. It is safe once the caller's transaction is committed; send its message after that.
 
-    Raises StartingWeightsMissing.
+    `accelerator` is "cpu", "gpu" or part of a device's name; None takes any. Raises StartingWeightsMissing.
     """
     if spec.starting_weights:
-        _require_weights(session, spec.starting_weights)
+        _weights_of(session, spec.starting_weights)
     job = Job(
         id=f"job_{str(ULID()).lower()}",
         name=name,
         tags=list(tags),
         spec=spec.model_dump(mode="json"),
         status=JobStatus.QUEUED,
+        priority=priority,
+        max_retries=max_retries,
+        devices=spec.devices,
+        accelerator=accelerator and accelerator.lower(),
         attempt=0,
     )
     session.add(job)
     session.flush()
-    _record(session, job, "queued", "Accepted; waiting for a worker.")
+    record(session, job, "queued", "Accepted; waiting for a worker.")
     return job
 
 
-def claim(session: Session, job_id: str, worker: str, lease_seconds: float) -> Claim | None:
+def claim(
+    session: Session, job_id: str, worker: str, lease_seconds: float, devices: Sequence[str] = ()
+) -> Claim | None:
     """Take a queued job for `worker`. None where there is nothing to take: messages may repeat or come late."""
-    job = session.scalar(_for_update(job_id).where(Job.status == JobStatus.QUEUED))
+    job = claimable(session, job_id)
     if job is None:
         return None
-    _move(job, JobStatus.STARTING)
+    try:
+        prepared = _prepare(session, job)
+    except _CannotBegin as reason:  # rather than stand in the way of those behind it
+        fail(session, job, reason.failure)
+        return None
+    move(job, JobStatus.STARTING)
     job.attempt += 1
     job.owner = worker
-    job.lease_until = _now(lease_seconds)
+    job.not_before = None
+    job.lease_until = now(lease_seconds)
     if job.started_at is None:
-        job.started_at = _now()
-    session.add(Attempt(job_id=job.id, number=job.attempt, worker=worker))
-    _record(session, job, "starting", f"Attempt {job.attempt} on worker {worker}.")
-    return Claim(job.id, job.attempt, TrainingSpec.from_stored(job.spec))
+        job.started_at = now()
+    session.add(Attempt(job_id=job.id, number=job.attempt, worker=worker, devices=list(devices)))
+    record(session, job, "starting", f"Attempt {job.attempt} on worker {worker}.")
+    return replace(prepared, attempt=job.attempt)
 
 
-def heartbeat(session: Session, claim: Claim, lease_seconds: float) -> None:
-    """Renew the lease. Raises AttemptFenced where it is no longer this attempt's."""
-    _held(session, claim, despite_request=True).lease_until = _now(lease_seconds)
+def heartbeat(session: Session, claim: Claim, lease_seconds: float) -> Request | None:
+    """Renew the lease; what somebody wants of the job. Raises AttemptFenced where it is no longer this attempt's."""
+    job = held(session, claim, even_if_cancelled=True)
+    job.lease_until = now(lease_seconds)
+    return job.requested
 
 
-def record_start(session: Session, claim: Claim, facts: RunFacts) -> None:
-    """Its data is loaded and its first step is next. Recording it twice is recording it once."""
-    job = _held(session, claim)
-    if job.status is JobStatus.RUNNING:
-        return  # it was stored, but the answer that said so was lost
-    _move(job, JobStatus.RUNNING)
-    _set_attempt(session, job, facts=facts.model_dump(mode="json"))
-    _record(session, job, "running", f"Training on {facts.device} in {facts.precision}.")
+def requested(session: Session, claim: Claim) -> Request | None:
+    """What somebody wants of the job that this attempt has. Raises AttemptFenced where it has it no more."""
+    mine = select(Job.requested).where(Job.id == claim.job_id, is_current(claim), is_active())
+    found = session.scalars(mine).all()
+    if not found:
+        raise AttemptFenced(f"Attempt {claim.attempt} of job {claim.job_id} no longer has it.")
+    return found[0]
 
 
-def record_facts(session: Session, claim: Claim, facts: RunFacts) -> None:
-    """It has found out more, such as a faster way of computing a step."""
-    _set_attempt(session, _held(session, claim), facts=facts.model_dump(mode="json"))
-
-
-def record_steps(session: Session, claim: Claim, steps: Sequence[StepMetrics]) -> None:
-    """Store step losses; a step that an earlier attempt has stored is overwritten."""
-    job = _held(session, claim)
-    _upsert(session, Step, [_row(claim, step) for step in steps])
-    _set_attempt(session, job, step_epoch=steps[-1].epoch, step=steps[-1].step)
-
-
-def record_epoch(session: Session, claim: Claim, metrics: EpochMetrics) -> None:
-    """Store an epoch's metrics; an epoch that an earlier attempt has stored is overwritten."""
-    job = _held(session, claim)
-    _upsert(session, Epoch, [_row(claim, metrics)])
-    # Asked anew each time: an attempt that overwrites an epoch may have changed the best one.
-    accuracy = func.coalesce(Epoch.validation_accuracy, Epoch.test_accuracy)
-    evaluated = select(Epoch.epoch).where(Epoch.job_id == job.id, accuracy.is_not(None))
-    job.best_epoch = session.scalar(evaluated.order_by(accuracy.desc(), Epoch.epoch).limit(1))
-    if job.latest_epoch is None or metrics.epoch > job.latest_epoch:
-        job.latest_epoch = metrics.epoch
-        job.losses = 0
-
-
-def request_cancel(session: Session, job_id: str) -> Job:
-    """Cancel a queued job at once, and ask for an active one back from its worker; asking twice is asking once.
-
-    From here on no further epoch of the job is stored. Raises JobNotFound and JobFinished.
-    """
-    job = session.scalar(_for_update(job_id))
-    if job is None:
-        raise JobNotFound(job_id)
-    if job.status in TERMINAL and job.status is not JobStatus.CANCELLED:
-        raise JobFinished(job_id, job.status, "cancel")
-    if job.status in ACTIVE and job.requested is None:
-        job.requested = Request.CANCEL
-        _record(session, job, "cancel_requested", f"Waiting for worker {job.owner} to let go.")
-    elif job.status is JobStatus.QUEUED:
-        _finish(session, job, JobStatus.CANCELLED, "Cancelled before it started.")
-    return job
-
-
-def settle_success(session: Session, claim: Claim, *, stopped_early: bool = False) -> None:
-    """Every epoch is stored, or all up to the one after which the run stopped by itself."""
-    job = _held(session, claim)
-    _end_attempt(session, job, "succeeded")
+def settle_success(
+    session: Session, claim: Claim, weights: StoredFile, *, epochs: int | None = None, stopped_early: bool = False
+) -> None:
+    """Every epoch is stored, or all `epochs` after which the run stopped by itself; and so are its weights."""
+    job = held(session, claim)
+    job.weights = asdict(weights)
+    if epochs is not None:
+        forget_after(session, job, epochs, 0)
+    end_attempt(session, job, "succeeded")
     message = "Stopped early: validation accuracy rose no more." if stopped_early else "Every epoch is trained."
-    _finish(session, job, JobStatus.SUCCEEDED, message)
+    finish(session, job, JobStatus.SUCCEEDED, message)
 
 
 def settle_failure(session: Session, claim: Claim, failure: Failure) -> None:
     """The job cannot go on."""
-    _fail(session, _held(session, claim), failure)
+    fail(session, held(session, claim), failure)
 
 
-def settle_cancel(session: Session, claim: Claim) -> None:
-    """The worker has let go of a job whose cancellation was asked for."""
-    job = _held(session, claim, despite_request=True)
-    _end_attempt(session, job, "cancelled")
-    _finish(session, job, JobStatus.CANCELLED, "Cancelled on request.")
+def settle_timeout(session: Session, claim: Claim, weights: StoredFile | None, epoch: int, step: int) -> None:
+    """Its time is up. It keeps the weights that it has: of everything up to `step` of `epoch`."""
+    job = held(session, claim)
+    if weights:
+        job.weights = asdict(weights)
+        forget_after(session, job, epoch, step)
+    fail(session, job, TIME_IS_UP)
 
 
-def release(session: Session, claim: Claim) -> None:
-    """The worker leaves in good order: another may have the job at once, and nothing counts against it."""
-    _requeue(session, _held(session, claim), "drained", "Its worker is shutting down.")
+def settle_stop(session: Session, claim: Claim, weights: StoredFile, epoch: int, step: int) -> None:
+    """Stopped on request, its weights stored: of everything up to `step` of `epoch`, which would have been next."""
+    job = held(session, claim)
+    job.weights = asdict(weights)
+    end_attempt(session, job, "stopped")
+    forget_after(session, job, epoch, step)
+    finish(session, job, JobStatus.STOPPED, f"Stopped on request, in front of step {step} of epoch {epoch}.")
+
+
+def let_go(session: Session, claim: Claim) -> bool:
+    """The job is off its device, as was asked for: cancelled, paused or, if the worker is to leave, in the queue again,
+    where that costs no retry. Whether it is in the queue."""
+    job = held(session, claim, even_if_cancelled=True)
+    return _give_back(session, job, "drained", "Its worker is shutting down.")
 
 
 def lose(session: Session, claim: Claim, failure: Failure) -> bool:
-    """The attempt died of something that another may survive: back to the queue, up to MAX_LOSSES times in a row.
-
-    Whether it is back in the queue.
-    """
-    return _retry_or_fail(session, _held(session, claim), failure)
+    """The attempt died of something that another may survive: back to the queue, up to the job's `max_retries` times in
+    a row without progress; or what was asked for. Whether it is in the queue."""
+    job = held(session, claim, even_if_cancelled=True)
+    return _give_back(session, job, failure.code, failure.message, failure)
 
 
 def expire_lease(session: Session, job_id: str) -> bool:
-    """Take the job from a worker that let its lease run out. Whether it is back in the queue."""
-    job = session.scalar(_for_update(job_id).where(Job.status.in_(ACTIVE), Job.lease_until < DatabaseNow()))
+    """Take the job from a worker that let its lease run out. Whether it is in the queue."""
+    job = expired(session, job_id)
     if job is None:
-        return False
-    if job.requested is Request.CANCEL:
-        _end_attempt(session, job, "worker_lost")
-        _finish(session, job, JobStatus.CANCELLED, "Cancelled on request; its worker was lost.")
         return False
     failure = Failure(
         code="worker_lost",
@@ -182,107 +181,89 @@ def expire_lease(session: Session, job_id: str) -> bool:
         hint="Look at the worker's log and its machine's memory; then submit the job again.",
         retryable=True,
     )
-    return _retry_or_fail(session, job, failure)
+    return _give_back(session, job, failure.code, failure.message, failure)
 
 
-def _require_weights(session: Session, job_id: str) -> None:
-    """Only a job that has succeeded has trained weights."""
-    status = session.scalar(select(Job.status).where(Job.id == job_id))
-    if status is None:
-        raise StartingWeightsMissing(f"there is no job {job_id!r}")
-    if status is not JobStatus.SUCCEEDED:
-        wait = "" if status in TERMINAL else ", so wait until it has succeeded"
-        raise StartingWeightsMissing(f"job {job_id} is {status}{wait}; a job has weights once it has succeeded")
+def expire_cancel(session: Session, job_id: str) -> None:
+    """Take a job that is to be cancelled from a worker that does not let go of it. The fence keeps that one out."""
+    overdue = (Job.requested == Request.CANCEL) & (Job.requested_at < DatabaseNow(-CANCEL_GRACE_SECONDS))
+    job = session.scalar(for_update(job_id).where(Job.status.in_(ACTIVE), overdue))
+    if job is not None:
+        _give_back(session, job, "cancelled", "")
 
 
-def _for_update(job_id: str) -> Select[Job]:
-    """The job's row, locked until the transaction ends. (SQLite locks the whole database as it begins.)"""
-    return select(Job).where(Job.id == job_id).with_for_update().execution_options(populate_existing=True)
-
-
-def _held(session: Session, claim: Claim, *, despite_request: bool = False) -> Job:
-    """The fence: the job, locked, if this attempt still has it and nobody wants it back."""
-    statement = _for_update(claim.job_id).where(Job.attempt == claim.attempt, Job.status.in_(ACTIVE))
-    if not despite_request:
-        statement = statement.where(Job.requested.is_(None))
-    job = session.scalar(statement)
-    if job is None:
-        raise AttemptFenced(f"Attempt {claim.attempt} of job {claim.job_id} no longer has it.")
-    return job
-
-
-def _move(job: Job, status: JobStatus) -> None:
-    assert status in TRANSITIONS[job.status], f"{job.status} -> {status}"
-    job.status = status
-
-
-def _finish(session: Session, job: Job, status: JobStatus, message: str) -> None:
-    _move(job, status)
-    _let_go(job)
-    job.finished_at = _now()
-    _record(session, job, status, message)
-
-
-def _fail(session: Session, job: Job, failure: Failure) -> None:
-    _end_attempt(session, job, failure.code)
-    job.error = asdict(failure) | {"attempt": job.attempt}
-    _finish(session, job, JobStatus.FAILED, failure.message)
-
-
-def _retry_or_fail(session: Session, job: Job, failure: Failure) -> bool:
-    if job.losses >= MAX_LOSSES:
-        _fail(session, job, failure)
+def _give_back(session: Session, job: Job, reason: EndReason, message: str, failure: Failure | None = None) -> bool:
+    """What becomes of a job that its attempt no longer works on. Whether it is in the queue."""
+    if failure is None and job.status is JobStatus.STARTING:
+        forget_loading(session, job)
+    if job.requested is Request.CANCEL:
+        end_attempt(session, job, "cancelled")
+        finish(session, job, JobStatus.CANCELLED, "Cancelled on request.")
         return False
-    job.losses += 1
-    _requeue(session, job, failure.code, failure.message)
+    if job.requested is Request.PAUSE:
+        end_attempt(session, job, "paused" if failure is None else reason)
+        pause(session, job, "Paused on request.")
+        return False
+    if job.requested is Request.STOP and not has_checkpoint(session, job):
+        end_attempt(session, job, "stopped" if failure is None else reason)
+        finish(session, job, JobStatus.STOPPED, "Stopped on request, before it had a checkpoint to make weights from.")
+        return False
+    if failure:
+        return retry_or_fail(session, job, failure)
+    requeue(session, job, reason, message)
     return True
 
 
-def _requeue(session: Session, job: Job, reason: EndReason, message: str) -> None:
-    _end_attempt(session, job, reason)
-    _move(job, JobStatus.QUEUED)
-    _let_go(job)
-    job.dispatched_at = _now()
-    _record(session, job, "requeued", message)
+class _CannotBegin(Exception):
+    """No attempt at the job can begin."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
 
 
-def _let_go(job: Job) -> None:
-    job.owner = job.lease_until = job.requested = None
-
-
-def _end_attempt(session: Session, job: Job, reason: EndReason) -> None:
-    _set_attempt(session, job, ended_at=_now(), end_reason=reason)
-
-
-def _set_attempt(session: Session, job: Job, **values: Any) -> None:
-    """Set columns of the job's current attempt."""
-    session.execute(update(Attempt).where(Attempt.job_id == job.id, Attempt.number == job.attempt).values(values))
-
-
-def _record(session: Session, job: Job, kind: str, message: str) -> None:
-    """Append to the job's events, and say so in the log of whoever did it, once it is true."""
-    session.add(Event(job_id=job.id, attempt=job.attempt, type=kind, message=message))
-    say = partial(log.info, f"job {kind}", job_id=job.id, attempt=job.attempt, message=message)
-    event.listen(session, "after_commit", lambda _session: say(), once=True)
-
-
-def _row(claim: Claim, metrics: EpochMetrics | StepMetrics) -> dict[str, Any]:
-    return {"job_id": claim.job_id, "attempt": claim.attempt, "recorded_at": _now()} | dict(metrics)
-
-
-def _upsert(session: Session, kind: type[Epoch] | type[Step], rows: Sequence[dict[str, Any]]) -> None:
-    """INSERT … ON CONFLICT DO UPDATE, which both databases have, each in its own dialect."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(kind).values(rows)
-    columns = kind.__table__.columns
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=[column for column in columns if column.primary_key],
-            set_={column.name: statement.excluded[column.name] for column in columns if not column.primary_key},
-        )
+def _prepare(session: Session, job: Job) -> Claim:
+    """What the next attempt begins with. Raises _CannotBegin."""
+    try:
+        spec = TrainingSpec.from_stored(job.spec)
+        weights = _weights_of(session, spec.starting_weights) if spec.starting_weights else None
+    except ValidationError as error:
+        hint = "Submit it again: it was stored by a release that wrote specs in another way."
+        message = f"Its stored spec cannot be read: {error.errors()[0]['msg']}."
+        raise _CannotBegin(Failure("internal", message, hint, retryable=False)) from error
+    except StartingWeightsMissing as error:
+        hint = "Set spec.starting_weights to a job that has weights, or to null."
+        raise _CannotBegin(Failure("spec_conflict", str(error), hint, retryable=False)) from error
+    checkpoints = tuple(
+        CheckpointFile(StoredFile(row.name, row.size_bytes, row.sha256), row.epoch, row.step)
+        for row in usable_checkpoints(session, job.id)
     )
+    finish_at_once = job.requested is Request.STOP
+    seconds_left = None
+    if spec.time_limit_minutes is not None and not finish_at_once:
+        seconds_left = max(0.0, 60 * spec.time_limit_minutes - _seconds_spent(session, job))
+        finish_at_once = seconds_left == 0
+        if finish_at_once and not checkpoints:
+            raise _CannotBegin(TIME_IS_UP)
+    return Claim(job.id, job.attempt, spec, checkpoints, weights, seconds_left, finish_at_once)
 
 
-def _now(seconds: float = 0.0) -> Any:
-    """The database's clock as a value of a datetime attribute: SQLAlchemy takes SQL there, its types do not."""
-    return DatabaseNow(seconds)
+def _weights_of(session: Session, job_id: str) -> StoredFile:
+    """What a finished job has trained. Raises StartingWeightsMissing."""
+    row = session.execute(select(Job.status, Job.weights).where(Job.id == job_id)).first()
+    if row is None:
+        raise StartingWeightsMissing(f"there is no job {job_id!r}")
+    if row.weights is None:
+        wait = "" if row.status in TERMINAL else ", so wait until it has succeeded"
+        raise StartingWeightsMissing(f"job {job_id} is {row.status}{wait}; it has no weights")
+    return StoredFile(**row.weights)
+
+
+def _seconds_spent(session: Session, job: Job) -> float:
+    """With workers, all attempts together."""
+    attempts = session.execute(select(Attempt.started_at, Attempt.ended_at).where(Attempt.job_id == job.id))
+    return sum(_seconds_between(began, ended) for began, ended in attempts)
+
+
+def _seconds_between(began: datetime, ended: datetime | None) -> float:
+    return (ended - began).total_seconds() if ended else 0.0

@@ -4,23 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy import Select, Subquery, and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased, selectinload
 
-from jobs.errors import JobNotFound
-from jobs.lifecycle import Claim
-from jobs.workers import Capacity, capacity
-from models import ACTIVE, Epoch, Job, JobStatus, Request, Step
+from jobs.errors import CheckpointNotFound, JobNotFound, WeightsNotFound
+from jobs.transitions import MOST_FAILED_LOADS
+from jobs.waiting import QueuePlace, WhyQueued
+from models import Checkpoint, Epoch, Event, Job, JobStatus, Step
+from storage import StoredFile
 
 Row = TypeVar("Row")
-
-
-@dataclass(frozen=True, slots=True)
-class QueuePlace:
-    """Where a queued job stands, and why it is not running."""
-
-    position: int  # from 1
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +24,28 @@ class JobRecord:
     latest: Epoch | None
     best: Epoch | None
     queue: QueuePlace | None  # None unless it is queued
+    checkpoint: Checkpoint | None = None  # the furthest that it can go on from
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedJob:
+    """A job that waits, and where."""
+
+    job: Job
+    place: QueuePlace
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointRecord:
+    """A checkpoint, with the epoch that it was taken at the end of; None in the middle of one."""
+
+    checkpoint: Checkpoint
+    epoch: Epoch | None
+
+    @property
+    def usable(self) -> bool:
+        """Whether an attempt may go on from it: none is tried for ever."""
+        return self.checkpoint.failed_loads < MOST_FAILED_LOADS
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +97,58 @@ def steps_after(
     return _page(session, statement, limit)
 
 
-def requested(session: Session, claim: Claim) -> Request | None:
-    """What somebody wants of the job that this attempt has."""
-    return session.scalar(_hold(claim).with_only_columns(Job.requested))
+def events_after(session: Session, job_id: str, after: int = 0, limit: int | None = None) -> Page[Event]:
+    """What has happened to a job, in order, behind the event `after`. Raises JobNotFound."""
+    _must_exist(session, job_id)
+    statement = select(Event).where(Event.job_id == job_id, Event.id > after).order_by(Event.id)
+    return _page(session, statement, limit)
 
 
-def devices_asked_for(session: Session, job_id: str) -> int:
-    """By a job that is queued; 1 where it is not, or says nothing of it, as before there could be several."""
-    spec = session.scalar(select(Job.spec).where(Job.id == job_id, Job.status == JobStatus.QUEUED))
-    return int((spec or {}).get("devices", 1))
+def queue(session: Session, *, after: str | None = None, limit: int = 20) -> Page[QueuedJob]:
+    """The queue in the order in which it is served, behind the place of the job `after`, which may have left it since.
+    Raises JobNotFound where there never was such a job."""
+    line = _line()
+    statement = select(Job, line.c.position).join(line, line.c.id == Job.id).order_by(line.c.position)
+    if after:
+        priority = session.scalar(select(Job.priority).where(Job.id == after))
+        if priority is None:
+            raise JobNotFound(after)
+        statement = statement.where(or_(Job.priority < priority, and_(Job.priority == priority, Job.id > after)))
+    why = WhyQueued(session)
+    rows = session.execute(statement.limit(limit + 1)).all()
+    return Page([QueuedJob(job, why.place(job, position)) for job, position in rows[:limit]], len(rows) > limit)
 
 
-def _hold(claim: Claim) -> Select[Job]:
-    return select(Job).where(Job.id == claim.job_id, Job.attempt == claim.attempt, Job.status.in_(ACTIVE))
+def checkpoints(session: Session, job_id: str) -> Sequence[CheckpointRecord]:
+    """What a job could go on from, the furthest first. Raises JobNotFound."""
+    _must_exist(session, job_id)
+    behind = (Epoch.job_id == Checkpoint.job_id) & (Epoch.epoch == Checkpoint.epoch - 1) & (Checkpoint.step == 0)
+    statement = (
+        select(Checkpoint, Epoch)
+        .outerjoin(Epoch, behind)
+        .where(Checkpoint.job_id == job_id)
+        .order_by(Checkpoint.epoch.desc(), Checkpoint.step.desc(), Checkpoint.attempt.desc())
+    )
+    return [CheckpointRecord(row, epoch) for row, epoch in session.execute(statement)]
+
+
+def checkpoint_file(session: Session, job_id: str, name: str) -> StoredFile:
+    """A job's checkpoint by the part of its name behind the job. Raises JobNotFound and CheckpointNotFound."""
+    _must_exist(session, job_id)
+    row = session.get(Checkpoint, f"{job_id}/{name}")
+    if row is None:
+        raise CheckpointNotFound(job_id, name)
+    return StoredFile(row.name, row.size_bytes, row.sha256)
+
+
+def weights_file(session: Session, job_id: str) -> StoredFile:
+    """What a job has trained. Raises JobNotFound and WeightsNotFound."""
+    job = session.get(Job, job_id)
+    if job is None:
+        raise JobNotFound(job_id)
+    if job.weights is None:
+        raise WeightsNotFound(job_id, job.status)
+    return StoredFile(**job.weights)
 
 
 def _must_exist(session: Session, job_id: str) -> None:
@@ -121,27 +175,28 @@ def _with_epochs() -> Select[Job, Epoch | None, Epoch | None]:
 
 def _records(session: Session, statement: Select[Job, Epoch | None, Epoch | None]) -> list[JobRecord]:
     rows = session.execute(statement).all()
-    queued = [job.id for job, _, _ in rows if job.status is JobStatus.QUEUED]
-    places = _queue_places(session, queued)
-    return [JobRecord(job, latest, best, places.get(job.id)) for job, latest, best in rows]
+    places = _queue_places(session, [job for job, _, _ in rows if job.status is JobStatus.QUEUED])
+    furthest = _furthest_checkpoints(session, [job.id for job, _, _ in rows if job.attempt])
+    return [JobRecord(job, latest, best, places.get(job.id), furthest.get(job.id)) for job, latest, best in rows]
 
 
-def _queue_places(session: Session, job_ids: Sequence[str]) -> dict[str, QueuePlace]:
+def _furthest_checkpoints(session: Session, job_ids: Sequence[str]) -> dict[str, Checkpoint]:
     if not job_ids:
         return {}
-    line = (
-        select(Job.id, func.row_number().over(order_by=Job.id).label("position"))
-        .where(Job.status == JobStatus.QUEUED)
-        .subquery()
-    )
-    reason = _why_queued(capacity(session))
-    rows = session.execute(select(line.c.id, line.c.position).where(line.c.id.in_(job_ids)))
-    return {job_id: QueuePlace(position, reason) for job_id, position in rows}
+    usable = select(Checkpoint).where(Checkpoint.job_id.in_(job_ids), Checkpoint.failed_loads < MOST_FAILED_LOADS)
+    return {row.job_id: row for row in session.scalars(usable.order_by(Checkpoint.epoch, Checkpoint.step))}
 
 
-def _why_queued(capacity: Capacity) -> str:
-    if capacity.workers == 0:
-        return "No worker is connected."
-    if capacity.busy >= capacity.slots:
-        return f"Every slot is busy: {capacity.busy} of {capacity.slots}."
-    return "A slot is free: about to start."
+def _queue_places(session: Session, jobs: Sequence[Job]) -> dict[str, QueuePlace]:
+    if not jobs:
+        return {}
+    line, why = _line(), WhyQueued(session)
+    statement = select(line.c.id, line.c.position).where(line.c.id.in_([job.id for job in jobs]))
+    positions = {row.id: row.position for row in session.execute(statement)}
+    return {job.id: why.place(job, positions[job.id]) for job in jobs}
+
+
+def _line() -> Subquery:
+    """Who waits, and at which place."""
+    position = func.row_number().over(order_by=(Job.priority.desc(), Job.id)).label("position")
+    return select(Job.id, position).where(Job.status == JobStatus.QUEUED).subquery()

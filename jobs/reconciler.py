@@ -1,95 +1,97 @@
-"""What keeps every job moving: expired leases go back to the queue, lost messages are sent again.
+"""What keeps every job moving where a worker does not: expired leases and overdue cancellations are settled.
 
-Each sweep is idempotent, so any number of copies may run at once: every worker runs one, and the API another.
+Each sweep is idempotent, so any number of copies may run at once: every worker runs one, and the API another. Queued
+jobs need no sweep: each worker looks by itself for work that it fits (`worker.tasks`).
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic
 
 import structlog
-from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import select
 
-from jobs import lifecycle
-from jobs.delivery import BROKER_TIMEOUT_SECONDS, TrainingQueue
-from models import ACTIVE, OUTAGES, Database, Job, JobStatus
+from jobs import idempotency, lifecycle
+from jobs.fence import has_expired
+from jobs.lifecycle import CANCEL_GRACE_SECONDS
+from models import ACTIVE, OUTAGES, Database, Job, Request
 from models.columns import DatabaseNow
 
-SWEEP_EVERY_SECONDS = 5.0
-
-# A message that is not taken within this time is sent again, if the broker holds fewer messages than jobs wait.
-RESEND_AFTER_SECONDS = 10.0
-
 AT_ONCE = 100  # jobs a sweep
+LEAVE_WITHIN_SECONDS = 2.0
 
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """Something to be done every so many seconds, for the first time when the first of them have passed."""
+
+    every_seconds: float
+    do: Callable[[], None]
+
+
+def settling(database: Database) -> Chore:
+    """The sweep as a chore, so often that a takeover waits for the lease, and not for the sweep."""
+    return Chore(1.0, lambda: sweep(database))
+
+
+def forgetting(database: Database) -> Chore:
+    """Idempotency keys that nobody can still mean."""
+
+    def forget() -> None:
+        with database.session() as session:
+            idempotency.forget_old(session)
+
+    return Chore(3600.0, forget)
+
+
 @contextmanager
-def sweeping(
-    database: Database, queue: TrainingQueue, also: Callable[[Session], None] = lambda _session: None
-) -> Iterator[None]:
-    """Sweep every few seconds, in a thread, for as long as the context lasts; before each sweep, do `also`."""
+def doing(chores: Sequence[Chore]) -> Iterator[None]:
+    """Do them in a thread of their own for as long as the context lasts."""
     stop = threading.Event()
 
-    def sweep_until_stopped() -> None:
-        while not stop.wait(SWEEP_EVERY_SECONDS):
-            try:
-                with database.session() as session:
-                    also(session)
-                sweep(database, queue)
-            except OUTAGES as error:
-                log.warning("database does not answer", error=str(error).partition("\n")[0])  # without the statement
-            except Exception:  # whatever it is, the next sweep may do better; without sweeps, lost jobs stay lost
-                log.exception("sweep failed")
+    def until_stopped() -> None:
+        due = [monotonic() + chore.every_seconds for chore in chores]
+        while not stop.wait(max(0.0, min(due) - monotonic())):
+            for place, chore in enumerate(chores):
+                if due[place] <= monotonic():
+                    _do(chore)
+                    due[place] = monotonic() + chore.every_seconds
 
-    thread = threading.Thread(target=sweep_until_stopped, name="sweep", daemon=True)
+    thread = threading.Thread(target=until_stopped, name="chores", daemon=True)
     thread.start()
     try:
         yield
     finally:
         stop.set()
-        thread.join(BROKER_TIMEOUT_SECONDS)
+        thread.join(LEAVE_WITHIN_SECONDS)
 
 
-def sweep(database: Database, queue: TrainingQueue) -> None:
-    """Requeue or end what a lost worker left behind, then send what no worker seems to have heard of."""
-    for job_id in _expired(database):
-        with database.session() as session:
-            requeued = lifecycle.expire_lease(session, job_id)
-        if requeued and not queue.send(job_id):
-            return  # without a broker, each further attempt would take its time in vain
-    resend(database, queue)
-
-
-def resend(database: Database, queue: TrainingQueue) -> None:
-    """Send lost messages again. A job that merely waits for a slot has its message still in the broker."""
+def sweep(database: Database) -> None:
+    """Requeue or end what a lost worker left behind, and end what a worker does not let go of."""
     with database.snapshot() as session:
-        queued = session.scalar(select(func.count()).where(Job.status == JobStatus.QUEUED)) or 0
-    if queued == 0:
-        return
-    waiting = queue.waiting()
-    if waiting is None or waiting >= queued:
-        return
-    for job_id in _claim_resends(database):
-        if not queue.send(job_id):
-            return
+        expiring = has_expired()
+        overdue = (Job.requested == Request.CANCEL) & (Job.requested_at < DatabaseNow(-CANCEL_GRACE_SECONDS))
+        statement = select(Job.id, expiring).where(Job.status.in_(ACTIVE), expiring | overdue).limit(AT_ONCE)
+        found = session.execute(statement).all()
+    for job_id, is_expired in found:
+        settle = lifecycle.expire_lease if is_expired else lifecycle.expire_cancel
+        try:
+            with database.session() as session:
+                settle(session, job_id)
+        except OUTAGES:
+            raise
+        except Exception:  # ours, and no reason to leave those behind it
+            log.exception("job not settled", job_id=job_id)
 
 
-def _expired(database: Database) -> list[str]:
-    with database.snapshot() as session:
-        statement = select(Job.id).where(Job.status.in_(ACTIVE), Job.lease_until < DatabaseNow()).limit(AT_ONCE)
-        return list(session.scalars(statement))
-
-
-def _claim_resends(database: Database) -> list[str]:
-    """Jobs to send again, marked as sent so that other copies leave them alone for a while."""
-    overdue = (Job.status == JobStatus.QUEUED) & (Job.dispatched_at < DatabaseNow(-RESEND_AFTER_SECONDS))
-    # Rows that another sweep has locked are left to it: two that wait for each other's rows would be a deadlock.
-    oldest = select(Job.id).where(overdue).order_by(Job.id).limit(AT_ONCE).with_for_update(skip_locked=True)
-    with database.session() as session:
-        ids = session.scalars(
-            update(Job).where(Job.id.in_(oldest), overdue).values(dispatched_at=DatabaseNow()).returning(Job.id)
-        )
-        return sorted(ids)
+def _do(chore: Chore) -> None:
+    try:
+        chore.do()
+    except OUTAGES as error:
+        log.warning("database does not answer", error=str(error).partition("\n")[0])  # without the statement
+    except Exception:  # whatever it is, the next time may do better; without sweeps, lost jobs stay lost
+        log.exception("chore failed")

@@ -1,11 +1,12 @@
 """Which workers there are. A worker signs on, is seen every few seconds, and signs off."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from jobs.transitions import now
 from models import ACTIVE, Job, Worker
 from models.columns import DatabaseNow
 
@@ -14,22 +15,59 @@ GONE_AFTER_SECONDS = 3 * SEEN_EVERY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
-class Capacity:
-    """What the connected workers could run, and what they do run."""
+class Load:
+    """How busy a worker's machine is. None is what its system does not tell."""
 
-    workers: int
-    slots: int
-    busy: int
-
-
-def sign_on(session: Session, worker_id: str, *, slots: int, devices: Sequence[str], torch_version: str) -> None:
-    """A worker has started."""
-    session.add(Worker(id=worker_id, slots=slots, devices=list(devices), torch_version=torch_version))
+    load_average: float | None = None  # tasks that run or wait to, over the last minute
+    memory_total_bytes: int | None = None
+    memory_available_bytes: int | None = None
 
 
-def seen(session: Session, worker_id: str) -> None:
+@dataclass(frozen=True, slots=True)
+class WorkerRecord:
+    """A connected worker and the jobs that it has."""
+
+    worker: Worker
+    job_ids: list[str] = field(default_factory=list)
+
+    @property
+    def free_slots(self) -> int:
+        """For further jobs; none while it drains."""
+        return 0 if self.worker.draining_at else max(0, self.worker.slots - len(self.job_ids))
+
+
+def sign_on(
+    session: Session,
+    worker_id: str,
+    *,
+    slots: int,
+    devices: Sequence[str],
+    torch_version: str,
+    python_version: str | None = None,
+    epochal_version: str | None = None,
+    cores: int | None = None,
+) -> None:
+    """A worker has started. `devices` are its accelerators by name, or "cpu"."""
+    worker = Worker(
+        id=worker_id,
+        slots=slots,
+        devices=list(devices),
+        torch_version=torch_version,
+        python_version=python_version,
+        epochal_version=epochal_version,
+        cores=cores,
+    )
+    session.add(worker)
+
+
+def seen(session: Session, worker_id: str, load: Load) -> None:
     """It is still there."""
-    session.execute(update(Worker).where(Worker.id == worker_id).values(seen_at=DatabaseNow()))
+    session.execute(update(Worker).where(Worker.id == worker_id).values(seen_at=DatabaseNow(), **asdict(load)))
+
+
+def drain(session: Session, worker_id: str) -> None:
+    """It takes no more jobs."""
+    session.execute(update(Worker).where(Worker.id == worker_id).values(draining_at=now()))
 
 
 def sign_off(session: Session, worker_id: str) -> None:
@@ -46,10 +84,10 @@ def connected(session: Session) -> Sequence[Worker]:
     ).all()
 
 
-def capacity(session: Session) -> Capacity:
-    """The connected workers' slots, and how many of them hold a job."""
-    workers = connected(session)
-    busy = session.scalar(
-        select(func.count()).where(Job.status.in_(ACTIVE), Job.owner.in_([worker.id for worker in workers]))
-    )
-    return Capacity(len(workers), sum(worker.slots for worker in workers), busy or 0)
+def at_work(session: Session) -> list[WorkerRecord]:
+    """The connected workers with what they do, oldest first."""
+    records = {worker.id: WorkerRecord(worker) for worker in connected(session)}
+    held = select(Job.id, Job.owner).where(Job.status.in_(ACTIVE), Job.owner.in_(records)).order_by(Job.id)
+    for row in session.execute(held):
+        records[str(row.owner)].job_ids.append(row.id)
+    return list(records.values())

@@ -6,18 +6,34 @@
 
 from models.database import OUTAGES, Database
 from models.status import ACTIVE, TERMINAL, TRANSITIONS, JobStatus, Request
-from models.tables import Attempt, Base, Epoch, Event, Job, Step, Worker
+from models.tables import (
+    MAX_RETRIES,
+    PRIORITY,
+    Attempt,
+    Base,
+    Checkpoint,
+    Epoch,
+    Event,
+    IdempotencyKey,
+    Job,
+    Step,
+    Worker,
+)
 
 __all__ = [
     "ACTIVE",
+    "MAX_RETRIES",
     "OUTAGES",
+    "PRIORITY",
     "TERMINAL",
     "TRANSITIONS",
     "Attempt",
     "Base",
+    "Checkpoint",
     "Database",
     "Epoch",
     "Event",
+    "IdempotencyKey",
     "Job",
     "JobStatus",
     "Request",

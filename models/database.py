@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
@@ -21,11 +21,20 @@ SAFE_WAL = (3, 51, 3)
 
 BUSY_TIMEOUT_SECONDS = 10  # well within half a lease of the default length
 
-# What a database that cannot be reached, or not now, raises: the same call may succeed later.
-OUTAGES = (InterfaceError, OperationalError, PoolTimeout)
+# What a database that cannot be reached, or not now, raises: the same call may succeed later. (InternalError is what
+# PostgreSQL tells a process that stood still in a transaction for too long.)
+OUTAGES = (InterfaceError, InternalError, OperationalError, PoolTimeout)
 
-# So that a server that has vanished from the network is noticed well within a lease.
-POSTGRESQL_TIMEOUTS = {"connect_timeout": 5, "tcp_user_timeout": 10_000}  # seconds; milliseconds
+# So that a server that has vanished from the network is noticed well within a lease, and a process that was stopped in
+# the middle of a transaction does not keep its locks from whoever is to take over.
+POSTGRESQL_TIMEOUTS = {
+    "connect_timeout": 5,  # seconds
+    "tcp_user_timeout": 10_000,  # milliseconds
+    "keepalives_idle": 5,  # seconds
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "options": "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=5s",
+}
 
 
 class Database:

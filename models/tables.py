@@ -44,6 +44,9 @@ def _enum(kind: type[JobStatus] | type[Request], name: str) -> Enum:
 
 JOB_ID = String(30)
 
+PRIORITY = 5
+MAX_RETRIES = 3
+
 
 class Job(Base):
     """A training job, and who has it.
@@ -53,7 +56,7 @@ class Job(Base):
 
     __tablename__ = "jobs"
     __table_args__ = (
-        Index(None, "status", "id"),  # the queue, oldest first: ids ascend with time
+        Index(None, "status", "id"),  # lists of one status, by age: ids ascend with time
         # Expired leases, among the few jobs that have one.
         Index(
             None,
@@ -69,19 +72,36 @@ class Job(Base):
     spec: Mapped[dict[str, Any]]
     status: Mapped[JobStatus] = mapped_column(_enum(JobStatus, "status"), default=JobStatus.QUEUED)
     requested: Mapped[Request | None] = mapped_column(_enum(Request, "requested"))
+    requested_at: Mapped[datetime | None]
+    priority: Mapped[int] = mapped_column(default=PRIORITY)  # 0 to 9, higher goes first
+    max_retries: Mapped[int] = mapped_column(default=MAX_RETRIES)
+    devices: Mapped[int] = mapped_column(default=1)  # as the spec says; here too, for whoever looks for work
+    accelerator: Mapped[str | None] = mapped_column(String(64))  # the kind of device it asks for, in lower case
     attempt: Mapped[int] = mapped_column(default=0)
-    losses: Mapped[int] = mapped_column(default=0)  # attempts lost in a row without a new epoch
+    losses: Mapped[int] = mapped_column(default=0)  # attempts lost in a row without progress
     owner: Mapped[str | None] = mapped_column(ForeignKey("workers.id"))
     lease_until: Mapped[datetime | None]
-    dispatched_at: Mapped[datetime] = mapped_column(default=DatabaseNow())  # when its last message was sent
+    queued_at: Mapped[datetime] = mapped_column(default=DatabaseNow())  # when it last came into the queue
+    not_before: Mapped[datetime | None]  # when its next attempt may begin, after several were lost
     latest_epoch: Mapped[int | None]
     best_epoch: Mapped[int | None]
+    weights: Mapped[dict[str, Any] | None]  # storage.StoredFile
     error: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
     started_at: Mapped[datetime | None]  # of its first attempt
     finished_at: Mapped[datetime | None]
 
     attempts: Mapped[list["Attempt"]] = relationship(order_by="Attempt.number", viewonly=True)
+
+
+# The queue, in the order in which it is served.
+Index(
+    "ix_jobs_queue",
+    Job.priority.desc(),
+    Job.id,
+    postgresql_where=text("status = 'queued'"),
+    sqlite_where=text("status = 'queued'"),
+)
 
 
 class Attempt(Base):
@@ -95,6 +115,8 @@ class Attempt(Base):
     started_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
     ended_at: Mapped[datetime | None]
     end_reason: Mapped[str | None] = mapped_column(String(32))
+    devices: Mapped[list[str] | None]  # that it trains on
+    resumed_from: Mapped[str | None] = mapped_column(String(200))  # the checkpoint's name; None: from the beginning
     facts: Mapped[dict[str, Any] | None]  # training.metrics.RunFacts
     step_epoch: Mapped[int | None]  # where the last recorded step is
     step: Mapped[int | None]
@@ -136,6 +158,35 @@ class Step(Base):
     recorded_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
 
 
+class Checkpoint(Base):
+    """A file that a job can go on from. Its row makes it one: what no row names is garbage."""
+
+    __tablename__ = "checkpoints"
+    __table_args__ = (Index(None, "job_id", "epoch", "step"),)
+
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)  # in the storage
+    job_id: Mapped[str] = mapped_column(JOB_ID, ForeignKey("jobs.id"))
+    attempt: Mapped[int]
+    epoch: Mapped[int]  # of the next step
+    step: Mapped[int]  # the next, within the epoch
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64))
+    failed_loads: Mapped[int] = mapped_column(default=0)  # attempts that could not go on from it, or died of trying
+    created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
+
+
+class IdempotencyKey(Base):
+    """A key that a client sent with a request, and what it was answered: stored with what the request made."""
+
+    __tablename__ = "idempotency_keys"
+
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    request: Mapped[str] = mapped_column(String(64))  # SHA-256 of operation and body
+    job_id: Mapped[str] = mapped_column(JOB_ID)
+    answer: Mapped[str] = mapped_column(Text)  # the body, as it was sent
+    created_at: Mapped[datetime] = mapped_column(default=DatabaseNow(), index=True)
+
+
 class Event(Base):
     """What happened to a job: appended in the transaction that made it happen, never changed."""
 
@@ -160,6 +211,13 @@ class Worker(Base):
     slots: Mapped[int]
     devices: Mapped[list[str]]
     torch_version: Mapped[str] = mapped_column(String(64))
+    python_version: Mapped[str | None] = mapped_column(String(64))
+    epochal_version: Mapped[str | None] = mapped_column(String(64))
+    cores: Mapped[int | None]  # that it may use
+    load_average: Mapped[float | None]  # of its machine: tasks that run or wait to, over the last minute
+    memory_total_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    memory_available_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    draining_at: Mapped[datetime | None]  # since when it takes no more jobs
     started_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
     seen_at: Mapped[datetime] = mapped_column(default=DatabaseNow(), index=True)
     ended_at: Mapped[datetime | None]  # when it left in good order

@@ -26,7 +26,9 @@ def main() -> None:
         sys.exit("EPOCHAL_REDIS_URL is not set: a worker needs the broker that the API sends to.")
     database = Database(settings.database_url.get_secret_value())
     worker_id = f"{socket.gethostname()[:80]}-{str(ULID())[-8:].lower()}"
-    tasks = Tasks(worker_id, settings, database, CeleryQueue(settings.redis_url), probe_devices())
+    # Most of a second, which the first checkpoint would wait for.
+    devices = probe_devices(*(["s3fs"] if settings.storage_url.startswith("s3://") else []))
+    tasks = Tasks(worker_id, settings, database, CeleryQueue(settings.redis_url), devices)
 
     # Celery warns of root because of pickle, which is not accepted here.
     warnings.simplefilter("ignore", SecurityWarning)

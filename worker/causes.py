@@ -31,7 +31,7 @@ def explain(error: Exception) -> Failure:
         case RuntimeError() if any(text in str(error) for text in NO_MEMORY):
             return _out_of_memory()
     if any(_says_disk_is_full(cause) for cause in _causes(error)):
-        hint = "Free space where EPOCHAL_DATA_DIR lies; then submit the job again."
+        hint = "Free space where EPOCHAL_DATA_DIR and EPOCHAL_STORAGE_URL lie; then submit the job again."
         return Failure("storage_full", "The worker's disk is full.", hint, retryable=True)
     summary = f"{type(error).__name__}: {error}".splitlines()[0]
     hint = "This is a fault of the service: its worker's log has the whole of it, under the job's id."

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 
@@ -12,23 +12,23 @@ class DevicePool:
 
     def __init__(self, devices: Sequence[str]) -> None:
         """A device that several jobs may share is there several times."""
-        self.distinct = len(set(devices))
         self._free = list(devices)
         self._line: deque[object] = deque()
         self._changed = threading.Condition()
         self._closed = False
 
     @contextmanager
-    def take(self, count: int) -> Iterator[tuple[str, ...]]:
-        """`count` different devices, which must not be more than there are, until the context ends; none, at once, when
-        the pool is closed."""
-        assert count <= self.distinct
+    def take(self, count: int, groups: Sequence[Collection[str]], patience: float) -> Iterator[tuple[str, ...]]:
+        """`count` different devices of one of `groups`, until the context ends; none where no group has so many free
+        within `patience` seconds, or the pool is closed."""
         turn = object()
         with self._changed:
             self._line.append(turn)
-            self._changed.wait_for(lambda: self._closed or (self._line[0] is turn and self._has(count)))
+            self._changed.wait_for(
+                lambda: self._closed or (self._line[0] is turn and self._served(count, groups)), timeout=patience
+            )
+            taken = self._served(count, groups) if self._line[0] is turn and not self._closed else ()
             self._line.remove(turn)
-            taken = () if self._closed else tuple(dict.fromkeys(self._free))[:count]
             for device in taken:
                 self._free.remove(device)
             self._changed.notify_all()
@@ -50,5 +50,10 @@ class DevicePool:
             self._closed = True
             self._changed.notify_all()
 
-    def _has(self, count: int) -> bool:
-        return len(set(self._free)) >= count
+    def _served(self, count: int, groups: Sequence[Collection[str]]) -> tuple[str, ...]:
+        """What there is now for somebody whose turn it is."""
+        for group in groups:
+            free = [device for device in dict.fromkeys(self._free) if device in group]
+            if len(free) >= count:
+                return tuple(free[:count])
+        return ()

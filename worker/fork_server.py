@@ -2,6 +2,10 @@
 seconds. CUDA stays untouched until a child needs it."""
 
 import os
+import signal
+import threading
+import time
+from contextlib import suppress
 from multiprocessing import forkserver, get_context, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
@@ -9,11 +13,16 @@ from multiprocessing.context import ForkServerProcess
 from worker import trainer_process
 from worker.messages import REPORTS, Devices, Order
 
+# A fork server that has just died is followed by another, which imports torch first.
+START_SECONDS = 120.0
+GROUP_SECONDS = 5.0
+
 _context = get_context("forkserver")
 
 
-def probe_devices() -> Devices:
-    """Start the fork server and ask for this machine's accelerators. Takes as long as torch's import.
+def probe_devices(*also: str) -> Devices:
+    """Start the fork server and ask for this machine's accelerators. Takes as long as importing torch does, and `also`:
+    further modules that trainers will need.
 
     Raises EOFError where torch does not import; standard error has the reason.
     """
@@ -21,7 +30,7 @@ def probe_devices() -> Devices:
     # shared: with two other busy processes on 2 cores, a step of ResNet-20 took 12 times as long. libgomp reads this
     # once, when torch loads it.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    _context.set_forkserver_preload(trainer_process.PRELOAD)
+    _context.set_forkserver_preload([*trainer_process.PRELOAD, *also])
     ours, theirs = _context.Pipe()
     process = _context.Process(target=trainer_process.probe, args=(theirs,))
     process.start()
@@ -42,11 +51,42 @@ def stop_fork_server() -> None:
 
 
 def start_trainer(order: Order) -> tuple[ForkServerProcess, Connection]:
-    """A new trainer process at work on `order`, and our end of its pipe. No daemon, which may have no children."""
+    """A new trainer process at work on `order`, and our end of its pipe. No daemon, which may have no children.
+
+    Raises OSError or EOFError where it does not start: a fork server that answers nobody is ended, and the next call
+    starts another.
+    """
     ours, theirs = _context.Pipe()
     process = _context.Process(
         target=trainer_process.run, args=(theirs, order.model_dump_json().encode()), name=order.job_id
     )
-    process.start()
-    theirs.close()
+    watch = threading.Timer(START_SECONDS, kill_fork_server)
+    watch.daemon = True
+    watch.start()
+    try:
+        process.start()
+    finally:
+        watch.cancel()
+        theirs.close()
     return process, ours
+
+
+def kill_fork_server() -> None:
+    """End the fork server, and with it every trainer."""
+    if pid := forkserver._forkserver._forkserver_pid:  # type: ignore[attr-defined]  # private; there is no other way
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def end_group(process: ForkServerProcess) -> None:
+    """Kill a trainer and all that it has started, and wait until they are gone: their devices are the next job's."""
+    deadline = time.monotonic() + GROUP_SECONDS
+    assert process.pid
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.join(GROUP_SECONDS)
+    with suppress(ProcessLookupError):
+        while time.monotonic() < deadline:
+            os.killpg(process.pid, signal.SIGKILL)
+            time.sleep(0.01)

@@ -1,11 +1,14 @@
 """What a supervisor and its trainer process tell each other, as JSON over a pipe."""
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from jobs.checkpoints import CheckpointFile
 from jobs.failures import FailureCode
+from storage import StoredFile
 from training.metrics import EpochMetrics, RunFacts, StepMetrics
 from training.spec import TrainingSpec
 
@@ -20,13 +23,46 @@ class Order(Message):
     """What a trainer process is to do."""
 
     job_id: str
+    attempt: int
     spec: TrainingSpec
+    checkpoints: tuple[CheckpointFile, ...]  # to go on from, the furthest first
+    starting_weights: StoredFile | None
+    finish_at_once: bool  # train nothing, and make the weights of the last checkpoint
     devices: tuple[str, ...]  # one for each process that trains, as torch names it: "cpu", "cuda:0"
     threads: int  # of intra-operation parallelism, of all these processes together
     datasets_dir: Path
     downloads_dir: Path
     cache_dir: Path  # decoded images, measured speeds, compiled code
-    weights_dir: Path  # trained weights, by job
+    storage_url: str  # of checkpoints and weights
+
+
+class Word(Enum):
+    """What a supervisor says; a later word counts in place of an earlier one. Each means the next gap between steps."""
+
+    QUIT = b"quit"  # leave everything
+    SAVE = b"save"  # write a checkpoint
+    FINISH = b"finish"  # store the weights
+
+
+class Alive(Message):
+    """Steps are being made. Said now and then, for whoever waits for a sign."""
+
+    kind: Literal["alive"] = "alive"
+
+
+class Loading(Message):
+    """It is about to go on from a checkpoint, which may crash it."""
+
+    kind: Literal["loading"] = "loading"
+    name: str
+
+
+class Unusable(Message):
+    """A checkpoint that cannot be gone on from."""
+
+    kind: Literal["unusable"] = "unusable"
+    name: str
+    reason: str
 
 
 class Started(Message):
@@ -34,6 +70,7 @@ class Started(Message):
 
     kind: Literal["started"] = "started"
     facts: RunFacts
+    resumed_from: str | None  # the name of a checkpoint; None: from the beginning
 
 
 class FactsFound(Message):
@@ -57,17 +94,37 @@ class EpochDone(Message):
     metrics: EpochMetrics
 
 
+class CheckpointStored(Message):
+    """A checkpoint's file is safe, and can be published."""
+
+    kind: Literal["checkpoint"] = "checkpoint"
+    checkpoint: CheckpointFile
+
+
+class Trouble(Message):
+    """Something that went wrong without ending the run."""
+
+    kind: Literal["trouble"] = "trouble"
+    event: Literal["checkpoint_failed", "storage_waiting"]
+    message: str
+
+
 class Succeeded(Message):
-    """Every epoch is done, and the weights are saved. The last message."""
+    """Every epoch is done, and the weights are stored. The last message."""
 
     kind: Literal["succeeded"] = "succeeded"
     stopped_early: bool  # epochs are left that would not have made it better
+    epochs: int  # that it has trained
+    weights: StoredFile
 
 
-class Stopped(Message):
-    """Stopped between two steps, as asked. The last message."""
+class Halted(Message):
+    """Ended between two steps, as told. The last message."""
 
-    kind: Literal["stopped"] = "stopped"
+    kind: Literal["halted"] = "halted"
+    epoch: int  # of the step that would have been next
+    step: int
+    weights: StoredFile | None  # where those were asked for
 
 
 class Failed(Message):
@@ -89,8 +146,19 @@ class Devices(Message):
 
 
 Report = Annotated[
-    Started | FactsFound | StepDone | EpochDone | Succeeded | Stopped | Failed | Devices, Field(discriminator="kind")
+    Alive
+    | Loading
+    | Unusable
+    | Started
+    | FactsFound
+    | StepDone
+    | EpochDone
+    | CheckpointStored
+    | Trouble
+    | Succeeded
+    | Halted
+    | Failed
+    | Devices,
+    Field(discriminator="kind"),
 ]
 REPORTS: TypeAdapter[Report] = TypeAdapter(Report)
-
-STOP = b"stop"  # the one thing a supervisor says

@@ -1,241 +1,174 @@
-"""The life of one attempt: start its trainer process, record what it reports, keep the lease, obey requests, settle.
+"""The life of one attempt: start its trainer process, watch it, tell it what is asked for, and see its end.
 
-Two rules make it safe. Every write carries the attempt's claim, so one that lost its job writes nothing. And an
-attempt that could not renew its lease for half of it ends its trainer, before anyone else can have the job.
+Two rules make it safe. Every write carries the attempt's claim, so one that lost its job writes nothing (`recorder`).
+And an attempt that could not renew its lease for half of it ends its trainer, before anyone else can have the job.
 """
 
 import threading
 import time
-from collections import deque
-from collections.abc import Iterator
 from contextlib import suppress
-from itertools import groupby
 from multiprocessing.connection import Connection, wait
-from typing import Literal
+from multiprocessing.context import ForkServerProcess
 
 import structlog
-from sqlalchemy.orm import Session
 
-from jobs import lifecycle, queries
-from jobs.errors import AttemptFenced
 from jobs.failures import Failure
-from jobs.lifecycle import Claim
-from models import OUTAGES, Database, Request
-from training.metrics import EpochMetrics
-from worker.deaths import died
-from worker.fork_server import start_trainer
-from worker.messages import (
-    REPORTS,
-    STOP,
-    EpochDone,
-    FactsFound,
-    Failed,
-    Order,
-    Report,
-    Started,
-    StepDone,
-    Stopped,
-    Succeeded,
-)
+from jobs.fence import Claim
+from jobs.lifecycle import TIME_IS_UP
+from models import Request
+from worker.deaths import KernelKills
+from worker.fork_server import end_group, kill_fork_server, start_trainer
+from worker.messages import REPORTS, Order, Word
+from worker.recorder import LOOK_SECONDS, Recorder
 
-# A cancelled job is off its device within two seconds: half of one to notice, one to end between two steps.
-LOOK_FOR_REQUESTS_SECONDS = 0.3
-GRACE_SECONDS = 1.0
+# A trainer that does not go by itself within this time is killed.
+CANCEL_GRACE_SECONDS = 1.0
+SAVE_GRACE_SECONDS = 30.0  # a step, a checkpoint and its way to the storage; without a sign of life
 
-# Step losses are written together at this pace, anything else at once.
-STEPS_SECONDS = 0.1
+# A killed process is gone within this time, unless it hangs in the kernel.
+DEATH_SECONDS = 10.0
 
-Ending = Literal["cancel", "drain", "abandon"]
+WORDS = {Request.CANCEL: Word.QUIT, Request.STOP: Word.FINISH, Request.PAUSE: Word.SAVE}
 
 
 class Supervisor:
     """Supervises one attempt. `run` returns when the attempt is over, however it ended."""
 
-    def __init__(self, database: Database, claim: Claim, lease_seconds: float, draining: threading.Event) -> None:
-        self._database = database
-        self._claim = claim
+    def __init__(
+        self,
+        claim: Claim,
+        recorder: Recorder,
+        *,
+        lease_seconds: float,
+        stall_seconds: float,
+        draining: threading.Event,
+    ) -> None:
+        self._recorder = recorder
         self._lease_seconds = lease_seconds
+        self._stall_seconds = stall_seconds
         self._draining = draining
-        self._unsaved: deque[Report] = deque()
-        self._ending: Ending | None = None
-        self._kill_at = float("inf")
-        self._settled = False
-        self._requeued = False
+        now = time.monotonic()
+        self._time_is_up_at = float("inf") if claim.seconds_left is None else now + claim.seconds_left
+        self._heard_at = self._told_at = now
+        self._word = Word.FINISH if claim.finish_at_once else None  # its order says so already
+        self._finish_at_once = claim.finish_at_once
+        self._draining_at = float("inf")
+        self._killed_at = float("inf")
+        self._stalled = False
         self._all_received = False
-        self._renewed_at = self._written_at = self._looked_at = time.monotonic()
+        self._kills = KernelKills()
         self._log = structlog.get_logger().bind(job_id=claim.job_id, attempt=claim.attempt)
 
-    def run(self, order: Order) -> bool:
-        """Whether the job is back in the queue, so that somebody should be told."""
+    def run(self, order: Order) -> None:
+        """Start the trainer, and see it through to the end."""
+        self._recorder.start()
+        try:
+            failure = self._see_through(order)
+        except Exception as error:  # whatever it is, the lease must not be kept for a trainer that nobody watches
+            self._log.exception("supervision failed")
+            hint = "Look at the worker's log and its machine's memory; then submit the job again."
+            failure = Failure("worker_lost", f"The trainer process was not supervised: {error}.", hint, retryable=True)
+        self._end(failure)
+
+    def _see_through(self, order: Order) -> Failure | None:
+        """Why the trainer is gone, if it has not said so itself; None where it was told to go."""
         process, connection = start_trainer(order)
         self._log.info("trainer started", pid=process.pid, devices=order.devices)
         try:
-            while not self._settled and self._ending != "abandon":
+            while process.is_alive() or not self._all_received:
                 self._receive(connection)
-                self._look_around(connection)
-                self._write()
-                if self._all_received and not process.is_alive():
-                    self._settle_dead(process.exitcode)
-                elif time.monotonic() >= self._kill_at:
-                    process.kill()
-                if self._all_received:
-                    process.join(self._pause())
-                    time.sleep(0 if self._settled or process.is_alive() else STEPS_SECONDS)  # the database is out
-                else:
-                    wait([connection], timeout=self._pause())
+                self._tell(connection)
+                self._kill_if_due(process)
+                if time.monotonic() - self._killed_at > DEATH_SECONDS:
+                    # It hangs in the kernel, or the fork server does, which alone hears of its end.
+                    self._log.error("trainer does not die", pid=process.pid)
+                    kill_fork_server()
+                    break
+                self._wait(connection, process)
         finally:
             connection.close()  # a trainer without a supervisor ends
-            process.kill()
-            process.join()
-            self._log.info("trainer ended", ending=self._ending, exit_code=process.exitcode)
-        return self._requeued
-
-    def _pause(self) -> float:
-        """Seconds until there is something to do, if the trainer says nothing."""
-        pause = STEPS_SECONDS if self._unsaved else LOOK_FOR_REQUESTS_SECONDS / 2
-        return max(0.0, min(pause, self._kill_at - time.monotonic()))
+            end_group(process)
+            self._log.info("trainer ended", word=self._word, exit_code=process.exitcode)
+        return self._why(process.exitcode)
 
     def _receive(self, connection: Connection) -> None:
         try:
             while not self._all_received and connection.poll():
-                self._unsaved.append(REPORTS.validate_json(connection.recv_bytes()))
+                report = REPORTS.validate_json(connection.recv_bytes())
+                self._heard_at = time.monotonic()
+                self._recorder.report(report)
         except (EOFError, OSError):  # it has ended, between two messages or within one
             self._all_received = True
 
-    def _look_around(self, connection: Connection) -> None:
-        """Renew the lease, and see whether somebody wants the job back, at their intervals."""
-        now = time.monotonic()
-        if now - self._looked_at >= LOOK_FOR_REQUESTS_SECONDS and self._ending is None:
-            self._looked_at = now
-            self._see_request()
-        if now - self._renewed_at >= self._lease_seconds / 4:
-            self._renew()
-        if self._draining.is_set() and self._ending is None:
-            self._ending = "drain"
-        if self._ending and self._kill_at == float("inf"):
-            self._kill_at = now + GRACE_SECONDS
-            self._ask_to_stop(connection)
-
-    def _see_request(self) -> None:
-        try:
-            with self._database.snapshot() as session:
-                if queries.requested(session, self._claim) is Request.CANCEL:
-                    self._ending = "cancel"
-        except OUTAGES as error:
-            self._log.warning("database does not answer", error=str(error).splitlines()[0])
-
-    def _renew(self) -> None:
-        asked_at = time.monotonic()  # the lease runs from some time after this
-        try:
-            with self._database.session() as session:
-                lifecycle.heartbeat(session, self._claim, self._lease_seconds)
-            self._renewed_at = asked_at
-        except AttemptFenced:
-            self._give_up("another has the job")
-        except OUTAGES as error:
-            self._log.warning("database does not answer", error=str(error).splitlines()[0])
-            if time.monotonic() - self._renewed_at >= self._lease_seconds / 2:
-                self._give_up("the lease could not be renewed")
-
-    def _ask_to_stop(self, connection: Connection) -> None:
+    def _tell(self, connection: Connection) -> None:
+        """Say what the trainer has to do now, if that is something else than before, and until when."""
+        word = self._wanted()
+        if word is None or word is self._word:
+            return
+        self._word, self._told_at = word, time.monotonic()
         with suppress(OSError):  # it has ended by itself
-            connection.send_bytes(STOP)
+            connection.send_bytes(word.value)
 
-    def _write(self) -> None:
-        """Record what was reported, in one transaction; what cannot be written now is kept for the next round."""
-        if not self._unsaved or self._ending == "abandon":
-            return
-        only_steps = all(isinstance(report, StepDone) for report in self._unsaved)
-        if only_steps and time.monotonic() - self._written_at < STEPS_SECONDS:
-            return
-        try:
-            with self._database.session() as session:
-                settled = [self._record(session, group) for group in _grouped(self._unsaved)][-1]
-        except AttemptFenced:
-            self._wanted_back()
-        except OUTAGES as error:
-            self._log.warning("database does not answer", error=str(error).splitlines()[0])
-        else:
-            self._settled = settled
-            for epoch in (report.metrics for report in self._unsaved if isinstance(report, EpochDone)):
-                self._log.info("epoch recorded", epoch=epoch.epoch, **_accuracies(epoch))
-            self._unsaved.clear()
-            self._written_at = time.monotonic()
+    def _wanted(self) -> Word | None:
+        if self._recorder.requested:
+            return WORDS[self._recorder.requested]
+        if time.monotonic() >= self._time_is_up_at:
+            self._recorder.timed_out = True
+            return Word.FINISH
+        # What was said stays said: a pause that was taken back when the trainer had stopped already is a drain.
+        return self._word or (Word.SAVE if self._draining.is_set() else None)
 
-    def _record(self, session: Session, group: list[Report]) -> bool:
-        """Whether that was the last of the job."""
-        match group[-1]:
-            case StepDone():
-                steps = [report.metrics for report in group if isinstance(report, StepDone)]
-                lifecycle.record_steps(session, self._claim, steps)
-            case Started(facts=facts):
-                lifecycle.record_start(session, self._claim, facts)
-            case FactsFound(facts=facts):
-                lifecycle.record_facts(session, self._claim, facts)
-            case EpochDone(metrics=metrics):
-                lifecycle.record_epoch(session, self._claim, metrics)
-            case Succeeded(stopped_early=stopped_early):
-                lifecycle.settle_success(session, self._claim, stopped_early=stopped_early)
-                return True
-            case Failed() as failed:
-                self._settle_failed(session, Failure(failed.code, failed.message, failed.hint, failed.retryable))
-                return True
-            case Stopped():
-                self._settle_ending(session)
-                return True
-        return False
+    def _kill_if_due(self, process: ForkServerProcess) -> None:
+        now = time.monotonic()
+        if not self._recorder.over.is_set() and now - self._recorder.renewed_at >= self._lease_seconds / 2:
+            self._log.warning("the lease could not be renewed")
+            self._recorder.abandon()
+        if self._word is None and now - self._heard_at >= self._stall_seconds:
+            self._stalled = True
+        if self._killed_at == float("inf") and (self._recorder.over.is_set() or self._stalled or self._is_overdue(now)):
+            self._killed_at = now
+            process.kill()
 
-    def _settle_failed(self, session: Session, failure: Failure) -> None:
-        if failure.code == "worker_lost":  # a process of several died, as the only one of a job may
-            self._requeued = lifecycle.lose(session, self._claim, failure)
-        else:
-            lifecycle.settle_failure(session, self._claim, failure)
+    def _is_overdue(self, now: float) -> bool:
+        """Whether the trainer has had the time that it was given to go by itself. What is to be saved may wait for its
+        storage, as long as it says so; but a worker that drains has no such time."""
+        if self._draining.is_set():
+            self._draining_at = min(self._draining_at, now)
+        match self._word:
+            case None:
+                return False
+            case Word.QUIT:
+                return now >= self._told_at + CANCEL_GRACE_SECONDS
+            case _:
+                quiet_since = max(self._told_at, self._heard_at)
+                return now >= min(quiet_since, self._draining_at) + SAVE_GRACE_SECONDS
 
-    def _wanted_back(self) -> None:
-        """A write was refused: somebody asked for the job, or has it."""
-        self._unsaved.clear()
-        self._see_request()
-        if self._ending != "cancel":
-            self._give_up("another has the job")
+    def _wait(self, connection: Connection, process: ForkServerProcess) -> None:
+        """Until the trainer has something to say, or ends, or it is time to look around."""
+        sources: list[Connection | int] = [process.sentinel] if self._all_received else [connection, process.sentinel]
+        wait(sources, timeout=LOOK_SECONDS / 2)
 
-    def _settle_dead(self, exit_code: int | None) -> None:
-        """The trainer is gone. What it reported at the end is written; what it did not say is in its exit code."""
-        if self._unsaved or self._settled:
-            return
-        try:
-            with self._database.session() as session:
-                if self._ending:
-                    self._settle_ending(session)
-                else:
-                    self._requeued = lifecycle.lose(session, self._claim, died("The trainer process", exit_code))
-            self._settled = True
-        except AttemptFenced:
-            self._wanted_back()
-        except OUTAGES as error:
-            self._log.warning("database does not answer", error=str(error).splitlines()[0])
+    def _why(self, exit_code: int | None) -> Failure | None:
+        """Why the trainer is gone, if it has not said so itself; None where it was told to go."""
+        if self._stalled:
+            message = f"The trainer process made no step for {self._stall_seconds:g} seconds, and was ended."
+            hint = "Look at the worker's log and at the disk of its data; a machine that swaps stalls, too."
+            return Failure("stalled", message, hint, retryable=True)
+        if self._recorder.timed_out and self._recorder.requested is None:
+            return TIME_IS_UP
+        was_killed_by_us = self._killed_at < float("inf")
+        if self._word is not None and (exit_code == 0 or (was_killed_by_us and self._may_be_tried_again)):
+            return None
+        return self._kills.explain("The trainer process", exit_code)
 
-    def _settle_ending(self, session: Session) -> None:
-        if self._ending == "cancel":
-            lifecycle.settle_cancel(session, self._claim)
-        else:
-            lifecycle.release(session, self._claim)
-            self._requeued = True
+    @property
+    def _may_be_tried_again(self) -> bool:
+        """Without counting as lost: not where it only had to make the weights, which might go on for ever."""
+        return self._draining.is_set() or not self._finish_at_once
 
-    def _give_up(self, reason: str) -> None:
-        self._log.warning("attempt given up", reason=reason)
-        self._ending = "abandon"
-
-
-def _grouped(reports: deque[Report]) -> Iterator[list[Report]]:
-    """Steps in a row together, anything else alone."""
-    for is_step, group in groupby(reports, key=lambda report: isinstance(report, StepDone)):
-        if is_step:
-            yield list(group)
-        else:
-            yield from ([report] for report in group)
-
-
-def _accuracies(epoch: EpochMetrics) -> dict[str, float]:
-    """For the log: of the splits that the epoch was evaluated on."""
-    found = {"validation_accuracy": epoch.validation_accuracy, "test_accuracy": epoch.test_accuracy}
-    return {name: round(accuracy, 4) for name, accuracy in found.items() if accuracy is not None}
+    def _end(self, failure: Failure | None) -> None:
+        """Wait until the end is recorded, unless the lease is lost before."""
+        self._recorder.end(failure)
+        while not self._recorder.over.wait(LOOK_SECONDS):
+            if time.monotonic() - self._recorder.renewed_at >= self._lease_seconds / 2:
+                self._recorder.abandon()

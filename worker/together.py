@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
-from multiprocessing.synchronize import Event
 
 from torch import distributed
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
@@ -23,9 +22,9 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from jobs.failures import Failure
 from training.lifeline import die_with_parent
 from worker.causes import explain
-from worker.deaths import died
+from worker.deaths import KernelKills
 from worker.messages import REPORTS, Failed, Order, Report
-from worker.training_run import reports
+from worker.training_run import Told, train
 
 # So often the launcher looks for a process that has ended.
 LOOK_SECONDS = 0.05
@@ -34,9 +33,10 @@ LOOK_SECONDS = 0.05
 PATIENCE_SECONDS = 2.0
 
 
-def train_together(order: Order, stop: Event, send: Callable[[Report], None]) -> None:
-    """Train in `order.spec.devices` processes until they are done, `stop` is set or one of them fails."""
-    size = order.spec.devices
+def train_together(order: Order, told: Told, send: Callable[[Report], None]) -> None:
+    """Train in `order.spec.devices` processes until they are done, are told to stop, or one of them fails. `told` must
+    say the same in each of them."""
+    size, kills = order.spec.devices, KernelKills()
     pipes = [get_context("fork").Pipe(duplex=False) for _ in range(size)]
     failures: list[Failed] = []
     relay = threading.Thread(target=_relay, args=([reader for reader, _ in pipes], send, failures))
@@ -44,11 +44,11 @@ def train_together(order: Order, stop: Event, send: Callable[[Report], None]) ->
     writers = [writer for _, writer in pipes]
     ending, killed = None, True
     try:
-        elastic_launch(_config(order, size), _train_as_one)(order, stop, writers)
+        elastic_launch(_config(order, size), _train_as_one)(order, told, writers)
     except ChildFailedError as error:
         rank, process = error.get_first_failure()
         ending, killed = (
-            died(f"Process {rank} of the {size} that train together", process.exitcode),
+            kills.explain(f"Process {rank} of the {size} that train together", process.exitcode),
             process.exitcode < 0,
         )
     except Exception as error:  # whatever a launcher dies of, its job must say so
@@ -85,19 +85,25 @@ def _cause(failures: Sequence[Failed], ending: Failure, *, killed: bool) -> Fail
     return min(told, key=lambda failure: failure.code == "internal") if told else Failed(**asdict(ending))
 
 
-def _train_as_one(order: Order, stop: Event, writers: Sequence[Connection]) -> None:
+def _train_as_one(order: Order, told: Told, writers: Sequence[Connection]) -> None:
     """In a process of the team. Exits with 1 where it fails."""
     die_with_parent(signal.SIGKILL)
     rank = int(os.environ["RANK"])
-    failed = None
-    for report in reports(order, stop.is_set):
-        failed = report if isinstance(report, Failed) else None
-        if rank == 0 or failed:
-            writers[rank].send_bytes(report.model_dump_json().encode())
-    if failed is None:
+    failures: list[Failed] = []
+    one_at_a_time = threading.Lock()
+
+    def send(report: Report) -> None:
+        if isinstance(report, Failed):
+            failures.append(report)
+        if rank == 0 or isinstance(report, Failed):
+            with one_at_a_time:
+                writers[rank].send_bytes(report.model_dump_json().encode())
+
+    train(order, told, send)
+    if not failures:
         distributed.destroy_process_group()
         return
-    if failed.code == "internal":
+    if failures[0].code == "internal":
         time.sleep(PATIENCE_SECONDS)
     sys.exit(1)
 

@@ -7,13 +7,15 @@ It ends when its supervisor closes the pipe, or dies; and whatever it has starte
 import os
 import signal
 import threading
-from functools import partial
+from collections.abc import Callable
+from ctypes import c_int
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from multiprocessing.synchronize import Event
 
 from training.lifeline import die_with_parent
-from worker.messages import STOP, Devices, Message, Order
+from worker.messages import Devices, Message, Order, Word
+
+WORDS = (None, *Word)  # by what a team's processes share of it: a number
 
 # Imported by the fork server, once, for all trainer processes: whatever a trainer imports by itself delays every job.
 PRELOAD = [
@@ -28,21 +30,16 @@ def run(connection: Connection, order: bytes) -> None:
     """Train as `order` (an Order as JSON) says, reporting over `connection`."""
     _detach()
     job = Order.model_validate_json(order)
-    send = partial(_send, connection)
-    together = 1 < job.spec.devices <= len(job.devices)  # fewer are refused
-    stop = get_context("fork").Event() if together else threading.Event()
-    threading.Thread(target=_obey, args=(connection, stop), daemon=True).start()
+    # Shared with processes that are forked from here.
+    said = get_context("fork").RawValue(c_int, WORDS.index(Word.FINISH if job.finish_at_once else None))
+    threading.Thread(target=_listen, args=(connection, said), daemon=True).start()
     # Compiled code, which outlives the process where this folder does; /tmp may not hold programs.
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(job.cache_dir / "compiled"))
-    if isinstance(stop, threading.Event):
-        from worker.training_run import reports
-
-        for report in reports(job, stop.is_set):
-            send(report)
+    if 1 < job.spec.devices <= len(job.devices):  # fewer are refused
+        from worker.together import train_together as train
     else:
-        from worker.together import train_together
-
-        train_together(job, stop, send)
+        from worker.training_run import train
+    train(job, lambda: WORDS[said.value], _sender(connection))
 
 
 def probe(connection: Connection) -> None:
@@ -52,7 +49,7 @@ def probe(connection: Connection) -> None:
     _detach()
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     names = tuple(torch.cuda.get_device_name(number) for number in range(count))
-    _send(connection, Devices(names=names, torch_version=torch.__version__))
+    _sender(connection)(Devices(names=names, torch_version=torch.__version__))
 
 
 def _detach() -> None:
@@ -62,14 +59,22 @@ def _detach() -> None:
     die_with_parent(signal.SIGKILL)
 
 
-def _obey(connection: Connection, stop: threading.Event | Event) -> None:
-    """Wait for the supervisor's word; without a supervisor there is nothing to train for."""
+def _listen(connection: Connection, said: c_int) -> None:
+    """Wait for the supervisor's words; without a supervisor there is nothing to train for."""
     try:
-        while connection.recv_bytes() == STOP:
-            stop.set()
+        while True:
+            said.value = WORDS.index(Word(connection.recv_bytes()))
     except (EOFError, OSError):
         os._exit(1)
 
 
-def _send(connection: Connection, message: Message) -> None:
-    connection.send_bytes(message.model_dump_json().encode())
+def _sender(connection: Connection) -> Callable[[Message], None]:
+    """Sends whole messages, whichever thread they come from."""
+    one_at_a_time = threading.Lock()
+
+    def send(message: Message) -> None:
+        content = message.model_dump_json().encode()
+        with one_at_a_time:
+            connection.send_bytes(content)
+
+    return send

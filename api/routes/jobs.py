@@ -1,20 +1,33 @@
-"""Training jobs."""
+"""Training jobs: submitting, looking, submitting again."""
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, BackgroundTasks, Query, Response
+from fastapi import APIRouter, Body, Query, Response
+from sqlalchemy.orm import Session
 
-from api import schemas, translate
-from api.dependencies import JobId, QueueDep, SessionDep, SnapshotDep
+from api import rerun, schemas, translate
+from api.dependencies import JobId, SnapshotDep
+from api.once import REPLAYED, OnceDep
 from api.strict_route import StrictRoute
-from api.submission import JobCreate
+from api.submission import JobCreate, JobRerun
 from jobs import lifecycle, queries
-from models import TERMINAL, JobStatus
+from models import Job, JobStatus
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=StrictRoute)
 
 JOB_CURSOR = Query(description="Id of the last job of the page before.", pattern=r"^job_[0-9a-hjkmnp-tv-z]{26}$")
+CREATED: dict[int | str, dict[str, Any]] = {
+    HTTPStatus.CREATED.value: {
+        "headers": {
+            "Location": {"description": "Where the job is.", "schema": {"type": "string"}},
+            REPLAYED: {
+                "description": "`true`: the key's first request made the job, and this is what it was answered.",
+                "schema": {"type": "string"},
+            },
+        }
+    }
+}
 
 
 @router.post(
@@ -22,16 +35,14 @@ JOB_CURSOR = Query(description="Id of the last job of the page before.", pattern
     status_code=HTTPStatus.CREATED,
     operation_id="submit_job",
     summary="Submit a training job",
+    response_model=schemas.Job,
     response_description="Accepted: it is stored, and will run.",
+    responses=CREATED,
 )
-def submit_job(
-    body: JobCreate, session: SessionDep, queue: QueueDep, background: BackgroundTasks, response: Response
-) -> schemas.Job:
-    """The answer has every default resolved. `Location` is where to ask how the job is doing."""
-    job = lifecycle.submit(session, body.spec, name=body.name, tags=body.tags)
-    background.add_task(queue.send, job.id)  # after the commit and the answer
-    response.headers["Location"] = translate.job_url(job.id)
-    return translate.job(queries.find(session, job.id))
+def submit_job(body: JobCreate, once: OnceDep) -> Response:
+    """The answer has every default resolved; its `queue` says if no worker there is could run the job. `Location` is
+    where to ask how it is doing."""
+    return once.make("submit_job", lambda: _submit(once.session, body))
 
 
 @router.get("", operation_id="list_jobs", summary="List jobs, the newest first")
@@ -53,16 +64,30 @@ def get_job(job_id: JobId, session: SnapshotDep) -> schemas.Job:
 
 
 @router.post(
-    "/{job_id}/cancel",
-    status_code=HTTPStatus.ACCEPTED,
-    operation_id="cancel_job",
-    summary="Cancel a job",
-    response_description="Asked for: no further epoch is stored, and the worker lets go of the job within seconds.",
-    responses={200: {"model": schemas.Job, "description": "Cancelled: no worker has the job."}},
+    "/{job_id}/rerun",
+    status_code=HTTPStatus.CREATED,
+    operation_id="rerun_job",
+    summary="Submit a job again, as it was or with changes",
+    response_model=schemas.Job,
+    response_description="Accepted: it is stored, and will run.",
+    responses=CREATED,
 )
-def cancel_job(job_id: JobId, session: SessionDep, response: Response) -> schemas.Job:
-    """Its epochs stay, its weights do not. Asking again is asking once; what has ended otherwise is 409."""
-    job = lifecycle.request_cancel(session, job_id)
-    if job.status in TERMINAL:
-        response.status_code = HTTPStatus.OK
-    return translate.job(queries.find(session, job_id))
+def rerun_job(job_id: JobId, once: OnceDep, body: Annotated[JobRerun, Body()] = JobRerun()) -> Response:
+    """A new job, of what the old one was submitted with. Without a body, with nothing changed."""
+
+    def submit() -> Job:
+        return _submit(once.session, rerun.revised(queries.find(once.session, job_id).job, body))
+
+    return once.make(f"rerun_job {job_id}", submit)
+
+
+def _submit(session: Session, body: JobCreate) -> Job:
+    return lifecycle.submit(
+        session,
+        body.spec,
+        name=body.name,
+        tags=body.tags,
+        priority=body.priority,
+        max_retries=body.max_retries,
+        accelerator=body.accelerator,
+    )

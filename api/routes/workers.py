@@ -12,5 +12,5 @@ router = APIRouter(prefix="/workers", tags=["workers"], route_class=StrictRoute)
 
 @router.get("", operation_id="list_workers", summary="List the connected workers")
 def list_workers(session: SnapshotDep) -> schemas.Page[schemas.Worker]:
-    """Those heard of within the last seconds, the oldest first."""
-    return translate.whole([schemas.Worker.model_validate(worker) for worker in workers.connected(session)])
+    """Those heard of within the last seconds, the oldest first, with what they have and what they do."""
+    return translate.whole([translate.worker(record) for record in workers.at_work(session)])

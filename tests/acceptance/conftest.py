@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.conftest import Databases
 from tests.processes import descendants
 
 ROOT = Path(__file__).parents[2]
+LEASE_SECONDS = 4
 
 
 class Deployment:
@@ -30,7 +32,7 @@ class Deployment:
             "EPOCHAL_DATA_DIR": str(folder),
             "EPOCHAL_PORT": "0",
             "EPOCHAL_WORKER_SLOTS": "2",
-            "EPOCHAL_LEASE_SECONDS": "4",
+            "EPOCHAL_LEASE_SECONDS": str(LEASE_SECONDS),
             **settings,
         }
 
@@ -58,6 +60,16 @@ class Deployment:
         assert self.process.stdout
         self.process.stdout.close()
         return code
+
+    def kill(self) -> None:
+        """Everything at once, as a loss of power would."""
+        self.http.close()
+        for pid in [self.process.pid, *self.processes()]:
+            with suppress(ProcessLookupError):  # another's end was its own
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait(10)
+        assert self.process.stdout
+        self.process.stdout.close()
 
     def log(self) -> str:
         """What the service and its children have logged."""
@@ -94,6 +106,16 @@ class Deployment:
         """Returns once that attempt trains."""
         deadline = time.monotonic() + 60
         while not any(a["number"] == number and a["facts"] for a in self.job(job_id)["attempts"]):
+            assert time.monotonic() < deadline, (self.job(job_id), self.log()[-5000:])
+            time.sleep(0.05)
+
+    def until_checkpoint(self, job_id: str, attempt: int) -> None:
+        """Returns once that attempt has published one."""
+        deadline = time.monotonic() + 60
+        while not any(
+            row["attempt"] == attempt
+            for row in self.http.get(f"/v1/jobs/{job_id}/checkpoints").raise_for_status().json()["data"]
+        ):
             assert time.monotonic() < deadline, (self.job(job_id), self.log()[-5000:])
             time.sleep(0.05)
 

@@ -1,6 +1,6 @@
 """The API over a real database and a real broker, and jobs in any state without a worker."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -9,11 +9,13 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from api.app import create_app
-from jobs import lifecycle, workers
+from jobs import lifecycle, records, requests, workers
+from jobs.checkpoints import CheckpointFile
 from jobs.failures import Failure
-from jobs.lifecycle import Claim
+from jobs.fence import Claim
 from models import Database, Epoch, Job
 from settings import Settings
+from storage import Storage, StoredFile
 from training.metrics import EpochMetrics, RunFacts, StepMetrics
 from training.spec import TrainingSpec
 
@@ -36,38 +38,62 @@ FACTS = RunFacts(
 class Stage:
     """Plays the worker: brings jobs into the states that a test is about."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, storage: Storage) -> None:
         self.database = database
+        self.storage = storage
         self._workers = count(1)
 
-    def submit(self, *, name: str | None = None, epochs: int = 5, batch_size: int = 128, validation: float = 0) -> str:
+    def submit(
+        self,
+        *,
+        name: str | None = None,
+        epochs: int = 5,
+        batch_size: int = 128,
+        validation: float = 0,
+        priority: int = 5,
+        accelerator: str | None = None,
+    ) -> str:
         spec = TrainingSpec(dataset="digits", epochs=epochs, batch_size=batch_size, validation_fraction=validation)
         with self.database.session() as session:
-            return lifecycle.submit(session, spec, name=name).id
+            return lifecycle.submit(session, spec, name=name, priority=priority, accelerator=accelerator).id
 
-    def sign_on(self) -> str:
+    def sign_on(self, *, slots: int = 1, devices: Sequence[str] = ("cpu",)) -> str:
         worker = f"worker-{next(self._workers)}"
         with self.database.session() as session:
-            workers.sign_on(session, worker, slots=1, devices=["cpu"], torch_version="2.15.0")
+            workers.sign_on(session, worker, slots=slots, devices=devices, torch_version="2.15.0", cores=2)
         return worker
 
     def claim(self, job_id: str) -> Claim:
         worker = self.sign_on()
         with self.database.session() as session:
-            claim = lifecycle.claim(session, job_id, worker, lease_seconds=60)
+            claim = lifecycle.claim(session, job_id, worker, lease_seconds=60, devices=["cpu"])
         assert claim is not None
         return claim
 
     def start(self, job_id: str) -> Claim:
         claim = self.claim(job_id)
-        with self.database.session() as session:
-            lifecycle.record_start(session, claim, FACTS)
+        self.begin(claim)
         return claim
+
+    def begin(self, claim: Claim) -> None:
+        resumed_from = claim.checkpoints[0].file.name if claim.checkpoints else None
+        with self.database.session() as session:
+            records.record_start(session, claim, FACTS, resumed_from)
+
+    def checkpoint(self, claim: Claim, epoch: int, step: int, content: bytes = b"checkpoint") -> StoredFile:
+        name = f"{claim.job_id}/attempt-{claim.attempt:04}/epoch-{epoch:04}-step-{step:06}.safetensors"
+        file = self.storage.put(name, content)
+        with self.database.session() as session:
+            records.record_checkpoint(session, claim, CheckpointFile(file, epoch, step))
+        return file
+
+    def weights(self, claim: Claim, content: bytes = b"weights") -> StoredFile:
+        return self.storage.put(f"{claim.job_id}/attempt-{claim.attempt:04}/weights.safetensors", content)
 
     def steps(self, claim: Claim, epoch: int, losses: dict[int, float]) -> None:
         metrics = [StepMetrics(epoch=epoch, step=step, loss=loss, learning_rate=0.1) for step, loss in losses.items()]
         with self.database.session() as session:
-            lifecycle.record_steps(session, claim, metrics)
+            records.record_steps(session, claim, metrics)
 
     def epoch(
         self,
@@ -94,7 +120,7 @@ class Stage:
             device_memory_bytes=None,
         )
         with self.database.session() as session:
-            lifecycle.record_epoch(session, claim, metrics)
+            records.record_epoch(session, claim, metrics)
 
     def many_epochs(self, claim: Claim, epochs: range) -> None:
         """Rows of finished epochs, faster than one by one."""
@@ -105,22 +131,29 @@ class Stage:
                 Epoch(job_id=claim.job_id, attempt=claim.attempt, epoch=epoch, **row, **rest) for epoch in epochs
             )
 
-    def succeed(self, claim: Claim) -> None:
+    def succeed(self, claim: Claim, content: bytes = b"weights") -> None:
+        weights = self.weights(claim, content)
         with self.database.session() as session:
-            lifecycle.settle_success(session, claim)
+            lifecycle.settle_success(session, claim, weights)
 
     def fail(self, claim: Claim) -> None:
         failure = Failure(code="diverged", message="The loss is NaN.", hint="Lower the learning rate.", retryable=False)
         with self.database.session() as session:
             lifecycle.settle_failure(session, claim, failure)
 
-    def release(self, claim: Claim) -> None:
+    def let_go(self, claim: Claim) -> None:
+        """As the worker does that drains, or that has heard what is asked for."""
         with self.database.session() as session:
-            lifecycle.release(session, claim)
+            lifecycle.let_go(session, claim)
 
-    def settle_cancel(self, claim: Claim) -> None:
+    def lose(self, claim: Claim) -> None:
+        failure = Failure(code="worker_lost", message="It is gone.", hint="Look at its log.", retryable=True)
         with self.database.session() as session:
-            lifecycle.settle_cancel(session, claim)
+            lifecycle.lose(session, claim, failure)
+
+    def pause(self, job_id: str) -> None:
+        with self.database.session() as session:
+            requests.request_pause(session, job_id)
 
     def jobs(self) -> int:
         """How many there are."""
@@ -129,8 +162,13 @@ class Stage:
 
 
 @pytest.fixture
-def stage(database: Database) -> Stage:
-    return Stage(database)
+def storage(settings: Settings) -> Storage:
+    return Storage(settings.storage_url)
+
+
+@pytest.fixture
+def stage(database: Database, storage: Storage) -> Stage:
+    return Stage(database, storage)
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from fastapi.testclient import TestClient
 
 from api.app import create_app
 from api.probe import Probe
+from jobs import workers
+from jobs.workers import Load
 from settings import Settings
 
 if TYPE_CHECKING:
@@ -98,10 +100,32 @@ def test_probe_has_no_answer_where_there_is_an_error() -> None:
 
 
 def test_workers(client: TestClient, stage: "Stage") -> None:
-    stage.sign_on()
+    job_id = stage.submit()
+    claim = stage.start(job_id)
+    idle = stage.sign_on(slots=2, devices=["NVIDIA H100 80GB HBM3"] * 2)
+    with stage.database.session() as session:
+        workers.seen(session, idle, Load(load_average=0.5, memory_total_bytes=2**40, memory_available_bytes=2**39))
+        workers.drain(session, idle)
     page = client.get("/v1/workers").json()
-    [worker] = page["data"]
-    assert worker.pop("started_at").endswith("Z")
-    assert worker.pop("seen_at").endswith("Z")
-    assert worker == {"id": "worker-1", "slots": 1, "devices": ["cpu"], "torch_version": "2.15.0"}
     assert (page["has_more"], page["next"]) == (False, None)
+    busy, draining = page["data"]
+    assert busy.pop("started_at").endswith("Z")
+    assert busy.pop("seen_at").endswith("Z")
+    assert busy == {
+        "id": "worker-1",
+        "state": "online",
+        "slots": 1,
+        "busy_slots": 1,
+        "jobs": [claim.job_id],
+        "devices": ["cpu"],
+        "torch_version": "2.15.0",
+        "python_version": None,
+        "epochal_version": None,
+        "cores": 2,
+        "load_average": None,
+        "memory_total_bytes": None,
+        "memory_available_bytes": None,
+    }
+    assert (draining["id"], draining["state"], draining["busy_slots"], draining["jobs"]) == (idle, "draining", 0, [])
+    assert draining["devices"] == ["NVIDIA H100 80GB HBM3"] * 2
+    assert (draining["load_average"], draining["memory_total_bytes"]) == (0.5, 2**40)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fastapi.testclient import TestClient
 
+from jobs import records
 from models import JobStatus
 
 if TYPE_CHECKING:
@@ -63,13 +64,68 @@ def test_progress_starts_anew_with_an_attempt_that_does(client: TestClient, stag
     first = stage.start(job_id)
     stage.steps(first, 3, {0: 1.0})
     stage.epoch(first, 3)
-    stage.release(first)
+    stage.let_go(first)
     stage.start(job_id)
     job = get(client, job_id)
     assert job["progress"]["percent"] == 0
     assert job["progress"]["estimated_finish"] is None, "of another attempt's pace nothing follows"
     assert job["latest"]["epoch"] == 3
     assert [attempt["end_reason"] for attempt in job["attempts"]] == ["drained", None]
+
+
+def place(job: dict[str, Any]) -> tuple[int | None, int | None, float]:
+    return job["progress"]["epoch"], job["progress"]["step"], job["progress"]["percent"]
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "there"),
+    # Twelve steps an epoch, five epochs: a checkpoint is in front of its own step.
+    [((2, 0), (1, 11, 40.0)), ((2, 6), (2, 5, 50.0))],
+)
+def test_progress_goes_on_from_the_checkpoint(
+    client: TestClient, stage: "Stage", checkpoint: tuple[int, int], there: tuple[int, int, float]
+) -> None:
+    job_id = stage.submit()
+    first = stage.start(job_id)
+    stage.epoch(first, 1)
+    file = stage.checkpoint(first, *checkpoint)
+    stage.steps(first, 3, {5: 1.0})
+    assert place(get(client, job_id)) == (3, 5, 70.0)
+    stage.lose(first)
+    claim = stage.claim(job_id)
+    assert place(get(client, job_id)) == there, "what was lost is not progress"
+    stage.begin(claim)
+    job = get(client, job_id)
+    assert place(job) == there
+    assert [attempt["resumed_from"] for attempt in job["attempts"]] == [None, file.name.partition("/")[2]]
+    assert job["attempts"][1]["devices"] == ["cpu"]
+    stage.steps(claim, 2, {8: 1.0})
+    assert place(get(client, job_id)) == (2, 8, 55.0)
+
+
+def test_checkpoint_that_cannot_be_used_is_no_progress(client: TestClient, stage: "Stage") -> None:
+    job_id = stage.submit()
+    first = stage.start(job_id)
+    older, newer = stage.checkpoint(first, 1, 0), stage.checkpoint(first, 2, 0)
+    stage.lose(first)
+    second = stage.claim(job_id)
+    assert place(get(client, job_id)) == (1, 11, 40.0)
+    with stage.database.session() as session:
+        records.record_unusable(session, second, newer.name, "its hash is wrong")
+    assert place(get(client, job_id)) == (0, 11, 20.0)
+    with stage.database.session() as session:
+        records.record_unusable(session, second, older.name, "its hash is wrong")
+    assert place(get(client, job_id)) == (None, None, 0)
+
+
+def test_paused_job_is_where_its_checkpoint_is(client: TestClient, stage: "Stage") -> None:
+    job_id = stage.submit()
+    claim = stage.start(job_id)
+    stage.checkpoint(claim, 2, 6)
+    stage.pause(job_id)
+    stage.let_go(claim)
+    job = get(client, job_id)
+    assert (job["status"], job["requested"], place(job)) == ("paused", None, (2, 5, 50.0))
 
 
 def test_finished_job(client: TestClient, stage: "Stage") -> None:
@@ -89,7 +145,7 @@ def test_success_is_all_of_it_whoever_trained_it(client: TestClient, stage: "Sta
     job_id = stage.submit(epochs=1)
     first = stage.start(job_id)
     stage.epoch(first, 0)
-    stage.release(first)
+    stage.let_go(first)
     stage.succeed(stage.start(job_id))  # which found nothing left to train
     assert get(client, job_id)["progress"]["percent"] == 100
 
@@ -229,7 +285,7 @@ def test_running_job_is_asked_for(client: TestClient, stage: "Stage") -> None:
         answer = client.post(f"/v1/jobs/{job_id}/cancel")
         assert answer.status_code == 202
         assert (answer.json()["status"], answer.json()["requested"]) == ("running", "cancel")
-    stage.settle_cancel(claim)
+    stage.let_go(claim)
     answer = client.post(f"/v1/jobs/{job_id}/cancel")
     assert (answer.status_code, answer.json()["status"], answer.json()["requested"]) == (200, "cancelled", None)
 

@@ -37,15 +37,25 @@ def test_every_example_is_accepted(client: TestClient, document: dict[str, Any])
         assert answer.json()["spec"] == TrainingSpec.model_validate(example["spec"]).model_dump(mode="json")
 
 
+def test_every_example_of_a_change_is_accepted(client: TestClient, document: dict[str, Any]) -> None:
+    job = client.post("/v1/jobs", json=document["components"]["schemas"]["JobCreate"]["examples"][0]).json()
+    examples = document["components"]["schemas"]["JobRerun"]["examples"]
+    assert len(examples) >= 2
+    for example in examples:
+        answer = client.post(job["links"]["rerun"], json=example)
+        assert answer.status_code == 201, answer.text
+
+
 def test_every_operation_is_described(document: dict[str, Any]) -> None:
     found = list(operations(document))
-    assert len(found) >= 14
+    assert len(found) >= 24
     assert len({operation["operationId"] for _, _, operation in found}) == len(found)
     for path, method, operation in found:
         assert re.fullmatch(r"[a-z]+(_[a-z]+)*", operation["operationId"]), path
         assert {"summary", "description", "tags"} <= operation.keys(), (method, path)
         assert {"422", "500"} <= operation["responses"].keys(), (method, path)
-        assert ("404" in operation["responses"]) == ("{" in path), path
+        # The queue's cursor is a job.
+        assert ("404" in operation["responses"]) == ("{" in path or path == "/v1/queue"), path
         assert {"400", "413", "415"} <= operation["responses"].keys() or "requestBody" not in operation
     tags = {tag["name"] for tag in document["tags"]}
     assert {tag for _, _, operation in found for tag in operation["tags"]} == tags
@@ -88,7 +98,24 @@ def test_errors_of_one_status_are_all_named(document: dict[str, Any]) -> None:
     responses = document["paths"]["/v1/jobs"]["post"]["responses"]
     assert "`invalid_request`" in responses["422"]["description"]
     assert "`starting_weights_missing`" in responses["422"]["description"]
-    assert "`recipe_not_found`" in document["paths"]["/v1/recipes/{recipe}"]["get"]["responses"]["404"]["description"]
+    assert "`idempotency_key_reused`" in responses["422"]["description"]
+    paths = document["paths"]
+    assert "`request_pending`" in paths["/v1/jobs/{job_id}/stop"]["post"]["responses"]["409"]["description"]
+    assert "`job_not_paused`" in paths["/v1/jobs/{job_id}/resume"]["post"]["responses"]["409"]["description"]
+    weights = paths["/v1/jobs/{job_id}/weights"]["get"]["responses"]
+    assert "`weights_not_found`" in weights["404"]["description"]
+    assert "`storage_unavailable`" in weights["503"]["description"]
+    assert "`checkpoint_not_found`" in str(paths["/v1/jobs/{job_id}/checkpoints/{attempt}/{file}"])
+    assert "`recipe_not_found`" in paths["/v1/recipes/{recipe}"]["get"]["responses"]["404"]["description"]
+
+
+def test_key_is_published(document: dict[str, Any]) -> None:
+    for path in ("/v1/jobs", "/v1/jobs/{job_id}/rerun"):
+        operation = document["paths"][path]["post"]
+        [header] = [parameter for parameter in operation["parameters"] if parameter["in"] == "header"]
+        assert (header["name"], header["required"]) == ("Idempotency-Key", False)
+        assert {"Location", "Idempotent-Replayed"} == operation["responses"]["201"]["headers"].keys()
+    assert document["paths"]["/v1/jobs/{job_id}/rerun"]["post"]["requestBody"].get("required", False) is False
 
 
 def test_the_spec_that_is_published_is_the_one_that_is_checked(document: dict[str, Any]) -> None:

@@ -25,6 +25,7 @@ from api.background import PromptQueue
 from api.submission import FIRST_JOB
 from jobs import queries, reconciler
 from jobs.delivery import QUEUE
+from jobs.reconciler import Chore
 from models import Database
 from settings import Settings
 from training.spec import TrainingSpec
@@ -54,7 +55,8 @@ def test_submitted_job_is_queued_with_every_default(client: TestClient) -> None:
     assert job["tags"] == []
     assert job["spec"] == TrainingSpec(dataset="digits").model_dump(mode="json")
     assert (job["spec"]["architecture"]["stem"], job["spec"]["optimizer"]["learning_rate"]) == ("auto", 0.1)
-    assert job["queue"] == {"position": 1, "reason": "No worker is connected."}
+    assert job["queue"] == {"position": 1, "code": "no_worker", "reason": "No worker is connected."}
+    assert (job["priority"], job["max_retries"], job["accelerator"], job["weights"]) == (5, 3, None, None)
     assert job["created_at"].endswith("Z")
     assert client.get(answer.headers["Location"]).json() == job
 
@@ -95,20 +97,9 @@ def test_failed_commit_is_no_201(client: TestClient, stage: "Stage") -> None:
     assert stage.jobs() == 0
 
 
-def test_workers_are_told(settings: Settings, redis_socket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconciler, "SWEEP_EVERY_SECONDS", 3600.0)  # it would tell them, too, but later
-    with TestClient(create_app(settings)) as client:
-        job = client.post("/v1/jobs", json=FIRST_JOB).json()
-        assert next_message(redis_socket) == job["id"]
-
-
-def test_lost_message_is_sent_again(settings: Settings, redis_socket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconciler, "SWEEP_EVERY_SECONDS", 0.05)
-    monkeypatch.setattr(reconciler, "RESEND_AFTER_SECONDS", 0.0)
-    with TestClient(create_app(settings)) as client:
-        job = client.post("/v1/jobs", json=FIRST_JOB).json()
-        assert next_message(redis_socket) == job["id"]  # and whoever took it lost it
-        assert next_message(redis_socket) == job["id"]
+def test_workers_are_told(client: TestClient, redis_socket: Path) -> None:
+    job = client.post("/v1/jobs", json=FIRST_JOB).json()
+    assert next_message(redis_socket) == job["id"]
 
 
 def test_dead_broker_slows_no_answer(settings: Settings, tmp_path: Path) -> None:
@@ -135,8 +126,8 @@ class SlowQueue:
         self.sent.append(job_id)
         return True
 
-    def waiting(self) -> int | None:
-        return 7
+    def reachable(self) -> bool:
+        return False
 
 
 @contextmanager
@@ -156,7 +147,7 @@ def test_prompt_queue_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
         assert queue.send("b")
         assert queue.send("c")
         assert not queue.send("d"), "there is room for two beside the one that is being sent"
-        assert queue.waiting() == 7
+        assert not queue.reachable()
 
 
 def test_prompt_queue_survives_an_error() -> None:
@@ -179,24 +170,20 @@ def test_prompt_queue_survives_an_error() -> None:
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (RuntimeError("surprise"), "sweep failed"),
+        (RuntimeError("surprise"), "chore failed"),
         (OperationalError("SELECT", {}, Exception("gone")), "database does not answer"),
     ],
 )
-def test_sweeping_survives_errors(
-    error: Exception, said: str, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    swept = threading.Semaphore(0)
+def test_chores_survive_errors(error: Exception, said: str) -> None:
+    done = threading.Semaphore(0)
 
-    def fail(*_arguments: object) -> None:
-        swept.release()
+    def fail() -> None:
+        done.release()
         raise error
 
-    monkeypatch.setattr(reconciler, "SWEEP_EVERY_SECONDS", 0.001)
-    monkeypatch.setattr(reconciler, "sweep", fail)
-    with capture_logs() as lines, reconciler.sweeping(database, SlowQueue()):
+    with capture_logs() as lines, reconciler.doing([Chore(0.001, fail)]):
         for _ in range(3):
-            assert swept.acquire(timeout=SOON_SECONDS)
+            assert done.acquire(timeout=SOON_SECONDS)
     assert {line["event"] for line in lines} == {said}
     assert "SELECT" not in str(lines)
-    assert not [thread for thread in threading.enumerate() if thread.name == "sweep"]
+    assert not [thread for thread in threading.enumerate() if thread.name == "chores"]

@@ -67,6 +67,8 @@ def attempt_body() -> Body:
             "started_at": "2026-11-23T10:00:01Z",
             "ended_at": None,
             "end_reason": None,
+            "devices": ["cpu"],
+            "resumed_from": None,
             "facts": FACTS,
         }
         return attempt | fields
@@ -86,6 +88,9 @@ def job_body() -> Body:
             "spec": {"dataset": "digits"},
             "status": "queued",
             "requested": None,
+            "priority": 5,
+            "max_retries": 3,
+            "accelerator": None,
             "created_at": "2026-11-23T10:00:00Z",
             "started_at": None,
             "finished_at": None,
@@ -97,10 +102,11 @@ def job_body() -> Body:
                 "percent": 0.0,
                 "estimated_finish": None,
             },
-            "queue": {"position": 1, "reason": "A slot is free: about to start."},
+            "queue": {"position": 1, "code": "about_to_start", "reason": "A slot is free: about to start."},
             "latest": None,
             "best": None,
             "attempts": [],
+            "weights": None,
             "error": None,
             "links": {"self": "/v1/jobs/job_1", "log": "/v1/jobs/job_1/log"},
         }

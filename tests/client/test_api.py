@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -81,11 +83,12 @@ def test_a_job_is_read_with_all_its_parts(job_body: Body, attempt_body: Body, ep
 
 
 def test_a_newer_service_may_say_more_and_an_older_one_less(job_body: Body) -> None:
-    body = job_body(priority=9)
+    body = job_body(colour=9)
     body["progress"]["eta_spread"] = 1
-    del body["queue"], body["best"]
+    for name in ("queue", "best", "priority", "max_retries", "accelerator", "weights"):
+        del body[name]
     job = Answers(body).client().job("job_1")
-    assert (job.queue, job.best) == (None, None)
+    assert (job.queue, job.best, job.priority, job.weights) == (None, None, None, None)
 
 
 def test_the_best_epoch_and_the_facts_of_a_newer_and_of_an_older_service(
@@ -265,11 +268,130 @@ def test_a_read_is_tried_again(job_body: Body) -> None:
     assert answers.client().job("job_1").id == "job_1"
 
 
-def test_a_submission_is_never_sent_twice() -> None:
-    answers = Answers(httpx2.ReadError("reset"))
-    with pytest.raises(EpochalUnreachable, match="reset"):
+def test_a_submission_is_tried_again_under_its_key(job_body: Body) -> None:
+    answers = Answers(
+        httpx2.ReadError("reset"), httpx2.Response(503, text="<html>"), httpx2.Response(201, json=job_body())
+    )
+    epochal = answers.client()
+    assert epochal.submit({"dataset": "digits"}).id == "job_1"
+    keys = {request.headers["Idempotency-Key"] for request in answers.requests}
+    assert (len(answers.requests), len(keys)) == (3, 1)
+    assert len({request.content for request in answers.requests}) == 1
+
+
+@pytest.mark.parametrize(
+    ("last", "code"),
+    [
+        (httpx2.ReadTimeout("slow"), "unreachable"),
+        (problem(503, code="database_unavailable"), "database_unavailable"),
+        (httpx2.Response(502), "http_502"),
+    ],
+)
+def test_a_submission_is_given_up_after_a_few_tries(last: Any, code: str) -> None:
+    answers = Answers(*[last] * 3)
+    with pytest.raises(EpochalError) as caught:
+        answers.client().submit({"dataset": "digits"})
+    assert (caught.value.code, len(answers.requests)) == (code, 3)
+
+
+@pytest.mark.parametrize("status", [422, 500])
+def test_what_will_be_refused_again_is_not_sent_again(status: int) -> None:
+    answers = Answers(problem(status, code="x"))
+    with pytest.raises(EpochalError):
         answers.client().submit({"dataset": "digits"})
     assert len(answers.requests) == 1
+
+
+def test_every_submission_has_a_key_of_its_own(job_body: Body) -> None:
+    answers = Answers(job_body(), job_body(), job_body())
+    epochal = answers.client()
+    epochal.submit({"dataset": "digits"}, priority=9, max_retries=0, accelerator="H100")
+    epochal.submit({"dataset": "digits"})
+    epochal.rerun("job_1", spec={"epochs": 2}, name=None)
+    assert len({request.headers["Idempotency-Key"] for request in answers.requests}) == 3
+    bodies = [json.loads(request.content) for request in answers.requests]
+    assert bodies[0] == bodies[1] | {"priority": 9, "max_retries": 0, "accelerator": "H100"}
+    assert bodies[2] == {"spec": {"epochs": 2}, "name": None}
+    assert answers.asked()[2] == "POST /v1/jobs/job_1/rerun"
+
+
+@pytest.mark.parametrize("verb", ["cancel", "stop", "pause", "resume"])
+def test_what_is_asked_of_a_job_is_sent_once(job_body: Body, verb: str) -> None:
+    answers = Answers(httpx2.Response(202, json=job_body(requested=verb)), httpx2.ReadError("reset"))
+    ask = getattr(answers.client(), verb)
+    assert ask("job_1").requested == verb
+    assert answers.asked() == [f"POST /v1/jobs/job_1/{verb}"]
+    with pytest.raises(EpochalUnreachable):
+        ask("job_1")
+
+
+def weights_answer(content: bytes, digest: str | None = None) -> httpx2.Response:
+    tag = digest or sha256(content).hexdigest()
+    return httpx2.Response(200, content=content, headers={"ETag": f'"{tag}"'})
+
+
+def test_weights_are_saved(tmp_path: Path) -> None:
+    answers = Answers(weights_answer(b"the weights"))
+    path = answers.client().download_weights("job_1", tmp_path / "weights.safetensors")
+    assert path.read_bytes() == b"the weights"
+    assert answers.asked() == ["GET /v1/jobs/job_1/weights"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (weights_answer(b"half", "0" * 64), "damaged_download"),
+        (problem(404, code="weights_not_found"), "weights_not_found"),
+        (httpx2.ReadError("reset"), "unreachable"),
+    ],
+)
+def test_weights_that_do_not_come_leave_what_was_there(tmp_path: Path, answer: Any, code: str) -> None:
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(b"older")
+    with pytest.raises(EpochalError) as caught:
+        Answers(answer).client().download_weights("job_1", path)
+    assert caught.value.code == code
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == {path: b"older"}
+
+
+def test_checkpoints_and_the_queue(epoch_body: Body) -> None:
+    checkpoint = {
+        "name": "attempt-0001/epoch-0001-step-000000.safetensors",
+        "attempt": 1,
+        "epoch": 1,
+        "step": 0,
+        "size_bytes": 10,
+        "sha256": "ab",
+        "created_at": "2026-11-23T10:00:00Z",
+        "metrics": epoch_body(0),
+        "usable": True,
+        "download": "/v1/jobs/job_1/checkpoints/x",
+    }
+    queued = {
+        "job_id": "job_1",
+        "name": None,
+        "priority": 5,
+        "devices": 1,
+        "accelerator": None,
+        "requested": None,
+        "queued_at": "2026-11-23T10:00:00Z",
+        "position": 1,
+        "code": "no_worker",
+        "reason": "No worker is connected.",
+    }
+    answers = Answers(page(checkpoint), page(queued, has_more=True, following="/v1/queue?after=job_1"), page(queued))
+    epochal = answers.client()
+    [found] = epochal.checkpoints("job_1")
+    assert (found.epoch, found.metrics and found.metrics.epoch, found.usable) == (1, 0, True)
+    assert [row.code for row in epochal.queue()] == ["no_worker"] * 2
+    assert answers.asked() == ["GET /v1/jobs/job_1/checkpoints", "GET /v1/queue", "GET /v1/queue?after=job_1"]
+
+
+def test_a_wrong_header_is_named() -> None:
+    refused = problem(422, code="invalid_request", errors=[{"header": "Idempotency-Key", "detail": "too long"}])
+    with pytest.raises(EpochalError, match="Idempotency-Key: too long"):
+        Answers(refused).client().submit({})
 
 
 def test_nobody_there_is_said_with_the_address() -> None:
@@ -330,6 +452,9 @@ def test_a_proxy_is_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) 
         (client.records.StepTiming, StepTiming),
         (client.records.Failure, schemas.JobError),
         (client.records.Worker, schemas.Worker),
+        (client.records.Weights, schemas.Weights),
+        (client.records.Checkpoint, schemas.Checkpoint),
+        (client.records.QueuedJob, schemas.QueuedJob),
         (client.records.Page, schemas.Page),
     ],
 )

@@ -154,6 +154,33 @@ def test_a_lost_worker_and_a_wish_to_cancel_are_said(job_body: Body, attempt_bod
     )
 
 
+def test_a_pause_and_a_stop_are_said(job_body: Body, attempt_body: Body) -> None:
+    paused = attempt_body(end_reason="paused", ended_at="2026-11-23T10:00:09Z")
+    name = "attempt-0001/epoch-0001-step-000006.safetensors"
+    attempts = [paused, attempt_body(2, resumed_from=name)]
+    place = {"position": 1, "code": "slots_busy", "reason": "Every slot is busy: 1 of 1."}
+    assert shown(
+        [
+            (job_body(status="running", attempts=[attempt_body()], requested="pause"), []),
+            (job_body(status="paused", attempts=[paused], progress=progress(percent=50.5)), []),
+            (job_body(attempts=[paused]), []),
+            (job_body(status="running", attempts=attempts), []),
+            (job_body(status="running", attempts=attempts, requested="stop"), []),
+            (job_body(attempts=[paused], requested="stop", queue=place), []),
+            (job_body(status="stopped", attempts=attempts), []),
+        ]
+    ) == (
+        "Asked to pause; waiting for its worker to write a checkpoint.\n"
+        "Paused at 50%, until it is resumed.\n"
+        "Attempt 1 ended (paused). Queued, place 1: A slot is free: about to start.\n"
+        "Training on cpu in fp32, attempt 2: 269,434 parameters, 1,437 training and 360 test images, 10 classes. "
+        f"It goes on from {name}.\n"
+        "Asked to stop; waiting for its worker to store its weights.\n"
+        "Asked to stop; waiting for a worker to make its weights: Every slot is busy: 1 of 1.\n"
+        "Stopped.\n"
+    )
+
+
 def test_an_epoch_that_is_no_number_is_shown(job_body: Body, epoch_body: Body) -> None:
     row = epoch_body(train_loss="NaN", test_loss="Infinity")
     job = job_body(status="succeeded", latest=row, best=row)

@@ -1,20 +1,18 @@
 from collections.abc import Callable
+from dataclasses import astuple
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy.orm import Session
 
-from jobs import lifecycle, queries, workers
-from jobs.errors import JobNotFound
-from jobs.lifecycle import Claim
-from models import Database, Job, JobStatus, Request, Worker
-from models.columns import DatabaseNow
-from tests.jobs.conftest import epoch_metrics
-from training.metrics import StepMetrics
-from training.spec import TrainingSpec
+from jobs import lifecycle, queries, records, requests
+from jobs.errors import CheckpointNotFound, JobNotFound, WeightsNotFound
+from jobs.fence import Claim
+from models import Database, Job, JobStatus
+from tests.jobs.conftest import checkpoint_of, epoch_metrics, publish, step_metrics, take, weights_of
 
 
 def test_a_list_is_newest_first_and_pages_neither_repeat_nor_skip(
-    database: Database, submitted: Callable[[], Job]
+    database: Database, submitted: Callable[..., Job]
 ) -> None:
     ids = [submitted().id for _ in range(5)]
     assert ids == sorted(ids)
@@ -29,45 +27,21 @@ def test_a_list_is_newest_first_and_pages_neither_repeat_nor_skip(
     assert seen == ids[::-1]
 
 
-def test_a_filter_comes_before_the_page_is_cut(database: Database, submitted: Callable[[], Job]) -> None:
+def test_a_filter_comes_before_the_page_is_cut(database: Database, submitted: Callable[..., Job]) -> None:
     ids = [submitted().id for _ in range(4)]
     with database.session() as session:
-        lifecycle.request_cancel(session, ids[0])
+        requests.request_cancel(session, ids[0])
     with database.snapshot() as session:
         page = queries.list_jobs(session, statuses=[JobStatus.CANCELLED], limit=1)
     assert [record.job.id for record in page.rows] == ids[:1]
     assert not page.has_more
 
 
-def test_a_queued_job_knows_its_place_and_the_reason(database: Database, submitted: Callable[[], Job]) -> None:
-    ids = [submitted().id for _ in range(3)]
-
-    def place(job_id: str) -> tuple[int, str] | None:
-        with database.snapshot() as session:
-            queue = queries.find(session, job_id).queue
-        return (queue.position, queue.reason) if queue else None
-
-    assert [place(job_id) for job_id in ids] == [
-        (1, "A slot is free: about to start."),
-        (2, "A slot is free: about to start."),
-        (3, "A slot is free: about to start."),
-    ]
-    for job_id, worker in zip(ids[:2], ["first", "second"], strict=True):
-        with database.session() as session:
-            lifecycle.claim(session, job_id, worker, 30)
-    assert place(ids[0]) is None
-    assert place(ids[2]) == (1, "Every slot is busy: 2 of 2.")
-    with database.session() as session:
-        session.execute(update(Worker).values(seen_at=DatabaseNow(-60)))
-    assert place(ids[2]) == (1, "No worker is connected.")
-
-
 def test_epochs_and_steps_come_in_order_after_a_cursor(database: Database, running: Claim) -> None:
     with database.session() as session:
         for epoch in (1, 0, 2):
-            lifecycle.record_epoch(session, running, epoch_metrics(epoch))
-            steps = [StepMetrics(epoch=epoch, step=step, loss=1.0, learning_rate=0.1) for step in (0, 10)]
-            lifecycle.record_steps(session, running, steps)
+            records.record_epoch(session, running, epoch_metrics(epoch))
+            records.record_steps(session, running, [step_metrics(epoch, step) for step in (0, 10)])
     with database.snapshot() as session:
         epochs = queries.epochs_after(session, running.job_id, after_epoch=0, limit=1)
         steps_page = queries.steps_after(session, running.job_id, after_epoch=0, after_step=0)
@@ -76,46 +50,35 @@ def test_epochs_and_steps_come_in_order_after_a_cursor(database: Database, runni
     assert not steps_page.has_more
 
 
-def test_what_an_unknown_job_measured_is_not_found(database: Database) -> None:
-    for ask in (queries.find, queries.epochs_after, queries.steps_after):
-        with pytest.raises(JobNotFound), database.snapshot() as session:
-            ask(session, "job_unknown")
+ASKED: dict[str, Callable[[Session], object]] = {
+    "find": lambda session: queries.find(session, "job_unknown"),
+    "epochs": lambda session: queries.epochs_after(session, "job_unknown"),
+    "steps": lambda session: queries.steps_after(session, "job_unknown"),
+    "checkpoints": lambda session: queries.checkpoints(session, "job_unknown"),
+    "checkpoint": lambda session: queries.checkpoint_file(session, "job_unknown", "attempt-0001/x.safetensors"),
+    "weights": lambda session: queries.weights_file(session, "job_unknown"),
+}
 
 
-def test_a_request_reaches_the_attempt_that_has_the_job(database: Database, running: Claim) -> None:
+@pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED)
+def test_what_is_asked_of_an_unknown_job_is_not_found(database: Database, ask: Callable[[Session], object]) -> None:
+    with pytest.raises(JobNotFound, match="job_unknown"), database.snapshot() as session:
+        ask(session)
+
+
+def test_a_checkpoint_is_one_of_its_own_job(database: Database, running: Claim, submitted: Callable[..., Job]) -> None:
+    other = take(database, submitted().id)
+    publish(database, other, (1, 0))
+    name = checkpoint_of(other, 1).file.name
+    for wrong in (name, name.partition("/")[2], f"../{name}"):
+        with pytest.raises(CheckpointNotFound), database.snapshot() as session:
+            queries.checkpoint_file(session, running.job_id, wrong)
+
+
+def test_there_are_weights_once_there_are(database: Database, running: Claim) -> None:
+    with pytest.raises(WeightsNotFound, match="is running and has no weights"), database.snapshot() as session:
+        queries.weights_file(session, running.job_id)
+    with database.session() as session:
+        lifecycle.settle_success(session, running, weights_of(running))
     with database.snapshot() as session:
-        assert queries.requested(session, running) is None
-    with database.session() as session:
-        lifecycle.request_cancel(session, running.job_id)
-    with database.snapshot() as session:
-        assert queries.requested(session, running) is Request.CANCEL
-
-
-def test_how_many_devices_a_queued_job_asks_for(database: Database, running: Claim) -> None:
-    with database.session() as session:
-        job_id = lifecycle.submit(session, TrainingSpec(dataset="digits", devices=3)).id
-        earlier = lifecycle.submit(session, TrainingSpec(dataset="digits"))
-        earlier.spec = {name: value for name, value in earlier.spec.items() if name != "devices"}
-    with database.snapshot() as session:
-        asked = [
-            queries.devices_asked_for(session, each) for each in (job_id, earlier.id, running.job_id, "job_unknown")
-        ]
-    assert asked == [3, 1, 1, 1]
-
-
-def test_workers_come_and_go(database: Database) -> None:
-    def connected() -> list[str]:
-        with database.snapshot() as session:
-            return [worker.id for worker in workers.connected(session)]
-
-    with database.session() as session:
-        for name in ("a", "b"):
-            workers.sign_on(session, name, slots=2, devices=["cpu"], torch_version="2")
-    assert connected() == ["a", "b"]
-    with database.session() as session:
-        workers.sign_off(session, "a")
-        session.execute(update(Worker).where(Worker.id == "b").values(seen_at=DatabaseNow(-60)))
-    assert connected() == []
-    with database.session() as session:
-        workers.seen(session, "b")
-    assert connected() == ["b"]
+        assert astuple(queries.weights_file(session, running.job_id)) == astuple(weights_of(running))

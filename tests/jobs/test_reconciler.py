@@ -1,88 +1,151 @@
+import threading
 from collections.abc import Callable
+from threading import Barrier, Event, Thread
 
 import pytest
-import redis
-from pydantic import SecretStr
-from sqlalchemy import update
+from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
 
-from jobs import lifecycle, queries, reconciler
-from jobs.delivery import QUEUE, CeleryQueue
-from jobs.lifecycle import Claim
-from models import Database, Job, JobStatus
+from jobs import lifecycle, reconciler, requests
+from jobs.fence import Claim
+from jobs.reconciler import Chore
+from models import Database, IdempotencyKey, Job, JobStatus
 from models.columns import DatabaseNow
+from tests.jobs.conftest import change, ends_of, events_of, expire, job_of, publish, start, take
+
+
+def cancel(database: Database, job_id: str, seconds_ago: float) -> None:
+    with database.session() as session:
+        requests.request_cancel(session, job_id)
+    change(database, job_id, requested_at=DatabaseNow(-seconds_ago))
+
+
+def test_what_a_lost_worker_had_is_queued_again(database: Database, running: Claim) -> None:
+    reconciler.sweep(database)
+    assert job_of(database, running.job_id).status is JobStatus.RUNNING
+    expire(database, running.job_id)
+    reconciler.sweep(database)
+    assert job_of(database, running.job_id).status is JobStatus.QUEUED
+    assert ends_of(database, running.job_id) == ["worker_lost"]
+
+
+def test_a_cancel_that_its_worker_does_not_obey_in_time_is_settled(database: Database, running: Claim) -> None:
+    publish(database, running, (1, 0))
+    cancel(database, running.job_id, seconds_ago=2)
+    reconciler.sweep(database)
+    assert job_of(database, running.job_id).status is JobStatus.RUNNING
+    change(database, running.job_id, requested_at=DatabaseNow(-4))
+    reconciler.sweep(database)
+    job = job_of(database, running.job_id)
+    assert (job.status, job.requested, job.owner, job.losses) == (JobStatus.CANCELLED, None, None, 0)
+    assert ends_of(database, running.job_id) == ["cancelled"]
+    assert events_of(database, running.job_id)[-2:] == ["cancel_requested", "cancelled"]
+
+
+@pytest.mark.parametrize("verb", [requests.request_stop, requests.request_pause])
+def test_a_stop_and_a_pause_have_all_the_time_that_they_need(
+    database: Database, running: Claim, verb: Callable[..., Job]
+) -> None:
+    with database.session() as session:
+        verb(session, running.job_id)
+    change(database, running.job_id, requested_at=DatabaseNow(-3600))
+    reconciler.sweep(database)
+    assert job_of(database, running.job_id).status is JobStatus.RUNNING
+
+
+def test_a_lost_worker_s_job_that_is_to_be_cancelled_is_cancelled(database: Database, running: Claim) -> None:
+    for seconds_ago in (0, 10):
+        cancel(database, running.job_id, seconds_ago)
+        expire(database, running.job_id)
+        reconciler.sweep(database)
+        assert job_of(database, running.job_id).status is JobStatus.CANCELLED
+
+
+def test_all_that_is_due_is_settled_in_one_sweep_and_nothing_else(
+    database: Database, running: Claim, submitted: Callable[..., Job]
+) -> None:
+    jobs = [running.job_id, *(submitted().id for _ in range(3))]
+    for job_id in jobs[1:]:
+        start(database, take(database, job_id))
+    expire(database, jobs[0])
+    cancel(database, jobs[1], seconds_ago=10)
+    cancel(database, jobs[2], seconds_ago=10)
+    expire(database, jobs[2])
+    reconciler.sweep(database)
+    assert [job_of(database, job_id).status for job_id in jobs] == ["queued", "cancelled", "cancelled", "running"]
+
+
+def test_a_worker_that_is_back_in_time_keeps_its_job(
+    database: Database, running: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between a sweep's look and its move, the lease is renewed."""
+    expire_lease = lifecycle.expire_lease
+
+    def late(session: object, job_id: str) -> bool:
+        lifecycle.heartbeat(session, running, 30)  # type: ignore[arg-type]
+        return expire_lease(session, job_id)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(lifecycle, "expire_lease", late)
+    expire(database, running.job_id)
+    reconciler.sweep(database)
+    assert job_of(database, running.job_id).status is JobStatus.RUNNING
+
+
+def test_several_sweeps_at_once_settle_a_job_once(database: Database, running: Claim) -> None:
+    expire(database, running.job_id)
+    barrier = Barrier(4)
+
+    def sweep() -> None:
+        barrier.wait()
+        reconciler.sweep(database)
+
+    threads = [Thread(target=sweep) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert job_of(database, running.job_id).losses == 1
+    assert events_of(database, running.job_id).count("requeued") == 1
 
 
 @pytest.fixture
-def messages(redis_url: str) -> CeleryQueue:
-    return CeleryQueue(SecretStr(redis_url))
+def names() -> set[str]:
+    """Of the threads that were there before."""
+    return {thread.name for thread in threading.enumerate()}
 
 
-def overdue(database: Database) -> None:
+@pytest.mark.parametrize("error", [OperationalError("SELECT 1", None, Exception("gone")), RuntimeError("a mistake")])
+def test_chores_go_on_whatever_one_of_them_raises(error: Exception, names: set[str]) -> None:
+    again, other = Event(), Event()
+    calls = list[int]()
+
+    def fail() -> None:
+        calls.append(1)
+        if len(calls) > 2:
+            again.set()
+        raise error
+
+    with reconciler.doing([Chore(0.01, fail), Chore(0.02, other.set)]):
+        assert again.wait(10)
+        assert other.wait(10)
+    assert {thread.name for thread in threading.enumerate()} == names
+
+
+def test_a_chore_is_done_when_its_time_has_come_and_not_before(database: Database) -> None:
+    done, never = Event(), Event()
+    with reconciler.doing([Chore(3600, never.set), Chore(0.01, done.set)]):
+        assert done.wait(10)
+    assert not never.is_set()
+
+
+def test_the_service_s_chores_are_the_sweep_and_old_keys(database: Database, running: Claim) -> None:
+    expire(database, running.job_id)
+    reconciler.settling(database).do()
+    assert job_of(database, running.job_id).status is JobStatus.QUEUED
     with database.session() as session:
-        session.execute(update(Job).values(dispatched_at=DatabaseNow(-60), lease_until=DatabaseNow(-1)))
-
-
-def test_what_a_lost_worker_had_is_queued_and_sent_again(
-    database: Database, running: Claim, messages: CeleryQueue
-) -> None:
-    overdue(database)
-    reconciler.sweep(database, messages)
+        session.add(IdempotencyKey(key="old", request="", job_id="", answer=""))
+        session.flush()
+        session.execute(update(IdempotencyKey).values(created_at=DatabaseNow(-8 * 24 * 3600)))
+    reconciler.forgetting(database).do()
     with database.snapshot() as session:
-        assert queries.find(session, running.job_id).job.status is JobStatus.QUEUED
-    assert messages.waiting() == 1
-
-
-def test_a_lost_message_is_sent_again_and_only_once_in_a_while(
-    database: Database, submitted: Callable[[], Job], messages: CeleryQueue
-) -> None:
-    submitted()
-    reconciler.sweep(database, messages)
-    assert messages.waiting() == 0  # it may still be on its way
-    overdue(database)
-    reconciler.sweep(database, messages)
-    reconciler.sweep(database, messages)
-    assert messages.waiting() == 1
-
-
-def test_a_job_that_waits_for_a_slot_is_not_sent_again(
-    database: Database, submitted: Callable[[], Job], messages: CeleryQueue
-) -> None:
-    for _ in range(3):
-        messages.send(submitted().id)
-    overdue(database)
-    reconciler.sweep(database, messages)
-    assert messages.waiting() == 3
-
-
-def test_without_a_broker_nothing_is_lost_and_nothing_raises(
-    database: Database, submitted: Callable[[], Job], messages: CeleryQueue
-) -> None:
-    job = submitted()
-    nowhere = CeleryQueue(SecretStr("redis+socket:///nowhere/at-all.sock"))
-    assert not nowhere.send(job.id)
-    assert nowhere.waiting() is None
-    overdue(database)
-    reconciler.sweep(database, nowhere)
-    reconciler.sweep(database, messages)
-    assert messages.waiting() == 1
-
-
-def test_a_message_carries_the_job_s_id_alone(
-    database: Database, submitted: Callable[[], Job], messages: CeleryQueue, redis_socket: str
-) -> None:
-    job = submitted()
-    messages.send(job.id)
-    with redis.Redis(unix_socket_path=str(redis_socket)) as client:
-        sent = client.lindex(QUEUE, 0)
-    assert isinstance(sent, bytes)
-    assert job.id.encode() in sent
-    assert b"digits" not in sent
-
-
-def test_a_cancelled_job_is_not_claimed_by_a_message_that_comes_late(
-    database: Database, submitted: Callable[[], Job]
-) -> None:
-    job = submitted()
-    with database.session() as session:
-        lifecycle.request_cancel(session, job.id)
-        assert lifecycle.claim(session, job.id, "first", 30) is None
+        assert session.scalars(select(IdempotencyKey)).all() == []

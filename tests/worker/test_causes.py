@@ -2,6 +2,7 @@
 
 import errno
 import signal
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,8 +11,9 @@ from training.conflicts import SpecConflict
 from training.data import DatasetInvalid
 from training.metrics import StepMetrics
 from training.totals import Diverged
+from worker import deaths
 from worker.causes import explain
-from worker.deaths import died
+from worker.deaths import KernelKills, died
 
 
 def chained() -> Exception:
@@ -64,7 +66,7 @@ def test_an_allocation_that_is_too_large_is_out_of_memory() -> None:
 @pytest.mark.parametrize(
     ("exit_code", "said", "hinted"),
     [
-        (-signal.SIGKILL, "It was ended by signal SIGKILL.", "ran out of memory"),
+        (-signal.SIGKILL, "It was ended by signal SIGKILL.", "killed it"),
         (-signal.SIGBUS, "It was ended by signal SIGBUS.", "disk is full"),
         (-signal.SIGSEGV, "It was ended by signal SIGSEGV.", "worker's log"),
         (3, "It ended with exit code 3.", "worker's log"),
@@ -74,3 +76,22 @@ def test_an_exit_code_tells_what_killed_a_process(exit_code: int, said: str, hin
     failure = died("It", exit_code)
     assert (failure.code, failure.message, failure.retryable) == ("worker_lost", said, True)
     assert hinted in failure.hint
+
+
+COUNTERS = "low 0\noom 3\noom_kill {}\noom_group_kill 0\n"
+
+
+@pytest.mark.parametrize(
+    ("kills", "exit_code", "code"),
+    [(1, -signal.SIGKILL, "out_of_memory"), (0, -signal.SIGKILL, "worker_lost"), (1, -signal.SIGTERM, "worker_lost")],
+)
+def test_a_kill_of_the_kernels_for_want_of_memory_is_told_from_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kills: int, exit_code: int, code: str
+) -> None:
+    counter = tmp_path / "memory.events"
+    counter.write_text(COUNTERS.format(4))
+    monkeypatch.setattr(deaths, "COUNTERS", (counter, tmp_path / "missing"))
+    seen = KernelKills()
+    counter.write_text(COUNTERS.format(4 + kills))
+    failure = seen.explain("It", exit_code)
+    assert (failure.code, failure.retryable) == (code, True)

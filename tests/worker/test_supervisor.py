@@ -1,118 +1,38 @@
-"""Attempts with real trainer processes and real databases."""
+"""How attempts end, with real trainer processes and real databases."""
 
 import os
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from pathlib import Path
+from typing import Any
 
 import pytest
-from safetensors.torch import load_file
+from safetensors.torch import load
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
-from jobs import lifecycle, queries, workers
-from jobs.lifecycle import Claim
+from jobs import lifecycle, queries, requests
 from models import Database, Event, Job, JobStatus
 from models.columns import DatabaseNow
-from tests.processes import descendants
-from training.spec import TrainingSpec
-from worker.messages import Devices, Order
-from worker.supervisor import Supervisor
-
-SHORT = {"dataset": "digits", "architecture": "resnet20", "epochs": 1, "batch_size": 512}
-LONG = {**SHORT, "epochs": 1000}
-
-
-class Attempt:
-    """A supervisor at work in a thread of its own."""
-
-    def __init__(self, database: Database, claim: Claim, lease_seconds: float, folder: Path) -> None:
-        self.draining = threading.Event()
-        self.requeued: bool | None = None
-        order = Order(
-            job_id=claim.job_id,
-            spec=claim.spec,
-            devices=("cpu",) * claim.spec.devices,
-            threads=1,
-            datasets_dir=folder / "datasets",
-            downloads_dir=folder / "downloads",
-            cache_dir=folder / "cache",
-            weights_dir=folder / "weights",
-        )
-        supervisor = Supervisor(database, claim, lease_seconds, self.draining)
-
-        def run() -> None:
-            self.requeued = supervisor.run(order)
-
-        self.thread = threading.Thread(target=run)
-        self.thread.start()
-
-    def over(self, seconds: float = 60) -> bool | None:
-        """Wait for its end; whether the job was requeued."""
-        self.thread.join(seconds)
-        assert not self.thread.is_alive()
-        return self.requeued
-
-
-Start = Callable[..., tuple[Claim, Attempt]]
-
-
-@pytest.fixture
-def start(database: Database, devices: Devices, tmp_path: Path) -> Iterator[Start]:
-    """Submits a job, claims it and starts its attempt; ends what a test leaves behind."""
-    attempts: list[Attempt] = []
-    with database.session() as session:
-        for name in ("ours", "another"):
-            workers.sign_on(session, name, slots=1, devices=["cpu"], torch_version=devices.torch_version)
-
-    def begin(spec: dict[str, object], lease_seconds: float = 30) -> tuple[Claim, Attempt]:
-        with database.session() as session:
-            job = lifecycle.submit(session, TrainingSpec.model_validate(spec))
-            claim = lifecycle.claim(session, job.id, "ours", lease_seconds)
-        assert claim
-        attempts.append(Attempt(database, claim, lease_seconds, tmp_path))
-        return claim, attempts[-1]
-
-    yield begin
-    for attempt in attempts:
-        attempt.draining.set()
-        attempt.thread.join()
-
-
-def job_of(database: Database, claim: Claim) -> Job:
-    with database.snapshot() as session:
-        return queries.find(session, claim.job_id).job
-
-
-def until_it_trains(database: Database, claim: Claim) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        with database.snapshot() as session:
-            if queries.steps_after(session, claim.job_id).rows:
-                return
-        time.sleep(0.05)
-    raise AssertionError("no step was recorded")
-
-
-def trainer_pids() -> list[int]:
-    """The trainers of this process: of what it has started, what leads a session of its own."""
-    found = []
-    for pid, command in descendants(os.getpid()).items():
-        with suppress(ProcessLookupError):  # ended meanwhile
-            if "forkserver" in command and os.getsid(pid) == pid:
-                found.append(pid)
-    return found
+from tests.worker.attempts import (
+    LONG,
+    SHORT,
+    Start,
+    claimed_again,
+    job_of,
+    trainer_pids,
+    until,
+    until_it_is_saved,
+    until_it_trains,
+)
 
 
 def test_an_attempt_that_succeeds(database: Database, start: Start) -> None:
-    claim, attempt = start(SHORT)
-    assert attempt.over() is False
+    attempt = start(SHORT)
+    attempt.over()
     with database.snapshot() as session:
-        record = queries.find(session, claim.job_id)
-        steps = queries.steps_after(session, claim.job_id).rows
+        record = queries.find(session, attempt.claim.job_id)
+        steps = queries.steps_after(session, attempt.claim.job_id).rows
+        weights = queries.weights_file(session, attempt.claim.job_id)
     assert record.job.status is JobStatus.SUCCEEDED
     assert record.latest
     assert record.latest.epoch == 0
@@ -120,61 +40,141 @@ def test_an_attempt_that_succeeds(database: Database, start: Start) -> None:
     facts = record.job.attempts[0].facts
     assert facts
     assert (facts["steps_per_epoch"], facts["parameters"]) == (3, 269434)
+    assert "head.linear.weight" in load(attempt.storage.read_verified(weights))
 
 
-def test_a_run_that_stops_early_is_a_success_and_keeps_its_weights(
-    database: Database, start: Start, tmp_path: Path
-) -> None:
+def test_a_run_that_stops_early_is_a_success_and_keeps_its_weights(database: Database, start: Start) -> None:
     stopping = {"early_stopping": {"patience": 1, "minimum_rise": 0.9}}  # more than any epoch brings
     spec = {**LONG, "validation_fraction": 0.2, "regularisation": stopping, "optimizer": {"name": "sgd"}}
-    claim, attempt = start({**spec, "epochs": 50})
-    assert attempt.over() is False
+    attempt = start({**spec, "epochs": 50})
+    attempt.over()
     with database.snapshot() as session:
-        record = queries.find(session, claim.job_id)
+        record = queries.find(session, attempt.claim.job_id)
         ended = session.scalars(select(Event.message).where(Event.type == "succeeded")).one()
     assert record.job.status is JobStatus.SUCCEEDED
     assert ended.startswith("Stopped early")
     assert record.latest
     assert record.latest.epoch < 49
     assert record.latest.validation_accuracy is not None
-    assert "head.linear.weight" in load_file(tmp_path / "weights" / f"{claim.job_id}.safetensors")
+    assert record.job.weights
 
 
-def test_a_cancel_ends_the_trainer(database: Database, start: Start) -> None:
-    claim, attempt = start(LONG)
-    until_it_trains(database, claim)
+def test_a_cancel_ends_the_trainer_and_leaves_no_checkpoint(database: Database, start: Start) -> None:
+    attempt = start(LONG)
+    until_it_is_saved(database, attempt.claim)
     with database.session() as session:
-        lifecycle.request_cancel(session, claim.job_id)
-    assert attempt.over(10) is False
-    assert job_of(database, claim).status is JobStatus.CANCELLED
+        requests.request_cancel(session, attempt.claim.job_id)
+    attempt.over(10)
+    with database.snapshot() as session:
+        assert not queries.checkpoints(session, attempt.claim.job_id)
+    assert job_of(database, attempt.claim).status is JobStatus.CANCELLED
     assert not trainer_pids()
 
 
-def test_a_drain_gives_the_job_back(database: Database, start: Start) -> None:
-    claim, attempt = start(LONG)
-    until_it_trains(database, claim)
+def test_a_cancel_reaches_a_trainer_that_hangs(database: Database, start: Start) -> None:
+    attempt = start(LONG)
+    until_it_trains(database, attempt.claim)
+    for pid in trainer_pids():
+        os.kill(pid, signal.SIGSTOP)
+    with database.session() as session:
+        requests.request_cancel(session, attempt.claim.job_id)
+    attempt.over(10)
+    assert job_of(database, attempt.claim).status is JobStatus.CANCELLED
+    assert not trainer_pids()
+
+
+def test_a_stop_keeps_the_weights_that_there_are(database: Database, start: Start) -> None:
+    attempt = start(LONG)
+    until_it_trains(database, attempt.claim)
+    with database.session() as session:
+        requests.request_stop(session, attempt.claim.job_id)
+    attempt.over(35)
+    job = job_of(database, attempt.claim)
+    assert (job.status, job.attempts[0].end_reason) == (JobStatus.STOPPED, "stopped")
+    with database.snapshot() as session:
+        weights = queries.weights_file(session, job.id)
+    assert "head.linear.weight" in load(attempt.storage.read_verified(weights))
+
+
+def test_a_paused_job_goes_on_where_it_was_and_one_that_is_stopped_then_has_weights(
+    database: Database, start: Start
+) -> None:
+    attempt = start(LONG)
+    until_it_trains(database, attempt.claim)
+    with database.session() as session:
+        requests.request_pause(session, attempt.claim.job_id)
+    attempt.over(35)
+    assert job_of(database, attempt.claim).status is JobStatus.PAUSED
+    with database.session() as session:
+        requests.request_stop(session, attempt.claim.job_id)
+    assert job_of(database, attempt.claim).status is JobStatus.QUEUED
+    second = start(claimed_again(database, attempt.claim))
+    assert second.claim.finish_at_once
+    second.over(35)
+    job = job_of(database, attempt.claim)
+    assert job.status is JobStatus.STOPPED
+    assert job.weights
+    assert job.attempts[1].resumed_from == attempt_file(database, job)
+
+
+def attempt_file(database: Database, job: Job) -> str:
+    """The furthest checkpoint."""
+    with database.snapshot() as session:
+        return queries.checkpoints(session, job.id)[0].checkpoint.name
+
+
+def test_a_drain_gives_the_job_back_with_a_checkpoint_of_its_last_step(database: Database, start: Start) -> None:
+    attempt = start({**LONG, "logging_interval": 1})
+    until_it_trains(database, attempt.claim)
     attempt.draining.set()
-    assert attempt.over(10) is True
-    job = job_of(database, claim)
+    attempt.over(35)
+    job = job_of(database, attempt.claim)
     assert (job.status, job.losses, job.attempts[0].end_reason) == (JobStatus.QUEUED, 0, "drained")
     assert not trainer_pids()
+    with database.snapshot() as session:
+        saved = queries.checkpoints(session, job.id)[0].checkpoint
+        last = queries.steps_after(session, job.id).rows[-1]
+    assert (saved.epoch, saved.step) in {(last.epoch, last.step + 1), (last.epoch + 1, 0)}
 
 
 def test_a_trainer_that_is_killed_loses_its_attempt_and_says_by_which_signal(database: Database, start: Start) -> None:
-    claim, attempt = start(LONG)
-    until_it_trains(database, claim)
+    attempt = start(LONG)
+    until_it_trains(database, attempt.claim)
     for pid in trainer_pids():
         os.kill(pid, signal.SIGKILL)
-    assert attempt.over(10) is True
-    job = job_of(database, claim)
-    assert (job.status, job.losses, job.attempts[0].end_reason) == (JobStatus.QUEUED, 1, "worker_lost")
+    attempt.over(10)
+    job = job_of(database, attempt.claim)
+    assert (job.status, job.attempts[0].end_reason) == (JobStatus.QUEUED, "worker_lost")
     with database.snapshot() as session:
         messages = session.scalars(select(Event.message).where(Event.type == "requeued")).all()
     assert messages == ["The trainer process was ended by signal SIGKILL."]
 
 
+def test_a_trainer_that_makes_no_step_is_ended_as_stalled(database: Database, start: Start) -> None:
+    attempt = start(LONG, stall_seconds=5)
+    until_it_trains(database, attempt.claim)
+    for pid in trainer_pids():
+        os.kill(pid, signal.SIGSTOP)
+    attempt.over(20)
+    job = job_of(database, attempt.claim)
+    assert (job.status, job.attempts[0].end_reason) == (JobStatus.QUEUED, "stalled")
+    assert not trainer_pids()
+
+
+def test_a_time_limit_fails_the_job_and_keeps_its_weights(database: Database, start: Start) -> None:
+    attempt = start({**LONG, "time_limit_minutes": 0.1})
+    attempt.over()
+    job = job_of(database, attempt.claim)
+    assert job.status is JobStatus.FAILED
+    assert job.error
+    assert job.error["code"] == "timeout"
+    assert "time_limit_minutes" in job.error["hint"]
+    assert job.weights
+
+
 def test_an_attempt_whose_job_another_has_writes_nothing_more_and_ends(database: Database, start: Start) -> None:
-    claim, attempt = start(LONG)
+    attempt = start(LONG)
+    claim = attempt.claim
     until_it_trains(database, claim)
     with database.session() as session:
         session.execute(update(Job).where(Job.id == claim.job_id).values(lease_until=DatabaseNow(-1)))
@@ -183,7 +183,7 @@ def test_an_attempt_whose_job_another_has_writes_nothing_more_and_ends(database:
         assert lifecycle.claim(session, claim.job_id, "another", 30)
     with database.snapshot() as session:
         before = [(row.epoch, row.recorded_at) for row in queries.epochs_after(session, claim.job_id).rows]
-    assert attempt.over(10) is False
+    attempt.over(10)
     with database.snapshot() as session:
         after = [(row.epoch, row.recorded_at) for row in queries.epochs_after(session, claim.job_id).rows]
     assert after == before
@@ -203,9 +203,9 @@ def test_an_attempt_whose_job_another_has_writes_nothing_more_and_ends(database:
 def test_a_failure_has_a_code_and_a_hint_and_no_stack_trace(
     database: Database, start: Start, spec: dict[str, object], code: str, in_message: str
 ) -> None:
-    claim, attempt = start(spec)
-    assert attempt.over() is False
-    error = job_of(database, claim).error
+    attempt = start(spec)
+    attempt.over()
+    error = job_of(database, attempt.claim).error
     assert error
     assert error["code"] == code
     assert in_message in error["message"]
@@ -214,18 +214,35 @@ def test_a_failure_has_a_code_and_a_hint_and_no_stack_trace(
     assert "\n" not in error["message"]
 
 
-def test_an_attempt_that_cannot_renew_its_lease_ends_its_trainer_in_time(
+def test_a_database_that_is_gone_ends_the_trainer_in_time(
     database: Database, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claim, attempt = start(LONG, lease_seconds=8.0)
-    until_it_trains(database, claim)
+    attempt = start(LONG, lease_seconds=8.0)
+    until_it_trains(database, attempt.claim)
 
-    def unreachable(*_: object, **__: object) -> None:
+    def unreachable(*_: object, **__: object) -> Any:
         raise OperationalError("statement", {}, Exception("the database is gone"))
 
-    monkeypatch.setattr(lifecycle, "heartbeat", unreachable)
-    monkeypatch.setattr(lifecycle, "record_steps", unreachable)
-    monkeypatch.setattr(lifecycle, "record_epoch", unreachable)
+    monkeypatch.setattr(database, "session", unreachable)
+    monkeypatch.setattr(database, "snapshot", unreachable)
     attempt.over(8.0)
+    monkeypatch.undo()
     assert not trainer_pids()
-    assert job_of(database, claim).status is JobStatus.RUNNING  # for the reconciler to find
+    assert job_of(database, attempt.claim).status is JobStatus.RUNNING  # for the reconciler to find
+
+
+def test_a_database_that_hangs_does_so_too(database: Database, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempt = start(LONG, lease_seconds=8.0)
+    until_it_trains(database, attempt.claim)
+    answer, asked = threading.Event(), threading.Event()
+
+    def hanging(*_: object, **__: object) -> Any:
+        asked.set()
+        answer.wait(60)
+        raise OperationalError("statement", {}, Exception("it came back"))
+
+    monkeypatch.setattr(database, "session", hanging)
+    until(asked.is_set, "nobody asked")
+    attempt.over(10.0)
+    assert not trainer_pids()
+    answer.set()

@@ -13,21 +13,24 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
+from jobs.checkpoints import CheckpointFile
 from tests.processes import descendants
 from training.spec import TrainingSpec
 from worker.fork_server import start_trainer
 from worker.messages import (
     REPORTS,
-    STOP,
+    Alive,
+    CheckpointStored,
     Devices,
     EpochDone,
     Failed,
+    Halted,
     Order,
     Report,
     Started,
     StepDone,
-    Stopped,
     Succeeded,
+    Word,
 )
 
 SHORT: dict[str, Any] = {
@@ -75,16 +78,26 @@ def begin(devices: Devices, tmp_path: Path) -> Iterator[Begin]:
     """Starts a trainer; ends what a test leaves behind."""
     trainers: list[Trainer] = []
 
-    def begin(spec: dict[str, Any], devices: int, given: tuple[str, ...] = ()) -> Trainer:
+    def begin(
+        spec: dict[str, Any],
+        devices: int,
+        given: tuple[str, ...] = (),
+        checkpoints: tuple[CheckpointFile, ...] = (),
+        attempt: int = 1,
+    ) -> Trainer:
         order = Order(
             job_id="job_1",
+            attempt=attempt,
             spec=TrainingSpec.model_validate({**spec, "devices": devices}),
+            checkpoints=checkpoints,
+            starting_weights=None,
+            finish_at_once=False,
             devices=given or ("cpu",) * devices,
             threads=2,
             datasets_dir=tmp_path,
             downloads_dir=tmp_path,
             cache_dir=tmp_path,
-            weights_dir=tmp_path / str(devices),
+            storage_url=f"file://{tmp_path}/{devices}",
         )
         trainers.append(Trainer(*start_trainer(order)))
         return trainers[-1]
@@ -120,7 +133,9 @@ def is_alive(pid: int) -> bool:
 
 
 def test_two_processes_report_and_save_what_one_does(begin: Begin, tmp_path: Path) -> None:
-    one, two = (list(begin(SHORT, devices).reports()) for devices in (1, 2))
+    one, two = (
+        [report for report in begin(SHORT, devices).reports() if not isinstance(report, Alive)] for devices in (1, 2)
+    )
     assert [report.kind for report in one] == [report.kind for report in two]
     assert isinstance(two[0], Started)
     assert (two[0].facts.devices, two[0].facts.threads) == (2, 1)
@@ -131,18 +146,39 @@ def test_two_processes_report_and_save_what_one_does(begin: Begin, tmp_path: Pat
         if isinstance(ours, EpochDone) and isinstance(theirs, EpochDone):
             assert theirs.metrics.train_loss == pytest.approx(ours.metrics.train_loss, rel=1e-3)
             assert theirs.metrics.test_loss == pytest.approx(ours.metrics.test_loss, rel=1e-3)
-    weights = [load_file(tmp_path / folder / "job_1.safetensors") for folder in ("1", "2")]
+    folders = (tmp_path / folder / "job_1" / "attempt-0001" for folder in ("1", "2"))
+    weights = [load_file(folder / "weights.safetensors") for folder in folders]
     assert [set(each) for each in weights] == [set(weights[0])] * 2
 
 
 def test_a_team_stops_between_two_steps_when_asked(begin: Begin) -> None:
     trainer = begin(LONG, 2)
     team = trainer.until_it_trains()
-    trainer.connection.send_bytes(STOP)
-    assert isinstance(list(trainer.reports())[-1], Stopped)
+    trainer.connection.send_bytes(Word.FINISH.value)
+    halted = list(trainer.reports())[-1]
+    assert isinstance(halted, Halted)
+    assert halted.weights
     trainer.process.join(10)
     assert trainer.process.exitcode == 0
     until_gone(team)
+
+
+def test_a_team_that_was_saved_in_the_middle_of_an_epoch_ends_as_one_that_was_not(begin: Begin) -> None:
+    spec = {**SHORT, "epochs": 3, "batch_size": 128, "deterministic": True, "logging_interval": 1}
+    unbroken = list(begin(spec, 2).reports())[-1]
+    trainer = begin(spec, 2, attempt=2)
+    trainer.until_it_trains()
+    trainer.connection.send_bytes(Word.SAVE.value)
+    *_, saved, halted = trainer.reports()
+    assert isinstance(halted, Halted)
+    assert isinstance(saved, CheckpointStored)
+    assert (saved.checkpoint.epoch, saved.checkpoint.step) == (halted.epoch, halted.step)
+    reports = list(begin(spec, 2, checkpoints=(saved.checkpoint,), attempt=3).reports())
+    [started] = [report for report in reports if isinstance(report, Started)]
+    assert started.resumed_from == saved.checkpoint.file.name
+    assert isinstance(unbroken, Succeeded)
+    assert isinstance(reports[-1], Succeeded)
+    assert reports[-1].weights.sha256 == unbroken.weights.sha256
 
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])

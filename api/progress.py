@@ -1,0 +1,78 @@
+"""How far a job has got."""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from api import schemas
+from jobs.queries import JobRecord
+from models import Checkpoint, Epoch, Job, JobStatus
+from training.metrics import RunFacts
+from training.spec import TrainingSpec
+
+# An estimate beyond this says nothing, and may be later than any date there is.
+LONGEST_ESTIMATE = timedelta(days=3650)
+
+
+class _Place(NamedTuple):
+    """The last step that is done. Places are in order."""
+
+    epoch: int
+    step: int | float  # infinity: the epoch's last, where it is not known how many it has
+
+
+def progress(record: JobRecord, spec: TrainingSpec) -> schemas.Progress:
+    """Of the current attempt, and of what it goes on from: work that was lost with another does not count."""
+    job = record.job
+    steps_per_epoch = _steps_per_epoch(job)
+    places = [_of_attempt(job), _of_checkpoint(record.checkpoint, steps_per_epoch)]
+    place = max((place for place in places if place), default=None)
+    attempt = job.attempts[-1] if job.attempts else None
+    # An epoch that an earlier attempt has trained is not this one's pace.
+    mine = record.latest if attempt and record.latest and record.latest.attempt == attempt.number else None
+    running = job.status is JobStatus.RUNNING
+    return schemas.Progress(
+        epoch=place.epoch if place else None,
+        epochs=spec.epochs,
+        step=int(place.step) if place and place.step != float("inf") else None,
+        steps_per_epoch=steps_per_epoch if attempt and attempt.facts else None,
+        percent=100 if job.status is JobStatus.SUCCEEDED else _percent(place, mine, spec.epochs, steps_per_epoch),
+        estimated_finish=_estimated_finish(mine, spec.epochs) if mine and running else None,
+    )
+
+
+def _steps_per_epoch(job: Job) -> int | None:
+    """As the last attempt found that has loaded the data."""
+    found = [attempt.facts for attempt in job.attempts if attempt.facts]
+    return RunFacts.model_validate(found[-1]).steps_per_epoch if found else None
+
+
+def _of_attempt(job: Job) -> _Place | None:
+    attempt = job.attempts[-1] if job.attempts else None
+    if attempt is None or attempt.step_epoch is None or attempt.step is None:
+        return None
+    return _Place(attempt.step_epoch, attempt.step)
+
+
+def _of_checkpoint(checkpoint: Checkpoint | None, steps_per_epoch: int | None) -> _Place | None:
+    """A checkpoint's own position is that of the step behind it."""
+    if checkpoint is None or (checkpoint.epoch, checkpoint.step) == (0, 0):
+        return None
+    if checkpoint.step > 0:
+        return _Place(checkpoint.epoch, checkpoint.step - 1)
+    return _Place(checkpoint.epoch - 1, steps_per_epoch - 1 if steps_per_epoch else float("inf"))
+
+
+def _percent(place: _Place | None, latest: Epoch | None, epochs: int, steps_per_epoch: int | None) -> float:
+    """Of all steps, one decimal, rounded down."""
+    trained = float(latest.epoch + 1) if latest else 0.0
+    if place:
+        share = (place.step + 1) / steps_per_epoch if steps_per_epoch else float(place.step == float("inf"))
+        trained = max(trained, place.epoch + min(share, 1.0))
+    return min(int(1000 * trained / epochs) / 10, 100)
+
+
+def _estimated_finish(latest: Epoch, epochs: int) -> datetime | None:
+    remaining = (epochs - latest.epoch - 1) * latest.seconds
+    if not remaining < LONGEST_ESTIMATE.total_seconds():  # nor if it is NaN
+        return None
+    return latest.recorded_at + timedelta(seconds=remaining)

@@ -1,0 +1,85 @@
+"""What can be asked of a job that has not ended."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, BackgroundTasks, Response
+from sqlalchemy.orm import Session
+
+from api import schemas, translate
+from api.dependencies import JobId, QueueDep, SessionDep
+from api.strict_route import StrictRoute
+from jobs import queries, requests
+from models import Job, JobStatus
+
+router = APIRouter(prefix="/jobs/{job_id}", tags=["jobs"], route_class=StrictRoute)
+
+
+def _settled(description: str) -> dict[int | str, dict[str, Any]]:
+    return {HTTPStatus.OK.value: {"model": schemas.Job, "description": description}}
+
+
+@router.post(
+    "/cancel",
+    status_code=HTTPStatus.ACCEPTED,
+    operation_id="cancel_job",
+    summary="Cancel a job",
+    response_description="Asked for: no further epoch is stored, and the worker lets go of the job within seconds.",
+    responses=_settled("Cancelled: no worker has the job."),
+)
+def cancel_job(job_id: JobId, session: SessionDep, response: Response) -> schemas.Job:
+    """Its epochs stay, its weights do not. Asking again is asking once; what has ended otherwise is 409."""
+    return _answer(session, requests.request_cancel(session, job_id), response)
+
+
+@router.post(
+    "/stop",
+    status_code=HTTPStatus.ACCEPTED,
+    operation_id="stop_job",
+    summary="Stop a job, and keep its weights",
+    response_description="Asked for: a worker ends it after the current step, or makes its weights from its last "
+    "checkpoint.",
+    responses=_settled("Stopped: it has ended."),
+)
+def stop_job(
+    job_id: JobId, session: SessionDep, queue: QueueDep, background: BackgroundTasks, response: Response
+) -> schemas.Job:
+    """One that has trained nothing yet ends at once, without weights. Asking again is asking once."""
+    job = requests.request_stop(session, job_id)
+    if job.status is JobStatus.QUEUED:
+        background.add_task(queue.send, job_id)
+    return _answer(session, job, response)
+
+
+@router.post(
+    "/pause",
+    status_code=HTTPStatus.ACCEPTED,
+    operation_id="pause_job",
+    summary="Pause a job",
+    response_description="Asked for: its worker writes a checkpoint after the current step, and frees the device.",
+    responses=_settled("Paused: no worker has the job."),
+)
+def pause_job(job_id: JobId, session: SessionDep, response: Response) -> schemas.Job:
+    """It waits, without a device, until it is resumed, stopped or cancelled. Asking again is asking once."""
+    return _answer(session, requests.request_pause(session, job_id), response)
+
+
+@router.post(
+    "/resume",
+    operation_id="resume_job",
+    summary="Resume a paused job",
+    response_description="It is in the queue again, or goes on without the pause that was asked for.",
+)
+def resume_job(job_id: JobId, session: SessionDep, queue: QueueDep, background: BackgroundTasks) -> schemas.Job:
+    """It goes on from its last checkpoint, as soon as a worker has room for it."""
+    job = requests.resume(session, job_id)
+    if job.status is JobStatus.QUEUED:
+        background.add_task(queue.send, job_id)
+    return translate.job(queries.find(session, job_id))
+
+
+def _answer(session: Session, job: Job, response: Response) -> schemas.Job:
+    """202 while a worker has yet to act."""
+    if job.requested is None:
+        response.status_code = HTTPStatus.OK
+    return translate.job(queries.find(session, job.id))

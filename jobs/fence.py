@@ -1,0 +1,83 @@
+"""The fence that every write of an attempt passes: one that no longer has its job changes nothing.
+
+A worker that was thought dead can so come back and do no harm. `attempt` is the fencing token: it rises with every
+claim, and a claim is given of a queued job alone, which a job becomes again when its lease has run out. Each condition
+stands apart, so that the chaos run can take it out and see that it is missed.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy.orm import Session
+
+from jobs.checkpoints import CheckpointFile
+from jobs.errors import AttemptFenced
+from models import ACTIVE, Job, JobStatus, Request
+from models.columns import DatabaseNow
+from storage import StoredFile
+from training.spec import TrainingSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One attempt's hold on a job, and what it needs to begin."""
+
+    job_id: str
+    attempt: int
+    spec: TrainingSpec
+    checkpoints: tuple[CheckpointFile, ...] = ()  # to go on from, the furthest first
+    starting_weights: StoredFile | None = None
+    seconds_left: float | None = None  # of the job's time limit
+    # It is to be stopped, or its time is up, and its weights are to be made from its last checkpoint.
+    finish_at_once: bool = False
+
+
+def is_current(claim: Claim) -> ColumnElement[bool]:
+    """No later attempt has begun."""
+    return Job.attempt == claim.attempt
+
+
+def is_active() -> ColumnElement[bool]:
+    """The attempt has not ended: its job is with a worker."""
+    return Job.status.in_(ACTIVE)
+
+
+def is_not_cancelled() -> ColumnElement[bool]:
+    """Nobody has asked for its cancellation."""
+    return or_(Job.requested.is_(None), Job.requested != Request.CANCEL)
+
+
+def is_queued() -> ColumnElement[bool]:
+    """No worker has the job, and one may take it now."""
+    return and_(Job.status == JobStatus.QUEUED, or_(Job.not_before.is_(None), Job.not_before < DatabaseNow()))
+
+
+def has_expired() -> ColumnElement[bool]:
+    """Its worker has not renewed the lease in time, by the database's clock."""
+    return Job.lease_until < DatabaseNow()
+
+
+def held(session: Session, claim: Claim, *, even_if_cancelled: bool = False) -> Job:
+    """The job, locked, if this attempt still has it. Raises AttemptFenced."""
+    statement = for_update(claim.job_id).where(is_current(claim), is_active())
+    if not even_if_cancelled:
+        statement = statement.where(is_not_cancelled())
+    job = session.scalar(statement)
+    if job is None:
+        raise AttemptFenced(f"Attempt {claim.attempt} of job {claim.job_id} no longer has it.")
+    return job
+
+
+def claimable(session: Session, job_id: str) -> Job | None:
+    """The job, locked, if a worker may take it."""
+    return session.scalar(for_update(job_id).where(is_queued()))
+
+
+def expired(session: Session, job_id: str) -> Job | None:
+    """The job, locked, if it may be taken from its worker."""
+    return session.scalar(for_update(job_id).where(is_active(), has_expired()))
+
+
+def for_update(job_id: str) -> Select[Job]:
+    """The job's row, locked until the transaction ends. (SQLite locks the whole database as it begins.)"""
+    return select(Job).where(Job.id == job_id).with_for_update().execution_options(populate_existing=True)

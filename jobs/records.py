@@ -1,0 +1,177 @@
+"""What an attempt reports of its job: facts, steps, epochs and checkpoints, each within the caller's transaction.
+
+Every one passes the fence: an attempt that no longer has its job, or whose job is to be cancelled, stores nothing and
+gets AttemptFenced.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Select, delete, func, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from jobs.checkpoints import CheckpointFile
+from jobs.fence import Claim, held
+from jobs.transitions import MOST_FAILED_LOADS, move, now, record
+from models import Attempt, Checkpoint, Epoch, Job, JobStatus, Step
+from training.metrics import EpochMetrics, RunFacts, StepMetrics
+
+
+def record_start(session: Session, claim: Claim, facts: RunFacts, resumed_from: str | None = None) -> None:
+    """Its data is loaded and its first step is next. Recording it twice is recording it once."""
+    job = held(session, claim)
+    if job.status is JobStatus.RUNNING:
+        return  # it was stored, but the answer that said so was lost
+    move(job, JobStatus.RUNNING)
+    set_attempt(session, job, facts=facts.model_dump(mode="json"), resumed_from=resumed_from)
+    message = f"Training on {facts.device} in {facts.precision}."
+    if resumed_from:
+        checkpoint = session.get_one(Checkpoint, resumed_from)
+        checkpoint.failed_loads = 0
+        message += f" It goes on at step {checkpoint.step} of epoch {checkpoint.epoch}."
+    record(session, job, "running", message)
+
+
+def record_facts(session: Session, claim: Claim, facts: RunFacts) -> None:
+    """It has found out more, such as a faster way of computing a step."""
+    set_attempt(session, held(session, claim), facts=facts.model_dump(mode="json"))
+
+
+def record_steps(session: Session, claim: Claim, steps: Sequence[StepMetrics]) -> None:
+    """Store step losses; a step that an earlier attempt has stored is overwritten."""
+    job = held(session, claim)
+    _upsert(session, Step, [_row(claim, step) for step in steps])
+    set_attempt(session, job, step_epoch=steps[-1].epoch, step=steps[-1].step)
+
+
+def record_epoch(session: Session, claim: Claim, metrics: EpochMetrics) -> None:
+    """Store an epoch's metrics; an epoch that an earlier attempt has stored is overwritten."""
+    job = held(session, claim)
+    _upsert(session, Epoch, [_row(claim, metrics)])
+    if job.latest_epoch is None or metrics.epoch > job.latest_epoch:
+        job.losses = 0
+    find_latest_and_best(session, job)
+
+
+def record_loading(session: Session, claim: Claim, name: str) -> None:
+    """The attempt is about to go on from a checkpoint. Should it die of that, the count stays."""
+    set_attempt(session, held(session, claim), resumed_from=name)
+    counted = update(Checkpoint).where(Checkpoint.name == name)
+    session.execute(counted.values(failed_loads=Checkpoint.failed_loads + 1))
+
+
+def record_unusable(session: Session, claim: Claim, name: str, reason: str) -> None:
+    """A checkpoint is damaged or does not load: nobody tries it again."""
+    job = held(session, claim)
+    session.execute(update(Checkpoint).where(Checkpoint.name == name).values(failed_loads=MOST_FAILED_LOADS))
+    record(session, job, "checkpoint_unusable", f"{name}: {reason}")
+
+
+def record_checkpoint(session: Session, claim: Claim, checkpoint: CheckpointFile) -> list[str]:
+    """Publish a checkpoint whose file is in the storage. Returns the files that no row names any more."""
+    job = held(session, claim)
+    position = (checkpoint.epoch, checkpoint.step)
+    furthest = session.execute(_by_position(job.id).with_only_columns(Checkpoint.epoch, Checkpoint.step)).first()
+    if furthest is None or position > tuple(furthest):
+        job.losses = 0
+    row = Checkpoint(
+        name=checkpoint.file.name,
+        job_id=job.id,
+        attempt=claim.attempt,
+        epoch=checkpoint.epoch,
+        step=checkpoint.step,
+        size_bytes=checkpoint.file.size_bytes,
+        sha256=checkpoint.file.sha256,
+        failed_loads=0,
+    )
+    session.merge(row)  # published before, if the answer that said so was lost
+    session.flush()
+    return _retire(session, job, claim, position)
+
+
+def record_trouble(session: Session, claim: Claim, kind: str, message: str) -> None:
+    """Something went wrong that does not end the attempt, such as a checkpoint that found no room."""
+    record(session, held(session, claim), kind, message)
+
+
+def usable_checkpoints(session: Session, job_id: str) -> Sequence[Checkpoint]:
+    """Those that an attempt may go on from, the furthest first."""
+    return session.scalars(_by_position(job_id).where(Checkpoint.failed_loads < MOST_FAILED_LOADS)).all()
+
+
+def forget_after(session: Session, job: Job, epoch: int, step: int) -> None:
+    """Take back what earlier attempts have stored of steps that the job's weights have not been through."""
+    earlier_epochs = (Epoch.job_id == job.id) & (Epoch.attempt < job.attempt) & (Epoch.epoch >= epoch)
+    session.execute(delete(Epoch).where(earlier_epochs))
+    ahead = tuple_(Step.epoch, Step.step) >= (epoch, step)
+    session.execute(delete(Step).where(Step.job_id == job.id, Step.attempt < job.attempt, ahead))
+    find_latest_and_best(session, job)
+
+
+def forget_loading(session: Session, job: Job) -> None:
+    """The attempt left while it loaded a checkpoint, which is not the checkpoint's fault."""
+    loading = select(Attempt.resumed_from).where(Attempt.job_id == job.id, Attempt.number == job.attempt)
+    counted = update(Checkpoint).where(Checkpoint.name == loading.scalar_subquery(), Checkpoint.failed_loads > 0)
+    session.execute(counted.values(failed_loads=Checkpoint.failed_loads - 1))
+
+
+def find_latest_and_best(session: Session, job: Job) -> None:
+    """Asked anew each time: an attempt that overwrites an epoch may have changed the best one."""
+    accuracy = _accuracy()
+    evaluated = select(Epoch.epoch).where(Epoch.job_id == job.id, accuracy.is_not(None))
+    job.best_epoch = session.scalar(evaluated.order_by(accuracy.desc(), Epoch.epoch).limit(1))
+    job.latest_epoch = session.scalar(select(func.max(Epoch.epoch)).where(Epoch.job_id == job.id))
+
+
+def set_attempt(session: Session, job: Job, **values: Any) -> None:
+    """Set columns of the job's current attempt."""
+    session.execute(update(Attempt).where(Attempt.job_id == job.id, Attempt.number == job.attempt).values(values))
+
+
+def _retire(session: Session, job: Job, claim: Claim, position: tuple[int, int]) -> list[str]:
+    """Keep as many as the spec says of those that can be used, and the best; forget the others. Their files' names."""
+    rules = claim.spec.checkpoints
+    kept = {row.name for row in usable_checkpoints(session, job.id)[: rules.keep]}
+    if rules.keep_best:
+        best = (
+            _by_position(job.id)
+            .join(Epoch, (Epoch.job_id == Checkpoint.job_id) & (Epoch.epoch == Checkpoint.epoch - 1))
+            .where(Checkpoint.step == 0, Checkpoint.failed_loads < MOST_FAILED_LOADS, _accuracy().is_not(None))
+            .order_by(None)
+            .order_by(_accuracy().desc(), Epoch.epoch, Checkpoint.attempt.desc())
+        )
+        kept |= {row.name for row in session.scalars(best.limit(1))}
+    # What lies ahead and cannot be used is remembered until it is passed: coming back there is no progress.
+    behind = tuple_(Checkpoint.epoch, Checkpoint.step) <= position
+    given_up_ahead = (Checkpoint.failed_loads >= MOST_FAILED_LOADS) & ~behind
+    retired = delete(Checkpoint).where(Checkpoint.job_id == job.id, Checkpoint.name.not_in(kept), ~given_up_ahead)
+    return sorted(session.scalars(retired.returning(Checkpoint.name)))
+
+
+def _by_position(job_id: str) -> Select[Checkpoint]:
+    """The furthest first; of several in one place the latest attempt's."""
+    furthest = (Checkpoint.epoch.desc(), Checkpoint.step.desc(), Checkpoint.attempt.desc())
+    return select(Checkpoint).where(Checkpoint.job_id == job_id).order_by(*furthest)
+
+
+def _accuracy() -> Any:
+    """What an epoch is judged by."""
+    return func.coalesce(Epoch.validation_accuracy, Epoch.test_accuracy)
+
+
+def _row(claim: Claim, metrics: EpochMetrics | StepMetrics) -> dict[str, Any]:
+    return {"job_id": claim.job_id, "attempt": claim.attempt, "recorded_at": now()} | dict(metrics)
+
+
+def _upsert(session: Session, kind: type[Epoch] | type[Step], rows: Sequence[dict[str, Any]]) -> None:
+    """INSERT … ON CONFLICT DO UPDATE, which both databases have, each in its own dialect."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(kind).values(rows)
+    columns = kind.__table__.columns
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[column for column in columns if column.primary_key],
+            set_={column.name: statement.excluded[column.name] for column in columns if not column.primary_key},
+        )
+    )

@@ -1,0 +1,66 @@
+"""Why a queued job is not running."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from jobs.placement import Needs, fitting
+from jobs.workers import at_work
+from models import Job
+from models.columns import DatabaseNow
+
+# no_worker: nobody is connected. no_such_device: nobody who is connected has what the job asks for. slots_busy: whoever
+# has is at work. behind_others: there are jobs in front of it. backing_off: it was lost several times, and waits a
+# little. about_to_start: nothing is in its way.
+QueueReason = Literal["no_worker", "no_such_device", "slots_busy", "behind_others", "backing_off", "about_to_start"]
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePlace:
+    """Where a queued job stands, and why it is not running."""
+
+    position: int  # from 1
+    code: QueueReason
+    reason: str  # the same in words
+
+
+class WhyQueued:
+    """Explains, of one state of the database."""
+
+    def __init__(self, session: Session) -> None:
+        self._workers = at_work(session)
+        self._now = session.scalars(select(DatabaseNow())).one()
+
+    def place(self, job: Job, position: int) -> QueuePlace:
+        """What is in the way of `job`, which stands at `position` of the queue."""
+        code, reason = self._explain(Needs(job.devices, job.accelerator), position)
+        if code in ("behind_others", "about_to_start") and job.not_before and job.not_before > self._now:
+            code = "backing_off"
+            reason = f"{job.losses} attempts in a row were lost: the next begins at {job.not_before:%H:%M:%S} UTC."
+        return QueuePlace(position, code, reason)
+
+    def _explain(self, needs: Needs, position: int) -> tuple[QueueReason, str]:
+        if not self._workers:
+            return "no_worker", "No worker is connected."
+        fit = [record for record in self._workers if fitting(needs, record.worker.devices)]
+        if not fit:
+            return "no_such_device", f"No connected worker has {needs}; there is: {self._inventory()}."
+        slots = sum(record.worker.slots for record in fit)
+        free = sum(record.free_slots for record in fit)
+        if free == 0:
+            return "slots_busy", f"Every slot is busy: {slots} of {slots}."
+        if position > free:
+            before = f"{position - 1} jobs are" if position > 2 else "1 job is"
+            return "behind_others", f"{before} in front of it."
+        return "about_to_start", "A slot is free: about to start."
+
+    def _inventory(self) -> str:
+        """What each worker has, the same but once."""
+        each = (
+            ", ".join(f"{count} x {name}" for name, count in Counter(record.worker.devices).items())
+            for record in self._workers
+        )
+        return "; ".join(dict.fromkeys(each))

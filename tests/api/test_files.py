@@ -1,0 +1,183 @@
+"""Checkpoints and weights: listed, and downloaded from the storage."""
+
+import shutil
+from collections.abc import Iterator
+from hashlib import sha256
+from http.client import HTTPConnection, IncompleteRead
+from typing import TYPE_CHECKING
+
+import pytest
+from fastapi.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
+
+import storage as storage_module
+from api.app import create_app
+from jobs import records
+from settings import Settings
+from storage import Storage
+from tests.api.test_errors import assert_problem, served
+
+if TYPE_CHECKING:
+    from tests.api.conftest import Stage
+
+A_CHECKPOINT = "attempt-0001/epoch-0001-step-000000.safetensors"
+
+
+def test_checkpoints_with_the_metrics_of_the_epochs_that_they_close(client: TestClient, stage: "Stage") -> None:
+    job_id = stage.submit()
+    claim = stage.start(job_id)
+    stage.epoch(claim, 0, test_accuracy=0.25)
+    stage.checkpoint(claim, 1, 0, b"first")
+    stage.checkpoint(claim, 1, 7, b"in the middle")
+    page = client.get(f"/v1/jobs/{job_id}/checkpoints").json()
+    assert (page["has_more"], page["next"]) == (False, None)
+    middle, first = page["data"]
+    assert first.pop("created_at").endswith("Z")
+    assert first.pop("metrics")["test_accuracy"] == 0.25
+    assert first == {
+        "name": A_CHECKPOINT,
+        "attempt": 1,
+        "epoch": 1,
+        "step": 0,
+        "size_bytes": 5,
+        "sha256": sha256(b"first").hexdigest(),
+        "usable": True,
+        "download": f"/v1/jobs/{job_id}/checkpoints/{A_CHECKPOINT}",
+    }
+    assert (middle["epoch"], middle["step"], middle["metrics"]) == (1, 7, None)
+    assert client.get(first["download"]).content == b"first"
+
+
+def test_checkpoint_that_nobody_can_go_on_from_says_so(client: TestClient, stage: "Stage") -> None:
+    job_id = stage.submit()
+    claim = stage.start(job_id)
+    file = stage.checkpoint(claim, 1, 0)
+    with stage.database.session() as session:
+        records.record_unusable(session, claim, file.name, "its hash is wrong")
+    [checkpoint] = client.get(f"/v1/jobs/{job_id}/checkpoints").json()["data"]
+    assert checkpoint["usable"] is False
+
+
+def test_checkpoint_is_streamed(client: TestClient, stage: "Stage") -> None:
+    job_id = stage.submit()
+    content = bytes(range(256)) * 1000
+    file = stage.checkpoint(stage.start(job_id), 3, 120, content)
+    answer = client.get(f"/v1/jobs/{job_id}/checkpoints/attempt-0001/epoch-0003-step-000120.safetensors")
+    assert (answer.status_code, answer.content) == (200, content)
+    assert answer.headers["Content-Type"] == "application/octet-stream"
+    assert answer.headers["Content-Length"] == "256000"
+    assert answer.headers["ETag"] == f'"{file.sha256}"'
+    name = f"{job_id}-attempt-0001-epoch-0003-step-000120.safetensors"
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}"'
+
+
+def test_weights_of_a_finished_job(client: TestClient, stage: "Stage") -> None:
+    job_id = stage.submit()
+    address = f"/v1/jobs/{job_id}/weights"
+    problem = client.get(address).json()
+    assert (problem["status"], problem["code"], problem["job_status"]) == (404, "weights_not_found", "queued")
+    claim = stage.start(job_id)
+    assert client.get(f"/v1/jobs/{job_id}").json()["weights"] is None
+    stage.succeed(claim, b"the weights")
+    weights = client.get(f"/v1/jobs/{job_id}").json()["weights"]
+    digest = sha256(b"the weights").hexdigest()
+    assert weights == {"size_bytes": 11, "sha256": digest, "download": address}
+    answer = client.get(address)
+    assert (answer.content, answer.headers["ETag"]) == (b"the weights", f'"{digest}"')
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{job_id}-attempt-0001-weights.safetensors"'
+
+
+def test_cancelled_job_has_no_files(client: TestClient, stage: "Stage") -> None:
+    job_id = stage.submit()
+    claim = stage.start(job_id)
+    stage.checkpoint(claim, 1, 0)
+    client.post(f"/v1/jobs/{job_id}/cancel")
+    stage.let_go(claim)
+    assert client.get(f"/v1/jobs/{job_id}/checkpoints").json()["data"] == []
+    for part in (f"checkpoints/{A_CHECKPOINT}", "weights"):
+        assert client.get(f"/v1/jobs/{job_id}/{part}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        A_CHECKPOINT.replace("1", "2"),
+        "attempt-0001/weights.safetensors",
+        "attempt-0001/%00",
+        "../attempt-0001",
+        "%2e%2e/x",
+        "a/é",
+        "a/" + "a" * 300,
+    ],
+)
+def test_checkpoint_that_is_not_there(client: TestClient, stage: "Stage", name: str) -> None:
+    job_id = stage.submit()
+    stage.checkpoint(stage.start(job_id), 1, 0)
+    answer = client.get(f"/v1/jobs/{job_id}/checkpoints/{name}")
+    assert answer.status_code == 404
+    assert answer.json()["code"] in ("checkpoint_not_found", "route_not_found")
+
+
+def test_files_of_one_job_are_not_another_ones(client: TestClient, stage: "Stage") -> None:
+    mine, other = stage.submit(), stage.submit()
+    stage.checkpoint(stage.start(mine), 1, 0)
+    assert client.get(f"/v1/jobs/{other}/checkpoints/{A_CHECKPOINT}").status_code == 404
+
+
+def test_storage_that_does_not_have_the_file(client: TestClient, stage: "Stage", settings: Settings) -> None:
+    job_id = stage.submit()
+    claim = stage.start(job_id)
+    stage.checkpoint(claim, 1, 0)
+    stage.succeed(claim)
+    shutil.rmtree(settings.data_dir / "storage")
+    for part in (f"checkpoints/{A_CHECKPOINT}", "weights"):
+        answer = client.get(f"/v1/jobs/{job_id}/{part}")
+        assert_problem(answer.status_code, answer.headers, answer.content, "storage_unavailable")
+        assert answer.status_code == 503
+        assert answer.headers["Retry-After"] == "5"
+        assert str(settings.data_dir) not in answer.text
+
+
+def test_bucket_that_does_not_answer(settings: Settings, stage: "Stage", monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id = stage.submit()
+    stage.succeed(stage.start(job_id))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
+    with TestClient(create_app(settings.model_copy(update={"storage_url": "s3://bucket/prefix"}))) as client:
+        answer = client.get(f"/v1/jobs/{job_id}/weights")
+    assert_problem(answer.status_code, answer.headers, answer.content, "storage_unavailable")
+
+
+def test_no_more_than_a_block_is_in_memory(settings: Settings, stage: "Stage", monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage_module, "BLOCK_BYTES", 1000)
+    app, sent = create_app(settings), list[int]()
+
+    async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+        async def watch(message: Message) -> None:
+            sent.append(len(message.get("body", b"")))
+            await send(message)
+
+        await app(scope, receive, watch if scope["type"] == "http" else send)
+
+    job_id = stage.submit()
+    stage.succeed(stage.start(job_id), b"w" * 2500)
+    with TestClient(watched) as client:
+        assert client.get(f"/v1/jobs/{job_id}/weights").content == b"w" * 2500
+    assert [size for size in sent if size] == [1000, 1000, 500]
+
+
+def test_file_that_breaks_off_is_cut_off(settings: Settings, stage: "Stage", monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_storage: Storage, _name: str) -> Iterator[bytes]:
+        yield b"half"
+        raise OSError("the disk is gone")
+
+    job_id = stage.submit()
+    stage.succeed(stage.start(job_id))
+    monkeypatch.setattr(Storage, "stream", broken)
+    with served(create_app(settings)) as (host, port):
+        connection = HTTPConnection(host, port, timeout=30)
+        connection.request("GET", f"/v1/jobs/{job_id}/weights")
+        with pytest.raises(IncompleteRead):
+            connection.getresponse().read()
+        connection.close()

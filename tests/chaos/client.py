@@ -1,0 +1,77 @@
+"""A good client: it waits no longer than a request should take, and repeats what was not answered."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+
+from tests.chaos.contract import Offers, Verb
+
+PATIENCE_SECONDS = 3.0
+
+# The service is away, or busy with the same request: later, it may answer.
+TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal(Exception):
+    """The service has answered, and what it has answered no repetition changes."""
+
+    status: int
+    body: str
+
+
+class Client:
+    """Speaks to the service at `url`. Every call returns None where it got no answer: call again later."""
+
+    def __init__(self, url: str) -> None:
+        self._http = httpx2.Client(base_url=url, timeout=PATIENCE_SECONDS, trust_env=False)
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._http.close()
+
+    def offers(self) -> Offers | None:
+        """What the service can be asked for."""
+        document = self._send("GET", "/openapi.json")
+        return None if document is None else Offers.of(document)
+
+    def submit(self, key: str, body: dict[str, Any]) -> str | None:
+        """The accepted job's id. Raises Refusal."""
+        try:
+            job = self._send("POST", "/v1/jobs", json=body, headers={"Idempotency-Key": key})
+        except Refusal as refusal:
+            if refusal.status == 409 and "progress" in refusal.body:  # the same request, sent at once, is under way
+                return None
+            raise
+        return None if job is None else str(job["id"])
+
+    def ask(self, job_id: str, verb: Verb | str) -> bool | None:
+        """Whether the job has taken the request; one that has ended, say, refuses it."""
+        try:
+            return None if self._send("POST", f"/v1/jobs/{job_id}/{verb}") is None else True
+        except Refusal as refusal:
+            if refusal.status == 409:
+                return False
+            raise
+
+    def status(self, job_id: str) -> str | None:
+        """Of the job. Raises Refusal."""
+        job = self._send("GET", f"/v1/jobs/{job_id}")
+        return None if job is None else str(job["status"])
+
+    def epochs(self, job_id: str) -> tuple[int, ...] | None:
+        """The numbers of the job's epochs, as the API lists them. Raises Refusal."""
+        page = self._send("GET", f"/v1/jobs/{job_id}/metrics")
+        return None if page is None else tuple(row["epoch"] for row in page["data"])
+
+    def _send(self, method: str, path: str, **options: Any) -> Any:
+        try:
+            answer = self._http.request(method, path, **options)
+        except httpx2.HTTPError:
+            return None
+        if answer.status_code in TRY_AGAIN:
+            return None
+        if answer.is_success:
+            return answer.json()
+        raise Refusal(answer.status_code, answer.text)

@@ -1,0 +1,103 @@
+"""What a run leaves behind, gathered once for the judge."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from jobs import garbage
+from models import Checkpoint, Epoch, Job
+from storage import Storage, StoredFile
+from tests.chaos import contract, history
+from tests.chaos.deployment import CANARIES, Deployment
+from tests.chaos.history import Write
+from tests.chaos.reader import Reader, Seen
+from tests.chaos.workload import Ticket, Workload
+from training.spec import TrainingSpec
+
+
+@dataclass(frozen=True, slots=True)
+class FinalJob:
+    """A job as it stands in the end."""
+
+    id: str
+    name: str | None
+    status: str
+    error: str | None
+    planned_epochs: int
+    epochs: tuple[int, ...]
+    weights: StoredFile | None
+    checkpoints: tuple[StoredFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is judged."""
+
+    writes: Sequence[Write]
+    jobs: Sequence[FinalJob]
+    files: Mapping[str, str]  # in the storage, after garbage collection: name and SHA-256
+    damaged: frozenset[str]  # checkpoints that a fault has changed
+    tickets: Sequence[Ticket]
+    seen: Sequence[Seen]
+    references: Mapping[int, str]  # SHA-256 of the weights that each variant's spec comes to without faults
+    leaks: Sequence[str]
+    problems: Sequence[str]  # of clients, and of the service's end
+
+
+def gather(
+    deployment: Deployment, workload: Workload, reader: Reader, references: Mapping[int, str], undrained: Sequence[str]
+) -> Evidence:
+    """Once the service has drained: nobody writes any more."""
+    storage_folder = deployment.data / contract.STORAGE_FOLDER
+    garbage.collect_all(deployment.database, Storage(f"file://{storage_folder}"))
+    with deployment.database.snapshot() as session:
+        writes, jobs = history.read(session), list(_jobs(session))
+    return Evidence(
+        writes=writes,
+        jobs=jobs,
+        files=dict(_files(storage_folder)),
+        damaged=frozenset(deployment.damaged),
+        tickets=workload.tickets,
+        seen=tuple(reader.seen),
+        references=references,
+        leaks=tuple(_leaks(deployment)),
+        problems=(
+            *workload.problems,
+            *reader.problems,
+            *(f"{name} did not end by itself when it was told to" for name in undrained),
+        ),
+    )
+
+
+def _jobs(session: Session) -> Iterator[FinalJob]:
+    for job in session.scalars(select(Job).order_by(Job.id)):
+        checkpoints = session.scalars(select(Checkpoint).where(Checkpoint.job_id == job.id))
+        yield FinalJob(
+            id=job.id,
+            name=job.name,
+            status=job.status,
+            error=None if job.error is None else f"{job.error['code']}: {job.error['message']}",
+            planned_epochs=TrainingSpec.from_stored(job.spec).epochs,
+            epochs=tuple(session.scalars(select(Epoch.epoch).where(Epoch.job_id == job.id).order_by(Epoch.epoch))),
+            weights=None if job.weights is None else StoredFile(**job.weights),
+            checkpoints=tuple(StoredFile(row.name, row.size_bytes, row.sha256) for row in checkpoints),
+        )
+
+
+def _files(folder: Path) -> Iterator[tuple[str, str]]:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            yield str(path.relative_to(folder)), sha256(path.read_bytes()).hexdigest()
+
+
+def _leaks(deployment: Deployment) -> Iterator[str]:
+    """In words, without the secret."""
+    logs = {f"log: {path.name}": path.read_bytes() for path in deployment.logs.iterdir()}
+    for place, content in {**logs, **deployment.dumps()}.items():
+        for secret, canary in CANARIES.items():
+            if canary.encode() in content:
+                yield f"{secret} stands in {place}"

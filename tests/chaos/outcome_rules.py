@@ -1,0 +1,136 @@
+"""Rules for what is there in the end, and for what readers saw on the way: each yields what breaks it, in words."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from models import TERMINAL, JobStatus
+from storage import StoredFile
+from tests.chaos.evidence import Evidence, FinalJob
+from tests.chaos.reader import Seen
+from tests.chaos.workload import Ticket
+
+
+def accepted_once(evidence: Evidence) -> Iterator[str]:
+    """Every acknowledged job is there, once for its idempotency key."""
+    copies = Counter(job.name for job in evidence.jobs)
+    ids = {job.id for job in evidence.jobs}
+    for ticket in evidence.tickets:
+        if ticket.job_id not in ids:
+            yield f"{ticket.job_id} was accepted, and is not there"
+        if copies[ticket.planned.name] > 1:
+            yield f"{ticket.planned.name}: {copies[ticket.planned.name]} jobs for one idempotency key"
+
+
+def as_asked(evidence: Evidence) -> Iterator[str]:
+    """Every accepted job has ended, and in the way that was asked for."""
+    for ticket, job in _accepted(evidence):
+        if job.status not in TERMINAL:
+            yield f"{_told(ticket)} is still {job.status}"
+        elif job.status not in _possible(ticket):
+            reason = f" ({job.error})" if job.error else ""
+            yield f"{_told(ticket)} ended as {job.status}{reason}, in place of {' or '.join(_possible(ticket))}"
+
+
+def epochs_whole(evidence: Evidence) -> Iterator[str]:
+    """A succeeded job has each of its epochs once, and no job has a gap."""
+    for ticket, job in _accepted(evidence):
+        expected = job.planned_epochs if job.status == JobStatus.SUCCEEDED else len(job.epochs)
+        if job.epochs != tuple(range(expected)):
+            yield f"{_told(ticket)}, {job.status}, has epochs {list(job.epochs)} of {job.planned_epochs}"
+
+
+def killed_equals_unkilled(evidence: Evidence) -> Iterator[str]:
+    """A succeeded job has the weights that its spec comes to without faults, to the bit."""
+    for ticket, job in _accepted(evidence):
+        if job.status != JobStatus.SUCCEEDED:
+            continue
+        expected = evidence.references[ticket.planned.variant]
+        found = job.weights.sha256 if job.weights else "no weights"
+        if found != expected:
+            yield f"{_told(ticket)} ended with {found}, in place of {expected}"
+
+
+def discarded(evidence: Evidence) -> Iterator[str]:
+    """A cancelled job has neither weights nor checkpoints."""
+    for ticket, job in _accepted(evidence):
+        if job.status == JobStatus.CANCELLED and (job.weights or job.checkpoints):
+            yield f"{_told(ticket)} was cancelled, and has files that rows name"
+
+
+def files_named(evidence: Evidence) -> Iterator[str]:
+    """Every file that a row names is there, as it was stored, and no other file is."""
+    named = {file.name: file for job in evidence.jobs for file in _files(job)}
+    for name, file in named.items():
+        if name not in evidence.files:
+            yield f"{name} is named by a row, and is not there"
+        elif evidence.files[name] != file.sha256 and name not in evidence.damaged:
+            yield f"{name} is not what its row says: {evidence.files[name]} in place of {file.sha256}"
+    for name in evidence.files.keys() - named.keys():
+        yield f"{name} is there, and no row names it"
+
+
+def secrets_kept(evidence: Evidence) -> Iterator[str]:
+    """No secret stands anywhere."""
+    yield from evidence.leaks
+
+
+def clients_served(evidence: Evidence) -> Iterator[str]:
+    """No client got an answer that makes no sense, and the service ended when it was told to."""
+    yield from evidence.problems
+
+
+def readable(evidence: Evidence) -> Iterator[str]:
+    """Whoever polls sees epochs from 0 on, in order and each once, and none vanishes.
+
+    Those that a stopped job's weights have not been through are taken back.
+    """
+    stopped = {ticket.job_id for ticket in evidence.tickets if ticket.planned.verb == "stop"}
+    latest: dict[str, Seen] = {}
+    for seen in evidence.seen:
+        if seen.epochs != tuple(range(len(seen.epochs))):
+            yield f"{seen.job_id}: a reader saw the epochs {list(seen.epochs)}"
+        before = latest.get(seen.job_id)
+        if before and len(seen.epochs) < len(before.epochs) and seen.job_id not in stopped:
+            yield f"{seen.job_id}: a reader saw {len(before.epochs)} epochs, and later {len(seen.epochs)}"
+        latest[seen.job_id] = seen
+
+
+def final_cancel(evidence: Evidence) -> Iterator[str]:
+    """Once a cancellation is acknowledged, a reader sees no later epoch."""
+    for ticket in evidence.tickets:
+        if ticket.taken != "cancel" or ticket.taken_at is None:
+            continue
+        # What is read first after it may be what was there; whatever differs from that came later.
+        after = [
+            seen for seen in evidence.seen if seen.job_id == ticket.job_id and seen.last_asked_at >= ticket.taken_at
+        ]
+        for seen in after[1:]:
+            yield f"{_told(ticket)}: a reader saw {len(after[0].epochs)} epochs, and later {len(seen.epochs)}"
+
+
+def _accepted(evidence: Evidence) -> Iterator[tuple[Ticket, FinalJob]]:
+    jobs = {job.id: job for job in evidence.jobs}
+    for ticket in evidence.tickets:
+        if ticket.job_id in jobs:
+            yield ticket, jobs[ticket.job_id]
+
+
+def _possible(ticket: Ticket) -> tuple[str, ...]:
+    """How the job may have ended."""
+    match ticket.planned.verb, ticket.taken:
+        case "cancel", "cancel":
+            return ("cancelled",)
+        case "cancel", None if not ticket.refused:  # done, maybe, and the answer lost
+            return ("succeeded", "cancelled")
+        case "stop", _ if not ticket.refused:  # what has trained every epoch meanwhile has succeeded
+            return ("succeeded", "stopped")
+    return ("succeeded",)
+
+
+def _files(job: FinalJob) -> tuple[StoredFile, ...]:
+    return job.checkpoints if job.weights is None else (*job.checkpoints, job.weights)
+
+
+def _told(ticket: Ticket) -> str:
+    asked = f", {ticket.taken} acknowledged" if ticket.taken else ""
+    return f"{ticket.job_id} ({ticket.planned.name}, variant {ticket.planned.variant}{asked})"

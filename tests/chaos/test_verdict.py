@@ -1,0 +1,235 @@
+"""Hand-made runs: one that is innocent, and for each rule some that it must find guilty, and no other rule does."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+import pytest
+
+from storage import StoredFile
+from tests.chaos.contract import Verb
+from tests.chaos.evidence import Evidence, FinalJob
+from tests.chaos.history import Write
+from tests.chaos.plan import PlannedJob
+from tests.chaos.reader import Seen
+from tests.chaos.verdict import OUTCOME_RULES, WRITE_RULES, judge
+from tests.chaos.workload import Ticket
+
+JOB, NAME = "job_1", "chaos-0-0000"
+WEIGHTS = StoredFile("job_1/attempt-0002/weights.safetensors", 10, "a")
+CHECKPOINT = StoredFile("job_1/attempt-0002/epoch-0001-step-000000.safetensors", 20, "b")
+FIRST, SECOND = "worker-0.1", "worker-1.1"  # writers
+
+_ids = count(1)
+
+
+def _write(relation: str, operation: str = "insert", **values: Any) -> Write:
+    """By default, of the second attempt, which the second worker has."""
+    nothing: dict[str, Any] = dict.fromkeys(Write.__dataclass_fields__)
+    usual = {"at": 100.0, "writer": SECOND, "job_id": JOB, "attempt": 2}
+    job = {"job_attempt": 2, "job_status": "running"}
+    return Write(**nothing | usual | job | {"id": next(_ids), "relation": relation, "operation": operation} | values)
+
+
+def _move(old: str, new: str, **values: Any) -> Write:
+    usual = {"old_status": old, "status": new, "old_attempt": values.get("attempt", 2)}
+    return _write("jobs", "update", **usual | values)
+
+
+def _claim(attempt: int, **values: Any) -> Write:
+    usual = {"old_status": "queued", "status": "starting", "old_attempt": attempt - 1}
+    return _write("jobs", "update", **usual | {"attempt": attempt, "lease_until": 104.0} | values)
+
+
+# The first worker is lost in its first epoch; the second has the job until it has succeeded.
+BEGUN = (
+    _write("jobs", attempt=0, status="queued", writer="api.1", at=80.0, job_attempt=0, job_status="queued"),
+    _claim(1, writer=FIRST, at=81.0, lease_until=85.0),
+    _write("attempts", attempt=1, writer=FIRST, job_attempt=1, job_status="starting"),
+    _move("starting", "running", attempt=1, writer=FIRST, at=82.0, lease_until=85.0, old_lease_until=85.0),
+    _write("epochs", attempt=1, epoch=0, writer=FIRST, job_attempt=1),
+    _move("running", "queued", attempt=1, writer=SECOND, at=86.0, old_lease_until=85.0),
+    _claim(2, at=87.0),
+    _move("starting", "running", at=88.0, lease_until=104.0, old_lease_until=104.0),
+)
+ENDED = (
+    _write("epochs", "update", epoch=0),
+    _write("checkpoints", epoch=1, step=0),
+    _write("epochs", epoch=1),
+    _write("attempts", "update", status="succeeded"),
+    _move("running", "succeeded", old_lease_until=104.0),
+)
+
+INNOCENT = Evidence(
+    writes=BEGUN + ENDED,
+    jobs=(FinalJob(JOB, NAME, "succeeded", None, 2, (0, 1), WEIGHTS, (CHECKPOINT,)),),
+    files={WEIGHTS.name: WEIGHTS.sha256, CHECKPOINT.name: CHECKPOINT.sha256},
+    damaged=frozenset(),
+    tickets=(Ticket(PlannedJob(NAME, 0, 1, None, False, 0.0, 0.0), JOB, 0.0, status="succeeded"),),
+    seen=(Seen(JOB, 1.0, 2.0, ()), Seen(JOB, 3.0, 4.0, (0,)), Seen(JOB, 5.0, 6.0, (0, 1))),
+    references={0: WEIGHTS.sha256},
+    leaks=(),
+    problems=(),
+)
+
+GUILTY_WRITES: Mapping[str, list[Write]] = {
+    "stale_writes": [
+        _write("epochs", epoch=0, attempt=1, writer=SECOND),
+        _write("steps", epoch=0, step=3, attempt=1),
+        _write("checkpoints", epoch=1, step=0, attempt=1),
+        _write("epochs", "update", epoch=0, job_status="queued"),
+        _write("checkpoints", "update", epoch=0, step=4, attempt=1, job_status="paused"),
+    ],
+    "stale_attempts": [
+        _write("attempts", "update", attempt=1, status="worker_lost"),
+        _write("attempts", "update", step=7, job_status="queued"),
+    ],
+    "taken_back": [
+        _write("epochs", "delete", epoch=0, attempt=1),
+        _write("steps", "delete", epoch=0, step=2, job_requested="stop"),
+    ],
+    "after_cancel": [
+        _write("epochs", epoch=1, job_requested="cancel"),
+        _write("steps", "update", epoch=1, step=0, job_requested="cancel"),
+        _write("checkpoints", epoch=1, step=0, job_requested="cancel"),
+    ],
+    "claims": [
+        _move("running", "running", attempt=3, old_attempt=2, lease_until=104.0, old_lease_until=104.0),
+    ],
+    "moves": [
+        _move("running", "starting", lease_until=104.0, old_lease_until=90.0, attempt=3, old_attempt=2),
+        _write("jobs", "delete"),
+    ],
+    "idle_leases": [
+        _move("queued", "queued", lease_until=104.0),
+        _move("running", "paused", owner="a-worker", old_lease_until=90.0),
+    ],
+    "two_holders": [
+        _move("running", "queued", writer=FIRST, old_lease_until=104.0),
+    ],
+    "foreign_writers": [
+        _write("epochs", epoch=1, writer=FIRST),
+        _write("steps", epoch=1, step=0, writer=FIRST),
+        _write("attempts", "update", step=9, writer=FIRST),
+        _move("running", "running", writer=FIRST, lease_until=108.0, old_lease_until=104.0),
+    ],
+}
+
+
+def _ticket(verb: Verb, taken: Verb | None, at: float | None = None) -> Ticket:
+    return Ticket(PlannedJob(NAME, 0, 1, verb, False, 0.0, 0.0), JOB, 0.0, taken=taken, taken_at=at)
+
+
+def _job(**values: Any) -> tuple[FinalJob, ...]:
+    return (replace(INNOCENT.jobs[0], **values),)
+
+
+CANCELLED = replace(
+    INNOCENT,
+    writes=BEGUN,
+    jobs=_job(status="cancelled", weights=None, checkpoints=()),
+    files={},
+    tickets=(_ticket("cancel", "cancel", at=3.5),),
+    seen=INNOCENT.seen[:2],
+)
+
+GUILTY_OUTCOMES: Mapping[str, list[Evidence]] = {
+    "accepted_once": [
+        replace(INNOCENT, jobs=(), files={}),
+        replace(INNOCENT, jobs=(*INNOCENT.jobs, *_job(id="job_2", weights=None, checkpoints=()))),
+    ],
+    "as_asked": [
+        replace(INNOCENT, jobs=_job(status="running")),
+        replace(INNOCENT, jobs=_job(status="failed")),
+        replace(CANCELLED, jobs=_job(status="stopped", weights=None, checkpoints=())),
+    ],
+    "epochs_whole": [
+        replace(INNOCENT, jobs=_job(epochs=(0,))),
+        replace(INNOCENT, jobs=_job(epochs=(0, 0, 1))),
+        replace(CANCELLED, jobs=_job(status="cancelled", weights=None, checkpoints=(), epochs=(1,))),
+    ],
+    "killed_equals_unkilled": [replace(INNOCENT, references={0: "another"})],
+    "discarded": [replace(CANCELLED, jobs=_job(status="cancelled", checkpoints=()), files={WEIGHTS.name: "a"})],
+    "files_named": [
+        replace(INNOCENT, files={WEIGHTS.name: "a"}),
+        replace(INNOCENT, files={**INNOCENT.files, CHECKPOINT.name: "another"}),
+        replace(INNOCENT, files={**INNOCENT.files, "job_1/attempt-0001/left.safetensors": "c"}),
+    ],
+    "secrets_kept": [replace(INNOCENT, leaks=("the broker's password stands in log: api.log",))],
+    "clients_served": [replace(INNOCENT, problems=("500",))],
+    "readable": [
+        replace(INNOCENT, seen=(*INNOCENT.seen, Seen(JOB, 7.0, 8.0, (0,)))),
+        replace(INNOCENT, seen=(Seen(JOB, 7.0, 8.0, (0, 0)),)),
+        replace(INNOCENT, seen=(Seen(JOB, 7.0, 8.0, (1, 0)),)),
+        replace(INNOCENT, seen=(Seen(JOB, 7.0, 8.0, (0, 2)),)),
+    ],
+    "final_cancel": [replace(CANCELLED, seen=INNOCENT.seen)],
+}
+
+
+def _broken(evidence: Evidence) -> set[str]:
+    return {violation.rule for violation in judge(evidence).violations}
+
+
+def _each(cases: Mapping[str, list[Any]]) -> list[Any]:
+    return [
+        pytest.param(rule, case, id=f"{rule}-{number}") for rule in cases for number, case in enumerate(cases[rule], 1)
+    ]
+
+
+@pytest.mark.parametrize("evidence", [INNOCENT, CANCELLED])
+def test_an_innocent_run_breaks_no_rule(evidence: Evidence) -> None:
+    assert judge(evidence).violations == ()
+
+
+@pytest.mark.parametrize(("rule", "write"), _each(GUILTY_WRITES))
+def test_a_guilty_write_breaks_its_rule(rule: str, write: Write) -> None:
+    assert rule in _broken(replace(INNOCENT, writes=(*BEGUN, write, *ENDED)))
+
+
+@pytest.mark.parametrize(("rule", "evidence"), _each(GUILTY_OUTCOMES))
+def test_a_guilty_outcome_breaks_its_rule_alone(rule: str, evidence: Evidence) -> None:
+    assert _broken(evidence) == {rule}
+
+
+def test_every_rule_has_a_guilty_example() -> None:
+    rules: list[Callable[..., Any]] = [*WRITE_RULES, *OUTCOME_RULES]
+    assert {rule.__name__ for rule in rules} == GUILTY_WRITES.keys() | GUILTY_OUTCOMES.keys()
+
+
+def test_a_claim_of_a_job_whose_lease_has_not_run_out_has_two_holders() -> None:
+    claim = _claim(3, old_status="running", writer=FIRST, old_lease_until=104.0)
+    assert "two_holders" in _broken(replace(INNOCENT, writes=(*BEGUN, claim)))
+
+
+def test_a_claim_that_does_not_count_is_found() -> None:
+    claim = _claim(1, old_attempt=1, writer=FIRST, at=87.0)
+    assert "claims" in _broken(replace(INNOCENT, writes=(*BEGUN[:6], claim)))
+
+
+def test_nothing_moves_once_a_job_has_ended() -> None:
+    assert "moves" in _broken(replace(INNOCENT, writes=(*BEGUN, *ENDED, _move("succeeded", "queued"))))
+
+
+def test_a_stopped_job_may_take_back_what_its_weights_have_not_been_through() -> None:
+    taken_back = [_write("epochs", "delete", epoch=1, attempt=1, job_requested="stop")]
+    assert "taken_back" not in _broken(replace(INNOCENT, writes=(*BEGUN, *taken_back)))
+
+
+def test_a_damaged_checkpoint_is_no_violation() -> None:
+    files = {**INNOCENT.files, CHECKPOINT.name: "another"}
+    assert _broken(replace(INNOCENT, files=files, damaged=frozenset({CHECKPOINT.name}))) == set()
+
+
+@pytest.mark.parametrize(
+    ("verb", "taken", "status"), [("stop", "stop", "stopped"), ("cancel", None, "cancelled"), ("pause", None, "paused")]
+)
+def test_how_a_job_may_end(verb: Verb, taken: Verb | None, status: str) -> None:
+    job = _job(status=status, weights=None, checkpoints=())
+    broken = _broken(replace(INNOCENT, jobs=job, tickets=(_ticket(verb, taken),), files={}))
+    assert broken == (set() if status != "paused" else {"as_asked"})
+
+
+def test_takeovers_are_measured_from_the_end_of_the_lease() -> None:
+    assert [takeover.seconds for takeover in judge(INNOCENT).takeovers] == [2.0]

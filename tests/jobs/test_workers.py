@@ -1,0 +1,49 @@
+from collections.abc import Callable
+
+from sqlalchemy import update
+
+from jobs import workers
+from jobs.workers import Load
+from models import Database, Job, Worker
+from models.columns import DatabaseNow
+from tests.jobs.conftest import drop, take
+
+
+def test_workers_come_and_go(database: Database) -> None:
+    def connected() -> list[str]:
+        with database.snapshot() as session:
+            return [worker.id for worker in workers.connected(session)]
+
+    with database.session() as session:
+        for name in ("a", "b"):
+            workers.sign_on(session, name, slots=2, devices=["cpu"], torch_version="2")
+    assert connected() == ["a", "b"]
+    with database.session() as session:
+        workers.sign_off(session, "a")
+        session.execute(update(Worker).where(Worker.id == "b").values(seen_at=DatabaseNow(-60)))
+    assert connected() == []
+    with database.session() as session:
+        workers.seen(session, "b", Load(0.5, 8, 4))
+    assert connected() == ["b"]
+    with database.snapshot() as session:
+        worker = session.get_one(Worker, "b")
+    assert (worker.load_average, worker.memory_total_bytes, worker.memory_available_bytes) == (0.5, 8, 4)
+
+
+def test_each_is_shown_with_its_jobs_and_free_slots(database: Database, submitted: Callable[..., Job]) -> None:
+    with database.session() as session:
+        session.execute(update(Worker).where(Worker.id == "first").values(slots=2))
+    ids = [submitted().id for _ in range(3)]
+    claims = [take(database, job_id, "first") for job_id in ids]
+
+    def at_work() -> dict[str, tuple[list[str], int]]:
+        with database.snapshot() as session:
+            return {record.worker.id: (record.job_ids, record.free_slots) for record in workers.at_work(session)}
+
+    assert at_work() == {"first": (ids, 0), "second": ([], 1)}
+    drop(database, claims[0])
+    drop(database, claims[1])
+    assert at_work()["first"] == (ids[2:], 1)
+    with database.session() as session:
+        workers.drain(session, "first")
+    assert at_work()["first"] == (ids[2:], 0)

@@ -1,0 +1,224 @@
+"""What a worker takes, in which order, and on what; with trainers that only pretend, and databases that are real."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from jobs import lifecycle, queries, records, workers
+from jobs.fence import Claim
+from models import Database, JobStatus
+from settings import Settings
+from storage import StoredFile
+from tests.worker.attempts import until
+from training.metrics import RunFacts
+from training.spec import TrainingSpec
+from worker import tasks as module
+from worker.messages import Devices, Order
+from worker.recorder import Recorder
+from worker.tasks import Tasks
+
+FACTS = RunFacts(
+    device="cpu",
+    precision="fp32",
+    torch_version="2",
+    threads=1,
+    parameters=1,
+    flops=1,
+    classes=10,
+    image_size=8,
+    channels=1,
+    train_images=1437,
+    test_images=360,
+    steps_per_epoch=12,
+)
+
+
+@dataclass
+class Messages:
+    """A broker that keeps what it is given."""
+
+    sent: list[str] = field(default_factory=list)
+
+    def send(self, job_id: str) -> bool:
+        self.sent.append(job_id)
+        return True
+
+    def reachable(self) -> bool:
+        return True
+
+
+@dataclass
+class Trainers:
+    """Stands for supervised trainers: what they were ordered, and when they are through."""
+
+    database: Database
+    orders: list[Order] = field(default_factory=list)
+    go_on: threading.Event = field(default_factory=threading.Event)
+
+    def supervisor(self, claim: Claim, _recorder: Recorder, **_settings: object) -> "Trainers.One":
+        return Trainers.One(self, claim)
+
+    @dataclass
+    class One:
+        trainers: "Trainers"
+        claim: Claim
+
+        def run(self, order: Order) -> None:
+            self.trainers.orders.append(order)
+            assert self.trainers.go_on.wait(30)
+            with self.trainers.database.session() as session:
+                records.record_start(session, self.claim, FACTS)
+                lifecycle.settle_success(session, self.claim, StoredFile("a", 1, "b"))
+
+
+@pytest.fixture
+def trainers(database: Database, monkeypatch: pytest.MonkeyPatch) -> Trainers:
+    stand_ins = Trainers(database)
+    monkeypatch.setattr(module, "Supervisor", stand_ins.supervisor)
+    return stand_ins
+
+
+Work = Callable[..., Tasks]
+
+
+@pytest.fixture
+def work(database: Database, trainers: Trainers, tmp_path: Path) -> Iterator[Work]:
+    """Makes a worker with the devices that a test gives it."""
+
+    def make(*names: str, slots: int | None = None, messages: Messages | None = None) -> Tasks:
+        settings = Settings(data_dir=tmp_path, worker_slots=slots)
+        devices = Devices(names=names, torch_version="2")
+        worker = Tasks("ours", settings, database, messages or Messages(), devices)
+        with database.session() as session:
+            workers.sign_on(session, "ours", slots=worker.slots, devices=names or ["cpu"], torch_version="2")
+        return worker
+
+    yield make
+    trainers.go_on.set()
+
+
+def submit(database: Database, *, priority: int = 5, devices: int = 1, accelerator: str | None = None) -> str:
+    spec = TrainingSpec(dataset="digits", epochs=1, batch_size=64, devices=devices)
+    with database.session() as session:
+        return lifecycle.submit(session, spec, priority=priority, accelerator=accelerator).id
+
+
+def status_of(database: Database, job_id: str) -> JobStatus:
+    with database.snapshot() as session:
+        return queries.find(session, job_id).job.status
+
+
+def test_one_message_has_everything_done_by_priority_and_then_by_age(
+    database: Database, work: Work, trainers: Trainers
+) -> None:
+    trainers.go_on.set()
+    first, urgent, second = submit(database), submit(database, priority=9), submit(database)
+    work().run_job(second)
+    assert [order.job_id for order in trainers.orders] == [urgent, first, second]
+    assert {status_of(database, each) for each in (first, urgent, second)} == {JobStatus.SUCCEEDED}
+
+
+def test_a_message_too_many_does_nothing(work: Work, trainers: Trainers) -> None:
+    work().run_job("job_01kasm2pbk5s9d0w3g6vq8zrhf")
+    assert not trainers.orders
+
+
+def test_jobs_get_the_devices_that_they_ask_for_and_each_its_own(
+    database: Database, work: Work, trainers: Trainers
+) -> None:
+    two = submit(database, priority=9, devices=2, accelerator="gpu")
+    h100 = submit(database, priority=8, accelerator="h100")
+    nowhere = submit(database, priority=9, accelerator="cpu")
+    worker = work("NVIDIA A100", "NVIDIA A100", "NVIDIA H100")
+    with ThreadPoolExecutor(3) as threads:
+        threads.submit(worker.run_job, two)
+        until(lambda: len(trainers.orders) == 1, "nothing was begun")
+        threads.submit(worker.run_job, h100)
+        until(lambda: len(trainers.orders) == 2, "the second was not begun")
+        trainers.go_on.set()
+    by_job = {order.job_id: order.devices for order in trainers.orders}
+    assert by_job == {two: ("cuda:0", "cuda:1"), h100: ("cuda:2",)}
+    assert status_of(database, nowhere) is JobStatus.QUEUED
+
+
+def test_two_jobs_share_a_device_where_there_are_more_slots_only(
+    database: Database, work: Work, trainers: Trainers
+) -> None:
+    jobs = [submit(database, accelerator="gpu") for _ in range(2)]
+    worker = work("NVIDIA H100", slots=2)
+    with ThreadPoolExecutor(2) as threads:
+        for job in jobs:
+            threads.submit(worker.run_job, job)
+        until(lambda: len(trainers.orders) == 2, "the second was not begun")
+        trainers.go_on.set()
+    assert [order.devices for order in trainers.orders] == [("cuda:0",)] * 2
+
+
+def test_a_job_that_needs_every_device_waits_for_them_and_is_not_overtaken(
+    database: Database, work: Work, trainers: Trainers
+) -> None:
+    small = submit(database)
+    worker = work("NVIDIA H100", "NVIDIA H100")
+    with ThreadPoolExecutor(2) as threads:
+        threads.submit(worker.run_job, small)
+        until(lambda: len(trainers.orders) == 1, "nothing was begun")
+        large, later = submit(database, devices=2), submit(database)
+        threads.submit(worker.run_job, later)
+        until(lambda: worker._pool.waiting, "nobody waits")
+        assert len(trainers.orders) == 1
+        trainers.go_on.set()
+    assert [order.job_id for order in trainers.orders] == [small, large, later]
+
+
+def test_a_worker_with_a_free_slot_takes_what_no_message_has_told_of(
+    database: Database, work: Work, trainers: Trainers
+) -> None:
+    worker = work()
+    worker._look_for_work()
+    submit(database, accelerator="h100")
+    worker._look_for_work()
+    assert not trainers.orders
+    ours = submit(database)
+    worker._look_for_work()
+    until(lambda: len(trainers.orders) == 1, "nothing was begun")
+    later = submit(database)
+    worker._look_for_work()  # its slot is taken
+    worker.run_job(later)
+    assert [order.job_id for order in trainers.orders] == [ours]
+    trainers.go_on.set()
+    until(lambda: status_of(database, later) is JobStatus.SUCCEEDED, "the second was not begun")
+
+
+def test_a_draining_worker_takes_nothing_more_and_says_so(database: Database, work: Work, trainers: Trainers) -> None:
+    messages = Messages()
+    worker = work(messages=messages)
+    job = submit(database)
+    worker.drain()
+    worker.run_job(job)
+    worker._look_for_work()
+    assert not trainers.orders
+    assert not messages.sent
+    with database.snapshot() as session:
+        [record] = workers.at_work(session)
+    assert record.worker.draining_at
+    assert record.free_slots == 0
+
+
+def test_while_it_is_present_it_counts_as_connected_with_its_load(
+    database: Database, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SEEN_EVERY_SECONDS", 0.05)
+    worker = Tasks("other", work()._settings, database, Messages(), Devices(names=(), torch_version="2"))
+
+    def seen() -> bool:
+        with database.snapshot() as session:
+            return any(each.id == "other" and each.memory_total_bytes for each in workers.connected(session))
+
+    with worker.present():
+        until(seen, "it was not seen")
+    with database.snapshot() as session:
+        assert all(each.id != "other" for each in workers.connected(session))

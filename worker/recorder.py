@@ -1,0 +1,263 @@
+"""What an attempt has to do with the database: its lease, its reports, what is asked of it, and its end.
+
+All of it happens in a thread of its own, so that a database that does not answer holds up neither the trainer's
+messages nor the watch over the lease. Every write carries the attempt's claim: one that lost its job writes nothing.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+import structlog
+from sqlalchemy.orm import Session
+
+from jobs import lifecycle, records
+from jobs.errors import AttemptFenced
+from jobs.failures import Failure, FailureCode
+from jobs.fence import Claim
+from models import OUTAGES, Database, Request
+from training.metrics import EpochMetrics
+from worker.messages import (
+    Alive,
+    CheckpointStored,
+    EpochDone,
+    FactsFound,
+    Failed,
+    Halted,
+    Loading,
+    Report,
+    Started,
+    StepDone,
+    Succeeded,
+    Trouble,
+    Unusable,
+)
+
+# A cancelled job is off its device within two seconds: less than half of one to notice, one to end between two steps.
+LOOK_SECONDS = 0.3
+
+# Step losses are written together at this pace, anything else at once; and so often what failed is tried again.
+STEPS_SECONDS = 0.1
+AGAIN_SECONDS = 0.5
+
+# What a trainer may say that is not the job's own fault, so that another attempt may do better.
+RETRIED: frozenset[FailureCode] = frozenset({"worker_lost", "storage_full", "internal"})
+
+# Errors in a row that no outage explains, after which the attempt is given up.
+MOST_MISTAKES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The trainer is gone. `failure` is why, unless it was told to go."""
+
+    failure: Failure | None
+
+
+class Recorder:
+    """Records one attempt, from `start` until it is `over`."""
+
+    def __init__(
+        self,
+        database: Database,
+        claim: Claim,
+        lease_seconds: float,
+        discard: Callable[[list[str]], None],
+        claimed_at: float | None = None,
+    ) -> None:
+        """`discard` is given the files that a new checkpoint has made superfluous. `claimed_at` is when the claim was
+        asked for, by the monotonic clock."""
+        self._database = database
+        self._claim = claim
+        self._lease_seconds = lease_seconds
+        self._discard = discard
+        self._unsaved: deque[Report] = deque()
+        self._gone: Gone | None = None
+        self._changed = threading.Condition()
+        self._written_at = self._looked_at = 0.0
+        self._log = structlog.get_logger().bind(job_id=claim.job_id, attempt=claim.attempt)
+        # When the lease was last asked for with success.
+        self.renewed_at = time.monotonic() if claimed_at is None else claimed_at
+        self.requested: Request | None = None
+        self.timed_out = False  # set by the supervisor, once it has told the trainer so
+        self.over = threading.Event()  # settled, or fenced off
+        self.fenced = False
+
+    def start(self) -> None:
+        """Record until it is over."""
+        threading.Thread(target=self._work, name=f"record {self._claim.job_id}", daemon=True).start()
+
+    def report(self, report: Report) -> None:
+        """To be recorded soon."""
+        if not isinstance(report, Alive):
+            self._tell(lambda: self._unsaved.append(report))
+
+    def end(self, failure: Failure | None) -> None:
+        """The trainer is gone, and has reported all that it had to."""
+        self._tell(lambda: setattr(self, "_gone", Gone(failure)))
+
+    def abandon(self) -> None:
+        """The lease is as good as lost: nothing more is written."""
+        self._tell(self._fence)
+
+    def _tell(self, change: Callable[[], None]) -> None:
+        with self._changed:
+            change()
+            self._changed.notify_all()
+
+    def _work(self) -> None:
+        mistakes, failed = 0, False
+        while not self.over.is_set():
+            try:
+                self._renew()
+                self._write()
+                self._settle()
+                mistakes, failed = 0, False
+            except AttemptFenced:
+                self._log.warning("attempt fenced")
+                self._fence()
+            except OUTAGES as error:
+                self._log.warning("database does not answer", error=str(error).partition("\n")[0])
+                failed = True
+            except Exception:
+                mistakes, failed = mistakes + 1, True
+                self._log.exception("recording failed")
+                if mistakes == MOST_MISTAKES:
+                    self._fence()  # another attempt, which its lease brings about, may do better
+            if failed:
+                self.over.wait(AGAIN_SECONDS)
+            else:
+                self._rest()
+
+    def _rest(self) -> None:
+        """Until there is something to do: a report other than a step's need not wait."""
+        with self._changed:
+            self._changed.wait_for(self._is_urgent, timeout=STEPS_SECONDS if self._unsaved else LOOK_SECONDS)
+
+    def _is_urgent(self) -> bool:
+        last = self._unsaved[-1] if self._unsaved else None
+        return self.over.is_set() or self._gone is not None or not isinstance(last, StepDone | None)
+
+    def _renew(self) -> None:
+        """Renew the lease and see what is asked for, at their intervals."""
+        asked_at = time.monotonic()  # the lease runs from some time after this
+        if asked_at - self.renewed_at >= self._lease_seconds / 4:
+            with self._database.session() as session:
+                self.requested = lifecycle.heartbeat(session, self._claim, self._lease_seconds)
+            self.renewed_at = self._looked_at = asked_at
+        elif asked_at - self._looked_at >= LOOK_SECONDS:
+            with self._database.snapshot() as session:
+                self.requested = lifecycle.requested(session, self._claim)
+            self._looked_at = asked_at
+
+    def _write(self) -> None:
+        """Record what was reported, in one transaction; what cannot be written now is kept for the next round."""
+        with self._changed:
+            reports = list(self._unsaved)
+        if not reports or self.requested is Request.CANCEL:
+            return
+        only_steps = all(isinstance(report, StepDone) for report in reports)
+        if only_steps and time.monotonic() - self._written_at < STEPS_SECONDS and self._gone is None:
+            return
+        settled, discarded = False, list[str]()
+        try:
+            with self._database.session() as session:
+                for group in _grouped(reports):
+                    if settled := self._record(session, group, discarded):
+                        break  # what a team's processes say after that is of no interest
+        except AttemptFenced:
+            with self._database.snapshot() as session:
+                self.requested = lifecycle.requested(session, self._claim)
+            if self.requested is not Request.CANCEL:
+                raise
+            return
+        with self._changed:
+            for _ in reports:
+                self._unsaved.popleft()
+        self._written_at = time.monotonic()
+        for epoch in (report.metrics for report in reports if isinstance(report, EpochDone)):
+            self._log.info("epoch recorded", epoch=epoch.epoch, **_accuracies(epoch))
+        if discarded:
+            self._discard(discarded)
+        if settled:
+            self.over.set()
+
+    def _record(self, session: Session, group: list[Report], discarded: list[str]) -> bool:
+        """Whether that was the last of the attempt."""
+        claim = self._claim
+        match group[-1]:
+            case StepDone():
+                records.record_steps(session, claim, [each.metrics for each in group if isinstance(each, StepDone)])
+            case Started(facts=facts, resumed_from=resumed_from):
+                records.record_start(session, claim, facts, resumed_from)
+            case FactsFound(facts=facts):
+                records.record_facts(session, claim, facts)
+            case EpochDone(metrics=metrics):
+                records.record_epoch(session, claim, metrics)
+            case CheckpointStored(checkpoint=checkpoint):
+                discarded += records.record_checkpoint(session, claim, checkpoint)
+            case Loading(name=name):
+                records.record_loading(session, claim, name)
+            case Unusable(name=name, reason=reason):
+                records.record_unusable(session, claim, name, reason)
+            case Trouble(event=event, message=message):
+                records.record_trouble(session, claim, event, message)
+            case Succeeded(stopped_early=early, epochs=epochs, weights=weights):
+                lifecycle.settle_success(session, claim, weights, epochs=epochs, stopped_early=early)
+                return True
+            case Failed() as failed:
+                self._settle_failed(session, Failure(failed.code, failed.message, failed.hint, failed.retryable))
+                return True
+            case Halted() as halted:
+                self._settle_halted(session, halted)
+                return True
+        return False
+
+    def _settle_failed(self, session: Session, failure: Failure) -> None:
+        killed_by_kernel = failure.code == "out_of_memory" and failure.retryable
+        if failure.code in RETRIED or killed_by_kernel:
+            lifecycle.lose(session, self._claim, failure)
+        else:
+            lifecycle.settle_failure(session, self._claim, failure)
+
+    def _settle_halted(self, session: Session, halted: Halted) -> None:
+        if self.timed_out and self.requested is None:
+            lifecycle.settle_timeout(session, self._claim, halted.weights, halted.epoch, halted.step)
+        elif halted.weights and self.requested is Request.STOP:
+            lifecycle.settle_stop(session, self._claim, halted.weights, halted.epoch, halted.step)
+        else:
+            lifecycle.let_go(session, self._claim)
+
+    def _settle(self) -> None:
+        """The trainer is gone, and its last report did not settle the job."""
+        cancelled = self.requested is Request.CANCEL
+        if self._gone is None or self.over.is_set() or (self._unsaved and not cancelled):
+            return
+        with self._database.session() as session:
+            if self._gone.failure is None or cancelled:
+                lifecycle.let_go(session, self._claim)
+            else:
+                lifecycle.lose(session, self._claim, self._gone.failure)
+        self.over.set()
+
+    def _fence(self) -> None:
+        self.fenced = True
+        self.over.set()
+
+
+def _grouped(reports: list[Report]) -> Iterator[list[Report]]:
+    """Steps in a row together, anything else alone."""
+    for is_step, group in groupby(reports, key=lambda report: isinstance(report, StepDone)):
+        if is_step:
+            yield list(group)
+        else:
+            yield from ([report] for report in group)
+
+
+def _accuracies(epoch: EpochMetrics) -> dict[str, float]:
+    """For the log: of the splits that the epoch was evaluated on."""
+    found = {"validation_accuracy": epoch.validation_accuracy, "test_accuracy": epoch.test_accuracy}
+    return {name: round(accuracy, 4) for name, accuracy in found.items() if accuracy is not None}
