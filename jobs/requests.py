@@ -39,6 +39,7 @@ def request_stop(session: Session, job_id: str) -> Job:
         ask(session, job, Request.STOP, f"Waiting for worker {job.owner} to store its weights.")
     elif has_checkpoint(session, job):
         ask(session, job, Request.STOP, "Waiting for a worker to make its weights from its last checkpoint.")
+        job.not_before = None
         if job.status is JobStatus.PAUSED:
             move(job, JobStatus.QUEUED)
             job.queued_at = now()

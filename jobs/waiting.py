@@ -31,7 +31,7 @@ class WhyQueued:
     """Explains, of one state of the database."""
 
     def __init__(self, session: Session) -> None:
-        self._workers = at_work(session)
+        self._workers = [record for record in at_work(session) if not record.worker.draining_at]
         self._now = session.scalars(select(DatabaseNow())).one()
 
     def place(self, job: Job, position: int) -> QueuePlace:

@@ -1,6 +1,9 @@
 """Alembic's entry point: runs the migrations in one transaction on the engine of `migrations.migrate`, or of
 EPOCHAL_DATABASE_URL where Alembic was called by hand."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from alembic import context
 from sqlalchemy import Connection, text
 
@@ -13,10 +16,7 @@ MIGRATION_LOCK = 1_162_891_336
 
 def _migrate() -> None:
     engine = context.config.attributes.get("engine") or Database(Settings().database_url.get_secret_value()).engine
-    with engine.connect() as connection:
-        on_sqlite = connection.dialect.name == "sqlite"
-        if on_sqlite:
-            _set_foreign_keys(connection, "OFF")
+    with engine.connect() as connection, _tables_may_be_copied(connection):
         context.configure(
             connection=connection,
             target_metadata=Base.metadata,
@@ -25,26 +25,37 @@ def _migrate() -> None:
             transaction_per_migration=False,
         )
         with context.begin_transaction():
-            if not on_sqlite:
+            if connection.dialect.name == "postgresql":
                 # A migration of large tables may take longer than anything that the service itself asks for.
                 for limit in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
                     connection.execute(text(f"SET LOCAL {limit} = 0"))
                 # Two migrations at once wait for each other. SQLite's transactions do so by themselves.
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
             context.run_migrations()
-            if on_sqlite and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").all()):
-                raise RuntimeError(f"The migration would leave rows that point to nothing: {broken[:10]}")
+            if connection.dialect.name == "sqlite":
+                _require_references(connection)
         connection.commit()
-        if on_sqlite:
-            _set_foreign_keys(connection, "ON")
 
 
-def _set_foreign_keys(connection: Connection, state: str) -> None:
-    """SQLite alters a table by copying it and dropping the first, which references to it forbid; and only outside of a
-    transaction, which SQLAlchemy would begin, can they be set aside."""
+@contextmanager
+def _tables_may_be_copied(connection: Connection) -> Iterator[None]:
+    """Copying a table ends in dropping the first, which references to it forbid. SQLite can set them aside only outside
+    of a transaction, which SQLAlchemy would begin."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
     cursor = connection.connection.cursor()
-    cursor.execute(f"PRAGMA foreign_keys={state}")
-    cursor.close()
+    cursor.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+
+def _require_references(connection: Connection) -> None:
+    if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").all():
+        raise RuntimeError(f"The migration would leave rows that point to nothing: {broken[:10]}")
 
 
 _migrate()

@@ -126,8 +126,7 @@ def _begin(order: Order, storage: Storage, device: torch.device, team: Team, sen
         return trainer, None
     _require_a_file(order, storage)
     for checkpoint in order.checkpoints:
-        send(Loading(name=checkpoint.file.name))
-        reason = _load(checkpoint, reader, trainer)
+        reason = _load(checkpoint, reader, trainer, send)
         if not team.agree(reason is not None, device=device)[0]:
             return trainer, checkpoint.file.name
         send(Unusable(name=checkpoint.file.name, reason=reason or "another process of the team could not load it"))
@@ -143,11 +142,13 @@ def _require_a_file(order: Order, storage: Storage) -> None:
         raise FileNotFoundError(f"none of the job's {len(order.checkpoints)} checkpoints is in the storage")
 
 
-def _load(checkpoint: CheckpointFile, reader: PatientReader, trainer: Trainer) -> str | None:
+def _load(checkpoint: CheckpointFile, reader: PatientReader, trainer: Trainer, send: Send) -> str | None:
     """Why it cannot be gone on from; None where it is. Raises OSError where the storage does not answer, and whatever
     says that the device is full, which no other checkpoint mends."""
     try:
-        trainer.load_state_dict(unpack(reader.read(checkpoint.file), checkpoint.file.name))
+        content = reader.read(checkpoint.file)
+        send(Loading(name=checkpoint.file.name))  # from here on, a crash is the checkpoint's fault
+        trainer.load_state_dict(unpack(content, checkpoint.file.name))
     except (FileNotFoundError, FileDamaged, CheckpointInvalid) as error:
         return str(error)
     except (OSError, MemoryError, torch.OutOfMemoryError):

@@ -12,7 +12,7 @@ from jobs import lifecycle, queries, reconciler, workers
 from models import Database, JobStatus
 from tests.acceptance.conftest import LEASE_SECONDS, ROOT
 from tests.conftest import Databases
-from tests.worker.attempts import until
+from tests.worker.attempts import LONG, until
 from training.spec import TrainingSpec
 
 
@@ -48,7 +48,7 @@ def test_a_workers_wrong_clock_changes_nothing(database: Database) -> None:
             return bool(workers.connected(session))
 
     until(connected, "the worker did not connect", 120)
-    spec = TrainingSpec(dataset="digits", epochs=1000, batch_size=512)
+    spec = TrainingSpec.model_validate(LONG)
     with database.session() as session:
         job_id = lifecycle.submit(session, spec).id
 

@@ -15,7 +15,7 @@ from jobs import lifecycle, queries, workers
 from models import Database, Job, JobStatus
 from tests.acceptance.conftest import LEASE_SECONDS, ROOT
 from tests.processes import descendants
-from tests.worker.attempts import until
+from tests.worker.attempts import LONG, until
 from training.spec import TrainingSpec
 
 PROMISED_SECONDS = 1.5 * LEASE_SECONDS + 5
@@ -64,7 +64,7 @@ def training(database: Database, two_workers: list[subprocess.Popen[bytes]]) -> 
             return [worker.id for worker in workers.connected(session)]
 
     until(lambda: len(connected()) == 2, "the workers did not connect", 120)
-    spec = TrainingSpec(dataset="digits", epochs=1000, batch_size=512, logging_interval=1)
+    spec = TrainingSpec.model_validate(LONG)
     with database.session() as session:
         job_id = lifecycle.submit(session, spec).id
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -15,7 +15,7 @@ from jobs.errors import AttemptFenced, JobError
 from jobs.fence import Claim
 from models import Base, Database, Job
 from tests.jobs.conftest import BROKEN, FACTS, LOST, checkpoint_of, epoch_metrics, spec, step_metrics, weights_of
-from tests.jobs.model import ENDS, LEASE, ModelJob
+from tests.jobs.model import ENDS, HELD, LEASE, ModelJob
 from tests.jobs.rows import START, rows_of, stored_rows
 
 MINUTE = 60_000
@@ -31,10 +31,13 @@ VERBS = {
 numbers = st.integers(0, 3)
 accuracies = st.sampled_from([None, 0.25, 0.5, 0.75])
 
-# Whether a job that has not ended, or an attempt that has its job, where there is one; and which.
-Pick: TypeAlias = tuple[bool, int]
-picks = st.tuples(st.sampled_from([True, True, True, False]), numbers)
-verbs = st.sampled_from(["cancel", "stop", "pause", "pause", "resume", "resume"])
+# Of the attempts: among those that have their job, those that have lost it to another, or all; and which of them.
+# Of the jobs: among those that a worker has, those that have not ended, or all.
+Pick: TypeAlias = tuple[Literal["having", "late", "any"], int]
+picks: st.SearchStrategy[Pick] = st.tuples(st.sampled_from(("having", "having", "late", "any")), numbers)
+reports = st.sampled_from(["alive", "started", "checkpoint", "epoch", "epochs and checkpoints"])
+ends = st.sampled_from(["success", "failure", "timeout", "stop", "drain", "drain", "loss", "loss"])
+verbs = st.sampled_from(["cancel", "cancel", "stop", "pause", "resume"])
 workers_ = st.sampled_from(["first", "second"])
 
 
@@ -69,18 +72,24 @@ class Jobs(RuleBasedStateMachine):
                 workers.sign_on(session, name, slots=1, devices=["cpu"], torch_version="2")
 
     def job_of(self, pick: Pick) -> ModelJob:
-        is_unfinished, number = pick
-        unfinished = [job for job in self.model.values() if job.status not in ENDS]
-        among = unfinished if is_unfinished and unfinished else list(self.model.values())
+        whose, number = pick
+        statuses = {"having": HELD, "late": (*HELD, "queued", "paused"), "any": ()}[whose]
+        jobs = list(self.model.values())
+        among = [job for job in jobs if job.status in statuses] or jobs
         return among[number % len(among)]
 
     def attempt_of(self, pick: Pick) -> Claim:
-        has_its_job, number = pick
-        having = [
-            claim for claim in self.handed_out if self.model[claim.job_id].is_held_by(claim, even_if_cancelled=True)
+        whose, number = pick
+        among = [
+            claim for claim in self.handed_out if whose != "any" and self.has_its_job(claim) is (whose == "having")
         ]
-        among = having if has_its_job and having else self.handed_out
+        among = among or self.handed_out
         return among[number % len(among)]
+
+    def has_its_job(self, claim: Claim) -> bool | None:
+        """None where nobody has it."""
+        job = self.model[claim.job_id]
+        return job.attempt == claim.attempt if job.status in HELD else None
 
     def write(self, claim: Claim, call: Callable[[Session], object], *, even_if_cancelled: bool = False) -> bool:
         """Make a write of this attempt, which only the one that has the job may. Whether it was accepted."""
@@ -111,6 +120,7 @@ class Jobs(RuleBasedStateMachine):
 
     def take(self, job_id: str, worker: str) -> None:
         job, before = self.model[job_id], self.model[job_id].attempt
+        is_to_finish = job.is_to_finish(self.clock.now)
         expected = job.status == "queued" and job.begin(worker, self.clock.now)
         with self.database.session() as session:
             claim = lifecycle.claim(session, job_id, worker, LEASE / 1000)
@@ -118,7 +128,7 @@ class Jobs(RuleBasedStateMachine):
         if claim is None:
             return
         assert claim.attempt == before + 1
-        assert claim.finish_at_once == (job.requested == "stop")
+        assert claim.finish_at_once == is_to_finish
         furthest = sorted(job.checkpoints, reverse=True)
         assert [(each.epoch, each.step) for each in claim.checkpoints] == [place[:2] for place in furthest]
         self.handed_out.append(claim)
@@ -141,88 +151,78 @@ class Jobs(RuleBasedStateMachine):
             self.take(job.id, worker)
 
     @with_an_attempt
-    @rule(pick=picks)
-    def beat(self, pick: Pick) -> None:
+    @rule(pick=picks, kind=reports, epoch=numbers, step=st.sampled_from([0, 0, 2]), accuracy=accuracies)
+    def report(self, pick: Pick, kind: str, epoch: int, step: int, accuracy: float | None) -> None:
         claim = self.attempt_of(pick)
+        match kind:
+            case "alive":
+                self.beat(claim)
+            case "started":
+                self.start(claim)
+            case "checkpoint":
+                self.publish(claim, epoch, step)
+            case "epoch":
+                self.measure(claim, epoch, step, accuracy)
+            case _:
+                for each in range(epoch, epoch + 3):
+                    self.measure(claim, each, step, accuracy)
+                    self.publish(claim, each + 1, 0)
+
+    def beat(self, claim: Claim) -> None:
         asked = list[str | None]()
-        if self.write(
-            claim,
-            lambda session: asked.append(lifecycle.heartbeat(session, claim, LEASE / 1000)),
-            even_if_cancelled=True,
-        ):
+
+        def renew(session: Session) -> None:
+            asked.append(lifecycle.heartbeat(session, claim, LEASE / 1000))
+
+        if self.write(claim, renew, even_if_cancelled=True):
             job = self.model[claim.job_id]
             assert asked == [job.requested]
             job.lease_until = self.clock.now + LEASE
 
-    @with_an_attempt
-    @rule(pick=picks)
-    def start(self, pick: Pick) -> None:
-        claim = self.attempt_of(pick)
+    def start(self, claim: Claim) -> None:
         if self.write(claim, lambda session: records.record_start(session, claim, FACTS)):
             self.model[claim.job_id].status = "running"
 
-    @with_an_attempt
-    @rule(pick=picks, epoch=numbers, accuracy=accuracies)
-    def measure_an_epoch(self, pick: Pick, epoch: int, accuracy: float | None) -> None:
-        claim = self.attempt_of(pick)
+    def measure(self, claim: Claim, epoch: int, step: int, accuracy: float | None) -> None:
+        if self.write(claim, lambda session: records.record_steps(session, claim, [step_metrics(epoch, step)])):
+            self.model[claim.job_id].steps[epoch, step] = claim.attempt
         if self.write(claim, lambda session: records.record_epoch(session, claim, epoch_metrics(epoch, accuracy))):
             self.model[claim.job_id].record_epoch(epoch, accuracy)
 
-    @with_an_attempt
-    @rule(pick=picks, epoch=numbers, step=numbers)
-    def measure_a_step(self, pick: Pick, epoch: int, step: int) -> None:
-        claim = self.attempt_of(pick)
-        if self.write(claim, lambda session: records.record_steps(session, claim, [step_metrics(epoch, step)])):
-            self.model[claim.job_id].steps[epoch, step] = claim.attempt
-
-    @with_an_attempt
-    @rule(pick=picks, epoch=numbers, step=st.sampled_from([0, 0, 2]))
-    def publish(self, pick: Pick, epoch: int, step: int) -> None:
-        claim = self.attempt_of(pick)
+    def publish(self, claim: Claim, epoch: int, step: int) -> None:
         checkpoint = checkpoint_of(claim, epoch, step)
         if self.write(claim, lambda session: records.record_checkpoint(session, claim, checkpoint)):
             self.model[claim.job_id].record_checkpoint(epoch, step)
 
     @with_an_attempt
-    @rule(pick=picks, first=numbers, accuracies=st.lists(accuracies, min_size=2, max_size=3))
-    def train(self, pick: Pick, first: int, accuracies: list[float | None]) -> None:
-        for epoch, accuracy in enumerate(accuracies, first):
-            self.measure_a_step(pick, epoch, 0)
-            self.measure_an_epoch(pick, epoch, accuracy)
-            self.publish(pick, epoch + 1, 0)
+    @rule(pick=picks, kind=ends, epoch=numbers, step=numbers)
+    def settle(self, pick: Pick, kind: str, epoch: int, step: int) -> None:
+        claim, now = self.attempt_of(pick), self.clock.now
+        job, weights = self.model[claim.job_id], weights_of(claim)
 
-    @with_an_attempt
-    @rule(pick=picks)
-    def succeed(self, pick: Pick) -> None:
-        claim = self.attempt_of(pick)
-
-        def settle(session: Session) -> None:
+        def succeed(session: Session) -> None:
             records.record_start(session, claim, FACTS)
-            lifecycle.settle_success(session, claim, weights_of(claim))
+            lifecycle.settle_success(session, claim, weights)
 
-        if self.write(claim, settle):
-            self.model[claim.job_id].settle("succeeded", "succeeded", self.clock.now, weights_of(claim).name)
+        match kind:
+            case "success" if self.write(claim, succeed):
+                job.settle("succeeded", "succeeded", now, weights.name)
+            case "failure" if self.write(claim, lambda session: lifecycle.settle_failure(session, claim, BROKEN)):
+                job.settle("failed", BROKEN.code, now, error=BROKEN.code)
+            case "timeout" if self.write(
+                claim, lambda session: lifecycle.settle_timeout(session, claim, weights, epoch, step)
+            ):
+                job.settle("failed", "timeout", now, weights.name, error="timeout")
+                job.forget_after(epoch, step)
+            case "stop" if self.write(
+                claim, lambda session: lifecycle.settle_stop(session, claim, weights, epoch, step)
+            ):
+                job.settle("stopped", "stopped", now, weights.name)
+                job.forget_after(epoch, step)
+            case "drain" | "loss":
+                self.give_back(claim, lost=kind == "loss")
 
-    @with_an_attempt
-    @rule(pick=picks)
-    def fail(self, pick: Pick) -> None:
-        claim = self.attempt_of(pick)
-        if self.write(claim, lambda session: lifecycle.settle_failure(session, claim, BROKEN)):
-            self.model[claim.job_id].settle("failed", BROKEN.code, self.clock.now, error=BROKEN.code)
-
-    @with_an_attempt
-    @rule(pick=picks, epoch=numbers, step=numbers)
-    def stop(self, pick: Pick, epoch: int, step: int) -> None:
-        claim = self.attempt_of(pick)
-        weights = weights_of(claim)
-        if self.write(claim, lambda session: lifecycle.settle_stop(session, claim, weights, epoch, step)):
-            self.model[claim.job_id].settle("stopped", "stopped", self.clock.now, weights.name)
-            self.model[claim.job_id].forget_after(epoch, step)
-
-    @with_an_attempt
-    @rule(pick=picks, lost=st.booleans())
-    def give_back(self, pick: Pick, lost: bool) -> None:
-        claim = self.attempt_of(pick)
+    def give_back(self, claim: Claim, *, lost: bool) -> None:
         queued = list[bool]()
 
         def settle(session: Session) -> None:
@@ -245,15 +245,13 @@ class Jobs(RuleBasedStateMachine):
             refusal = type(error)
         assert refusal is expected
 
-    @rule(seconds=st.sampled_from([1, 4, 6, 31, 61]))
-    def wait(self, seconds: int) -> None:
+    @rule(seconds=st.sampled_from([1, 4, 6, 31, 61]), then_sweep=st.booleans())
+    def wait(self, seconds: int, then_sweep: bool) -> None:
         self.clock.now += 1000 * seconds
-
-    @rule()
-    def sweep(self) -> None:
-        reconciler.sweep(self.database)
-        for job in self.model.values():
-            job.sweep(self.clock.now)
+        if then_sweep:
+            reconciler.sweep(self.database)
+            for job in self.model.values():
+                job.sweep(self.clock.now)
 
     @with_a_job
     @rule(pick=picks)

@@ -71,9 +71,15 @@ class ModelJob:
     def may_begin(self, now: int) -> bool:
         return self.status == "queued" and (self.not_before is None or self.not_before < now)
 
-    def begin(self, worker: str, now: int) -> bool:
+    def has_time(self, now: int) -> bool:
         spent = sum((attempt.ended or now) - attempt.began for attempt in self.attempts)
-        if self.limit is not None and self.requested != "stop" and spent >= self.limit:
+        return self.limit is None or spent < self.limit
+
+    def is_to_finish(self, now: int) -> bool:
+        return self.requested == "stop" or not self.has_time(now)
+
+    def begin(self, worker: str, now: int) -> bool:
+        if self.requested != "stop" and not self.has_time(now) and not self.checkpoints:
             self.error = "timeout"
             self.finish("failed")
             return False

@@ -47,6 +47,7 @@ RESULTS: dict[str, Write] = {
     "trouble": lambda session, claim: records.record_trouble(session, claim, "checkpoint_failed", "No space."),
     "success": lambda session, claim: lifecycle.settle_success(session, claim, weights_of(claim)),
     "failure": lambda session, claim: lifecycle.settle_failure(session, claim, BROKEN),
+    "timeout": lambda session, claim: lifecycle.settle_timeout(session, claim, weights_of(claim), 1, 0),
     "stop": lambda session, claim: lifecycle.settle_stop(session, claim, weights_of(claim), 1, 0),
 }
 WRITES = LETTING_GO | RESULTS

@@ -18,7 +18,7 @@ from models import Base, Database
 from tests.jobs.machine import Clock, Jobs
 
 SHORT = settings(
-    max_examples=120,
+    max_examples=80,
     stateful_step_count=50,
     derandomize=True,
     deadline=None,
@@ -64,6 +64,6 @@ def test_without_one_of_the_fence_s_conditions_it_is_noticed(
     machine: type[Jobs], monkeypatch: pytest.MonkeyPatch, condition: str
 ) -> None:
     monkeypatch.setattr(fence, condition, lambda *_: true())
-    longer = settings(SHORT, max_examples=200, report_multiple_bugs=False)
+    longer = settings(SHORT, max_examples=500, report_multiple_bugs=False)
     with pytest.raises(AssertionError):
         run_state_machine_as_test(machine, settings=longer)

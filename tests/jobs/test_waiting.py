@@ -70,7 +70,7 @@ def test_a_worker_that_drains_has_no_slot_to_offer(database: Database, submitted
     assert why(database, job.id)[1] == "about_to_start"
     with database.session() as session:
         workers.drain(session, "second")
-    assert why(database, job.id)[1] == "slots_busy"
+    assert why(database, job.id)[1] == "no_worker"
 
 
 @pytest.mark.parametrize("status", [each for each in JobStatus if each is not JobStatus.QUEUED])

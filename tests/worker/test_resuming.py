@@ -148,3 +148,21 @@ def test_superfluous_checkpoints_are_handed_to_whoever_deletes(database: Databas
     assert len(kept) == 1
     assert published > 1
     assert kept[0] not in attempt.discarded
+
+
+def test_a_storage_that_is_not_mounted_takes_nothing_away(
+    database: Database, start: Start, unkilled: str, tmp_path: Path
+) -> None:
+    claim = claimed_again(database, killed_with_two_checkpoints(database, start))
+    aside = (tmp_path / "storage").rename(tmp_path / "aside")
+    start(claim).over()
+    with database.snapshot() as session:
+        assert len(queries.checkpoints(session, claim.job_id)) == 2
+    [*_, said] = events_of(database, claim, "requeued")
+    assert "none of the job's 2 checkpoints is in the storage" in said
+    aside.rename(tmp_path / "storage")
+    with database.session() as session:
+        session.get_one(Job, claim.job_id).not_before = None
+    again = claimed_again(database, claim)
+    start(again).over()
+    assert sha256_of_weights(database, again) == unkilled

@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from jobs import lifecycle, queries, requests
 from models import Database, Event, Job, JobStatus
 from models.columns import DatabaseNow
+from tests.processes import descendants
 from tests.worker.attempts import (
     LONG,
     SHORT,
@@ -246,3 +247,60 @@ def test_a_database_that_hangs_does_so_too(database: Database, start: Start, mon
     attempt.over(10.0)
     assert not trainer_pids()
     answer.set()
+
+
+def test_a_signal_that_has_no_name_is_a_cause_too(database: Database, start: Start) -> None:
+    attempt = start(LONG)
+    until_it_trains(database, attempt.claim)
+    for pid in trainer_pids():
+        os.kill(pid, 40)
+    attempt.over(10)
+    assert job_of(database, attempt.claim).status is JobStatus.QUEUED
+    with database.snapshot() as session:
+        messages = session.scalars(select(Event.message).where(Event.type == "requeued")).all()
+    assert messages == ["The trainer process was ended by signal 40."]
+
+
+def test_a_supervision_that_fails_gives_the_job_back(
+    database: Database, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("worker.supervisor.start_trainer", broken)
+    attempt = start(LONG)
+    attempt.over(10)
+    assert job_of(database, attempt.claim).status is JobStatus.QUEUED
+
+
+def test_a_fork_server_that_stands_still_holds_neither_job_nor_slot(
+    database: Database, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(SHORT).over()  # it is up
+    [server] = [pid for pid, command in descendants(os.getpid()).items() if "forkserver" in command]
+    monkeypatch.setattr("worker.fork_server.START_SECONDS", 2.0)
+    os.kill(server, signal.SIGSTOP)
+    attempt = start(LONG)
+    attempt.over(30)
+    assert job_of(database, attempt.claim).status is JobStatus.QUEUED
+    monkeypatch.undo()
+    again = start({**SHORT, "seed": 1})  # another fork server
+    again.over()
+    assert job_of(database, again.claim).status is JobStatus.SUCCEEDED
+
+
+def test_an_order_to_make_the_weights_has_as_long_to_load_as_any(
+    database: Database, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.supervisor.SAVE_GRACE_SECONDS", 5.0)
+    attempt = start({**LONG, "logging_interval": 1})
+    until_it_is_saved(database, attempt.claim)
+    with database.session() as session:
+        requests.request_pause(session, attempt.claim.job_id)
+    attempt.over(35)
+    with database.session() as session:
+        requests.request_stop(session, attempt.claim.job_id)
+    second = start(claimed_again(database, attempt.claim))
+    second.over(35)
+    job = job_of(database, attempt.claim)
+    assert (job.status, [each.end_reason for each in job.attempts]) == (JobStatus.STOPPED, ["paused", "stopped"])

@@ -1,0 +1,126 @@
+"""What a recorder does where the database or the trainer behaves oddly, without a trainer."""
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from jobs import lifecycle, requests, workers
+from jobs.failures import Failure
+from jobs.fence import Claim
+from models import Database, JobStatus
+from storage import StoredFile
+from tests.jobs.conftest import FACTS
+from tests.worker.attempts import job_of
+from training.spec import TrainingSpec
+from worker.messages import Failed, Started, Succeeded
+from worker.recorder import AGAIN_SECONDS, Recorder
+
+WEIGHTS = StoredFile("a", 1, "b")
+LOST = Failure("worker_lost", "It was killed.", "Look at the log.", retryable=True)
+
+
+@pytest.fixture
+def claim(database: Database) -> Claim:
+    with database.session() as session:
+        workers.sign_on(session, "ours", slots=1, devices=["cpu"], torch_version="2")
+        job = lifecycle.submit(session, TrainingSpec(dataset="digits", epochs=1))
+        claim = lifecycle.claim(session, job.id, "ours", 30)
+    assert claim
+    return claim
+
+
+@pytest.fixture
+def recorder(database: Database, claim: Claim) -> Iterator[Recorder]:
+    recorder = Recorder(database, claim, 30, lambda _names: None)
+    yield recorder
+    recorder.abandon()
+
+
+def outage(*_: object, **__: object) -> Any:
+    raise OperationalError("statement", {}, Exception("the database is gone"))
+
+
+def test_what_follows_the_last_report_is_of_no_interest(database: Database, claim: Claim, recorder: Recorder) -> None:
+    """Of a team, one may fail when the first has said that all is done."""
+    recorder.report(Started(facts=FACTS, resumed_from=None))
+    recorder.report(Succeeded(stopped_early=False, epochs=1, weights=WEIGHTS))
+    recorder.report(Failed(code="worker_lost", message="It was killed.", hint="Look.", retryable=True))
+    recorder.start()
+    assert recorder.over.wait(10)
+    assert job_of(database, claim).status is JobStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("code", "retryable", "status"),
+    [
+        ("out_of_memory", True, JobStatus.QUEUED),  # the kernel's
+        ("out_of_memory", False, JobStatus.FAILED),  # the device's
+        ("storage_full", True, JobStatus.QUEUED),
+        ("internal", True, JobStatus.QUEUED),
+        ("diverged", False, JobStatus.FAILED),
+        ("dataset_invalid", False, JobStatus.FAILED),
+    ],
+)
+def test_what_is_not_the_jobs_own_fault_is_tried_again(
+    database: Database, claim: Claim, recorder: Recorder, code: Any, retryable: bool, status: JobStatus
+) -> None:
+    recorder.start()
+    recorder.report(Failed(code=code, message="So it is.", hint="Look.", retryable=retryable))
+    assert recorder.over.wait(10)
+    assert job_of(database, claim).status is status
+
+
+def test_an_end_that_is_reported_once_a_cancel_was_asked_for_is_a_cancel(
+    database: Database, claim: Claim, recorder: Recorder
+) -> None:
+    with database.session() as session:
+        requests.request_cancel(session, claim.job_id)
+    recorder.report(Succeeded(stopped_early=False, epochs=1, weights=WEIGHTS))
+    recorder.end(None)
+    recorder.start()
+    assert recorder.over.wait(10)
+    job = job_of(database, claim)
+    assert (job.status, job.weights) == (JobStatus.CANCELLED, None)
+
+
+def test_an_outage_is_waited_for_and_loses_no_report(
+    database: Database, claim: Claim, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+    real, back = database.session, threading.Event()
+
+    def flaky() -> Any:
+        if back.is_set():
+            return real()
+        asked.append(time.monotonic())
+        raise OperationalError("statement", {}, Exception("the database is gone"))
+
+    monkeypatch.setattr(database, "session", flaky)
+    recorder.report(Started(facts=FACTS, resumed_from=None))
+    recorder.end(LOST)
+    recorder.start()
+    assert not recorder.over.wait(3 * AGAIN_SECONDS)
+    assert 1 < len(asked) <= 5  # a few, and not as many as the machine can
+    back.set()
+    assert recorder.over.wait(10)
+    job = job_of(database, claim)
+    assert (job.status, job.attempts[0].facts is not None, job.losses) == (JobStatus.QUEUED, True, 1)
+
+
+def test_a_mistake_of_ours_does_not_keep_the_lease_for_ever(
+    database: Database, claim: Claim, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("a mistake")
+
+    monkeypatch.setattr("worker.recorder.AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr("worker.recorder.records.record_start", broken)
+    recorder.report(Started(facts=FACTS, resumed_from=None))
+    recorder.start()
+    assert recorder.over.wait(10)
+    assert recorder.fenced
+    assert job_of(database, claim).status is JobStatus.STARTING  # until its lease runs out
