@@ -72,10 +72,17 @@ def start_trainer(order: Order) -> tuple[ForkServerProcess, Connection]:
 
 
 def kill_fork_server() -> None:
-    """End the fork server, and with it every trainer."""
-    if pid := forkserver._forkserver._forkserver_pid:  # type: ignore[attr-defined]  # private; there is no other way
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    """End the fork server, and with it every trainer. The next that is started brings another."""
+    pid = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]  # private; there is no other way
+    if pid is None:
+        return
+    deadline = time.monotonic() + GROUP_SECONDS
+    with suppress(ProcessLookupError, ChildProcessError):
+        os.kill(pid, signal.SIGKILL)
+        # Until it is dead, but not buried: the library asks for itself whether it is.
+        ended = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        while os.waitid(os.P_PID, pid, ended) is None and time.monotonic() < deadline:
+            time.sleep(0.01)
 
 
 def end_group(process: ForkServerProcess) -> None:

@@ -57,6 +57,14 @@ def discarded(evidence: Evidence) -> Iterator[str]:
             yield f"{_told(ticket)} was cancelled, and has files that rows name"
 
 
+def stopped_with_weights(evidence: Evidence) -> Iterator[str]:
+    """A stop that found a checkpoint to make weights from has kept them."""
+    for job in evidence.jobs:
+        usable = [file.name for file in job.checkpoints if file.name not in evidence.damaged]
+        if job.status == "stopped" and usable and job.weights is None:
+            yield f"{job.id}: stopped without weights, with {usable[0]}"
+
+
 def files_named(evidence: Evidence) -> Iterator[str]:
     """Every file that a row names is there, as it was stored, and no other file is."""
     named = {file.name: file for job in evidence.jobs for file in _files(job)}

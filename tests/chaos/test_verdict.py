@@ -151,6 +151,14 @@ GUILTY_OUTCOMES: Mapping[str, list[Evidence]] = {
     ],
     "killed_equals_unkilled": [replace(INNOCENT, references={0: "another"})],
     "discarded": [replace(CANCELLED, jobs=_job(status="cancelled", checkpoints=()), files={WEIGHTS.name: "a"})],
+    "stopped_with_weights": [
+        replace(
+            INNOCENT,
+            tickets=(Ticket(PlannedJob(NAME, 0, 1, "stop", False, 0.0, 0.0), JOB, 0.0, status="stopped"),),
+            jobs=_job(status="stopped", weights=None),
+            files={CHECKPOINT.name: CHECKPOINT.sha256},
+        )
+    ],
     "files_named": [
         replace(INNOCENT, files={WEIGHTS.name: "a"}),
         replace(INNOCENT, files={**INNOCENT.files, CHECKPOINT.name: "another"}),

@@ -26,6 +26,7 @@ OUTCOME_RULES = (
     outcome_rules.epochs_whole,
     outcome_rules.killed_equals_unkilled,
     outcome_rules.discarded,
+    outcome_rules.stopped_with_weights,
     outcome_rules.files_named,
     outcome_rules.secrets_kept,
     outcome_rules.clients_served,

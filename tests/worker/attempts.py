@@ -24,12 +24,19 @@ class Attempt:
     """A supervisor at work."""
 
     def __init__(
-        self, database: Database, claim: Claim, folder: Path, *, lease_seconds: float, stall_seconds: float
+        self,
+        database: Database,
+        claim: Claim,
+        folder: Path,
+        *,
+        lease_seconds: float,
+        stall_seconds: float,
+        storage_url: str | None = None,
     ) -> None:
         self.claim = claim
         self.draining = threading.Event()
         self.discarded: list[str] = []
-        storage_url = f"file://{folder}/storage"
+        storage_url = storage_url or f"file://{folder}/storage"
         self.storage = Storage(storage_url)
         order = Order(
             job_id=claim.job_id,

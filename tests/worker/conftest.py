@@ -28,9 +28,22 @@ def start(database: Database, devices: Devices, tmp_path: Path) -> Iterator[Star
         for name in ("ours", "another"):
             workers.sign_on(session, name, slots=1, devices=["cpu"], torch_version=devices.torch_version)
 
-    def begin(asked: dict[str, object] | Claim, *, lease_seconds: float = 30, stall_seconds: float = 600) -> Attempt:
+    def begin(
+        asked: dict[str, object] | Claim,
+        *,
+        lease_seconds: float = 30,
+        stall_seconds: float = 600,
+        storage_url: str | None = None,
+    ) -> Attempt:
         claim = asked if isinstance(asked, Claim) else submitted(asked, lease_seconds)
-        attempt = Attempt(database, claim, tmp_path, lease_seconds=lease_seconds, stall_seconds=stall_seconds)
+        attempt = Attempt(
+            database,
+            claim,
+            tmp_path,
+            lease_seconds=lease_seconds,
+            stall_seconds=stall_seconds,
+            storage_url=storage_url,
+        )
         attempts.append(attempt)
         return attempt
 
