@@ -40,6 +40,16 @@ for _name in [name for name in os.environ if name.startswith("EPOCHAL_") or name
 SYNC_NOTHING = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")  # a test outlives no power cut
 
 
+# Files that take minutes: begun last, one of them would keep a process busy when the others have nothing left.
+LONGEST = ("acceptance", "worker", "chaos")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, everything else in its order."""
+    order = {room: place for place, room in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.parent.name, len(LONGEST)))
+
+
 class Databases(Protocol):
     """Makes databases on one server."""
 

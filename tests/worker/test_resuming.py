@@ -69,11 +69,17 @@ def fill_with_something_else(path: Path) -> None:
     path.write_bytes(b"not a checkpoint")
 
 
+_unkilled: list[str] = []  # the same on every database, and seconds to train
+
+
 @pytest.fixture
 def unkilled(database: Database, start: Start) -> str:
-    attempt = start(SPEC)
-    attempt.over()
-    return sha256_of_weights(database, attempt.claim)
+    """The SHA-256 of its weights."""
+    if not _unkilled:
+        attempt = start(SPEC)
+        attempt.over()
+        _unkilled.append(sha256_of_weights(database, attempt.claim))
+    return _unkilled[0]
 
 
 @pytest.mark.parametrize("damage", [flip_a_byte, truncate, fill_with_something_else, Path.unlink])
