@@ -15,7 +15,7 @@ from redis import RedisError
 QUEUE = "epochal"
 RUN_JOB = "epochal.run_job"
 
-# An API route waits so long for a broker that does not answer; the reconciler sends the message later.
+# An API route waits so long for a broker that does not answer; workers look for themselves.
 BROKER_TIMEOUT_SECONDS = 2.0
 
 BROKER_SETTINGS: dict[str, Any] = {

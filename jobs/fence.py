@@ -17,6 +17,9 @@ from models.columns import DatabaseNow
 from storage import StoredFile
 from training.spec import TrainingSpec
 
+# A worker that is there lets go of a cancelled job within two seconds. From one that does not, it is taken.
+CANCEL_GRACE_SECONDS = 3.0
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -55,6 +58,11 @@ def is_queued() -> ColumnElement[bool]:
 def has_expired() -> ColumnElement[bool]:
     """Its worker has not renewed the lease in time, by the database's clock."""
     return Job.lease_until < DatabaseNow()
+
+
+def is_overdue() -> ColumnElement[bool]:
+    """Its cancellation was asked for so long ago that its worker, were it there, would have let go of it."""
+    return and_(Job.requested == Request.CANCEL, Job.requested_at < DatabaseNow(-CANCEL_GRACE_SECONDS))
 
 
 def held(session: Session, claim: Claim, *, even_if_cancelled: bool = False) -> Job:

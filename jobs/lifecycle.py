@@ -15,7 +15,7 @@ from ulid import ULID
 from jobs.checkpoints import CheckpointFile
 from jobs.errors import AttemptFenced, StartingWeightsMissing
 from jobs.failures import Failure
-from jobs.fence import Claim, claimable, expired, for_update, held, is_active, is_current
+from jobs.fence import Claim, claimable, expired, for_update, held, is_active, is_current, is_overdue
 from jobs.records import forget_after, forget_loading, usable_checkpoints
 from jobs.transitions import (
     EndReason,
@@ -30,13 +30,9 @@ from jobs.transitions import (
     requeue,
     retry_or_fail,
 )
-from models import ACTIVE, MAX_RETRIES, PRIORITY, TERMINAL, Attempt, Job, JobStatus, Request
-from models.columns import DatabaseNow
+from models import MAX_RETRIES, PRIORITY, TERMINAL, Attempt, Job, JobStatus, Request
 from storage import StoredFile
 from training.spec import TrainingSpec
-
-# A worker that is there lets go of a cancelled job within two seconds. From one that does not, it is taken.
-CANCEL_GRACE_SECONDS = 3.0
 
 TIME_IS_UP = Failure(
     code="timeout",
@@ -186,8 +182,7 @@ def expire_lease(session: Session, job_id: str) -> bool:
 
 def expire_cancel(session: Session, job_id: str) -> None:
     """Take a job that is to be cancelled from a worker that does not let go of it. The fence keeps that one out."""
-    overdue = (Job.requested == Request.CANCEL) & (Job.requested_at < DatabaseNow(-CANCEL_GRACE_SECONDS))
-    job = session.scalar(for_update(job_id).where(Job.status.in_(ACTIVE), overdue))
+    job = session.scalar(for_update(job_id).where(is_active(), is_overdue()))
     if job is not None:
         _give_back(session, job, "cancelled", "")
 

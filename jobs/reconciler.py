@@ -14,10 +14,8 @@ import structlog
 from sqlalchemy import select
 
 from jobs import idempotency, lifecycle
-from jobs.fence import has_expired
-from jobs.lifecycle import CANCEL_GRACE_SECONDS
-from models import ACTIVE, OUTAGES, Database, Job, Request
-from models.columns import DatabaseNow
+from jobs.fence import has_expired, is_active, is_overdue
+from models import OUTAGES, Database, Job
 
 AT_ONCE = 100  # jobs a sweep
 LEAVE_WITHIN_SECONDS = 2.0
@@ -74,8 +72,7 @@ def sweep(database: Database) -> None:
     """Requeue or end what a lost worker left behind, and end what a worker does not let go of."""
     with database.snapshot() as session:
         expiring = has_expired()
-        overdue = (Job.requested == Request.CANCEL) & (Job.requested_at < DatabaseNow(-CANCEL_GRACE_SECONDS))
-        statement = select(Job.id, expiring).where(Job.status.in_(ACTIVE), expiring | overdue).limit(AT_ONCE)
+        statement = select(Job.id, expiring).where(is_active(), expiring | is_overdue()).limit(AT_ONCE)
         found = session.execute(statement).all()
     for job_id, is_expired in found:
         settle = lifecycle.expire_lease if is_expired else lifecycle.expire_cancel

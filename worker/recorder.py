@@ -122,7 +122,7 @@ class Recorder:
             except OUTAGES as error:
                 self._log.warning("database does not answer", error=str(error).partition("\n")[0])
                 failed = True
-            except Exception:
+            except Exception:  # ours, which the trainer is not to suffer from at once
                 mistakes, failed = mistakes + 1, True
                 self._log.exception("recording failed")
                 if mistakes == MOST_MISTAKES:

@@ -109,8 +109,8 @@ class Tasks:
         try:
             with doing(chores):
                 yield
+                self._own.shutdown()  # what drains there still counts as connected
         finally:
-            self._own.shutdown()
             self._janitor.shutdown(wait=False, cancel_futures=True)  # what is left, another's sweep finds
             try:
                 with self._database.session() as session:
@@ -198,7 +198,7 @@ class Tasks:
                 log.warning("storage does not answer", error=str(error))
             except OUTAGES as error:
                 log.warning("database does not answer", error=str(error).partition("\n")[0])
-            except Exception:
+            except Exception:  # the next garbage may fare better; without a word nobody would look into it
                 log.exception("cleaning failed")
 
         with suppress(RuntimeError):  # the worker is leaving

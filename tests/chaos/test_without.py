@@ -9,7 +9,6 @@ from sqlalchemy import update
 
 from jobs import fence, lifecycle, records, requests, workers
 from jobs.errors import JobError
-from jobs.failures import Failure
 from jobs.fence import Claim
 from models import Database, Job
 from models.columns import DatabaseNow
@@ -17,7 +16,7 @@ from tests.chaos import history, write_rules
 from tests.chaos.history import Write
 from tests.chaos.without import FENCES
 from tests.conftest import Databases
-from tests.jobs.conftest import FACTS, checkpoint_of, epoch_metrics, spec, step_metrics, weights_of
+from tests.jobs.conftest import FACTS, LOST, checkpoint_of, epoch_metrics, spec, step_metrics, weights_of
 
 SEED = 4
 MOVES = 600
@@ -31,7 +30,6 @@ RULES = (
     write_rules.idle_leases,
     write_rules.two_holders,
 )
-LOST = Failure(code="worker_lost", message="It is gone.", hint="Try again.", retryable=True)
 
 
 class Stage:

@@ -7,8 +7,7 @@ the error that refuses it.
 from dataclasses import dataclass, field
 
 from jobs.errors import JobError, JobFinished, JobNotPaused, RequestPending
-from jobs.fence import Claim
-from jobs.lifecycle import CANCEL_GRACE_SECONDS
+from jobs.fence import CANCEL_GRACE_SECONDS, Claim
 
 LEASE = 30_000
 BACKOFFS = {1: None, 2: 5_000, 3: 25_000}

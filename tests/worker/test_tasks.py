@@ -13,28 +13,13 @@ from jobs.fence import Claim
 from models import Database, JobStatus
 from settings import Settings
 from storage import StoredFile
+from tests.jobs.conftest import FACTS
 from tests.worker.attempts import until
-from training.metrics import RunFacts
 from training.spec import TrainingSpec
 from worker import tasks as module
 from worker.messages import Devices, Order
 from worker.recorder import Recorder
 from worker.tasks import Tasks
-
-FACTS = RunFacts(
-    device="cpu",
-    precision="fp32",
-    torch_version="2",
-    threads=1,
-    parameters=1,
-    flops=1,
-    classes=10,
-    image_size=8,
-    channels=1,
-    train_images=1437,
-    test_images=360,
-    steps_per_epoch=12,
-)
 
 
 @dataclass
