@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo lab test check chaos lock bench-start bench-train bench-overhead bench-gpu bench-accuracy bench-regularisation
+.PHONY: help setup up demo lab test check chaos lock bench-start bench-train bench-overhead bench-gpu bench-accuracy bench-regularisation bench-api
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -55,9 +55,12 @@ bench-accuracy: .venv/.installed ## train CIFAR-100: RECIPE=standard SEEDS=0,1,2
 bench-regularisation: .venv/.installed ## whether each way of regularising does what its paper says, on a little of CIFAR-100
 	@$(BIN)/python -m benchmarks.regularisation
 
+bench-api: .venv/.developed ## measure the API at up to a million jobs: OPTIONS='--jobs 1000 --databases sqlite'
+	@$(BIN)/python -m benchmarks.api_speed $(OPTIONS)
+
 lock: .venv/.uv ## resolve every requirement anew
 	for what in "dev --all-extras --group dev" "service --extra api --extra worker --extra embedded --extra client" \
-		"api --extra api" "worker --extra worker"; do \
+		"api --extra api --extra telemetry" "worker --extra worker"; do \
 		set -- $$what; name=$$1; shift; \
 		$(UV) pip compile pyproject.toml $$* --universal --generate-hashes --no-emit-index-url --no-header --quiet \
 			$$([ $$name = dev ] && echo --upgrade || echo --constraints requirements-dev.lock) \

@@ -1,16 +1,26 @@
-"""The service's own log: one line an event on standard error, `key=value`, control characters escaped."""
+"""The service's own log: one line an event on standard error, as `key=value` or as JSON, control characters escaped."""
 
+import json
 import logging
+import math
+import re
 import sys
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 
-# Libraries that repeat at `info` what our own lines say.
-QUIET = ("alembic", "amqp", "celery", "kombu", "matplotlib", "urllib3", "uvicorn.access")
+# Libraries that repeat at `info` what our own lines say, or write addresses that are for nobody's eyes.
+QUIET = ("alembic", "amqp", "celery", "httpcore2", "httpx2", "kombu", "matplotlib", "urllib3", "uvicorn.access")
+
+LogFormat = Literal["logfmt", "json"]
+
+FIRST_KEYS = ["timestamp", "level", "event"]
+
+# What moves the cursor, clears the screen or turns text around, and line ends beside "\n", which the renderer escapes.
+_CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-def configure_logging(level: Literal["debug", "info", "warning", "error"]) -> None:
+def configure_logging(level: Literal["debug", "info", "warning", "error"], form: LogFormat = "logfmt") -> None:
     """Send structlog's lines and those of libraries that use `logging` to standard error, from `level` up."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -29,10 +39,40 @@ def configure_logging(level: Literal["debug", "info", "warning", "error"]) -> No
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
-                structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+                *(_JSON if form == "json" else _LOGFMT),
             ],
         )
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
+
+
+def _escaped(_logger: object, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    return {key: _CONTROL.sub(_escape, str(value)) if _is_text(value) else value for key, value in line.items()}
+
+
+def _is_text(value: object) -> bool:
+    return value is not None and not isinstance(value, bool | int | float)
+
+
+def _escape(character: re.Match[str]) -> str:
+    return character[0].encode("unicode_escape").decode("ascii")
+
+
+def _in_order(_logger: object, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    first = {key: line.pop(key) for key in FIRST_KEYS if key in line}
+    return {**first, **line}
+
+
+def _json(line: dict[str, Any], **options: Any) -> str:
+    """ASCII alone, and no NaN, which JSON does not have."""
+    values = {
+        key: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in line.items()
+    }
+    return json.dumps(values, **options)
+
+
+_LOGFMT: list[structlog.typing.Processor] = [_escaped, structlog.processors.LogfmtRenderer(key_order=FIRST_KEYS)]
+_JSON: list[structlog.typing.Processor] = [_in_order, structlog.processors.JSONRenderer(serializer=_json)]

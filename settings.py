@@ -6,13 +6,15 @@ The README lists every variable; a test holds that table and this class together
 import os
 import sys
 import tomllib
+from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, version
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from storage import Storage
 
@@ -36,6 +38,13 @@ def _of_a_storage(url: str) -> str:
     return Storage(url).url  # refuses what it cannot use, and looks nothing up
 
 
+def _networks(value: str | Sequence[str]) -> Sequence[IPv4Network | IPv6Network]:
+    """Separated by commas."""
+    parts = value.split(",") if isinstance(value, str) else value
+    return tuple(ip_network(part.strip() if isinstance(part, str) else part) for part in parts)
+
+
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 DatabaseUrl = Annotated[SecretStr, _one_of("sqlite:///", "postgresql://", "postgresql+psycopg://")]
 RedisUrl = Annotated[SecretStr, _one_of("redis://", "rediss://", "redis+socket://")]
@@ -55,6 +64,20 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="Address that the API listens on.")
     port: int = Field(default=8000, ge=0, le=65_535, description="Port of the API; 0 picks a free one.")
+    require_keys: bool = Field(
+        default=False, description="Whether clients need an API key on the loopback, too. Elsewhere they always do."
+    )
+    admin_key_file: AbsolutePath | None = Field(
+        default=None,
+        description="File that holds the operator's API key, `epochal_admin.<secret>`, the secret 32 characters or "
+        "more of A-Z, a-z, 0-9, - and _. Another key in it replaces the one before.",
+    )
+    rate_limit: int = Field(default=30_000, ge=1, description="Requests a minute that one API key may make.")
+    webhook_networks: Networks = Field(
+        default=(),
+        description="Networks that webhooks may reach beside the public Internet, as `10.0.0.0/8,192.168.7.0/24`. "
+        "In these, http will do.",
+    )
     data_dir: AbsolutePath = Field(
         default=Path("data"),
         validate_default=True,
@@ -100,6 +123,22 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe line of the service's own log."
     )
+    log_format: Literal["logfmt", "json"] = Field(
+        default="logfmt", description="Form of a line of the log: `key=value` pairs, or a JSON object."
+    )
+
+    @property
+    def keys_required(self) -> bool:
+        """Whether every client must show a key. On the loopback it need not: whoever gets there is on the machine."""
+        return self.require_keys or not is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is one that other machines cannot reach."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def read_settings() -> Settings:

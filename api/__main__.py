@@ -1,11 +1,15 @@
 """`python -m api`: the API on EPOCHAL_HOST and EPOCHAL_PORT, or on a listening socket that it is given."""
 
 import argparse
+import gc
 import socket
+import sys
 
 import uvicorn
 
 from api.app import create_app
+from api.server import configured, limited, most_connections
+from api.telemetry import TelemetryUnavailable
 from logs import configure_logging
 from settings import read_settings
 
@@ -21,14 +25,16 @@ def main() -> None:
     )
     inherited = parser.parse_args().fd
     settings = read_settings()
-    configure_logging(settings.log_level)
-    config = uvicorn.Config(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+    configure_logging(settings.log_level, settings.log_format)
+    try:
+        app = create_app(settings)
+    except TelemetryUnavailable as error:
+        sys.exit(str(error))
+    # What is imported by now stays: a full collection that looks at all of it holds every request up.
+    gc.collect()
+    gc.freeze()
+    config = configured(
+        app, limited(most_connections()), grace_seconds=GRACE_SECONDS, host=settings.host, port=settings.port
     )
     sockets = None if inherited is None else [socket.socket(fileno=inherited)]
     uvicorn.Server(config).run(sockets=sockets)

@@ -1,39 +1,60 @@
 """The API: `uvicorn --factory api.app:create_app`."""
 
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.middleware import Middleware
 
+from access.keys import require_operator
 from api.background import PromptQueue
-from api.dependencies import Service
-from api.middleware import BodyLimit, RequestContext
+from api.dependencies import Service, may_administer, may_operate, may_use
+from api.documentation import documentation
+from api.gate import Gate
+from api.headers import SecurityHeaders
+from api.local_only import LocalOnly
+from api.meters import Exposition, Meters
+from api.middleware import BodyLimit, HeadLimit, RequestContext
+from api.observing import Observing
 from api.openapi import describe
 from api.probe import Probe
 from api.problems import add_handlers
+from api.remembered import Remembered
 from api.routes import (
     architectures,
+    compare,
     datasets,
     events,
     files,
     health,
     jobs,
+    keys,
     metrics,
     problems,
+    projects,
+    prometheus,
     queue,
     recipes,
     requests,
+    webhooks,
     workers,
 )
+from api.tailer import Tailer
+from api.telemetry import OFF, tracing
 from jobs.delivery import CeleryQueue
+from jobs.figures import Watch
 from jobs.reconciler import doing, forgetting, settling
 from jobs.workers import connected
 from models import Database
 from settings import Settings, service_version
 from storage import Storage
+from webhooks import delivery
+
+if TYPE_CHECKING:
+    from api.spans import Tracing
 
 DESCRIPTION = (
     "Training as a service: submit image-classification jobs, read every epoch's loss and accuracy back. "
@@ -46,43 +67,93 @@ class State(TypedDict):
     """What the lifespan hands to every request."""
 
     service: Service
+    exposition: Exposition
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The application. Without `settings`, those of the environment. Opens nothing until it is started."""
     settings = settings or Settings()
+    meters, traces = Meters(), tracing()
     app = FastAPI(
         title="Epochal",
         version=service_version(),
         description=DESCRIPTION,
+        docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(RequestContext), Middleware(BodyLimit)],
-        lifespan=partial(_lifespan, settings),
+        middleware=[
+            Middleware(Observing, meters),
+            Middleware(SecurityHeaders),
+            Middleware(RequestContext),
+            Middleware(HeadLimit),
+            *([] if settings.keys_required else [Middleware(LocalOnly, settings.host)]),
+            Middleware(BodyLimit),
+        ],
+        lifespan=partial(_lifespan, settings, meters, traces),
+        telemetry=OFF if traces is None else traces.config,
     )
-    for resource in (jobs, requests, metrics, events, files, datasets, architectures, recipes, workers, queue):
-        app.include_router(resource.router, prefix="/v1")
-    for operation in (health, problems):
-        app.include_router(operation.router)
+    for resource in (jobs, requests, metrics, events, files, compare, datasets, architectures, recipes, workers, queue):
+        app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
+    for resource in (keys, webhooks):
+        app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_administer)])
+    app.include_router(projects.router, prefix="/v1", dependencies=[Depends(may_use)])
+    app.include_router(prometheus.router, dependencies=[Depends(may_operate)])
+    for operation in (health.router, problems.router, documentation()):
+        app.include_router(operation)
     add_handlers(app)
     app.openapi = partial(describe, app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     return app
 
 
 @asynccontextmanager
-async def _lifespan(settings: Settings, _app: FastAPI) -> AsyncIterator[State]:
+async def _lifespan(
+    settings: Settings, meters: Meters, traces: "Tracing | None", _app: FastAPI
+) -> AsyncIterator[State]:
     if settings.redis_url is None:
         raise RuntimeError("EPOCHAL_REDIS_URL is not set. The API needs the broker that the workers listen to.")
     with ExitStack() as stack:
+        if traces is not None:
+            stack.enter_context(traces.exporting())
         database = Database(settings.database_url.get_secret_value())
         stack.callback(database.dispose)
+        gate = Gate(settings.keys_required, settings.rate_limit)
+        if settings.keys_required:
+            with database.session() as session:
+                require_operator(session, settings.admin_key_file)
         broker = CeleryQueue(settings.redis_url)
         prompt_queue = PromptQueue(broker)
         stack.enter_context(prompt_queue.sending())
-        stack.enter_context(doing([settling(database), forgetting(database)]))
+        chores = [settling(database), forgetting(database), delivery.forgetting(database), gate.noting_uses(database)]
+        stack.enter_context(doing(chores))
+        stack.enter_context(delivery.sending(database, settings.webhook_networks))
         storage, broker_probe = Storage(settings.storage_url), Probe(broker.reachable)
         workers_probe = Probe(partial(_count_workers, database))
-        yield {"service": Service(settings, database, storage, prompt_queue, workers_probe, broker_probe)}
+        tailer = Tailer(database)
+        stack.enter_context(_running(tailer))
+        yield {
+            "service": Service(
+                settings=settings,
+                database=database,
+                storage=storage,
+                queue=prompt_queue,
+                gate=gate,
+                tailer=tailer,
+                remembered=Remembered(),
+                workers_probe=workers_probe,
+                broker_probe=broker_probe,
+            ),
+            "exposition": Exposition(meters, Probe(Watch(database).look), broker_probe),
+        }
+
+
+@contextmanager
+def _running(tailer: Tailer) -> Iterator[None]:
+    """In the event loop, beside the requests."""
+    task = asyncio.get_running_loop().create_task(tailer.run())
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 def _count_workers(database: Database) -> int:

@@ -12,6 +12,9 @@ from jobs.delivery import BROKER_TIMEOUT_SECONDS, TrainingQueue
 # Messages that wait to be sent. One that finds no room is not sent: workers look for themselves.
 MOST_WAITING = 1000
 
+# Of those that wait, the last so many are sent.
+MOST_AT_ONCE = 8
+
 log = structlog.get_logger()
 
 
@@ -53,6 +56,15 @@ class PromptQueue:
                 self._queue.send(job_id)
             except Exception:  # of whatever kind: the thread must live to send the next one
                 log.exception("message not sent", job_id=job_id)
+            self._pace()
+
+    def _pace(self) -> None:
+        """Of very many at once only some are sent, so that whoever submits thousands does not slow everybody's requests
+        down: a worker that was told of one job takes every other that it finds, too."""
+        while self._unsent.qsize() > MOST_AT_ONCE:
+            if self._unsent.get() is None:  # the end
+                self._unsent.put(None)
+                return
 
     def _close(self) -> None:
         """Drop what is unsent, so that the thread sees its end at once."""

@@ -2,21 +2,28 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Path, Request
-from sqlalchemy.orm import Session
+from fastapi import Depends, Path, Request, Security
+from fastapi.concurrency import run_in_threadpool
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from access.keys import ANYBODY, Caller, Scope
+from api.errors import OperatorOnly, ScopeMissing
+from api.gate import Gate
 from api.probe import Probe
+from api.remembered import Remembered
+from api.tailer import Tailer
 from jobs.delivery import TrainingQueue
 from jobs.errors import CheckpointNotFound, JobNotFound
-from models import Database
+from jobs.ids import is_id
+from models import Database, ProjectSession
 from settings import Settings
 from storage import Storage
 
 _CHECKPOINT = re.compile(r"[A-Za-z0-9._-]{1,80}/[A-Za-z0-9._-]{1,80}")
-_JOB_ID = re.compile(r"job_[0-9a-hjkmnp-tv-z]{26}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,9 @@ class Service:
     database: Database
     storage: Storage
     queue: TrainingQueue
+    gate: Gate
+    tailer: Tailer
+    remembered: Remembered
     workers_probe: Probe[int]  # how many are connected, which only the database knows
     broker_probe: Probe[bool]
 
@@ -39,25 +49,87 @@ async def _service(request: Request) -> Service:
 
 ServiceDep = Annotated[Service, Depends(_service)]
 
+# Declares in the contract what `_caller` reads by itself.
+KEY = HTTPBearer(
+    scheme_name="apiKey", description="`epochal_<id>.<secret>`, as POST /v1/keys gave it.", auto_error=False
+)
 
-def _session(service: ServiceDep) -> Iterator[Session]:
-    with service.database.session() as session:
+
+async def _caller(
+    request: Request, service: ServiceDep, _declared: Annotated[HTTPAuthorizationCredentials | None, Security(KEY)]
+) -> Caller:
+    key = service.gate.presented(request.headers.get("authorization"))
+    caller = ANYBODY if key is None else await run_in_threadpool(_admit, request, service, key)
+    request.state.caller = caller
+    return caller
+
+
+def _admit(request: Request, service: Service, key: str) -> Caller:
+    address = request.client.host if request.client else ""
+    with service.database.glance() as session:
+        caller, allowance = service.gate.admit(session, key, address)
+    request.state.headers = allowance.headers if allowance else {}
+    return caller
+
+
+CallerDep = Annotated[Caller, Depends(_caller)]
+
+
+async def may_use(request: Request, caller: CallerDep) -> None:
+    """Whoever only looks needs the scope `read`, anybody else `train`."""
+    _require(caller, "read" if request.method in ("GET", "HEAD") else "train")
+
+
+async def may_administer(caller: CallerDep) -> None:
+    """For keys, projects and webhooks."""
+    _require(caller, "admin")
+
+
+async def may_operate(caller: CallerDep) -> None:
+    """For what is every project's."""
+    if not caller.is_operator:
+        raise OperatorOnly
+
+
+def _require(caller: Caller, scope: Scope) -> None:
+    if not caller.may(scope):
+        raise ScopeMissing(scope)
+
+
+def _session(service: ServiceDep, caller: CallerDep) -> Iterator[ProjectSession]:
+    with service.database.session(caller.project) as session:
         yield session
 
 
-def _snapshot(service: ServiceDep) -> Iterator[Session]:
-    with service.database.snapshot() as session:
+def _snapshot(service: ServiceDep, caller: CallerDep) -> Iterator[ProjectSession]:
+    with service.database.snapshot(caller.project) as session:
         yield session
 
 
 # Of scope "function": over before the answer goes out. By default FastAPI ends a dependency after it, and a client
 # could ask for the job that it has just been given before that job is committed.
-SessionDep = Annotated[Session, Depends(_session, scope="function")]
-SnapshotDep = Annotated[Session, Depends(_snapshot, scope="function")]
+SessionDep = Annotated[ProjectSession, Depends(_session, scope="function")]
+SnapshotDep = Annotated[ProjectSession, Depends(_snapshot, scope="function")]
 
 
-async def _database(service: ServiceDep) -> Database:
-    return service.database
+@dataclass(frozen=True, slots=True)
+class ProjectDatabase:
+    """The database as the caller may see it, for a route that reads more than once, or behind its answer."""
+
+    database: Database
+    project: str
+
+    def snapshot(self) -> AbstractContextManager[ProjectSession]:
+        """As `Database.snapshot`."""
+        return self.database.snapshot(self.project)
+
+
+async def _database(service: ServiceDep, caller: CallerDep) -> ProjectDatabase:
+    return ProjectDatabase(service.database, caller.project)
+
+
+async def _tailer(service: ServiceDep) -> Tailer:
+    return service.tailer
 
 
 async def _queue(service: ServiceDep) -> TrainingQueue:
@@ -72,7 +144,8 @@ async def _storage(service: ServiceDep) -> Storage:
     return service.storage
 
 
-DatabaseDep = Annotated[Database, Depends(_database)]
+DatabaseDep = Annotated[ProjectDatabase, Depends(_database)]
+TailerDep = Annotated[Tailer, Depends(_tailer)]
 QueueDep = Annotated[TrainingQueue, Depends(_queue)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 StorageDep = Annotated[Storage, Depends(_storage)]
@@ -84,7 +157,7 @@ async def _job_id(
     ],
 ) -> str:
     """What no id looks like names no job."""
-    if not _JOB_ID.fullmatch(job_id):
+    if not is_id(job_id):
         raise JobNotFound(job_id)
     return job_id
 

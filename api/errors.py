@@ -8,24 +8,34 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from access.errors import KeyInvalid, KeyNotFound, ProjectExists, ProjectNotFound
+from access.keys import Scope
 from jobs.errors import (
     AttemptFenced,
     CheckpointNotFound,
+    CursorInvalid,
     IdempotencyKeyReused,
     JobFinished,
+    JobNotFinished,
     JobNotFound,
     JobNotPaused,
+    QuotaExceeded,
     RequestPending,
     StartingWeightsMissing,
     WeightsNotFound,
 )
 from models import OUTAGES
 from training.recipes import RecipeNotFound
+from webhooks.errors import AddressRefused, DeliveryNotFound, TooManyWebhooks, WebhookDisabled, WebhookNotFound
 
 RETRY_AFTER_SECONDS = 5
 
 
 def _no_members(_error: object) -> Mapping[str, Any]:
+    return {}
+
+
+def _no_headers(_error: object) -> Mapping[str, str]:
     return {}
 
 
@@ -43,6 +53,7 @@ class Kind:
     detail: str | None = None  # stands for the error's own text where that is not for the client's eyes
     headers: Mapping[str, str] = field(default_factory=dict)
     members: Callable[[Any], Mapping[str, Any]] = _no_members  # what a client may want beside the detail
+    own_headers: Callable[[Any], Mapping[str, str]] = _no_headers  # beside those of the kind
 
     @property
     def type(self) -> str:
@@ -75,6 +86,39 @@ class InvalidRequest(ApiError):
         self.errors = errors
 
 
+class KeyMissing(ApiError):
+    """Whoever asks must show a key."""
+
+    def __init__(self) -> None:
+        super().__init__("Send `Authorization: Bearer <key>` with an API key that an administrator made.")
+
+
+class ScopeMissing(ApiError):
+    """The key is not for this."""
+
+    def __init__(self, needed: Scope) -> None:
+        super().__init__(f"This needs a key with the scope {needed!r}: ask an administrator for one.")
+        self.needed = needed
+
+
+class OperatorOnly(ApiError):
+    """Only whoever runs the service may do this."""
+
+    def __init__(self) -> None:
+        super().__init__("This needs a key of the project 'default' with the scope 'admin', the operator's.")
+
+
+class TooManyRequests(ApiError):
+    """More requests than a key may make, or more keys tried than anybody mistypes."""
+
+    def __init__(self, a_minute: int, retry_after_seconds: int, headers: Mapping[str, str]) -> None:
+        super().__init__(
+            f"More than {a_minute} requests a minute: ask again in {retry_after_seconds} seconds, and less often, "
+            "or wait for news with `Prefer: wait=20` or on /v1/jobs/{id}/stream."
+        )
+        self.headers = {**headers, "Retry-After": str(retry_after_seconds)}
+
+
 class NotReady(ApiError):
     """The service cannot do its work now."""
 
@@ -88,6 +132,7 @@ class StorageUnavailable(ApiError):
 
 
 _RETRY = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+_CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 DATABASE_UNAVAILABLE = Kind(
     503,
@@ -100,6 +145,19 @@ DATABASE_UNAVAILABLE = Kind(
 ERRORS: dict[type[Exception], Kind] = {
     JobNotFound: Kind(404, "job_not_found", "There is no such job"),
     JobFinished: Kind(409, "job_finished", "The job has ended", members=_with_status),
+    CursorInvalid: Kind(
+        422,
+        "cursor_invalid",
+        "There is no such page",
+        members=lambda error: {"errors": [{"parameter": "after", "detail": str(error)}]},
+    ),
+    JobNotFinished: Kind(409, "job_not_finished", "The job has not ended", members=_with_status),
+    QuotaExceeded: Kind(
+        403,
+        "quota_exceeded",
+        "The project's quota is used up",
+        members=lambda error: {"quota": error.quota, "bound": error.bound, "used": error.used},
+    ),
     JobNotPaused: Kind(409, "job_not_paused", "The job is not paused", members=_with_status),
     RequestPending: Kind(
         409,
@@ -117,6 +175,16 @@ ERRORS: dict[type[Exception], Kind] = {
         members=lambda error: {"errors": [{"pointer": "#/spec/starting_weights", "detail": error.reason}]},
     ),
     RecipeNotFound: Kind(404, "recipe_not_found", "There is no such recipe"),
+    WebhookNotFound: Kind(404, "webhook_not_found", "There is no such webhook"),
+    DeliveryNotFound: Kind(404, "delivery_not_found", "There is no such delivery"),
+    AddressRefused: Kind(
+        422,
+        "address_refused",
+        "Nothing is sent to this address",
+        members=lambda error: {"errors": [{"pointer": "#/url", "detail": error.reason}]},
+    ),
+    WebhookDisabled: Kind(409, "webhook_disabled", "The webhook is disabled"),
+    TooManyWebhooks: Kind(409, "too_many_webhooks", "The project has as many webhooks as it may have"),
     AttemptFenced: Kind(409, "attempt_fenced", "The attempt no longer has its job"),
     MalformedBody: Kind(400, "malformed_body", "The body is not JSON"),
     UnsupportedMediaType: Kind(
@@ -128,8 +196,31 @@ ERRORS: dict[type[Exception], Kind] = {
     ),
     NotReady: Kind(503, "not_ready", "The service is not ready", headers=_RETRY, members=lambda error: error.members),
     StorageUnavailable: Kind(503, "storage_unavailable", "The storage does not answer", headers=_RETRY),
+    KeyMissing: Kind(401, "key_missing", "There is no API key", headers=_CHALLENGE),
+    KeyInvalid: Kind(401, "key_invalid", "The API key is not valid", headers=_CHALLENGE),
+    ScopeMissing: Kind(
+        403,
+        "scope_missing",
+        "The API key is not for this",
+        members=lambda error: {"needed_scope": error.needed},
+        own_headers=lambda error: {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{error.needed}"'},
+    ),
+    OperatorOnly: Kind(403, "operator_only", "Only the operator may do this"),
+    TooManyRequests: Kind(429, "too_many_requests", "Too many requests", own_headers=lambda error: error.headers),
+    KeyNotFound: Kind(404, "key_not_found", "There is no such key"),
+    ProjectNotFound: Kind(404, "project_not_found", "There is no such project"),
+    ProjectExists: Kind(409, "project_exists", "There is such a project already"),
     **dict.fromkeys(OUTAGES, DATABASE_UNAVAILABLE),
 }
+
+# What is refused before any route is asked.
+_CLOSE = {"Connection": "close"}
+MALFORMED_REQUEST = Kind(400, "malformed_request", "The request is not HTTP")
+NOT_LOCAL = Kind(403, "not_local", "The request does not come from a program on this machine")
+REQUEST_TOO_SLOW = Kind(408, "request_too_slow", "The request came in too slowly", headers=_CLOSE)
+HEADERS_TOO_LARGE = Kind(431, "headers_too_large", "The address and the headers are too large", headers=_CLOSE)
+TOO_MANY_CONNECTIONS = Kind(503, "too_many_connections", "Too many connections are open", headers={**_RETRY, **_CLOSE})
+REFUSALS = (MALFORMED_REQUEST, NOT_LOCAL, REQUEST_TOO_SLOW, HEADERS_TOO_LARGE, TOO_MANY_CONNECTIONS)
 
 # What the router answers by itself, by status.
 ROUTING: dict[int, Kind] = {
@@ -147,7 +238,9 @@ UNEXPECTED = Kind(
 
 def kinds() -> Sequence[Kind]:
     """Every kind of error that there is, by status."""
-    return sorted({*ERRORS.values(), *ROUTING.values(), UNEXPECTED}, key=lambda kind: (kind.status, kind.code))
+    return sorted(
+        {*ERRORS.values(), *ROUTING.values(), *REFUSALS, UNEXPECTED}, key=lambda kind: (kind.status, kind.code)
+    )
 
 
 def kind_of_status(status: int) -> Kind:

@@ -13,15 +13,16 @@ import math
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
+from api.dependencies import ProjectDatabase
 from jobs import queries
 from jobs.queries import Page
-from models import Database, Epoch, Step
+from models import Epoch, Step
 
 # Rows read at once. Each page is a snapshot of its own, so that a slow reader holds no transaction open.
 ROWS_A_PAGE = 2000
 
 
-def stream(database: Database, job_id: str) -> Iterator[str]:
+def stream(database: ProjectDatabase, job_id: str) -> Iterator[str]:
     """The log of what there is by now, in pieces. An unfinished epoch has its steps only. Raises JobNotFound at once,
     not when the pieces are asked for.
     """
@@ -37,7 +38,7 @@ class _Reader:
     database by then. Its result is written once those have been read, in this page or a later one.
     """
 
-    def __init__(self, database: Database, job_id: str) -> None:
+    def __init__(self, database: ProjectDatabase, job_id: str) -> None:
         self._database = database
         self._job_id = job_id
         self._last_step = (-1, -1)

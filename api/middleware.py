@@ -1,5 +1,6 @@
-"""What surrounds every request: its id, a limit on its body, an answer to what nobody expected."""
+"""What surrounds every request: its id, limits on what it sends and how slowly, an answer to what nobody expected."""
 
+import asyncio
 import re
 
 import structlog
@@ -8,10 +9,12 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ulid import ULID
 
-from api.errors import ERRORS, UNEXPECTED, BodyTooLarge
+from api.errors import ERRORS, HEADERS_TOO_LARGE, REQUEST_TOO_SLOW, UNEXPECTED, ApiError, BodyTooLarge
 from api.problems import problem
 
+MAX_HEAD_BYTES = 16 * 1024
 MAX_BODY_BYTES = 1024 * 1024
+BODY_SECONDS = 30.0
 
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
@@ -31,7 +34,8 @@ class RequestContext:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = _request_id(scope)
+        asked = Headers(scope=scope).get("x-request-id", "")
+        request_id = asked if _SANE_REQUEST_ID.fullmatch(asked) else new_request_id()
         scope.setdefault("state", {})["request_id"] = request_id
         answering = False
 
@@ -39,9 +43,8 @@ class RequestContext:
             nonlocal answering
             if message["type"] == "http.response.start":
                 answering = True
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = request_id
-                headers["X-Content-Type-Options"] = "nosniff"
+                # What a dependency has to say in whatever answer there will be, such as how much a key may still ask.
+                MutableHeaders(scope=message).update({"X-Request-ID": request_id, **scope["state"].get("headers", {})})
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
@@ -56,13 +59,31 @@ class RequestContext:
                 await problem(UNEXPECTED, scope, "")(scope, receive, send_with_id)
 
 
-class BodyLimit:
-    """Refuses a body of more than MAX_BODY_BYTES, by its stated length or, where that is missing or a lie, as it
-    comes in.
+class HeadLimit:
+    """Refuses an address and headers of more than MAX_HEAD_BYTES together. The server has the same limit, but keeps to
+    it only where they come in several pieces.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "http" and _head_bytes(scope) > MAX_HEAD_BYTES:
+            detail = f"Address and headers may have {MAX_HEAD_BYTES} bytes."
+            await problem(HEADERS_TOO_LARGE, scope, detail)(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+
+class BodyLimit:
+    """Refuses a body of more than MAX_BODY_BYTES, by its stated length or, where that is missing or a lie, as it
+    comes in; and one that is not there after BODY_SECONDS.
+    """
+
+    def __init__(self, app: ASGIApp, body_seconds: float = BODY_SECONDS) -> None:
+        self.app = app
+        self._body_seconds = body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -74,19 +95,47 @@ class BodyLimit:
         if stated.isdecimal() and int(stated) > MAX_BODY_BYTES:
             await problem(ERRORS[BodyTooLarge], scope, detail)(scope, receive, send)
             return
-        received = 0
+        received, more, deadline = 0, True, asyncio.get_running_loop().time() + self._body_seconds
+        answering = False
 
-        async def receive_within_limit() -> Message:
-            nonlocal received
-            message = await receive()
+        async def receive_within_limits() -> Message:
+            nonlocal received, more
+            if not more:  # the next message is the client's leaving, which takes as long as it takes
+                return await receive()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError as error:
+                raise _BodyTooSlow from error
             received += len(message.get("body", b""))
+            more = message.get("more_body", False)
             if received > MAX_BODY_BYTES:
                 raise BodyTooLarge(detail)
             return message
 
-        await self.app(scope, receive_within_limit, send)
+        async def send_noted(message: Message) -> None:
+            nonlocal answering
+            answering = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive_within_limits, send_noted)
+        except _BodyTooSlow:
+            if answering:
+                raise
+            detail = f"Send the whole body within {self._body_seconds:g} seconds."
+            await problem(REQUEST_TOO_SLOW, scope, detail)(scope, receive, send)
 
 
-def _request_id(scope: Scope) -> str:
-    asked = Headers(scope=scope).get("x-request-id", "")
-    return asked if _SANE_REQUEST_ID.fullmatch(asked) else f"req_{str(ULID()).lower()}"
+class _BodyTooSlow(ApiError):
+    """The rest of the body is not there in time."""
+
+
+def new_request_id() -> str:
+    """For a request that brings none."""
+    return f"req_{str(ULID()).lower()}"
+
+
+def _head_bytes(scope: Scope) -> int:
+    address = len(scope.get("raw_path") or b"") + len(scope["query_string"])
+    return address + sum(len(name) + len(value) for name, value in scope["headers"])

@@ -9,14 +9,13 @@ from typing import Annotated
 from fastapi import BackgroundTasks, Depends, Header, Request, Response
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
-from sqlalchemy.orm import Session
 
 from api import translate
 from api.dependencies import QueueDep, SessionDep
 from api.errors import InvalidRequest
 from jobs import idempotency, queries
 from jobs.delivery import TrainingQueue
-from models import Job
+from models import DEFAULT_PROJECT, Job, ProjectSession
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
@@ -45,24 +44,29 @@ Key = Annotated[
 class Once:
     """What it takes to make a job and to tell whoever asked, and the workers."""
 
-    session: Session
+    session: ProjectSession
     queue: TrainingQueue
     background: BackgroundTasks
     key: str | None
     body: bytes  # as it was sent
+
+    @property
+    def project(self) -> str:
+        """Whose job it will be."""
+        return self.session.project or DEFAULT_PROJECT
 
     def make(self, operation: str, submit: Callable[[], Job]) -> Response:
         """The answer to `operation`, whose job `submit` makes; or the answer that was given before, without another
         job. Raises IdempotencyKeyReused, and what `submit` raises.
         """
         if self.key:
-            first = idempotency.reserve(self.session, self.key, operation, self.body)
+            first = idempotency.reserve(self.session, self.project, self.key, operation, self.body)
             if first:
                 return _created(first.job_id, first.answer, replayed=True)
         job = submit()
         answer = translate.job(queries.find(self.session, job.id)).model_dump_json()
         if self.key:
-            idempotency.answer(self.session, self.key, job.id, answer)
+            idempotency.answer(self.session, self.project, self.key, job.id, answer)
         self.background.add_task(self.queue.send, job.id)  # after the commit and the answer
         return _created(job.id, answer)
 

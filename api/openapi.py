@@ -7,31 +7,41 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from access.errors import KeyInvalid, KeyNotFound, ProjectExists, ProjectNotFound
 from api.errors import (
-    DATABASE_UNAVAILABLE,
     ERRORS,
+    REQUEST_TOO_SLOW,
     UNEXPECTED,
     BodyTooLarge,
     InvalidRequest,
+    KeyMissing,
     Kind,
     MalformedBody,
     NotReady,
+    OperatorOnly,
+    ScopeMissing,
     StorageUnavailable,
+    TooManyRequests,
     UnsupportedMediaType,
 )
 from api.problems import MEDIA_TYPE
 from api.schemas import Problem
 from jobs.errors import (
     CheckpointNotFound,
+    CursorInvalid,
     IdempotencyKeyReused,
     JobFinished,
+    JobNotFinished,
     JobNotFound,
     JobNotPaused,
+    QuotaExceeded,
     RequestPending,
     StartingWeightsMissing,
     WeightsNotFound,
 )
+from models import OUTAGES
 from training.recipes import RecipeNotFound
+from webhooks.errors import AddressRefused, DeliveryNotFound, TooManyWebhooks, WebhookDisabled, WebhookNotFound
 
 TAGS = [
     {"name": "jobs", "description": "Submit training jobs, watch them, ask something of them."},
@@ -39,16 +49,35 @@ TAGS = [
     {"name": "files", "description": "What a job has written."},
     {"name": "catalogue", "description": "What a job can ask for."},
     {"name": "workers", "description": "Who runs jobs, and what waits for them."},
+    {"name": "administration", "description": "API keys, projects and webhooks."},
     {"name": "operations", "description": "For who runs the service."},
 ]
 
 WITH_BODY = (MalformedBody, BodyTooLarge, UnsupportedMediaType)
-NOT_FOUND: dict[str, type[Exception]] = {"{job_id}": JobNotFound, "{recipe}": RecipeNotFound}  # by path parameter
+WITH_KEY = (KeyMissing, KeyInvalid, ScopeMissing, TooManyRequests, *OUTAGES[:1])
+NOT_FOUND: dict[str, type[Exception]] = {  # by path parameter
+    "{job_id}": JobNotFound,
+    "{recipe}": RecipeNotFound,
+    "{key_id}": KeyNotFound,
+    "{project_id}": ProjectNotFound,
+    "{webhook_id}": WebhookNotFound,
+    "{delivery_id}": DeliveryNotFound,
+}
 
 # Beside those that many operations have in common.
 OWN: dict[str, tuple[type[Exception], ...]] = {
-    "submit_job": (StartingWeightsMissing, IdempotencyKeyReused),
-    "rerun_job": (StartingWeightsMissing, IdempotencyKeyReused),
+    "submit_job": (StartingWeightsMissing, IdempotencyKeyReused, QuotaExceeded),
+    "rerun_job": (StartingWeightsMissing, IdempotencyKeyReused, QuotaExceeded),
+    "list_jobs": (CursorInvalid,),
+    "delete_job": (JobNotFinished,),
+    "get_service_metrics": (OperatorOnly,),
+    "create_key": (OperatorOnly, ProjectNotFound),
+    "create_project": (OperatorOnly, ProjectExists),
+    "change_project": (OperatorOnly,),
+    "create_webhook": (AddressRefused, TooManyWebhooks),
+    "change_webhook": (AddressRefused,),
+    "ping_webhook": (WebhookDisabled,),
+    "redeliver_webhook_delivery": (WebhookDisabled,),
     "cancel_job": (JobFinished,),
     "stop_job": (JobFinished, RequestPending),
     "pause_job": (JobFinished, RequestPending),
@@ -56,8 +85,8 @@ OWN: dict[str, tuple[type[Exception], ...]] = {
     "download_checkpoint": (CheckpointNotFound, StorageUnavailable),
     "download_weights": (WeightsNotFound, StorageUnavailable),
     "list_queue": (JobNotFound,),
+    "compare_jobs": (JobNotFound,),
 }
-ASKS_THE_DATABASE = ("/jobs", "/workers", "/queue")
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
@@ -73,7 +102,16 @@ def describe(app: FastAPI) -> dict[str, Any]:
     for path, operations in document["paths"].items():
         for operation in operations.values():
             operation["responses"] |= _responses(_kinds(path, operation))
+            for parameter in operation.get("parameters", ()):
+                _leave_out_null(parameter["schema"])
     return document
+
+
+def _leave_out_null(schema: dict[str, Any]) -> None:
+    """A query or a header is there or not: none is null."""
+    choices = schema.pop("anyOf", [])
+    kept = [choice for choice in choices if choice != {"type": "null"}]
+    schema |= kept[0] if len(kept) == 1 else {"anyOf": kept} if kept else {}
 
 
 def _kinds(path: str, operation: dict[str, Any]) -> Sequence[Kind]:
@@ -82,12 +120,12 @@ def _kinds(path: str, operation: dict[str, Any]) -> Sequence[Kind]:
     kinds += [ERRORS[error] for parameter, error in NOT_FOUND.items() if parameter in path]
     kinds += [ERRORS[error] for error in OWN.get(operation["operationId"], ())]
     if "requestBody" in operation:
-        kinds += [ERRORS[error] for error in WITH_BODY]
+        kinds += [REQUEST_TOO_SLOW, *(ERRORS[error] for error in WITH_BODY)]
     if path == "/readyz":
         kinds.append(ERRORS[NotReady])
-    elif any(part in path for part in ASKS_THE_DATABASE):
-        kinds.append(DATABASE_UNAVAILABLE)
-    return kinds
+    if path.startswith("/v1/") or path == "/metrics":
+        kinds += [ERRORS[error] for error in WITH_KEY]
+    return list(dict.fromkeys(kinds))
 
 
 def _responses(kinds: Sequence[Kind]) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def _answer_known(request: Request, error: Exception) -> Response:
     kind = next(ERRORS[parent] for parent in type(error).__mro__ if parent in ERRORS)
     if kind is DATABASE_UNAVAILABLE:
         log.warning("database does not answer", error=str(error).partition("\n")[0])  # without the statement
-    return problem(kind, request.scope, str(error), **kind.members(error))
+    return problem(kind, request.scope, str(error), headers=kind.own_headers(error), **kind.members(error))
 
 
 def _answer_framework(request: Request, error: Exception) -> Response:

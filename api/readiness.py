@@ -1,4 +1,4 @@
-"""Whether the service can do its work: database and broker answer."""
+"""Whether the service can do its work: database and broker answer, and a worker is connected."""
 
 from api import schemas
 from api.dependencies import Service
@@ -9,11 +9,20 @@ PATIENCE_SECONDS = 1.0
 
 def check(service: Service) -> schemas.Ready:
     """Raises NotReady, which says what is missing."""
-    workers = service.workers_probe.ask(PATIENCE_SECONDS)
+    workers = service.workers_probe.ask(PATIENCE_SECONDS)  # only the database knows
     broker = service.broker_probe.ask(PATIENCE_SECONDS)
-    if workers is None or not broker:
-        answers = {"database": workers is not None, "broker": bool(broker)}
-        missing = [name for name, answers_now in answers.items() if not answers_now]
-        states = {name: "ok" if answers_now else "unreachable" for name, answers_now in answers.items()}
-        raise NotReady(missing, states | {"workers": workers})
+    missing = []
+    if workers is None:
+        missing.append("database")
+    if not broker:
+        missing.append("broker")
+    if workers == 0:
+        missing.append("any worker")
+    if not workers or not broker:
+        states = {"database": _state(workers is not None), "broker": _state(bool(broker)), "workers": workers}
+        raise NotReady(missing, states)
     return schemas.Ready(workers=workers)
+
+
+def _state(answers: bool) -> str:  # noqa: FBT001  # there is one answer
+    return "ok" if answers else "unreachable"

@@ -24,6 +24,7 @@ def revised(job: Job, changes: JobRerun) -> JobCreate:
     _refuse_another_recipe(spec, patch)
     submitted = {
         "name": job.name,
+        "description": job.description,
         "tags": job.tags,
         "priority": job.priority,
         "max_retries": job.max_retries,

@@ -11,7 +11,9 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from api.errors import InvalidRequest, MalformedBody, UnsupportedMediaType
-from api.validation import body_errors, header_errors, parameter_errors, unknown_name
+from api.validation import MOST_ERRORS, body_errors, header_errors, parameter_errors, unknown_name
+
+EXACT = 2**53  # up to which a float has every integer
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -37,14 +39,15 @@ class StrictRoute(APIRoute):
     def _refuse_unknown_parameters(self, request: Request) -> None:
         known = self._parameters()
         given = Counter(name for name, _ in request.query_params.multi_items())
+        wrong = [name for name in given if name not in known or (given[name] > 1 and not _may_repeat(known[name]))]
         errors = []
-        for name, times in given.items():
-            if name not in known:
+        for name in wrong[:MOST_ERRORS]:  # an address has room for thousands, and each takes a while to explain
+            if name in known:
+                errors.append({"parameter": name, "detail": f"should be there once, not {given[name]} times"})
+            else:
                 errors.append({"parameter": name, "detail": unknown_name("this address", "parameter", name, known)})
-            elif times > 1 and get_origin(known[name]) is not list:
-                errors.append({"parameter": name, "detail": f"should be there once, not {times} times"})
         if errors:
-            raise InvalidRequest(errors, len(errors))
+            raise InvalidRequest(errors, len(wrong))
 
     def _parameters(self) -> dict[str, Any]:
         """The query's parameters and their types."""
@@ -65,6 +68,10 @@ class StrictRoute(APIRoute):
             assert issubclass(body, BaseModel)
             explained += body_errors(body, error.body, [item for item in errors if item["loc"][0] == "body"])
         return InvalidRequest(explained, len(errors))
+
+
+def _may_repeat(annotation: object) -> bool:
+    return get_origin(annotation) is list
 
 
 class _ParsedRequest(Request):
@@ -95,7 +102,7 @@ def _parse(request: Request, content: bytes) -> object:
     if media_type != "application/json":
         raise UnsupportedMediaType(f"Send application/json, not {media_type or 'a body without a Content-Type'}.")
     try:
-        return json.loads(content.decode(), object_pairs_hook=_without_repetition)
+        return json.loads(content.decode(), object_pairs_hook=_without_repetition, parse_float=_number)
     except UnicodeDecodeError as error:
         raise MalformedBody(f"Byte {error.start} is not UTF-8.") from error
     except json.JSONDecodeError as error:
@@ -104,6 +111,12 @@ def _parse(request: Request, content: bytes) -> object:
         raise MalformedBody("It is nested too deeply.") from error
     except ValueError as error:
         raise MalformedBody("A number in it has too many digits.") from error
+
+
+def _number(text: str) -> float:
+    """`5.0` and `5e0` are the integer 5, in JSON Schema and in languages that know one kind of number."""
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) < EXACT else value
 
 
 def _without_repetition(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

@@ -23,6 +23,13 @@ def _one_line(text: str) -> str:
     return text
 
 
+def _storable(text: str) -> str:
+    """Without NUL, which PostgreSQL stores in no text."""
+    if "\0" in text:
+        raise PydanticCustomError("nul", "should be text without NUL")
+    return text
+
+
 def _unique(tags: list[str]) -> list[str]:
     for tag in tags:
         if tags.count(tag) > 1:
@@ -32,6 +39,11 @@ def _unique(tags: list[str]) -> list[str]:
 
 _ONE_LINE = {"pattern": f"^[^{NOT_ONE_LINE}]*$"}
 Name = Annotated[str, Field(min_length=1, max_length=200, json_schema_extra=_ONE_LINE), AfterValidator(_one_line)]
+Description = Annotated[
+    str,
+    Field(min_length=1, max_length=10_000, json_schema_extra={"pattern": "^[^\\u0000]*$"}),
+    AfterValidator(_storable),
+]
 Tag = Annotated[str, Field(min_length=1, max_length=64, json_schema_extra=_ONE_LINE), AfterValidator(_one_line)]
 Tags = Annotated[
     list[Tag],
@@ -85,6 +97,7 @@ class JobCreate(BaseModel):
     )
 
     name: Name | None = Field(default=None, description="For people; need not be unique.")
+    description: Description | None = Field(default=None, description="For people.")
     tags: Tags = Field(default=[], description="For people; each once.")
     priority: Priority = Field(default=PRIORITY, description=HIGHER_FIRST)
     max_retries: Retries = Field(default=MAX_RETRIES, description=LOST_ATTEMPTS)
@@ -104,6 +117,7 @@ class JobRerun(BaseModel):
     )
 
     name: Name | None = Field(default=None, description="For people; need not be unique.")
+    description: Description | None = Field(default=None, description="For people.")
     tags: Tags | None = Field(default=None, description="For people; each once.")
     priority: Priority | None = Field(default=None, description=HIGHER_FIRST)
     max_retries: Retries | None = Field(default=None, description=LOST_ATTEMPTS)
@@ -113,3 +127,26 @@ class JobRerun(BaseModel):
         description="Fields of a spec. A part whose `name` changes begins with its own defaults. The recipe is filled "
         "in already, so that another one cannot be named here.",
     )
+
+
+class JobChange(BaseModel):
+    """What is to be different about a job: a JSON merge patch (RFC 7396). What is not here stays, null is the
+    default."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"examples": [{"name": "baseline", "tags": ["report"]}, {"priority": 9}]},
+    )
+
+    name: Name | None = Field(default=None, description="For people; need not be unique.")
+    description: Description | None = Field(default=None, description="For people.")
+    tags: Tags | None = Field(default=None, description="For people; each once.")
+    priority: Priority | None = Field(default=None, description=f"{HIGHER_FIRST} Of a job that waits; of any, a label.")
+
+    def values(self) -> dict[str, Any]:
+        """What is given, null filled in."""
+        defaults: dict[str, Any] = {"tags": [], "priority": PRIORITY}
+        given = self.model_dump(exclude_unset=True)
+        return {field: defaults.get(field) if value is None else value for field, value in given.items()}

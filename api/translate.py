@@ -1,17 +1,19 @@
 """From what the database holds to what goes over the wire."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlencode
 
 from api import schemas
 from api.progress import progress
-from jobs.queries import CheckpointRecord, JobRecord, Page, QueuedJob
+from jobs.queries import CheckpointRecord, EventRecord, JobPage, JobRecord, Page, QueuedJob
 from jobs.workers import WorkerRecord
-from models import Attempt, Epoch, Event, JobStatus, Step
+from models import Attempt, Epoch, Step
 from training.spec import TrainingSpec
 
 JOBS = "/v1/jobs"
+
+Identified = TypeVar("Identified", schemas.Key, schemas.Project, schemas.Webhook, schemas.WebhookDelivery)
 
 
 def job(record: JobRecord) -> schemas.Job:
@@ -20,7 +22,9 @@ def job(record: JobRecord) -> schemas.Job:
     spec = TrainingSpec.from_stored(row.spec)
     return schemas.Job(
         id=row.id,
+        project=row.project,
         name=row.name,
+        description=row.description,
         tags=row.tags,
         spec=spec,
         status=row.status,
@@ -42,14 +46,13 @@ def job(record: JobRecord) -> schemas.Job:
     )
 
 
-def jobs(page: Page[JobRecord], statuses: Sequence[JobStatus], limit: int) -> schemas.Page[schemas.Job]:
+def jobs(page: JobPage, asked: Mapping[str, Any]) -> schemas.Page[schemas.Job]:
     """A page of jobs; `next` is the next page, with the same filter."""
-    query = {"status": [status.value for status in statuses], "limit": limit}
-    following = _url(JOBS, query | {"after": page.rows[-1].job.id}) if page.has_more else None
-    return schemas.Page(data=[job(record) for record in page.rows], has_more=page.has_more, next=following)
+    following = _url(JOBS, {**asked, "after": page.next_cursor}) if page.next_cursor else None
+    return schemas.Page(data=[job(record) for record in page.rows], has_more=following is not None, next=following)
 
 
-def epochs(page: Page[Epoch], job_id: str, asked: Mapping[str, int]) -> schemas.Page[schemas.EpochRow]:
+def epochs(page: Page[Any], job_id: str, asked: Mapping[str, Any]) -> schemas.Page[schemas.EpochRow]:
     """A page of epochs; `next` is where those will be that are not there yet, too."""
     rows = [schemas.EpochRow.model_validate(epoch) for epoch in page.rows]
     last = {"after_epoch": rows[-1].epoch} if rows else {}
@@ -65,9 +68,23 @@ def steps(page: Page[Step], job_id: str, asked: Mapping[str, int]) -> schemas.Pa
     return schemas.Page(data=rows, has_more=page.has_more, next=following)
 
 
-def events(page: Page[Event], job_id: str, asked: Mapping[str, int]) -> schemas.Page[schemas.Event]:
+def event(record: EventRecord) -> schemas.Event:
+    """An event, with the metrics of the epoch that it tells of."""
+    row = record.event
+    return schemas.Event(
+        id=row.id,
+        type=row.type,
+        message=row.message,
+        attempt=row.attempt,
+        epoch=row.epoch,
+        metrics=schemas.EpochRow.model_validate(record.epoch) if record.epoch else None,
+        created_at=row.created_at,
+    )
+
+
+def events(page: Page[EventRecord], job_id: str, asked: Mapping[str, int]) -> schemas.Page[schemas.Event]:
     """A page of events; `next` is where those will be that have not happened yet, too."""
-    rows = [schemas.Event.model_validate(event) for event in page.rows]
+    rows = [event(record) for record in page.rows]
     last = {"after": rows[-1].id} if rows else {}
     following = _url(f"{JOBS}/{job_id}/events", {**asked, **last})
     return schemas.Page(data=rows, has_more=page.has_more, next=following)
@@ -112,15 +129,15 @@ def queue(page: Page[QueuedJob], limit: int) -> schemas.Page[schemas.QueuedJob]:
     return schemas.Page(data=rows, has_more=page.has_more, next=following)
 
 
-def worker(record: WorkerRecord) -> schemas.Worker:
-    """A worker with what it does."""
+def worker(record: WorkerRecord, project: str) -> schemas.Worker:
+    """A worker with what it does, as `project` may see it."""
     row = record.worker
     return schemas.Worker(
         id=row.id,
         state="draining" if row.draining_at else "online",
         slots=row.slots,
-        busy_slots=len(record.job_ids),
-        jobs=record.job_ids,
+        busy_slots=len(record.jobs),
+        jobs=[job.id for job in record.jobs if job.project == project],
         devices=row.devices,
         torch_version=row.torch_version,
         python_version=row.python_version,
@@ -137,6 +154,13 @@ def worker(record: WorkerRecord) -> schemas.Worker:
 def whole(items: list[schemas.Item]) -> schemas.Page[schemas.Item]:
     """A list that has one page."""
     return schemas.Page(data=items, has_more=False, next=None)
+
+
+def page(items: list[Identified], limit: int, path: str) -> schemas.Page[Identified]:
+    """A page of a list by id, of which one item more than `limit` was asked for."""
+    rows, has_more = items[:limit], len(items) > limit
+    following = _url(path, {"after": rows[-1].id, "limit": limit}) if has_more else None
+    return schemas.Page(data=rows, has_more=has_more, next=following)
 
 
 def job_url(job_id: str) -> str:
@@ -171,6 +195,7 @@ def _links(job_id: str) -> schemas.JobLinks:
     here = job_url(job_id)
     return schemas.JobLinks(
         self=here,
+        stream=f"{here}/stream",
         cancel=f"{here}/cancel",
         stop=f"{here}/stop",
         pause=f"{here}/pause",

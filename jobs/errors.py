@@ -9,6 +9,9 @@ JobError
 ├── CheckpointNotFound
 ├── WeightsNotFound
 ├── StartingWeightsMissing
+├── JobNotFinished
+├── CursorInvalid
+├── QuotaExceeded
 └── AttemptFenced
 """
 
@@ -81,6 +84,32 @@ class StartingWeightsMissing(JobError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"There are no weights to start from: {reason}.")
         self.reason = reason
+
+
+class JobNotFinished(JobError):
+    """The job has not ended."""
+
+    def __init__(self, job_id: str, status: JobStatus) -> None:
+        super().__init__(f"Job {job_id} is {status}: cancel or stop it first, and delete it when it has ended.")
+        self.status = status
+
+
+class CursorInvalid(JobError):
+    """A page was asked for behind something that no page of this list has given."""
+
+    def __init__(self, sort: str) -> None:
+        super().__init__(f"after should be what `next` of a page sorted by {sort} has")
+
+
+class QuotaExceeded(JobError):
+    """The project has used what it may use."""
+
+    def __init__(self, project: str, quota: str, bound: float, used: float) -> None:
+        super().__init__(
+            f"Project {project} has used {used:g} of its {quota} {bound:g}: wait until it uses less, or ask the "
+            "operator for more."
+        )
+        self.quota, self.bound, self.used = quota, bound, used
 
 
 class AttemptFenced(JobError):

@@ -7,7 +7,7 @@ stands apart, so that the chaos run can take it out and see that it is missed.
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from jobs.checkpoints import CheckpointFile
@@ -52,7 +52,12 @@ def is_not_cancelled() -> ColumnElement[bool]:
 
 def is_queued() -> ColumnElement[bool]:
     """No worker has the job, and one may take it now."""
-    return and_(Job.status == JobStatus.QUEUED, or_(Job.not_before.is_(None), Job.not_before < DatabaseNow()))
+    return and_(waits(), or_(Job.not_before.is_(None), Job.not_before < DatabaseNow()))
+
+
+def waits() -> ColumnElement[bool]:
+    """It is in the queue. A literal: of a bound value it could not be seen that it meets the queue's index."""
+    return Job.status == literal_column(f"'{JobStatus.QUEUED}'")
 
 
 def has_expired() -> ColumnElement[bool]:

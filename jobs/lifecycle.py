@@ -10,12 +10,13 @@ from datetime import datetime
 from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from ulid import ULID
 
 from jobs.checkpoints import CheckpointFile
 from jobs.errors import AttemptFenced, StartingWeightsMissing
 from jobs.failures import Failure
 from jobs.fence import Claim, claimable, expired, for_update, held, is_active, is_current, is_overdue
+from jobs.ids import new_id
+from jobs.quotas import may_begin, require_room
 from jobs.records import forget_after, forget_loading, usable_checkpoints
 from jobs.transitions import (
     EndReason,
@@ -30,7 +31,8 @@ from jobs.transitions import (
     requeue,
     retry_or_fail,
 )
-from models import MAX_RETRIES, PRIORITY, TERMINAL, Attempt, Job, JobStatus, Request
+from models import DEFAULT_PROJECT, MAX_RETRIES, PRIORITY, TERMINAL, Attempt, Job, JobStatus, JobTag, Request
+from models.columns import DatabaseNow
 from storage import StoredFile
 from training.spec import TrainingSpec
 
@@ -51,18 +53,29 @@ def submit(
     priority: int = PRIORITY,
     max_retries: int = MAX_RETRIES,
     accelerator: str | None = None,
+    description: str | None = None,
+    project: str = DEFAULT_PROJECT,
 ) -> Job:
     """Accept a job. It is safe once the caller's transaction is committed; send its message after that.
 
-    `accelerator` is "cpu", "gpu" or part of a device's name; None takes any. Raises StartingWeightsMissing.
+    `accelerator` is "cpu", "gpu" or part of a device's name; None takes any. Raises StartingWeightsMissing and
+    QuotaExceeded.
     """
     if spec.starting_weights:
-        _weights_of(session, spec.starting_weights)
+        _weights_of(session, spec.starting_weights, project)
+    require_room(session, project)
+    created_at = session.scalars(select(DatabaseNow())).one()
     job = Job(
-        id=f"job_{str(ULID()).lower()}",
+        id=new_id(created_at),
+        project=project,
+        revision=0,
+        created_at=created_at,
         name=name,
+        description=description,
         tags=list(tags),
         spec=spec.model_dump(mode="json"),
+        dataset=spec.dataset,
+        architecture=spec.architecture.name,
         status=JobStatus.QUEUED,
         priority=priority,
         max_retries=max_retries,
@@ -72,6 +85,7 @@ def submit(
     )
     session.add(job)
     session.flush()
+    session.add_all(JobTag(project=project, tag=tag, job_id=job.id) for tag in tags)
     record(session, job, "queued", "Accepted; waiting for a worker.")
     return job
 
@@ -81,7 +95,7 @@ def claim(
 ) -> Claim | None:
     """Take a queued job for `worker`. None where there is nothing to take: messages may repeat or come late."""
     job = claimable(session, job_id)
-    if job is None:
+    if job is None or not may_begin(session, job.project):
         return None
     try:
         prepared = _prepare(session, job)
@@ -221,7 +235,7 @@ def _prepare(session: Session, job: Job) -> Claim:
     """What the next attempt begins with. Raises _CannotBegin."""
     try:
         spec = TrainingSpec.from_stored(job.spec)
-        weights = _weights_of(session, spec.starting_weights) if spec.starting_weights else None
+        weights = _weights_of(session, spec.starting_weights, job.project) if spec.starting_weights else None
     except ValidationError as error:
         hint = "Submit it again: it was stored by a release that wrote specs in another way."
         message = f"Its stored spec cannot be read: {error.errors()[0]['msg']}."
@@ -243,9 +257,10 @@ def _prepare(session: Session, job: Job) -> Claim:
     return Claim(job.id, job.attempt, spec, checkpoints, weights, seconds_left, finish_at_once)
 
 
-def _weights_of(session: Session, job_id: str) -> StoredFile:
-    """What a finished job has trained. Raises StartingWeightsMissing."""
-    row = session.execute(select(Job.status, Job.weights).where(Job.id == job_id)).first()
+def _weights_of(session: Session, job_id: str, project: str) -> StoredFile:
+    """What a finished job of the same project has trained. Raises StartingWeightsMissing."""
+    theirs = (Job.id == job_id) & (Job.project == project) & Job.deleted_at.is_(None)
+    row = session.execute(select(Job.status, Job.weights).where(theirs)).first()
     if row is None:
         raise StartingWeightsMissing(f"there is no job {job_id!r}")
     if row.weights is None:

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, and_, literal, or_, select
 from sqlalchemy.orm import Session
 
 from jobs.fence import is_queued
+from jobs.quotas import exhausted
 from models import Job
 
 CPU = "cpu"
@@ -50,12 +51,13 @@ def fitting(needs: Needs, devices: Sequence[str]) -> list[list[int]]:
 
 
 def next_job(session: Session, devices: Sequence[str]) -> Candidate | None:
-    """The first in the queue, by priority and then by age, that a worker with `devices` could run."""
+    """The first in the queue, by priority and then by age, that a worker with `devices` could run and its project's
+    quotas let begin."""
+    fit = [is_queued(), _fits(devices)]
+    if waiting := exhausted(session):
+        fit.append(Job.project.not_in(waiting))
     row = session.execute(
-        select(Job.id, Job.devices, Job.accelerator)
-        .where(is_queued(), _fits(devices))
-        .order_by(Job.priority.desc(), Job.id)
-        .limit(1)
+        select(Job.id, Job.devices, Job.accelerator).where(*fit).order_by(Job.priority.desc(), Job.id).limit(1)
     ).first()
     return row and Candidate(row.id, Needs(row.devices, row.accelerator))
 

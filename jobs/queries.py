@@ -2,18 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select, Subquery, and_, func, or_, select, tuple_
+from sqlalchemy import Row, Select, and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased, selectinload
 
 from jobs.errors import CheckpointNotFound, JobNotFound, WeightsNotFound
+from jobs.fence import waits
+from jobs.listing import NEWEST_FIRST, JobFilter, Order, page_of_ids
 from jobs.transitions import MOST_FAILED_LOADS
-from jobs.waiting import QueuePlace, WhyQueued
-from models import Checkpoint, Epoch, Event, Job, JobStatus, Step
+from jobs.waiting import MOST_COUNTED, QueuePlace, WhyQueued
+from models import EVERY_PROJECT, Checkpoint, Epoch, Event, Job, JobStatus, ProjectSession, Step
 from storage import StoredFile
 
-Row = TypeVar("Row")
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +51,27 @@ class CheckpointRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[Row]):
+class Page(Generic[Item]):
     """One page of a list, and whether another follows."""
 
-    rows: Sequence[Row]
+    rows: Sequence[Item]
     has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """One page of jobs, and the cursor behind it; None where no other follows."""
+
+    rows: Sequence[JobRecord]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """An event, with the epoch that it tells of."""
+
+    event: Event
+    epoch: Epoch | None
 
 
 def find(session: Session, job_id: str) -> JobRecord:
@@ -65,16 +83,17 @@ def find(session: Session, job_id: str) -> JobRecord:
 
 
 def list_jobs(
-    session: Session, *, statuses: Sequence[JobStatus] = (), after: str | None = None, limit: int = 20
-) -> Page[JobRecord]:
-    """Jobs from the newest to the oldest, those older than the job `after`; stable while new ones come in."""
-    statement = _with_epochs().order_by(Job.id.desc()).limit(limit + 1)
-    if statuses:
-        statement = statement.where(Job.status.in_(statuses))
-    if after:
-        statement = statement.where(Job.id < after)
-    records = _records(session, statement)
-    return Page(records[:limit], len(records) > limit)
+    session: ProjectSession,
+    jobs: JobFilter = JobFilter(),
+    order: Order = NEWEST_FIRST,
+    *,
+    after: str | None = None,
+    limit: int = 20,
+) -> JobPage:
+    """Jobs behind the cursor `after`, by default from the newest to the oldest. Raises CursorInvalid."""
+    page = page_of_ids(session, jobs, order, after, limit)
+    found = {record.job.id: record for record in _records(session, _with_epochs().where(Job.id.in_(page.ids)))}
+    return JobPage([found[job_id] for job_id in page.ids], page.next_cursor)
 
 
 def epochs_after(session: Session, job_id: str, after_epoch: int = -1, limit: int | None = None) -> Page[Epoch]:
@@ -82,6 +101,16 @@ def epochs_after(session: Session, job_id: str, after_epoch: int = -1, limit: in
     _must_exist(session, job_id)
     statement = select(Epoch).where(Epoch.job_id == job_id, Epoch.epoch > after_epoch).order_by(Epoch.epoch)
     return _page(session, statement, limit)
+
+
+def epoch_rows_after(session: Session, job_id: str, after_epoch: int, limit: int) -> Page[Row[Any]]:
+    """The same as plain rows with an epoch's attributes, for what is asked for most often: to make a model of each
+    would cost more than all the rest."""
+    _must_exist(session, job_id)
+    columns = Epoch.__table__.columns
+    statement = select(*columns).where(columns.job_id == job_id, columns.epoch > after_epoch).order_by(columns.epoch)
+    rows = session.execute(statement.limit(limit + 1)).all()
+    return Page(rows[:limit], len(rows) > limit)
 
 
 def steps_after(
@@ -97,26 +126,28 @@ def steps_after(
     return _page(session, statement, limit)
 
 
-def events_after(session: Session, job_id: str, after: int = 0, limit: int | None = None) -> Page[Event]:
+def events_after(session: Session, job_id: str, after: int = 0, limit: int | None = None) -> Page[EventRecord]:
     """What has happened to a job, in order, behind the event `after`. Raises JobNotFound."""
     _must_exist(session, job_id)
-    statement = select(Event).where(Event.job_id == job_id, Event.id > after).order_by(Event.id)
-    return _page(session, statement, limit)
+    of_epoch = (Epoch.job_id == Event.job_id) & (Epoch.epoch == Event.epoch)
+    statement = select(Event, Epoch).outerjoin(Epoch, of_epoch).where(Event.job_id == job_id, Event.id > after)
+    rows = session.execute(statement.order_by(Event.id).limit(limit and limit + 1)).all()
+    records = [EventRecord(event, epoch) for event, epoch in rows]
+    return Page(records[:limit], limit is not None and len(records) > limit)
 
 
 def queue(session: Session, *, after: str | None = None, limit: int = 20) -> Page[QueuedJob]:
     """The queue in the order in which it is served, behind the place of the job `after`, which may have left it since.
     Raises JobNotFound where there never was such a job."""
-    line = _line()
-    statement = select(Job, line.c.position).join(line, line.c.id == Job.id).order_by(line.c.position)
+    statement = select(Job).where(waits()).order_by(Job.priority.desc(), Job.id)
     if after:
         priority = session.scalar(select(Job.priority).where(Job.id == after))
         if priority is None:
             raise JobNotFound(after)
         statement = statement.where(or_(Job.priority < priority, and_(Job.priority == priority, Job.id > after)))
-    why = WhyQueued(session)
-    rows = session.execute(statement.limit(limit + 1)).all()
-    return Page([QueuedJob(job, why.place(job, position)) for job, position in rows[:limit]], len(rows) > limit)
+    rows = session.scalars(statement.limit(limit + 1)).all()
+    places = _queue_places(session, rows[:limit])
+    return Page([QueuedJob(job, places[job.id]) for job in rows[:limit]], len(rows) > limit)
 
 
 def checkpoints(session: Session, job_id: str) -> Sequence[CheckpointRecord]:
@@ -151,12 +182,37 @@ def weights_file(session: Session, job_id: str) -> StoredFile:
     return StoredFile(**job.weights)
 
 
-def _must_exist(session: Session, job_id: str) -> None:
-    if session.scalar(select(Job.id).where(Job.id == job_id)) is None:
+def status_of(session: Session, job_id: str) -> JobStatus:
+    """Raises JobNotFound."""
+    status = session.scalar(select(Job.status).where(Job.id == job_id))
+    if status is None:
         raise JobNotFound(job_id)
+    _note_found(session, job_id)
+    return status
 
 
-def _page(session: Session, statement: Select[Row], limit: int | None) -> Page[Row]:
+def revision_of(session: Session, job_id: str) -> tuple[int, JobStatus]:
+    """What changes with the job, and its status. Raises JobNotFound."""
+    row = session.execute(select(Job.revision, Job.status).where(Job.id == job_id)).first()
+    if row is None:
+        raise JobNotFound(job_id)
+    _note_found(session, job_id)
+    return row.revision, row.status
+
+
+def _must_exist(session: Session, job_id: str) -> None:
+    if session.info.get("found") != job_id:
+        if session.scalar(select(Job.id).where(Job.id == job_id)) is None:
+            raise JobNotFound(job_id)
+        _note_found(session, job_id)
+
+
+def _note_found(session: Session, job_id: str) -> None:
+    """A poll need not ask twice in one session whether there is such a job."""
+    session.info["found"] = job_id
+
+
+def _page(session: Session, statement: Select[Item], limit: int | None) -> Page[Item]:
     rows = session.scalars(statement if limit is None else statement.limit(limit + 1)).all()
     return Page(rows[:limit], limit is not None and len(rows) > limit)
 
@@ -190,13 +246,18 @@ def _furthest_checkpoints(session: Session, job_ids: Sequence[str]) -> dict[str,
 def _queue_places(session: Session, jobs: Sequence[Job]) -> dict[str, QueuePlace]:
     if not jobs:
         return {}
-    line, why = _line(), WhyQueued(session)
-    statement = select(line.c.id, line.c.position).where(line.c.id.in_([job.id for job in jobs]))
-    positions = {row.id: row.position for row in session.execute(statement)}
-    return {job.id: why.place(job, positions[job.id]) for job in jobs}
+    why = WhyQueued(session)
+    if len(jobs) == 1:
+        return {job.id: why.place(job, _position(session, job)) for job in jobs}
+    line = select(Job.id).where(waits()).order_by(Job.priority.desc(), Job.id).limit(MOST_COUNTED)
+    ahead = session.scalars(line, execution_options=EVERY_PROJECT)
+    positions = {job_id: position for position, job_id in enumerate(ahead, start=1)}
+    return {job.id: why.place(job, positions.get(job.id)) for job in jobs}
 
 
-def _line() -> Subquery:
-    """Who waits, and at which place."""
-    position = func.row_number().over(order_by=(Job.priority.desc(), Job.id)).label("position")
-    return select(Job.id, position).where(Job.status == JobStatus.QUEUED).subquery()
+def _position(session: Session, job: Job) -> int | None:
+    """From 1, as far as it is counted."""
+    before = or_(Job.priority > job.priority, and_(Job.priority == job.priority, Job.id < job.id))
+    counted = select(Job.id).where(waits(), before).limit(MOST_COUNTED).subquery()
+    ahead = session.scalars(select(func.count()).select_from(counted), execution_options=EVERY_PROJECT).one()
+    return ahead + 1 if ahead < MOST_COUNTED else None

@@ -35,7 +35,9 @@ def record_start(session: Session, claim: Claim, facts: RunFacts, resumed_from: 
 
 def record_facts(session: Session, claim: Claim, facts: RunFacts) -> None:
     """It has found out more, such as a faster way of computing a step."""
-    set_attempt(session, held(session, claim), facts=facts.model_dump(mode="json"))
+    job = held(session, claim)
+    set_attempt(session, job, facts=facts.model_dump(mode="json"))
+    job.revision += 1
 
 
 def record_steps(session: Session, claim: Claim, steps: Sequence[StepMetrics]) -> None:
@@ -43,15 +45,26 @@ def record_steps(session: Session, claim: Claim, steps: Sequence[StepMetrics]) -
     job = held(session, claim)
     _upsert(session, Step, [_row(claim, step) for step in steps])
     set_attempt(session, job, step_epoch=steps[-1].epoch, step=steps[-1].step)
+    job.revision += 1
 
 
 def record_epoch(session: Session, claim: Claim, metrics: EpochMetrics) -> None:
-    """Store an epoch's metrics; an epoch that an earlier attempt has stored is overwritten."""
+    """Store an epoch's metrics; an epoch that an earlier attempt has stored is overwritten.
+
+    Whoever follows the job's events hears of each epoch once, in order: of one that is trained again only where it went
+    otherwise than before.
+    """
     job = held(session, claim)
+    before = _measured(session, job.id, metrics.epoch)
     _upsert(session, Epoch, [_row(claim, metrics)])
     if job.latest_epoch is None or metrics.epoch > job.latest_epoch:
         job.losses = 0
     find_latest_and_best(session, job)
+    job.revision += 1
+    if before is None:
+        record(session, job, "epoch", _in_words(metrics), metrics.epoch)
+    elif before != _measured(session, job.id, metrics.epoch):
+        record(session, job, "epoch_revised", f"Trained again: {_in_words(metrics)}", metrics.epoch)
 
 
 def record_loading(session: Session, claim: Claim, name: str) -> None:
@@ -86,6 +99,7 @@ def record_checkpoint(session: Session, claim: Claim, checkpoint: CheckpointFile
         failed_loads=0,
     )
     session.merge(row)  # published before, if the answer that said so was lost
+    job.revision += 1
     session.flush()
     return _retire(session, job, claim, position)
 
@@ -120,7 +134,8 @@ def find_latest_and_best(session: Session, job: Job) -> None:
     """Asked anew each time: an attempt that overwrites an epoch may have changed the best one."""
     accuracy = _accuracy()
     evaluated = select(Epoch.epoch).where(Epoch.job_id == job.id, accuracy.is_not(None))
-    job.best_epoch = session.scalar(evaluated.order_by(accuracy.desc(), Epoch.epoch).limit(1))
+    best = evaluated.add_columns(accuracy).order_by(accuracy.desc(), Epoch.epoch).limit(1)
+    job.best_epoch, job.best_accuracy = session.execute(best).first() or (None, None)
     job.latest_epoch = session.scalar(select(func.max(Epoch.epoch)).where(Epoch.job_id == job.id))
 
 
@@ -158,6 +173,30 @@ def _by_position(job_id: str) -> Select[Checkpoint]:
 def _accuracy() -> Any:
     """What an epoch is judged by."""
     return func.coalesce(Epoch.validation_accuracy, Epoch.test_accuracy)
+
+
+# What an epoch comes to, whoever trains it and however fast.
+_OUTCOME = (
+    Epoch.train_loss,
+    Epoch.train_accuracy,
+    Epoch.test_loss,
+    Epoch.test_accuracy,
+    Epoch.validation_loss,
+    Epoch.validation_accuracy,
+)
+
+
+def _measured(session: Session, job_id: str, epoch: int) -> str | None:
+    """What is stored of an epoch, in a form in which NaN is equal to itself."""
+    row = session.execute(select(*_OUTCOME).where(Epoch.job_id == job_id, Epoch.epoch == epoch)).first()
+    return row and repr(tuple(row))
+
+
+def _in_words(metrics: EpochMetrics) -> str:
+    told = f"Epoch {metrics.epoch}: train loss {metrics.train_loss:.4f}"
+    if metrics.test_accuracy is None:
+        return f"{told}, not evaluated."
+    return f"{told}, test accuracy {metrics.test_accuracy:.2%}."
 
 
 def _row(claim: Claim, metrics: EpochMetrics | StepMetrics) -> dict[str, Any]:

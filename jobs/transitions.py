@@ -12,6 +12,7 @@ from sqlalchemy import delete, event, select, update
 from sqlalchemy.orm import Session
 
 from jobs.failures import Failure, FailureCode
+from jobs.outbox import enqueue
 from models import TRANSITIONS, Attempt, Checkpoint, Event, Job, JobStatus, Request
 from models.columns import DatabaseNow
 
@@ -94,9 +95,12 @@ def has_checkpoint(session: Session, job: Job) -> bool:
     return session.scalar(usable.limit(1)) is not None
 
 
-def record(session: Session, job: Job, kind: str, message: str) -> None:
+def record(session: Session, job: Job, kind: str, message: str, epoch: int | None = None) -> None:
     """Append to the job's events, and say so in the log of whoever did it, once it is true."""
-    session.add(Event(job_id=job.id, attempt=job.attempt, type=kind, message=message))
+    happened = Event(job_id=job.id, attempt=job.attempt, type=kind, message=message, epoch=epoch)
+    session.add(happened)
+    job.revision += 1
+    enqueue(session, job, happened)
     say = partial(log.info, f"job {kind}", job_id=job.id, attempt=job.attempt, message=message)
     event.listen(session, "after_commit", lambda _session: say(), once=True)
 

@@ -8,21 +8,27 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from jobs.placement import Needs, fitting
+from jobs.quotas import exhausted
 from jobs.workers import at_work
 from models import Job
 from models.columns import DatabaseNow
 
 # no_worker: nobody is connected. no_such_device: nobody who is connected has what the job asks for. slots_busy: whoever
 # has is at work. behind_others: there are jobs in front of it. backing_off: it was lost several times, and waits a
-# little. about_to_start: nothing is in its way.
-QueueReason = Literal["no_worker", "no_such_device", "slots_busy", "behind_others", "backing_off", "about_to_start"]
+# little. quota_reached: its project uses all that it may. about_to_start: nothing is in its way.
+QueueReason = Literal[
+    "no_worker", "no_such_device", "slots_busy", "behind_others", "backing_off", "quota_reached", "about_to_start"
+]
+
+# Further back, a place says nothing that is worth counting it.
+MOST_COUNTED = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class QueuePlace:
     """Where a queued job stands, and why it is not running."""
 
-    position: int  # from 1
+    position: int | None  # from 1; None: behind MOST_COUNTED others
     code: QueueReason
     reason: str  # the same in words
 
@@ -33,16 +39,19 @@ class WhyQueued:
     def __init__(self, session: Session) -> None:
         self._workers = [record for record in at_work(session) if not record.worker.draining_at]
         self._now = session.scalars(select(DatabaseNow())).one()
+        self._exhausted = exhausted(session)
 
-    def place(self, job: Job, position: int) -> QueuePlace:
+    def place(self, job: Job, position: int | None) -> QueuePlace:
         """What is in the way of `job`, which stands at `position` of the queue."""
+        if job.project in self._exhausted:
+            return QueuePlace(position, "quota_reached", "Its project uses as much as its quotas allow.")
         code, reason = self._explain(Needs(job.devices, job.accelerator), position)
         if code in ("behind_others", "about_to_start") and job.not_before and job.not_before > self._now:
             code = "backing_off"
             reason = f"{job.losses} attempts in a row were lost: the next begins at {job.not_before:%H:%M:%S} UTC."
         return QueuePlace(position, code, reason)
 
-    def _explain(self, needs: Needs, position: int) -> tuple[QueueReason, str]:
+    def _explain(self, needs: Needs, position: int | None) -> tuple[QueueReason, str]:
         if not self._workers:
             return "no_worker", "No worker is connected."
         fit = [record for record in self._workers if fitting(needs, record.worker.devices)]
@@ -52,6 +61,8 @@ class WhyQueued:
         free = sum(record.free_slots for record in fit)
         if free == 0:
             return "slots_busy", f"Every slot is busy: {slots} of {slots}."
+        if position is None:
+            return "behind_others", f"More than {MOST_COUNTED} jobs are in front of it."
         if position > free:
             before = f"{position - 1} jobs are" if position > 2 else "1 job is"
             return "behind_others", f"{before} in front of it."

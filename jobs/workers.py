@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from typing import NamedTuple
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from jobs.transitions import now
-from models import ACTIVE, Job, Worker
+from models import EVERY_PROJECT, Job, Worker
 from models.columns import DatabaseNow
 
 SEEN_EVERY_SECONDS = 5.0
@@ -23,17 +24,24 @@ class Load:
     memory_available_bytes: int | None = None
 
 
+class HeldJob(NamedTuple):
+    """A job that a worker has."""
+
+    id: str
+    project: str
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerRecord:
     """A connected worker and the jobs that it has."""
 
     worker: Worker
-    job_ids: list[str] = field(default_factory=list)
+    jobs: list[HeldJob] = field(default_factory=list)
 
     @property
     def free_slots(self) -> int:
         """For further jobs; none while it drains."""
-        return 0 if self.worker.draining_at else max(0, self.worker.slots - len(self.job_ids))
+        return 0 if self.worker.draining_at else max(0, self.worker.slots - len(self.jobs))
 
 
 def sign_on(
@@ -87,7 +95,10 @@ def connected(session: Session) -> Sequence[Worker]:
 def at_work(session: Session) -> list[WorkerRecord]:
     """The connected workers with what they do, oldest first."""
     records = {worker.id: WorkerRecord(worker) for worker in connected(session)}
-    held = select(Job.id, Job.owner).where(Job.status.in_(ACTIVE), Job.owner.in_(records)).order_by(Job.id)
-    for row in session.execute(held):
-        records[str(row.owner)].job_ids.append(row.id)
+    # A job that is with a worker has a lease, which there is an index of; of statuses that are parameters, PostgreSQL
+    # may plan to read the whole table.
+    leased = select(Job.id, Job.project, Job.owner).where(Job.lease_until.is_not(None), Job.owner.in_(records))
+    held = leased.order_by(Job.id)
+    for row in session.execute(held, execution_options=EVERY_PROJECT):
+        records[str(row.owner)].jobs.append(HeldJob(row.id, row.project))
     return list(records.values())

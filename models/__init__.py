@@ -5,10 +5,13 @@
 """
 
 from models.database import OUTAGES, Database
+from models.session import EVERY_PROJECT, ProjectSession
 from models.status import ACTIVE, TERMINAL, TRANSITIONS, JobStatus, Request
 from models.tables import (
+    DEFAULT_PROJECT,
     MAX_RETRIES,
     PRIORITY,
+    ApiKey,
     Attempt,
     Base,
     Checkpoint,
@@ -16,17 +19,24 @@ from models.tables import (
     Event,
     IdempotencyKey,
     Job,
+    JobTag,
+    Project,
     Step,
+    Webhook,
+    WebhookDelivery,
     Worker,
 )
 
 __all__ = [
     "ACTIVE",
+    "DEFAULT_PROJECT",
+    "EVERY_PROJECT",
     "MAX_RETRIES",
     "OUTAGES",
     "PRIORITY",
     "TERMINAL",
     "TRANSITIONS",
+    "ApiKey",
     "Attempt",
     "Base",
     "Checkpoint",
@@ -36,7 +46,12 @@ __all__ = [
     "IdempotencyKey",
     "Job",
     "JobStatus",
+    "JobTag",
+    "Project",
+    "ProjectSession",
     "Request",
     "Step",
+    "Webhook",
+    "WebhookDelivery",
     "Worker",
 ]

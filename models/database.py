@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from types import ModuleType
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from models.session import ProjectSession
 
 try:
     import pysqlite3 as sqlite  # newer than what Python brings
@@ -36,6 +39,9 @@ POSTGRESQL_TIMEOUTS = {
     "options": "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=5s",
 }
 
+# A connection that was not used for so long is tried before it is used.
+IDLE_SECONDS = 1.0
+
 
 class Database:
     """One process's door to the database. Cheap to make; connects when first used.
@@ -50,33 +56,58 @@ class Database:
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
             self.engine = _sqlite_engine(url, sqlite, pool_size)
             self._reader = self.engine.execution_options(read_only=True)
+            self._glancer = self.engine.execution_options(no_transaction=True)
         else:
             self.engine = create_engine(
-                url,
-                pool_pre_ping=True,
-                pool_size=pool_size,
-                max_overflow=20,
-                hide_parameters=True,
-                connect_args=POSTGRESQL_TIMEOUTS,
+                url, pool_size=pool_size, max_overflow=20, hide_parameters=True, connect_args=POSTGRESQL_TIMEOUTS
             )
+            _ping_what_was_idle(self.engine)
             self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            self._glancer = self.engine.execution_options(isolation_level="AUTOCOMMIT", postgresql_readonly=True)
 
     @contextmanager
-    def session(self) -> Iterator[Session]:
+    def session(self, project: str | None = None) -> Iterator[ProjectSession]:
         """A transaction that may write: committed at the end, rolled back on an exception."""
-        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+        with ProjectSession(self.engine, expire_on_commit=False) as session, session.begin():
+            session.project = project
             yield session
 
     @contextmanager
-    def snapshot(self) -> Iterator[Session]:
+    def snapshot(self, project: str | None = None) -> Iterator[ProjectSession]:
         """A transaction that only reads, all of it one state of the database. On SQLite it neither waits for a
         writer nor holds one up."""
-        with Session(self._reader, expire_on_commit=False) as session:
+        with ProjectSession(self._reader, expire_on_commit=False) as session:
+            session.project = project
+            yield session
+
+    @contextmanager
+    def glance(self, project: str | None = None) -> Iterator[ProjectSession]:
+        """For reads of which each may see a later state than the one before. Saves PostgreSQL the round trips that
+        begin and end a transaction, which are half of what a poll costs."""
+        with ProjectSession(self._glancer, expire_on_commit=False) as session:
+            session.project = project
             yield session
 
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def _ping_what_was_idle(engine: Engine) -> None:
+    """Before it is used again: meanwhile the server may have gone. A connection that was in use a moment ago saves the
+    round trip, which a poll would feel."""
+
+    @event.listens_for(engine, "checkin")
+    def note(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info["used_at"] = monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def ping(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if monotonic() - record.info.get("used_at", monotonic()) > IDLE_SECONDS:
+            try:
+                engine.dialect.do_ping(connection)
+            except engine.dialect.loaded_dbapi.Error as error:
+                raise InvalidatePoolError from error
 
 
 def _sqlite_engine(url: str, module: ModuleType, pool_size: int) -> Engine:
@@ -102,7 +133,8 @@ def _sqlite_engine(url: str, module: ModuleType, pool_size: int) -> Engine:
     def begin(connection: Connection) -> None:
         # A deferred transaction that turns from reading to writing fails with "database is locked" at once,
         # whatever the timeout; an immediate one waits for its turn.
-        read_only = connection.get_execution_options().get("read_only", False)
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+        options = connection.get_execution_options()
+        if not options.get("no_transaction", False):
+            connection.exec_driver_sql("BEGIN" if options.get("read_only", False) else "BEGIN IMMEDIATE")
 
     return engine

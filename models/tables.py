@@ -43,9 +43,40 @@ def _enum(kind: type[JobStatus] | type[Request], name: str) -> Enum:
 
 
 JOB_ID = String(30)
+PROJECT_ID = String(40)
 
+DEFAULT_PROJECT = "default"  # the operator's own, there from the first migration on
 PRIORITY = 5
 MAX_RETRIES = 3
+
+
+class Project(Base):
+    """A tenant: whoever has a key of one project sees nothing of another. A quota that is None has no bound."""
+
+    __tablename__ = "projects"
+
+    id: Mapped[str] = mapped_column(PROJECT_ID, primary_key=True)
+    max_running_jobs: Mapped[int | None]
+    max_queued_jobs: Mapped[int | None]
+    max_storage_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    max_device_hours: Mapped[float | None]  # within a calendar month, in UTC
+    created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
+
+
+class ApiKey(Base):
+    """What lets a client in. Its secret is known to the client alone."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    project: Mapped[str] = mapped_column(ForeignKey("projects.id"), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    secret_sha256: Mapped[str] = mapped_column(String(64))
+    scopes: Mapped[list[str]]
+    created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
 
 
 class Job(Base):
@@ -56,7 +87,16 @@ class Job(Base):
 
     __tablename__ = "jobs"
     __table_args__ = (
-        Index(None, "status", "id"),  # lists of one status, by age: ids ascend with time
+        Index(None, "status", "id"),  # of every project: who runs, who waits
+        # A project's lists, by age, since ids ascend with time, and by what they can be filtered and sorted by.
+        Index(None, "project", "id"),
+        Index(None, "project", "status", "id"),
+        Index(None, "project", "dataset", "id"),
+        Index(None, "project", "architecture", "id"),
+        Index(None, "project", "name", "id"),
+        Index(None, "project", "priority", "id"),
+        Index(None, "project", "finished_at", "id"),
+        Index(None, "project", "best_accuracy", "id"),
         # Expired leases, among the few jobs that have one.
         Index(
             None,
@@ -67,9 +107,14 @@ class Job(Base):
     )
 
     id: Mapped[str] = mapped_column(JOB_ID, primary_key=True)
+    project: Mapped[str] = mapped_column(ForeignKey("projects.id"), default=DEFAULT_PROJECT)
+    revision: Mapped[int] = mapped_column(default=0)  # rises with whatever changes of the job, its epochs or its events
     name: Mapped[str | None] = mapped_column(String(200))
+    description: Mapped[str | None] = mapped_column(Text)
     tags: Mapped[list[str]]
     spec: Mapped[dict[str, Any]]
+    dataset: Mapped[str | None] = mapped_column(String(200))  # as the spec says; here too, for whoever looks for jobs
+    architecture: Mapped[str | None] = mapped_column(String(64))  # likewise
     status: Mapped[JobStatus] = mapped_column(_enum(JobStatus, "status"), default=JobStatus.QUEUED)
     requested: Mapped[Request | None] = mapped_column(_enum(Request, "requested"))
     requested_at: Mapped[datetime | None]
@@ -85,11 +130,13 @@ class Job(Base):
     not_before: Mapped[datetime | None]  # when its next attempt may begin, after several were lost
     latest_epoch: Mapped[int | None]
     best_epoch: Mapped[int | None]
+    best_accuracy: Mapped[float | None]  # of the best epoch: what it was chosen by
     weights: Mapped[dict[str, Any] | None]  # storage.StoredFile
     error: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
     started_at: Mapped[datetime | None]  # of its first attempt
     finished_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]  # for its readers it is gone, and soon it is
 
     attempts: Mapped[list["Attempt"]] = relationship(order_by="Attempt.number", viewonly=True)
 
@@ -104,10 +151,30 @@ Index(
 )
 
 
+# Jobs whose files and rows are to go.
+Index(
+    "ix_jobs_deleted_at",
+    Job.deleted_at,
+    postgresql_where=text("deleted_at IS NOT NULL"),
+    sqlite_where=text("deleted_at IS NOT NULL"),
+)
+
+
+class JobTag(Base):
+    """A job's tag once more, for whoever looks for jobs by it."""
+
+    __tablename__ = "job_tags"
+
+    project: Mapped[str] = mapped_column(PROJECT_ID, primary_key=True)
+    tag: Mapped[str] = mapped_column(String(64), primary_key=True)
+    job_id: Mapped[str] = mapped_column(JOB_ID, ForeignKey("jobs.id"), primary_key=True, index=True)
+
+
 class Attempt(Base):
     """One worker's try at a job."""
 
     __tablename__ = "attempts"
+    __table_args__ = (Index(None, "ended_at"),)  # what a project has used in a month, what has ended since
 
     job_id: Mapped[str] = mapped_column(JOB_ID, ForeignKey("jobs.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # from 1
@@ -180,6 +247,7 @@ class IdempotencyKey(Base):
 
     __tablename__ = "idempotency_keys"
 
+    project: Mapped[str] = mapped_column(PROJECT_ID, primary_key=True, default=DEFAULT_PROJECT)
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     request: Mapped[str] = mapped_column(String(64))  # SHA-256 of operation and body
     job_id: Mapped[str] = mapped_column(JOB_ID)
@@ -199,6 +267,49 @@ class Event(Base):
     attempt: Mapped[int]
     type: Mapped[str] = mapped_column(String(32))
     message: Mapped[str] = mapped_column(Text)
+    epoch: Mapped[int | None]  # that was recorded
+    created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
+
+
+class Webhook(Base):
+    """An address that is to hear of a project's events."""
+
+    __tablename__ = "webhooks"
+
+    id: Mapped[str] = mapped_column(String(30), primary_key=True)
+    project: Mapped[str] = mapped_column(ForeignKey("projects.id"), index=True)
+    url: Mapped[str] = mapped_column(Text)
+    description: Mapped[str | None] = mapped_column(Text)
+    events: Mapped[list[str]]  # their types
+    secret: Mapped[str] = mapped_column(String(100))  # not a hash: each message is signed with it
+    enabled: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
+
+
+class WebhookDelivery(Base):
+    """One message to one webhook: written in the transaction that made the event happen, and sent from here."""
+
+    __tablename__ = "webhook_deliveries"
+    __table_args__ = (
+        Index(None, "webhook_id", "id"),
+        # What is to be sent, among the few that have not been.
+        Index(
+            "ix_webhook_deliveries_due",
+            "next_attempt_at",
+            postgresql_where=text("next_attempt_at IS NOT NULL"),
+            sqlite_where=text("next_attempt_at IS NOT NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(30), primary_key=True)  # the same in every attempt to send it
+    webhook_id: Mapped[str] = mapped_column(ForeignKey("webhooks.id"))
+    type: Mapped[str] = mapped_column(String(40))
+    payload: Mapped[str] = mapped_column(Text)  # the body, as it is sent
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_attempt_at: Mapped[datetime | None]  # None: it has arrived, or is given up
+    delivered_at: Mapped[datetime | None]
+    response_status: Mapped[int | None]  # of the last attempt
+    error: Mapped[str | None] = mapped_column(Text)  # why the last attempt did not arrive
     created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
 
 

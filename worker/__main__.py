@@ -21,7 +21,7 @@ from worker.tasks import Tasks
 def main() -> None:
     """Start the worker; returns when it has drained."""
     settings = read_settings()
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
     if settings.redis_url is None:
         sys.exit("EPOCHAL_REDIS_URL is not set: a worker needs the broker that the API sends to.")
     database = Database(settings.database_url.get_secret_value())

@@ -77,7 +77,7 @@ class Recorder:
         self._unsaved: deque[Report] = deque()
         self._gone: Gone | None = None
         self._changed = threading.Condition()
-        self._written_at = self._looked_at = 0.0
+        self._steps_written_at = self._looked_at = 0.0
         self._log = structlog.get_logger().bind(job_id=claim.job_id, attempt=claim.attempt)
         # When the lease was last asked for with success.
         self.renewed_at = time.monotonic() if claimed_at is None else claimed_at
@@ -133,9 +133,13 @@ class Recorder:
                 self._rest()
 
     def _rest(self) -> None:
-        """Until there is something to do: a report other than a step's need not wait."""
+        """Until there is something to do: a report other than a step's need not wait, and steps only so long that
+        those of STEPS_SECONDS are written together."""
         with self._changed:
-            self._changed.wait_for(self._is_urgent, timeout=STEPS_SECONDS if self._unsaved else LOOK_SECONDS)
+            self._changed.wait_for(lambda: self._unsaved or self._is_urgent(), timeout=LOOK_SECONDS)
+            if self._unsaved:
+                due = self._steps_written_at + STEPS_SECONDS
+                self._changed.wait_for(self._is_urgent, timeout=max(0.0, due - time.monotonic()))
 
     def _is_urgent(self) -> bool:
         last = self._unsaved[-1] if self._unsaved else None
@@ -160,7 +164,7 @@ class Recorder:
         if not reports or self.requested is Request.CANCEL:
             return
         only_steps = all(isinstance(report, StepDone) for report in reports)
-        if only_steps and time.monotonic() - self._written_at < STEPS_SECONDS and self._gone is None:
+        if only_steps and time.monotonic() - self._steps_written_at < STEPS_SECONDS and self._gone is None:
             return
         settled, discarded = False, list[str]()
         try:
@@ -177,7 +181,8 @@ class Recorder:
         with self._changed:
             for _ in reports:
                 self._unsaved.popleft()
-        self._written_at = time.monotonic()
+        if any(isinstance(report, StepDone) for report in reports):
+            self._steps_written_at = time.monotonic()
         for epoch in (report.metrics for report in reports if isinstance(report, EpochDone)):
             self._log.info("epoch recorded", epoch=epoch.epoch, **_accuracies(epoch))
         if discarded:

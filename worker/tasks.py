@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from jobs import garbage, lifecycle, placement, workers
+from jobs import changes, garbage, lifecycle, placement, workers
 from jobs.delivery import TrainingQueue
 from jobs.fence import Claim
 from jobs.placement import CPU, Candidate
@@ -33,6 +33,7 @@ LOOK_FOR_WORK_SECONDS = 1.0
 PATIENCE_SECONDS = 1.0
 
 GARBAGE_SECONDS = 3600.0
+PURGE_SECONDS = 5.0  # between two looks for deleted jobs
 
 log = structlog.get_logger()
 
@@ -105,6 +106,7 @@ class Tasks:
             settling(self._database),
             Chore(SEEN_EVERY_SECONDS, self._be_seen),
             Chore(GARBAGE_SECONDS, self._collect_garbage),
+            Chore(PURGE_SECONDS, self._purge),
         ]
         try:
             with doing(chores):
@@ -184,6 +186,9 @@ class Tasks:
 
     def _collect_garbage(self) -> None:
         self._clean(partial(garbage.collect_all, self._database, self._storage, self._draining.is_set))
+
+    def _purge(self) -> None:
+        self._clean(partial(changes.purge, self._database, self._storage))
 
     def _discard(self, names: list[str]) -> None:
         self._clean(partial(self._storage.delete, names))

@@ -1,26 +1,91 @@
 """What happened to a job."""
 
-from typing import Annotated
+from http import HTTPStatus
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
 
-from api import schemas, translate
-from api.dependencies import JobId, SnapshotDep
+from api import schemas, stream, translate
+from api.dependencies import CallerDep, DatabaseDep, JobId, TailerDep
+from api.polling import UNCHANGED, Content, PollDep
 from api.strict_route import StrictRoute
 from jobs import queries
+from models import ProjectSession
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["metrics"], route_class=StrictRoute)
 
 LARGEST = 2**63 - 1  # that the database numbers events up to
 
+EVENT_STREAM = "text/event-stream"
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx would hold small events back
+SENT: dict[str, Any] = {  # one event: OpenAPI 3.1 has no word for a stream, and those who read it take it so
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "event": {"type": "string"},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+        "retry": {"type": "integer"},
+    },
+}
+STREAMED: dict[int | str, dict[str, Any]] = {
+    HTTPStatus.OK.value: {
+        "content": {EVENT_STREAM: {"schema": SENT}},
+        "description": "Server-sent events: `id` and `event` are an event's id and type, `data` is the event as "
+        "`GET /v1/jobs/{job_id}/events` has it. The last one is `end`, with how the job ended: then do not come back.",
+    },
+    HTTPStatus.NO_CONTENT.value: {"description": "The job has ended, and all of it was told: do not come back."},
+}
 
-@router.get("/events", operation_id="list_events", summary="What happened to a job")
-def list_events(
-    job_id: JobId,
-    session: SnapshotDep,
-    after: Annotated[int, Query(ge=0, le=LARGEST, description="Only events behind the one with this id.")] = 0,
-    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
-) -> schemas.Page[schemas.Event]:
+After = Annotated[int, Query(ge=0, le=LARGEST, description="Only events behind the one with this id.")]
+
+
+@router.get(
+    "/events",
+    operation_id="list_events",
+    summary="What happened to a job",
+    response_model=schemas.Page[schemas.Event],
+    responses=UNCHANGED,
+)
+async def list_events(
+    job_id: JobId, poll: PollDep, after: After = 0, limit: Annotated[int, Query(ge=1, le=10_000)] = 1000
+) -> Response:
     """In order. Ask `next` again for what is to come: nothing is left out or comes twice."""
-    page = queries.events_after(session, job_id, after, limit)
-    return translate.events(page, job_id, {"after": after, "limit": limit})
+
+    def content(session: ProjectSession) -> Content:
+        page = queries.events_after(session, job_id, after, limit)
+        answer = translate.events(page, job_id, {"after": after, "limit": limit})
+        return Content(answer.model_dump_json(), is_empty=not answer.data)
+
+    return await poll.answer(job_id, content)
+
+
+@router.get(
+    "/stream",
+    operation_id="stream_events",
+    summary="What happens to a job, as it happens",
+    response_class=StreamingResponse,
+    responses=STREAMED,
+)
+async def stream_events(
+    job_id: JobId,
+    database: DatabaseDep,
+    tailer: TailerDep,
+    caller: CallerDep,
+    after: After = 0,
+    last_event_id: Annotated[
+        str | None,
+        Header(
+            pattern=r"^\d{1,19}$",
+            description="The `id` of the last event that was received, as browsers send it: goes before `after`.",
+        ),
+    ] = None,
+) -> Response:
+    """From the first event, or the one behind `Last-Event-ID`: every epoch once, in order, until the job ends."""
+    told = after if last_event_id is None else min(int(last_event_id), LARGEST)
+    past = await run_in_threadpool(stream.read, database, job_id, told)
+    if past.is_over and told:
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+    events = stream.events(tailer, database, job_id, told, past, caller.key_id)
+    return StreamingResponse(events, media_type=EVENT_STREAM, headers=HEADERS)

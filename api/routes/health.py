@@ -18,5 +18,6 @@ async def get_liveness() -> schemas.Live:
 
 @router.get("/readyz", operation_id="get_readiness", summary="Whether the service can do its work")
 def get_readiness(service: ServiceDep) -> schemas.Ready:
-    """Asks the database and the broker. Without the broker jobs are still accepted, and run once it is back."""
+    """Asks the database, the broker, and whether a worker is connected. Without the last two jobs are accepted all the
+    same, and run once they are back."""
     return check(service)

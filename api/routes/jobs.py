@@ -4,15 +4,18 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query, Response
-from sqlalchemy.orm import Session
 
+from api import dry_run as dry_runs
 from api import rerun, schemas, translate
-from api.dependencies import JobId, SnapshotDep
+from api.dependencies import JobId, SessionDep, SnapshotDep
+from api.job_list import JobQuery
 from api.once import REPLAYED, OnceDep
+from api.polling import UNCHANGED, Content, PollDep
+from api.schemas import estimates
 from api.strict_route import StrictRoute
-from api.submission import JobCreate, JobRerun
-from jobs import lifecycle, queries
-from models import Job, JobStatus
+from api.submission import JobChange, JobCreate, JobRerun
+from jobs import changes, lifecycle, queries
+from models import DEFAULT_PROJECT, Job, ProjectSession
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=StrictRoute)
 
@@ -28,6 +31,9 @@ CREATED: dict[int | str, dict[str, Any]] = {
         }
     }
 }
+PREVIEWED: dict[int | str, dict[str, Any]] = {
+    HTTPStatus.OK.value: {"model": estimates.DryRun, "description": "With `dry_run`: what the job would be."}
+}
 
 
 @router.post(
@@ -37,30 +43,66 @@ CREATED: dict[int | str, dict[str, Any]] = {
     summary="Submit a training job",
     response_model=schemas.Job,
     response_description="Accepted: it is stored, and will run.",
-    responses=CREATED,
+    responses=CREATED | PREVIEWED,
 )
-def submit_job(body: JobCreate, once: OnceDep) -> Response:
+def submit_job(
+    body: JobCreate,
+    once: OnceDep,
+    *,
+    dry_run: Annotated[bool, Query(description="Store nothing, and answer with what the job would be.")] = False,
+) -> Response:
     """The answer has every default resolved; its `queue` says if no worker there is could run the job. `Location` is
     where to ask how it is doing."""
+    if dry_run:
+        preview = dry_runs.preview(once.session, lambda: _submit(once.session, body))
+        return Response(preview.model_dump_json(), media_type="application/json")
     return once.make("submit_job", lambda: _submit(once.session, body))
 
 
-@router.get("", operation_id="list_jobs", summary="List jobs, the newest first")
-def list_jobs(
-    session: SnapshotDep,
-    status: Annotated[list[JobStatus], Query(default_factory=list, description="One or more; all by default.")],
-    after: Annotated[str | None, JOB_CURSOR] = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
-) -> schemas.Page[schemas.Job]:
+@router.get("", operation_id="list_jobs", summary="List jobs, by default the newest first")
+def list_jobs(session: SnapshotDep, query: Annotated[JobQuery, Query()]) -> schemas.Page[schemas.Job]:
     """Filtered first, then cut into pages, which stay as they are while new jobs come in. `next` is the next page."""
-    page = queries.list_jobs(session, statuses=status, after=after, limit=limit)
-    return translate.jobs(page, status, limit)
+    page = queries.list_jobs(session, query.jobs, query.order, after=query.after, limit=query.limit)
+    return translate.jobs(page, query.asked)
 
 
-@router.get("/{job_id}", operation_id="get_job", summary="How a job is doing")
-def get_job(job_id: JobId, session: SnapshotDep) -> schemas.Job:
-    """Its status, its progress, its latest and its best epoch, why it waits or why it failed."""
+@router.get(
+    "/{job_id}",
+    operation_id="get_job",
+    summary="How a job is doing",
+    response_model=schemas.Job,
+    responses=UNCHANGED,
+)
+async def get_job(job_id: JobId, poll: PollDep) -> Response:
+    """Its status, its progress, its latest and its best epoch, why it waits or why it failed. With `If-None-Match` and
+    `Prefer: wait=20`, as soon as any of it changes."""
+
+    def content(session: ProjectSession) -> Content:
+        return Content(translate.job(queries.find(session, job_id)).model_dump_json())
+
+    # Why it waits depends on others.
+    return await poll.answer(job_id, content, on_job_alone=False)
+
+
+@router.patch("/{job_id}", operation_id="change_job", summary="Change a job's labels or its priority")
+def change_job(job_id: JobId, body: JobChange, session: SessionDep) -> schemas.Job:
+    """What it trains stays as it was submitted: `rerun` makes a new job of a changed spec."""
+    changes.change(session, job_id, body.values())
     return translate.job(queries.find(session, job_id))
+
+
+@router.delete(
+    "/{job_id}",
+    status_code=HTTPStatus.NO_CONTENT,
+    operation_id="delete_job",
+    summary="Delete a job that has ended, with its files",
+    response_class=Response,
+    response_description="It is gone; its checkpoints and weights follow within seconds.",
+)
+def delete_job(job_id: JobId, session: SessionDep) -> Response:
+    """Its curves, events, checkpoints and weights cannot be brought back."""
+    changes.delete_job(session, job_id)
+    return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
 @router.post(
@@ -81,7 +123,7 @@ def rerun_job(job_id: JobId, once: OnceDep, body: Annotated[JobRerun, Body()] = 
     return once.make(f"rerun_job {job_id}", submit)
 
 
-def _submit(session: Session, body: JobCreate) -> Job:
+def _submit(session: ProjectSession, body: JobCreate) -> Job:
     return lifecycle.submit(
         session,
         body.spec,
@@ -90,4 +132,6 @@ def _submit(session: Session, body: JobCreate) -> Job:
         priority=body.priority,
         max_retries=body.max_retries,
         accelerator=body.accelerator,
+        description=body.description,
+        project=session.project or DEFAULT_PROJECT,
     )

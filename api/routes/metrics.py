@@ -1,67 +1,79 @@
 """What a job has measured: as rows, as text, as a picture."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from sqlalchemy.orm import Session
 
-from api import log_text, schemas, translate
-from api.dependencies import DatabaseDep, JobId, SnapshotDep
+from api import csv_text, log_text, metric_rows, schemas
+from api.dependencies import DatabaseDep, JobId, ProjectDatabase
+from api.polling import UNCHANGED, Content, PollDep
 from api.strict_route import StrictRoute
 from jobs import queries
-from models import Database
-from training.spec import refusal
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["metrics"], route_class=StrictRoute)
 
-LARGEST = 2**31 - 1  # that the database's integers hold
-
-Limit = Annotated[int, Field(ge=1, le=10_000)]
-Cursor = Annotated[int, Field(ge=-1, le=LARGEST)]
-PNG, SVG = "image/png", "image/svg+xml"
+CSV, PNG, SVG = csv_text.MEDIA_TYPE, "image/png", "image/svg+xml"
 FRESH = {"Cache-Control": "no-cache"}  # a browser asks anew
 
 
-class StepCursor(BaseModel):
-    """Behind which step a page of steps begins."""
-
-    model_config = ConfigDict(frozen=True)
-
-    after_epoch: Cursor = Field(default=-1, description="Steps of later epochs; with `after_step`, of this one, too.")
-    after_step: Cursor | None = Field(default=None, description="In `after_epoch`, steps behind this one.")
-    limit: Limit = 1000
-
-    @model_validator(mode="after")
-    def _step_needs_epoch(self) -> Self:
-        if self.after_step is not None and "after_epoch" not in self.model_fields_set:
-            raise refusal(("after_step",), self.after_step, "needs after_epoch, the epoch that the step is of")
-        return self
-
-    def position(self) -> tuple[int, int]:
-        """Epoch and step of the last step that is not wanted."""
-        return self.after_epoch, LARGEST if self.after_step is None else self.after_step
+def _rows_or_csv(example: str) -> dict[int | str, dict[str, Any]]:
+    return UNCHANGED | {
+        200: {
+            "content": {CSV: {"schema": {"type": "string"}, "example": example}},
+            "description": "What there is by now.",
+            "headers": {
+                "Link": {
+                    "description": 'Of CSV, where another page follows: its address, as `rel="next"`.',
+                    "schema": {"type": "string"},
+                },
+                "Vary": {"description": "`Accept`.", "schema": {"type": "string"}},
+            },
+        }
+    }
 
 
-@router.get("/metrics", operation_id="list_metrics", summary="A row an epoch")
-def list_metrics(
-    job_id: JobId,
-    session: SnapshotDep,
-    after_epoch: Annotated[Cursor, Query(description="Only later epochs.")] = -1,
-    limit: Annotated[Limit, Query()] = 1000,
-) -> schemas.Page[schemas.EpochRow]:
+@router.get(
+    "/metrics",
+    operation_id="list_metrics",
+    summary="A row an epoch",
+    response_model=schemas.Page[schemas.EpochRow],
+    responses=_rows_or_csv("epoch,train_loss,…\r\n0,1.8125,…\r\n"),
+)
+async def list_metrics(
+    job_id: JobId, poll: PollDep, query: Annotated[metric_rows.EpochQuery, Query()], request: Request
+) -> Response:
     """In order. Ask `next` again for the epochs to come: none is left out or comes twice."""
-    page = queries.epochs_after(session, job_id, after_epoch, limit)
-    return translate.epochs(page, job_id, {"after_epoch": after_epoch, "limit": limit})
+    media_type = metric_rows.form(request, query)
+
+    def content(session: Session) -> Content:
+        page = metric_rows.epochs(session, job_id, query)
+        return metric_rows.render(page, schemas.EpochRow, media_type, f"{job_id}-metrics")
+
+    # A curve is chosen from rows that come in pieces, which takes a transaction.
+    return await poll.answer(job_id, content, in_one_state=query.max_points is not None)
 
 
-@router.get("/steps", operation_id="list_steps", summary="The recorded losses of single steps")
-def list_steps(
-    job_id: JobId, session: SnapshotDep, cursor: Annotated[StepCursor, Query()]
-) -> schemas.Page[schemas.StepRow]:
+@router.get(
+    "/steps",
+    operation_id="list_steps",
+    summary="The recorded losses of single steps",
+    response_model=schemas.Page[schemas.StepRow],
+    responses=_rows_or_csv("epoch,step,loss,…\r\n0,0,2.3026,…\r\n"),
+)
+async def list_steps(
+    job_id: JobId, poll: PollDep, query: Annotated[metric_rows.StepQuery, Query()], request: Request
+) -> Response:
     """In order, one every `logging_interval` of the spec. Ask `next` again for the steps to come."""
-    page = queries.steps_after(session, job_id, *cursor.position(), cursor.limit)
-    return translate.steps(page, job_id, cursor.model_dump(exclude_none=True))
+    media_type = metric_rows.form(request, query)
+
+    def content(session: Session) -> Content:
+        page = metric_rows.steps(session, job_id, query)
+        return metric_rows.render(page, schemas.StepRow, media_type, f"{job_id}-steps")
+
+    # A curve is chosen from rows that come in pieces, which takes a transaction.
+    return await poll.answer(job_id, content, in_one_state=query.max_points is not None)
 
 
 @router.get(
@@ -107,7 +119,7 @@ def get_curves_png(job_id: JobId, database: DatabaseDep) -> Response:
     return Response(_draw(database, job_id, "png"), media_type=PNG, headers=FRESH)
 
 
-def _draw(database: Database, job_id: str, form: Literal["svg", "png"]) -> bytes:
+def _draw(database: ProjectDatabase, job_id: str, form: Literal["svg", "png"]) -> bytes:
     """Draws when the transaction is over: pictures wait for one another."""
     with database.snapshot() as session:
         record, epochs = queries.find(session, job_id), queries.epochs_after(session, job_id).rows

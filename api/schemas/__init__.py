@@ -1,5 +1,14 @@
 """What comes back. Times are RFC 3339 in UTC, accuracies fractions in [0, 1], losses cross-entropy in nats."""
 
+from api.schemas.administration import (
+    Key,
+    KeyCreate,
+    NewKey,
+    Project,
+    ProjectCreate,
+    Quotas,
+    Usage,
+)
 from api.schemas.catalogue import (
     Architecture,
     Dataset,
@@ -29,6 +38,13 @@ from api.schemas.service import (
     Ready,
     Worker,
 )
+from api.schemas.webhooks import (
+    Webhook,
+    WebhookChange,
+    WebhookCreate,
+    WebhookDelivery,
+    WebhookWithSecret,
+)
 from api.schemas.wire import (
     Item,
     Page,
@@ -48,17 +64,29 @@ __all__ = [
     "Job",
     "JobError",
     "JobLinks",
+    "Key",
+    "KeyCreate",
     "Live",
     "NetworkSize",
+    "NewKey",
     "Page",
     "Problem",
     "ProblemKind",
     "Progress",
+    "Project",
+    "ProjectCreate",
     "QueuePlace",
     "QueuedJob",
+    "Quotas",
     "Ready",
     "Recipe",
     "StepRow",
+    "Usage",
+    "Webhook",
+    "WebhookChange",
+    "WebhookCreate",
+    "WebhookDelivery",
+    "WebhookWithSecret",
     "Weights",
     "Wire",
     "Worker",

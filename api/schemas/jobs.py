@@ -33,7 +33,9 @@ class Progress(Wire):
 class QueuePlace(Wire):
     """Where a queued job stands, and why it is not running."""
 
-    position: int = Field(description="From 1: by priority, then by age.")
+    position: int | None = Field(
+        description="From 1: by priority, then by age, among the jobs of all projects; null behind a thousand others."
+    )
     code: QueueReason
     reason: str = Field(description="The same in words.")
 
@@ -119,6 +121,7 @@ class JobLinks(Wire):
     """Where the rest of a job is."""
 
     self: str
+    stream: str = Field(description="Its events as they happen, as server-sent events.")
     cancel: str
     stop: str
     pause: str
@@ -138,7 +141,9 @@ class Job(Wire):
     """A training job."""
 
     id: str = Field(description="Ascends with time.")
+    project: str = Field(description="Whose it is.")
     name: str | None
+    description: str | None
     tags: list[str]
     spec: TrainingSpec = Field(description="Every default resolved.")
     status: JobStatus = Field(description="Final: succeeded, failed, cancelled, stopped.")
@@ -163,9 +168,14 @@ class Event(Wire):
     """Something that happened to a job."""
 
     id: int = Field(description="Ascends with time.")
-    type: str = Field(description="A status that it came into, or what else happened.")
+    type: str = Field(
+        description="A status that it came into, `epoch` where one is measured (each once, in order), "
+        "`epoch_revised` where one was trained again and went otherwise, or what else happened."
+    )
     message: str
     attempt: int = Field(description="The attempt under way, or the last one; 0 before the first.")
+    epoch: int | None = Field(description="Of `epoch` and `epoch_revised`: which one. Null of all else.")
+    metrics: EpochRow | None = Field(description="Of that epoch, as they are now.")
     created_at: datetime
 
 

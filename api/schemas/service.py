@@ -18,7 +18,7 @@ class Worker(Wire):
     state: Literal["online", "draining"] = Field(description="`draining`: it takes no more jobs, and leaves.")
     slots: int = Field(description="Jobs that it runs at once.")
     busy_slots: int
-    jobs: list[str] = Field(description="Ids of those that it runs.")
+    jobs: list[str] = Field(description="Ids of those that it runs, of the caller's project.")
     devices: list[str] = Field(description="Its accelerators by name, or `cpu`.")
     torch_version: str
     python_version: str | None
@@ -43,7 +43,9 @@ class QueuedJob(Wire):
     accelerator: str | None = Field(description=KIND_OF_DEVICE)
     requested: Request | None = Field(description="`stop`: a worker is to make its weights from its last checkpoint.")
     queued_at: datetime = Field(description="When it last came into the queue.")
-    position: int = Field(description="From 1: by priority, then by age.")
+    position: int | None = Field(
+        description="From 1: by priority, then by age, among the jobs of all projects; null behind a thousand others."
+    )
     code: QueueReason
     reason: str = Field(description="The same in words.")
 
@@ -60,7 +62,7 @@ class Ready(Wire):
     status: Literal["ready"] = "ready"
     database: Literal["ok"] = "ok"
     broker: Literal["ok"] = "ok"
-    workers: int = Field(description="How many are connected. Without any, jobs are accepted and wait.")
+    workers: int = Field(ge=1, description="How many are connected.")
 
 
 class ProblemKind(Wire):

@@ -1,19 +1,28 @@
 """The API over a real database and a real broker, and jobs in any state without a worker."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from socket import socket
+from threading import Event, Thread
+from typing import Any, get_args
 
+import httpx2
 import pytest
+import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from starlette.types import ASGIApp
 
+from access import keys, projects
+from access.keys import Scope
 from api.app import create_app
 from jobs import lifecycle, records, requests, workers
 from jobs.checkpoints import CheckpointFile
 from jobs.failures import Failure
 from jobs.fence import Claim
-from models import Database, Epoch, Job
+from models import DEFAULT_PROJECT, Database, Epoch, Job
 from settings import Settings
 from storage import Storage, StoredFile
 from training.metrics import EpochMetrics, RunFacts, StepMetrics
@@ -35,6 +44,13 @@ FACTS = RunFacts(
 )
 
 
+class LocalClient(TestClient):
+    """On the loopback, where an API that asks for no keys wants its clients."""
+
+    def __init__(self, app: ASGIApp, **options: Any) -> None:
+        super().__init__(app, base_url="http://127.0.0.1:8000", **options)
+
+
 class Stage:
     """Plays the worker: brings jobs into the states that a test is about."""
 
@@ -52,10 +68,14 @@ class Stage:
         validation: float = 0,
         priority: int = 5,
         accelerator: str | None = None,
+        tags: Sequence[str] = (),
+        project: str = DEFAULT_PROJECT,
     ) -> str:
         spec = TrainingSpec(dataset="digits", epochs=epochs, batch_size=batch_size, validation_fraction=validation)
         with self.database.session() as session:
-            return lifecycle.submit(session, spec, name=name, priority=priority, accelerator=accelerator).id
+            return lifecycle.submit(
+                session, spec, name=name, priority=priority, accelerator=accelerator, tags=tags, project=project
+            ).id
 
     def sign_on(self, *, slots: int = 1, devices: Sequence[str] = ("cpu",)) -> str:
         worker = f"worker-{next(self._workers)}"
@@ -185,7 +205,7 @@ def app(settings: Settings) -> FastAPI:
 
 @pytest.fixture
 def client(app: FastAPI) -> Iterator[TestClient]:
-    with TestClient(app) as client:
+    with LocalClient(app) as client:
         yield client
 
 
@@ -200,5 +220,77 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """The API without a database or a broker, for what it answers by itself."""
     folder = tmp_path_factory.mktemp("front")
     settings = Settings.model_validate({"redis_url": f"redis+socket://{folder}/no.sock", "data_dir": folder})
-    with TestClient(create_app(settings)) as client:
+    with LocalClient(create_app(settings)) as client:
+        yield client
+
+
+class Live(uvicorn.Server):
+    """The API on a socket: what streams, no TestClient can show."""
+
+    def __init__(self, app: FastAPI) -> None:
+        super().__init__(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, timeout_graceful_shutdown=1))
+        self.begun = Event()
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.begun.set()
+
+    @property
+    def url(self) -> str:
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        return f"http://{host}:{port}"
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """The address of a running API."""
+    server = Live(app)
+    thread = Thread(target=server.run, daemon=True)
+    thread.start()
+    assert server.begun.wait(30)
+    try:
+        yield server.url
+    finally:
+        server.should_exit = True
+        thread.join(30)
+
+
+@pytest.fixture
+def live(app: FastAPI) -> Iterator[httpx2.Client]:
+    with serving(app) as url, httpx2.Client(base_url=url, timeout=30) as client:
+        yield client
+
+
+class Tenants:
+    """Two projects with a key for each scope."""
+
+    def __init__(self, database: Database) -> None:
+        self.keys: dict[str, dict[Scope, str]] = {}
+        with database.session() as session:
+            for project in ("first", "second"):
+                projects.make(session, project, {})
+                self.keys[project] = {
+                    scope: keys.make(session, project, scope, [scope]).key.get_secret_value()
+                    for scope in get_args(Scope)
+                }
+            made = keys.make(session, DEFAULT_PROJECT, "operator", ["admin"])
+            self.operator = made.key.get_secret_value()
+
+    def header(self, project: str, scope: Scope = "train") -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.keys[project][scope]}"}
+
+    @property
+    def as_operator(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.operator}"}
+
+
+@pytest.fixture
+def tenants(database: Database) -> Tenants:
+    return Tenants(database)
+
+
+@pytest.fixture
+def guarded(settings: Settings, tenants: Tenants) -> Iterator[TestClient]:
+    """An API that asks for keys."""
+    with LocalClient(create_app(settings.model_copy(update={"require_keys": True}))) as client:
         yield client

@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
 
 from api.app import create_app
 from settings import Settings
+from tests.api.conftest import LocalClient
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -18,14 +18,14 @@ REPOSITORY = Path(__file__).parents[2]
 def test_start_without_a_broker_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("EPOCHAL_REDIS_URL", raising=False)
     app = create_app(Settings(data_dir=tmp_path))
-    with pytest.raises(RuntimeError, match="EPOCHAL_REDIS_URL is not set"), TestClient(app):
+    with pytest.raises(RuntimeError, match="EPOCHAL_REDIS_URL is not set"), LocalClient(app):
         pass
 
 
 def test_settings_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EPOCHAL_REDIS_URL", f"redis+socket://{tmp_path}/no.sock")
     monkeypatch.setenv("EPOCHAL_DATA_DIR", str(tmp_path))
-    with TestClient(create_app()) as client:
+    with LocalClient(create_app()) as client:
         assert client.get("/livez").json() == {"status": "live"}
 
 
@@ -39,7 +39,7 @@ def test_import_is_light() -> None:
 
 
 def test_stops_promptly(settings: Settings) -> None:
-    with TestClient(create_app(settings)) as client:
+    with LocalClient(create_app(settings)) as client:
         client.get("/readyz")
         assert {"send", "chores"} <= {thread.name for thread in threading.enumerate()}
         stopping = time.monotonic()

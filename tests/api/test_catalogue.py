@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from api.app import create_app
 from settings import Settings
+from tests.api.conftest import LocalClient
 from training.known_datasets import KNOWN_DATASETS
 from training.spec import (
     Architecture,
@@ -39,7 +40,7 @@ def test_folders_of_this_deployment(tmp_path: Path) -> None:
             folder.mkdir(parents=True)
             (folder / "1.png").touch()
     settings = Settings.model_validate({"data_dir": tmp_path, "redis_url": f"redis+socket://{tmp_path}/no.sock"})
-    with TestClient(create_app(settings)) as client:
+    with LocalClient(create_app(settings)) as client:
         entries = client.get("/v1/datasets").json()["data"]
     [pets] = [entry for entry in entries if entry["name"] == "pets"]
     assert (pets["source"], pets["classes"], pets["train_images"], pets["image_size"]) == ("folder", 2, 2, None)

@@ -18,6 +18,7 @@ from fastapi.testclient import TestClient
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
+from access.errors import AccessError
 from api.app import create_app
 from api.errors import ERRORS, kinds
 from api.middleware import MAX_BODY_BYTES
@@ -26,6 +27,8 @@ from api.strict_route import StrictRoute
 from api.submission import FIRST_JOB
 from jobs.errors import AttemptFenced, JobError
 from settings import Settings
+from tests.api.conftest import LocalClient
+from webhooks.errors import WebhookError
 
 if TYPE_CHECKING:
     from tests.api.conftest import Stage
@@ -43,17 +46,17 @@ def assert_problem(status: int, headers: Any, body: bytes, code: str) -> dict[st
     return problem
 
 
-def every_domain_error() -> list[type[JobError]]:
-    def below(error: type[JobError]) -> Iterator[type[JobError]]:
+def every_domain_error() -> list[type[Exception]]:
+    def below(error: type[Exception]) -> Iterator[type[Exception]]:
         for kind in error.__subclasses__():
             yield kind
             yield from below(kind)
 
-    return list(below(JobError))
+    return [kind for tree in (JobError, AccessError, WebhookError) for kind in below(tree)]
 
 
 def test_every_domain_error_is_in_the_table() -> None:
-    assert len(every_domain_error()) >= 3
+    assert len(every_domain_error()) >= 20
     assert [error for error in every_domain_error() if error not in ERRORS] == []
 
 
@@ -80,7 +83,7 @@ def test_address_without_a_route(front: TestClient, address: str) -> None:
     ("method", "address", "allowed"),
     [
         ("DELETE", "/v1/jobs", "GET, POST"),
-        ("PUT", A_JOB, "GET"),
+        ("PUT", A_JOB, "DELETE, GET, PATCH"),
         ("GET", f"{A_JOB}/cancel", "POST"),
         ("POST", "/livez", "GET"),
         ("OPTIONS", "/v1/datasets", "GET"),
@@ -153,7 +156,7 @@ def test_postgresql_that_is_not_there(tmp_path: Path) -> None:
             "data_dir": tmp_path,
         }
     )
-    with TestClient(create_app(absent)) as client:
+    with LocalClient(create_app(absent)) as client:
         for answer in (client.get("/v1/jobs"), client.post(f"{A_JOB}/cancel")):
             assert_problem(answer.status_code, answer.headers, answer.content, "database_unavailable")
             assert b"secret" not in answer.content

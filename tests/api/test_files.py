@@ -15,6 +15,7 @@ from api.app import create_app
 from jobs import records
 from settings import Settings
 from storage import Storage
+from tests.api.conftest import LocalClient
 from tests.api.test_errors import assert_problem, served
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def test_bucket_that_does_not_answer(settings: Settings, stage: "Stage", monkeyp
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
-    with TestClient(create_app(settings.model_copy(update={"storage_url": "s3://bucket/prefix"}))) as client:
+    with LocalClient(create_app(settings.model_copy(update={"storage_url": "s3://bucket/prefix"}))) as client:
         answer = client.get(f"/v1/jobs/{job_id}/weights")
     assert_problem(answer.status_code, answer.headers, answer.content, "storage_unavailable")
 
@@ -162,7 +163,7 @@ def test_no_more_than_a_block_is_in_memory(settings: Settings, stage: "Stage", m
 
     job_id = stage.submit()
     stage.succeed(stage.start(job_id), b"w" * 2500)
-    with TestClient(watched) as client:
+    with LocalClient(watched) as client:
         assert client.get(f"/v1/jobs/{job_id}/weights").content == b"w" * 2500
     assert [size for size in sent if size] == [1000, 1000, 500]
 

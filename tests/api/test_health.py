@@ -17,6 +17,7 @@ from api.probe import Probe
 from jobs import workers
 from jobs.workers import Load
 from settings import Settings
+from tests.api.conftest import LocalClient
 
 if TYPE_CHECKING:
     from tests.api.conftest import Stage
@@ -27,33 +28,46 @@ def test_live(front: TestClient) -> None:
 
 
 def test_ready(client: TestClient, stage: "Stage") -> None:
-    ready = {"status": "ready", "database": "ok", "broker": "ok"}
-    assert client.get("/readyz").json() == ready | {"workers": 0}
     stage.sign_on()
     answer = client.get("/readyz")
-    assert (answer.status_code, answer.json()) == (200, ready | {"workers": 1})
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "ready", "database": "ok", "broker": "ok", "workers": 1}
 
 
-def test_not_ready_without_the_broker(settings: Settings, tmp_path: Path) -> None:
+def test_not_ready_without_a_worker(client: TestClient) -> None:
+    answer = client.get("/readyz")
+    problem = answer.json()
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
+    assert answer.headers["retry-after"] == "5"
+    assert (problem["code"], problem["detail"]) == ("not_ready", "Not answering: any worker.")
+    assert (problem["database"], problem["broker"], problem["workers"]) == ("ok", "ok", 0)
+
+
+def test_not_ready_without_the_broker(settings: Settings, stage: "Stage", tmp_path: Path) -> None:
     absent = Settings.model_validate(
         settings.model_dump(exclude={"redis_url"}) | {"redis_url": f"redis+socket://{tmp_path}/no.sock"}
     )
-    with TestClient(create_app(absent)) as client:
+    stage.sign_on()
+    with LocalClient(create_app(absent)) as client:
         answer = client.get("/readyz")
     problem = answer.json()
-    assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
-    assert (problem["code"], problem["detail"]) == ("not_ready", "Not answering: broker.")
-    assert (problem["database"], problem["broker"], problem["workers"]) == ("ok", "unreachable", 0)
+    assert (answer.status_code, problem["code"], problem["detail"]) == (503, "not_ready", "Not answering: broker.")
+    assert (problem["database"], problem["broker"], problem["workers"]) == ("ok", "unreachable", 1)
 
 
 def test_not_ready_without_the_database(tmp_path: Path, redis_url: str) -> None:
     absent = Settings.model_validate(
         {"database_url": f"postgresql://user@/name?host={tmp_path}", "redis_url": redis_url, "data_dir": tmp_path}
     )
-    with TestClient(create_app(absent)) as client:
+    with LocalClient(create_app(absent)) as client:
         problem = client.get("/readyz").json()
     assert problem["detail"] == "Not answering: database."
     assert (problem["database"], problem["broker"], problem["workers"]) == ("unreachable", "ok", None)
+
+
+@pytest.mark.usefixtures("frozen_broker")
+def test_all_that_is_missing_is_said(client: TestClient) -> None:
+    assert client.get("/readyz").json()["detail"] == "Not answering: broker, any worker."
 
 
 @pytest.fixture
@@ -68,7 +82,7 @@ def frozen_broker(redis_socket: Path) -> Iterator[None]:
 
 @pytest.mark.usefixtures("frozen_broker")
 def test_not_ready_in_good_time_where_the_broker_is_frozen(front_settings: Settings) -> None:
-    with TestClient(create_app(front_settings)) as client:
+    with LocalClient(create_app(front_settings)) as client:
         asked = time.monotonic()
         problem = client.get("/readyz").json()
         assert time.monotonic() - asked < 4

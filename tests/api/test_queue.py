@@ -107,7 +107,7 @@ def test_events_in_order_and_none_twice(client: TestClient, stage: "Stage") -> N
     page = client.get(address, params={"limit": 2}).json()
     assert [(row["type"], row["attempt"]) for row in page["data"]] == [("queued", 0), ("starting", 1)]
     assert page["has_more"] is True
-    assert page["data"][0].keys() == {"id", "type", "message", "attempt", "created_at"}
+    assert page["data"][0].keys() == {"id", "type", "message", "attempt", "epoch", "metrics", "created_at"}
     page = client.get(page["next"]).json()
     assert [row["type"] for row in page["data"]] == ["running"]
     empty = client.get(page["next"]).json()

@@ -28,6 +28,7 @@ from jobs.delivery import QUEUE
 from jobs.reconciler import Chore
 from models import Database
 from settings import Settings
+from tests.api.conftest import LocalClient
 from training.spec import TrainingSpec
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def test_job_is_committed_before_the_answer_goes_out(app: FastAPI, database: Dat
 
         await app(scope, receive, watch)
 
-    with TestClient(watched) as client:
+    with LocalClient(watched) as client:
         client.post("/v1/jobs", json=FIRST_JOB)
     assert stored == [True]
 
@@ -104,7 +105,7 @@ def test_workers_are_told(client: TestClient, redis_socket: Path) -> None:
 
 def test_dead_broker_slows_no_answer(settings: Settings, tmp_path: Path) -> None:
     dead = settings.model_copy(update={"redis_url": SecretStr(f"redis+socket://{tmp_path}/none")})
-    with TestClient(create_app(dead)) as client:
+    with LocalClient(create_app(dead)) as client:
         client.get("/livez")
         started = time.monotonic()
         job = client.post("/v1/jobs", json=FIRST_JOB).json()

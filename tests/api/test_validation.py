@@ -131,7 +131,7 @@ def test_spec(front: TestClient, field: str, value: object, pointer: str, detail
         (
             {"spec": SPEC, "nmae": "a"},
             "#/nmae",
-            "the body has no field 'nmae'; it has accelerator, max_retries, name, priority, spec, tags; "
+            "the body has no field 'nmae'; it has accelerator, description, max_retries, name, priority, spec, tags; "
             "did you mean 'name'?",
         ),
         ({"spec": SPEC, "name": "spec", "sp": 1}, "#/sp", None),
@@ -257,7 +257,8 @@ A_JOB = "/v1/jobs/job_01kasm2pbk5s9d0w3g6vq8zrhf"
         (
             "/v1/jobs?limt=1",
             "limt",
-            "this address has no parameter 'limt'; it has after, limit, status; did you mean 'limit'?",
+            "this address has no parameter 'limt'; it has after, architecture, created_after, created_before, "
+            "dataset, limit, name, sort, status, tag; did you mean 'limit'?",
         ),
         ("/livez?x=1", "x", "this address has no parameter 'x'; it has none"),
         (f"{A_JOB}?x=1", "x", None),

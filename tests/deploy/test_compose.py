@@ -20,8 +20,11 @@ from redis.backoff import ConstantBackoff
 from redis.exceptions import AuthenticationError
 from redis.retry import Retry
 
+from access import keys
 from api.__main__ import GRACE_SECONDS
+from models import Database
 from settings import Settings
+from tests.conftest import Databases
 
 ROOT = Path(__file__).parents[2]
 DOCKER_COMPOSE = Path(sysconfig.get_path("scripts")) / "docker-compose"
@@ -33,7 +36,7 @@ WORKERS = ("worker", "worker-gpu")
 LONG_LIVED = ("api", "postgres", "redis", "worker", "worker-gpu")
 SERVICES = (*LONG_LIVED, "migrate")
 VARIABLE = re.compile(r"\$\{([A-Z_]+)")
-PASSED_ON = re.compile(r"^ +(AWS_[A-Z_]+):$", re.MULTILINE)  # as it is in .env, or not at all
+PASSED_ON = re.compile(r"^ +((?:AWS|OTEL)_[A-Z_]+):$", re.MULTILINE)  # as it is in .env, or not at all
 
 
 class Build(BaseModel):
@@ -120,10 +123,15 @@ class Network(BaseModel):
     internal: bool = False
 
 
+class Secret(BaseModel):
+    file: str
+
+
 class Project(BaseModel):
     services: dict[str, Service]
     networks: dict[str, Network]
     volumes: dict[str, object] = Field(default_factory=dict)
+    secrets: dict[str, Secret] = Field(default_factory=dict)
 
 
 def compose(env_file: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -360,7 +368,7 @@ def test_only_the_gpu_worker_asks_for_accelerators(project: Project) -> None:
 
 @each(*OURS)
 def test_the_settings_of_our_containers_are_read(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = {name: value for name, value in service.environment.items() if not name.startswith("AWS_")}
+    settings = {name: value for name, value in service.environment.items() if not name.startswith(("AWS_", "OTEL_"))}
     for name, value in settings.items():
         assert value is not None
         monkeypatch.setenv(name, value)
@@ -394,7 +402,7 @@ def test_the_api_and_the_workers_have_one_storage_on_their_shared_volume(
 
 
 def test_a_storage_in_s3_is_passed_on_with_what_leads_to_it(project: Project, tmp_path: Path) -> None:
-    names = PASSED_ON.findall((ROOT / "docker-compose.yml").read_text())
+    names = [name for name in PASSED_ON.findall((ROOT / "docker-compose.yml").read_text()) if name.startswith("AWS_")]
     assert names
     given = {"EPOCHAL_STORAGE_URL": "s3://bucket/prefix", **{name: f"its-{name}" for name in names}}
     resolved = resolve(tmp_path, "--profile=gpu", **given)
@@ -441,6 +449,23 @@ def test_the_documented_first_line_makes_the_secrets(tmp_path: Path) -> None:
     assert len(set(secrets.values())) == len(SECRETS)
     assert env_file.stat().st_mode & 0o077 == 0
     assert compose(env_file, "config", "--quiet").returncode == 0
+
+
+def test_the_documented_second_line_makes_the_operator_s_key(
+    tmp_path: Path, project: Project, sqlite_databases: Databases
+) -> None:
+    (line,) = re.findall(r"^.*> secrets/admin_key.*$", (ROOT / "docs/deployment.md").read_text(), re.MULTILINE)
+    subprocess.run(["sh", "-c", line], cwd=tmp_path, check=True, timeout=10)
+    file = tmp_path / "secrets/admin_key"
+    assert (file.parent.stat().st_mode & 0o777, file.stat().st_mode & 0o777) == (0o700, 0o644)
+    assert project.secrets["admin_key"].file.endswith("/secrets/admin_key")
+    assert project.services["api"].environment["EPOCHAL_ADMIN_KEY_FILE"] == "/run/secrets/admin_key"
+    with sqlite_databases(migrated=True) as url:
+        database = Database(url)
+        with database.session() as session:
+            keys.require_operator(session, file)
+            assert keys.authenticate(session, file.read_text().strip()).is_operator
+        database.dispose()
 
 
 @pytest.mark.parametrize("module", ["migrations/__main__.py", "worker/__main__.py", "worker/health.py"])

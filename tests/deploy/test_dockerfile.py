@@ -188,7 +188,11 @@ def test_the_volumes_folders_belong_to_that_user() -> None:
 
 
 def test_the_surroundings_of_every_process() -> None:
-    assert STAGES["base"].environment() == {"PYTHONPATH": "/app", "PYTHONUNBUFFERED": "1"}
+    assert STAGES["base"].environment() == {
+        "PYTHONPATH": "/app",
+        "PYTHONUNBUFFERED": "1",
+        "EPOCHAL_LOG_FORMAT": "json",
+    }
     assert STAGES["base"].all("WORKDIR") == ["/app"]
     assert STAGES["base"].all("STOPSIGNAL") == ["SIGTERM"]
 

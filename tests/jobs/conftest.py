@@ -122,8 +122,10 @@ def job_of(database: Database, job_id: str) -> Job:
 
 
 def events_of(database: Database, job_id: str) -> list[str]:
+    """But for its epochs."""
+    others = select(Event.type).where(Event.job_id == job_id, Event.epoch.is_(None)).order_by(Event.id)
     with database.snapshot() as session:
-        return list(session.scalars(select(Event.type).where(Event.job_id == job_id).order_by(Event.id)))
+        return list(session.scalars(others))
 
 
 def ends_of(database: Database, job_id: str) -> list[str | None]:

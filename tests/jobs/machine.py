@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from jobs import lifecycle, placement, reconciler, records, requests, workers
 from jobs.errors import AttemptFenced, JobError
 from jobs.fence import Claim
-from models import Base, Database, Job
+from models import DEFAULT_PROJECT, Base, Database, Job, Project
 from tests.jobs.conftest import BROKEN, FACTS, LOST, checkpoint_of, epoch_metrics, spec, step_metrics, weights_of
 from tests.jobs.model import ENDS, HELD, LEASE, ModelJob
 from tests.jobs.rows import START, rows_of, stored_rows
@@ -68,6 +68,7 @@ class Jobs(RuleBasedStateMachine):
         with database.session() as session:
             for table in reversed(Base.metadata.sorted_tables):
                 session.execute(delete(table))
+            session.add(Project(id=DEFAULT_PROJECT))
             for name in ("first", "second"):
                 workers.sign_on(session, name, slots=1, devices=["cpu"], torch_version="2")
 

@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 
 from jobs import idempotency
 from jobs.errors import IdempotencyKeyReused
-from models import Database, IdempotencyKey
+from models import DEFAULT_PROJECT, Database, IdempotencyKey
 from models.columns import DatabaseNow
 
 KEY, OPERATION, BODY = "a key", "POST /v1/jobs", b'{"spec": {}}'
@@ -16,7 +16,7 @@ KEY, OPERATION, BODY = "a key", "POST /v1/jobs", b'{"spec": {}}'
 def reserve(database: Database, operation: str = OPERATION, body: bytes = BODY) -> str | None:
     """The answer that the key has been given; None where it is new, and left so."""
     with database.session() as session:
-        found = idempotency.reserve(session, KEY, operation, body)
+        found = idempotency.reserve(session, DEFAULT_PROJECT, KEY, operation, body)
         if found is None:
             session.rollback()
         return found.answer if found else None
@@ -25,8 +25,8 @@ def reserve(database: Database, operation: str = OPERATION, body: bytes = BODY) 
 @pytest.fixture
 def answered(database: Database) -> None:
     with database.session() as session:
-        assert idempotency.reserve(session, KEY, OPERATION, BODY) is None
-        idempotency.answer(session, KEY, "job_1", "the answer")
+        assert idempotency.reserve(session, DEFAULT_PROJECT, KEY, OPERATION, BODY) is None
+        idempotency.answer(session, DEFAULT_PROJECT, KEY, "job_1", "the answer")
 
 
 @pytest.mark.usefixtures("answered")
@@ -51,7 +51,7 @@ def test_operation_and_body_do_not_run_into_each_other(database: Database) -> No
 
 def test_a_first_request_that_came_to_nothing_leaves_the_key_free(database: Database) -> None:
     with pytest.raises(RuntimeError), database.session() as session:
-        idempotency.reserve(session, KEY, OPERATION, BODY)
+        idempotency.reserve(session, DEFAULT_PROJECT, KEY, OPERATION, BODY)
         raise RuntimeError
     assert reserve(database) is None
 
@@ -62,10 +62,10 @@ def test_a_second_request_waits_for_the_first(database: Database, commits: bool,
 
     def first() -> None:
         with database.session() as session:
-            assert idempotency.reserve(session, KEY, OPERATION, BODY) is None
+            assert idempotency.reserve(session, DEFAULT_PROJECT, KEY, OPERATION, BODY) is None
             reserved.set()
             assert may_end.wait(30)
-            idempotency.answer(session, KEY, "job_1", "the answer")
+            idempotency.answer(session, DEFAULT_PROJECT, KEY, "job_1", "the answer")
             if not commits:
                 session.rollback()
 
@@ -83,10 +83,10 @@ def test_a_second_request_waits_for_the_first(database: Database, commits: bool,
 def test_of_a_storm_of_one_key_one_request_does_something(database: Database) -> None:
     def request(number: int) -> str:
         with database.session() as session:
-            found = idempotency.reserve(session, KEY, OPERATION, BODY)
+            found = idempotency.reserve(session, DEFAULT_PROJECT, KEY, OPERATION, BODY)
             if found:
                 return found.answer
-            idempotency.answer(session, KEY, f"job_{number}", f"job_{number}")
+            idempotency.answer(session, DEFAULT_PROJECT, KEY, f"job_{number}", f"job_{number}")
             return f"job_{number}"
 
     with ThreadPoolExecutor(8) as threads:

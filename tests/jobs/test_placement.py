@@ -7,7 +7,7 @@ from sqlalchemy import delete
 
 from jobs import lifecycle, placement
 from jobs.placement import Needs, fitting
-from models import Base, Database, Job
+from models import DEFAULT_PROJECT, Base, Database, Job, Project
 from tests.jobs.conftest import change, spec, take
 
 CPU = ["cpu"]
@@ -103,6 +103,8 @@ def test_in_sql_and_in_python_the_same_jobs_fit_the_same_workers(
     with database.session() as session:
         for table in reversed(Base.metadata.sorted_tables):
             session.execute(delete(table))
+        session.add(Project(id=DEFAULT_PROJECT))
+        session.flush()
         job = lifecycle.submit(session, spec())
     for devices, count, accelerator in cases:
         change(database, job.id, devices=count, accelerator=accelerator)

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from jobs import lifecycle, queries, records, requests
 from jobs.errors import CheckpointNotFound, JobNotFound, WeightsNotFound
 from jobs.fence import Claim
+from jobs.listing import JobFilter
 from models import Database, Job, JobStatus
 from tests.jobs.conftest import checkpoint_of, epoch_metrics, publish, step_metrics, take, weights_of
 
@@ -22,7 +23,7 @@ def test_a_list_is_newest_first_and_pages_neither_repeat_nor_skip(
         with database.snapshot() as session:
             page = queries.list_jobs(session, after=after, limit=2)
         seen += [record.job.id for record in page.rows]
-        after, more = seen[-1], page.has_more
+        after, more = page.next_cursor, page.next_cursor is not None
         submitted()  # what comes in meanwhile does not move the pages
     assert seen == ids[::-1]
 
@@ -32,9 +33,9 @@ def test_a_filter_comes_before_the_page_is_cut(database: Database, submitted: Ca
     with database.session() as session:
         requests.request_cancel(session, ids[0])
     with database.snapshot() as session:
-        page = queries.list_jobs(session, statuses=[JobStatus.CANCELLED], limit=1)
+        page = queries.list_jobs(session, JobFilter(statuses=[JobStatus.CANCELLED]), limit=1)
     assert [record.job.id for record in page.rows] == ids[:1]
-    assert not page.has_more
+    assert page.next_cursor is None
 
 
 def test_epochs_and_steps_come_in_order_after_a_cursor(database: Database, running: Claim) -> None:

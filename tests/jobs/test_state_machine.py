@@ -43,7 +43,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Jo
 
     Base.metadata.create_all(database.engine)
     # Ids ascend with time to the millisecond: within one, their order would differ from run to run.
-    monkeypatch.setattr(lifecycle, "ULID", lambda: f"{next(ids):026d}")
+    monkeypatch.setattr(lifecycle, "new_id", lambda _created_at: f"job_{next(ids):026d}")
     monkeypatch.setattr("jobs.transitions.log.info", lambda *_, **__: None)
 
     class Machine(Jobs):

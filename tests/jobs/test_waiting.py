@@ -10,7 +10,7 @@ from models.columns import DatabaseNow
 from tests.jobs.conftest import change, lose, spec, take
 
 
-def why(database: Database, job_id: str) -> tuple[int, str, str]:
+def why(database: Database, job_id: str) -> tuple[int | None, str, str]:
     with database.snapshot() as session:
         place = queries.find(session, job_id).queue
     assert place

@@ -38,7 +38,8 @@ def test_each_is_shown_with_its_jobs_and_free_slots(database: Database, submitte
 
     def at_work() -> dict[str, tuple[list[str], int]]:
         with database.snapshot() as session:
-            return {record.worker.id: (record.job_ids, record.free_slots) for record in workers.at_work(session)}
+            records = workers.at_work(session)
+        return {record.worker.id: ([job.id for job in record.jobs], record.free_slots) for record in records}
 
     assert at_work() == {"first": (ids, 0), "second": ([], 1)}
     drop(database, claims[0])

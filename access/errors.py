@@ -1,0 +1,47 @@
+"""What keeps a client out. None of these knows HTTP.
+
+AccessError
+├── KeyInvalid
+├── KeyNotFound
+├── ProjectNotFound
+└── ProjectExists
+"""
+
+
+class AccessError(Exception):
+    """Something that is not for this client."""
+
+
+class KeyInvalid(AccessError):
+    """There is no such key, or it is not valid any more. Which of the two is not told to whoever tries."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The API key is unknown, expired or revoked: send `Authorization: Bearer epochal_<id>.<secret>` "
+            "with a key that an administrator made."
+        )
+
+
+class KeyNotFound(AccessError):
+    """The project has no such key."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"There is no key {key_id!r}.")
+
+
+class ProjectNotFound(AccessError):
+    """There is no such project, or it is not the caller's."""
+
+    def __init__(self, project: str) -> None:
+        super().__init__(f"There is no project {project!r}.")
+
+
+class ProjectExists(AccessError):
+    """A project has this name already."""
+
+    def __init__(self, project: str) -> None:
+        super().__init__(f"There is a project {project!r} already: choose another id, or change that one with PATCH.")
+
+
+class NoOperator(Exception):
+    """Keys are asked for, and there is none that could make others. The message says what would help."""

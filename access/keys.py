@@ -1,0 +1,191 @@
+"""API keys: `epochal_<id>.<secret>`, of which the database knows the id and the secret's SHA-256.
+
+A secret has 256 random bits, so that a fast hash is enough: nobody finds it by trying. It is shown once, when its key
+is made.
+"""
+
+import re
+import secrets
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal, get_args
+
+from pydantic import SecretStr
+from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy.orm import Session
+from ulid import ULID
+
+from access.errors import KeyInvalid, KeyNotFound, NoOperator, ProjectNotFound
+from models import DEFAULT_PROJECT, ApiKey, Project
+from models.columns import DatabaseNow
+
+Scope = Literal["read", "train", "admin"]  # each includes those before it
+
+ADMINISTRATOR = "admin"  # the id of the operator's key that a file holds
+
+SECRET_BYTES = 32
+LEAST_SECRET = 32  # characters of one that somebody chose; `_FORM` says so, too
+
+_FORM = re.compile(r"epochal_(?P<id>[a-z0-9]{1,32})\.(?P<secret>[A-Za-z0-9_-]{32,200})")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks."""
+
+    project: str
+    scopes: frozenset[Scope]
+    key_id: str | None = None  # None: nobody had to show a key
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether it looks after every project."""
+        return self.project == DEFAULT_PROJECT and self.may("admin")
+
+    def may(self, scope: Scope) -> bool:
+        """Whether its scopes include `scope`."""
+        order = get_args(Scope)
+        return any(order.index(mine) >= order.index(scope) for mine in self.scopes)
+
+
+# Whoever reaches an API that listens on the loopback alone.
+ANYBODY = Caller(DEFAULT_PROJECT, frozenset({"admin"}))
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key, and the one chance to see all of it."""
+
+    row: ApiKey
+    key: SecretStr
+
+
+def make(
+    session: Session, project: str, name: str, scopes: Sequence[Scope], expires_at: datetime | None = None
+) -> NewKey:
+    """A new key of `project`. Raises ProjectNotFound."""
+    if session.get(Project, project) is None:
+        raise ProjectNotFound(project)
+    key_id, secret = str(ULID()).lower(), secrets.token_urlsafe(SECRET_BYTES)
+    row = ApiKey(
+        id=key_id,
+        project=project,
+        name=name,
+        secret_sha256=_hashed(secret),
+        scopes=list(scopes),
+        expires_at=expires_at,
+    )
+    session.add(row)
+    session.flush()
+    return NewKey(row, SecretStr(f"epochal_{key_id}.{secret}"))
+
+
+def authenticate(session: Session, presented: str) -> Caller:
+    """Whose key `presented` is, by the database's clock. Raises KeyInvalid."""
+    form = _FORM.fullmatch(presented)
+    row = session.execute(select(ApiKey, DatabaseNow()).where(ApiKey.id == form["id"])).first() if form else None
+    # Compared even where there is no such key, and in constant time: how long a refusal takes tells nothing.
+    matches = secrets.compare_digest(row[0].secret_sha256 if row else "", _hashed(form["secret"] if form else ""))
+    if row is None or not matches:
+        raise KeyInvalid
+    key, now = row
+    if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
+        raise KeyInvalid
+    scopes = frozenset(scope for scope in get_args(Scope) if scope in key.scopes)
+    return Caller(key.project, scopes, key.id)
+
+
+def no_longer_valid(session: Session, key_ids: Collection[str]) -> set[str]:
+    """Those of some keys that let nobody in any more."""
+    if not key_ids:
+        return set()
+    valid = select(ApiKey.id).where(ApiKey.id.in_(key_ids), ApiKey.revoked_at.is_(None), _unexpired())
+    return set(key_ids) - set(session.scalars(valid))
+
+
+def note_use(session: Session, key_ids: Sequence[str]) -> None:
+    """They were used just now."""
+    session.execute(update(ApiKey).where(ApiKey.id.in_(key_ids)).values(last_used_at=DatabaseNow()))
+
+
+def list_keys(session: Session, project: str | None, after: str | None, limit: int) -> Sequence[ApiKey]:
+    """The keys of a project, or of all, behind the key `after`; the newest first, since ids ascend with time."""
+    statement = select(ApiKey).order_by(ApiKey.id.desc()).limit(limit)
+    if project is not None:
+        statement = statement.where(ApiKey.project == project)
+    return session.scalars(statement if after is None else statement.where(ApiKey.id < after)).all()
+
+
+def find(session: Session, project: str | None, key_id: str) -> ApiKey:
+    """A key of a project, or of any. Raises KeyNotFound."""
+    key = session.get(ApiKey, key_id)
+    if key is None or project not in (None, key.project):
+        raise KeyNotFound(key_id)
+    return key
+
+
+def revoke(session: Session, project: str | None, key_id: str) -> ApiKey:
+    """From now on it lets nobody in. Revoking it again changes nothing. Raises KeyNotFound."""
+    find(session, project, key_id)
+    unrevoked = update(ApiKey).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None))
+    session.execute(unrevoked.values(revoked_at=DatabaseNow()))
+    session.expire_all()
+    return find(session, project, key_id)
+
+
+def require_operator(session: Session, key_file: Path | None) -> None:
+    """See to it that somebody can administer an API that asks for keys: with the key in `key_file`, or with one that
+    was made before. Raises NoOperator.
+    """
+    if key_file is not None:
+        _install_administrator(session, _read(key_file))
+    elif not _operator_has_key(session):
+        raise NoOperator(
+            "The API would ask for keys, and nobody has one. Put epochal_admin.<secret> into a file and set "
+            "EPOCHAL_ADMIN_KEY_FILE to it, or make a key with the scope admin first, on an API that listens on the "
+            "loopback."
+        )
+
+
+def _read(key_file: Path) -> SecretStr:
+    try:
+        return SecretStr(key_file.read_text().strip())
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise NoOperator(f"The file {key_file} of EPOCHAL_ADMIN_KEY_FILE cannot be read: {reason}.") from error
+
+
+def _install_administrator(session: Session, key: SecretStr) -> None:
+    """Make `key` the operator's, in place of the one that was installed before."""
+    form = _FORM.fullmatch(key.get_secret_value())
+    if form is None or form["id"] != ADMINISTRATOR:
+        raise NoOperator(
+            f"The file of EPOCHAL_ADMIN_KEY_FILE should hold epochal_{ADMINISTRATOR}.<secret>, the secret "
+            f"{LEAST_SECRET} characters or more of A-Z, a-z, 0-9, - and _ from a good source of random: "
+            f'echo "epochal_{ADMINISTRATOR}.$(openssl rand -hex 32)"'
+        )
+    hashed = _hashed(form["secret"])
+    row = session.get(ApiKey, ADMINISTRATOR)
+    if row is None:
+        row = ApiKey(
+            id=ADMINISTRATOR, project=DEFAULT_PROJECT, name="administrator", secret_sha256="", scopes=["admin"]
+        )
+        session.add(row)
+    if not secrets.compare_digest(row.secret_sha256, hashed):
+        row.secret_sha256, row.revoked_at = hashed, None
+
+
+def _operator_has_key(session: Session) -> bool:
+    valid = select(ApiKey).where(ApiKey.project == DEFAULT_PROJECT, ApiKey.revoked_at.is_(None))
+    return any("admin" in key.scopes for key in session.scalars(valid.where(_unexpired())))
+
+
+def _unexpired() -> ColumnElement[bool]:
+    return or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > DatabaseNow())
+
+
+def _hashed(secret: str) -> str:
+    return sha256(secret.encode()).hexdigest()

@@ -1,0 +1,51 @@
+"""What a job would be, without making it."""
+
+from collections.abc import Callable, Sequence
+
+from api.schemas import QueuePlace, estimates
+from jobs import queries
+from jobs.estimates import estimate
+from jobs.placement import Needs
+from models import Job, ProjectSession
+from training.spec import TrainingSpec
+from training.spec.part import Conflict
+
+
+def preview(session: ProjectSession, submit: Callable[[], Job]) -> estimates.DryRun:
+    """Of the job that `submit` makes within `session`: in earnest, so that whatever would refuse it does, and then
+    taken back. Raises what `submit` raises.
+
+    The transaction is over afterwards, and has changed nothing.
+    """
+    record = queries.find(session, submit().id)
+    job = record.job
+    spec = TrainingSpec.from_stored(job.spec)
+    found = estimate(session, spec, Needs(job.devices, job.accelerator))
+    preview = estimates.DryRun(
+        name=job.name,
+        description=job.description,
+        tags=job.tags,
+        priority=job.priority,
+        max_retries=job.max_retries,
+        accelerator=job.accelerator,
+        spec=spec,
+        queue=QueuePlace.model_validate(record.queue),
+        data=estimates.DataShape.model_validate(found.data) if found.data else None,
+        unknown=found.unknown,
+        conflicts=_conflicts(found.conflicts),
+        parameters=found.parameters,
+        flops=found.flops,
+        steps_per_epoch=found.steps_per_epoch,
+        memory=estimates.MemoryEstimate.model_validate(found.memory) if found.memory else None,
+        devices=[estimates.DeviceEstimate.model_validate(each) for each in found.devices],
+    )
+    session.rollback()
+    return preview
+
+
+def _conflicts(found: Sequence[Conflict]) -> list[estimates.SpecConflict]:
+    """A spec's own names need no escaping."""
+    return [
+        estimates.SpecConflict(pointer="/".join(("#", "spec", *map(str, path))), detail=reason)
+        for path, _, reason in found
+    ]

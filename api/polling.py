@@ -1,0 +1,155 @@
+"""Polling that costs little: ETags, so that what a client has already is not sent again, and waiting for news
+(`Prefer: wait=20`, RFC 7240) in place of asking in vain.
+"""
+
+import re
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from http import HTTPStatus
+from time import monotonic
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from api.dependencies import CallerDep, ServiceDep
+from api.remembered import Remembered
+from api.tailer import Tailer
+from jobs import queries
+from models import TERMINAL, Database, ProjectSession
+
+LONGEST_WAIT_SECONDS = 60.0
+
+_WAIT = re.compile(r"\s*wait\s*=\s*\"?(\d{1,6})\"?\s*", re.IGNORECASE)
+
+FRESH = {"Cache-Control": "private, no-cache"}  # to be kept, but asked about each time
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What an answer says."""
+
+    body: str
+    media_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    is_empty: bool = False  # of rows behind a cursor: there are none yet
+
+
+UNCHANGED: dict[int | str, dict[str, Any]] = {
+    HTTPStatus.NOT_MODIFIED.value: {"description": "As the client has it: `If-None-Match` has its `ETag`."}
+}
+
+Answer = Callable[[ProjectSession], Content]
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """One client's question about one job."""
+
+    database: Database
+    tailer: Tailer
+    remembered: Remembered
+    project: str
+    address: str  # stands for it, with its query, and in which form
+    etags: str | None  # of If-None-Match
+    wait_seconds: float | None  # as preferred
+
+    async def answer(
+        self, job_id: str, content: Answer, *, on_job_alone: bool = True, in_one_state: bool = False
+    ) -> Response:
+        """What `content` says, 304 where the client has it; with `Prefer: wait`, not before there is news or the time
+        is up. A job that has ended has none. Raises JobNotFound, and what `content` raises.
+        """
+        began = monotonic()
+        while True:
+            look = await run_in_threadpool(
+                self._look, job_id, content, on_job_alone=on_job_alone, in_one_state=in_one_state
+            )
+            left = (self.wait_seconds or 0.0) - (monotonic() - began)
+            if look.is_news or look.is_final or left <= 0:
+                return look.response
+            await self.tailer.changed(job_id, look.revision, left)
+
+    def _look(self, job_id: str, content: Answer, *, on_job_alone: bool, in_one_state: bool) -> "_Look":
+        applied = {} if self.wait_seconds is None else {"Preference-Applied": f"wait={self.wait_seconds:.0f}"}
+        # Rows that are newer than the revision that they are noted under do no harm: the next poll reads them again.
+        read = self.database.glance if on_job_alone and not in_one_state else self.database.snapshot
+        with read(self.project) as session:
+            revision, status = queries.revision_of(session, job_id)
+            final = status in TERMINAL
+            known = self.remembered.at(self.address, revision) if on_job_alone and self.etags else None
+            if known and self.etags and _matches(self.etags, known):
+                return _Look(_unchanged(known, applied), revision, is_news=False, is_final=final)
+            made = content(session)
+        etag = _etag(made.body)
+        self.remembered.note(self.address, revision, etag)
+        headers = {**FRESH, **applied, **made.headers, "ETag": etag}
+        if self.etags and _matches(self.etags, etag):
+            return _Look(_unchanged(etag, {**applied, **made.headers}), revision, is_news=False, is_final=final)
+        response = Response(made.body, headers=headers, media_type=made.media_type)
+        # Without an ETag to compare with, rows are news; an answer that is always there, is.
+        return _Look(response, revision, is_news=not made.is_empty, is_final=final)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    response: Response
+    revision: int
+    is_news: bool
+    is_final: bool
+
+
+Tags = Annotated[
+    str | None,
+    Header(alias="If-None-Match", description="The `ETag` of an earlier answer: 304 where that is still the answer."),
+]
+Preferences = Annotated[
+    str | None,
+    Header(
+        alias="Prefer",
+        description="`wait=20`: answer as soon as there is something new, or after so many seconds, at most 60.",
+    ),
+]
+
+
+async def _poll(
+    request: Request, service: ServiceDep, caller: CallerDep, etags: Tags = None, preferences: Preferences = None
+) -> Poll:
+    # The same address may be answered in another form, and to another project not at all.
+    address = f"{caller.project} {request.url.path}?{request.url.query} {request.headers.get('accept', '')}"
+    digest = sha256(address.encode(errors="surrogatepass")).hexdigest()  # remembered: an address has 16 KiB at most
+    return Poll(
+        database=service.database,
+        tailer=service.tailer,
+        remembered=service.remembered,
+        project=caller.project,
+        address=digest,
+        etags=etags,
+        wait_seconds=_wait_of(preferences),
+    )
+
+
+PollDep = Annotated[Poll, Depends(_poll)]
+
+
+def _wait_of(preferences: str | None) -> float | None:
+    """What a preference means that is none is not told: RFC 7240 has it ignored."""
+    for preference in (preferences or "").split(","):
+        if found := _WAIT.fullmatch(preference):
+            return min(float(found[1]), LONGEST_WAIT_SECONDS)
+    return None
+
+
+def _etag(body: str) -> str:
+    return f'"{urlsafe_b64encode(sha256(body.encode()).digest()[:15]).decode()}"'
+
+
+def _matches(etags: str, etag: str) -> bool:
+    """By RFC 9110's weak comparison."""
+    return etags.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in etags.split(","))
+
+
+def _unchanged(etag: str, headers: Mapping[str, str]) -> Response:
+    return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={**FRESH, **headers, "ETag": etag})

@@ -1,0 +1,57 @@
+"""API keys."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from access import keys
+from access.keys import Caller
+from api import schemas, translate
+from api.dependencies import CallerDep, SessionDep, SnapshotDep
+from api.errors import OperatorOnly
+from api.strict_route import StrictRoute
+
+router = APIRouter(prefix="/keys", tags=["administration"], route_class=StrictRoute)
+
+KEY_ID = r"^[a-z0-9]{1,32}$"
+KeyId = Annotated[str, Path(description="As `GET /v1/keys` has it.", examples=["01kasm2pbk5s9d0w3g6vq8zrhf"])]
+
+
+@router.post("", status_code=HTTPStatus.CREATED, operation_id="create_key", summary="Make an API key")
+def create_key(body: schemas.KeyCreate, session: SessionDep, caller: CallerDep) -> schemas.NewKey:
+    """The answer has the whole key, this once: only a hash of it is stored."""
+    project = body.project or caller.project
+    if project != caller.project and not caller.is_operator:
+        raise OperatorOnly
+    made = keys.make(session, project, body.name, body.scopes, body.expires_at)
+    return schemas.NewKey(**dict(schemas.Key.model_validate(made.row)), key=made.key.get_secret_value())
+
+
+@router.get("", operation_id="list_keys", summary="List the API keys, the newest first")
+def list_keys(
+    session: SnapshotDep,
+    caller: CallerDep,
+    after: Annotated[str | None, Query(description="Id of the last key of the page before.", pattern=KEY_ID)] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> schemas.Page[schemas.Key]:
+    """Of the caller's project; the operator sees those of all. Revoked and expired ones stay, too."""
+    rows = keys.list_keys(session, _sees(caller), after, limit + 1)
+    return translate.page([schemas.Key.model_validate(row) for row in rows], limit, "/v1/keys")
+
+
+@router.get("/{key_id}", operation_id="get_key", summary="What an API key is for, and when it was last used")
+def get_key(key_id: KeyId, session: SnapshotDep, caller: CallerDep) -> schemas.Key:
+    """Never the key itself."""
+    return schemas.Key.model_validate(keys.find(session, _sees(caller), key_id))
+
+
+@router.delete("/{key_id}", operation_id="revoke_key", summary="Revoke an API key")
+def revoke_key(key_id: KeyId, session: SessionDep, caller: CallerDep) -> schemas.Key:
+    """From this answer on it lets nobody in. Revoking it again changes nothing."""
+    return schemas.Key.model_validate(keys.revoke(session, _sees(caller), key_id))
+
+
+def _sees(caller: Caller) -> str | None:
+    """Whose keys; None: everybody's."""
+    return None if caller.is_operator else caller.project

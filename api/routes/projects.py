@@ -1,0 +1,75 @@
+"""Projects: the tenants, their quotas and what they use."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query
+
+from access import projects
+from access.errors import ProjectNotFound
+from access.keys import Caller
+from api import schemas, translate
+from api.dependencies import CallerDep, SessionDep, SnapshotDep, may_operate
+from api.strict_route import StrictRoute
+from jobs import quotas
+from models import Project, ProjectSession
+
+router = APIRouter(prefix="/projects", tags=["administration"], route_class=StrictRoute)
+
+ProjectId = Annotated[str, Path(description="As `GET /v1/projects` has it.", examples=["default"])]
+
+
+@router.get("", operation_id="list_projects", summary="List the projects, and what they use")
+def list_projects(
+    session: SnapshotDep,
+    caller: CallerDep,
+    after: Annotated[
+        str, Query(description="Id of the last project of the page before.", pattern=r"^[a-z0-9-]{0,40}$")
+    ] = "",
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> schemas.Page[schemas.Project]:
+    """By id. The operator sees all, anybody else the project of the key."""
+    rows = projects.list_projects(session, after, limit + 1) if caller.is_operator else _own(session, caller, after)
+    return translate.page([_answer(session, row) for row in rows], limit, "/v1/projects")
+
+
+@router.get("/{project_id}", operation_id="get_project", summary="A project's quotas, and what it uses")
+def get_project(project_id: ProjectId, session: SnapshotDep, caller: CallerDep) -> schemas.Project:
+    """Another project than the key's is there for the operator alone."""
+    if project_id != caller.project and not caller.is_operator:
+        raise ProjectNotFound(project_id)
+    return _answer(session, projects.find(session, project_id))
+
+
+@router.post(
+    "",
+    status_code=HTTPStatus.CREATED,
+    operation_id="create_project",
+    summary="Make a project",
+    dependencies=[Depends(may_operate)],
+)
+def create_project(body: schemas.ProjectCreate, session: SessionDep) -> schemas.Project:
+    """Then make keys of it with `POST /v1/keys`."""
+    return _answer(session, projects.make(session, body.id, body.model_dump(exclude={"id"})))
+
+
+@router.patch(
+    "/{project_id}",
+    operation_id="change_project",
+    summary="Change a project's quotas",
+    dependencies=[Depends(may_operate)],
+)
+def change_project(project_id: ProjectId, body: schemas.Quotas, session: SessionDep) -> schemas.Project:
+    """What is not in the body stays; null lifts a quota. Jobs that run go on."""
+    return _answer(session, projects.change(session, project_id, body.model_dump(exclude_unset=True)))
+
+
+def _own(session: ProjectSession, caller: Caller, after: str) -> Sequence[Project]:
+    return [projects.find(session, caller.project)] if caller.project > after else []
+
+
+def _answer(session: ProjectSession, row: Project) -> schemas.Project:
+    usage = schemas.Usage.model_validate(quotas.usage(session, row.id))
+    quota = {name: getattr(row, name) for name in schemas.Quotas.model_fields}
+    return schemas.Project(id=row.id, created_at=row.created_at, usage=usage, **quota)

@@ -1,0 +1,31 @@
+"""For Prometheus to read."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from api.meters import CONTENT_TYPE, Exposition
+from api.strict_route import StrictRoute
+
+router = APIRouter(tags=["operations"], route_class=StrictRoute)
+
+TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
+
+
+async def _exposition(request: Request) -> Exposition:
+    exposition: Exposition = request.state.exposition
+    return exposition
+
+
+@router.get(
+    "/metrics",
+    operation_id="get_service_metrics",
+    summary="What Prometheus scrapes",
+    response_class=Response,
+    response_description="Prometheus' text format.",
+    responses=TEXT,
+)
+def get_service_metrics(exposition: Annotated[Exposition, Depends(_exposition)]) -> Response:
+    """How the service is doing, in numbers; docs/operations.md explains them. Where the database does not answer,
+    `epochal_database_up` is 0 and what only it knows is not there."""
+    return Response(exposition.text(), media_type=CONTENT_TYPE)

@@ -1,0 +1,131 @@
+"""Keys and projects."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from access.keys import Scope
+from api.schemas.wire import Wire
+from api.submission import Name
+from api.times import Time
+
+PROJECT_ID = r"^[a-z0-9](-?[a-z0-9]){0,39}$"
+
+ProjectId = Annotated[str, Field(pattern=PROJECT_ID, max_length=40)]
+
+
+def _each_once(scopes: list[Scope]) -> list[Scope]:
+    if len(set(scopes)) < len(scopes):
+        raise PydanticCustomError("repeated", "should have each scope once")
+    return scopes
+
+
+Scopes = Annotated[
+    list[Scope],
+    Field(min_length=1, json_schema_extra={"uniqueItems": True}, description="`train` includes `read`, `admin` both."),
+    AfterValidator(_each_once),
+]
+
+
+def _to_come(time: datetime) -> datetime:
+    if time <= datetime.now(UTC):
+        raise PydanticCustomError("past", "should be a time to come")
+    return time
+
+
+class KeyCreate(BaseModel):
+    """A key to make."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={"examples": [{"name": "notebook", "scopes": ["train"]}]},
+    )
+
+    name: Name = Field(description="For people: who or what it is for.")
+    scopes: Scopes
+    project: ProjectId | None = Field(default=None, description="By default the caller's. Another is the operator's.")
+    expires_at: Annotated[Time, AfterValidator(_to_come)] | None = Field(
+        default=None, description="From when on it lets nobody in, with an offset from UTC. Null: never."
+    )
+
+
+class Key(Wire):
+    """An API key, without its secret."""
+
+    id: str = Field(description="The part of the key between `_` and `.`.")
+    name: str
+    project: str
+    scopes: list[Scope]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None = Field(description="To some seconds.")
+
+
+class NewKey(Key):
+    """A key that was just made."""
+
+    key: str = Field(description="The whole key, shown this once: `Authorization: Bearer <key>`.")
+
+
+class Quotas(BaseModel):
+    """Bounds of a project. Null: none."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"examples": [{"max_running_jobs": 2, "max_device_hours": 100}]},
+    )
+
+    max_running_jobs: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
+        default=None, description="Others wait in the queue."
+    )
+    max_queued_jobs: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
+        default=None, description="No more are accepted."
+    )
+    max_storage_bytes: Annotated[int, Field(ge=0, le=2**60)] | None = Field(
+        default=None, description="Of checkpoints and weights. Beyond it no job is accepted and none begins."
+    )
+    max_device_hours: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None = Field(
+        default=None,
+        description="Of all attempts in this calendar month, in UTC, times their devices. Beyond it no job is accepted "
+        "and none begins.",
+    )
+
+
+class ProjectCreate(Quotas):
+    """A project to make."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"examples": [{"id": "vision-course", "max_running_jobs": 2, "max_device_hours": 100}]},
+    )
+
+    id: ProjectId = Field(description="Lower-case letters, digits and single hyphens; never changes.")
+
+
+class Usage(Wire):
+    """What a project uses now."""
+
+    running_jobs: int
+    queued_jobs: int
+    storage_bytes: int
+    device_hours: float = Field(description="In this calendar month, in UTC.")
+
+
+class Project(Wire):
+    """A tenant: whoever has a key of one project sees nothing of another."""
+
+    id: str
+    max_running_jobs: int | None
+    max_queued_jobs: int | None
+    max_storage_bytes: int | None
+    max_device_hours: float | None
+    created_at: datetime
+    usage: Usage

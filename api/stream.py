@@ -1,0 +1,89 @@
+"""A job's events as they happen, as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
+
+The stream ends by saying so: with `end` once the job has ended, which a client that comes back is told with 204, so
+that a browser's EventSource does not come back again.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from fastapi.concurrency import run_in_threadpool
+from fastapi.sse import format_sse_event
+
+from api.dependencies import ProjectDatabase
+from api.tailer import Message, Tailer, message_of
+from jobs import queries
+from models import TERMINAL, JobStatus
+
+KEEP_ALIVE_SECONDS = 15.0  # proxies close what is silent for a minute
+RETRY_MILLISECONDS = 1000  # so soon a browser comes back
+AT_ONCE = 1000  # events of the past
+
+FINAL = frozenset(status.value for status in TERMINAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What has happened up to now."""
+
+    messages: list[Message]
+    status: JobStatus
+    has_more: bool
+
+    @property
+    def is_over(self) -> bool:
+        """There is nothing to tell, now or later."""
+        return not self.messages and self.status in TERMINAL
+
+
+def read(database: ProjectDatabase, job_id: str, after: int) -> Past:
+    """What lies behind the event `after`. Raises JobNotFound."""
+    with database.snapshot() as session:
+        status = queries.status_of(session, job_id)
+        page = queries.events_after(session, job_id, after, AT_ONCE)
+        return Past([message_of(record) for record in page.rows], status, page.has_more)
+
+
+async def events(
+    tailer: Tailer, database: ProjectDatabase, job_id: str, after: int, past: Past, key_id: str | None
+) -> AsyncIterator[bytes]:
+    """From the event behind `after` on, of which `past` was read already, until the job ends."""
+    yield format_sse_event(retry=RETRY_MILLISECONDS)
+    with tailer.watching(job_id, key_id) as watcher:
+        told = after
+        while True:
+            for message in past.messages:
+                told = message.event_id
+                yield _written(message)
+                if message.kind in FINAL:
+                    yield _end(message.kind)
+                    return
+            past = await run_in_threadpool(read, database, job_id, told)
+            if not past.messages:
+                break
+        tailer.start(job_id, told)
+        while True:
+            match await watcher.next(KEEP_ALIVE_SECONDS):
+                case None:
+                    yield format_sse_event(comment="")
+                case Message() as message:
+                    if message.event_id > told:
+                        told = message.event_id
+                        yield _written(message)
+                    if message.kind in FINAL:
+                        yield _end(message.kind)
+                        return
+                case "deleted":
+                    yield _end("deleted")
+                    return
+                case "behind" | "closed":
+                    return  # the client comes back, and is told the rest
+
+
+def _written(message: Message) -> bytes:
+    return format_sse_event(data_str=message.body, event=message.kind, id=str(message.event_id))
+
+
+def _end(how: str) -> bytes:
+    return format_sse_event(data_str=json.dumps({"status": how}), event="end")

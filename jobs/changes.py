@@ -1,0 +1,58 @@
+"""What people change of a job beside what it trains: its labels and its place in the queue; or that it is there."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from jobs.errors import JobNotFinished, JobNotFound
+from jobs.fence import for_update
+from jobs.transitions import now
+from models import TERMINAL, Attempt, Checkpoint, Database, Epoch, Event, Job, JobTag, Step
+from storage import Storage
+
+AT_ONCE = 100  # jobs a purge
+
+
+def change(session: Session, job_id: str, values: Mapping[str, Any]) -> Job:
+    """Set its `name`, `description`, `tags` or `priority`. Raises JobNotFound."""
+    job = _locked(session, job_id)
+    for field, value in values.items():
+        setattr(job, field, value)
+    if "tags" in values:
+        session.execute(delete(JobTag).where(JobTag.job_id == job_id))
+        session.add_all(JobTag(project=job.project, tag=tag, job_id=job_id) for tag in job.tags)
+    job.revision += 1
+    session.flush()
+    return job
+
+
+def delete_job(session: Session, job_id: str) -> None:
+    """Let nobody see it any more; `purge` does the rest. Raises JobNotFound and JobNotFinished."""
+    job = _locked(session, job_id)
+    if job.status not in TERMINAL:
+        raise JobNotFinished(job_id, job.status)
+    job.deleted_at = now()
+    job.revision += 1
+
+
+def purge(database: Database, storage: Storage) -> None:
+    """The files of deleted jobs, and then their rows: whoever dies in between is followed by one who does it again.
+    Raises OSError."""
+    with database.snapshot() as session:
+        gone = select(Job.id).where(Job.deleted_at.is_not(None)).order_by(Job.deleted_at).limit(AT_ONCE)
+        job_ids = session.scalars(gone).all()
+    for job_id in job_ids:
+        storage.delete(storage.list_names(job_id))
+        with database.session() as session:
+            for table in (Step, Epoch, Event, Checkpoint, Attempt, JobTag):
+                session.execute(delete(table).where(table.job_id == job_id))
+            session.execute(delete(Job).where(Job.id == job_id))
+
+
+def _locked(session: Session, job_id: str) -> Job:
+    job = session.scalar(for_update(job_id))
+    if job is None:
+        raise JobNotFound(job_id)
+    return job

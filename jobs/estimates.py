@@ -1,0 +1,267 @@
+"""What a job would take, before anybody runs it: from the network's plan, and from what earlier jobs have measured.
+
+Each estimate has its own error bar, and says what it stands on. What nothing is known of is None, with the reason.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from statistics import median
+from typing import Literal, Self
+
+from sqlalchemy.orm import Session
+
+from jobs.measured import Run, data_shape, recent_runs
+from jobs.placement import CPU, Needs, fitting
+from jobs.workers import connected
+from training.memory import Memory, estimate_memory
+from training.metrics import Precision
+from training.plan import NetworkPlan, count_flops, count_parameters, network_plan
+from training.spec import DataShape, TrainingSpec
+from training.spec.part import Conflict
+
+# counted: from the plan alone. same_network: measured in the same network on images of the same size, step for step
+# alike. other_networks: measured in others, by their FLOPs.
+Basis = Literal["counted", "same_network", "other_networks"]
+
+# What is counted was within 5 % of the peak of tensors on a CPU, for networks, batches and optimizers of every kind. On
+# a GPU the workspaces of its libraries come on top, which no plan tells.
+COUNTED_LOW, COUNTED_HIGH, WORKSPACES = 0.9, 1.25, 256 * 2**20
+
+# How much further apart the next run may be than those measured. A CPU is shared with whatever else its machine does.
+SPREAD, CPU_SPREAD = 0.2, 0.5
+
+# Between networks, a device's speed in FLOPs differs; the more, the further they are apart in size. Small ones are
+# bound by memory and by launching kernels.
+OTHER_NETWORK, SIZE_EXPONENT = 1.5, 0.5
+AS_NEAR = math.log(2)  # others that are hardly further apart in size than the nearest one
+
+NEWEST = 10  # runs: the machine of long ago is not the one of today
+
+# Of a training image's time, what an evaluated one takes: a forward pass of three times that work. Where not measured.
+EVALUATION_SHARE = 1 / 3
+
+LARGEST_BATCH_RATIO = 2.0  # of runs that are alike
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A number that is not known exactly: most likely `expected`, and hardly outside of `low` to `high`."""
+
+    low: float
+    expected: float
+    high: float
+
+    def map(self, factor: float) -> "Span":
+        """Multiplied."""
+        return Span(self.low * factor, self.expected * factor, self.high * factor)
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryEstimate:
+    """Of one device, at the peak."""
+
+    total: Span  # bytes
+    parts: Memory
+    precision: Precision  # that is counted: where the spec leaves it open, the largest that is tried
+    basis: Basis
+    runs: int  # that it was measured in
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a kind of device would train, and how long that takes."""
+
+    images_per_second: Span
+    epoch_seconds: Span
+    total_seconds: Span
+    basis: Basis
+    runs: int  # that it was measured in
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceEstimate:
+    """A kind of device that fits the job."""
+
+    device: str
+    workers: int  # connected ones that have it
+    pace: Pace | None
+    reason: str | None  # why there is no pace
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What is known of a job."""
+
+    data: DataShape | None
+    parameters: int | None = None
+    flops: int | None = None
+    steps_per_epoch: int | None = None
+    memory: MemoryEstimate | None = None
+    devices: Sequence[DeviceEstimate] = ()
+    conflicts: Sequence[Conflict] = ()  # with the data: a worker would refuse the job
+    unknown: str | None = None  # why there is no data, and nothing that follows from it
+
+
+def estimate(session: Session, spec: TrainingSpec, needs: Needs) -> Estimate:
+    """Of a job of `spec` that asks for `needs`."""
+    data, runs = data_shape(session, spec), recent_runs(session, spec.architecture.name)
+    kinds = _kinds(session, needs, runs)
+    if data is None:
+        reason = (
+            f"How many images and classes {spec.dataset!r} has, and how large its images are at this image_size, is "
+            "known once a job of the project has loaded it so."
+        )
+        return Estimate(
+            None, devices=[DeviceEstimate(name, count, None, reason) for name, count in kinds.items()], unknown=reason
+        )
+    job = _Work.of_spec(spec, data)
+    return Estimate(
+        data,
+        parameters=count_parameters(job.plan),
+        flops=job.flops,
+        steps_per_epoch=_steps(spec, job.train_images),
+        memory=_memory(job, runs),
+        devices=[_on_device(job, runs, name, count) for name, count in kinds.items()],
+        conflicts=[*spec.conflicts_with(data)],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What a job computes, be it one that has run or one that is to be."""
+
+    spec: TrainingSpec
+    plan: NetworkPlan
+    train_images: int  # without those that are split off
+    evaluated_images: int  # in an epoch that is evaluated
+    resident: bool  # the data set lies on the device
+
+    @classmethod
+    def of_spec(cls, spec: TrainingSpec, data: DataShape) -> Self:
+        validation = round(spec.validation_fraction * data.train_images)
+        plan = network_plan(spec.architecture, data.image_size, data.channels, data.classes)
+        resident = spec.placement != "streamed"
+        return cls(spec, plan, data.train_images - validation, data.test_images + validation, resident)
+
+    @classmethod
+    def of_run(cls, run: Run) -> Self:
+        facts = run.facts
+        plan = network_plan(run.spec.architecture, facts.image_size, facts.channels, facts.classes)
+        evaluated = facts.test_images + facts.validation_images
+        return cls(run.spec, plan, facts.train_images, evaluated, facts.placement == "resident")
+
+    @property
+    def flops(self) -> int:
+        """Of one image's forward pass."""
+        return count_flops(self.plan)
+
+    @property
+    def load(self) -> float:
+        """Of one training image, to compare with that of other work: each of several devices has its share."""
+        return self.flops * (2 if self.spec.optimizer.sam else 1) / self.spec.devices
+
+    @property
+    def batch(self) -> int:
+        """Images a step."""
+        return self.train_images if self.spec.batch_size == "full" else self.spec.batch_size
+
+    @property
+    def precision(self) -> Precision:
+        """That takes the most memory: what is faster is found by trying both."""
+        return "fp32" if self.spec.precision == "auto" else self.spec.precision
+
+    def memory(self, precision: Precision) -> Memory:
+        """By the plan alone."""
+        images = self.train_images + self.evaluated_images if self.resident else 0
+        return estimate_memory(self.plan, self.spec, precision, train_images=self.train_images, resident_images=images)
+
+    def steps_like(self, other: Self) -> bool:
+        """Whether one image of a step takes as long as in `other`, on the same device."""
+        mine, theirs = (
+            (
+                *(work.spec.architecture, work.plan.image_size, work.spec.devices, work.spec.optimizer.sam is None),
+                *(work.spec.precision, work.spec.compile, work.spec.deterministic),
+            )
+            for work in (self, other)
+        )
+        ratio = self.batch / other.batch
+        return mine == theirs and 1 / LARGEST_BATCH_RATIO <= ratio <= LARGEST_BATCH_RATIO
+
+
+def _steps(spec: TrainingSpec, train_images: int) -> int:
+    """An epoch: the last batch may be smaller, and joins the one before where there would be too little in it."""
+    if spec.batch_size == "full" or spec.batch_size >= train_images:
+        return 1
+    whole, left = divmod(train_images, spec.batch_size)
+    return whole + (left >= 2 * spec.devices)
+
+
+def _kinds(session: Session, needs: Needs, runs: Sequence[Run]) -> Mapping[str, int]:
+    """Devices that fit, by name, and how many connected workers have them; where nobody does, what ran last."""
+    workers = [worker for worker in connected(session) if not worker.draining_at]
+    names = [{worker.devices[places[0]] for places in fitting(needs, worker.devices)} for worker in workers]
+    found = Counter(name for each in names for name in each)
+    ran = (run.facts.device for run in runs if fitting(needs, [run.facts.device] * needs.devices))
+    return found or dict.fromkeys(islice(ran, 1), 0)
+
+
+def _memory(job: _Work, runs: Sequence[Run]) -> MemoryEstimate:
+    """What the same network took on a GPU says how far from the plan the truth is."""
+    counted = job.memory(job.precision)
+    ratios = [
+        run.device_memory_bytes / work.memory(work.precision).total
+        for run in runs
+        if run.device_memory_bytes and run.spec.architecture == job.spec.architecture and (work := _Work.of_run(run))
+    ]
+    if ratios:
+        total = _widened(ratios, SPREAD).map(counted.total)
+        return MemoryEstimate(total, counted, job.precision, "same_network", len(ratios))
+    least = job.memory("bf16") if job.spec.precision == "auto" else counted  # a short run tries nothing else
+    high = counted.total * COUNTED_HIGH + WORKSPACES
+    total = Span(least.total * COUNTED_LOW, counted.total, high)
+    return MemoryEstimate(total, counted, job.precision, "counted", 0)
+
+
+def _on_device(job: _Work, runs: Sequence[Run], device: str, workers: int) -> DeviceEstimate:
+    measured = [(run, _Work.of_run(run)) for run in runs if run.facts.device.lower() == device.lower()]
+    if not measured:
+        reason = f"No job of the project has been measured on {device} lately."
+        return DeviceEstimate(device, workers, None, reason)
+    spread = CPU_SPREAD if device == CPU else SPREAD
+    if alike := [(run, work) for run, work in measured if work.steps_like(job)][:NEWEST]:
+        rate = _widened([run.images_per_second for run, _ in alike], spread)
+        return DeviceEstimate(device, workers, _pace(job, rate, "same_network", alike), None)
+    nearest = min(abs(math.log(work.load / job.load)) for _, work in measured) + AS_NEAR
+    near = [(run, work) for run, work in measured if abs(math.log(work.load / job.load)) <= nearest][:NEWEST]
+    rate = _widened([run.images_per_second * work.load / job.load for run, work in near], spread)
+    factor = OTHER_NETWORK * math.exp(SIZE_EXPONENT * nearest)
+    rate = Span(rate.low / factor, rate.expected, rate.high * factor)
+    return DeviceEstimate(device, workers, _pace(job, rate, "other_networks", near), None)
+
+
+def _pace(job: _Work, rate: Span, basis: Basis, runs: Sequence[tuple[Run, _Work]]) -> Pace:
+    epochs, interval = job.spec.epochs, job.spec.evaluation_interval
+    evaluations = epochs // interval + (epochs % interval > 0)
+    evaluation = _evaluation_share(runs) * job.evaluated_images
+    images = epochs * job.train_images + evaluations * evaluation
+    seconds = Span(1 / rate.high, 1 / rate.expected, 1 / rate.low)
+    return Pace(rate, seconds.map(job.train_images + evaluation), seconds.map(images), basis, len(runs))
+
+
+def _evaluation_share(runs: Sequence[tuple[Run, _Work]]) -> float:
+    """Of a training image's time, what one more image in an evaluation takes."""
+    shares = [
+        (run.seconds * run.images_per_second - work.train_images) / work.evaluated_images
+        for run, work in runs
+        if run.evaluated
+    ]
+    sensible = [share for share in shares if 0 < share < math.inf]  # an epoch that was resumed has trained a part of it
+    return median(sensible) if sensible else EVALUATION_SHARE
+
+
+def _widened(measured: Sequence[float], spread: float) -> Span:
+    """As far apart as they were, and some more."""
+    return Span(min(measured) * (1 - spread), median(measured), max(measured) * (1 + spread))

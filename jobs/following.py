@@ -1,0 +1,78 @@
+"""What has happened to many jobs at once since somebody last looked: for whoever tells others.
+
+A job's events are numbered while its row is locked, so that within one job a later event has a higher id once both can
+be seen. Between jobs that does not hold: hence a cursor for each.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from jobs.queries import EventRecord
+from models import Epoch, Event, Job
+
+# Jobs in one query.
+AT_ONCE = 500
+
+# Cursors that lie further apart are not asked for in one query: it would find again what is behind the first of them.
+FAR_APART = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far somebody has followed a job. None: not known, or nobody wants its events."""
+
+    revision: int | None = None
+    event_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What was found."""
+
+    revisions: Mapping[str, int]  # of the jobs that are there: one that is missing was deleted
+    events: Sequence[EventRecord] = field(default=())  # of each job in order
+
+
+def look(session: Session, positions: Mapping[str, Position]) -> News:
+    """At every one of these jobs, of whatever project. The number of queries depends on how many have changed, and not
+    on how many follow them."""
+    revisions: dict[str, int] = {}
+    for ids in _batched(list(positions), AT_ONCE):
+        there = select(Job.id, Job.revision).where(Job.id.in_(ids), Job.deleted_at.is_(None))
+        revisions.update({row.id: row.revision for row in session.execute(there)})
+    changed = {
+        job_id: position.event_id
+        for job_id, position in positions.items()
+        if position.event_id is not None and revisions.get(job_id, position.revision) != position.revision
+    }
+    return News(revisions, [record for cursors in _near(changed) for record in _events(session, cursors)])
+
+
+def _near(cursors: Mapping[str, int]) -> Iterator[dict[str, int]]:
+    group: dict[str, int] = {}
+    first = 0
+    for job_id, event_id in sorted(cursors.items(), key=lambda item: item[1]):
+        if group and (len(group) == AT_ONCE or event_id - first > FAR_APART):
+            yield group
+            group = {}
+        first = first if group else event_id
+        group[job_id] = event_id
+    if group:
+        yield group
+
+
+def _events(session: Session, cursors: Mapping[str, int]) -> Iterator[EventRecord]:
+    of_epoch = (Epoch.job_id == Event.job_id) & (Epoch.epoch == Event.epoch)
+    behind = Event.id > min(cursors.values())
+    statement = select(Event, Epoch).outerjoin(Epoch, of_epoch).where(Event.job_id.in_(cursors), behind)
+    for event, epoch in session.execute(statement.order_by(Event.id)):
+        if event.id > cursors[event.job_id]:
+            yield EventRecord(event, epoch)
+
+
+def _batched(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -1,0 +1,143 @@
+"""Lists of jobs: filtered first, then cut into pages, which stay as they are while new jobs come in.
+
+A page is found by ids alone, along an index, before anything else of its jobs is read: however many jobs there are, a
+page costs what its own rows cost.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Select, exists, select, tuple_, union_all
+from sqlalchemy.orm import aliased
+
+from jobs.errors import CursorInvalid
+from jobs.ids import first_id, is_id
+from models import Job, JobStatus, JobTag, ProjectSession
+
+Sort = Literal["created_at", "finished_at", "name", "priority", "best_accuracy"]
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs; by default all. Of several statuses one will do, of several tags each is needed."""
+
+    statuses: Sequence[JobStatus] = ()
+    dataset: str | None = None
+    architecture: str | None = None
+    tags: Sequence[str] = ()
+    name: str | None = None
+    created_after: datetime | None = None  # aware, exclusive
+    created_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """By `sort`, and of equal ones by id. Jobs that have no such value yet are left out."""
+
+    sort: Sort = "created_at"
+    descending: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class IdPage:
+    """The ids of a page of jobs, in order."""
+
+    ids: Sequence[str]
+    next_cursor: str | None  # None: nothing follows
+
+
+NEWEST_FIRST = Order()
+
+
+def page_of_ids(session: ProjectSession, jobs: JobFilter, order: Order, after: str | None, limit: int) -> IdPage:
+    """The jobs behind the cursor `after`. Raises CursorInvalid."""
+    rows = session.execute(_along_index(session, jobs, order, after, limit + 1)).all()
+    ids = [row.id for row in rows[:limit]]
+    return IdPage(ids, _cursor(order, rows[limit - 1]) if len(rows) > limit else None)
+
+
+def _along_index(session: ProjectSession, jobs: JobFilter, order: Order, after: str | None, limit: int) -> Select[Any]:
+    """Ids with what they are sorted by. Several statuses are merged from a page of each, since no index has them in
+    one order."""
+    statuses = list(dict.fromkeys(jobs.statuses))
+    if len(statuses) < 2:
+        return _of_status(session, jobs, order, after, limit, statuses[0] if statuses else None)
+    each = [_of_status(session, jobs, order, after, limit, status).subquery() for status in statuses]
+    merged = union_all(*(select(part.c.id, part.c.value) for part in each)).subquery()
+    direction = (merged.c.value.desc(), merged.c.id.desc()) if order.descending else (merged.c.value, merged.c.id)
+    return select(merged.c.id, merged.c.value).order_by(*direction).limit(limit)
+
+
+def _of_status(
+    session: ProjectSession, jobs: JobFilter, order: Order, after: str | None, limit: int, status: JobStatus | None
+) -> Select[Any]:
+    by_tag = bool(jobs.tags) and order.sort == "created_at"
+    job_id: Any = JobTag.job_id if by_tag else Job.id
+    value: Any = job_id if order.sort == "created_at" else getattr(Job, order.sort)
+    conditions = _conditions(jobs)
+    if session.project is not None:
+        conditions.append(Job.project == session.project)
+    if status is not None:
+        conditions.append(Job.status == status)
+    if by_tag:
+        # The tags' own index has ids in order. Of a join with jobs, SQLite may begin with these, and sort.
+        conditions = [JobTag.tag == jobs.tags[0], exists().where(Job.id == JobTag.job_id, *conditions)]
+        if session.project is not None:
+            conditions.append(JobTag.project == session.project)
+    others = jobs.tags[1:] if by_tag else jobs.tags
+    conditions += [_has_tag(JobTag.project if by_tag else Job.project, job_id, tag) for tag in others]
+    statement = select(job_id.label("id"), value.label("value")).where(*conditions)
+    if order.sort in ("name", "finished_at", "best_accuracy"):
+        statement = statement.where(value.is_not(None))
+    if after is not None:
+        place = tuple_(value, job_id) if order.sort != "created_at" else job_id
+        last = _position(order, after)
+        statement = statement.where(place < last if order.descending else place > last)
+    by = (value, job_id) if order.sort != "created_at" else (job_id,)
+    return statement.order_by(*(column.desc() if order.descending else column.asc() for column in by)).limit(limit)
+
+
+def _conditions(jobs: JobFilter) -> list[ColumnElement[bool]]:
+    exact = ((Job.dataset, jobs.dataset), (Job.architecture, jobs.architecture), (Job.name, jobs.name))
+    conditions: list[ColumnElement[bool]] = [column == wanted for column, wanted in exact if wanted is not None]
+    if jobs.created_after is not None:
+        conditions.append(Job.id >= first_id(jobs.created_after + timedelta(microseconds=1)))
+    if jobs.created_before is not None:
+        conditions.append(Job.id < first_id(jobs.created_before))
+    return conditions
+
+
+def _has_tag(project: Any, job_id: Any, tag: str) -> ColumnElement[bool]:
+    other = aliased(JobTag)
+    return exists().where(other.project == project, other.tag == tag, other.job_id == job_id)
+
+
+def _cursor(order: Order, row: Any) -> str:
+    """Where the next page begins: the last job's id, and what it was sorted by."""
+    if order.sort == "created_at":
+        return str(row.id)
+    value = row.value.isoformat() if isinstance(row.value, datetime) else row.value
+    return base64.urlsafe_b64encode(json.dumps([order.sort, value, row.id]).encode()).decode().rstrip("=")
+
+
+def _position(order: Order, cursor: str) -> Any:
+    """What `_cursor` says. Raises CursorInvalid."""
+    if order.sort == "created_at":
+        if not is_id(cursor):
+            raise CursorInvalid(order.sort)
+        return cursor
+    try:
+        sort, value, job_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if order.sort == "finished_at":
+            value = datetime.fromisoformat(value)
+        kinds = {"name": str, "finished_at": datetime, "priority": int, "best_accuracy": float}
+        if sort != order.sort or not isinstance(value, kinds[sort]) or not isinstance(job_id, str):
+            raise ValueError
+    except (ValueError, TypeError, binascii.Error) as error:
+        raise CursorInvalid(order.sort) from error
+    return (value, job_id)

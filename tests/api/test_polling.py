@@ -1,0 +1,153 @@
+"""ETags, and waiting for news in place of asking in vain."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+from fastapi.testclient import TestClient
+
+from api.polling import _wait_of
+
+if TYPE_CHECKING:
+    from tests.api.conftest import Stage
+
+PARTS = ("", "/events", "/metrics", "/steps")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_what_the_client_has_is_not_sent_again(client: TestClient, stage: "Stage", part: str) -> None:
+    job_id = stage.submit()
+    claim = stage.start(job_id)
+    stage.steps(claim, 0, {0: 1.0})
+    stage.epoch(claim, 0)
+    address = f"/v1/jobs/{job_id}{part}"
+    first = client.get(address)
+    tag = first.headers["ETag"]
+    assert first.headers["Cache-Control"] == "private, no-cache"
+    for etags in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        answer = client.get(address, headers={"If-None-Match": etags})
+        assert (answer.status_code, answer.content, answer.headers["ETag"]) == (304, b"", tag)
+    assert client.get(address, headers={"If-None-Match": '"other"'}).json() == first.json()
+    stage.steps(claim, 1, {0: 0.5})
+    stage.epoch(claim, 1)
+    news = client.get(address, headers={"If-None-Match": tag})
+    assert news.status_code == 200
+    assert news.headers["ETag"] != tag
+
+
+def test_a_step_is_no_news_of_the_epochs(client: TestClient, stage: "Stage") -> None:
+    job_id = stage.submit()
+    claim = stage.start(job_id)
+    address = f"/v1/jobs/{job_id}/metrics"
+    tag = client.get(address).headers["ETag"]
+    stage.steps(claim, 0, {0: 1.0})
+    assert client.get(address, headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_pages_and_forms_have_tags_of_their_own(client: TestClient, stage: "Stage") -> None:
+    job_id = stage.submit()
+    claim = stage.start(job_id)
+    for epoch in range(3):
+        stage.epoch(claim, epoch)
+    tags = {
+        client.get(f"/v1/jobs/{job_id}/metrics", params=query).headers["ETag"]
+        for query in ({}, {"limit": 1}, {"after_epoch": 0}, {"format": "csv"})
+    }
+    assert len(tags) == 4
+
+
+@pytest.mark.parametrize("part", ["/metrics?after_epoch=0", "/events?after=LAST", "/steps?after_epoch=0", ""])
+def test_a_poll_waits_for_news(live: httpx2.Client, stage: "Stage", part: str) -> None:
+    job_id = stage.submit()
+    claim = stage.start(job_id)
+    stage.steps(claim, 0, {0: 1.0})
+    stage.epoch(claim, 0)
+    last = live.get(f"/v1/jobs/{job_id}/events").json()["data"][-1]["id"]
+    address = f"/v1/jobs/{job_id}{part.replace('LAST', str(last))}"
+    headers = {"Prefer": "wait=20", "If-None-Match": live.get(address).headers["ETag"]}
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(live.get, address, headers=headers)
+        time.sleep(0.5)
+        assert not waiting.done()
+        began = time.monotonic()
+        stage.steps(claim, 1, {0: 1.0})
+        stage.epoch(claim, 1)
+        answer = waiting.result(20)
+    assert time.monotonic() - began < 5
+    assert answer.status_code == 200
+    assert answer.headers["Preference-Applied"] == "wait=20"
+
+
+def test_a_poll_without_a_tag_waits_for_rows(live: httpx2.Client, stage: "Stage") -> None:
+    job_id = stage.submit()
+    claim = stage.start(job_id)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(live.get, f"/v1/jobs/{job_id}/metrics", headers={"Prefer": "wait=20"})
+        stage.epoch(claim, 0)
+        assert [row["epoch"] for row in waiting.result(20).json()["data"]] == [0]
+
+
+def test_in_vain_it_waits_as_long_as_was_asked(live: httpx2.Client, stage: "Stage") -> None:
+    job_id = stage.submit()
+    began = time.monotonic()
+    answer = live.get(f"/v1/jobs/{job_id}/metrics", headers={"Prefer": "wait=1"})
+    assert 0.9 < time.monotonic() - began < 10
+    assert answer.json()["data"] == []
+    tag = answer.headers["ETag"]
+    assert live.get(f"/v1/jobs/{job_id}/metrics", headers={"Prefer": "wait=1", "If-None-Match": tag}).status_code == 304
+
+
+def test_what_has_ended_is_not_waited_for(live: httpx2.Client, stage: "Stage") -> None:
+    job_id = stage.submit()
+    stage.succeed(stage.start(job_id))
+    for part in PARTS:
+        address = f"/v1/jobs/{job_id}{part}"
+        tag = live.get(address).headers["ETag"]
+        began = time.monotonic()
+        answer = live.get(address, headers={"Prefer": "wait=20", "If-None-Match": tag})
+        assert (answer.status_code, time.monotonic() - began < 5) == (304, True)
+
+
+def test_a_job_that_ends_or_goes_ends_the_wait(live: httpx2.Client, stage: "Stage") -> None:
+    job_id = stage.submit()
+    claim = stage.start(job_id)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(live.get, f"/v1/jobs/{job_id}/metrics", headers={"Prefer": "wait=20"})
+        stage.fail(claim)
+        assert waiting.result(10).json()["data"] == []
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("wait=20", 20.0),
+        ("respond-async, wait=5", 5.0),
+        ("Wait = 5", 5.0),
+        ("wait=100000", 60.0),
+        ("wait=-1", None),
+        ("wait", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_preferences(header: str | None, seconds: float | None) -> None:
+    assert _wait_of(header) == seconds
+
+
+def test_many_who_wait_hold_no_thread(live: httpx2.Client, stage: "Stage") -> None:
+    """The pool has forty."""
+    job_id = stage.submit()
+    with ThreadPoolExecutor(80) as pool:
+        headers: dict[str, Any] = {"Prefer": "wait=20"}
+        waiting = [pool.submit(live.get, f"/v1/jobs/{job_id}/metrics", headers=headers) for _ in range(80)]
+        time.sleep(1)
+        began = time.monotonic()
+        assert live.get("/v1/recipes").status_code == 200
+        assert time.monotonic() - began < 5
+        stage.pause(job_id)
+        assert not any(future.done() for future in waiting)
+        claim_id = live.post(f"/v1/jobs/{job_id}/cancel").json()["status"]
+        assert claim_id == "cancelled"
+        assert {future.result(20).status_code for future in waiting} == {200}
