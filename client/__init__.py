@@ -6,16 +6,38 @@
         job = epochal.submit({"dataset": "digits", "architecture": "resnet20"})
         print(epochal.wait(job.id).best)
 
-`python -m client.watch ADDRESS JOB` shows a job in the terminal. Nothing here needs the server's packages.
+Address and API key may also stand in EPOCHAL_URL and EPOCHAL_API_KEY. `python -m client.watch ADDRESS JOB` shows a job
+in the terminal. Nothing here needs the server's packages.
 """
 
 from client.api import Client
-from client.errors import EpochalError, EpochalUnreachable
+from client.comparison import ComparedJob, Comparison, Curves, Difference
+from client.errors import (
+    EpochalError,
+    EpochalForbidden,
+    EpochalKeyRefused,
+    EpochalNoStream,
+    EpochalTooManyRequests,
+    EpochalUnreachable,
+)
+from client.estimates import (
+    DataShape,
+    DeviceEstimate,
+    DryRun,
+    MemoryEstimate,
+    MemoryParts,
+    Pace,
+    Span,
+    SpecConflict,
+)
+from client.keys import Key, NewKey
+from client.projects import Project, Usage
 from client.records import (
     Attempt,
     BestEpoch,
     Checkpoint,
     EpochRow,
+    Event,
     Failure,
     Job,
     Progress,
@@ -28,24 +50,49 @@ from client.records import (
     Weights,
     Worker,
 )
+from client.webhooks import Webhook, WebhookDelivery, WebhookWithSecret
 
 __all__ = [
     "Attempt",
     "BestEpoch",
     "Checkpoint",
     "Client",
+    "ComparedJob",
+    "Comparison",
+    "Curves",
+    "DataShape",
+    "DeviceEstimate",
+    "Difference",
+    "DryRun",
     "EpochRow",
     "EpochalError",
+    "EpochalForbidden",
+    "EpochalKeyRefused",
+    "EpochalNoStream",
+    "EpochalTooManyRequests",
     "EpochalUnreachable",
+    "Event",
     "Failure",
     "Job",
+    "Key",
+    "MemoryEstimate",
+    "MemoryParts",
+    "NewKey",
+    "Pace",
     "Progress",
+    "Project",
     "QueuePlace",
     "QueuedJob",
     "RunFacts",
+    "Span",
+    "SpecConflict",
     "StepChoice",
     "StepRow",
     "StepTiming",
+    "Usage",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookWithSecret",
     "Weights",
     "Worker",
 ]

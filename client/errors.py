@@ -1,7 +1,11 @@
 """What a call can raise.
 
-EpochalError            the service refused, failed, or answered what it should not
-└── EpochalUnreachable  it did not answer at all
+EpochalError                the service refused, failed, or answered what it should not
+├── EpochalUnreachable      it did not answer at all
+├── EpochalKeyRefused       401: it asks for an API key, or knows no such key
+├── EpochalForbidden        403: the key's scope is not enough, or its project's quota is used up
+├── EpochalTooManyRequests  429: the key's requests of this minute are used up
+└── EpochalNoStream         it answers, but events cannot be followed as they happen
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,6 +32,7 @@ class EpochalError(Exception):
         status: int | None = None,
         errors: Sequence[InvalidPart] = (),
         request_id: str | None = None,
+        retry_after_seconds: float | None = None,
     ) -> None:
         super().__init__(detail)
         self.detail = detail
@@ -35,9 +40,12 @@ class EpochalError(Exception):
         self.status = status  # HTTP's; None where there was no answer
         self.errors = tuple(errors)
         self.request_id = request_id  # what the service's log has the error under
+        self.retry_after_seconds = retry_after_seconds  # as the service asks; None where it does not
 
     @classmethod
-    def from_problem(cls, problem: Mapping[str, Any], status: int) -> "EpochalError":
+    def from_problem(
+        cls, problem: Mapping[str, Any], status: int, retry_after_seconds: float | None = None
+    ) -> "EpochalError":
         """From the body of an `application/problem+json` answer."""
         parts = [
             InvalidPart(
@@ -51,6 +59,7 @@ class EpochalError(Exception):
             status=status,
             errors=parts,
             request_id=problem.get("request_id"),
+            retry_after_seconds=retry_after_seconds,
         )
 
     def __str__(self) -> str:
@@ -62,9 +71,40 @@ class EpochalError(Exception):
 class EpochalUnreachable(EpochalError):
     """Nothing answered at `address`. Whether a request that changes something arrived is not known then."""
 
-    def __init__(self, address: str, reason: str) -> None:
-        super().__init__(f"No answer from {address}: {reason}", code="unreachable")
+    def __init__(self, address: str, reason: str, retry_after_seconds: float | None = None) -> None:
+        detail = f"No answer from {address}: {reason}"
+        super().__init__(detail, code="unreachable", retry_after_seconds=retry_after_seconds)
         self.address = address
 
     def __str__(self) -> str:
         return self.detail
+
+
+class EpochalKeyRefused(EpochalError):
+    """There is no API key, or none that lets anybody in."""
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}\nGive the client an api_key, or set EPOCHAL_API_KEY."
+
+
+class EpochalForbidden(EpochalError):
+    """The API key is good, but not for this; `code` says why: `scope_missing`, `operator_only`, `quota_exceeded`."""
+
+
+class EpochalTooManyRequests(EpochalError):
+    """More requests than a key may make in a minute, and still more after each `retry_after_seconds`."""
+
+
+class EpochalNoStream(EpochalError):
+    """An older service, or something in between that holds answers back: ask again and again instead."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Events cannot be followed as they happen: {reason}.", code="no_stream")
+
+
+_KINDS: Mapping[int, type[EpochalError]] = {401: EpochalKeyRefused, 403: EpochalForbidden, 429: EpochalTooManyRequests}
+
+
+def kind_of(status: int) -> type[EpochalError]:
+    """The error that an HTTP status is."""
+    return _KINDS.get(status, EpochalError)

@@ -67,7 +67,7 @@ class Progress:
 class QueuePlace:
     """Where a queued job stands, and why it is not running."""
 
-    position: int  # from 1
+    position: int | None  # from 1; None behind a thousand others
     code: str | None  # the reason as a word; None of an older service
     reason: str
 
@@ -176,7 +176,7 @@ class QueuedJob:
     accelerator: str | None
     requested: str | None
     queued_at: datetime
-    position: int  # from 1
+    position: int | None  # from 1; None behind a thousand others
     code: str
     reason: str
 
@@ -186,7 +186,9 @@ class Job:
     """A training job as it was when asked for."""
 
     id: str
+    project: str | None  # whose it is; None of an older service
     name: str | None
+    description: str | None
     tags: tuple[str, ...]
     spec: dict[str, Any]  # every default resolved
     status: str
@@ -231,6 +233,19 @@ class Worker:
     memory_available_bytes: int | None
     started_at: datetime
     seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a job."""
+
+    id: int  # ascends with time
+    type: str  # a status that it came into, "epoch", "epoch_revised", or what else happened
+    message: str
+    attempt: int  # 0 before the first
+    epoch: int | None  # that was measured; None of all other events
+    metrics: EpochRow | None  # of that epoch, as they are now
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,11 @@
 """A job in the terminal: `python -m client.watch ADDRESS JOB`.
 
 What has happened is printed line by line. On a terminal a bar below the lines shows what goes on; elsewhere the lines
-are all there is, without control codes.
+are all there is, without control codes. EPOCHAL_API_KEY has the key where the service asks for one.
 """
 
 import argparse
 import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -18,13 +17,18 @@ from rich.text import Text
 
 from client.api import Client
 from client.errors import EpochalError
-from client.records import Attempt, EpochRow, Job, RunFacts
+from client.records import Attempt, EpochRow, Job, QueuePlace, RunFacts
 
 INTERRUPTED = 130  # the exit code of a program that Ctrl-C ended
 
 
+# The bar moves within an epoch, and a place in the queue changes with other jobs: of neither is there an event.
+LOOK_AT_LEAST_EVERY_SECONDS = 1.0
+
+
 def watch(client: Client, job_id: str, *, console: Console | None = None, poll_seconds: float = 0.5) -> Job:
-    """Show the job until nothing more will happen to it, and return it.
+    """Show the job until nothing more will happen to it, and return it. `poll_seconds` is for an older service, as in
+    `Client.looks`.
 
     Ctrl-C ends the showing alone: it raises KeyboardInterrupt, and the job goes on.
     """
@@ -46,8 +50,7 @@ def say(console: Console, text: str) -> None:
 def _happenings(client: Client, job_id: str, poll_seconds: float) -> Iterator[tuple[Job, list[str]]]:
     """The job at every look, with what is new since the look before."""
     epoch, state = -1, ""
-    while True:
-        job = client.job(job_id)
+    for job in client.looks(job_id, poll_seconds=poll_seconds, wait_seconds=LOOK_AT_LEAST_EVERY_SECONDS):
         rows = client.metrics(job_id, after_epoch=epoch) if job.latest and job.latest.epoch > epoch else []
         lines = [epoch_line(row) for row in rows]
         if rows:
@@ -56,9 +59,6 @@ def _happenings(client: Client, job_id: str, poll_seconds: float) -> Iterator[tu
             lines.insert(len(lines) if job.finished else 0, now)
             state = now
         yield job, lines
-        if job.finished:
-            return
-        time.sleep(poll_seconds)
 
 
 def epoch_line(row: EpochRow) -> str:
@@ -85,8 +85,7 @@ def state_line(job: Job) -> str:
     match job.status:
         case "queued":
             again = f"Attempt {attempt.number} ended ({attempt.end_reason}). " if attempt else ""
-            place = f", place {job.queue.position}: {job.queue.reason}" if job.queue else "."
-            return f"{again}Queued{place}"
+            return f"{again}Queued{_place(job.queue)}"
         case "paused":
             return f"Paused at {job.progress.percent:.0f}%, until it is resumed."
         case "starting" if attempt:
@@ -103,6 +102,14 @@ def state_line(job: Job) -> str:
             return f"Failed{_duration(job)}: {job.error.message} ({job.error.code})\nHint: {job.error.hint}"
         case _:
             return f"{job.status.capitalize()}{_duration(job)}."
+
+
+def _place(queue: QueuePlace | None) -> str:
+    """Beyond the first thousand nobody counts."""
+    if queue is None:
+        return "."
+    place = f"place {queue.position}" if queue.position is not None else "behind a thousand others"
+    return f", {place}: {queue.reason}"
 
 
 def _asked(job: Job) -> str:

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from tests.api.conftest import app, settings, stage, storage, tenants  # noqa: F401  # fixtures: the real service
+
 Body = Callable[..., dict[str, Any]]
 
 FACTS = {
@@ -83,7 +85,9 @@ def job_body() -> Body:
     def make(**fields: Any) -> dict[str, Any]:
         job: dict[str, Any] = {
             "id": "job_1",
+            "project": "default",
             "name": None,
+            "description": None,
             "tags": [],
             "spec": {"dataset": "digits"},
             "status": "queued",

@@ -1,13 +1,11 @@
 """The SDK against answers as the API gives them."""
 
 import json
-import math
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -16,47 +14,15 @@ from typing import Any
 import httpx2
 import pytest
 
-import client.records
-from api import schemas
-from client import Client, EpochalError, EpochalUnreachable, Failure
-from training.metrics import RunFacts, StepChoice, StepTiming
+from client import Client, EpochalError, EpochalUnreachable
+from tests.client.answers import Answers, no_such_route, page, problem
 
 Body = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("client.api.RETRY_AFTER_SECONDS", (0.0, 0.0))
-
-
-class Answers:
-    """A transport that gives these answers, in order, and keeps the requests. An exception is raised instead."""
-
-    def __init__(self, *answers: Any) -> None:
-        self.requests: list[httpx2.Request] = []
-        self._answers = iter(answers)
-
-    def client(self) -> Client:
-        return Client("http://epochal.test", transport=httpx2.MockTransport(self._handle))
-
-    def asked(self) -> list[str]:
-        return [f"{request.method} {request.url.raw_path.decode()}" for request in self.requests]
-
-    def _handle(self, request: httpx2.Request) -> httpx2.Response:
-        self.requests.append(request)
-        answer = next(self._answers)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer if isinstance(answer, httpx2.Response) else httpx2.Response(200, json=answer)
-
-
-def page(*rows: dict[str, Any], has_more: bool = False, following: str | None = None) -> dict[str, Any]:
-    return {"data": list(rows), "has_more": has_more, "next": following}
-
-
-def problem(status: int, **members: Any) -> httpx2.Response:
-    body = {"type": "/problems#x", "title": "Title", "status": status, "detail": "Detail.", **members}
-    return httpx2.Response(status, headers={"Content-Type": "application/problem+json"}, content=json.dumps(body))
+    monkeypatch.setattr("client.connection.RETRY_AFTER_SECONDS", (0.0, 0.0))
 
 
 def test_a_submission_says_what_was_asked_for(job_body: Body) -> None:
@@ -69,64 +35,6 @@ def test_a_submission_says_what_was_asked_for(job_body: Body) -> None:
         "tags": ["lab"],
     }
     assert (job.id, job.name, job.tags, job.finished) == ("job_1", "first", ("lab",), False)
-
-
-def test_a_job_is_read_with_all_its_parts(job_body: Body, attempt_body: Body, epoch_body: Body) -> None:
-    error = {"code": "diverged", "message": "The loss is NaN.", "hint": "Lower it.", "retryable": False, "attempt": 1}
-    body = job_body(status="failed", attempts=[attempt_body()], latest=epoch_body(2), best=epoch_body(1), error=error)
-    job = Answers(body).client().job("job_1")
-    assert job.finished
-    assert job.created_at == datetime(2026, 11, 23, 10, tzinfo=UTC)
-    assert [attempt.facts and attempt.facts.parameters for attempt in job.attempts] == [269_434]
-    assert (job.latest and job.latest.epoch, job.best and job.best.epoch) == (2, 1)
-    assert job.error == Failure("diverged", "The loss is NaN.", "Lower it.", retryable=False, attempt=1)
-
-
-def test_a_newer_service_may_say_more_and_an_older_one_less(job_body: Body) -> None:
-    body = job_body(colour=9)
-    body["progress"]["eta_spread"] = 1
-    for name in ("queue", "best", "priority", "max_retries", "accelerator", "weights"):
-        del body[name]
-    job = Answers(body).client().job("job_1")
-    assert (job.queue, job.best, job.priority, job.weights) == (None, None, None, None)
-
-
-def test_the_best_epoch_and_the_facts_of_a_newer_and_of_an_older_service(
-    job_body: Body, attempt_body: Body, epoch_body: Body
-) -> None:
-    attempt = attempt_body()
-    attempt["facts"] = attempt["facts"] | {
-        "probed": [{"choice": attempt["facts"]["step"], "images_per_second": 900.0}],
-        "devices": 2,
-    }
-    best = epoch_body(1, validation_accuracy=0.9) | {"chosen_on": "validation"}
-    job = Answers(job_body(status="running", attempts=[attempt], best=best)).client().job("job_1")
-    assert (job.best and job.best.chosen_on, job.best and job.best.validation_accuracy) == ("validation", 0.9)
-    facts = job.attempts[0].facts
-    assert facts
-    assert facts.probed
-    assert (facts.devices, facts.probed[0].choice, facts.probed[0].images_per_second) == (2, facts.step, 900.0)
-
-    for name in ("validation_loss", "validation_accuracy", "chosen_on"):
-        del best[name]
-    for name in ("probed", "step", "devices"):
-        del attempt["facts"][name]
-    job = Answers(job_body(status="running", attempts=[attempt], best=best)).client().job("job_1")
-    assert (job.best and job.best.chosen_on, job.best and job.best.validation_accuracy) == (None, None)
-    assert job.attempts[0].facts
-    assert (job.attempts[0].facts.step, job.attempts[0].facts.devices) == (None, None)
-
-
-def test_an_epoch_that_was_not_evaluated(epoch_body: Body) -> None:
-    [epoch] = Answers(page(epoch_body(test_loss=None, test_accuracy=None))).client().metrics("job_1")
-    assert (epoch.test_loss, epoch.test_accuracy, epoch.train_loss) == (None, None, 0.5)
-
-
-def test_numbers_that_json_lacks_become_floats(epoch_body: Body) -> None:
-    row = epoch_body(train_loss="NaN", test_loss="Infinity", learning_rate="-Infinity")
-    [epoch] = Answers(page(row)).client().metrics("job_1")
-    assert math.isnan(epoch.train_loss)
-    assert (epoch.test_loss, epoch.learning_rate) == (math.inf, -math.inf)
 
 
 def test_pages_are_followed_by_path_and_by_url(epoch_body: Body) -> None:
@@ -153,6 +61,54 @@ def test_jobs_are_fetched_as_they_are_looked_at(job_body: Body) -> None:
     assert next(jobs).id == "job_2"
     assert answers.asked() == ["GET /v1/jobs?status=queued&status=running"]
     assert [job.id for job in jobs] == ["job_1"]
+
+
+def test_jobs_are_filtered_and_sorted() -> None:
+    answers = Answers(page())
+    jobs = answers.client().jobs(
+        ("failed", "stopped"),
+        dataset="digits",
+        architecture="resnet20",
+        tags=["lab", "a b"],
+        name="first",
+        created_after=datetime(2026, 11, 1, tzinfo=timezone(timedelta(hours=1))),
+        created_before=datetime(2026, 12, 1, tzinfo=UTC),
+        sort="-best_accuracy",
+        page_size=100,
+    )
+    assert list(jobs) == []
+    assert answers.requests[0].url.params.multi_items() == [
+        ("status", "failed"),
+        ("status", "stopped"),
+        ("dataset", "digits"),
+        ("architecture", "resnet20"),
+        ("tag", "lab"),
+        ("tag", "a b"),
+        ("name", "first"),
+        ("created_after", "2026-11-01T00:00:00+01:00"),
+        ("created_before", "2026-12-01T00:00:00+00:00"),
+        ("sort", "-best_accuracy"),
+        ("limit", "100"),
+    ]
+
+
+def test_only_points_of_a_curve() -> None:
+    answers = Answers(page(), page())
+    answers.client().metrics("job_1", max_points=500)
+    answers.client().steps("job_1", max_points=200)
+    assert answers.asked() == [
+        "GET /v1/jobs/job_1/metrics?after_epoch=-1&max_points=500",
+        "GET /v1/jobs/job_1/steps?after_epoch=-1&max_points=200",
+    ]
+
+
+def test_labels_are_changed_and_jobs_deleted(job_body: Body) -> None:
+    answers = Answers(job_body(tags=["report"], description="The best."), httpx2.Response(204))
+    epochal = answers.client()
+    assert epochal.change("job_1", tags=["report"], name=None, description="The best.").description == "The best."
+    epochal.delete("job_1")
+    assert answers.asked() == ["PATCH /v1/jobs/job_1", "DELETE /v1/jobs/job_1"]
+    assert answers.bodies()[0] == {"tags": ["report"], "name": None, "description": "The best."}
 
 
 @pytest.mark.parametrize(("status", "query"), [("failed", "?status=failed"), ((), "")])
@@ -206,9 +162,10 @@ def test_the_other_operations(job_body: Body) -> None:
 
 
 def test_waiting_ends_with_the_job(job_body: Body) -> None:
-    answers = Answers(job_body(), job_body(status="running"), job_body(status="stopped"))
+    """Of an older service, which has no stream."""
+    answers = Answers(no_such_route(), job_body(), job_body(status="running"), job_body(status="stopped"))
     assert answers.client().wait("job_1", poll_seconds=0).status == "stopped"
-    assert len(answers.requests) == 3
+    assert answers.asked() == ["GET /v1/jobs/job_1/stream", *["GET /v1/jobs/job_1"] * 3]
 
 
 def test_ready_or_not() -> None:
@@ -241,7 +198,7 @@ def test_a_refusal_says_where_and_what() -> None:
 
 def test_what_stands_in_between_answers_without_a_problem() -> None:
     with pytest.raises(EpochalError) as caught:
-        Answers(httpx2.Response(502, text="<html>")).client().job("job_1")
+        Answers(*[httpx2.Response(502, text="<html>")] * 3).client().job("job_1")
     assert str(caught.value) == "http://epochal.test/v1/jobs/job_1 answered 502 Bad Gateway. (http_502)"
 
 
@@ -254,13 +211,6 @@ def test_another_service_is_not_taken_for_epochal(answer: Any) -> None:
     with pytest.raises(EpochalError) as caught:
         Answers(answer).client().job("job_1")
     assert caught.value.code == "unexpected_answer"
-
-
-def test_a_field_that_does_not_fit_is_named(job_body: Body) -> None:
-    body = job_body()
-    body["progress"]["percent"] = "half"
-    with pytest.raises(EpochalError, match=r"Job\.progress: Progress\.percent: could not convert"):
-        Answers(body).client().job("job_1")
 
 
 def test_a_read_is_tried_again(job_body: Body) -> None:
@@ -344,13 +294,14 @@ def test_weights_are_saved(tmp_path: Path) -> None:
         (weights_answer(b"half", "0" * 64), "damaged_download"),
         (problem(404, code="weights_not_found"), "weights_not_found"),
         (httpx2.ReadError("reset"), "unreachable"),
+        (httpx2.Response(503), "http_503"),
     ],
 )
 def test_weights_that_do_not_come_leave_what_was_there(tmp_path: Path, answer: Any, code: str) -> None:
     path = tmp_path / "weights.safetensors"
     path.write_bytes(b"older")
     with pytest.raises(EpochalError) as caught:
-        Answers(answer).client().download_weights("job_1", path)
+        Answers(*[answer] * 3).client().download_weights("job_1", path)
     assert caught.value.code == code
     assert {file: file.read_bytes() for file in tmp_path.iterdir()} == {path: b"older"}
 
@@ -435,28 +386,3 @@ def test_a_proxy_is_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("NO_PROXY", "")
     with ready_service() as address, Client(address) as epochal:
         assert epochal.ready()
-
-
-@pytest.mark.parametrize(
-    ("record", "schema"),
-    [
-        (client.records.Job, schemas.Job),
-        (client.records.Progress, schemas.Progress),
-        (client.records.QueuePlace, schemas.QueuePlace),
-        (client.records.EpochRow, schemas.EpochRow),
-        (client.records.BestEpoch, schemas.BestEpoch),
-        (client.records.StepRow, schemas.StepRow),
-        (client.records.Attempt, schemas.Attempt),
-        (client.records.RunFacts, RunFacts),
-        (client.records.StepChoice, StepChoice),
-        (client.records.StepTiming, StepTiming),
-        (client.records.Failure, schemas.JobError),
-        (client.records.Worker, schemas.Worker),
-        (client.records.Weights, schemas.Weights),
-        (client.records.Checkpoint, schemas.Checkpoint),
-        (client.records.QueuedJob, schemas.QueuedJob),
-        (client.records.Page, schemas.Page),
-    ],
-)
-def test_the_api_has_every_field_that_is_read(record: Any, schema: Any) -> None:
-    assert {field.name for field in fields(record)} <= set(schema.model_fields)

@@ -58,6 +58,9 @@ class FakeService:
                 return httpx2.Response(200, json=self.job)
             case "GET", "/metrics":
                 return httpx2.Response(200, json={"data": self.rows, "has_more": False, "next": None})
+            case "GET", "/stream":
+                content, kind = b'event: end\ndata: {"status": "cancelled"}\n\n', {"Content-Type": "text/event-stream"}
+                return httpx2.Response(200, headers=kind, content=content)
             case "GET", "/log":
                 return httpx2.Response(200, text="Test Accuracy: 97.50%\n")
             case "GET", "/curves.svg" | "/curves.png" as path:
@@ -269,7 +272,7 @@ def test_ctrl_c_takes_the_job_along_and_drains(
         raise KeyboardInterrupt
 
     service.job = job_body()
-    monkeypatch.setattr("client.watch.time.sleep", interrupt)
+    monkeypatch.setattr("time.sleep", interrupt)
     assert program("digits") == 130
     assert service.cancelled
     assert program.drained

@@ -28,6 +28,7 @@ def serving(looks: Looks) -> Client:
     def answer(request: httpx2.Request) -> httpx2.Response:
         nonlocal epochs
         if request.url.path == "/v1/jobs/job_1":
+            assert request.headers["Prefer"] == "wait=1"
             job, epochs = next(coming)
             return httpx2.Response(200, json=job)
         assert request.url.path == "/v1/jobs/job_1/metrics"
@@ -134,6 +135,13 @@ def test_a_failure_says_why_and_what_to_change(job_body: Body, attempt_body: Bod
     )
 
 
+def test_a_place_behind_a_thousand_others_has_no_number(job_body: Body) -> None:
+    place = {"position": None, "code": "busy", "reason": "Every slot is busy: 1 of 1."}
+    assert shown([(job_body(queue=place), []), (job_body(status="cancelled"), [])]) == (
+        "Queued, behind a thousand others: Every slot is busy: 1 of 1.\nCancelled.\n"
+    )
+
+
 def test_a_lost_worker_and_a_wish_to_cancel_are_said(job_body: Body, attempt_body: Body) -> None:
     lost = attempt_body(end_reason="worker_lost", ended_at="2026-11-23T10:00:09Z")
     attempts = [lost, attempt_body(2)]
@@ -223,7 +231,7 @@ def test_ctrl_c_leaves_the_job_alone(
     def interrupt(_seconds: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("client.watch.time.sleep", interrupt)
+    monkeypatch.setattr("time.sleep", interrupt)
     # The service has no answer but to look at the job: nothing else is asked.
     assert main_with(monkeypatch, serving([(job_body(), [])])) == 130
     assert capsys.readouterr().out == (
