@@ -15,6 +15,7 @@ from tests.chaos import contract, history
 from tests.chaos.deployment import CANARIES, Deployment
 from tests.chaos.history import Write
 from tests.chaos.reader import Reader, Seen
+from tests.chaos.watcher import Told, Watchers
 from tests.chaos.workload import Ticket, Workload
 from training.spec import TrainingSpec
 
@@ -43,13 +44,19 @@ class Evidence:
     damaged: frozenset[str]  # checkpoints that a fault has changed
     tickets: Sequence[Ticket]
     seen: Sequence[Seen]
+    told: Sequence[Told]
     references: Mapping[int, str]  # SHA-256 of the weights that each variant's spec comes to without faults
     leaks: Sequence[str]
     problems: Sequence[str]  # of clients, and of the service's end
 
 
 def gather(
-    deployment: Deployment, workload: Workload, reader: Reader, references: Mapping[int, str], undrained: Sequence[str]
+    deployment: Deployment,
+    workload: Workload,
+    reader: Reader,
+    watchers: Watchers,
+    references: Mapping[int, str],
+    undrained: Sequence[str],
 ) -> Evidence:
     """Once the service has drained: nobody writes any more."""
     storage_folder = deployment.data / contract.STORAGE_FOLDER
@@ -63,11 +70,13 @@ def gather(
         damaged=frozenset(deployment.damaged),
         tickets=workload.tickets,
         seen=tuple(reader.seen),
+        told=tuple(watchers.told),
         references=references,
         leaks=tuple(_leaks(deployment)),
         problems=(
             *workload.problems,
             *reader.problems,
+            *watchers.problems,
             *(f"{name} did not end by itself when it was told to" for name in undrained),
         ),
     )

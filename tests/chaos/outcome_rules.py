@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 
 from models import TERMINAL, JobStatus
 from storage import StoredFile
@@ -101,6 +102,27 @@ def readable(evidence: Evidence) -> Iterator[str]:
         if before and len(seen.epochs) < len(before.epochs) and seen.job_id not in stopped:
             yield f"{seen.job_id}: a reader saw {len(before.epochs)} epochs, and later {len(seen.epochs)}"
         latest[seen.job_id] = seen
+
+
+def streamed(evidence: Evidence) -> Iterator[str]:
+    """Whoever follows a stream, over however many connections, is told each event once and in order, every epoch among
+    them, and in the end how the job has ended.
+
+    Those epochs that a stopped job's weights have not been through are told, and later taken back.
+    """
+    jobs = {job.id: job for job in evidence.jobs}
+    for told in evidence.told:
+        if any(later <= earlier for earlier, later in pairwise(told.event_ids)):
+            yield f"{told.job_id}: a watcher was told the events {list(told.event_ids)}"
+        if told.epochs != tuple(range(len(told.epochs))):
+            yield f"{told.job_id}: a watcher was told the epochs {list(told.epochs)}"
+        job = jobs.get(told.job_id)
+        if job is None or told.ended_as is None:
+            continue
+        kept = told.epochs[: len(job.epochs)] if job.status == JobStatus.STOPPED else told.epochs
+        if (told.ended_as, kept) != (job.status, job.epochs):
+            was, is_now = f"{told.ended_as} with epochs {list(told.epochs)}", f"{job.status} with {list(job.epochs)}"
+            yield f"{told.job_id}: a watcher was told that it ended as {was}, and it is {is_now}"
 
 
 def final_cancel(evidence: Evidence) -> Iterator[str]:

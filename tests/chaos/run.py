@@ -14,6 +14,7 @@ from tests.chaos.plan import Plan
 from tests.chaos.reader import Reader
 from tests.chaos.reference import References
 from tests.chaos.verdict import Verdict
+from tests.chaos.watcher import Watchers
 from tests.chaos.workload import Workload
 
 # After the last fault, jobs have so long to end, and a tenth of the run more.
@@ -45,7 +46,7 @@ def run(wanted: Wanted, folder: Path, say: Callable[[str], None]) -> Verdict:
             say(f"left out: {verb}, which this service does not offer")
         references = References(folder / "references", planned.variants)
         workload = Workload(service.url, planned, offers)
-        reader = Reader(service.url, workload)
+        reader, watchers = Reader(service.url, workload), Watchers(service.url, workload)
         try:
             _suffer(service, planned, say)
             say("calm")
@@ -53,10 +54,11 @@ def run(wanted: Wanted, folder: Path, say: Callable[[str], None]) -> Verdict:
         finally:
             workload.stop()
             reader.stop()
+            watchers.stop()
         sha256 = references.sha256()
         undrained = service.drain()
         say("drained")
-        return verdict.judge(evidence.gather(service, workload, reader, sha256, undrained))
+        return verdict.judge(evidence.gather(service, workload, reader, watchers, sha256, undrained))
 
 
 def _offers(service: Deployment) -> Offers:

@@ -14,6 +14,7 @@ from tests.chaos.history import Write
 from tests.chaos.plan import PlannedJob
 from tests.chaos.reader import Seen
 from tests.chaos.verdict import OUTCOME_RULES, WRITE_RULES, judge
+from tests.chaos.watcher import Told
 from tests.chaos.workload import Ticket
 
 JOB, NAME = "job_1", "chaos-0-0000"
@@ -68,6 +69,7 @@ INNOCENT = Evidence(
     damaged=frozenset(),
     tickets=(Ticket(PlannedJob(NAME, 0, 1, None, False, 0.0, 0.0), JOB, 0.0, status="succeeded"),),
     seen=(Seen(JOB, 1.0, 2.0, ()), Seen(JOB, 3.0, 4.0, (0,)), Seen(JOB, 5.0, 6.0, (0, 1))),
+    told=(),
     references={0: WEIGHTS.sha256},
     leaks=(),
     problems=(),
@@ -134,6 +136,10 @@ CANCELLED = replace(
     seen=INNOCENT.seen[:2],
 )
 
+FOLLOWED = replace(
+    INNOCENT, told=(Told(JOB, (1, 2, 3, 5, 8, 9), (0, 1), "succeeded"), Told(JOB, (1, 2, 3, 5), (0,), None))
+)
+
 GUILTY_OUTCOMES: Mapping[str, list[Evidence]] = {
     "accepted_once": [
         replace(INNOCENT, jobs=(), files={}),
@@ -172,6 +178,14 @@ GUILTY_OUTCOMES: Mapping[str, list[Evidence]] = {
         replace(INNOCENT, seen=(Seen(JOB, 7.0, 8.0, (1, 0)),)),
         replace(INNOCENT, seen=(Seen(JOB, 7.0, 8.0, (0, 2)),)),
     ],
+    "streamed": [
+        replace(INNOCENT, told=(Told(JOB, (1, 2, 2), (), None),)),
+        replace(INNOCENT, told=(Told(JOB, (1, 3, 2), (), None),)),
+        replace(INNOCENT, told=(Told(JOB, (1, 2, 3), (0, 0), None),)),
+        replace(INNOCENT, told=(Told(JOB, (1, 2, 3), (1,), None),)),
+        replace(INNOCENT, told=(Told(JOB, (1, 2, 3), (0,), "succeeded"),)),
+        replace(INNOCENT, told=(Told(JOB, (1, 2, 3), (0, 1), "failed"),)),
+    ],
     "final_cancel": [replace(CANCELLED, seen=INNOCENT.seen)],
 }
 
@@ -186,7 +200,7 @@ def _each(cases: Mapping[str, list[Any]]) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("evidence", [INNOCENT, CANCELLED])
+@pytest.mark.parametrize("evidence", [INNOCENT, CANCELLED, FOLLOWED])
 def test_an_innocent_run_breaks_no_rule(evidence: Evidence) -> None:
     assert judge(evidence).violations == ()
 

@@ -31,6 +31,7 @@ OUTCOME_RULES = (
     outcome_rules.secrets_kept,
     outcome_rules.clients_served,
     outcome_rules.readable,
+    outcome_rules.streamed,
     outcome_rules.final_cancel,
 )
 MOST_SAID = 10  # of one rule
@@ -63,6 +64,8 @@ class Verdict:
         attempts = sum(write.relation == "attempts" and write.operation == "insert" for write in evidence.writes)
         yield f"{len(evidence.tickets)} jobs accepted ({ended}), {attempts} attempts"
         yield f"history: {len(evidence.writes)} writes; readers saw {len(evidence.seen)} different answers"
+        streamed = sum(told.ended_as is not None for told in evidence.told)
+        yield f"streams: {streamed} jobs followed from their first event to their end"
         if self.takeovers:
             seconds = sorted(takeover.seconds for takeover in self.takeovers)
             spread = f"{seconds[0]:.1f} / {median(seconds):.1f} / {seconds[-1]:.1f} s"
