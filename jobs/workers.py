@@ -97,8 +97,7 @@ def at_work(session: Session) -> list[WorkerRecord]:
     records = {worker.id: WorkerRecord(worker) for worker in connected(session)}
     # A job that is with a worker has a lease, which there is an index of; of statuses that are parameters, PostgreSQL
     # may plan to read the whole table.
-    leased = select(Job.id, Job.project, Job.owner).where(Job.lease_until.is_not(None), Job.owner.in_(records))
-    held = leased.order_by(Job.id)
-    for row in session.execute(held, execution_options=EVERY_PROJECT):
+    held = select(Job.id, Job.project, Job.owner).where(Job.lease_until.is_not(None), Job.owner.in_(records))
+    for row in sorted(session.execute(held, execution_options=EVERY_PROJECT)):
         records[str(row.owner)].jobs.append(HeldJob(row.id, row.project))
     return list(records.values())
