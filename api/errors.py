@@ -73,6 +73,10 @@ class UnsupportedMediaType(ApiError):
     """The body is said to be something else than JSON."""
 
 
+class NotAcceptable(ApiError):
+    """The client takes none of the forms that there are."""
+
+
 class BodyTooLarge(ApiError):
     """The body is longer than any that makes sense."""
 
@@ -190,6 +194,7 @@ ERRORS: dict[type[Exception], Kind] = {
     UnsupportedMediaType: Kind(
         415, "unsupported_media_type", "The body must be JSON", headers={"Accept": "application/json"}
     ),
+    NotAcceptable: Kind(406, "not_acceptable", "There is no such form of the answer", headers={"Vary": "Accept"}),
     BodyTooLarge: Kind(413, "body_too_large", "The body is too large"),
     InvalidRequest: Kind(
         422, "invalid_request", "The request is not valid", members=lambda error: {"errors": error.errors}

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from fastapi import HTTPException
+from api.errors import NotAcceptable
 
 VARY = {"Vary": "Accept"}
 
@@ -15,7 +15,7 @@ def preferred(accept: Sequence[str], offered: Sequence[str]) -> str:
     best = max(offered, key=lambda media_type: qualities[media_type])
     if not qualities[best]:
         detail = f"There is {' and '.join(offered)} at this address: one of them should be in Accept."
-        raise HTTPException(406, detail, headers=VARY)
+        raise NotAcceptable(detail)
     return best
 
 

@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from access.errors import KeyInvalid, KeyNotFound, ProjectExists, ProjectNotFound
 from api.errors import (
     ERRORS,
+    HEADERS_TOO_LARGE,
     REQUEST_TOO_SLOW,
     UNEXPECTED,
     BodyTooLarge,
@@ -17,6 +18,7 @@ from api.errors import (
     KeyMissing,
     Kind,
     MalformedBody,
+    NotAcceptable,
     NotReady,
     OperatorOnly,
     ScopeMissing,
@@ -85,6 +87,8 @@ OWN: dict[str, tuple[type[Exception], ...]] = {
     "download_checkpoint": (CheckpointNotFound, StorageUnavailable),
     "download_weights": (WeightsNotFound, StorageUnavailable),
     "list_queue": (JobNotFound,),
+    "list_metrics": (NotAcceptable,),
+    "list_steps": (NotAcceptable,),
     "compare_jobs": (JobNotFound,),
 }
 
@@ -116,7 +120,7 @@ def _leave_out_null(schema: dict[str, Any]) -> None:
 
 def _kinds(path: str, operation: dict[str, Any]) -> Sequence[Kind]:
     """How an operation can fail."""
-    kinds = [ERRORS[InvalidRequest], UNEXPECTED]
+    kinds = [ERRORS[InvalidRequest], HEADERS_TOO_LARGE, UNEXPECTED]
     kinds += [ERRORS[error] for parameter, error in NOT_FOUND.items() if parameter in path]
     kinds += [ERRORS[error] for error in OWN.get(operation["operationId"], ())]
     if "requestBody" in operation:

@@ -38,7 +38,7 @@ def job(record: JobRecord) -> schemas.Job:
         progress=progress(record, spec),
         queue=schemas.QueuePlace.model_validate(record.queue) if record.queue else None,
         latest=schemas.EpochRow.model_validate(record.latest) if record.latest else None,
-        best=_best(record.best) if record.best else None,
+        best=best_epoch(record.best) if record.best else None,
         attempts=[_attempt(attempt) for attempt in row.attempts],
         weights=_weights(row.id, row.weights) if row.weights else None,
         error=schemas.JobError.model_validate(row.error) if row.error else None,
@@ -168,7 +168,7 @@ def job_url(job_id: str) -> str:
     return f"{JOBS}/{job_id}"
 
 
-def _best(row: Epoch) -> schemas.BestEpoch:
+def best_epoch(row: Epoch) -> schemas.BestEpoch:
     """An epoch has a validation accuracy where something was split off, and then it was chosen by that."""
     chosen_on: Literal["validation", "test"] = "test" if row.validation_accuracy is None else "validation"
     return schemas.BestEpoch(**dict(schemas.EpochRow.model_validate(row)), chosen_on=chosen_on)

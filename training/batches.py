@@ -9,11 +9,10 @@ from torch import Tensor
 from training.augmentation import Augmenter, Examples, Mixer
 from training.data import Batch, Bounds, Dataset, make_feed, split_off
 from training.draws import permutation
+from training.memory import FULL_BATCH_PART
 from training.normalisation import Normalisation
 from training.spec import TrainingSpec
 from training.team import Team
-
-FULL_BATCH_PART = 1024  # images at once of a batch of all training images
 
 
 class Batches:

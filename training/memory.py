@@ -29,8 +29,7 @@ from training.plan import (
     SqueezeExcitation,
     StochasticDepth,
 )
-from training.plan.counting import _output_size as output_size
-from training.plan.counting import _parameters as layer_parameters
+from training.plan.counting import layer_parameters, output_size
 from training.spec import (
     Adadelta,
     Adagrad,

@@ -62,6 +62,6 @@ def _job(compared: ComparedJob) -> schemas.ComparedJob:
         id=job.id,
         name=job.name,
         status=job.status,
-        best=translate._best(compared.best) if compared.best else None,
+        best=translate.best_epoch(compared.best) if compared.best else None,
         curves=schemas.Curves.model_validate(columns),
     )

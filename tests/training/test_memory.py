@@ -13,10 +13,9 @@ from torch.nn.functional import cross_entropy
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from training.batches import FULL_BATCH_PART as OF_BATCHES
 from training.batches import batch_bounds
 from training.data import Dataset, Split
-from training.memory import FULL_BATCH_PART, estimate_memory, optimizer_slots, saved_bytes
+from training.memory import estimate_memory, optimizer_slots, saved_bytes
 from training.metrics import Precision
 from training.networks import build_network
 from training.plan import NetworkPlan, count_parameters, network_plan
@@ -154,7 +153,6 @@ def test_what_an_optimizer_keeps(name: str) -> None:
 
 
 def test_parts_of_a_batch() -> None:
-    assert FULL_BATCH_PART == OF_BATCHES
     plan = plan_of({"name": "resnet20"})
     full, parts, shared = (
         estimate_memory(plan, TrainingSpec.model_validate({"dataset": "some", **fields}), "fp32", train_images=4096)

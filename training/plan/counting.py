@@ -27,7 +27,7 @@ from training.plan.layers import (
 
 def count_parameters(plan: NetworkPlan) -> int:
     """Trainable parameters: weights, biases, and batch normalisation's scales and shifts."""
-    return sum(_parameters(layer) for layer in _layers(plan))
+    return sum(layer_parameters(layer) for layer in _layers(plan))
 
 
 def count_flops(plan: NetworkPlan) -> int:
@@ -59,7 +59,8 @@ def _layers(plan: NetworkPlan) -> Iterator[Layer]:
     yield from plan.head
 
 
-def _parameters(layer: Layer) -> int:
+def layer_parameters(layer: Layer) -> int:
+    """Numbers that one layer learns."""
     match layer:
         case Convolution():
             return layer.in_channels // layer.groups * layer.out_channels * layer.kernel_size**2
@@ -68,7 +69,7 @@ def _parameters(layer: Layer) -> int:
         case Maxout():
             return (layer.channels + 1) * 2 * layer.channels
         case SqueezeExcitation(channels, squeezed, activation):
-            return (channels + 1) * squeezed + _parameters(activation) + (squeezed + 1) * channels
+            return (channels + 1) * squeezed + layer_parameters(activation) + (squeezed + 1) * channels
         case Linear():
             return (layer.in_features + 1) * layer.out_features
         case Elementwise() | Dropout() | StochasticDepth() | ShakeDrop():
@@ -93,7 +94,7 @@ def _sequence_flops(layers: Layers, size: int) -> tuple[int, int]:
     """Multiply-accumulates of `layers` on a feature map of `size`, and the size of their output."""
     flops = 0
     for layer in layers:
-        size = _output_size(layer, size)
+        size = output_size(layer, size)
         flops += _layer_flops(layer, size)
     return flops, size
 
@@ -102,7 +103,7 @@ def _layer_flops(layer: Layer, size: int) -> int:
     """Where `size` is that of the layer's output."""
     match layer:
         case Convolution():
-            return _parameters(layer) * size**2
+            return layer_parameters(layer) * size**2
         case Maxout():
             return 2 * layer.channels**2 * size**2
         case SqueezeExcitation(channels, squeezed, activation):  # on means, which are one pixel
@@ -113,7 +114,8 @@ def _layer_flops(layer: Layer, size: int) -> int:
             return 0
 
 
-def _output_size(layer: Layer, size: int) -> int:
+def output_size(layer: Layer, size: int) -> int:
+    """Side in pixels of what a layer makes of images with the side `size`."""
     match layer:
         case Convolution() | MaxPool():
             return (size + 2 * layer.padding - layer.kernel_size) // layer.stride + 1

@@ -1,0 +1,412 @@
+"""What a request can be made of to break whoever reads it: addresses, headers, JSON, and sheer size."""
+
+import json
+import re
+from collections.abc import Iterator
+from time import perf_counter
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api import polling, server
+from api.app import create_app
+from api.middleware import MAX_BODY_BYTES, MAX_HEAD_BYTES
+from api.remembered import MOST_REMEMBERED, Remembered
+from api.schemas import Problem
+from settings import Settings
+from tests.api.conftest import Stage
+from tests.api.serving import ask, served
+from webhooks.endpoints import MOST_OF_A_PROJECT
+
+HOST = b"Host: 127.0.0.1\r\n"
+JSON = {"Content-Type": "application/json"}
+SPEC = {"dataset": "digits"}
+
+# An answer to the worst of these takes some milliseconds on an idle machine.
+AT_ONCE_SECONDS = 5.0
+
+TELLTALE = re.compile(
+    r"Traceback|File \"|\.py\b|site-packages|SELECT |INSERT |sqlalchemy|psycopg|sqlite3?\.|/root/|/home/|/tmp/|/work/",
+)
+
+
+def refused(answer: Any, *statuses: int) -> dict[str, Any]:
+    """As a problem that gives nothing away."""
+    problem: dict[str, Any] = answer.json()
+    Problem.model_validate(problem)
+    assert answer.status_code in statuses, answer.text[:500]
+    assert answer.headers["content-type"] == "application/problem+json"
+    said = {name: value for name, value in problem.items() if name != "instance"}
+    assert not TELLTALE.search(json.dumps(said)), said
+    return problem
+
+
+# Addresses
+
+ODD = [
+    "%2e%2e%2f%2e%2e%2fetc%2fpasswd",
+    "..%2f..%2fetc%2fpasswd",
+    "%252e%252e%252f",
+    "..%5c..%5cwindows",
+    "%00",
+    "job_%00",
+    "job_01kasm2pbk5s9d0w3g6vq8zrhf%00",
+    "job_01kasm2pbk5s9d0w3g6vq8zrhf%0a",
+    "job_01kasm2pbk5s9d0w3g6vq8zrhf%20",
+    "JOB_01KASM2PBK5S9D0W3G6VQ8ZRHF",
+    "job_%F0%9F%98%80",
+    "%ff%fe",
+    "%c0%ae%c0%ae",
+    "%ed%a0%80",
+    "%E2%80%AE",
+    "'%20OR%20'1'='1",
+    "1;DROP%20TABLE%20jobs",
+    "%7B%7B7*7%7D%7D",
+    "$%7Bjndi:ldap:%2f%2fx%7D",
+    "*",
+    "a" * 4000,
+]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_an_odd_id_names_nothing(client: TestClient, odd: str) -> None:
+    for method, address in (
+        ("GET", f"/v1/jobs/{odd}"),
+        ("DELETE", f"/v1/jobs/{odd}"),
+        ("GET", f"/v1/jobs/{odd}/weights"),
+        ("GET", f"/v1/jobs/{odd}/stream"),
+        ("GET", f"/v1/keys/{odd}"),
+        ("DELETE", f"/v1/keys/{odd}"),
+        ("GET", f"/v1/projects/{odd}"),
+        ("GET", f"/v1/webhooks/{odd}"),
+        ("GET", f"/v1/recipes/{odd}"),
+    ):
+        refused(client.request(method, address), 404, 405)
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_a_checkpoint_is_no_path(client: TestClient, stage: Stage, odd: str) -> None:
+    claim = stage.start(stage.submit())
+    stage.checkpoint(claim, 1, 0)
+    for address in (f"{odd}/{odd}", f"attempt-0001/{odd}", f"{odd}/epoch-0001-step-000000.safetensors"):
+        refused(client.get(f"/v1/jobs/{claim.job_id}/checkpoints/{address}"), 404)
+
+
+@pytest.mark.parametrize("odd", ["..", "../..", "attempt-0001/../../..", "./attempt-0001", "%2e%2e/%2e%2e"])
+def test_a_client_that_does_not_resolve_dots_gets_no_further(address: tuple[str, int], odd: str) -> None:
+    path = f"/v1/jobs/job_01kasm2pbk5s9d0w3g6vq8zrhf/checkpoints/{odd}/x".encode()
+    answer = ask(address, b"GET " + path + b" HTTP/1.1\r\n" + HOST + b"\r\n")
+    assert answer.status in (404, 503)  # behind this address there is no database
+    assert not TELLTALE.search(json.dumps({**json.loads(answer.body), "instance": ""}))
+
+
+@pytest.mark.parametrize(
+    "path", ["/docs/../settings.py", "/docs/%2e%2e/app.py", "/docs/..%2f..%2fsettings.py", "/docs//"]
+)
+def test_the_documentation_serves_nothing_else(address: tuple[str, int], path: str) -> None:
+    assert ask(address, f"GET {path} HTTP/1.1\r\n".encode() + HOST + b"\r\n").status == 404
+
+
+# The wire
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
+    """Of an API without a database or a broker."""
+    folder = tmp_path_factory.mktemp("front")
+    settings = Settings.model_validate({"redis_url": f"redis+socket://{folder}/no.sock", "data_dir": folder})
+    with served(create_app(settings)) as address:
+        yield address
+
+
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\n" + HOST + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b"Content-Length: 4\r\nContent-Length: 5\r\n",
+        b"Content-Length: 4, 5\r\n",
+        b"Content-Length: +4\r\n",
+        b"Content-Length: -1\r\n",
+        b"Content-Length: 0x4\r\n",
+        b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
+        b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
+        b"Transfer-Encoding: xchunked\r\n",
+        b"Transfer-Encoding: chunked, identity\r\n",
+        b"Transfer-Encoding : chunked\r\n",
+        b"Transfer-Encoding: \x0bchunked\r\n",
+        b"X: 1\r\n Transfer-Encoding: chunked\r\n",
+        b"X\x00: 1\r\n",
+        b"X: a\x00b\r\n",
+        b": 1\r\n",
+        b"X 1\r\n",
+        b"Host: elsewhere.example\r\n",
+    ],
+)
+def test_no_request_hides_in_another(address: tuple[str, int], headers: bytes) -> None:
+    """Two readers of one connection, a proxy and us, must not disagree where a request ends: what is not clear is
+    refused, and the connection closed, before anything behind it is read as a request."""
+    answers = everything(address, b"POST /v1/jobs HTTP/1.1\r\n" + HOST + headers + b"\r\n" + SMUGGLED)
+    assert b"smuggled" not in answers.replace(b"SMUGGLED", b"")
+    assert answers.count(b"HTTP/1.1 ") <= 1
+    if answers:
+        assert answers.split(b" ", 2)[1][:1] == b"4"
+
+
+def everything(address: tuple[str, int], data: bytes) -> bytes:
+    """What comes back until the server closes the connection, as it does where it is asked to."""
+    import socket
+
+    with socket.create_connection(address, timeout=20) as connection:
+        connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
+        received = b""
+        while piece := connection.recv(65_536):
+            received += piece
+        return received
+
+
+@pytest.mark.parametrize(
+    "odd", [b"a\rb", b"a\nSet-Cookie: x=1", b"a%0d%0aSet-Cookie: x=1", b"\xe5\x98\x8a\xe5\x98\x8dx: 1"]
+)
+def test_nothing_that_is_sent_comes_back_as_a_header(address: tuple[str, int], odd: bytes) -> None:
+    for request in (
+        b"GET /livez HTTP/1.1\r\n" + HOST + b"X-Request-ID: " + odd + b"\r\n\r\n",
+        b"GET /"
+        + odd.replace(b"\n", b"%0a").replace(b"\r", b"%0d").replace(b" ", b"%20")
+        + b" HTTP/1.1\r\n"
+        + HOST
+        + b"\r\n",
+    ):
+        answer = ask(address, request)
+        assert "set-cookie" not in answer.headers
+        assert re.fullmatch(r"req_[0-9a-z]{26}|a", answer.headers["x-request-id"])
+
+
+def test_a_file_s_name_is_ours(client: TestClient, stage: Stage) -> None:
+    claim = stage.start(stage.submit(name='x"; filename="evil.exe'))
+    stage.epoch(claim, 0)
+    stage.succeed(claim)
+    for part in ("weights", "metrics?format=csv"):
+        said = client.get(f"/v1/jobs/{claim.job_id}/{part}").headers["Content-Disposition"]
+        assert re.fullmatch(r'attachment; filename="job_[0-9a-z-]+(\.[a-z]+)+"', said.replace("attempt", "")), said
+
+
+# JSON
+
+BOMBS: dict[str, bytes] = {
+    "arrays": b"[" * 500_000,
+    "objects": b'{"spec":' * 100_000,
+    "closed arrays": b"[" * 100_000 + b"]" * 100_000,
+    "a spec of arrays": b'{"spec":' + b"[" * 10_000 + b"]" * 10_000 + b"}",
+    "many objects": b"[" + b"{}," * 300_000 + b"{}]",
+    "many fields": json.dumps({f"f{number}": 0 for number in range(70_000)}).encode(),
+    "many fields of a spec": json.dumps({"spec": {f"f{number}": 0 for number in range(70_000)}}).encode(),
+    "a huge integer": b'{"spec": {"dataset": "digits", "seed": ' + b"9" * 500_000 + b"}}",
+    "a huge exponent": b'{"spec": {"dataset": "digits", "seed": 1e999999999}}',
+    "many digits": b'{"spec": {"dataset": "digits", "epochs": 0.' + b"1" * 500_000 + b"}}",
+    "a name twice": b'{"spec": {"dataset": "digits", "dataset": "cifar100"}}',
+    "a name twice, escaped": b'{"spec": {"dataset": "digits", "d\\u0061taset": "cifar100"}}',
+    "NaN": b'{"spec": {"dataset": "digits", "validation_fraction": NaN}}',
+    "Infinity": b'{"spec": {"dataset": "digits", "validation_fraction": Infinity}}',
+    "-Infinity": b'{"spec": {"dataset": "digits", "validation_fraction": -Infinity}}',
+    "no UTF-8": b'{"name": "\xff\xfe", "spec": {"dataset": "digits"}}',
+    "an overlong form": b'{"name": "\xc0\xaf", "spec": {"dataset": "digits"}}',
+    "UTF-16": '{"spec": {"dataset": "digits"}}'.encode("utf-16"),
+    "UTF-32": '{"spec": {"dataset": "digits"}}'.encode("utf-32"),
+    "a byte order mark": b'\xef\xbb\xbf{"spec": {"dataset": "digits"}}',
+    "half a surrogate": b'{"name": "\\ud800", "spec": {"dataset": "digits"}}',
+    "halves in the wrong order": b'{"name": "\\udc00\\ud800", "spec": {"dataset": "digits"}}',
+    "half a surrogate for a field": b'{"\\ud800": 1, "spec": {"dataset": "digits"}}',
+    "NUL": b'{"name": "a\\u0000b", "spec": {"dataset": "digits"}}',
+    "a raw NUL": b'{"name": "a\x00b", "spec": {"dataset": "digits"}}',
+    "two values": b'{"spec": {"dataset": "digits"}} {}',
+    "a comment": b'{"spec": {"dataset": "digits"}} // x',
+    "single quotes": b"{'spec': {'dataset': 'digits'}}",
+    "nothing": b" ",
+    "null": b"null",
+    "a string": b'"spec"',
+    "ten thousand tags": json.dumps({"tags": [str(number) for number in range(10_000)], "spec": SPEC}).encode(),
+    "ten thousand equal tags": json.dumps({"tags": ["x"] * 10_000, "spec": SPEC}).encode(),
+    "a long name": json.dumps({"name": "x" * 900_000, "spec": SPEC}).encode(),
+    "a long data set": json.dumps({"spec": {"dataset": "x" * 900_000}}).encode(),
+    "milestones without end": json.dumps(
+        {"spec": {**SPEC, "schedule": {"name": "multistep", "milestones": list(range(1, 100_000))}}}
+    ).encode(),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_no_body_brings_it_down(client: TestClient, stage: Stage, bomb: str) -> None:
+    job_id = stage.submit()
+    for method, address in (
+        ("POST", "/v1/jobs"),
+        ("POST", "/v1/jobs?dry_run=true"),
+        ("POST", f"/v1/jobs/{job_id}/rerun"),
+        ("PATCH", f"/v1/jobs/{job_id}"),
+        ("POST", "/v1/keys"),
+        ("POST", "/v1/webhooks"),
+        ("POST", "/v1/projects"),
+    ):
+        began = perf_counter()
+        problem = refused(client.request(method, address, content=BOMBS[bomb], headers=JSON), 400, 404, 413, 422)
+        assert perf_counter() - began < AT_ONCE_SECONDS
+        assert len(json.dumps(problem)) < 64 * 1024  # an answer does not outgrow what it answers
+    assert stage.jobs() == 1
+
+
+def test_a_form_is_not_read_as_json(client: TestClient, stage: Stage) -> None:
+    """What a page of another origin can make a browser send without asking first."""
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""):
+        answer = client.post("/v1/jobs", content=json.dumps({"spec": SPEC}), headers={"Content-Type": kind})
+        refused(answer, 415)
+    assert stage.jobs() == 0
+
+
+# Size
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "/v1/jobs?limit=0",
+        "/v1/jobs?limit=101",
+        "/v1/jobs?limit=-1",
+        "/v1/jobs?limit=99999999999999999999999",
+        "/v1/jobs?limit=1e2",
+        "/v1/jobs?status=queued&" + "&".join(["status=failed"] * 50),
+        "/v1/jobs?" + "&".join(f"tag=t{number}" for number in range(21)),
+        "/v1/keys?limit=101",
+        "/v1/webhooks?limit=101",
+        "/v1/projects?limit=101",
+        "/v1/queue?limit=101",
+        "/v1/jobs/{id}/metrics?limit=10001",
+        "/v1/jobs/{id}/metrics?max_points=5001",
+        "/v1/jobs/{id}/metrics?after_epoch=2147483648",
+        "/v1/jobs/{id}/steps?limit=10001",
+        "/v1/jobs/{id}/events?limit=10001",
+        "/v1/jobs/{id}/events?after=9223372036854775808",
+        "/v1/jobs/{id}/stream?after=9223372036854775808",
+        "/v1/compare?" + "&".join(f"job=job_01kasm2pbk5s9d0w3g6vq8zr{number:02}" for number in range(11)),
+    ],
+)
+def test_nobody_asks_for_more_than_there_is_room_for(client: TestClient, stage: Stage, query: str) -> None:
+    problem = refused(client.get(query.replace("{id}", stage.submit())), 422)
+    assert problem["code"] == "invalid_request"
+
+
+def test_an_address_full_of_parameters_is_explained_in_short(client: TestClient) -> None:
+    """Each takes a while to explain, and a key is not asked for before."""
+    query = "&".join(f"p{number:x}=" for number in range(2500))
+    assert len(query) < MAX_HEAD_BYTES
+    answer = client.get(f"/v1/jobs?{query}")
+    problem = refused(answer, 422)
+    assert len(problem["errors"]) == 50
+    assert "(and 2499 more)" in problem["detail"]
+    assert len(answer.content) < 2 * MAX_HEAD_BYTES
+
+
+HUGE = {
+    "If-None-Match": '"a",' * 3000,
+    "Prefer": "wait" + " " * 12_000,
+    "Accept": "a/b;q=0.1," * 1200,
+    "Idempotency-Key": "k" * 12_000,
+    "Last-Event-ID": "1" * 12_000,
+    "Authorization": "Bearer epochal_" + "a" * 12_000,
+    "X-Request-ID": "r" * 12_000,
+    "Range": "bytes=" + "0-1," * 3000,
+    "Accept-Encoding": "gzip," * 2000,
+    "Cookie": "a=b;" * 3000,
+}
+
+
+@pytest.mark.parametrize("header", HUGE)
+def test_a_huge_header_costs_nothing(client: TestClient, stage: Stage, header: str) -> None:
+    job_id = stage.submit()
+    stage.fail(stage.start(job_id))  # so that a stream of it ends
+    for part in ("", "/metrics", "/events", "/stream", "/log"):
+        began = perf_counter()
+        answer = client.get(f"/v1/jobs/{job_id}{part}", headers={header: HUGE[header]})
+        assert perf_counter() - began < AT_ONCE_SECONDS
+        assert answer.status_code in (200, 401, 406, 422)
+        assert "content-encoding" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        (polling._WAIT, "wait" + " " * 100_000 + "x"),
+        (polling._WAIT, " " * 100_000),
+        (re.compile(r"[A-Za-z0-9._-]{1,80}/[A-Za-z0-9._-]{1,80}"), "a" * 100_000),
+    ],
+)
+def test_no_pattern_goes_over_its_text_again_and_again(pattern: re.Pattern[str], text: str) -> None:
+    began = perf_counter()
+    assert not pattern.fullmatch(text)
+    assert perf_counter() - began < 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://" + "a." * 1000 + "com",
+        "https://" + "a-" * 1000,
+        "https://" + "0." * 1000 + "!",
+        "https://[" + ":" * 2000,
+    ],
+)
+def test_an_address_of_a_webhook_that_is_made_to_be_slow(client: TestClient, url: str) -> None:
+    began = perf_counter()
+    refused(client.post("/v1/webhooks", json={"url": url, "events": ["job.failed"]}), 422)
+    assert perf_counter() - began < 1
+
+
+def test_what_is_remembered_is_bounded(client: TestClient, stage: Stage) -> None:
+    """Neither by how many addresses there are nor by how long they are does it grow."""
+    remembered = Remembered()
+    for number in range(MOST_REMEMBERED + 100):
+        remembered.note(str(number), 1, "etag")
+    assert len(remembered._made) == MOST_REMEMBERED
+    job_id, kept = stage.submit(), client.app_state["service"].remembered._made
+    client.get(f"/v1/jobs/{job_id}", headers={"Accept": "a/b," * 3000})
+    assert len(kept) == 1
+    assert max(map(len, kept)) <= 64
+
+
+def test_webhooks_come_to_an_end(client: TestClient) -> None:
+    body = {"url": "https://receiver.invalid/", "events": ["job.failed"]}
+    statuses = [client.post("/v1/webhooks", json=body).status_code for _ in range(MOST_OF_A_PROJECT + 3)]
+    assert statuses == [201] * MOST_OF_A_PROJECT + [409] * 3
+
+
+def test_idempotency_keys_of_refused_requests_are_not_kept(client: TestClient, stage: Stage) -> None:
+    for number in range(50):
+        headers = {"Idempotency-Key": f"key-{number}"}
+        assert client.post("/v1/jobs", json={"spec": {"dataset": 5}}, headers=headers).status_code == 422
+        assert client.post("/v1/jobs?dry_run=true", json={"spec": SPEC}, headers=headers).status_code == 200
+    with stage.database.snapshot() as session:
+        from models import IdempotencyKey
+
+        assert session.query(IdempotencyKey).count() == 0
+
+
+def test_a_body_as_large_as_may_be_is_no_more(client: TestClient) -> None:
+    body = b'{"spec": {"dataset": "digits"}}'
+    assert client.post("/v1/jobs", content=body.ljust(MAX_BODY_BYTES), headers=JSON).status_code == 201
+    refused(client.post("/v1/jobs", content=body.ljust(MAX_BODY_BYTES + 1), headers=JSON), 413)
+
+
+def test_compressed_bodies_are_not_unpacked(client: TestClient, stage: Stage) -> None:
+    import gzip
+
+    bomb = gzip.compress(b" " * 50_000_000)
+    refused(client.post("/v1/jobs", content=bomb, headers={**JSON, "Content-Encoding": "gzip"}), 400)
+    assert stage.jobs() == 0
+
+
+def test_a_connection_has_its_limits() -> None:
+    assert server.HEAD_SECONDS <= 30
+    assert server.UNREAD_SECONDS <= 120
+    assert server.most_connections() <= server.MOST_CONNECTIONS
