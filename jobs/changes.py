@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from jobs.errors import JobNotFinished, JobNotFound
 from jobs.fence import for_update
 from jobs.transitions import now
+from jobs.usage import note_storage
 from models import TERMINAL, Attempt, Checkpoint, Database, Epoch, Event, Job, JobTag, Step
 from storage import Storage
 
@@ -46,7 +47,13 @@ def purge(database: Database, storage: Storage) -> None:
     for job_id in job_ids:
         storage.delete(storage.list_names(job_id))
         with database.session() as session:
-            for table in (Step, Epoch, Event, Checkpoint, Attempt, JobTag):
+            job = session.scalar(for_update(job_id))
+            if job is None:
+                continue  # somebody else was as quick
+            session.execute(delete(Checkpoint).where(Checkpoint.job_id == job_id))
+            job.weights = None
+            note_storage(session, job)
+            for table in (Step, Epoch, Event, Attempt, JobTag):
                 session.execute(delete(table).where(table.job_id == job_id))
             session.execute(delete(Job).where(Job.id == job_id))
 

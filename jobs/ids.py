@@ -33,6 +33,11 @@ def first_id(created_at: datetime) -> str:
     return _written(min(max(_first(created_at), 0), _LAST))
 
 
+def last_id(created_at: datetime) -> str:
+    """The greatest that a job can have that is created then or earlier."""
+    return _written(min(max(_first(created_at) + (1 << _CHANCE_BITS) - 1, 0), _LAST))
+
+
 def _first(time: datetime) -> int:
     milliseconds, microseconds = divmod((time - _EPOCH) // timedelta(microseconds=1), 1000)
     return (milliseconds << 80) + (microseconds << _CHANCE_BITS)

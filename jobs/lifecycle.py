@@ -95,7 +95,7 @@ def claim(
 ) -> Claim | None:
     """Take a queued job for `worker`. None where there is nothing to take: messages may repeat or come late."""
     job = claimable(session, job_id)
-    if job is None or not may_begin(session, job.project):
+    if job is None or not (job.requested is Request.STOP or may_begin(session, job.project)):
         return None
     try:
         prepared = _prepare(session, job)

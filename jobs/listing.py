@@ -7,16 +7,16 @@ page costs what its own rows cost.
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Select, exists, select, tuple_, union_all
 from sqlalchemy.orm import aliased
 
 from jobs.errors import CursorInvalid
-from jobs.ids import first_id, is_id
+from jobs.ids import first_id, is_id, last_id
 from models import Job, JobStatus, JobTag, ProjectSession
 
 Sort = Literal["created_at", "finished_at", "name", "priority", "best_accuracy"]
@@ -106,7 +106,7 @@ def _conditions(jobs: JobFilter) -> list[ColumnElement[bool]]:
     exact = ((Job.dataset, jobs.dataset), (Job.architecture, jobs.architecture), (Job.name, jobs.name))
     conditions: list[ColumnElement[bool]] = [column == wanted for column, wanted in exact if wanted is not None]
     if jobs.created_after is not None:
-        conditions.append(Job.id >= first_id(jobs.created_after + timedelta(microseconds=1)))
+        conditions.append(Job.id > last_id(jobs.created_after))
     if jobs.created_before is not None:
         conditions.append(Job.id < first_id(jobs.created_before))
     return conditions
@@ -133,11 +133,44 @@ def _position(order: Order, cursor: str) -> Any:
         return cursor
     try:
         sort, value, job_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if order.sort == "finished_at":
-            value = datetime.fromisoformat(value)
-        kinds = {"name": str, "finished_at": datetime, "priority": int, "best_accuracy": float}
-        if sort != order.sort or not isinstance(value, kinds[sort]) or not isinstance(job_id, str):
+        if sort != order.sort or not isinstance(job_id, str) or not is_id(job_id):
             raise ValueError
-    except (ValueError, TypeError, binascii.Error) as error:
+        value = _READ[sort](value)
+    except (ValueError, TypeError, OverflowError, binascii.Error) as error:
         raise CursorInvalid(order.sort) from error
     return (value, job_id)
+
+
+def _name(value: Any) -> str:
+    """What could be one: PostgreSQL takes neither NUL nor half of a surrogate pair."""
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError
+    value.encode()
+    return value
+
+
+def _time(value: Any) -> datetime:
+    time = datetime.fromisoformat(value)
+    if time.tzinfo is None:
+        raise ValueError
+    return time.astimezone(UTC)
+
+
+def _priority(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= 9:
+        raise ValueError
+    return value
+
+
+def _accuracy(value: Any) -> float:
+    if type(value) is not float:
+        raise ValueError
+    return value
+
+
+_READ: Mapping[str, Callable[[Any], Any]] = {
+    "name": _name,
+    "finished_at": _time,
+    "priority": _priority,
+    "best_accuracy": _accuracy,
+}

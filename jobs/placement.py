@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from jobs.fence import is_queued
 from jobs.quotas import exhausted
-from models import Job
+from models import Job, Request
 
 CPU = "cpu"
 GPU = "gpu"  # an accelerator of whatever kind
@@ -55,7 +55,8 @@ def next_job(session: Session, devices: Sequence[str]) -> Candidate | None:
     quotas let begin."""
     fit = [is_queued(), _fits(devices)]
     if waiting := exhausted(session):
-        fit.append(Job.project.not_in(waiting))
+        # One that is to be stopped takes a moment, and ends with the weights that it has.
+        fit.append(or_(Job.project.not_in(waiting), Job.requested == Request.STOP))
     row = session.execute(
         select(Job.id, Job.devices, Job.accelerator).where(*fit).order_by(Job.priority.desc(), Job.id).limit(1)
     ).first()

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from jobs.checkpoints import CheckpointFile
 from jobs.fence import Claim, held
 from jobs.transitions import MOST_FAILED_LOADS, move, now, record
+from jobs.usage import note_storage
 from models import Attempt, Checkpoint, Epoch, Job, JobStatus, Step
 from training.metrics import EpochMetrics, RunFacts, StepMetrics
 
@@ -101,7 +102,9 @@ def record_checkpoint(session: Session, claim: Claim, checkpoint: CheckpointFile
     session.merge(row)  # published before, if the answer that said so was lost
     job.revision += 1
     session.flush()
-    return _retire(session, job, claim, position)
+    retired = _retire(session, job, claim, position)
+    note_storage(session, job)
+    return retired
 
 
 def record_trouble(session: Session, claim: Claim, kind: str, message: str) -> None:

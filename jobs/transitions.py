@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from jobs.failures import Failure, FailureCode
 from jobs.outbox import enqueue
+from jobs.usage import note_device_time, note_storage
 from models import TRANSITIONS, Attempt, Checkpoint, Event, Job, JobStatus, Request
 from models.columns import DatabaseNow
 
@@ -44,6 +45,7 @@ def finish(session: Session, job: Job, status: JobStatus, message: str) -> None:
     if status is JobStatus.CANCELLED:
         job.weights = None
         session.execute(delete(Checkpoint).where(Checkpoint.job_id == job.id))
+    note_storage(session, job)
     record(session, job, status, message)
 
 
@@ -86,7 +88,9 @@ def requeue(session: Session, job: Job, reason: EndReason, message: str) -> None
 def end_attempt(session: Session, job: Job, reason: EndReason) -> None:
     """The current one, if there is one that has not ended."""
     current = update(Attempt).where(Attempt.job_id == job.id, Attempt.number == job.attempt, Attempt.ended_at.is_(None))
-    session.execute(current.values(ended_at=now(), end_reason=reason))
+    ended = current.values(ended_at=now(), end_reason=reason).returning(Attempt.started_at, Attempt.ended_at)
+    for began_at, ended_at in session.execute(ended, execution_options={"synchronize_session": False}):
+        note_device_time(session, job, began_at, ended_at)
 
 
 def has_checkpoint(session: Session, job: Job) -> bool:

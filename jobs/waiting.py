@@ -8,9 +8,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from jobs.placement import Needs, fitting
-from jobs.quotas import exhausted
+from jobs.quotas import is_exhausted
 from jobs.workers import at_work
-from models import Job
+from models import Job, Request
 from models.columns import DatabaseNow
 
 # no_worker: nobody is connected. no_such_device: nobody who is connected has what the job asks for. slots_busy: whoever
@@ -39,11 +39,12 @@ class WhyQueued:
     def __init__(self, session: Session) -> None:
         self._workers = [record for record in at_work(session) if not record.worker.draining_at]
         self._now = session.scalars(select(DatabaseNow())).one()
-        self._exhausted = exhausted(session)
+        self._session = session
+        self._exhausted: dict[str, bool] = {}
 
     def place(self, job: Job, position: int | None) -> QueuePlace:
         """What is in the way of `job`, which stands at `position` of the queue."""
-        if job.project in self._exhausted:
+        if job.requested is not Request.STOP and self._is_exhausted(job.project):
             return QueuePlace(position, "quota_reached", "Its project uses as much as its quotas allow.")
         code, reason = self._explain(Needs(job.devices, job.accelerator), position)
         if code in ("behind_others", "about_to_start") and job.not_before and job.not_before > self._now:
@@ -67,6 +68,11 @@ class WhyQueued:
             before = f"{position - 1} jobs are" if position > 2 else "1 job is"
             return "behind_others", f"{before} in front of it."
         return "about_to_start", "A slot is free: about to start."
+
+    def _is_exhausted(self, project: str) -> bool:
+        if project not in self._exhausted:
+            self._exhausted[project] = is_exhausted(self._session, project)
+        return self._exhausted[project]
 
     def _inventory(self) -> str:
         """What each worker has, the same but once."""

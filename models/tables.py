@@ -60,7 +60,18 @@ class Project(Base):
     max_queued_jobs: Mapped[int | None]
     max_storage_bytes: Mapped[int | None] = mapped_column(BigInteger)
     max_device_hours: Mapped[float | None]  # within a calendar month, in UTC
+    storage_bytes: Mapped[int] = mapped_column(BigInteger, default=0)  # the sum of its jobs'
     created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
+
+
+class DeviceUse(Base):
+    """What a project's attempts that have ended used in a month, whether or not their jobs are still there."""
+
+    __tablename__ = "device_use"
+
+    project: Mapped[str] = mapped_column(ForeignKey("projects.id"), primary_key=True)
+    month: Mapped[str] = mapped_column(String(7), primary_key=True)  # as 2026-11, in UTC
+    device_seconds: Mapped[float]
 
 
 class ApiKey(Base):
@@ -132,6 +143,7 @@ class Job(Base):
     best_epoch: Mapped[int | None]
     best_accuracy: Mapped[float | None]  # of the best epoch: what it was chosen by
     weights: Mapped[dict[str, Any] | None]  # storage.StoredFile
+    storage_bytes: Mapped[int] = mapped_column(BigInteger, default=0)  # of its checkpoints and its weights
     error: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
     started_at: Mapped[datetime | None]  # of its first attempt

@@ -1,11 +1,13 @@
 """API keys."""
 
+import re
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 
 from access import keys
+from access.errors import KeyNotFound
 from access.keys import Caller
 from api import schemas, translate
 from api.dependencies import CallerDep, SessionDep, SnapshotDep
@@ -15,7 +17,18 @@ from api.strict_route import StrictRoute
 router = APIRouter(prefix="/keys", tags=["administration"], route_class=StrictRoute)
 
 KEY_ID = r"^[a-z0-9]{1,32}$"
-KeyId = Annotated[str, Path(description="As `GET /v1/keys` has it.", examples=["01kasm2pbk5s9d0w3g6vq8zrhf"])]
+
+
+async def _key_id(
+    key_id: Annotated[str, Path(description="As `GET /v1/keys` has it.", examples=["01kasm2pbk5s9d0w3g6vq8zrhf"])],
+) -> str:
+    """What no id looks like names no key."""
+    if not re.fullmatch(KEY_ID, key_id):
+        raise KeyNotFound(key_id)
+    return key_id
+
+
+KeyId = Annotated[str, Depends(_key_id)]
 
 
 @router.post("", status_code=HTTPStatus.CREATED, operation_id="create_key", summary="Make an API key")

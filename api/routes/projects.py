@@ -1,5 +1,6 @@
 """Projects: the tenants, their quotas and what they use."""
 
+import re
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated
@@ -11,13 +12,24 @@ from access.errors import ProjectNotFound
 from access.keys import Caller
 from api import schemas, translate
 from api.dependencies import CallerDep, SessionDep, SnapshotDep, may_operate
+from api.schemas.administration import PROJECT_ID
 from api.strict_route import StrictRoute
 from jobs import quotas
 from models import Project, ProjectSession
 
 router = APIRouter(prefix="/projects", tags=["administration"], route_class=StrictRoute)
 
-ProjectId = Annotated[str, Path(description="As `GET /v1/projects` has it.", examples=["default"])]
+
+async def _project_id(
+    project_id: Annotated[str, Path(description="As `GET /v1/projects` has it.", examples=["default"])],
+) -> str:
+    """What no id looks like names no project."""
+    if not re.fullmatch(PROJECT_ID, project_id):
+        raise ProjectNotFound(project_id)
+    return project_id
+
+
+ProjectId = Annotated[str, Depends(_project_id)]
 
 
 @router.get("", operation_id="list_projects", summary="List the projects, and what they use")

@@ -85,7 +85,7 @@ class Quotas(BaseModel):
         default=None, description="Others wait in the queue."
     )
     max_queued_jobs: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
-        default=None, description="No more are accepted."
+        default=None, description="Paused ones among them. No more are accepted."
     )
     max_storage_bytes: Annotated[int, Field(ge=0, le=2**60)] | None = Field(
         default=None, description="Of checkpoints and weights. Beyond it no job is accepted and none begins."
@@ -114,7 +114,7 @@ class Usage(Wire):
     """What a project uses now."""
 
     running_jobs: int
-    queued_jobs: int
+    queued_jobs: int = Field(description="Paused ones among them.")
     storage_bytes: int
     device_hours: float = Field(description="In this calendar month, in UTC.")
 

@@ -1,7 +1,5 @@
 """Projects with their keys, quotas and webhooks; what jobs are found, sorted and followed by."""
 
-import json
-
 import sqlalchemy as sa
 from alembic import op
 
@@ -23,6 +21,7 @@ def _job_columns() -> tuple[sa.Column, ...]:
         sa.Column("dataset", sa.String(length=200), nullable=True),
         sa.Column("architecture", sa.String(length=64), nullable=True),
         sa.Column("best_accuracy", sa.Double(), nullable=True),
+        sa.Column("storage_bytes", sa.BigInteger(), nullable=False, server_default="0"),
         sa.Column("deleted_at", TIME, nullable=True),
     )
 
@@ -40,6 +39,7 @@ def upgrade() -> None:
         "UPDATE jobs SET best_accuracy = (SELECT coalesce(epochs.validation_accuracy, epochs.test_accuracy) "
         "FROM epochs WHERE epochs.job_id = jobs.id AND epochs.epoch = jobs.best_epoch)"
     )
+    _count_storage()
     with op.batch_alter_table("jobs") as jobs:
         for column in _job_columns():
             if column.server_default is not None:
@@ -53,6 +53,7 @@ def upgrade() -> None:
     _create_tags()
     op.create_index(op.f("ix_attempts_ended_at"), "attempts", ["ended_at"])
     op.add_column("events", sa.Column("epoch", sa.Integer(), nullable=True))
+    _tell_epochs()
     _give_keys_a_project()
     _create_webhooks()
 
@@ -77,10 +78,19 @@ def _create_projects() -> None:
         sa.Column("max_queued_jobs", sa.Integer(), nullable=True),
         sa.Column("max_storage_bytes", sa.BigInteger(), nullable=True),
         sa.Column("max_device_hours", sa.Double(), nullable=True),
+        sa.Column("storage_bytes", sa.BigInteger(), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_projects")),
     )
-    op.execute(sa.insert(projects).values(id=DEFAULT, created_at=sa.func.current_timestamp()))
+    op.execute(sa.insert(projects).values(id=DEFAULT, storage_bytes=0, created_at=sa.func.current_timestamp()))
+    op.create_table(
+        "device_use",
+        sa.Column("project", sa.String(length=40), nullable=False),
+        sa.Column("month", sa.String(length=7), nullable=False),
+        sa.Column("device_seconds", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(["project"], ["projects.id"], name=op.f("fk_device_use_project")),
+        sa.PrimaryKeyConstraint("project", "month", name=op.f("pk_device_use")),
+    )
     op.create_table(
         "api_keys",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -100,18 +110,30 @@ def _create_projects() -> None:
 
 def _fill_in_architectures() -> None:
     """A spec's architecture is stored as an object; those of the first release have a name there."""
-    connection = op.get_bind()
-    jobs = sa.table("jobs", sa.column("id"), sa.column("spec", sa.JSON()), sa.column("architecture"))
-    found = connection.execute(sa.select(jobs.c.id, jobs.c.spec))
-    rows = [{"job": row.id, "name": _architecture(row.spec)} for row in found]
-    if rows:
-        named = sa.update(jobs).where(jobs.c.id == sa.bindparam("job")).values(architecture=sa.bindparam("name"))
-        connection.execute(named, rows)
+    kind = {"sqlite": "json_type(spec, '$.architecture')", "postgresql": "json_typeof(spec -> 'architecture')"}
+    op.execute(
+        f"UPDATE jobs SET architecture = CASE {kind[op.get_bind().dialect.name]} "  # noqa: S608 - nothing of a user's
+        "WHEN 'object' THEN spec -> 'architecture' ->> 'name' ELSE spec ->> 'architecture' END"
+    )
 
 
-def _architecture(spec: object) -> str | None:
-    chosen = (json.loads(spec) if isinstance(spec, str) else spec or {}).get("architecture")
-    return chosen.get("name") if isinstance(chosen, dict) else chosen
+def _count_storage() -> None:
+    """What device time was used before is not counted: no quota was there to be kept."""
+    op.execute(
+        "UPDATE jobs SET storage_bytes = coalesce(CAST(weights ->> 'size_bytes' AS BIGINT), 0) + coalesce("
+        "(SELECT sum(checkpoints.size_bytes) FROM checkpoints WHERE checkpoints.job_id = jobs.id), 0)"
+    )
+    op.execute("UPDATE projects SET storage_bytes = (SELECT coalesce(sum(storage_bytes), 0) FROM jobs)")
+
+
+def _tell_epochs() -> None:
+    """Whoever follows a job that has not ended is told its earlier epochs, too."""
+    op.execute(
+        "INSERT INTO events (job_id, attempt, type, message, epoch, created_at) "
+        "SELECT epochs.job_id, epochs.attempt, 'epoch', 'Epoch ' || epochs.epoch || ', recorded before the upgrade.', "
+        "epochs.epoch, epochs.recorded_at FROM epochs JOIN jobs ON jobs.id = epochs.job_id "
+        "WHERE jobs.status IN ('queued', 'starting', 'running', 'paused') ORDER BY epochs.job_id, epochs.epoch"
+    )
 
 
 def _create_tags() -> None:
@@ -188,6 +210,7 @@ def downgrade() -> None:
         keys.drop_constraint(op.f("pk_idempotency_keys"), type_="primary")
         keys.create_primary_key(op.f("pk_idempotency_keys"), ["key"])
         keys.drop_column("project")
+    op.execute("DELETE FROM events WHERE type IN ('epoch', 'epoch_revised')")
     with op.batch_alter_table("events") as events:
         events.drop_column("epoch")
     op.drop_index(op.f("ix_attempts_ended_at"), "attempts")
@@ -203,4 +226,5 @@ def downgrade() -> None:
             jobs.drop_column(column.name)
     _create_queue()
     op.drop_table("api_keys")
+    op.drop_table("device_use")
     op.drop_table("projects")

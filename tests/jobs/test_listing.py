@@ -1,5 +1,7 @@
 """Lists: every filter and order against the plain way of doing it, and pages that neither repeat nor skip."""
 
+import base64
+import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -125,6 +127,43 @@ def test_every_order_and_filter(database: Database) -> None:
 def test_a_cursor_that_is_none_is_refused(database: Database, sort: Sort, cursor: str) -> None:
     with database.snapshot("default") as session, pytest.raises(CursorInvalid):
         queries.list_jobs(session, order=Order(sort), after=cursor)
+
+
+A_JOB = "job_01kasm2pbk5s9d0w3g6vq8zrhf"
+
+
+@pytest.mark.parametrize(
+    ("sort", "value", "job_id"),
+    [
+        ("priority", 10**30, A_JOB),
+        ("priority", 10, A_JOB),
+        ("priority", True, A_JOB),
+        ("name", "\ud800", A_JOB),
+        ("name", "\0", A_JOB),
+        ("name", None, A_JOB),
+        ("name", "a", "\ud800"),
+        ("name", "a", "job_1"),
+        ("finished_at", "0001-01-01T00:00:00+14:00", A_JOB),
+        ("finished_at", "2026-01-01T00:00:00", A_JOB),
+        ("finished_at", "yesterday", A_JOB),
+        ("best_accuracy", "0.5", A_JOB),
+        ("best_accuracy", 1, A_JOB),
+    ],
+)
+def test_a_cursor_that_somebody_made_up_is_refused(database: Database, sort: Sort, value: Any, job_id: str) -> None:
+    made_up = base64.urlsafe_b64encode(json.dumps([sort, value, job_id]).encode()).decode().rstrip("=")
+    with database.snapshot("default") as session, pytest.raises(CursorInvalid):
+        queries.list_jobs(session, order=Order(sort), after=made_up)
+
+
+def test_the_ends_of_the_calendar_are_times_like_others(database: Database) -> None:
+    some_jobs(database, 10)
+    first, last = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+    for ends, after, before in ((first, 9, 0), (last, 0, 9)):
+        with database.snapshot() as session:
+            later = queries.list_jobs(session, JobFilter(created_after=ends)).rows
+            earlier = queries.list_jobs(session, JobFilter(created_before=ends)).rows
+        assert (len(later) >= after, len(earlier) >= before, min(len(later), len(earlier))) == (True, True, 0)
 
 
 def test_a_cursor_of_another_order_is_refused(database: Database) -> None:

@@ -3,15 +3,18 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from jobs import lifecycle, placement, queries, quotas, records
+from jobs import changes, lifecycle, placement, queries, quotas, records, requests
 from jobs.errors import QuotaExceeded
-from models import Attempt, Database, Job, Project
+from jobs.usage import note_device_time
+from models import Attempt, Database, DeviceUse, Job, Project
 from models.columns import DatabaseNow
+from storage import Storage
 from tests.jobs.conftest import FACTS, change, job_of, publish, spec, take, weights_of
 
 
@@ -50,7 +53,7 @@ def test_last_month_does_not_count(database: Database, submitted: Callable[..., 
         lifecycle.let_go(session, claim)
         long_ago = datetime.now(UTC) - timedelta(days=40)
         session.execute(update(Attempt).values(started_at=long_ago, ended_at=long_ago + timedelta(hours=3)))
-    assert used(database).device_hours == 0
+    assert used(database).device_hours == pytest.approx(0, abs=0.01)
 
 
 @pytest.mark.parametrize("quota", ["max_queued_jobs", "max_storage_bytes", "max_device_hours"])
@@ -127,3 +130,72 @@ def test_a_deleted_job_counts_until_its_files_are_gone(database: Database, submi
     publish(database, claim, (1, 0))
     change(database, claim.job_id, deleted_at=DatabaseNow())
     assert used(database).storage_bytes == 3
+
+
+def test_a_deletion_gives_storage_back_and_no_device_time(
+    database: Database, submitted: Callable[..., Job], tmp_path: Path
+) -> None:
+    claim = take(database, submitted().id)
+    publish(database, claim, (1, 0), (2, 0), (3, 0), (4, 0))
+    with database.session() as session:
+        records.record_start(session, claim, FACTS)
+        session.execute(update(Attempt).values(started_at=DatabaseNow(-60)))
+        lifecycle.settle_success(session, claim, weights_of(claim))
+    before = used(database)
+    assert (before.storage_bytes, before.device_hours > 0) == (9, True)  # the spec keeps two checkpoints
+    with database.session() as session:
+        changes.delete_job(session, claim.job_id)
+    changes.purge(database, Storage(f"file://{tmp_path}"))
+    after = used(database)
+    assert (after.storage_bytes, after.device_hours) == (0, before.device_hours)
+
+
+def test_a_cancelled_job_stores_nothing(database: Database, submitted: Callable[..., Job]) -> None:
+    claim = take(database, submitted().id)
+    publish(database, claim, (1, 0))
+    with database.session() as session:
+        requests.request_cancel(session, claim.job_id)
+    with database.session() as session:
+        lifecycle.let_go(session, claim)
+    assert used(database).storage_bytes == 0
+
+
+def test_a_pause_makes_no_room_in_the_queue(database: Database, submitted: Callable[..., Job]) -> None:
+    limit(database, max_queued_jobs=1)
+    job = submitted()
+    with database.session() as session:
+        requests.request_pause(session, job.id)
+    with pytest.raises(QuotaExceeded):
+        submitted()
+
+
+def test_a_stop_makes_its_weights_whatever_is_used_up(database: Database, submitted: Callable[..., Job]) -> None:
+    claim = take(database, submitted().id)
+    publish(database, claim, (1, 0))
+    with database.session() as session:
+        lifecycle.let_go(session, claim)
+        requests.request_stop(session, claim.job_id)
+    limit(database, max_running_jobs=0, max_storage_bytes=0, max_device_hours=0.0)
+    with database.snapshot() as session:
+        candidate = placement.next_job(session, ["cpu"])
+        place = queries.find(session, claim.job_id).queue
+    assert candidate
+    assert place
+    assert (candidate.job_id, place.code != "quota_reached") == (claim.job_id, True)
+    with database.session() as session:
+        second = lifecycle.claim(session, claim.job_id, "second", lease_seconds=30)
+    assert second
+    assert second.finish_at_once
+
+
+def test_device_time_counts_in_the_month_in_which_it_was_used(
+    database: Database, submitted: Callable[..., Job]
+) -> None:
+    job = submitted(spec(devices=2))
+    began, ended = datetime(2026, 1, 31, 23, tzinfo=UTC), datetime(2026, 3, 1, 2, tzinfo=UTC)
+    with database.session() as session:
+        for _ in range(2):
+            note_device_time(session, job, began, ended)
+        rows = session.execute(select(DeviceUse.month, DeviceUse.device_seconds).order_by(DeviceUse.month)).all()
+    hours = {month: seconds / 3600 for month, seconds in rows}
+    assert hours == {"2026-01": 4 * 1, "2026-02": 4 * 28 * 24, "2026-03": 4 * 2}
