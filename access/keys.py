@@ -98,6 +98,12 @@ def authenticate(session: Session, presented: str) -> Caller:
     return Caller(key.project, scopes, key.id)
 
 
+def require_valid(session: Session, caller: Caller) -> None:
+    """Once more, for a caller that was let in a while ago. Raises KeyInvalid."""
+    if caller.key_id is not None and no_longer_valid(session, [caller.key_id]):
+        raise KeyInvalid
+
+
 def no_longer_valid(session: Session, key_ids: Collection[str]) -> set[str]:
     """Those of some keys that let nobody in any more."""
     if not key_ids:
@@ -142,6 +148,11 @@ def require_operator(session: Session, key_file: Path | None) -> None:
     """
     if key_file is not None:
         _install_administrator(session, _read(key_file))
+        session.flush()
+        if not _operator_has_key(session):
+            raise NoOperator(
+                f"The key in {key_file} was revoked, and there is no other: put another secret into the file."
+            )
     elif not _operator_has_key(session):
         raise NoOperator(
             "The API would ask for keys, and nobody has one. Put epochal_admin.<secret> into a file and set "

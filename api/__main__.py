@@ -5,10 +5,8 @@ import gc
 import socket
 import sys
 
-import uvicorn
-
 from api.app import create_app
-from api.server import configured, limited, most_connections
+from api.server import Server, configured, limited, most_connections
 from api.telemetry import TelemetryUnavailable
 from logs import configure_logging
 from settings import read_settings
@@ -37,7 +35,7 @@ def main() -> None:
         app, limited(most_connections()), grace_seconds=GRACE_SECONDS, host=settings.host, port=settings.port
     )
     sockets = None if inherited is None else [socket.socket(fileno=inherited)]
-    uvicorn.Server(config).run(sockets=sockets)
+    Server(config).run(sockets=sockets)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""The API: `uvicorn --factory api.app:create_app`."""
+"""The API. `python -m api` serves it, with our log: structlog by itself writes the values of variables, and so keys,
+beside an error."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -11,7 +12,7 @@ from starlette.middleware import Middleware
 
 from access.keys import require_operator
 from api.background import PromptQueue
-from api.dependencies import Service, may_administer, may_operate, may_use
+from api.dependencies import Service, may_administer, may_observe, may_use
 from api.documentation import documentation
 from api.gate import Gate
 from api.headers import SecurityHeaders
@@ -97,7 +98,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for resource in (keys, webhooks):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_administer)])
     app.include_router(projects.router, prefix="/v1", dependencies=[Depends(may_use)])
-    app.include_router(prometheus.router, dependencies=[Depends(may_operate)])
+    app.include_router(prometheus.router, dependencies=[Depends(may_observe)])
     for operation in (health.router, problems.router, documentation()):
         app.include_router(operation)
     add_handlers(app)

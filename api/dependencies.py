@@ -19,7 +19,7 @@ from api.tailer import Tailer
 from jobs.delivery import TrainingQueue
 from jobs.errors import CheckpointNotFound, JobNotFound
 from jobs.ids import is_id
-from models import Database, ProjectSession
+from models import DEFAULT_PROJECT, Database, ProjectSession
 from settings import Settings
 from storage import Storage
 
@@ -85,10 +85,16 @@ async def may_administer(caller: CallerDep) -> None:
     _require(caller, "admin")
 
 
+async def may_observe(caller: CallerDep) -> None:
+    """For figures of every project: a scraper needs no key that could do more than read."""
+    if caller.project != DEFAULT_PROJECT:
+        raise OperatorOnly("read")
+
+
 async def may_operate(caller: CallerDep) -> None:
     """For what is every project's."""
     if not caller.is_operator:
-        raise OperatorOnly
+        raise OperatorOnly("admin")
 
 
 def _require(caller: Caller, scope: Scope) -> None:
@@ -117,15 +123,19 @@ class ProjectDatabase:
     """The database as the caller may see it, for a route that reads more than once, or behind its answer."""
 
     database: Database
-    project: str
+    caller: Caller
 
     def snapshot(self) -> AbstractContextManager[ProjectSession]:
         """As `Database.snapshot`."""
-        return self.database.snapshot(self.project)
+        return self.database.snapshot(self.caller.project)
+
+    def glance(self) -> AbstractContextManager[ProjectSession]:
+        """As `Database.glance`."""
+        return self.database.glance(self.caller.project)
 
 
 async def _database(service: ServiceDep, caller: CallerDep) -> ProjectDatabase:
-    return ProjectDatabase(service.database, caller.project)
+    return ProjectDatabase(service.database, caller)
 
 
 async def _tailer(service: ServiceDep) -> Tailer:

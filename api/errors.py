@@ -108,8 +108,8 @@ class ScopeMissing(ApiError):
 class OperatorOnly(ApiError):
     """Only whoever runs the service may do this."""
 
-    def __init__(self) -> None:
-        super().__init__("This needs a key of the project 'default' with the scope 'admin', the operator's.")
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(f"This needs a key of the project 'default', the operator's, with the scope {scope!r}.")
 
 
 class TooManyRequests(ApiError):
@@ -121,6 +121,13 @@ class TooManyRequests(ApiError):
             "or wait for news with `Prefer: wait=20` or on /v1/jobs/{id}/stream."
         )
         self.headers = {**headers, "Retry-After": str(retry_after_seconds)}
+
+
+class TooManyWaiting(ApiError):
+    """One key holds more connections open than it may."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"One key may have {most} streams and waiting requests open at once: end some of them first.")
 
 
 class NotReady(ApiError):
@@ -212,6 +219,7 @@ ERRORS: dict[type[Exception], Kind] = {
     ),
     OperatorOnly: Kind(403, "operator_only", "Only the operator may do this"),
     TooManyRequests: Kind(429, "too_many_requests", "Too many requests", own_headers=lambda error: error.headers),
+    TooManyWaiting: Kind(429, "too_many_waiting", "Too many requests wait at once", headers=_RETRY),
     KeyNotFound: Kind(404, "key_not_found", "There is no such key"),
     ProjectNotFound: Kind(404, "project_not_found", "There is no such project"),
     ProjectExists: Kind(409, "project_exists", "There is such a project already"),

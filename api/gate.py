@@ -15,7 +15,7 @@ from access.errors import KeyInvalid
 from access.keys import ANYBODY, Caller
 from api.errors import KeyMissing, TooManyRequests
 from jobs.reconciler import Chore
-from models import Database
+from models import OUTAGES, Database
 
 BEARER = "bearer"
 
@@ -32,7 +32,7 @@ class Allowance:
     policy: str  # whose it is: the key's, or the address's that guesses keys
     limit: int  # requests a minute
     remaining: int
-    reset_seconds: int  # until all of `limit` is there again
+    reset_seconds: int  # until more is there
 
     @property
     def headers(self) -> dict[str, str]:
@@ -87,9 +87,15 @@ class Gate:
             with self._lock:
                 used = sorted(self._used)
                 self._used.clear()
-            if used:
+            if not used:
+                return
+            try:
                 with database.session() as session:
                     keys.note_use(session, used)
+            except OUTAGES:
+                with self._lock:
+                    self._used.update(used)
+                raise
 
         return Chore(NOTE_USES_EVERY_SECONDS, note)
 

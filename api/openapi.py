@@ -24,6 +24,7 @@ from api.errors import (
     ScopeMissing,
     StorageUnavailable,
     TooManyRequests,
+    TooManyWaiting,
     UnsupportedMediaType,
 )
 from api.problems import MEDIA_TYPE
@@ -56,7 +57,7 @@ TAGS = [
 ]
 
 WITH_BODY = (MalformedBody, BodyTooLarge, UnsupportedMediaType)
-WITH_KEY = (KeyMissing, KeyInvalid, ScopeMissing, TooManyRequests, *OUTAGES[:1])
+WITH_KEY = (KeyMissing, KeyInvalid, ScopeMissing, TooManyRequests, TooManyWaiting, *OUTAGES[:1])
 NOT_FOUND: dict[str, type[Exception]] = {  # by path parameter
     "{job_id}": JobNotFound,
     "{recipe}": RecipeNotFound,

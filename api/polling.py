@@ -14,13 +14,18 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
+from access import keys
+from access.keys import Caller
 from api.dependencies import CallerDep, ServiceDep
-from api.remembered import Remembered
+from api.remembered import Made, Remembered
 from api.tailer import Tailer
 from jobs import queries
 from models import TERMINAL, Database, ProjectSession
 
 LONGEST_WAIT_SECONDS = 60.0
+
+# So often it is seen whether whoever waits is still there.
+GONE_AFTER_SECONDS = 2.0
 
 _WAIT = re.compile(r"\s*wait\s*=\s*\"?(\d{1,6})\"?\s*", re.IGNORECASE)
 
@@ -51,7 +56,8 @@ class Poll:
     database: Database
     tailer: Tailer
     remembered: Remembered
-    project: str
+    request: Request
+    caller: Caller
     address: str  # stands for it, with its query, and in which form
     etags: str | None  # of If-None-Match
     wait_seconds: float | None  # as preferred
@@ -60,31 +66,42 @@ class Poll:
         self, job_id: str, content: Answer, *, on_job_alone: bool = True, in_one_state: bool = False
     ) -> Response:
         """What `content` says, 304 where the client has it; with `Prefer: wait`, not before there is news or the time
-        is up. A job that has ended has none. Raises JobNotFound, and what `content` raises.
+        is up. A job that has ended has none. Raises JobNotFound, KeyInvalid, and what `content` raises.
         """
-        began = monotonic()
+        began, waits = monotonic(), 0
         while True:
             look = await run_in_threadpool(
-                self._look, job_id, content, on_job_alone=on_job_alone, in_one_state=in_one_state
+                self._look, job_id, content, on_job_alone=on_job_alone, in_one_state=in_one_state, again=waits > 0
             )
             left = (self.wait_seconds or 0.0) - (monotonic() - began)
-            if look.is_news or look.is_final or left <= 0:
+            if look.is_news or look.is_final or left <= 0 or self.tailer.is_closed:
                 return look.response
-            await self.tailer.changed(job_id, look.revision, left)
+            waits += 1
+            if waits == 1:
+                self.tailer.require_room(self.caller.key_id)
+            changed = await self.tailer.changed(
+                job_id, look.revision, min(left, GONE_AFTER_SECONDS), self.caller.key_id
+            )
+            if not changed and await self.request.is_disconnected():
+                return look.response  # which nobody reads
 
-    def _look(self, job_id: str, content: Answer, *, on_job_alone: bool, in_one_state: bool) -> "_Look":
+    def _look(self, job_id: str, content: Answer, *, on_job_alone: bool, in_one_state: bool, again: bool) -> "_Look":
         applied = {} if self.wait_seconds is None else {"Preference-Applied": f"wait={self.wait_seconds:.0f}"}
         # Rows that are newer than the revision that they are noted under do no harm: the next poll reads them again.
         read = self.database.glance if on_job_alone and not in_one_state else self.database.snapshot
-        with read(self.project) as session:
+        with read(self.caller.project) as session:
+            if again:
+                keys.require_valid(session, self.caller)  # its key may have been revoked during the wait
             revision, status = queries.revision_of(session, job_id)
             final = status in TERMINAL
             known = self.remembered.at(self.address, revision) if on_job_alone and self.etags else None
-            if known and self.etags and _matches(self.etags, known):
-                return _Look(_unchanged(known, applied), revision, is_news=False, is_final=final)
+            if known and self.etags and _matches(self.etags, known.etag):
+                return _Look(
+                    _unchanged(known.etag, {**applied, **known.headers}), revision, is_news=False, is_final=final
+                )
             made = content(session)
         etag = _etag(made.body)
-        self.remembered.note(self.address, revision, etag)
+        self.remembered.note(self.address, Made(revision, etag, made.headers))
         headers = {**FRESH, **applied, **made.headers, "ETag": etag}
         if self.etags and _matches(self.etags, etag):
             return _Look(_unchanged(etag, {**applied, **made.headers}), revision, is_news=False, is_final=final)
@@ -115,7 +132,7 @@ Preferences = Annotated[
 
 
 async def _poll(
-    request: Request, service: ServiceDep, caller: CallerDep, etags: Tags = None, preferences: Preferences = None
+    request: Request, service: ServiceDep, caller: CallerDep, etags: Tags = None, _declared: Preferences = None
 ) -> Poll:
     # The same address may be answered in another form, and to another project not at all.
     address = f"{caller.project} {request.url.path}?{request.url.query} {request.headers.get('accept', '')}"
@@ -124,10 +141,11 @@ async def _poll(
         database=service.database,
         tailer=service.tailer,
         remembered=service.remembered,
-        project=caller.project,
+        request=request,
+        caller=caller,
         address=digest,
         etags=etags,
-        wait_seconds=_wait_of(preferences),
+        wait_seconds=_wait_of(",".join(request.headers.getlist("prefer"))),
     )
 
 

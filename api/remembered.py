@@ -1,9 +1,20 @@
 """What answers were made of."""
 
 from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
 from threading import Lock
 
 MOST_REMEMBERED = 10_000  # addresses
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Of what an answer was made, and what a 304 in its place has to say."""
+
+    revision: int
+    etag: str
+    headers: Mapping[str, str]
 
 
 class Remembered:
@@ -11,19 +22,19 @@ class Remembered:
     client has it already."""
 
     def __init__(self) -> None:
-        self._made: OrderedDict[str, tuple[int, str]] = OrderedDict()
+        self._made: OrderedDict[str, Made] = OrderedDict()
         self._lock = Lock()
 
-    def at(self, address: str, revision: int) -> str | None:
-        """The ETag of what this address answers at `revision`, where that is known."""
+    def at(self, address: str, revision: int) -> Made | None:
+        """What this address answers at `revision`, where that is known."""
         with self._lock:
             made = self._made.get(address)
-        return made[1] if made and made[0] == revision else None
+        return made if made and made.revision == revision else None
 
-    def note(self, address: str, revision: int, etag: str) -> None:
+    def note(self, address: str, made: Made) -> None:
         """Of the latest answer at an address."""
         with self._lock:
-            self._made[address] = (revision, etag)
+            self._made[address] = made
             self._made.move_to_end(address)
             if len(self._made) > MOST_REMEMBERED:
                 self._made.popitem(last=False)

@@ -8,6 +8,7 @@ import asyncio
 import resource
 import sys
 from http import HTTPStatus
+from socket import socket
 from typing import Any
 
 import h11
@@ -53,6 +54,8 @@ def configured(
         http=protocol,
         ws="none",
         log_config=None,
+        # Off: else whoever asks chooses the address that the log has, and that wrong keys are counted by.
+        proxy_headers=False,
         access_log=False,  # api.observing writes a line for each request
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
@@ -179,3 +182,14 @@ async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
     await problem(TOO_MANY_CONNECTIONS, scope, "Ask again in a few seconds, over connections that you keep.")(
         scope, receive, send
     )
+
+
+class Server(uvicorn.Server):
+    """Sends whoever waits for news away before it waits for open requests to end."""
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """Once it is asked to stop."""
+        service = self.lifespan.state.get("service")
+        if service is not None:
+            service.tailer.close()
+        await super().shutdown(sockets)

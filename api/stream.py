@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import format_sse_event
 
+from access import keys
+from access.errors import KeyInvalid
 from api.dependencies import ProjectDatabase
 from api.tailer import Message, Tailer, message_of
 from jobs import queries
-from models import TERMINAL, JobStatus
+from jobs.errors import JobNotFound
+from models import OUTAGES, TERMINAL, JobStatus
 
 KEEP_ALIVE_SECONDS = 15.0  # proxies close what is silent for a minute
 RETRY_MILLISECONDS = 1000  # so soon a browser comes back
@@ -38,19 +41,20 @@ class Past:
 
 
 def read(database: ProjectDatabase, job_id: str, after: int) -> Past:
-    """What lies behind the event `after`. Raises JobNotFound."""
-    with database.snapshot() as session:
+    """What lies behind the event `after`. Raises JobNotFound and KeyInvalid."""
+    with database.glance() as session:
+        keys.require_valid(session, database.caller)
         status = queries.status_of(session, job_id)
         page = queries.events_after(session, job_id, after, AT_ONCE)
         return Past([message_of(record) for record in page.rows], status, page.has_more)
 
 
 async def events(
-    tailer: Tailer, database: ProjectDatabase, job_id: str, after: int, past: Past, key_id: str | None
+    tailer: Tailer, database: ProjectDatabase, job_id: str, after: int, past: Past
 ) -> AsyncIterator[bytes]:
     """From the event behind `after` on, of which `past` was read already, until the job ends."""
     yield format_sse_event(retry=RETRY_MILLISECONDS)
-    with tailer.watching(job_id, key_id) as watcher:
+    with tailer.watching(job_id, database.caller.key_id) as watcher:
         told = after
         while True:
             for message in past.messages:
@@ -59,7 +63,13 @@ async def events(
                 if message.kind in FINAL:
                     yield _end(message.kind)
                     return
-            past = await run_in_threadpool(read, database, job_id, told)
+            try:
+                past = await run_in_threadpool(read, database, job_id, told)
+            except JobNotFound:
+                yield _end("deleted")
+                return
+            except (KeyInvalid, *OUTAGES):
+                return  # a client that may comes back, and is told the rest
             if not past.messages:
                 break
         tailer.start(job_id, told)

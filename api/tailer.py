@@ -3,6 +3,7 @@ does.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import structlog
 
 from access import keys
 from api import translate
+from api.errors import TooManyWaiting
 from jobs.following import News, Position, look
 from jobs.queries import EventRecord
 from models import OUTAGES, Database
@@ -22,6 +24,8 @@ TICK_SECONDS = 0.1
 
 # Between two looks whether the keys of watchers still let them in.
 KEYS_EVERY_SECONDS = 5.0
+
+MOST_WAITING = 2_000  # streams and waiting requests of one key
 
 DELETED = 2**63  # a revision behind every other
 
@@ -88,6 +92,8 @@ class Tailer:
         self._jobs: dict[str, _Followed] = {}
         self._somebody = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="tailer")
+        self._waiting: Counter[str | None] = Counter()  # how many, for each key
+        self.is_closed = False
 
     async def run(self) -> None:
         """Look, tick by tick, for as long as somebody follows anything; until it is cancelled."""
@@ -104,20 +110,31 @@ class Tailer:
                 await asyncio.sleep(max(0.0, due - loop.time()))
         finally:
             self._thread.shutdown(wait=False)
-            for job in self._jobs.values():
-                for watcher in job.watchers:
-                    watcher.tell("closed")
+            self.close()
+
+    def close(self) -> None:
+        """Send everybody away: who comes back, finds another process."""
+        self.is_closed = True
+        for job in self._jobs.values():
+            for watcher in job.watchers:
+                watcher.tell("closed")
+            self._wake(job)
+
+    def require_room(self, key_id: str | None) -> None:
+        """For one more who waits or watches. Raises TooManyWaiting."""
+        if key_id is not None and self._waiting[key_id] >= MOST_WAITING:
+            raise TooManyWaiting(MOST_WAITING)
 
     @contextmanager
     def watching(self, job_id: str, key_id: str | None) -> Iterator[Watcher]:
         """A watcher of a job. What happens from here on it will be told, once `start` has said from where on."""
-        job, watcher = self._follow(job_id), Watcher(key_id)
+        job, watcher = self._follow(job_id, key_id), Watcher(key_id)
         job.watchers.add(watcher)
         try:
             yield watcher
         finally:
             job.watchers.discard(watcher)
-            self._leave(job_id, job)
+            self._leave(job_id, job, key_id)
 
     def start(self, job_id: str, event_id: int) -> None:
         """Whoever watches this job knows its events up to this one. Where others watch it already, they are further, or
@@ -126,28 +143,32 @@ class Tailer:
         if job.position.event_id is None:
             job.position = Position(None, event_id)
 
-    async def changed(self, job_id: str, revision: int, timeout_seconds: float) -> bool:
-        """Wait until the job is not as it was at `revision`. Whether it changed in time."""
+    async def changed(self, job_id: str, revision: int, timeout_seconds: float, key_id: str | None = None) -> bool:
+        """Wait until the job is not as it was at `revision`, or everybody is sent away. Whether it was in time."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_seconds
-        job, waiting = self._follow(job_id), asyncio.Event()
+        job, waiting = self._follow(job_id, key_id), asyncio.Event()
         job.waiting.add(waiting)
         try:
-            while job.position.revision is None or job.position.revision <= revision:
+            while not self.is_closed and (job.position.revision is None or job.position.revision <= revision):
                 waiting.clear()
                 await asyncio.wait_for(waiting.wait(), max(0.0, deadline - loop.time()))
         except TimeoutError:
             return False
         finally:
             job.waiting.discard(waiting)
-            self._leave(job_id, job)
+            self._leave(job_id, job, key_id)
         return True
 
-    def _follow(self, job_id: str) -> _Followed:
+    def _follow(self, job_id: str, key_id: str | None) -> _Followed:
         self._somebody.set()
+        self._waiting[key_id] += 1
         return self._jobs.setdefault(job_id, _Followed())
 
-    def _leave(self, job_id: str, job: _Followed) -> None:
+    def _leave(self, job_id: str, job: _Followed, key_id: str | None) -> None:
+        self._waiting[key_id] -= 1
+        if not self._waiting[key_id]:
+            del self._waiting[key_id]
         if job.is_left and self._jobs.get(job_id) is job:
             del self._jobs[job_id]
         if not self._jobs:
@@ -198,7 +219,7 @@ class Tailer:
             if job is None or job.position is not before:
                 continue  # nobody follows it any more, or somebody began to while this was looked up
             revision = news.revisions.get(job_id)
-            if revision is None:
+            if job_id in news.deleted:
                 self._say_deleted(job)
             elif revision != before.revision:
                 job.position = Position(revision, last.get(job_id, before.event_id))

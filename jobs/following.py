@@ -32,7 +32,8 @@ class Position:
 class News:
     """What was found."""
 
-    revisions: Mapping[str, int]  # of the jobs that are there: one that is missing was deleted
+    revisions: Mapping[str, int]  # of the jobs that are there
+    deleted: frozenset[str]  # those that are not, or not for long: their last events are told all the same
     events: Sequence[EventRecord] = field(default=())  # of each job in order
 
 
@@ -40,15 +41,20 @@ def look(session: Session, positions: Mapping[str, Position]) -> News:
     """At every one of these jobs, of whatever project. The number of queries depends on how many have changed, and not
     on how many follow them."""
     revisions: dict[str, int] = {}
+    deleted = set(positions)
     for ids in _batched(list(positions), AT_ONCE):
-        there = select(Job.id, Job.revision).where(Job.id.in_(ids), Job.deleted_at.is_(None))
-        revisions.update({row.id: row.revision for row in session.execute(there)})
+        for row in session.execute(select(Job.id, Job.revision, Job.deleted_at).where(Job.id.in_(ids))):
+            revisions[row.id] = row.revision
+            if row.deleted_at is None:
+                deleted.discard(row.id)
     changed = {
         job_id: position.event_id
         for job_id, position in positions.items()
         if position.event_id is not None and revisions.get(job_id, position.revision) != position.revision
     }
-    return News(revisions, [record for cursors in _near(changed) for record in _events(session, cursors)])
+    return News(
+        revisions, frozenset(deleted), [record for cursors in _near(changed) for record in _events(session, cursors)]
+    )
 
 
 def _near(cursors: Mapping[str, int]) -> Iterator[dict[str, int]]:

@@ -90,6 +90,7 @@ def end_attempt(session: Session, job: Job, reason: EndReason) -> None:
     current = update(Attempt).where(Attempt.job_id == job.id, Attempt.number == job.attempt, Attempt.ended_at.is_(None))
     ended = current.values(ended_at=now(), end_reason=reason).returning(Attempt.started_at, Attempt.ended_at)
     for began_at, ended_at in session.execute(ended, execution_options={"synchronize_session": False}):
+        assert ended_at is not None
         note_device_time(session, job, began_at, ended_at)
 
 

@@ -71,6 +71,8 @@ def settle(session: Session, claimed: Claimed, outcome: Outcome) -> None:
         "delivered_at": None if outcome.error else DatabaseNow(),
         "next_attempt_at": None if wait is None else DatabaseNow(wait),
     }
+    if outcome.status == GONE:  # locked before any of its messages, in the one order that there is
+        session.execute(select(Webhook.id).where(Webhook.id == claimed.webhook_id).with_for_update())
     mine = (WebhookDelivery.id == claimed.id) & (WebhookDelivery.attempts == claimed.attempt)
     session.execute(update(WebhookDelivery).where(mine).values(values))
     if outcome.status == GONE:

@@ -8,7 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from api import schemas, stream, translate
-from api.dependencies import CallerDep, DatabaseDep, JobId, TailerDep
+from api.dependencies import DatabaseDep, JobId, TailerDep
 from api.polling import UNCHANGED, Content, PollDep
 from api.strict_route import StrictRoute
 from jobs import queries
@@ -72,7 +72,6 @@ async def stream_events(
     job_id: JobId,
     database: DatabaseDep,
     tailer: TailerDep,
-    caller: CallerDep,
     after: After = 0,
     last_event_id: Annotated[
         str | None,
@@ -84,8 +83,9 @@ async def stream_events(
 ) -> Response:
     """From the first event, or the one behind `Last-Event-ID`: every epoch once, in order, until the job ends."""
     told = after if last_event_id is None else min(int(last_event_id), LARGEST)
+    tailer.require_room(database.caller.key_id)
     past = await run_in_threadpool(stream.read, database, job_id, told)
     if past.is_over and told:
         return Response(status_code=HTTPStatus.NO_CONTENT)
-    events = stream.events(tailer, database, job_id, told, past, caller.key_id)
+    events = stream.events(tailer, database, job_id, told, past)
     return StreamingResponse(events, media_type=EVENT_STREAM, headers=HEADERS)

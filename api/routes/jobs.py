@@ -75,7 +75,8 @@ def list_jobs(session: SnapshotDep, query: Annotated[JobQuery, Query()]) -> sche
 )
 async def get_job(job_id: JobId, poll: PollDep) -> Response:
     """Its status, its progress, its latest and its best epoch, why it waits or why it failed. With `If-None-Match` and
-    `Prefer: wait=20`, as soon as any of it changes."""
+    `Prefer: wait=20`, as soon as any of it changes; but its place in the queue, which others change, is told at the end
+    of the wait."""
 
     def content(session: ProjectSession) -> Content:
         return Content(translate.job(queries.find(session, job_id)).model_dump_json())

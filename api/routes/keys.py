@@ -36,7 +36,7 @@ def create_key(body: schemas.KeyCreate, session: SessionDep, caller: CallerDep) 
     """The answer has the whole key, this once: only a hash of it is stored."""
     project = body.project or caller.project
     if project != caller.project and not caller.is_operator:
-        raise OperatorOnly
+        raise OperatorOnly("admin")
     made = keys.make(session, project, body.name, body.scopes, body.expires_at)
     return schemas.NewKey(**dict(schemas.Key.model_validate(made.row)), key=made.key.get_secret_value())
 

@@ -112,7 +112,7 @@ def change_webhook(
 )
 def delete_webhook(webhook_id: WebhookId, database: DatabaseDep) -> None:
     """With what it was sent, and what it has yet to be sent."""
-    endpoints.delete(database.database, database.project, webhook_id)
+    endpoints.delete(database.database, database.caller.project, webhook_id)
 
 
 @router.post("/{webhook_id}/rotate-secret", operation_id="rotate_webhook_secret", summary="Give a webhook a new secret")

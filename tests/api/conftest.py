@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from access import keys, projects
 from access.keys import Scope
 from api.app import create_app
+from api.server import Server
 from jobs import lifecycle, records, requests, workers
 from jobs.checkpoints import CheckpointFile
 from jobs.failures import Failure
@@ -224,15 +225,17 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         yield client
 
 
-class Live(uvicorn.Server):
+class Live(Server):
     """The API on a socket: what streams, no TestClient can show."""
 
     def __init__(self, app: FastAPI) -> None:
-        super().__init__(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, timeout_graceful_shutdown=1))
+        super().__init__(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, timeout_graceful_shutdown=5))
         self.begun = Event()
+        self.app = app
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
         await super().startup(sockets)
+        self.app.state.tailer = self.lifespan.state["service"].tailer
         self.begun.set()
 
     @property

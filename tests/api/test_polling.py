@@ -8,10 +8,15 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
+from access import keys
+from api.app import create_app
 from api.polling import _wait_of
+from api.tailer import Tailer
+from settings import Settings
+from tests.api.conftest import serving
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Stage
+    from tests.api.conftest import Stage, Tenants
 
 PARTS = ("", "/events", "/metrics", "/steps")
 
@@ -151,3 +156,97 @@ def test_many_who_wait_hold_no_thread(live: httpx2.Client, stage: "Stage") -> No
         claim_id = live.post(f"/v1/jobs/{job_id}/cancel").json()["status"]
         assert claim_id == "cancelled"
         assert {future.result(20).status_code for future in waiting} == {200}
+
+
+def test_a_304_says_what_it_varies_by_however_it_was_found(client: TestClient, stage: "Stage") -> None:
+    address = f"/v1/jobs/{stage.submit()}/metrics"
+    tag = client.get(address).headers["ETag"]
+    answers = [client.get(address, headers={"If-None-Match": tag}) for _ in range(2)]
+    assert [(answer.status_code, answer.headers["Vary"]) for answer in answers] == [(304, "Accept")] * 2
+
+
+def test_preferences_on_several_lines_are_one_list(live: httpx2.Client, stage: "Stage") -> None:
+    began = time.monotonic()
+    headers = [("Prefer", "respond-async"), ("Prefer", "wait=1")]
+    live.get(f"/v1/jobs/{stage.submit()}/metrics", headers=headers)
+    assert time.monotonic() - began > 0.9
+
+
+def test_a_key_that_is_revoked_meanwhile_is_told_nothing(
+    settings: Settings, tenants: "Tenants", stage: "Stage"
+) -> None:
+    job_id = stage.submit(project="first")
+    app = create_app(settings.model_copy(update={"require_keys": True}))
+    with serving(app) as url, httpx2.Client(base_url=url, timeout=30) as client, ThreadPoolExecutor(1) as pool:
+        headers = {**tenants.header("first", "read"), "Prefer": "wait=20"}
+        waiting = pool.submit(client.get, f"/v1/jobs/{job_id}/metrics", headers=headers)
+        _wait_until_somebody_waits(app)
+        with stage.database.session() as session:
+            keys.revoke(session, None, tenants.keys["first"]["read"].partition(".")[0].removeprefix("epochal_"))
+        stage.start(job_id)
+        answer = waiting.result(20)
+    assert (answer.status_code, answer.json()["code"]) == (401, "key_invalid")
+
+
+def test_whoever_hangs_up_waits_no_longer(settings: Settings, stage: "Stage", monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.polling.GONE_AFTER_SECONDS", 0.2)
+    app = create_app(settings)
+    with serving(app) as url, httpx2.Client(base_url=url, timeout=0.5) as client:
+        with pytest.raises(httpx2.ReadTimeout):
+            client.get(f"/v1/jobs/{stage.submit()}/metrics", headers={"Prefer": "wait=60"})
+        client.close()
+        deadline = time.monotonic() + 10
+        while _tailer(app)._jobs and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not _tailer(app)._jobs
+
+
+def test_one_key_holds_so_many_and_no_more(
+    settings: Settings, tenants: "Tenants", stage: "Stage", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.tailer.MOST_WAITING", 1)
+    first, second = stage.submit(project="first"), stage.submit(project="second")
+    app = create_app(settings.model_copy(update={"require_keys": True}))
+    with serving(app) as url, httpx2.Client(base_url=url, timeout=30) as client:
+        mine, theirs = tenants.header("first"), tenants.header("second")
+        with client.stream("GET", f"/v1/jobs/{first}/stream", headers=mine):
+            _wait_until_somebody_waits(app)
+            refused = [
+                client.get(f"/v1/jobs/{first}/stream", headers=mine),
+                client.get(f"/v1/jobs/{first}/metrics", headers={**mine, "Prefer": "wait=1"}),
+            ]
+            assert [(answer.status_code, answer.json()["code"]) for answer in refused] == [
+                (429, "too_many_waiting")
+            ] * 2
+            assert client.get(f"/v1/jobs/{first}/metrics", headers=mine).status_code == 200
+            with client.stream("GET", f"/v1/jobs/{second}/stream", headers=theirs) as other:
+                assert other.status_code == 200
+
+
+def test_a_service_that_stops_sends_everybody_away_at_once(settings: Settings, stage: "Stage") -> None:
+    job_id = stage.submit()
+    app = create_app(settings)
+    with ThreadPoolExecutor(2) as pool:
+        with serving(app) as url:
+            client = httpx2.Client(base_url=url, timeout=30)
+            poll = pool.submit(client.get, f"/v1/jobs/{job_id}/metrics", headers={"Prefer": "wait=60"})
+            stream = pool.submit(lambda: client.get(f"/v1/jobs/{job_id}/stream").text)
+            _wait_until_somebody_waits(app, 2)
+            began = time.monotonic()
+        assert time.monotonic() - began < 5
+        assert poll.result(5).json()["data"] == []
+        assert "event: queued" in stream.result(5)
+        client.close()
+
+
+def _tailer(app: Any) -> Tailer:
+    """As the running service has it."""
+    tailer: Tailer = app.state.tailer
+    return tailer
+
+
+def _wait_until_somebody_waits(app: Any, count: int = 1) -> None:
+    deadline = time.monotonic() + 20
+    while _tailer(app)._waiting.total() < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -197,3 +197,14 @@ def test_a_key_that_is_revoked_ends_its_streams(
             with stage.database.session() as session:
                 keys.revoke(session, None, tenants.keys["first"]["read"].partition(".")[0].removeprefix("epochal_"))
             assert list(messages) == []
+
+
+def test_what_happened_last_is_told_of_a_job_that_is_deleted_at_once(live: httpx2.Client, stage: "Stage") -> None:
+    job_id = stage.submit()
+    stage.pause(job_id)
+    with live.stream("GET", f"/v1/jobs/{job_id}/stream") as response:
+        messages = told(response)
+        assert [next(messages).kind for _ in range(2)] == ["queued", "paused"]
+        live.post(f"/v1/jobs/{job_id}/cancel")
+        live.delete(f"/v1/jobs/{job_id}")
+        assert [message.kind for message in messages] == ["cancelled", "end"]
