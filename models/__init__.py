@@ -4,29 +4,23 @@
 *network*, and its choice in a spec is the *architecture*.
 """
 
+from models.base import DEFAULT_PROJECT, Base
 from models.database import OUTAGES, Database
 from models.session import EVERY_PROJECT, ProjectSession
 from models.status import ACTIVE, TERMINAL, TRANSITIONS, JobStatus, Request
 from models.tables import (
-    DEFAULT_PROJECT,
     MAX_RETRIES,
     PRIORITY,
-    ApiKey,
     Attempt,
-    Base,
     Checkpoint,
-    DeviceUse,
     Epoch,
     Event,
-    IdempotencyKey,
     Job,
     JobTag,
-    Project,
     Step,
-    Webhook,
-    WebhookDelivery,
     Worker,
 )
+from models.tenants import ApiKey, DeviceUse, IdempotencyKey, Project, Webhook, WebhookDelivery
 
 __all__ = [
     "ACTIVE",

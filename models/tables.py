@@ -1,33 +1,14 @@
-"""The tables. Only `jobs/` writes them."""
+"""The tables of jobs and workers. Only `jobs/` writes them."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Enum, ForeignKey, Index, Integer, MetaData, String, Text, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy import BigInteger, Enum, ForeignKey, Index, Integer, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.columns import DatabaseNow, Measure, UtcDateTime
+from models.base import DEFAULT_PROJECT, JOB_ID, PROJECT_ID, Base
+from models.columns import DatabaseNow
 from models.status import JobStatus, Request
-
-
-class Base(DeclarativeBase):
-    """Constraint names follow one convention, so that a migration can name what it drops."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map: ClassVar = {
-        datetime: UtcDateTime(),
-        float: Measure(),
-        dict[str, Any]: JSON(none_as_null=True),
-        list[str]: JSON(),
-    }
 
 
 def _enum(kind: type[JobStatus] | type[Request], name: str) -> Enum:
@@ -42,52 +23,8 @@ def _enum(kind: type[JobStatus] | type[Request], name: str) -> Enum:
     )
 
 
-JOB_ID = String(30)
-PROJECT_ID = String(40)
-
-DEFAULT_PROJECT = "default"  # the operator's own, there from the first migration on
 PRIORITY = 5
 MAX_RETRIES = 3
-
-
-class Project(Base):
-    """A tenant: whoever has a key of one project sees nothing of another. A quota that is None has no bound."""
-
-    __tablename__ = "projects"
-
-    id: Mapped[str] = mapped_column(PROJECT_ID, primary_key=True)
-    max_running_jobs: Mapped[int | None]
-    max_queued_jobs: Mapped[int | None]
-    max_storage_bytes: Mapped[int | None] = mapped_column(BigInteger)
-    max_device_hours: Mapped[float | None]  # within a calendar month, in UTC
-    storage_bytes: Mapped[int] = mapped_column(BigInteger, default=0)  # the sum of its jobs'
-    created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
-
-
-class DeviceUse(Base):
-    """What a project's attempts that have ended used in a month, whether or not their jobs are still there."""
-
-    __tablename__ = "device_use"
-
-    project: Mapped[str] = mapped_column(ForeignKey("projects.id"), primary_key=True)
-    month: Mapped[str] = mapped_column(String(7), primary_key=True)  # as 2026-11, in UTC
-    device_seconds: Mapped[float]
-
-
-class ApiKey(Base):
-    """What lets a client in. Its secret is known to the client alone."""
-
-    __tablename__ = "api_keys"
-
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    project: Mapped[str] = mapped_column(ForeignKey("projects.id"), index=True)
-    name: Mapped[str] = mapped_column(String(200))
-    secret_sha256: Mapped[str] = mapped_column(String(64))
-    scopes: Mapped[list[str]]
-    created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
-    expires_at: Mapped[datetime | None]
-    revoked_at: Mapped[datetime | None]
-    last_used_at: Mapped[datetime | None]
 
 
 class Job(Base):
@@ -254,19 +191,6 @@ class Checkpoint(Base):
     created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
 
 
-class IdempotencyKey(Base):
-    """A key that a client sent with a request, and what it was answered: stored with what the request made."""
-
-    __tablename__ = "idempotency_keys"
-
-    project: Mapped[str] = mapped_column(PROJECT_ID, primary_key=True, default=DEFAULT_PROJECT)
-    key: Mapped[str] = mapped_column(String(255), primary_key=True)
-    request: Mapped[str] = mapped_column(String(64))  # SHA-256 of operation and body
-    job_id: Mapped[str] = mapped_column(JOB_ID)
-    answer: Mapped[str] = mapped_column(Text)  # the body, as it was sent
-    created_at: Mapped[datetime] = mapped_column(default=DatabaseNow(), index=True)
-
-
 class Event(Base):
     """What happened to a job: appended in the transaction that made it happen, never changed."""
 
@@ -280,48 +204,6 @@ class Event(Base):
     type: Mapped[str] = mapped_column(String(32))
     message: Mapped[str] = mapped_column(Text)
     epoch: Mapped[int | None]  # that was recorded
-    created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
-
-
-class Webhook(Base):
-    """An address that is to hear of a project's events."""
-
-    __tablename__ = "webhooks"
-
-    id: Mapped[str] = mapped_column(String(30), primary_key=True)
-    project: Mapped[str] = mapped_column(ForeignKey("projects.id"), index=True)
-    url: Mapped[str] = mapped_column(Text)
-    description: Mapped[str | None] = mapped_column(Text)
-    events: Mapped[list[str]]  # their types
-    secret: Mapped[str] = mapped_column(String(100))  # not a hash: each message is signed with it
-    enabled: Mapped[bool] = mapped_column(default=True)
-    created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
-
-
-class WebhookDelivery(Base):
-    """One message to one webhook: written in the transaction that made the event happen, and sent from here."""
-
-    __tablename__ = "webhook_deliveries"
-    __table_args__ = (
-        Index(None, "webhook_id", "id"),
-        # What is to be sent, among the few that have not been.
-        Index(
-            "ix_webhook_deliveries_due",
-            "next_attempt_at",
-            postgresql_where=text("next_attempt_at IS NOT NULL"),
-            sqlite_where=text("next_attempt_at IS NOT NULL"),
-        ),
-    )
-
-    id: Mapped[str] = mapped_column(String(30), primary_key=True)  # the same in every attempt to send it
-    webhook_id: Mapped[str] = mapped_column(ForeignKey("webhooks.id"))
-    type: Mapped[str] = mapped_column(String(40))
-    payload: Mapped[str] = mapped_column(Text)  # the body, as it is sent
-    attempts: Mapped[int] = mapped_column(default=0)
-    next_attempt_at: Mapped[datetime | None]  # None: it has arrived, or is given up
-    delivered_at: Mapped[datetime | None]
-    response_status: Mapped[int | None]  # of the last attempt
-    error: Mapped[str | None] = mapped_column(Text)  # why the last attempt did not arrive
     created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
 
 

@@ -1,0 +1,104 @@
+"""The tables of projects, and of what they have beside jobs. `access/`, `webhooks/` and `jobs/` write them."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import DEFAULT_PROJECT, JOB_ID, PROJECT_ID, Base
+from models.columns import DatabaseNow
+
+
+class Project(Base):
+    """A tenant: whoever has a key of one project sees nothing of another. A quota that is None has no bound."""
+
+    __tablename__ = "projects"
+
+    id: Mapped[str] = mapped_column(PROJECT_ID, primary_key=True)
+    max_running_jobs: Mapped[int | None]
+    max_queued_jobs: Mapped[int | None]
+    max_storage_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    max_device_hours: Mapped[float | None]  # within a calendar month, in UTC
+    storage_bytes: Mapped[int] = mapped_column(BigInteger, default=0)  # the sum of its jobs'
+    created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
+
+
+class DeviceUse(Base):
+    """What a project's attempts that have ended used in a month, whether or not their jobs are still there."""
+
+    __tablename__ = "device_use"
+
+    project: Mapped[str] = mapped_column(ForeignKey("projects.id"), primary_key=True)
+    month: Mapped[str] = mapped_column(String(7), primary_key=True)  # as 2026-11, in UTC
+    device_seconds: Mapped[float]
+
+
+class ApiKey(Base):
+    """What lets a client in. Its secret is known to the client alone."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    project: Mapped[str] = mapped_column(ForeignKey("projects.id"), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    secret_sha256: Mapped[str] = mapped_column(String(64))
+    scopes: Mapped[list[str]]
+    created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+
+
+class IdempotencyKey(Base):
+    """A key that a client sent with a request, and what it was answered: stored with what the request made."""
+
+    __tablename__ = "idempotency_keys"
+
+    project: Mapped[str] = mapped_column(PROJECT_ID, primary_key=True, default=DEFAULT_PROJECT)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    request: Mapped[str] = mapped_column(String(64))  # SHA-256 of operation and body
+    job_id: Mapped[str] = mapped_column(JOB_ID)
+    answer: Mapped[str] = mapped_column(Text)  # the body, as it was sent
+    created_at: Mapped[datetime] = mapped_column(default=DatabaseNow(), index=True)
+
+
+class Webhook(Base):
+    """An address that is to hear of a project's events."""
+
+    __tablename__ = "webhooks"
+
+    id: Mapped[str] = mapped_column(String(30), primary_key=True)
+    project: Mapped[str] = mapped_column(ForeignKey("projects.id"), index=True)
+    url: Mapped[str] = mapped_column(Text)
+    description: Mapped[str | None] = mapped_column(Text)
+    events: Mapped[list[str]]  # their types
+    secret: Mapped[str] = mapped_column(String(100))  # not a hash: each message is signed with it
+    enabled: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
+
+
+class WebhookDelivery(Base):
+    """One message to one webhook: written in the transaction that made the event happen, and sent from here."""
+
+    __tablename__ = "webhook_deliveries"
+    __table_args__ = (
+        Index(None, "webhook_id", "id"),
+        # What is to be sent, among the few that have not been.
+        Index(
+            "ix_webhook_deliveries_due",
+            "next_attempt_at",
+            postgresql_where=text("next_attempt_at IS NOT NULL"),
+            sqlite_where=text("next_attempt_at IS NOT NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(30), primary_key=True)  # the same in every attempt to send it
+    webhook_id: Mapped[str] = mapped_column(ForeignKey("webhooks.id"))
+    type: Mapped[str] = mapped_column(String(40))
+    payload: Mapped[str] = mapped_column(Text)  # the body, as it is sent
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_attempt_at: Mapped[datetime | None]  # None: it has arrived, or is given up
+    delivered_at: Mapped[datetime | None]
+    response_status: Mapped[int | None]  # of the last attempt
+    error: Mapped[str | None] = mapped_column(Text)  # why the last attempt did not arrive
+    created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
