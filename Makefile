@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo lab test check chaos lock bench-start bench-train bench-overhead bench-gpu bench-accuracy bench-regularisation bench-api
+.PHONY: help setup up demo lab test check chaos fuzz lock bench-start bench-train bench-overhead bench-gpu bench-accuracy bench-regularisation bench-api
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -35,6 +35,9 @@ MINUTES ?= 10
 DATABASE ?= sqlite
 chaos: .venv/.developed ## break the service on purpose, and judge it: SEED=7 MINUTES=10 DATABASE=sqlite|postgresql
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),$(error Set SEED to a number: the same one is the same plan)) --minutes $(MINUTES) --database $(DATABASE) $(OPTIONS)
+
+fuzz: .venv/.developed ## look for requests that the API answers otherwise than its contract says: SEED=7 MINUTES=30
+	@$(BIN)/python -m tests.api.fuzz --seed $(or $(SEED),0) --minutes $(MINUTES) $(OPTIONS)
 
 bench-start: .venv/.installed ## measure the time from POST to the first recorded step
 	@$(BIN)/python -m benchmarks.start_latency

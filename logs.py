@@ -10,7 +10,22 @@ from typing import Any, Literal
 import structlog
 
 # Libraries that repeat at `info` what our own lines say, or write addresses that are for nobody's eyes.
-QUIET = ("alembic", "amqp", "celery", "httpcore2", "httpx2", "kombu", "matplotlib", "urllib3", "uvicorn.access")
+# And those that say at `debug` what they sign requests with.
+QUIET = (
+    "aiobotocore",
+    "alembic",
+    "amqp",
+    "botocore",
+    "celery",
+    "fsspec",
+    "httpcore2",
+    "httpx2",
+    "kombu",
+    "matplotlib",
+    "s3fs",
+    "urllib3",
+    "uvicorn.access",
+)
 
 LogFormat = Literal["logfmt", "json"]
 

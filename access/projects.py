@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from access.errors import ProjectExists, ProjectNotFound
@@ -15,8 +16,11 @@ def make(session: Session, project_id: str, quotas: Mapping[str, Any]) -> Projec
     if session.get(Project, project_id) is not None:
         raise ProjectExists(project_id)
     project = Project(id=project_id, **quotas)
-    session.add(project)
-    session.flush()
+    try:
+        with session.begin_nested():
+            session.add(project)
+    except IntegrityError as error:  # somebody else was as quick
+        raise ProjectExists(project_id) from error
     return project
 
 

@@ -19,10 +19,10 @@ def _each_once(events: list[EventType]) -> list[EventType]:
 
 
 # What every deployment accepts. An address in place of the name, or http, is not for every one.
-_LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_LABEL = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _USUAL_URL = (
-    rf"^https://({_LABEL}\.){{1,6}}[a-z]([a-z0-9-]{{0,61}}[a-z0-9])?(:[1-9][0-9]{{0,3}})?"
-    r"(/[A-Za-z0-9._~-]*)*(\?[A-Za-z0-9._~=&-]*)?$"
+    rf"^https://({_LABEL}\.){{0,6}}[A-Za-z]([A-Za-z0-9_-]{{0,61}}[A-Za-z0-9_])?\.?(:[1-9][0-9]{{0,3}})?"
+    r'([/?][!-"$-~]*)?$'
 )
 Url = Annotated[
     str,

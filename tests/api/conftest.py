@@ -221,6 +221,10 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """The API without a database or a broker, for what it answers by itself."""
     folder = tmp_path_factory.mktemp("front")
     settings = Settings.model_validate({"redis_url": f"redis+socket://{folder}/no.sock", "data_dir": folder})
+    database = Database(settings.database_url.get_secret_value())
+    with database.session():  # several threads that make one file at once would stand in each other's way
+        pass
+    database.dispose()
     with LocalClient(create_app(settings)) as client:
         yield client
 

@@ -14,7 +14,15 @@ from api.remembered import MOST_REMEMBERED, Made, Remembered
 from models import IdempotencyKey
 from tests.api.attacks import refused
 from tests.api.conftest import Stage
+from tests.conftest import Databases
 from webhooks.endpoints import MOST_OF_A_PROJECT
+
+
+@pytest.fixture
+def _databases(postgresql_databases: Databases) -> Databases:
+    """On the stricter of the two alone, which takes neither NUL nor a number that is too large."""
+    return postgresql_databases
+
 
 HOST = b"Host: 127.0.0.1\r\n"
 JSON = {"Content-Type": "application/json"}

@@ -1,44 +1,24 @@
-"""A key is nowhere but with who has it; and nothing that a client writes is more than text to anybody who reads it."""
+"""A key is nowhere but with who has it, nor a webhook's secret but in one place."""
 
-import json
 import logging
 import re
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from io import StringIO
+import secrets
 from pathlib import Path
 from unittest.mock import patch
-from xml.dom import minidom
 
 import pytest
 import redis
-import structlog
 from fastapi.testclient import TestClient
 from sqlalchemy import text as sql
 
 from access import keys
-from logs import LogFormat, configure_logging
+from access.errors import KeyInvalid
+from logs import LogFormat
 from models import Base, Database
+from tests.api.attacks import TELLTALE, everything_logged
 from tests.api.conftest import Stage, Tenants
-from tests.api.test_attacks_requests import TELLTALE
 
 SPEC = {"dataset": "digits"}
-
-
-@contextmanager
-def everything_logged(form: LogFormat) -> Iterator[StringIO]:
-    """The service's log, with all that any library has to say."""
-    root, written = logging.getLogger(), StringIO()
-    before = (root.level, root.handlers[:])
-    with patch.object(sys, "stderr", written):
-        configure_logging("debug", form)
-    try:
-        yield written
-    finally:
-        root.setLevel(before[0])
-        root.handlers[:] = before[1]
-        structlog.reset_defaults()
 
 
 def dumped(database: Database) -> dict[str, str]:
@@ -144,9 +124,9 @@ def test_a_webhook_s_secret_is_shown_once_and_stored_in_one_place(
 def test_of_a_key_a_hash_is_stored(tenants: Tenants, stage: Stage) -> None:
     stored = dumped(stage.database)["api_keys.secret_sha256"].split()
     assert all(re.fullmatch("[0-9a-f]{64}", value) for value in stored)
-    secrets = [key.partition(".")[2] for scopes in tenants.keys.values() for key in scopes.values()]
-    assert len(set(secrets)) == len(secrets)
-    assert all(len(secret) * 6 >= 256 for secret in secrets)  # base64: 6 bits a character
+    secret_parts = [key.partition(".")[2] for scopes in tenants.keys.values() for key in scopes.values()]
+    assert len(set(secret_parts)) == len(secret_parts)
+    assert all(len(secret) * 6 >= 256 for secret in secret_parts)  # base64: 6 bits a character
 
 
 def test_a_secret_is_compared_in_constant_time_also_where_there_is_no_such_key(
@@ -154,12 +134,12 @@ def test_a_secret_is_compared_in_constant_time_also_where_there_is_no_such_key(
 ) -> None:
     key = tenants.keys["first"]["read"]
     tried = [key, f"{key[:-1]}_", f"epochal_nobody.{'a' * 43}", "nonsense", ""]
-    with patch("access.keys.secrets.compare_digest", wraps=keys.secrets.compare_digest) as compared:
+    with patch("secrets.compare_digest", wraps=secrets.compare_digest) as compared:
         for presented in tried:
             with database.snapshot() as session:
                 try:
                     keys.authenticate(session, presented)
-                except keys.KeyInvalid as refusal:
+                except KeyInvalid as refusal:
                     said = str(refusal)
                     assert presented not in said or not presented
     assert compared.call_count == len(tried)
@@ -178,157 +158,9 @@ def test_what_is_wrong_with_a_key_is_not_told(guarded: TestClient, tenants: Tena
     assert len(told) == 1
 
 
-# Text
-
-NASTY = {
-    "SQL": "'; DROP TABLE jobs; --",
-    "SQL, more of it": "x' OR '1'='1' UNION SELECT secret_sha256 FROM api_keys --",
-    "LIKE": "%_\\%",
-    "format": "%s %n {0} {spec} ${jndi:ldap://x} {{7*7}} $(id) `id`",
-    "HTML": "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&",
-    "a spreadsheet's formula": "=cmd|' /C calc'!A0",
-    "quotes": "\"' \\ \\\\ \\n",
-    "text turned around": "\u202egnp.exe",
-    "no character": "\ufffe\uffff",
-    "emoji": "\U0001f600" * 20,
-    "TeX": "$\\frac{x}{",
-}
-NOT_ONE_LINE = {
-    "ANSI escape": "\x1b[2J\x1b[31mred",
-    "C1 escape": "\x9b31m",
-    "line end": "x\nlevel=error event=forged",
-    "carriage return": "x\rforged",
-    "line separator": "x\u2028forged",
-    "paragraph separator": "x\u2029forged",
-    "NUL": "x\0y",
-    "delete": "x\x7f",
-}
-
-
-@pytest.mark.parametrize("nasty", NASTY)
-def test_text_stays_text(client: TestClient, stage: Stage, nasty: str) -> None:
-    text = NASTY[nasty]
-    body = {"name": text, "description": text, "tags": [text[:64]], "spec": SPEC}
+def test_libraries_that_sign_requests_are_not_heard() -> None:
+    """At `debug`, those that talk to S3 write the headers that they sign, and a session's token among them."""
     with everything_logged("logfmt") as log:
-        job = client.post("/v1/jobs", json=body).json()
-        webhook = client.post(
-            "/v1/webhooks",
-            json={"url": "https://receiver.invalid/x", "events": ["job.failed"], "description": text},
-        ).json()
-        key = client.post("/v1/keys", json={"name": text, "scopes": ["read"]}).json()
-        for field in ("name", "tag", "dataset", "architecture"):
-            found = client.get("/v1/jobs", params={field: text[:64]}).json()["data"]
-            assert [row["id"] for row in found] == ([job["id"]] if (field, text[:64]) in exact(text) else [])
-        picture = client.get(job["links"]["curves_svg"])
-    assert (job["name"], job["description"], job["tags"]) == (text, text, [text[:64]])
-    assert (webhook["description"], key["name"]) == (text, text)
-    assert stage.jobs() == 1
-    assert minidom.parseString(picture.content).documentElement.tagName == "svg"
-    assert "<script" not in picture.text
-    assert all(line.isprintable() for line in log.getvalue().splitlines())
-
-
-def exact(text: str) -> set[tuple[str, str]]:
-    """What finds a job that has `text` as its name, and its beginning as a tag."""
-    return {("name", text), ("tag", text[:64])}
-
-
-@pytest.mark.parametrize("nasty", NOT_ONE_LINE)
-def test_what_would_forge_a_line_is_refused(client: TestClient, stage: Stage, nasty: str) -> None:
-    text = NOT_ONE_LINE[nasty]
-    job_id = stage.submit()
-    bodies = [
-        ("POST", "/v1/jobs", {"name": text, "spec": SPEC}),
-        ("POST", "/v1/jobs", {"tags": [text], "spec": SPEC}),
-        ("PATCH", f"/v1/jobs/{job_id}", {"name": text}),
-        ("PATCH", f"/v1/jobs/{job_id}", {"tags": [text]}),
-        ("POST", f"/v1/jobs/{job_id}/rerun", {"name": text}),
-        ("POST", "/v1/keys", {"name": text, "scopes": ["read"]}),
-        (
-            "POST",
-            "/v1/webhooks",
-            {"url": "https://receiver.invalid/x", "events": ["job.failed"], "description": text},
-        ),
-    ]
-    with everything_logged("logfmt") as log:
-        for method, path, body in bodies:
-            answer = client.request(method, path, json=body)
-            assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), (method, path)
-    assert "forged" not in log.getvalue()
-    assert all(line.isprintable() for line in log.getvalue().splitlines())
-
-
-@pytest.mark.parametrize("form", ["logfmt", "json"])
-def test_what_is_logged_of_a_job_is_one_line_each(client: TestClient, stage: Stage, form: LogFormat) -> None:
-    """A description may have several lines: no line of the log has them."""
-    nasty = "first\nlevel=error event=forged\x1b[2J\u2028second"
-    with everything_logged(form) as log:
-        answer = client.post("/v1/jobs", json={"description": nasty, "spec": SPEC})
-        client.get("/v1/jobs?nope=%0aforged%1b[2J", headers={"X-Request-ID": "forged\x1b"})
-        client.get("/nope%0aforged")
-    assert answer.json()["description"] == nasty
-    assert "forged" not in log.getvalue()
-    assert all(line.isprintable() for line in log.getvalue().splitlines())
-    if form == "json":
-        assert all(json.loads(line)["event"] for line in log.getvalue().splitlines())
-
-
-# Browsers
-
-
-def test_no_answer_sets_a_cookie_or_lets_another_origin_read(
-    guarded: TestClient, tenants: Tenants, stage: Stage
-) -> None:
-    job_id = stage.submit(project="first")
-    origin = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST"}
-    for method, path in (
-        ("GET", "/livez"),
-        ("GET", "/docs"),
-        ("GET", "/openapi.json"),
-        ("GET", f"/v1/jobs/{job_id}"),
-        ("POST", "/v1/jobs"),
-        ("OPTIONS", "/v1/jobs"),
-        ("GET", "/nope"),
-    ):
-        answer = guarded.request(method, path, headers={**tenants.header("first"), **origin, "Cookie": "session=x"})
-        assert "set-cookie" not in answer.headers
-        assert not [name for name in answer.headers if name.startswith("access-control-")], (method, path)
-        assert answer.headers["x-content-type-options"] == "nosniff"
-
-
-def test_a_cookie_is_no_key(guarded: TestClient, tenants: Tenants) -> None:
-    key = tenants.keys["first"]["admin"]
-    for headers in (
-        {"Cookie": f"Authorization=Bearer {key}; key={key}"},
-        {"X-API-Key": key},
-        {"Proxy-Authorization": f"Bearer {key}"},
-    ):
-        assert guarded.get("/v1/jobs", headers=headers).status_code == 401
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Host": "elsewhere.example"},
-        {"Host": "127.0.0.1.elsewhere.example"},
-        {"Host": "localhost.elsewhere.example"},
-        {"Host": "127.0.0.1@elsewhere.example"},
-        {"Host": "elsewhere.example#127.0.0.1"},
-        {"Host": "0.0.0.0"},
-        {"Host": "[::ffff:8.8.8.8]"},
-        {"Origin": "https://elsewhere.example"},
-        {"Origin": "null"},
-        {"Origin": "http://127.0.0.1:9999"},
-        {"Origin": "http://localhost.elsewhere.example:8000"},
-        {"Host": "elsewhere.example", "X-Forwarded-Host": "127.0.0.1"},
-        {"Host": "elsewhere.example", "Forwarded": "host=127.0.0.1"},
-    ],
-)
-def test_a_page_that_a_browser_shows_gets_nothing_without_a_key(
-    client: TestClient, stage: Stage, headers: dict[str, str]
-) -> None:
-    """Also not what it may send without asking first."""
-    for method, path in (("GET", "/v1/jobs"), ("POST", "/v1/jobs"), ("GET", "/livez"), ("GET", "/openapi.json")):
-        answer = client.request(method, path, headers=headers, json={"spec": SPEC} if method == "POST" else None)
-        assert (answer.status_code, answer.json()["code"]) == (403, "not_local"), (method, path)
-    assert stage.jobs() == 0
+        for name in ("botocore.auth", "botocore.endpoint", "aiobotocore.httpsession", "s3fs", "fsspec"):
+            logging.getLogger(name).debug("x-amz-security-token:SECRET")
+    assert "SECRET" not in log.getvalue()

@@ -82,7 +82,6 @@ def test_priority_and_the_rest_are_kept(client: TestClient) -> None:
         ("priority", -1),
         ("priority", 10),
         ("priority", True),
-        ("priority", 5.0),
         ("priority", None),
         ("max_retries", -1),
         ("max_retries", 101),

@@ -55,8 +55,14 @@ class ByName:
         parts = handler(schema)
         if handler.mode == "serialization":
             return parts
-        names = {"type": "string", "enum": sorted(parts["discriminator"]["mapping"])}
+        kinds = parts["discriminator"]["mapping"].items()
+        short = [name for name, kind in kinds if _needs(handler.resolve_ref_schema({"$ref": kind})) <= {"name"}]
+        names = {"type": "string", "enum": sorted(short)}
         return {"anyOf": [parts, {**names, "description": 'Short for {"name": …} with every default.'}]}
+
+
+def _needs(schema: JsonSchemaValue) -> set[str]:
+    return set(schema.get("required", ()))
 
 
 def quantity(default: Any = ..., *, unit: str, **rest: Any) -> Any:
