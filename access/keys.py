@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from pydantic import SecretStr
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 from ulid import ULID
 
@@ -86,13 +86,10 @@ def make(
 def authenticate(session: Session, presented: str) -> Caller:
     """Whose key `presented` is, by the database's clock. Raises KeyInvalid."""
     form = _FORM.fullmatch(presented)
-    row = session.execute(select(ApiKey, DatabaseNow()).where(ApiKey.id == form["id"])).first() if form else None
+    key = session.scalar(select(ApiKey).where(ApiKey.id == form["id"], _is_valid())) if form else None
     # Compared even where there is no such key, and in constant time: how long a refusal takes tells nothing.
-    matches = secrets.compare_digest(row[0].secret_sha256 if row else "", _hashed(form["secret"] if form else ""))
-    if row is None or not matches:
-        raise KeyInvalid
-    key, now = row
-    if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
+    matches = secrets.compare_digest(key.secret_sha256 if key else "", _hashed(form["secret"] if form else ""))
+    if key is None or not matches:
         raise KeyInvalid
     scopes = frozenset(scope for scope in get_args(Scope) if scope in key.scopes)
     return Caller(key.project, scopes, key.id)
@@ -108,7 +105,7 @@ def no_longer_valid(session: Session, key_ids: Collection[str]) -> set[str]:
     """Those of some keys that let nobody in any more."""
     if not key_ids:
         return set()
-    valid = select(ApiKey.id).where(ApiKey.id.in_(key_ids), ApiKey.revoked_at.is_(None), _unexpired())
+    valid = select(ApiKey.id).where(ApiKey.id.in_(key_ids), _is_valid())
     return set(key_ids) - set(session.scalars(valid))
 
 
@@ -190,12 +187,13 @@ def _install_administrator(session: Session, key: SecretStr) -> None:
 
 
 def _operator_has_key(session: Session) -> bool:
-    valid = select(ApiKey).where(ApiKey.project == DEFAULT_PROJECT, ApiKey.revoked_at.is_(None))
-    return any("admin" in key.scopes for key in session.scalars(valid.where(_unexpired())))
+    valid = select(ApiKey).where(ApiKey.project == DEFAULT_PROJECT, _is_valid())
+    return any("admin" in key.scopes for key in session.scalars(valid))
 
 
-def _unexpired() -> ColumnElement[bool]:
-    return or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > DatabaseNow())
+def _is_valid() -> ColumnElement[bool]:
+    """Neither revoked nor expired, by the database's clock."""
+    return and_(ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > DatabaseNow()))
 
 
 def _hashed(secret: str) -> str:

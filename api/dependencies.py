@@ -68,7 +68,7 @@ def _admit(request: Request, service: Service, key: str) -> Caller:
     address = request.client.host if request.client else ""
     with service.database.glance() as session:
         caller, allowance = service.gate.admit(session, key, address)
-    request.state.headers = allowance.headers if allowance else {}
+    request.state.headers = allowance.headers
     return caller
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from access import keys
 from access.errors import KeyInvalid
-from access.keys import ANYBODY, Caller
+from access.keys import Caller
 from api.errors import KeyMissing, TooManyRequests
 from jobs.reconciler import Chore
 from models import OUTAGES, Database
@@ -56,7 +56,7 @@ class Gate:
     _lock: Lock = field(default_factory=Lock)
 
     def presented(self, authorization: str | None) -> str | None:
-        """The key of an `Authorization` header; None where nobody has to show one. Raises KeyMissing and KeyInvalid."""
+        """The key of an `Authorization` header; None where nobody has to show one. Raises KeyMissing."""
         if authorization is None:
             if self.keys_required:
                 raise KeyMissing
@@ -66,10 +66,8 @@ class Gate:
             raise KeyMissing
         return key.strip()
 
-    def admit(self, session: Session, key: str | None, address: str) -> tuple[Caller, Allowance | None]:
+    def admit(self, session: Session, key: str, address: str) -> tuple[Caller, Allowance]:
         """Whose `key` it is, and what else it may ask. Raises KeyInvalid and TooManyRequests."""
-        if key is None:
-            return ANYBODY, None
         try:
             caller = keys.authenticate(session, key)
         except KeyInvalid:

@@ -1,12 +1,11 @@
 """The query of a list of jobs."""
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic_core import PydanticCustomError
 
+from api.submission import storable
 from api.times import Time
 from jobs.listing import JobFilter, Order, Sort
 from models import JobStatus
@@ -24,16 +23,7 @@ Direction = Literal[
     "-best_accuracy",
 ]
 
-_NUL = re.compile("\0")
-
-
-def _without_nul(text: str) -> str:
-    if _NUL.search(text):
-        raise PydanticCustomError("nul", "should be text without NUL")
-    return text
-
-
-Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_without_nul)]
+Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(storable)]
 
 
 class JobQuery(BaseModel):

@@ -32,7 +32,6 @@ class Past:
 
     messages: list[Message]
     status: JobStatus
-    has_more: bool
 
     @property
     def is_over(self) -> bool:
@@ -46,7 +45,7 @@ def read(database: ProjectDatabase, job_id: str, after: int) -> Past:
         keys.require_valid(session, database.caller)
         status = queries.status_of(session, job_id)
         page = queries.events_after(session, job_id, after, AT_ONCE)
-        return Past([message_of(record) for record in page.rows], status, page.has_more)
+        return Past([message_of(record) for record in page.rows], status)
 
 
 async def events(

@@ -23,7 +23,7 @@ def _one_line(text: str) -> str:
     return text
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """Without NUL, which PostgreSQL stores in no text."""
     if "\0" in text:
         raise PydanticCustomError("nul", "should be text without NUL")
@@ -42,7 +42,7 @@ Name = Annotated[str, Field(min_length=1, max_length=200, json_schema_extra=_ONE
 Description = Annotated[
     str,
     Field(min_length=1, max_length=10_000, json_schema_extra={"pattern": "^[^\\u0000]*$"}),
-    AfterValidator(_storable),
+    AfterValidator(storable),
 ]
 Tag = Annotated[str, Field(min_length=1, max_length=64, json_schema_extra=_ONE_LINE), AfterValidator(_one_line)]
 Tags = Annotated[

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from jobs.queries import EventRecord
-from models import Epoch, Event, Job
+from jobs.queries import EventRecord, with_their_epochs
+from models import Event, Job
 
 # Jobs in one query.
 AT_ONCE = 500
@@ -71,10 +71,8 @@ def _near(cursors: Mapping[str, int]) -> Iterator[dict[str, int]]:
 
 
 def _events(session: Session, cursors: Mapping[str, int]) -> Iterator[EventRecord]:
-    of_epoch = (Epoch.job_id == Event.job_id) & (Epoch.epoch == Event.epoch)
     behind = Event.id > min(cursors.values())
-    statement = select(Event, Epoch).outerjoin(Epoch, of_epoch).where(Event.job_id.in_(cursors), behind)
-    for event, epoch in session.execute(statement.order_by(Event.id)):
+    for event, epoch in session.execute(with_their_epochs().where(Event.job_id.in_(cursors), behind)):
         if event.id > cursors[event.job_id]:
             yield EventRecord(event, epoch)
 

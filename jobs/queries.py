@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, TypeVarTuple
 
 from sqlalchemy import Row, Select, and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased, selectinload
@@ -16,6 +16,7 @@ from models import EVERY_PROJECT, Checkpoint, Epoch, Event, Job, JobStatus, Proj
 from storage import StoredFile
 
 Item = TypeVar("Item")
+Columns = TypeVarTuple("Columns")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +110,7 @@ def epoch_rows_after(session: Session, job_id: str, after_epoch: int, limit: int
     _must_exist(session, job_id)
     columns = Epoch.__table__.columns
     statement = select(*columns).where(columns.job_id == job_id, columns.epoch > after_epoch).order_by(columns.epoch)
-    rows = session.execute(statement.limit(limit + 1)).all()
-    return Page(rows[:limit], len(rows) > limit)
+    return _cut(session.execute(_one_more(statement, limit)).all(), limit)
 
 
 def steps_after(
@@ -129,11 +129,15 @@ def steps_after(
 def events_after(session: Session, job_id: str, after: int = 0, limit: int | None = None) -> Page[EventRecord]:
     """What has happened to a job, in order, behind the event `after`. Raises JobNotFound."""
     _must_exist(session, job_id)
+    statement = with_their_epochs().where(Event.job_id == job_id, Event.id > after)
+    records = [EventRecord(event, epoch) for event, epoch in session.execute(_one_more(statement, limit))]
+    return _cut(records, limit)
+
+
+def with_their_epochs() -> Select[Event, Epoch | None]:
+    """Events in order, each with the epoch that it tells of."""
     of_epoch = (Epoch.job_id == Event.job_id) & (Epoch.epoch == Event.epoch)
-    statement = select(Event, Epoch).outerjoin(Epoch, of_epoch).where(Event.job_id == job_id, Event.id > after)
-    rows = session.execute(statement.order_by(Event.id).limit(limit and limit + 1)).all()
-    records = [EventRecord(event, epoch) for event, epoch in rows]
-    return Page(records[:limit], limit is not None and len(records) > limit)
+    return select(Event, Epoch).outerjoin(Epoch, of_epoch).order_by(Event.id)
 
 
 def queue(session: Session, *, after: str | None = None, limit: int = 20) -> Page[QueuedJob]:
@@ -145,9 +149,9 @@ def queue(session: Session, *, after: str | None = None, limit: int = 20) -> Pag
         if priority is None:
             raise JobNotFound(after)
         statement = statement.where(or_(Job.priority < priority, and_(Job.priority == priority, Job.id > after)))
-    rows = session.scalars(statement.limit(limit + 1)).all()
-    places = _queue_places(session, rows[:limit])
-    return Page([QueuedJob(job, places[job.id]) for job in rows[:limit]], len(rows) > limit)
+    page = _page(session, statement, limit)
+    places = _queue_places(session, page.rows)
+    return Page([QueuedJob(job, places[job.id]) for job in page.rows], page.has_more)
 
 
 def checkpoints(session: Session, job_id: str) -> Sequence[CheckpointRecord]:
@@ -213,7 +217,15 @@ def _note_found(session: Session, job_id: str) -> None:
 
 
 def _page(session: Session, statement: Select[Item], limit: int | None) -> Page[Item]:
-    rows = session.scalars(statement if limit is None else statement.limit(limit + 1)).all()
+    return _cut(session.scalars(_one_more(statement, limit)).all(), limit)
+
+
+def _one_more(statement: Select[*Columns], limit: int | None) -> Select[*Columns]:
+    """Which tells whether another page follows."""
+    return statement if limit is None else statement.limit(limit + 1)
+
+
+def _cut(rows: Sequence[Item], limit: int | None) -> Page[Item]:
     return Page(rows[:limit], limit is not None and len(rows) > limit)
 
 

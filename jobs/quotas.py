@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from jobs.errors import QuotaExceeded
@@ -102,6 +102,6 @@ def _queued(session: Session, project: str) -> int:
     return _count(session, Job.project == project, Job.status.in_((JobStatus.QUEUED, JobStatus.PAUSED)))
 
 
-def _count(session: Session, *conditions: object) -> int:
-    counted = select(func.count()).select_from(Job).where(*conditions)  # type: ignore[arg-type]
+def _count(session: Session, *conditions: ColumnElement[bool]) -> int:
+    counted = select(func.count()).select_from(Job).where(*conditions)
     return session.scalars(counted, execution_options=EVERY_PROJECT).one()

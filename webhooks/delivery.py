@@ -123,7 +123,7 @@ def _logged(event: str, **about: str | int) -> Iterator[None]:
         yield
     except OUTAGES as error:
         log.warning(event, **about, error=str(error).partition("\n")[0])  # without the statement
-    except Exception:
+    except Exception:  # ours: without the sender, nothing would be delivered any more
         log.exception(event, **about)
 
 

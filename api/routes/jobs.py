@@ -15,11 +15,12 @@ from api.schemas import estimates
 from api.strict_route import StrictRoute
 from api.submission import JobChange, JobCreate, JobRerun
 from jobs import changes, lifecycle, queries
+from jobs.ids import PATTERN
 from models import DEFAULT_PROJECT, Job, ProjectSession
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=StrictRoute)
 
-JOB_CURSOR = Query(description="Id of the last job of the page before.", pattern=r"^job_[0-9a-hjkmnp-tv-z]{26}$")
+JOB_CURSOR = Query(description="Id of the last job of the page before.", pattern=PATTERN)
 CREATED: dict[int | str, dict[str, Any]] = {
     HTTPStatus.CREATED.value: {
         "headers": {

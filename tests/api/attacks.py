@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 from unittest.mock import patch
 
@@ -19,8 +20,8 @@ from logs import LogFormat, configure_logging
 ROOT = Path(__file__).parents[2]
 
 TELLTALE = re.compile(
-    r"Traceback|File \"|\.py\b|site-packages|SELECT |INSERT |sqlalchemy|psycopg|sqlite3?\.|/root/|/home/|/tmp/|"
-    + re.escape(str(ROOT))
+    r"Traceback|File \"|\.py\b|site-packages|SELECT |INSERT |sqlalchemy|psycopg|sqlite3?\.|/srv/|"
+    + "|".join(re.escape(str(place)) for place in (ROOT, Path.home(), gettempdir()))
 )
 
 

@@ -76,7 +76,7 @@ def test_an_error_that_nobody_expected_keeps_a_key_to_itself(
     key = tenants.keys["first"]["read"]
 
     def explode(*_arguments: object) -> None:
-        raise RuntimeError("SELECT secret_sha256 FROM api_keys -- /work/api/x.py")
+        raise RuntimeError("SELECT secret_sha256 FROM api_keys -- /srv/api/x.py")
 
     monkeypatch.setattr("api.routes.datasets.entries", explode)
     with everything_logged("logfmt") as log:

@@ -115,7 +115,9 @@ def test_nobody_starts_from_the_weights_of_a_deleted_job(
     change(database, later.id, not_before=None)
     with database.session() as session:
         assert lifecycle.claim(session, later.id, "second", lease_seconds=30) is None
-    assert job_of(database, later.id).error["code"] == "spec_conflict"  # type: ignore[index]
+    error = job_of(database, later.id).error
+    assert error
+    assert error["code"] == "spec_conflict"
 
 
 def test_events_of_everything_that_happens_raise_the_revision(database: Database, running: Claim) -> None:

@@ -3,7 +3,7 @@
 import math
 import random
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count as numbers
 from itertools import pairwise
 
@@ -120,7 +120,7 @@ def test_points_are_gone_through_once_and_never_held_together() -> None:
         def __del__(self) -> None:
             alive.discard(id(self))
 
-    def stream() -> object:
+    def stream() -> Iterator[tuple[int, tuple[float]]]:
         nonlocal most_alive
         for number in range(30_000):
             point = Watched((float(number % 97),))
@@ -128,7 +128,7 @@ def test_points_are_gone_through_once_and_never_held_together() -> None:
             most_alive = max(most_alive, len(alive))
             yield number, point
 
-    assert len(thin(stream(), 30_000, 50)) == 50  # type: ignore[arg-type]
+    assert len(thin(stream(), 30_000, 50)) == 50
     assert most_alive < 3000
 
 

@@ -75,7 +75,7 @@ class Peak(TorchDispatchMode):
     """Bytes of memory that tensors have taken meanwhile, at the most."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # torch has no types there
         self.bytes: int = 0
         self._now: int = 0
         self._alive: dict[int, int] = {}
