@@ -78,9 +78,10 @@ class Storage:
             f"in place of {file.size_bytes} with {file.sha256}"
         )
 
-    def stream(self, name: str) -> Iterator[bytes]:
-        """The file in blocks, of which one is in memory at a time. The first is read at once, with its errors."""
-        blocks = self._place.blocks(_checked(name))
+    def stream(self, name: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """The file in blocks, of which one is in memory at a time: `length` bytes of it from `start` on, by default
+        all. The first block is read at once, with its errors."""
+        blocks = _cut(self._place.blocks(_checked(name), start), length)
         return chain([next(blocks, b"")], blocks)
 
     def delete(self, names: Iterable[str]) -> None:
@@ -98,6 +99,17 @@ class Storage:
         return sorted(filter(_is_name, self._place.folders()))
 
 
+def _cut(blocks: Iterator[bytes], length: int | None) -> Iterator[bytes]:
+    """The first `length` bytes; blocks behind them are not read."""
+    if length is None:
+        yield from blocks
+        return
+    left = length
+    while left and (block := next(blocks, b"")):
+        yield block[:left]
+        left -= min(left, len(block))
+
+
 def _is_name(name: str) -> bool:
     return all(map(_PART_OF_A_NAME.fullmatch, name.split("/")))
 
@@ -113,7 +125,7 @@ class _Place(Protocol):
 
     def put(self, name: str, content: bytes) -> None: ...
     def read(self, name: str) -> bytes: ...
-    def blocks(self, name: str) -> Iterator[bytes]: ...
+    def blocks(self, name: str, start: int) -> Iterator[bytes]: ...
     def delete(self, name: str) -> None: ...
     def list_names(self, folder: str) -> Iterable[str]: ...
     def folders(self) -> Iterable[str]: ...
@@ -148,8 +160,9 @@ class _Folder:
     def read(self, name: str) -> bytes:
         return (self._root / name).read_bytes()
 
-    def blocks(self, name: str) -> Iterator[bytes]:
+    def blocks(self, name: str, start: int) -> Iterator[bytes]:
         with (self._root / name).open("rb") as file:
+            file.seek(start)
             while block := file.read(BLOCK_BYTES):
                 yield block
 
@@ -202,10 +215,11 @@ class _Bucket:
             content: bytes = files.cat_file(path, max_concurrency=1)  # one request, so of one version of the file
         return content
 
-    def blocks(self, name: str) -> Iterator[bytes]:
+    def blocks(self, name: str, start: int) -> Iterator[bytes]:
         # A request a block, each for the same version of the file: a slow reader holds no connection.
         with self._reaching(name) as (files, path):
             file = files.open(path, "rb", block_size=BLOCK_BYTES, cache_type="none")
+            file.seek(start)
         while True:
             with self._reaching(name):
                 block: bytes = file.read(BLOCK_BYTES)

@@ -16,6 +16,8 @@ from api.dependencies import Service, may_administer, may_observe, may_use
 from api.documentation import documentation
 from api.gate import Gate
 from api.headers import SecurityHeaders
+from api.heads import Heads
+from api.job_texts import JobTexts
 from api.local_only import LocalOnly
 from api.meters import Exposition, Meters
 from api.middleware import BodyLimit, HeadLimit, RequestContext
@@ -23,7 +25,7 @@ from api.observing import Observing
 from api.openapi import describe
 from api.probe import Probe
 from api.problems import add_handlers
-from api.remembered import Remembered
+from api.remembered import MOST_ADDRESSES, Made, Remembered
 from api.routes import (
     architectures,
     compare,
@@ -89,6 +91,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             Middleware(HeadLimit),
             *([] if settings.keys_required else [Middleware(LocalOnly, settings.host)]),
             Middleware(BodyLimit),
+            Middleware(Heads),
         ],
         lifespan=partial(_lifespan, settings, meters, traces),
         telemetry=OFF if traces is None else traces.config,
@@ -139,7 +142,8 @@ async def _lifespan(
                 queue=prompt_queue,
                 gate=gate,
                 tailer=tailer,
-                remembered=Remembered(),
+                remembered=Remembered[Made](MOST_ADDRESSES),
+                job_texts=JobTexts(),
                 workers_probe=workers_probe,
                 broker_probe=broker_probe,
             ),

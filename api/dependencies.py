@@ -13,8 +13,9 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from access.keys import ANYBODY, Caller, Scope
 from api.errors import OperatorOnly, ScopeMissing
 from api.gate import Gate
+from api.job_texts import JobTexts
 from api.probe import Probe
-from api.remembered import Remembered
+from api.remembered import Made, Remembered
 from api.tailer import Tailer
 from jobs.delivery import TrainingQueue
 from jobs.errors import CheckpointNotFound, JobNotFound
@@ -36,7 +37,8 @@ class Service:
     queue: TrainingQueue
     gate: Gate
     tailer: Tailer
-    remembered: Remembered
+    remembered: Remembered[Made]  # by address: 304s that need nothing read
+    job_texts: JobTexts
     workers_probe: Probe[int]  # how many are connected, which only the database knows
     broker_probe: Probe[bool]
 
@@ -77,7 +79,7 @@ CallerDep = Annotated[Caller, Depends(_caller)]
 
 async def may_use(request: Request, caller: CallerDep) -> None:
     """Whoever only looks needs the scope `read`, anybody else `train`."""
-    _require(caller, "read" if request.method in ("GET", "HEAD") else "train")
+    _require(caller, "read" if request.method == "GET" else "train")
 
 
 async def may_administer(caller: CallerDep) -> None:
@@ -154,11 +156,16 @@ async def _storage(service: ServiceDep) -> Storage:
     return service.storage
 
 
+async def _job_texts(service: ServiceDep) -> JobTexts:
+    return service.job_texts
+
+
 DatabaseDep = Annotated[ProjectDatabase, Depends(_database)]
 TailerDep = Annotated[Tailer, Depends(_tailer)]
 QueueDep = Annotated[TrainingQueue, Depends(_queue)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 StorageDep = Annotated[Storage, Depends(_storage)]
+JobTextsDep = Annotated[JobTexts, Depends(_job_texts)]
 
 
 async def _job_id(

@@ -69,4 +69,4 @@ def _serve(router: APIRouter, path: str, content: bytes, media_type: str, header
     async def get_file() -> Response:
         return Response(content, media_type=media_type, headers=headers)
 
-    router.add_api_route(path, get_file, methods=["GET", "HEAD"])
+    router.add_api_route(path, get_file, methods=["GET"])

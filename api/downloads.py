@@ -1,34 +1,120 @@
-"""Files of jobs, from the storage to the client, a block at a time."""
+"""Files of jobs, from the storage to the client, a block at a time: whole, or from where an earlier download broke off.
 
+A file never changes, so that its SHA-256 is its ETag, and a part of it fits any other.
+"""
+
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Any
 
 import structlog
+from fastapi import Depends, Header, Response
 from fastapi.responses import StreamingResponse
 
-from api.errors import StorageUnavailable
+from api.errors import RangeNotSatisfiable, StorageUnavailable
+from api.etags import UNCHANGED, IfNoneMatch, matches, unchanged
 from storage import Storage, StoredFile
 
 MEDIA_TYPE = "application/octet-stream"
 
+_RANGE = re.compile(r"\s*bytes\s*=\s*(?P<first>[0-9]{0,18})\s*-\s*(?P<last>[0-9]{0,18})\s*", re.IGNORECASE)
+
 log = structlog.get_logger()
 
 
-def download(storage: Storage, file: StoredFile) -> StreamingResponse:
-    """`file`, to be saved under a name of its own. Raises StorageUnavailable.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What of a file a client asks for."""
+
+    etags: str | None  # that it has
+    range: str | None
+    if_range: str | None  # what the file must still be for `range` to count
+
+
+async def _wanted(
+    etags: IfNoneMatch = None,
+    range: Annotated[  # noqa: A002  # the header's name
+        str | None,
+        Header(description="`bytes=1000-`, `bytes=0-999` or `bytes=-1000`: only that part. Of several: all."),
+    ] = None,
+    if_range: Annotated[
+        str | None, Header(description="The `ETag` that the rest has: the whole file where it is another.")
+    ] = None,
+) -> Wanted:
+    return Wanted(etags, range, if_range)
+
+
+WantedDep = Annotated[Wanted, Depends(_wanted)]
+
+_HEADERS = {
+    name: {"schema": {"type": "string"}} for name in ("Accept-Ranges", "Content-Disposition", "Content-Length", "ETag")
+}
+_CONTENT = {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}
+
+FILE: dict[int | str, dict[str, Any]] = {
+    HTTPStatus.OK.value: {
+        "content": _CONTENT,
+        "description": "A safetensors file; `ETag` is its SHA-256.",
+        "headers": _HEADERS,
+    },
+    HTTPStatus.PARTIAL_CONTENT.value: {
+        "content": _CONTENT,
+        "description": "The part that `Range` asks for.",
+        "headers": {**_HEADERS, "Content-Range": {"schema": {"type": "string"}}},
+    },
+    **UNCHANGED,
+}
+
+
+def download(storage: Storage, file: StoredFile, wanted: Wanted) -> Response:
+    """`file`, to be saved under a name of its own. Raises StorageUnavailable and RangeNotSatisfiable.
 
     A storage that stops answering in the middle cuts the connection: whoever reads sees that `Content-Length` is more.
     """
+    etag, size = f'"{file.sha256}"', file.size_bytes
     headers = {
+        "Accept-Ranges": "bytes",
         "Content-Disposition": f'attachment; filename="{file.name.replace("/", "-")}"',
-        "Content-Length": str(file.size_bytes),
-        "ETag": f'"{file.sha256}"',
+        "ETag": etag,
     }
-    return StreamingResponse(_blocks(storage, file.name), media_type=MEDIA_TYPE, headers=headers)
+    if wanted.etags and matches(wanted.etags, etag):
+        return unchanged(etag, headers)
+    # RFC 9110, 13.1.5: a strong comparison, and never with a date, since a file has none.
+    counts = wanted.range and wanted.if_range in (None, etag)
+    part = _part(wanted.range, size) if wanted.range and counts else None
+    if part is None:
+        blocks = _blocks(storage, file.name, 0, size)
+        headers["Content-Length"] = str(size)
+        return StreamingResponse(blocks, media_type=MEDIA_TYPE, headers=headers)
+    blocks = _blocks(storage, file.name, part.start, len(part))
+    headers["Content-Length"] = str(len(part))
+    headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
+    return StreamingResponse(blocks, HTTPStatus.PARTIAL_CONTENT, headers=headers, media_type=MEDIA_TYPE)
 
 
-def _blocks(storage: Storage, name: str) -> Iterator[bytes]:
+def _part(asked: str, size: int) -> range | None:
+    """Which bytes a `Range` means; None: all, as where it cannot be read (RFC 9110, 14.2). Raises RangeNotSatisfiable
+    where it can, and there are none.
+    """
+    found = _RANGE.fullmatch(asked)
+    if found is None or not (found["first"] or found["last"]):
+        return None
+    if not found["first"]:
+        part = range(max(0, size - int(found["last"])), size)
+    elif found["last"] and int(found["last"]) < int(found["first"]):
+        return None
+    else:
+        part = range(int(found["first"]), min(size, int(found["last"]) + 1) if found["last"] else size)
+    if not part:
+        raise RangeNotSatisfiable(size)
+    return part
+
+
+def _blocks(storage: Storage, name: str, start: int, length: int) -> Iterator[bytes]:
     try:
-        return storage.stream(name)
+        return storage.stream(name, start, length)
     except OSError as error:
         log.warning("file not read", name=name, error=str(error))
         raise StorageUnavailable(f"It does not give {name} out: ask again in a few seconds.") from error

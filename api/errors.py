@@ -142,6 +142,14 @@ class StorageUnavailable(ApiError):
     """A file that the database knows of cannot be read from the storage now."""
 
 
+class RangeNotSatisfiable(ApiError):
+    """The file has none of the bytes that are asked for."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"The file has {size} bytes, from 0.")
+        self.headers = {"Content-Range": f"bytes */{size}"}
+
+
 _RETRY = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
@@ -207,6 +215,13 @@ ERRORS: dict[type[Exception], Kind] = {
         422, "invalid_request", "The request is not valid", members=lambda error: {"errors": error.errors}
     ),
     NotReady: Kind(503, "not_ready", "The service is not ready", headers=_RETRY, members=lambda error: error.members),
+    RangeNotSatisfiable: Kind(
+        416,
+        "range_not_satisfiable",
+        "The file has no such bytes",
+        headers={"Accept-Ranges": "bytes"},
+        own_headers=lambda error: error.headers,
+    ),
     StorageUnavailable: Kind(503, "storage_unavailable", "The storage does not answer", headers=_RETRY),
     KeyMissing: Kind(401, "key_missing", "There is no API key", headers=_CHALLENGE),
     KeyInvalid: Kind(401, "key_invalid", "The API key is not valid", headers=_CHALLENGE),

@@ -10,7 +10,7 @@ from fastapi import BackgroundTasks, Depends, Header, Request, Response
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
-from api import translate
+from api import job_texts, translate
 from api.dependencies import QueueDep, SessionDep
 from api.errors import InvalidRequest
 from jobs import idempotency, queries
@@ -64,7 +64,7 @@ class Once:
             if first:
                 return _created(first.job_id, first.answer, replayed=True)
         job = submit()
-        answer = translate.job(queries.find(self.session, job.id)).model_dump_json()
+        answer = job_texts.new(queries.newly_made(self.session, job))
         if self.key:
             idempotency.answer(self.session, self.project, self.key, job.id, answer)
         self.background.add_task(self.queue.send, job.id)  # after the commit and the answer

@@ -3,13 +3,11 @@
 """
 
 import re
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from http import HTTPStatus
 from time import monotonic
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -17,10 +15,11 @@ from fastapi.concurrency import run_in_threadpool
 from access import keys
 from access.keys import Caller
 from api.dependencies import CallerDep, ServiceDep
+from api.etags import FRESH, IfNoneMatch, etag_of, matches, unchanged
 from api.remembered import Made, Remembered
 from api.tailer import Tailer
 from jobs import queries
-from models import TERMINAL, Database, ProjectSession
+from models import TERMINAL, Database, JobStatus, ProjectSession
 
 LONGEST_WAIT_SECONDS = 60.0
 
@@ -28,8 +27,6 @@ LONGEST_WAIT_SECONDS = 60.0
 GONE_AFTER_SECONDS = 2.0
 
 _WAIT = re.compile(r"\s*wait\s*=\s*\"?(\d{1,6})\"?\s*", re.IGNORECASE)
-
-FRESH = {"Cache-Control": "private, no-cache"}  # to be kept, but asked about each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +39,6 @@ class Content:
     is_empty: bool = False  # of rows behind a cursor: there are none yet
 
 
-UNCHANGED: dict[int | str, dict[str, Any]] = {
-    HTTPStatus.NOT_MODIFIED.value: {"description": "As the client has it: `If-None-Match` has its `ETag`."}
-}
-
 Answer = Callable[[ProjectSession], Content]
 
 
@@ -55,7 +48,7 @@ class Poll:
 
     database: Database
     tailer: Tailer
-    remembered: Remembered
+    remembered: Remembered[Made]
     request: Request
     caller: Caller
     address: str  # stands for it, with its query, and in which form
@@ -63,15 +56,17 @@ class Poll:
     wait_seconds: float | None  # as preferred
 
     async def answer(
-        self, job_id: str, content: Answer, *, on_job_alone: bool = True, in_one_state: bool = False
+        self, job_id: str, content: Answer, *, in_one_state: bool = False, tells_place: bool = False
     ) -> Response:
         """What `content` says, 304 where the client has it; with `Prefer: wait`, not before there is news or the time
-        is up. A job that has ended has none. Raises JobNotFound, KeyInvalid, and what `content` raises.
+        is up. A job that has ended has none. `content` is read of one state where that has to be; where it tells of a
+        place in the queue, it depends on other jobs, too, as long as this one is queued. Raises JobNotFound,
+        KeyInvalid, and what `content` raises.
         """
         began, waits = monotonic(), 0
         while True:
             look = await run_in_threadpool(
-                self._look, job_id, content, on_job_alone=on_job_alone, in_one_state=in_one_state, again=waits > 0
+                self._look, job_id, content, in_one_state=in_one_state, tells_place=tells_place, again=waits > 0
             )
             left = (self.wait_seconds or 0.0) - (monotonic() - began)
             if look.is_news or look.is_final or left <= 0 or self.tailer.is_closed:
@@ -85,26 +80,27 @@ class Poll:
             if not changed and await self.request.is_disconnected():
                 return look.response  # which nobody reads
 
-    def _look(self, job_id: str, content: Answer, *, on_job_alone: bool, in_one_state: bool, again: bool) -> "_Look":
+    def _look(self, job_id: str, content: Answer, *, in_one_state: bool, tells_place: bool, again: bool) -> "_Look":
         applied = {} if self.wait_seconds is None else {"Preference-Applied": f"wait={self.wait_seconds:.0f}"}
-        # Rows that are newer than the revision that they are noted under do no harm: the next poll reads them again.
-        read = self.database.glance if on_job_alone and not in_one_state else self.database.snapshot
+        read = self.database.snapshot if in_one_state else self.database.glance
         with read(self.caller.project) as session:
             if again:
                 keys.require_valid(session, self.caller)  # its key may have been revoked during the wait
             revision, status = queries.revision_of(session, job_id)
             final = status in TERMINAL
+            on_job_alone = not (tells_place and status is JobStatus.QUEUED)
             known = self.remembered.at(self.address, revision) if on_job_alone and self.etags else None
-            if known and self.etags and _matches(self.etags, known.etag):
+            if known and self.etags and matches(self.etags, known.etag):
                 return _Look(
-                    _unchanged(known.etag, {**applied, **known.headers}), revision, is_news=False, is_final=final
+                    unchanged(known.etag, {**applied, **known.headers}), revision, is_news=False, is_final=final
                 )
             made = content(session)
-        etag = _etag(made.body)
-        self.remembered.note(self.address, Made(revision, etag, made.headers))
+        etag = etag_of(made.body)
+        if on_job_alone:
+            self.remembered.note(self.address, revision, Made(etag, made.headers))
         headers = {**FRESH, **applied, **made.headers, "ETag": etag}
-        if self.etags and _matches(self.etags, etag):
-            return _Look(_unchanged(etag, {**applied, **made.headers}), revision, is_news=False, is_final=final)
+        if self.etags and matches(self.etags, etag):
+            return _Look(unchanged(etag, {**applied, **made.headers}), revision, is_news=False, is_final=final)
         response = Response(made.body, headers=headers, media_type=made.media_type)
         # Without an ETag to compare with, rows are news; an answer that is always there, is.
         return _Look(response, revision, is_news=not made.is_empty, is_final=final)
@@ -118,10 +114,6 @@ class _Look:
     is_final: bool
 
 
-Tags = Annotated[
-    str | None,
-    Header(alias="If-None-Match", description="The `ETag` of an earlier answer: 304 where that is still the answer."),
-]
 Preferences = Annotated[
     str | None,
     Header(
@@ -132,7 +124,7 @@ Preferences = Annotated[
 
 
 async def _poll(
-    request: Request, service: ServiceDep, caller: CallerDep, etags: Tags = None, _declared: Preferences = None
+    request: Request, service: ServiceDep, caller: CallerDep, etags: IfNoneMatch = None, _declared: Preferences = None
 ) -> Poll:
     # The same address may be answered in another form, and to another project not at all.
     address = f"{caller.project} {request.url.path}?{request.url.query} {request.headers.get('accept', '')}"
@@ -158,16 +150,3 @@ def _wait_of(preferences: str | None) -> float | None:
         if found := _WAIT.fullmatch(preference):
             return min(float(found[1]), LONGEST_WAIT_SECONDS)
     return None
-
-
-def _etag(body: str) -> str:
-    return f'"{urlsafe_b64encode(sha256(body.encode()).digest()[:15]).decode()}"'
-
-
-def _matches(etags: str, etag: str) -> bool:
-    """By RFC 9110's weak comparison."""
-    return etags.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in etags.split(","))
-
-
-def _unchanged(etag: str, headers: Mapping[str, str]) -> Response:
-    return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={**FRESH, **headers, "ETag": etag})

@@ -68,4 +68,5 @@ def _methods_at(request: Request) -> list[str]:
     """Of every route with this path: the router itself names only the first one's."""
     routes = iter_route_contexts(request.app.routes)
     path = request.scope["path"]
-    return sorted({method for route in routes if route.path_regex.match(path) for method in route.methods or ()})
+    methods = {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
+    return sorted(methods | {"HEAD"} if "GET" in methods else methods)

@@ -4,37 +4,46 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Lock
+from typing import Generic, TypeVar
 
-MOST_REMEMBERED = 10_000  # addresses
+Value = TypeVar("Value")
+
+MOST_ADDRESSES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """Of what an answer was made, and what a 304 in its place has to say."""
+    """What a 304 in the place of an answer has to say."""
 
-    revision: int
     etag: str
     headers: Mapping[str, str]
 
 
-class Remembered:
-    """Which revision of its job an answer was made of: as long as that stays, nothing has to be read to know that the
-    client has it already."""
+class Remembered(Generic[Value]):
+    """What was made of which revision of a job: as long as that stays, it need not be made again.
 
-    def __init__(self) -> None:
-        self._made: OrderedDict[str, Made] = OrderedDict()
+    Nothing may be noted under a revision that was read after what it was made of. What is newer than its revision does
+    no harm: whoever sees the next one makes it again.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._made: OrderedDict[str, tuple[int, Value]] = OrderedDict()
+        self._most = most
         self._lock = Lock()
 
-    def at(self, address: str, revision: int) -> Made | None:
-        """What this address answers at `revision`, where that is known."""
+    def at(self, name: str, revision: int) -> Value | None:
+        """What there is of that name and revision."""
         with self._lock:
-            made = self._made.get(address)
-        return made if made and made.revision == revision else None
+            found = self._made.get(name)
+            if found is None or found[0] != revision:
+                return None
+            self._made.move_to_end(name)
+            return found[1]
 
-    def note(self, address: str, made: Made) -> None:
-        """Of the latest answer at an address."""
+    def note(self, name: str, revision: int, value: Value) -> None:
+        """In place of what was noted under the name before."""
         with self._lock:
-            self._made[address] = made
-            self._made.move_to_end(address)
-            if len(self._made) > MOST_REMEMBERED:
+            self._made[name] = (revision, value)
+            self._made.move_to_end(name)
+            if len(self._made) > self._most:
                 self._made.popitem(last=False)

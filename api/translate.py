@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from api import schemas
 from api.progress import progress
-from jobs.queries import CheckpointRecord, EventRecord, JobPage, JobRecord, Page, QueuedJob
+from jobs.queries import CheckpointRecord, EventRecord, JobRecord, Page, QueuedJob
 from jobs.workers import WorkerRecord
 from models import Attempt, Epoch, Step
 from training.spec import TrainingSpec
@@ -36,20 +36,14 @@ def job(record: JobRecord) -> schemas.Job:
         started_at=row.started_at,
         finished_at=row.finished_at,
         progress=progress(record, spec),
-        queue=schemas.QueuePlace.model_validate(record.queue) if record.queue else None,
         latest=schemas.EpochRow.model_validate(record.latest) if record.latest else None,
         best=best_epoch(record.best) if record.best else None,
         attempts=[_attempt(attempt) for attempt in row.attempts],
         weights=_weights(row.id, row.weights) if row.weights else None,
         error=schemas.JobError.model_validate(row.error) if row.error else None,
         links=_links(row.id),
+        queue=schemas.QueuePlace.model_validate(record.queue) if record.queue else None,
     )
-
-
-def jobs(page: JobPage, asked: Mapping[str, Any]) -> schemas.Page[schemas.Job]:
-    """A page of jobs; `next` is the next page, with the same filter."""
-    following = _url(JOBS, {**asked, "after": page.next_cursor}) if page.next_cursor else None
-    return schemas.Page(data=[job(record) for record in page.rows], has_more=following is not None, next=following)
 
 
 def epochs(page: Page[Any], job_id: str, asked: Mapping[str, Any]) -> schemas.Page[schemas.EpochRow]:
@@ -166,6 +160,11 @@ def page(items: list[Identified], limit: int, path: str) -> schemas.Page[Identif
 def job_url(job_id: str) -> str:
     """Where a job is."""
     return f"{JOBS}/{job_id}"
+
+
+def jobs_url(query: Mapping[str, Any]) -> str:
+    """Where a page of jobs is."""
+    return _url(JOBS, query)
 
 
 def best_epoch(row: Epoch) -> schemas.BestEpoch:

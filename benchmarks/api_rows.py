@@ -67,7 +67,7 @@ def fill(database: Database, size: Size) -> None:
             connection.execute(insert(Project).values(id=project, created_at=made))
         worker = {"id": WORKER, "slots": 64, "devices": ["cpu"], "torch_version": "2.15.0"}
         connection.execute(insert(Worker).values(**worker, started_at=made, seen_at=made + timedelta(days=1)))
-        jobs = _jobs(size)
+        jobs = jobs_of(size)
         while chunk := list(islice(jobs, CHUNK)):
             connection.execute(insert(Job), chunk)
             tags = [
@@ -88,7 +88,8 @@ def _before(connection: Connection) -> None:
         connection.execute(text("SET LOCAL statement_timeout = 0"))
 
 
-def _jobs(size: Size) -> Iterator[dict[str, Any]]:
+def jobs_of(size: Size) -> Iterator[dict[str, Any]]:
+    """Their rows, one after the other; but for leases, the same each time."""
     dice = random.Random(size.jobs)
     between = (LAST - FIRST) / size.jobs
     spec = TrainingSpec(dataset="cifar100").model_dump(mode="json")

@@ -111,20 +111,22 @@ def api(database_url: str, settings: Mapping[str, str], headers: Mapping[str, st
             cwd=ROOT,
             env=environment,
             pass_fds=[listener.fileno()],
-            preexec_fn=_on_its_core,
+            preexec_fn=on_api_core,
         )
-        stack.callback(_end, process)
+        stack.callback(end, process)
         address = Address("127.0.0.1", listener.getsockname()[1], headers)
-        _wait_for(address, process)
+        wait_for(address, process)
         yield Running(address, process.pid, database_url)
 
 
-def _on_its_core() -> None:
+def on_api_core() -> None:
+    """In a new process: dies with this one, and has a core of its own."""
     die_with_parent(signal.SIGTERM)
     os.sched_setaffinity(0, {API_CORE})
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """Have it end, and wait for it."""
     process.terminate()
     try:
         process.wait(START_SECONDS)
@@ -133,17 +135,26 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-def _wait_for(address: Address, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + START_SECONDS
+def wait_for(
+    address: Address, process: "subprocess.Popen[bytes]", path: str = "/livez", seconds: float = START_SECONDS
+) -> None:
+    """Until it answers."""
+    deadline = time.monotonic() + seconds
     while process.poll() is None and time.monotonic() < deadline:
-        connection = HTTPConnection(address.host, address.port, timeout=START_SECONDS)
+        connection = HTTPConnection(address.host, address.port, timeout=seconds)
         try:
-            connection.request("GET", "/livez")
+            connection.request("GET", path)
             connection.getresponse().read()
         except OSError:
-            continue
+            time.sleep(0.1)
         else:
             return
         finally:
             connection.close()
-    raise RuntimeError("The API did not start: what it wrote says why.")
+    raise RuntimeError(f"The server does not answer at {path}: what it wrote says why.")
+
+
+def free_port() -> int:
+    """For a server that cannot be handed a socket."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])

@@ -90,8 +90,12 @@ def targets_of(database: Database) -> Targets:
     return Targets(ids, middle)
 
 
-def forget_submitted(database: Database, since: str) -> None:
-    """What was submitted would stand in the queue of whoever measures next."""
+@contextmanager
+def forgetting_submitted(database: Database) -> Iterator[None]:
+    """What is submitted meanwhile would stand in the queue of whoever measures next."""
+    with database.snapshot() as session:
+        since = session.scalars(select(func.max(Job.id))).one()
+    yield
     with database.session() as session:
         for table, column in ((Event, Event.job_id), (JobTag, JobTag.job_id), (Job, Job.id)):
             session.execute(delete(table).where(column > since))
@@ -113,11 +117,10 @@ def rows_of(name: str, url: str, size: Size, calls: Sequence[Call], *, with_key:
     """Each call, on a database."""
     database = Database(url)
     targets = targets_of(database)
-    with database.snapshot() as session:
-        newest = session.scalars(select(func.max(Job.id))).one()
     with key_settings(with_key=with_key) as (settings, headers), api_service.api(url, settings, headers) as service:
         for call in calls:
-            fast, alone, steady, used = measure(service, call, targets, seconds)
+            with forgetting_submitted(database):
+                fast, alone, steady, used = measure(service, call, targets, seconds)
             asked = sum(fast.statuses.values()) * (fast.seconds + 1) / fast.seconds  # with those before it counts
             yield Row(
                 database=name,
@@ -132,7 +135,6 @@ def rows_of(name: str, url: str, size: Size, calls: Sequence[Call], *, with_key:
                 steady_p99=round(steady.percentile(99), 3),
                 statuses=dict(fast.statuses),
             )
-            forget_submitted(database, newest)
     database.dispose()
 
 

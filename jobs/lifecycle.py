@@ -20,6 +20,7 @@ from jobs.quotas import may_begin, require_room
 from jobs.records import forget_after, forget_loading, usable_checkpoints
 from jobs.transitions import (
     EndReason,
+    append_event,
     end_attempt,
     fail,
     finish,
@@ -32,7 +33,6 @@ from jobs.transitions import (
     retry_or_fail,
 )
 from models import DEFAULT_PROJECT, MAX_RETRIES, PRIORITY, TERMINAL, Attempt, Job, JobStatus, JobTag, Request
-from models.columns import DatabaseNow
 from storage import StoredFile
 from training.spec import TrainingSpec
 
@@ -63,12 +63,11 @@ def submit(
     """
     if spec.starting_weights:
         _weights_of(session, spec.starting_weights, project)
-    require_room(session, project)
-    created_at = session.scalars(select(DatabaseNow())).one()
+    created_at = require_room(session, project)
     job = Job(
         id=new_id(created_at),
         project=project,
-        revision=0,
+        revision=1,
         created_at=created_at,
         name=name,
         description=description,
@@ -86,7 +85,7 @@ def submit(
     session.add(job)
     session.flush()
     session.add_all(JobTag(project=project, tag=tag, job_id=job.id) for tag in tags)
-    record(session, job, "queued", "Accepted; waiting for a worker.")
+    append_event(session, job, "queued", "Accepted; waiting for a worker.")
     return job
 
 

@@ -1,18 +1,20 @@
 """What can be asked about jobs. Reads only."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, TypeVarTuple
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Generic, NamedTuple, TypeVar, TypeVarTuple
 
 from sqlalchemy import Row, Select, and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased, selectinload
+from sqlalchemy.orm.attributes import set_committed_value
 
 from jobs.errors import CheckpointNotFound, JobNotFound, WeightsNotFound
 from jobs.fence import waits
 from jobs.listing import NEWEST_FIRST, JobFilter, Order, page_of_ids
 from jobs.transitions import MOST_FAILED_LOADS
 from jobs.waiting import MOST_COUNTED, QueuePlace, WhyQueued
-from models import EVERY_PROJECT, Checkpoint, Epoch, Event, Job, JobStatus, ProjectSession, Step
+from models import EVERY_PROJECT, Checkpoint, Epoch, Event, Job, JobStatus, ProjectSession, Request, Step
 from storage import StoredFile
 
 Item = TypeVar("Item")
@@ -26,8 +28,23 @@ class JobRecord:
     job: Job
     latest: Epoch | None
     best: Epoch | None
-    queue: QueuePlace | None  # None unless it is queued
+    queue: QueuePlace | None = None  # None unless it is queued, or where its place was not asked for
     checkpoint: Checkpoint | None = None  # the furthest that it can go on from
+
+
+class JobState(NamedTuple):
+    """As much of a job as tells whether it has changed, and why it waits."""
+
+    id: str
+    revision: int
+    status: JobStatus
+    project: str
+    requested: Request | None
+    priority: int
+    devices: int
+    accelerator: str | None
+    losses: int
+    not_before: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +80,7 @@ class Page(Generic[Item]):
 class JobPage:
     """One page of jobs, and the cursor behind it; None where no other follows."""
 
-    rows: Sequence[JobRecord]
+    rows: Sequence[JobState]
     next_cursor: str | None
 
 
@@ -76,11 +93,33 @@ class EventRecord:
 
 
 def find(session: Session, job_id: str) -> JobRecord:
-    """One job. Raises JobNotFound."""
-    records = _records(session, _with_epochs().where(Job.id == job_id))
-    if not records:
+    """One job, with its place in the queue. Raises JobNotFound."""
+    found = records(session, [job_id]).get(job_id)
+    if found is None:
         raise JobNotFound(job_id)
-    return records[0]
+    places = queue_places(session, [_state(found.job)])
+    return replace(found, queue=places.get(job_id))
+
+
+def newly_made(session: Session, job: Job) -> JobRecord:
+    """A job that this very transaction has made: nothing hangs on it yet, and but for its place nothing is read."""
+    set_committed_value(job, "attempts", [])
+    return JobRecord(job, None, None, queue_places(session, [_state(job)]).get(job.id))
+
+
+def records(session: Session, job_ids: Sequence[str]) -> dict[str, JobRecord]:
+    """Those of some jobs that are there, without their places in the queue."""
+    rows = session.execute(_WITH_EPOCHS.where(Job.id.in_(job_ids))).all() if job_ids else []
+    furthest = _furthest_checkpoints(session, [job.id for job, _, _ in rows if job.attempt])
+    return {job.id: JobRecord(job, latest, best, checkpoint=furthest.get(job.id)) for job, latest, best in rows}
+
+
+def state_of(session: Session, job_id: str) -> JobState:
+    """Raises JobNotFound."""
+    row = session.execute(_STATES.where(Job.id == job_id)).first()
+    if row is None:
+        raise JobNotFound(job_id)
+    return JobState._make(row)
 
 
 def list_jobs(
@@ -93,7 +132,7 @@ def list_jobs(
 ) -> JobPage:
     """Jobs behind the cursor `after`, by default from the newest to the oldest. Raises CursorInvalid."""
     page = page_of_ids(session, jobs, order, after, limit)
-    found = {record.job.id: record for record in _records(session, _with_epochs().where(Job.id.in_(page.ids)))}
+    found = {row.id: JobState._make(row) for row in session.execute(_STATES.where(Job.id.in_(page.ids)))}
     return JobPage([found[job_id] for job_id in page.ids], page.next_cursor)
 
 
@@ -150,7 +189,7 @@ def queue(session: Session, *, after: str | None = None, limit: int = 20) -> Pag
             raise JobNotFound(after)
         statement = statement.where(or_(Job.priority < priority, and_(Job.priority == priority, Job.id > after)))
     page = _page(session, statement, limit)
-    places = _queue_places(session, page.rows)
+    places = queue_places(session, [_state(job) for job in page.rows])
     return Page([QueuedJob(job, places[job.id]) for job in page.rows], page.has_more)
 
 
@@ -231,21 +270,18 @@ def _cut(rows: Sequence[Item], limit: int | None) -> Page[Item]:
 
 _latest, _best = aliased(Epoch), aliased(Epoch)
 
+_WITH_EPOCHS: Select[Job, Epoch | None, Epoch | None] = (
+    select(Job, _latest, _best)
+    .outerjoin(_latest, (_latest.job_id == Job.id) & (_latest.epoch == Job.latest_epoch))
+    .outerjoin(_best, (_best.job_id == Job.id) & (_best.epoch == Job.best_epoch))
+    .options(selectinload(Job.attempts))
+)
 
-def _with_epochs() -> Select[Job, Epoch | None, Epoch | None]:
-    return (
-        select(Job, _latest, _best)
-        .outerjoin(_latest, (_latest.job_id == Job.id) & (_latest.epoch == Job.latest_epoch))
-        .outerjoin(_best, (_best.job_id == Job.id) & (_best.epoch == Job.best_epoch))
-        .options(selectinload(Job.attempts))
-    )
+_STATES = select(*(getattr(Job, field) for field in JobState._fields))
 
 
-def _records(session: Session, statement: Select[Job, Epoch | None, Epoch | None]) -> list[JobRecord]:
-    rows = session.execute(statement).all()
-    places = _queue_places(session, [job for job, _, _ in rows if job.status is JobStatus.QUEUED])
-    furthest = _furthest_checkpoints(session, [job.id for job, _, _ in rows if job.attempt])
-    return [JobRecord(job, latest, best, places.get(job.id), furthest.get(job.id)) for job, latest, best in rows]
+def _state(job: Job) -> JobState:
+    return JobState._make(getattr(job, field) for field in JobState._fields)
 
 
 def _furthest_checkpoints(session: Session, job_ids: Sequence[str]) -> dict[str, Checkpoint]:
@@ -255,19 +291,21 @@ def _furthest_checkpoints(session: Session, job_ids: Sequence[str]) -> dict[str,
     return {row.job_id: row for row in session.scalars(usable.order_by(Checkpoint.epoch, Checkpoint.step))}
 
 
-def _queue_places(session: Session, jobs: Sequence[Job]) -> dict[str, QueuePlace]:
-    if not jobs:
+def queue_places(session: Session, jobs: Sequence[JobState]) -> dict[str, QueuePlace]:
+    """Where those of some jobs stand that are queued, and why."""
+    queued = [job for job in jobs if job.status is JobStatus.QUEUED]
+    if not queued:
         return {}
     why = WhyQueued(session)
-    if len(jobs) == 1:
-        return {job.id: why.place(job, _position(session, job)) for job in jobs}
+    if len(queued) == 1:
+        return {job.id: why.place(job, _position(session, job)) for job in queued}
     line = select(Job.id).where(waits()).order_by(Job.priority.desc(), Job.id).limit(MOST_COUNTED)
     ahead = session.scalars(line, execution_options=EVERY_PROJECT)
     positions = {job_id: position for position, job_id in enumerate(ahead, start=1)}
-    return {job.id: why.place(job, positions.get(job.id)) for job in jobs}
+    return {job.id: why.place(job, positions.get(job.id)) for job in queued}
 
 
-def _position(session: Session, job: Job) -> int | None:
+def _position(session: Session, job: JobState) -> int | None:
     """From 1, as far as it is counted."""
     before = or_(Job.priority > job.priority, and_(Job.priority == job.priority, Job.id < job.id))
     counted = select(Job.id).where(waits(), before).limit(MOST_COUNTED).subquery()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
@@ -9,6 +10,7 @@ from sqlalchemy.orm import Session
 from jobs.errors import QuotaExceeded
 from jobs.usage import device_hours, storage_bytes
 from models import ACTIVE, EVERY_PROJECT, Job, JobStatus, Project
+from models.columns import DatabaseNow
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +33,25 @@ def usage(session: Session, project: str) -> Usage:
     )
 
 
-def require_room(session: Session, project: str) -> None:
-    """For one more job in the queue. Raises QuotaExceeded.
+def require_room(session: Session, project: str) -> datetime:
+    """For one more job in the queue. When there was, by the database's clock. Raises QuotaExceeded.
 
     The project's row is locked until the transaction ends, so that of several who come at once each counts.
     """
-    row = session.scalar(select(Project).where(Project.id == project))
-    if row is None or not _has_bounds(row):
-        return
+    row, now = session.execute(select(Project, DatabaseNow()).where(Project.id == project)).one()
+    if not _has_bounds(row):
+        return now
     session.execute(select(Project.id).where(Project.id == project).with_for_update(key_share=True))
     queued = (_queued, row.max_queued_jobs, "max_queued_jobs")
     for count, bound, quota in (queued, *_to_begin(row)):
         if bound is not None and (used := count(session, project)) >= bound:
             raise QuotaExceeded(project, quota, bound, used)
+    return now
 
 
 def may_begin(session: Session, project: str) -> bool:
     """Whether one more job of it may start now. Locks the project's row, as `require_room`."""
-    row = session.scalar(select(Project).where(Project.id == project))
+    row = session.get(Project, project)
     if row is None or not _has_bounds(row):
         return True
     session.execute(select(Project.id).where(Project.id == project).with_for_update(key_share=True))
@@ -67,7 +70,7 @@ def exhausted(session: Session) -> list[str]:
 
 def is_exhausted(session: Session, project: str) -> bool:
     """Whether no job of this one may start now."""
-    row = session.scalar(select(Project).where(Project.id == project))
+    row = session.get(Project, project)
     return row is not None and _has_bounds(row) and _is_exhausted(session, row)
 
 

@@ -70,9 +70,11 @@ def record_epoch(session: Session, claim: Claim, metrics: EpochMetrics) -> None:
 
 def record_loading(session: Session, claim: Claim, name: str) -> None:
     """The attempt is about to go on from a checkpoint. Should it die of that, the count stays."""
-    set_attempt(session, held(session, claim), resumed_from=name)
+    job = held(session, claim)
+    set_attempt(session, job, resumed_from=name)
     counted = update(Checkpoint).where(Checkpoint.name == name)
     session.execute(counted.values(failed_loads=Checkpoint.failed_loads + 1))
+    job.revision += 1
 
 
 def record_unusable(session: Session, claim: Claim, name: str, reason: str) -> None:

@@ -102,9 +102,14 @@ def has_checkpoint(session: Session, job: Job) -> bool:
 
 def record(session: Session, job: Job, kind: str, message: str, epoch: int | None = None) -> None:
     """Append to the job's events, and say so in the log of whoever did it, once it is true."""
+    job.revision += 1
+    append_event(session, job, kind, message, epoch)
+
+
+def append_event(session: Session, job: Job, kind: str, message: str, epoch: int | None = None) -> None:
+    """The same of a job whose revision nobody has seen yet."""
     happened = Event(job_id=job.id, attempt=job.attempt, type=kind, message=message, epoch=epoch)
     session.add(happened)
-    job.revision += 1
     enqueue(session, job, happened)
     say = partial(log.info, f"job {kind}", job_id=job.id, attempt=job.attempt, message=message)
     event.listen(session, "after_commit", lambda _session: say(), once=True)

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Literal
+from datetime import datetime
+from typing import Literal, Protocol
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 from jobs.placement import Needs, fitting
 from jobs.quotas import is_exhausted
 from jobs.workers import at_work
-from models import Job, Request
+from models import Request
 from models.columns import DatabaseNow
 
 # no_worker: nobody is connected. no_such_device: nobody who is connected has what the job asks for. slots_busy: whoever
@@ -22,6 +23,23 @@ QueueReason = Literal[
 
 # Further back, a place says nothing that is worth counting it.
 MOST_COUNTED = 1000
+
+
+class Waiting(Protocol):
+    """What of a queued job says why it waits."""
+
+    @property
+    def project(self) -> str: ...  # noqa: D102
+    @property
+    def requested(self) -> Request | None: ...  # noqa: D102
+    @property
+    def devices(self) -> int: ...  # noqa: D102
+    @property
+    def accelerator(self) -> str | None: ...  # noqa: D102
+    @property
+    def losses(self) -> int: ...  # noqa: D102
+    @property
+    def not_before(self) -> datetime | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +56,15 @@ class WhyQueued:
 
     def __init__(self, session: Session) -> None:
         self._workers = [record for record in at_work(session) if not record.worker.draining_at]
-        self._now = session.scalars(select(DatabaseNow())).one()
         self._session = session
         self._exhausted: dict[str, bool] = {}
 
-    def place(self, job: Job, position: int | None) -> QueuePlace:
+    def place(self, job: Waiting, position: int | None) -> QueuePlace:
         """What is in the way of `job`, which stands at `position` of the queue."""
         if job.requested is not Request.STOP and self._is_exhausted(job.project):
             return QueuePlace(position, "quota_reached", "Its project uses as much as its quotas allow.")
         code, reason = self._explain(Needs(job.devices, job.accelerator), position)
-        if code in ("behind_others", "about_to_start") and job.not_before and job.not_before > self._now:
+        if code in ("behind_others", "about_to_start") and job.not_before and job.not_before > self._now():
             code = "backing_off"
             reason = f"{job.losses} attempts in a row were lost: the next begins at {job.not_before:%H:%M:%S} UTC."
         return QueuePlace(position, code, reason)
@@ -68,6 +85,9 @@ class WhyQueued:
             before = f"{position - 1} jobs are" if position > 2 else "1 job is"
             return "behind_others", f"{before} in front of it."
         return "about_to_start", "A slot is free: about to start."
+
+    def _now(self) -> datetime:
+        return self._session.scalars(select(DatabaseNow())).one()
 
     def _is_exhausted(self, project: str) -> bool:
         if project not in self._exhausted:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from time import monotonic
 from types import ModuleType
 from typing import Any
@@ -41,6 +42,8 @@ POSTGRESQL_TIMEOUTS = {
 
 # A connection that was not used for so long is tried before it is used.
 IDLE_SECONDS = 1.0
+
+_HAS_TURN = "has_turn"
 
 
 class Database:
@@ -111,6 +114,9 @@ def _ping_what_was_idle(engine: Engine) -> None:
 
 
 def _sqlite_engine(url: str, module: ModuleType, pool_size: int) -> Engine:
+    # Writers of one process take turns here. The database has no line: whoever finds it busy sleeps, and tries again
+    # after 1 ms, 2, 5 ... 100, while others that come later are served.
+    turn = Lock()
     engine = create_engine(
         url,
         module=module,
@@ -134,7 +140,21 @@ def _sqlite_engine(url: str, module: ModuleType, pool_size: int) -> Engine:
         # A deferred transaction that turns from reading to writing fails with "database is locked" at once,
         # whatever the timeout; an immediate one waits for its turn.
         options = connection.get_execution_options()
-        if not options.get("no_transaction", False):
-            connection.exec_driver_sql("BEGIN" if options.get("read_only", False) else "BEGIN IMMEDIATE")
+        if options.get("no_transaction", False):
+            return
+        if options.get("read_only", False):
+            connection.exec_driver_sql("BEGIN")
+            return
+        if _HAS_TURN not in connection.info:  # which it keeps through several transactions
+            if not turn.acquire(timeout=BUSY_TIMEOUT_SECONDS):
+                raise PoolTimeout(f"No turn to write came within {BUSY_TIMEOUT_SECONDS} seconds.")
+            connection.info[_HAS_TURN] = True
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    @event.listens_for(engine, "checkin")
+    def give_turn_back(_connection: object, record: ConnectionPoolEntry) -> None:
+        """However the transaction ended, its connection comes back to the pool."""
+        if record.info.pop(_HAS_TURN, False):
+            turn.release()
 
     return engine

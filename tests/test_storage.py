@@ -96,6 +96,17 @@ def test_a_file_that_takes_several_parts_and_blocks(storage: Storage) -> None:
     assert max(map(len, blocks)) == storage_module.BLOCK_BYTES
 
 
+@pytest.mark.parametrize(
+    ("start", "length"),
+    [(0, None), (0, 5), (5, 4 * 2**20), (4 * 2**20 - 1, 2), (6 * 2**20, None), (6 * 2**20, 10**9), (1, 0)],
+)
+def test_a_part_of_a_file(storage: Storage, start: int, length: int | None) -> None:
+    content = os.urandom(6 * 2**20 + 1)
+    storage.put(NAME, content)
+    expected = content[start:] if length is None else content[start : start + length]
+    assert b"".join(storage.stream(NAME, start, length)) == expected
+
+
 @pytest.mark.parametrize("reads", [Storage.read, Storage.stream])
 def test_a_missing_file_is_said_at_once(reads: Callable[[Storage, str], object], storage: Storage) -> None:
     with pytest.raises(FileNotFoundError):

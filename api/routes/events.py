@@ -9,7 +9,8 @@ from fastapi.responses import StreamingResponse
 
 from api import schemas, stream, translate
 from api.dependencies import DatabaseDep, JobId, TailerDep
-from api.polling import UNCHANGED, Content, PollDep
+from api.etags import UNCHANGED
+from api.polling import Content, PollDep
 from api.strict_route import StrictRoute
 from jobs import queries
 from models import ProjectSession

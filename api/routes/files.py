@@ -1,25 +1,15 @@
 """What a job has written: checkpoints and weights."""
 
-from typing import Any
-
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 
 from api import schemas, translate
 from api.dependencies import CheckpointName, DatabaseDep, JobId, SnapshotDep, StorageDep
-from api.downloads import MEDIA_TYPE, download
+from api.downloads import FILE, WantedDep, download
 from api.strict_route import StrictRoute
 from jobs import queries
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["files"], route_class=StrictRoute)
-
-FILE: dict[int | str, dict[str, Any]] = {
-    200: {
-        "content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
-        "description": "A safetensors file; `ETag` is its SHA-256.",
-        "headers": {name: {"schema": {"type": "string"}} for name in ("Content-Disposition", "Content-Length", "ETag")},
-    }
-}
 
 
 @router.get("/checkpoints", operation_id="list_checkpoints", summary="What a job can go on from")
@@ -36,12 +26,12 @@ def list_checkpoints(job_id: JobId, session: SnapshotDep) -> schemas.Page[schema
     responses=FILE,
 )
 def download_checkpoint(
-    job_id: JobId, name: CheckpointName, database: DatabaseDep, storage: StorageDep
-) -> StreamingResponse:
+    job_id: JobId, name: CheckpointName, database: DatabaseDep, storage: StorageDep, wanted: WantedDep
+) -> Response:
     """Network, optimizer and all else that a run goes on from, in one safetensors file."""
     with database.snapshot() as session:
         file = queries.checkpoint_file(session, job_id, name)
-    return download(storage, file)
+    return download(storage, file, wanted)
 
 
 @router.get(
@@ -51,8 +41,8 @@ def download_checkpoint(
     response_class=StreamingResponse,
     responses=FILE,
 )
-def download_weights(job_id: JobId, database: DatabaseDep, storage: StorageDep) -> StreamingResponse:
+def download_weights(job_id: JobId, database: DatabaseDep, storage: StorageDep, wanted: WantedDep) -> Response:
     """Of a job that has succeeded or stopped: as safetensors, which torch and others read."""
     with database.snapshot() as session:
         file = queries.weights_file(session, job_id)
-    return download(storage, file)
+    return download(storage, file, wanted)

@@ -7,10 +7,11 @@ from fastapi import APIRouter, Body, Query, Response
 
 from api import dry_run as dry_runs
 from api import rerun, schemas, translate
-from api.dependencies import JobId, SessionDep, SnapshotDep
+from api.dependencies import JobId, JobTextsDep, SessionDep, SnapshotDep
+from api.etags import UNCHANGED
 from api.job_list import JobQuery
 from api.once import REPLAYED, OnceDep
-from api.polling import UNCHANGED, Content, PollDep
+from api.polling import Content, PollDep
 from api.schemas import estimates
 from api.strict_route import StrictRoute
 from api.submission import JobChange, JobCreate, JobRerun
@@ -60,11 +61,16 @@ def submit_job(
     return once.make("submit_job", lambda: _submit(once.session, body))
 
 
-@router.get("", operation_id="list_jobs", summary="List jobs, by default the newest first")
-def list_jobs(session: SnapshotDep, query: Annotated[JobQuery, Query()]) -> schemas.Page[schemas.Job]:
+@router.get(
+    "",
+    operation_id="list_jobs",
+    summary="List jobs, by default the newest first",
+    response_model=schemas.Page[schemas.Job],
+)
+def list_jobs(session: SnapshotDep, texts: JobTextsDep, query: Annotated[JobQuery, Query()]) -> Response:
     """Filtered first, then cut into pages, which stay as they are while new jobs come in. `next` is the next page."""
     page = queries.list_jobs(session, query.jobs, query.order, after=query.after, limit=query.limit)
-    return translate.jobs(page, query.asked)
+    return Response(texts.page(session, page, query.asked), media_type="application/json")
 
 
 @router.get(
@@ -74,16 +80,16 @@ def list_jobs(session: SnapshotDep, query: Annotated[JobQuery, Query()]) -> sche
     response_model=schemas.Job,
     responses=UNCHANGED,
 )
-async def get_job(job_id: JobId, poll: PollDep) -> Response:
+async def get_job(job_id: JobId, poll: PollDep, texts: JobTextsDep) -> Response:
     """Its status, its progress, its latest and its best epoch, why it waits or why it failed. With `If-None-Match` and
     `Prefer: wait=20`, as soon as any of it changes; but its place in the queue, which others change, is told at the end
     of the wait."""
 
     def content(session: ProjectSession) -> Content:
-        return Content(translate.job(queries.find(session, job_id)).model_dump_json())
+        (text,) = texts.of(session, [queries.state_of(session, job_id)])
+        return Content(text)
 
-    # Why it waits depends on others.
-    return await poll.answer(job_id, content, on_job_alone=False)
+    return await poll.answer(job_id, content, in_one_state=True, tells_place=True)
 
 
 @router.patch("/{job_id}", operation_id="change_job", summary="Change a job's labels or its priority")

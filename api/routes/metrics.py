@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 
 from api import csv_text, log_text, metric_rows, schemas
 from api.dependencies import DatabaseDep, JobId, ProjectDatabase
-from api.polling import UNCHANGED, Content, PollDep
+from api.etags import UNCHANGED
+from api.polling import Content, PollDep
 from api.strict_route import StrictRoute
 from jobs import queries
 

@@ -155,13 +155,13 @@ class Job(Wire):
     started_at: datetime | None = Field(description="When a worker first took it.")
     finished_at: datetime | None
     progress: Progress
-    queue: QueuePlace | None = Field(description="Null unless the job is queued.")
     latest: EpochRow | None = Field(description="The last epoch trained.")
     best: BestEpoch | None = Field(description="The epoch with the highest accuracy, the earliest of several.")
     attempts: list[Attempt]
     weights: Weights | None = Field(description="Null until the job has succeeded or stopped.")
     error: JobError | None = Field(description="Null unless the job has failed.")
     links: JobLinks
+    queue: QueuePlace | None = Field(description="Null unless the job is queued.")
 
 
 class Event(Wire):

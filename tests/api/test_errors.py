@@ -82,12 +82,12 @@ def test_address_without_a_route(front: TestClient, address: str) -> None:
 @pytest.mark.parametrize(
     ("method", "address", "allowed"),
     [
-        ("DELETE", "/v1/jobs", "GET, POST"),
-        ("PUT", A_JOB, "DELETE, GET, PATCH"),
+        ("DELETE", "/v1/jobs", "GET, HEAD, POST"),
+        ("PUT", A_JOB, "DELETE, GET, HEAD, PATCH"),
         ("GET", f"{A_JOB}/cancel", "POST"),
-        ("POST", "/livez", "GET"),
-        ("OPTIONS", "/v1/datasets", "GET"),
-        ("TRACE", "/v1/jobs", "GET, POST"),
+        ("POST", "/livez", "GET, HEAD"),
+        ("OPTIONS", "/v1/datasets", "GET, HEAD"),
+        ("TRACE", "/v1/jobs", "GET, HEAD, POST"),
         ("POST", "/openapi.json", "GET, HEAD"),
     ],
 )

@@ -72,6 +72,64 @@ def test_checkpoint_is_streamed(client: TestClient, stage: "Stage") -> None:
     assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}"'
 
 
+CONTENT = bytes(range(200))
+
+
+@pytest.fixture
+def weights(client: TestClient, stage: "Stage") -> str:
+    """The address of weights that are CONTENT."""
+    job_id = stage.submit()
+    stage.succeed(stage.start(job_id), CONTENT)
+    return f"/v1/jobs/{job_id}/weights"
+
+
+@pytest.mark.parametrize(
+    ("asked", "part"),
+    [
+        ("bytes=0-0", slice(0, 1)),
+        ("bytes=150-", slice(150, None)),
+        ("bytes=10-19", slice(10, 20)),
+        ("bytes=190-100000", slice(190, None)),
+        ("bytes=-7", slice(-7, None)),
+        ("bytes=-100000", slice(0, None)),
+        ("Bytes = 0-4", slice(0, 5)),
+    ],
+)
+def test_a_part_of_a_file(client: TestClient, weights: str, asked: str, part: slice) -> None:
+    answer = client.get(weights, headers={"Range": asked})
+    assert (answer.status_code, answer.content) == (206, CONTENT[part])
+    first, last, _ = part.indices(200)
+    assert answer.headers["Content-Range"] == f"bytes {first}-{last - 1}/200"
+    assert answer.headers["Content-Length"] == str(last - first)
+    assert answer.headers["ETag"] == f'"{sha256(CONTENT).hexdigest()}"'
+
+
+@pytest.mark.parametrize("asked", ["bytes=", "bytes=-", "bytes=5-4", "bytes=0-1,5-6", "items=0-5", "bytes=a-b", "x"])
+def test_a_range_that_is_none_is_ignored(client: TestClient, weights: str, asked: str) -> None:
+    answer = client.get(weights, headers={"Range": asked})
+    assert (answer.status_code, answer.content, answer.headers["Accept-Ranges"]) == (200, CONTENT, "bytes")
+
+
+@pytest.mark.parametrize("asked", ["bytes=200-", "bytes=1000-2000", "bytes=-0"])
+def test_a_range_that_lies_behind_the_file(client: TestClient, weights: str, asked: str) -> None:
+    answer = client.get(weights, headers={"Range": asked})
+    assert_problem(answer.status_code, answer.headers, answer.content, "range_not_satisfiable")
+    assert (answer.status_code, answer.headers["Content-Range"]) == (416, "bytes */200")
+
+
+def test_the_rest_is_sent_of_the_same_file_only(client: TestClient, weights: str) -> None:
+    tag = client.get(weights).headers["ETag"]
+    for if_range, status in ((tag, 206), (f"W/{tag}", 200), ('"other"', 200), ("Wed, 21 Oct 2015 07:28:00 GMT", 200)):
+        assert client.get(weights, headers={"Range": "bytes=5-", "If-Range": if_range}).status_code == status
+
+
+def test_a_file_that_the_client_has_is_not_sent_again(client: TestClient, weights: str) -> None:
+    tag = client.get(weights).headers["ETag"]
+    for etags in (tag, f'"other", W/{tag}', "*"):
+        answer = client.get(weights, headers={"If-None-Match": etags, "Range": "bytes=5-"})
+        assert (answer.status_code, answer.content, answer.headers["ETag"]) == (304, b"", tag)
+
+
 def test_weights_of_a_finished_job(client: TestClient, stage: "Stage") -> None:
     job_id = stage.submit()
     address = f"/v1/jobs/{job_id}/weights"
@@ -169,7 +227,7 @@ def test_no_more_than_a_block_is_in_memory(settings: Settings, stage: "Stage", m
 
 
 def test_file_that_breaks_off_is_cut_off(settings: Settings, stage: "Stage", monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_storage: Storage, _name: str) -> Iterator[bytes]:
+    def broken(_storage: Storage, _name: str, _start: int, _length: int) -> Iterator[bytes]:
         yield b"half"
         raise OSError("the disk is gone")
 

@@ -50,7 +50,7 @@ def test_labels_and_priority(database: Database, submitted: Callable[..., Job]) 
     assert (job.name, job.description, job.tags, job.priority) == ("x", "why", ["b", "c"], 9)
     with database.snapshot() as session:
         candidate = placement.next_job(session, ["cpu"])
-        tagged = [[record.job.id for record in queries.list_jobs(session, JobFilter(tags=[tag])).rows] for tag in "abc"]
+        tagged = [[row.id for row in queries.list_jobs(session, JobFilter(tags=[tag])).rows] for tag in "abc"]
     assert candidate
     assert candidate.job_id == second.id
     assert tagged == [[first.id], [second.id, first.id], [second.id]]
@@ -75,7 +75,7 @@ def test_a_deleted_job_is_gone_at_once_and_its_files_soon(
     with database.snapshot("default") as session:
         with pytest.raises(JobNotFound):
             queries.find(session, running.job_id)
-        assert [record.job.id for record in queries.list_jobs(session).rows] == [other.id]
+        assert [row.id for row in queries.list_jobs(session).rows] == [other.id]
     assert len(storage.list_names(running.job_id)) == 2
     for _ in range(2):
         changes.purge(database, storage)

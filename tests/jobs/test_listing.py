@@ -85,7 +85,7 @@ def listed(database: Database, jobs: JobFilter, order: Order, limit: int) -> lis
         with database.snapshot("default") as session:
             page = queries.list_jobs(session, jobs, order, after=after, limit=limit)
         assert len(page.rows) <= limit
-        seen += [record.job.id for record in page.rows]
+        seen += [row.id for row in page.rows]
         if page.next_cursor is None:
             return seen
         after = page.next_cursor

@@ -22,7 +22,7 @@ def test_a_list_is_newest_first_and_pages_neither_repeat_nor_skip(
     while more:
         with database.snapshot() as session:
             page = queries.list_jobs(session, after=after, limit=2)
-        seen += [record.job.id for record in page.rows]
+        seen += [row.id for row in page.rows]
         after, more = page.next_cursor, page.next_cursor is not None
         submitted()  # what comes in meanwhile does not move the pages
     assert seen == ids[::-1]
@@ -34,7 +34,7 @@ def test_a_filter_comes_before_the_page_is_cut(database: Database, submitted: Ca
         requests.request_cancel(session, ids[0])
     with database.snapshot() as session:
         page = queries.list_jobs(session, JobFilter(statuses=[JobStatus.CANCELLED]), limit=1)
-    assert [record.job.id for record in page.rows] == ids[:1]
+    assert [row.id for row in page.rows] == ids[:1]
     assert page.next_cursor is None
 
 

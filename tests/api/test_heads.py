@@ -1,0 +1,71 @@
+"""HEAD is GET without the body, wherever there is GET."""
+
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from typing import TYPE_CHECKING
+
+import httpx2
+import pytest
+from fastapi.testclient import TestClient
+
+if TYPE_CHECKING:
+    from tests.api.conftest import Stage
+
+# What differs from one answer to the next.
+OWN = {"date", "x-request-id", "ratelimit"}
+
+PARTS = ("", "/metrics", "/steps", "/events", "/log", "/curves.svg", "/checkpoints", "/weights")
+ADDRESSES = ("/livez", "/readyz", "/docs", "/openapi.json", "/problems", "/v1/jobs", "/v1/workers", "/v1/none")
+
+
+def _told(answer: httpx2.Response) -> dict[str, str]:
+    return {name: value for name, value in answer.headers.items() if name not in OWN}
+
+
+@pytest.fixture
+def job(stage: "Stage") -> str:
+    """The address of a job that has succeeded."""
+    job_id = stage.submit()
+    claim = stage.start(job_id)
+    stage.epoch(claim, 0)
+    stage.succeed(claim)
+    return f"/v1/jobs/{job_id}"
+
+
+def test_every_address_has_it(client: TestClient, job: str) -> None:
+    for address in (*(job + part for part in PARTS), *ADDRESSES):
+        got, head = client.get(address), client.head(address)
+        assert (head.status_code, head.content) == (got.status_code, b""), address
+        assert _told(head) == _told(got), address
+
+
+def test_it_changes_nothing(client: TestClient, job: str) -> None:
+    answer = client.head(f"{job}/cancel")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+
+
+@pytest.fixture
+def connection(live: httpx2.Client) -> Iterator[HTTPConnection]:
+    """To the same server, kept alive."""
+    connection = HTTPConnection(live.base_url.host, live.base_url.port, timeout=10)
+    yield connection
+    connection.close()
+
+
+@pytest.mark.parametrize("part", ["/log", "/weights", ""])
+def test_a_connection_can_be_used_again(connection: HTTPConnection, job: str, part: str) -> None:
+    for _ in range(3):
+        connection.request("HEAD", job + part)
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (200, b"")
+
+
+def test_a_stream_ends_with_its_headers(connection: HTTPConnection, stage: "Stage", live: httpx2.Client) -> None:
+    job_id = stage.submit()
+    stage.start(job_id)
+    for _ in range(3):
+        connection.request("HEAD", f"/v1/jobs/{job_id}/stream")
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (200, b"")
+        assert str(answer.headers["Content-Type"]).startswith("text/event-stream")
+    assert "epochal_http_streams_open 0.0" in live.get("/metrics").text
