@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo lab test check chaos fuzz lock bench-start bench-train bench-overhead bench-gpu bench-accuracy bench-regularisation bench-api
+.PHONY: help setup up demo lab test check chaos fuzz lock bench-start bench-train bench-overhead bench-gpu bench-accuracy bench-regularisation bench-api bench-mlflow
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -57,6 +57,9 @@ bench-accuracy: .venv/.installed ## train CIFAR-100: RECIPE=standard SEEDS=0,1,2
 
 bench-regularisation: .venv/.installed ## whether each way of regularising does what its paper says, on a little of CIFAR-100
 	@$(BIN)/python -m benchmarks.regularisation
+
+bench-mlflow: .venv/.developed ## measure the API beside an MLflow server on the calls that both have; installs MLflow apart
+	@$(BIN)/python -m benchmarks.beside_mlflow $(OPTIONS)
 
 bench-api: .venv/.developed ## measure the API at up to a million jobs: OPTIONS='--jobs 1000 --databases sqlite'
 	@$(BIN)/python -m benchmarks.api_speed $(OPTIONS)

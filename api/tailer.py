@@ -20,7 +20,8 @@ from jobs.following import News, Position, look
 from jobs.queries import EventRecord
 from models import OUTAGES, Database
 
-TICK_SECONDS = 0.1
+TICK_SECONDS = 0.05
+MOST_LOOKING = 0.2  # of the time: the more is followed, the longer a look takes, and the further they lie apart
 
 # Between two looks whether the keys of watchers still let them in.
 KEYS_EVERY_SECONDS = 5.0
@@ -59,7 +60,8 @@ class Watcher:
     async def next(self, timeout_seconds: float) -> Message | Ended | None:
         """None where nothing has happened for so long."""
         try:
-            return await asyncio.wait_for(self._messages.get(), timeout_seconds)
+            async with asyncio.timeout(timeout_seconds):  # wait_for makes a task, in Python 3.11
+                return await self._messages.get()
         except TimeoutError:
             return None
 
@@ -102,8 +104,9 @@ class Tailer:
         try:
             while True:
                 await self._somebody.wait()
-                due = loop.time() + TICK_SECONDS
+                began = loop.time()
                 await self._look_once(loop)
+                due = began + max(TICK_SECONDS, (loop.time() - began) / MOST_LOOKING)
                 if loop.time() >= keys_due:
                     keys_due = loop.time() + KEYS_EVERY_SECONDS
                     await self._shut_out(loop)
@@ -152,7 +155,8 @@ class Tailer:
         try:
             while not self.is_closed and (job.position.revision is None or job.position.revision <= revision):
                 waiting.clear()
-                await asyncio.wait_for(waiting.wait(), max(0.0, deadline - loop.time()))
+                async with asyncio.timeout_at(deadline):
+                    await waiting.wait()
         except TimeoutError:
             return False
         finally:

@@ -23,7 +23,9 @@ except ImportError:  # no wheel for this platform
 # Before 3.51.3, resetting the write-ahead log could corrupt a database.
 SAFE_WAL = (3, 51, 3)
 
-BUSY_TIMEOUT_SECONDS = 10  # well within half a lease of the default length
+# Within half a lease of the default length, both together.
+BUSY_TIMEOUT_SECONDS = 10  # for another process that writes to SQLite
+TURN_SECONDS = 5  # for other threads that do
 
 # What a database that cannot be reached, or not now, raises: the same call may succeed later. (InternalError is what
 # PostgreSQL tells a process that stood still in a transaction for too long.)
@@ -146,8 +148,8 @@ def _sqlite_engine(url: str, module: ModuleType, pool_size: int) -> Engine:
             connection.exec_driver_sql("BEGIN")
             return
         if _HAS_TURN not in connection.info:  # which it keeps through several transactions
-            if not turn.acquire(timeout=BUSY_TIMEOUT_SECONDS):
-                raise PoolTimeout(f"No turn to write came within {BUSY_TIMEOUT_SECONDS} seconds.")
+            if not turn.acquire(timeout=TURN_SECONDS):
+                raise PoolTimeout(f"No turn to write came within {TURN_SECONDS} seconds.")
             connection.info[_HAS_TURN] = True
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 

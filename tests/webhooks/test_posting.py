@@ -3,7 +3,7 @@
 import socket
 import ssl
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from ipaddress import ip_network
@@ -183,6 +183,11 @@ def speaking(*parts: bytes, until: Event | None = None, every: float = 0.0) -> I
                         done.wait(every)
                 if until:
                     until.wait(20)
+                # Closed with some of the request unread, it would be reset, and what it said might never be read.
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_WR)
+                    while connection.recv(65_536):
+                        pass
 
         done = Event()
         thread = Thread(target=serve, daemon=True)

@@ -1,0 +1,114 @@
+"""Writers of one process take turns with SQLite."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+import models.database as database_module
+from models import Database
+
+WRITERS = 8
+HELD_SECONDS = 0.05
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    database = Database(f"sqlite:///{tmp_path / 'turns.db'}")
+    with database.session() as session:
+        session.execute(text("CREATE TABLE written (number INTEGER)"))
+    return database
+
+
+def _write(database: Database, number: int) -> float:
+    """How long it had to wait."""
+    asked = time.perf_counter()
+    with database.session() as session:
+        session.execute(text("INSERT INTO written VALUES (:number)"), {"number": number})
+        waited = time.perf_counter() - asked
+        time.sleep(HELD_SECONDS)
+    return waited
+
+
+def test_nobody_waits_longer_than_those_in_front_of_it_take(database: Database) -> None:
+    """Left to SQLite, the last of eight sleeps up to 0.1 s at a time, and finds others in front of it again."""
+    with ThreadPoolExecutor(WRITERS) as threads:
+        for _ in range(3):
+            waited = list(threads.map(lambda number: _write(database, number), range(WRITERS)))
+            assert max(waited) < WRITERS * HELD_SECONDS + 0.4
+    with database.snapshot() as session:
+        assert session.scalar(text("SELECT count(*) FROM written")) == 3 * WRITERS
+
+
+def test_whoever_gets_no_turn_is_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_module, "TURN_SECONDS", 0.2)
+    holding, done = Event(), Event()
+
+    def hold() -> None:
+        with database.session() as session:
+            session.execute(text("INSERT INTO written VALUES (1)"))
+            holding.set()
+            done.wait(10)
+
+    with ThreadPoolExecutor(1) as threads:
+        held = threads.submit(hold)
+        assert holding.wait(10)
+        with pytest.raises(PoolTimeout, match="No turn to write"):
+            _write(database, 2)
+        with database.snapshot() as session:  # a reader needs no turn
+            assert session.scalar(text("SELECT count(*) FROM written")) == 0
+        done.set()
+        held.result()
+    _write(database, 3)
+
+
+def _wrong(session: Any) -> None:
+    session.execute(text("INSERT INTO nothing VALUES (1)"))
+
+
+def _raises(session: Any) -> None:
+    session.execute(text("INSERT INTO written VALUES (1)"))
+    raise OperationalError("", {}, ValueError())
+
+
+def _is_lost(session: Any) -> None:
+    session.execute(text("INSERT INTO written VALUES (1)"))
+    session.connection().invalidate()
+    session.execute(text("INSERT INTO written VALUES (1)"))
+
+
+def _closes(session: Any) -> None:
+    session.execute(text("INSERT INTO written VALUES (1)"))
+    session.close()
+    session.execute(text("INSERT INTO written VALUES (1)"))
+
+
+@pytest.mark.parametrize("ends", [_wrong, _raises, _is_lost, _closes])
+def test_a_turn_ends_however_its_transaction_does(
+    database: Database, ends: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "TURN_SECONDS", 0.2)
+    for _ in range(3):
+        with pytest.raises(Exception, match=r".*"), database.session() as session:  # whichever
+            ends(session)
+            raise ValueError
+    _write(database, 1)
+
+
+def test_a_writer_elsewhere_is_waited_for(database: Database) -> None:
+    """Between processes it is as it was: the database's own lock."""
+    other = Database(str(database.engine.url))
+    with other.session() as session, ThreadPoolExecutor(1) as threads:
+        session.execute(text("INSERT INTO written VALUES (1)"))
+        writing = threads.submit(_write, database, 2)
+        time.sleep(0.2)
+        assert not writing.done()
+        session.commit()
+        assert writing.result(5) > 0.1
+    other.dispose()
