@@ -81,7 +81,7 @@ class Storage:
     def stream(self, name: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
         """The file in blocks, of which one is in memory at a time: `length` bytes of it from `start` on, by default
         all. The first block is read at once, with its errors."""
-        blocks = _cut(self._place.blocks(_checked(name), start), length)
+        blocks = self._place.blocks(_checked(name), start, length)
         return chain([next(blocks, b"")], blocks)
 
     def delete(self, names: Iterable[str]) -> None:
@@ -99,17 +99,6 @@ class Storage:
         return sorted(filter(_is_name, self._place.folders()))
 
 
-def _cut(blocks: Iterator[bytes], length: int | None) -> Iterator[bytes]:
-    """The first `length` bytes; blocks behind them are not read."""
-    if length is None:
-        yield from blocks
-        return
-    left = length
-    while left and (block := next(blocks, b"")):
-        yield block[:left]
-        left -= min(left, len(block))
-
-
 def _is_name(name: str) -> bool:
     return all(map(_PART_OF_A_NAME.fullmatch, name.split("/")))
 
@@ -125,7 +114,7 @@ class _Place(Protocol):
 
     def put(self, name: str, content: bytes) -> None: ...
     def read(self, name: str) -> bytes: ...
-    def blocks(self, name: str, start: int) -> Iterator[bytes]: ...
+    def blocks(self, name: str, start: int, length: int | None) -> Iterator[bytes]: ...
     def delete(self, name: str) -> None: ...
     def list_names(self, folder: str) -> Iterable[str]: ...
     def folders(self) -> Iterable[str]: ...
@@ -160,10 +149,12 @@ class _Folder:
     def read(self, name: str) -> bytes:
         return (self._root / name).read_bytes()
 
-    def blocks(self, name: str, start: int) -> Iterator[bytes]:
+    def blocks(self, name: str, start: int, length: int | None) -> Iterator[bytes]:
         with (self._root / name).open("rb") as file:
             file.seek(start)
-            while block := file.read(BLOCK_BYTES):
+            for size in _sizes(length):
+                if not (block := file.read(size)):
+                    return
                 yield block
 
     def delete(self, name: str) -> None:
@@ -180,6 +171,15 @@ class _Folder:
     def folders(self) -> Iterable[str]:
         with suppress(FileNotFoundError):
             yield from (entry.name for entry in self._root.iterdir() if entry.is_dir())
+
+
+def _sizes(length: int | None) -> Iterator[int]:
+    """Of the blocks that are to be read; for ever where there is no length."""
+    left = length
+    while left is None or left > 0:
+        size = BLOCK_BYTES if left is None else min(BLOCK_BYTES, left)
+        yield size
+        left = None if left is None else left - size
 
 
 def _make_folder(folder: Path) -> None:
@@ -215,14 +215,14 @@ class _Bucket:
             content: bytes = files.cat_file(path, max_concurrency=1)  # one request, so of one version of the file
         return content
 
-    def blocks(self, name: str, start: int) -> Iterator[bytes]:
+    def blocks(self, name: str, start: int, length: int | None) -> Iterator[bytes]:
         # A request a block, each for the same version of the file: a slow reader holds no connection.
         with self._reaching(name) as (files, path):
             file = files.open(path, "rb", block_size=BLOCK_BYTES, cache_type="none")
             file.seek(start)
-        while True:
+        for size in _sizes(length):
             with self._reaching(name):
-                block: bytes = file.read(BLOCK_BYTES)
+                block: bytes = file.read(size)
             if not block:
                 return
             yield block

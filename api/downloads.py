@@ -10,11 +10,12 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 import structlog
-from fastapi import Depends, Header, Response
+from fastapi import Depends, Header, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api.errors import RangeNotSatisfiable, StorageUnavailable
-from api.etags import UNCHANGED, IfNoneMatch, matches, unchanged
+from api.etags import UNCHANGED, IfNoneMatch, etags_of, matches, unchanged
+from api.heads import HEAD_ALONE
 from storage import Storage, StoredFile
 
 MEDIA_TYPE = "application/octet-stream"
@@ -31,10 +32,12 @@ class Wanted:
     etags: str | None  # that it has
     range: str | None
     if_range: str | None  # what the file must still be for `range` to count
+    head_alone: bool  # nothing is to be read
 
 
 async def _wanted(
-    etags: IfNoneMatch = None,
+    request: Request,
+    _declared: IfNoneMatch = None,
     range: Annotated[  # noqa: A002  # the header's name
         str | None,
         Header(description="`bytes=1000-`, `bytes=0-999` or `bytes=-1000`: only that part. Of several: all."),
@@ -43,7 +46,7 @@ async def _wanted(
         str | None, Header(description="The `ETag` that the rest has: the whole file where it is another.")
     ] = None,
 ) -> Wanted:
-    return Wanted(etags, range, if_range)
+    return Wanted(etags_of(request), range, if_range, head_alone=getattr(request.state, HEAD_ALONE, False))
 
 
 WantedDep = Annotated[Wanted, Depends(_wanted)]
@@ -82,16 +85,16 @@ def download(storage: Storage, file: StoredFile, wanted: Wanted) -> Response:
     if wanted.etags and matches(wanted.etags, etag):
         return unchanged(etag, headers)
     # RFC 9110, 13.1.5: a strong comparison, and never with a date, since a file has none.
-    counts = wanted.range and wanted.if_range in (None, etag)
-    part = _part(wanted.range, size) if wanted.range and counts else None
-    if part is None:
-        blocks = _blocks(storage, file.name, 0, size)
-        headers["Content-Length"] = str(size)
-        return StreamingResponse(blocks, media_type=MEDIA_TYPE, headers=headers)
-    blocks = _blocks(storage, file.name, part.start, len(part))
-    headers["Content-Length"] = str(len(part))
-    headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
-    return StreamingResponse(blocks, HTTPStatus.PARTIAL_CONTENT, headers=headers, media_type=MEDIA_TYPE)
+    part = _part(wanted.range, size) if wanted.range and wanted.if_range in (None, etag) else None
+    status, asked = HTTPStatus.OK, range(size)
+    if part is not None:
+        status, asked = HTTPStatus.PARTIAL_CONTENT, part
+        headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
+    headers["Content-Length"] = str(len(asked))
+    if wanted.head_alone:
+        return Response(status_code=status, headers=headers, media_type=MEDIA_TYPE)
+    blocks = _blocks(storage, file.name, asked.start, len(asked))
+    return StreamingResponse(blocks, status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def _part(asked: str, size: int) -> range | None:

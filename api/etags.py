@@ -6,7 +6,7 @@ from hashlib import sha256
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import Header, Response
+from fastapi import Header, Request, Response
 
 FRESH = {"Cache-Control": "private, no-cache"}  # to be kept, but asked about each time
 
@@ -18,6 +18,11 @@ IfNoneMatch = Annotated[
     str | None,
     Header(alias="If-None-Match", description="The `ETag` of an earlier answer: 304 where that is still the answer."),
 ]
+
+
+def etags_of(request: Request) -> str | None:
+    """What `If-None-Match` has, on one line or on several."""
+    return ",".join(request.headers.getlist("if-none-match")) or None
 
 
 def etag_of(body: str) -> str:

@@ -5,6 +5,9 @@ from contextlib import suppress
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+# In a request's state: nobody will see the body.
+HEAD_ALONE = "head_alone"
+
 
 class Heads:
     """Answers HEAD as it would answer GET, without the body (RFC 9110, 9.3.2). A stream has begun once its headers are
@@ -27,5 +30,13 @@ class Heads:
             elif message.get("more_body", False):
                 raise ClientDisconnect  # to whoever makes the body: nobody takes the rest of it
 
-        with suppress(ClientDisconnect):
-            await self.app({**scope, "method": "GET"}, receive, send_head)
+        # A range is of a body (RFC 9110, 14.2).
+        headers = [header for header in scope["headers"] if header[0] not in (b"range", b"if-range")]
+        asked = {**scope, "method": "GET", "headers": headers}
+        asked.setdefault("state", {})[HEAD_ALONE] = True
+        try:
+            with suppress(ClientDisconnect):
+                await self.app(asked, receive, send_head)
+        finally:
+            if "endpoint" in asked:  # by which the request is counted
+                scope["endpoint"] = asked["endpoint"]

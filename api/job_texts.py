@@ -1,6 +1,7 @@
 """Jobs as they go over the wire."""
 
 from collections.abc import Mapping, Sequence
+from sys import getsizeof
 from typing import Any
 
 from api import schemas, translate
@@ -11,8 +12,9 @@ from jobs.waiting import QueuePlace
 from models import ProjectSession
 
 MOST_REMEMBERED = 10_000  # jobs
-# A job has 2 to 3 KiB. One of many attempts has more, and is not remembered, so that all together have a bound.
-LONGEST_REMEMBERED = 8 * 1024
+# Bytes in memory. A job takes 2 to 3 KiB; one of many attempts, or described at length in letters outside of Latin-1,
+# takes more, and is not remembered, so that all together have a bound.
+LARGEST_REMEMBERED = 8 * 1024
 
 
 class JobTexts:
@@ -26,13 +28,14 @@ class JobTexts:
 
     def of(self, session: ProjectSession, jobs: Sequence[JobState]) -> list[str]:
         """Each of these jobs as `schemas.Job` says. `session` has found them, and is a snapshot."""
-        texts = {job.id: self._remembered.at(job.id, job.revision) for job in jobs}
-        for record in queries.records(session, [job_id for job_id, text in texts.items() if text is None]).values():
+        known = {job.id: self._remembered.at(job.id, job.revision) for job in jobs}
+        texts = {job_id: text for job_id, text in known.items() if text is not None}
+        for record in queries.records(session, [job.id for job in jobs if job.id not in texts]).values():
             texts[record.job.id] = text = _without_place(record)
-            if len(text) <= LONGEST_REMEMBERED:
+            if getsizeof(text) <= LARGEST_REMEMBERED:
                 self._remembered.note(record.job.id, record.job.revision, text)
         places = queries.queue_places(session, jobs)
-        return [_with_place(text, places.get(job_id)) for job_id, text in texts.items() if text is not None]
+        return [_with_place(texts[job.id], places.get(job.id)) for job in jobs]
 
     def page(self, session: ProjectSession, page: JobPage, asked: Mapping[str, Any]) -> str:
         """A page of jobs; `next` is the next page, with the same filter."""

@@ -15,7 +15,7 @@ from fastapi.concurrency import run_in_threadpool
 from access import keys
 from access.keys import Caller
 from api.dependencies import CallerDep, ServiceDep
-from api.etags import FRESH, IfNoneMatch, etag_of, matches, unchanged
+from api.etags import FRESH, IfNoneMatch, etag_of, etags_of, matches, unchanged
 from api.remembered import Made, Remembered
 from api.tailer import Tailer
 from jobs import queries
@@ -124,7 +124,11 @@ Preferences = Annotated[
 
 
 async def _poll(
-    request: Request, service: ServiceDep, caller: CallerDep, etags: IfNoneMatch = None, _declared: Preferences = None
+    request: Request,
+    service: ServiceDep,
+    caller: CallerDep,
+    _etags: IfNoneMatch = None,
+    _preferences: Preferences = None,
 ) -> Poll:
     # The same address may be answered in another form, and to another project not at all.
     address = f"{caller.project} {request.url.path}?{request.url.query} {request.headers.get('accept', '')}"
@@ -136,7 +140,7 @@ async def _poll(
         request=request,
         caller=caller,
         address=digest,
-        etags=etags,
+        etags=etags_of(request),
         wait_seconds=_wait_of(",".join(request.headers.getlist("prefer"))),
     )
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from difflib import get_close_matches
 from urllib.parse import quote
 
 import structlog
@@ -55,13 +56,31 @@ def _answer_framework(request: Request, error: Exception) -> Response:
     kind, path, method = kind_of_status(error.status_code), request.scope["path"], request.method
     match error.status_code:
         case 404:
-            return problem(kind, request.scope, f"There is nothing at {path}.")
+            return problem(kind, request.scope, f"There is nothing at {path}. {_meant(request)}")
         case 405:
             allowed = ", ".join(_methods_at(request))
             detail = f"{path} has no {method}; it has {allowed}."
             return problem(kind, request.scope, detail, headers={"Allow": allowed})
         case _:
             return problem(kind, request.scope, str(error.detail), headers=error.headers)
+
+
+# What OpenAI calls them: a client that is pointed here asks for these first.
+ELSEWHERE = {"/v1/fine_tuning/jobs": "/v1/jobs", "/v1/fine-tunes": "/v1/jobs"}
+
+LONGEST_COMPARED = 100  # characters: to find what is alike takes longer, the longer it is
+
+
+def _meant(request: Request) -> str:
+    """Which address was probably meant."""
+    path = request.scope["path"]
+    for theirs, ours in ELSEWHERE.items():
+        rest = path.removeprefix(theirs)
+        if rest != path and rest[:1] in ("", "/"):
+            return f"{ours}{rest} is its like here; /docs has all that there is."
+    known = [context.path for context in iter_route_contexts(request.app.routes) if "{" not in (context.path or "{")]
+    near = get_close_matches(path, known, n=1, cutoff=0.75) if len(path) <= LONGEST_COMPARED else []
+    return f"Did you mean {near[0]}?" if near else "/docs has all that there is."
 
 
 def _methods_at(request: Request) -> list[str]:

@@ -20,8 +20,10 @@ from jobs.following import News, Position, look
 from jobs.queries import EventRecord
 from models import OUTAGES, Database
 
-TICK_SECONDS = 0.05
-MOST_LOOKING = 0.2  # of the time: the more is followed, the longer a look takes, and the further they lie apart
+# From one look to the next. The more is followed, the longer a look takes, and the further they lie apart.
+LEAST_TICK_SECONDS = 0.05
+MOST_TICK_SECONDS = 0.1
+MOST_LOOKING = 0.2  # of the time, as far as the longest tick allows
 
 # Between two looks whether the keys of watchers still let them in.
 KEYS_EVERY_SECONDS = 5.0
@@ -106,7 +108,8 @@ class Tailer:
                 await self._somebody.wait()
                 began = loop.time()
                 await self._look_once(loop)
-                due = began + max(TICK_SECONDS, (loop.time() - began) / MOST_LOOKING)
+                wanted = (loop.time() - began) / MOST_LOOKING
+                due = began + min(max(LEAST_TICK_SECONDS, wanted), MOST_TICK_SECONDS)
                 if loop.time() >= keys_due:
                     keys_due = loop.time() + KEYS_EVERY_SECONDS
                     await self._shut_out(loop)

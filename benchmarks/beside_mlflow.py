@@ -12,6 +12,7 @@ import asyncio
 import json
 import os
 import subprocess
+import time
 import venv
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -43,6 +44,7 @@ PER_SECOND = 20.0
 
 METRICS = {"train_loss": 2.0, "train_accuracy": 0.4, "test_loss": 2.1, "test_accuracy": 0.5}
 BEST = "best_accuracy"
+FILLING, FILLED = "being filled", "filled"  # an experiment, and what it is called once it is whole
 STATUSES = {
     JobStatus.SUCCEEDED: "FINISHED",
     JobStatus.FAILED: "FAILED",
@@ -67,13 +69,14 @@ class Comparable:
         """For each run, or the only one there is."""
         if self.body is None:
             return [mlflow.address.request(self.method, self.path.format(run)) for run in mlflow.runs]
-        within = (
-            {"experiment_ids": [mlflow.experiment]} if self.path == SEARCH else {"experiment_id": mlflow.experiment}
-        )
+        # What is made meanwhile is not in the way of those that search: of ours it is deleted.
+        searches = self.path == SEARCH
+        within = {"experiment_ids": [mlflow.experiment]} if searches else {"experiment_id": DEFAULT_EXPERIMENT}
         return [mlflow.address.request(self.method, self.path, json.dumps({**self.body, **within}).encode())]
 
 
 API = "/api/2.0/mlflow"
+DEFAULT_EXPERIMENT = "0"  # which every server has
 SEARCH = f"{API}/runs/search"
 NEWEST = {"max_results": 20, "order_by": ["attributes.start_time DESC"]}
 
@@ -151,8 +154,9 @@ def mlflow_server(database_url: str) -> Iterator[Address]:
 
 
 async def fill(address: Address) -> None:
-    """Make a run of each job, over MLflow's own API."""
-    created = await _ask(address, "experiments/create", {"name": "bench"})
+    """Make a run of each job, over MLflow's own API. One that was broken off is not gone on with: it has another
+    experiment."""
+    created = await _ask(address, "experiments/create", {"name": f"{FILLING} {time.time()}"})
     jobs = iter(list(jobs_of(SIZE)))
 
     async def filler() -> None:
@@ -169,6 +173,7 @@ async def fill(address: Address) -> None:
             await _ask(address, "runs/update", {"run_id": run_id, "status": STATUSES[job["status"]], **ended})
 
     await asyncio.gather(*(filler() for _ in range(FILLERS)))
+    await _ask(address, "experiments/update", {**created, "new_name": FILLED})
 
 
 def _parameters(spec: Mapping[str, Any], within: str = "") -> list[dict[str, str]]:
@@ -201,28 +206,30 @@ async def _ask(address: Address, call: str, body: Mapping[str, Any]) -> Any:
     return json.loads(answer.body)
 
 
+async def _experiment(address: Address, name: str) -> str | None:
+    named = {"filter": f"name = '{name}'", "max_results": 1}
+    found = (await _ask(address, "experiments/search", named)).get("experiments", [])
+    return str(found[0]["experiment_id"]) if found else None
+
+
 async def _filled(address: Address) -> Filled:
     """What there is to ask for."""
-    named = {"filter": "name = 'bench'", "max_results": 1}
-    experiment = (await _ask(address, "experiments/search", named))["experiments"][0]["experiment_id"]
+    experiment = await _experiment(address, FILLED)
+    assert experiment is not None
     ended = {"experiment_ids": [experiment], "max_results": 200, "filter": "attributes.status = 'FINISHED'"}
     runs = (await _ask(address, "runs/search", ended))["runs"]
     return Filled(address, experiment, [run["info"]["run_id"] for run in runs])
 
 
-@contextmanager
-def mlflow_database(server_url: str | None) -> Iterator[tuple[str, bool]]:
-    """The URL of MLflow's database beside ours, and whether it is new."""
+def mlflow_database(server_url: str | None) -> str:
+    """The URL of MLflow's database beside ours."""
     name = f"mlflow_{SIZE.jobs}"
     if server_url is None:
-        path = api_service.FILLED / f"{name}.db"
-        yield f"sqlite:///{path}", not path.exists()
-        return
+        return f"sqlite:///{api_service.FILLED / name}.db"
     with psycopg.connect(server_url, autocommit=True) as connection:
-        found = connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone()
-        if found is None:
+        if connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone() is None:
             connection.execute(SQL("CREATE DATABASE {} TEMPLATE template0").format(Identifier(name)))
-    yield server_url.replace("/postgres?", f"/{name}?").replace("postgresql://", "postgresql+psycopg://"), found is None
+    return server_url.replace("/postgres?", f"/{name}?").replace("postgresql://", "postgresql+psycopg://")
 
 
 def measure(address: Address, requests: Sequence[bytes], seconds: float) -> tuple[Measured, Measured]:
@@ -251,9 +258,8 @@ def rows_of(name: str, server_url: str | None, seconds: float) -> Iterator[Row]:
     """Each call with both, by turns."""
     calls = {call.name: call for call in CALLS}
     with ExitStack() as stack:
-        mlflow_url, is_new = stack.enter_context(mlflow_database(server_url))
-        address = stack.enter_context(mlflow_server(mlflow_url))
-        if is_new:
+        address = stack.enter_context(mlflow_server(mlflow_database(server_url)))
+        if run(_experiment(address, FILLED)) is None:
             run(fill(address))
         mlflow = run(_filled(address))
         url = stack.enter_context(api_service.filled(server_url, SIZE))

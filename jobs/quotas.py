@@ -46,7 +46,7 @@ def require_room(session: Session, project: str) -> datetime:
     for count, bound, quota in (queued, *_to_begin(row)):
         if bound is not None and (used := count(session, project)) >= bound:
             raise QuotaExceeded(project, quota, bound, used)
-    return now
+    return session.scalars(select(DatabaseNow())).one()  # the lock may have been waited for
 
 
 def may_begin(session: Session, project: str) -> bool:

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Literal, Protocol
 
 from sqlalchemy import select
@@ -64,7 +65,7 @@ class WhyQueued:
         if job.requested is not Request.STOP and self._is_exhausted(job.project):
             return QueuePlace(position, "quota_reached", "Its project uses as much as its quotas allow.")
         code, reason = self._explain(Needs(job.devices, job.accelerator), position)
-        if code in ("behind_others", "about_to_start") and job.not_before and job.not_before > self._now():
+        if code in ("behind_others", "about_to_start") and job.not_before and job.not_before > self._now:
             code = "backing_off"
             reason = f"{job.losses} attempts in a row were lost: the next begins at {job.not_before:%H:%M:%S} UTC."
         return QueuePlace(position, code, reason)
@@ -86,6 +87,7 @@ class WhyQueued:
             return "behind_others", f"{before} in front of it."
         return "about_to_start", "A slot is free: about to start."
 
+    @cached_property
     def _now(self) -> datetime:
         return self._session.scalars(select(DatabaseNow())).one()
 

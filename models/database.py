@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
 from time import monotonic
 from types import ModuleType
 from typing import Any
@@ -14,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from models.session import ProjectSession
+from models.turns import Turns
 
 try:
     import pysqlite3 as sqlite  # newer than what Python brings
@@ -23,9 +23,9 @@ except ImportError:  # no wheel for this platform
 # Before 3.51.3, resetting the write-ahead log could corrupt a database.
 SAFE_WAL = (3, 51, 3)
 
-# Within half a lease of the default length, both together.
-BUSY_TIMEOUT_SECONDS = 10  # for another process that writes to SQLite
-TURN_SECONDS = 5  # for other threads that do
+# Both together less than the quarter of a lease of the default length after which the next heartbeat is due.
+BUSY_TIMEOUT_SECONDS = 5  # for another process that writes to SQLite
+TURN_SECONDS = 2  # for other threads that do
 
 # What a database that cannot be reached, or not now, raises: the same call may succeed later. (InternalError is what
 # PostgreSQL tells a process that stood still in a transaction for too long.)
@@ -118,7 +118,7 @@ def _ping_what_was_idle(engine: Engine) -> None:
 def _sqlite_engine(url: str, module: ModuleType, pool_size: int) -> Engine:
     # Writers of one process take turns here. The database has no line: whoever finds it busy sleeps, and tries again
     # after 1 ms, 2, 5 ... 100, while others that come later are served.
-    turn = Lock()
+    turns = Turns()
     engine = create_engine(
         url,
         module=module,
@@ -148,7 +148,7 @@ def _sqlite_engine(url: str, module: ModuleType, pool_size: int) -> Engine:
             connection.exec_driver_sql("BEGIN")
             return
         if _HAS_TURN not in connection.info:  # which it keeps through several transactions
-            if not turn.acquire(timeout=TURN_SECONDS):
+            if not turns.take(TURN_SECONDS):
                 raise PoolTimeout(f"No turn to write came within {TURN_SECONDS} seconds.")
             connection.info[_HAS_TURN] = True
         connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -157,6 +157,6 @@ def _sqlite_engine(url: str, module: ModuleType, pool_size: int) -> Engine:
     def give_turn_back(_connection: object, record: ConnectionPoolEntry) -> None:
         """However the transaction ended, its connection comes back to the pool."""
         if record.info.pop(_HAS_TURN, False):
-            turn.release()
+            turns.give_back()
 
     return engine

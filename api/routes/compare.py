@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
@@ -42,15 +42,22 @@ class CompareQuery(BaseModel):
     )
 
 
-@router.get("", operation_id="compare_jobs", summary="Jobs side by side: their curves, and where their specs differ")
-def compare_jobs(session: SnapshotDep, query: Annotated[CompareQuery, Query()]) -> schemas.Comparison:
+@router.get(
+    "",
+    operation_id="compare_jobs",
+    summary="Jobs side by side: their curves, and where their specs differ",
+    response_model=schemas.Comparison,
+)
+def compare_jobs(session: SnapshotDep, query: Annotated[CompareQuery, Query()]) -> Response:
     """Columns for a chart: one axis of epochs for all of them. Of the specs, only the fields that are not the same."""
     found = compare(session, query.job, query.max_points)
-    return schemas.Comparison(
+    comparison = schemas.Comparison(
         epochs=list(found.epochs),
         jobs=[_job(each) for each in found.jobs],
         differences=[schemas.Difference(pointer=each.pointer, values=dict(each.values)) for each in found.differences],
     )
+    # Written here, in a thread: ten curves take a while.
+    return Response(comparison.model_dump_json(), media_type="application/json")
 
 
 def _job(compared: ComparedJob) -> schemas.ComparedJob:

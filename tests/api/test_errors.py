@@ -97,6 +97,25 @@ def test_address_without_the_method(front: TestClient, method: str, address: str
     assert answer.headers["allow"] == allowed
 
 
+@pytest.mark.parametrize(
+    ("address", "hint"),
+    [
+        ("/v1/fine_tuning/jobs", "/v1/jobs is its like here; /docs has all that there is."),
+        (f"/v1/fine_tuning/jobs/{A_JOB[9:]}/events", f"{A_JOB}/events is its like here; /docs has all that there is."),
+        ("/v1/fine_tuning/jobsters", "/docs has all that there is."),
+        ("/v1/job", "Did you mean /v1/jobs?"),
+        ("/jobs", "Did you mean /v1/jobs?"),
+        ("/v1/worker", "Did you mean /v1/workers?"),
+        ("/health", "/docs has all that there is."),
+        ("/" + "v1/jobs" * 1000, "/docs has all that there is."),
+    ],
+)
+def test_whoever_errs_is_shown_the_way(front: TestClient, address: str, hint: str) -> None:
+    answer = front.get(address)
+    assert_problem(answer.status_code, answer.headers, answer.content, "route_not_found")
+    assert answer.json()["detail"] == f"There is nothing at {address}. {hint}"
+
+
 def test_every_route_is_strict(front: TestClient) -> None:
     assert isinstance(front.app, FastAPI)
     routes = [context.original_route for context in iter_route_contexts(front.app.routes)]

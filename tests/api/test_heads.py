@@ -8,6 +8,8 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
+from storage import Storage
+
 if TYPE_CHECKING:
     from tests.api.conftest import Stage
 
@@ -37,6 +39,24 @@ def test_every_address_has_it(client: TestClient, job: str) -> None:
         got, head = client.get(address), client.head(address)
         assert (head.status_code, head.content) == (got.status_code, b""), address
         assert _told(head) == _told(got), address
+
+
+def test_of_a_file_nothing_is_read(client: TestClient, job: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = len(client.get(f"{job}/weights").content)
+    monkeypatch.delattr(Storage, "stream")
+    for headers in ({}, {"Range": "bytes=0-1"}, {"Range": f"bytes={size}-"}):  # a range is of a body
+        answer = client.head(f"{job}/weights", headers=headers)
+        assert (answer.status_code, answer.headers["Content-Length"]) == (200, str(size))
+    tag = answer.headers["ETag"]
+    assert client.head(f"{job}/weights", headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_it_is_counted_where_it_belongs(client: TestClient, job: str) -> None:
+    client.head(job)
+    client.head("/v1/none")
+    counted = [line for line in client.get("/metrics").text.splitlines() if 'method="HEAD"' in line]
+    routes = {line.partition('route="')[2].partition('"')[0] for line in counted}
+    assert routes == {"/v1/jobs/{job_id}", "unmatched"}
 
 
 def test_it_changes_nothing(client: TestClient, job: str) -> None:
