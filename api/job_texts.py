@@ -7,8 +7,8 @@ from typing import Any
 from api import schemas, translate
 from api.remembered import Remembered
 from jobs import queries
-from jobs.queries import JobPage, JobRecord, JobState
-from jobs.waiting import QueuePlace
+from jobs.queries import JobPage, JobRecord
+from jobs.waiting import JobState, QueuePlace
 from models import ProjectSession
 
 MOST_REMEMBERED = 10_000  # jobs

@@ -102,6 +102,17 @@ def checkpoint(record: CheckpointRecord) -> schemas.Checkpoint:
     )
 
 
+def checkpoints(page: Page[CheckpointRecord], job_id: str, limit: int) -> schemas.Page[schemas.Checkpoint]:
+    """A page of checkpoints. Its cursor is a place, which stays where it is when the checkpoint there is given up."""
+    following = None
+    if page.has_more:
+        last = page.rows[-1].checkpoint
+        after = f"{last.epoch}-{last.step}-{last.attempt}"
+        following = _url(f"{JOBS}/{job_id}/checkpoints", {"after": after, "limit": limit})
+    rows = [checkpoint(record) for record in page.rows]
+    return schemas.Page(data=rows, has_more=page.has_more, next=following)
+
+
 def queue(page: Page[QueuedJob], limit: int) -> schemas.Page[schemas.QueuedJob]:
     """A page of the queue."""
     rows = [

@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 import httpx2
 
 from client.comparison import Comparison
-from client.connection import CUT, NO_ANSWER, Connection, path_to, record
+from client.connection import CUT, NO_ANSWER, RETRY_AFTER_SECONDS, Connection, Tries, path_to, record
 from client.errors import EpochalError, EpochalNoStream
 from client.estimates import DryRun
 from client.following import Following, looks
@@ -261,17 +261,28 @@ class Client:
         return path
 
     def _save(self, address: str, destination: Path) -> None:
-        response, digest = self._connection.ask("GET", address, again_after=CUT, stream=True), sha256()
-        try:
-            with destination.open("xb") as file:
-                for block in response.iter_bytes():
-                    digest.update(block)
-                    file.write(block)
-        except httpx2.RequestError as error:
-            raise self._connection.unreachable(error) from error
-        finally:
-            response.close()
-        if response.headers.get("ETag") != f'"{digest.hexdigest()}"':
+        """From where it broke off, as long as each try brings something."""
+        digest, headers, tries = sha256(), dict[str, str](), Tries(RETRY_AFTER_SECONDS)
+        with destination.open("xb") as file:
+            while True:
+                response = self._connection.ask("GET", address, headers=headers, again_after=CUT, stream=True)
+                tag, began = response.headers.get("ETag"), file.tell()
+                try:
+                    if began and response.status_code != httpx2.codes.PARTIAL_CONTENT:  # another file, or all of it
+                        began, digest = file.seek(0), sha256()
+                        file.truncate()
+                    for block in response.iter_bytes():
+                        digest.update(block)
+                        file.write(block)
+                    break
+                except httpx2.RequestError as error:
+                    if file.tell() > began:
+                        tries = Tries(RETRY_AFTER_SECONDS)
+                    tries.wait(self._connection.unreachable(error))
+                finally:
+                    response.close()
+                headers = {"Range": f"bytes={file.tell()}-", "If-Range": tag} if tag and file.tell() else {}
+        if tag != f'"{digest.hexdigest()}"':
             raise EpochalError(f"{response.url} did not come over whole.", code="damaged_download")
 
 

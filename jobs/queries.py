@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any, Generic, NamedTuple, TypeVar, TypeVarTuple
+from typing import Any, Generic, TypeVar, TypeVarTuple
 
 from sqlalchemy import Row, Select, and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased, selectinload
@@ -13,8 +12,8 @@ from jobs.errors import CheckpointNotFound, JobNotFound, WeightsNotFound
 from jobs.fence import waits
 from jobs.listing import NEWEST_FIRST, JobFilter, Order, page_of_ids
 from jobs.transitions import MOST_FAILED_LOADS
-from jobs.waiting import MOST_COUNTED, QueuePlace, WhyQueued
-from models import EVERY_PROJECT, Checkpoint, Epoch, Event, Job, JobStatus, ProjectSession, Request, Step
+from jobs.waiting import MOST_COUNTED, JobState, QueuePlace, WhyQueued
+from models import EVERY_PROJECT, Checkpoint, Epoch, Event, Job, JobStatus, ProjectSession, Step
 from storage import StoredFile
 
 Item = TypeVar("Item")
@@ -30,21 +29,6 @@ class JobRecord:
     best: Epoch | None
     queue: QueuePlace | None = None  # None unless it is queued, or where its place was not asked for
     checkpoint: Checkpoint | None = None  # the furthest that it can go on from
-
-
-class JobState(NamedTuple):
-    """As much of a job as tells whether it has changed, and why it waits."""
-
-    id: str
-    revision: int
-    status: JobStatus
-    project: str
-    requested: Request | None
-    priority: int
-    devices: int
-    accelerator: str | None
-    losses: int
-    not_before: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,17 +177,20 @@ def queue(session: Session, *, after: str | None = None, limit: int = 20) -> Pag
     return Page([QueuedJob(job, places[job.id]) for job in page.rows], page.has_more)
 
 
-def checkpoints(session: Session, job_id: str) -> Sequence[CheckpointRecord]:
-    """What a job could go on from, the furthest first. Raises JobNotFound."""
+def checkpoints(
+    session: Session, job_id: str, after: tuple[int, int, int] | None = None, limit: int | None = None
+) -> Page[CheckpointRecord]:
+    """What a job could go on from, the furthest first: those behind `after`, an epoch, a step and an attempt. Raises
+    JobNotFound.
+    """
     _must_exist(session, job_id)
-    behind = (Epoch.job_id == Checkpoint.job_id) & (Epoch.epoch == Checkpoint.epoch - 1) & (Checkpoint.step == 0)
-    statement = (
-        select(Checkpoint, Epoch)
-        .outerjoin(Epoch, behind)
-        .where(Checkpoint.job_id == job_id)
-        .order_by(Checkpoint.epoch.desc(), Checkpoint.step.desc(), Checkpoint.attempt.desc())
-    )
-    return [CheckpointRecord(row, epoch) for row, epoch in session.execute(statement)]
+    closed = (Epoch.job_id == Checkpoint.job_id) & (Epoch.epoch == Checkpoint.epoch - 1) & (Checkpoint.step == 0)
+    place = (Checkpoint.epoch, Checkpoint.step, Checkpoint.attempt)
+    statement = select(Checkpoint, Epoch).outerjoin(Epoch, closed).where(Checkpoint.job_id == job_id)
+    if after is not None:
+        statement = statement.where(tuple_(*place) < after)
+    statement = statement.order_by(*(column.desc() for column in place))
+    return _cut([CheckpointRecord(row, epoch) for row, epoch in session.execute(_one_more(statement, limit))], limit)
 
 
 def checkpoint_file(session: Session, job_id: str, name: str) -> StoredFile:

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from jobs.placement import Needs, fitting
 from jobs.quotas import is_exhausted
 from jobs.workers import at_work
-from models import Request
+from models import JobStatus, Request
 from models.columns import DatabaseNow
 
 # no_worker: nobody is connected. no_such_device: nobody who is connected has what the job asks for. slots_busy: whoever
@@ -26,21 +26,19 @@ QueueReason = Literal[
 MOST_COUNTED = 1000
 
 
-class Waiting(Protocol):
-    """What of a queued job says why it waits."""
+class JobState(NamedTuple):
+    """As much of a job as tells whether it has changed, and why it waits."""
 
-    @property
-    def project(self) -> str: ...  # noqa: D102
-    @property
-    def requested(self) -> Request | None: ...  # noqa: D102
-    @property
-    def devices(self) -> int: ...  # noqa: D102
-    @property
-    def accelerator(self) -> str | None: ...  # noqa: D102
-    @property
-    def losses(self) -> int: ...  # noqa: D102
-    @property
-    def not_before(self) -> datetime | None: ...  # noqa: D102
+    id: str
+    revision: int
+    status: JobStatus
+    project: str
+    requested: Request | None
+    priority: int
+    devices: int
+    accelerator: str | None
+    losses: int
+    not_before: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ class WhyQueued:
         self._session = session
         self._exhausted: dict[str, bool] = {}
 
-    def place(self, job: Waiting, position: int | None) -> QueuePlace:
+    def place(self, job: JobState, position: int | None) -> QueuePlace:
         """What is in the way of `job`, which stands at `position` of the queue."""
         if job.requested is not Request.STOP and self._is_exhausted(job.project):
             return QueuePlace(position, "quota_reached", "Its project uses as much as its quotas allow.")

@@ -1,6 +1,8 @@
 """What a job has written: checkpoints and weights."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
 from api import schemas, translate
@@ -12,10 +14,20 @@ from jobs import queries
 router = APIRouter(prefix="/jobs/{job_id}", tags=["files"], route_class=StrictRoute)
 
 
+PLACE = "^[0-9]{1,9}-[0-9]{1,9}-[0-9]{1,9}$"
+
+
 @router.get("/checkpoints", operation_id="list_checkpoints", summary="What a job can go on from")
-def list_checkpoints(job_id: JobId, session: SnapshotDep) -> schemas.Page[schemas.Checkpoint]:
+def list_checkpoints(
+    job_id: JobId,
+    session: SnapshotDep,
+    after: Annotated[str | None, Query(pattern=PLACE, description="Where the page begins, as `next` has it.")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> schemas.Page[schemas.Checkpoint]:
     """The furthest first. The last ones are kept, and the best, as the spec's `checkpoints` says."""
-    return translate.whole([translate.checkpoint(record) for record in queries.checkpoints(session, job_id)])
+    epoch, step, attempt = map(int, after.split("-")) if after else (0, 0, 0)
+    page = queries.checkpoints(session, job_id, (epoch, step, attempt) if after else None, limit)
+    return translate.checkpoints(page, job_id, limit)
 
 
 @router.get(

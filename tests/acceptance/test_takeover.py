@@ -70,7 +70,7 @@ def training(database: Database, two_workers: list[subprocess.Popen[bytes]]) -> 
 
     def saved() -> bool:
         with database.snapshot() as session:
-            return bool(queries.checkpoints(session, job_id))
+            return bool(queries.checkpoints(session, job_id).rows)
 
     until(saved, "no checkpoint", 60)
     [busy] = [worker for worker in two_workers if any(os.getsid(pid) == pid for pid in descendants(worker.pid))]

@@ -4,15 +4,17 @@ import shutil
 from collections.abc import Iterator
 from hashlib import sha256
 from http.client import HTTPConnection, IncompleteRead
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import delete
 from starlette.types import Message, Receive, Scope, Send
 
 import storage as storage_module
 from api.app import create_app
 from jobs import records
+from models import Checkpoint
 from settings import Settings
 from storage import Storage
 from tests.api.conftest import LocalClient
@@ -57,6 +59,43 @@ def test_checkpoint_that_nobody_can_go_on_from_says_so(client: TestClient, stage
         records.record_unusable(session, claim, file.name, "its hash is wrong")
     [checkpoint] = client.get(f"/v1/jobs/{job_id}/checkpoints").json()["data"]
     assert checkpoint["usable"] is False
+
+
+def test_checkpoints_in_pages(client: TestClient, stage: "Stage") -> None:
+    """Which stay as they are when a checkpoint of them is given up meanwhile."""
+    job_id = stage.submit()
+    claim = stage.start(job_id)
+    with stage.database.session() as session:
+        session.add_all(
+            Checkpoint(
+                name=f"{job_id}/{number}",
+                job_id=job_id,
+                attempt=claim.attempt,
+                epoch=number // 3,
+                step=number % 3,
+                size_bytes=1,
+                sha256="",
+                failed_loads=0,
+            )
+            for number in range(7)
+        )
+    seen, page = list[tuple[int, int]](), client.get(f"/v1/jobs/{job_id}/checkpoints", params={"limit": 2}).json()
+    while True:
+        seen += [(row["epoch"], row["step"]) for row in page["data"]]
+        with stage.database.session() as session:
+            session.execute(delete(Checkpoint).where(Checkpoint.name == f"{job_id}/{page['data'][-1]['name']}"))
+        if not page["has_more"]:
+            break
+        page = client.get(page["next"]).json()
+    assert seen == [(number // 3, number % 3) for number in reversed(range(7))]
+    assert page["next"] is None
+
+
+@pytest.mark.parametrize(
+    "query", [{"after": "x"}, {"after": "1-2"}, {"after": "1-2-3\n"}, {"limit": 0}, {"limit": 1001}]
+)
+def test_a_page_of_checkpoints_that_there_is_not(client: TestClient, stage: "Stage", query: dict[str, Any]) -> None:
+    assert client.get(f"/v1/jobs/{stage.submit()}/checkpoints", params=query).status_code == 422
 
 
 def test_checkpoint_is_streamed(client: TestClient, stage: "Stage") -> None:

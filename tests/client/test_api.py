@@ -288,6 +288,51 @@ def test_weights_are_saved(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+class Broken(httpx2.SyncByteStream):
+    """A body whose connection breaks."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._content
+        raise httpx2.ReadError("reset")
+
+
+def part_of_weights(content: bytes, tag: str, status: int = 206, *, breaks: bool = False) -> httpx2.Response:
+    body = {"stream": Broken(content)} if breaks else {"content": content}
+    return httpx2.Response(status, headers={"ETag": tag}, **body)
+
+
+def test_a_download_goes_on_from_where_it_broke_off(tmp_path: Path) -> None:
+    tag = f'"{sha256(b"the weights").hexdigest()}"'
+    answers = Answers(
+        part_of_weights(b"the ", tag, 200, breaks=True),
+        part_of_weights(b"wei", tag, breaks=True),
+        httpx2.Response(503),
+        part_of_weights(b"ghts", tag),
+    )
+    path = answers.client().download_weights("job_1", tmp_path / "weights.safetensors")
+    assert path.read_bytes() == b"the weights"
+    asked = [(request.headers.get("Range"), request.headers.get("If-Range")) for request in answers.requests]
+    assert asked == [(None, None), ("bytes=4-", tag), ("bytes=7-", tag), ("bytes=7-", tag)]
+
+
+def test_a_download_begins_anew_where_the_file_is_another(tmp_path: Path) -> None:
+    answers = Answers(part_of_weights(b"the old", '"old"', 200, breaks=True), weights_answer(b"new"))
+    path = answers.client().download_weights("job_1", tmp_path / "weights.safetensors")
+    assert path.read_bytes() == b"new"
+
+
+def test_a_download_that_gets_no_further_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("client.api.RETRY_AFTER_SECONDS", (0.0, 0.0))
+    answers = Answers(*(part_of_weights(b"", '"tag"', 200, breaks=True) for _ in range(9)))
+    with pytest.raises(EpochalUnreachable):
+        answers.client().download_weights("job_1", tmp_path / "weights.safetensors")
+    assert len(answers.requests) == 3
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("answer", "code"),
     [

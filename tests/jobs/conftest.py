@@ -136,7 +136,7 @@ def ends_of(database: Database, job_id: str) -> list[str | None]:
 def checkpoints_of(database: Database, job_id: str) -> list[tuple[int, int, int]]:
     """Attempt, epoch and step of each, the furthest first."""
     with database.snapshot() as session:
-        rows = [record.checkpoint for record in queries.checkpoints(session, job_id)]
+        rows = [record.checkpoint for record in queries.checkpoints(session, job_id).rows]
     return [(row.attempt, row.epoch, row.step) for row in rows]
 
 

@@ -207,7 +207,7 @@ def test_a_checkpoint_is_found_by_its_name_and_shown_with_its_epoch(database: Da
         records.record_epoch(session, running, epoch_metrics(0, 0.6))
     publish(database, running, (1, 0), (1, 6))
     with database.snapshot() as session:
-        shown = queries.checkpoints(session, running.job_id)
+        shown = queries.checkpoints(session, running.job_id).rows
         name = checkpoint_of(running, 1).file.name.removeprefix(f"{running.job_id}/")
         assert queries.checkpoint_file(session, running.job_id, name) == checkpoint_of(running, 1).file
     assert [(each.checkpoint.step, each.epoch and each.epoch.epoch) for each in shown] == [(6, None), (0, 0)]

@@ -85,7 +85,7 @@ QUESTIONS: dict[str, Ask] = {
     "a running job": lambda session, filled: queries.find(session, filled.a(JobStatus.RUNNING)),
     "a queued job": lambda session, filled: queries.find(session, filled.a(JobStatus.QUEUED)),
     "what changes": lambda session, filled: queries.revision_of(session, filled.a(JobStatus.RUNNING)),
-    "its checkpoints": lambda session, filled: queries.checkpoints(session, filled.a(JobStatus.SUCCEEDED)),
+    "its checkpoints": lambda session, filled: queries.checkpoints(session, filled.a(JobStatus.SUCCEEDED)).rows,
     "its epochs for a chart": lambda session, filled: thinned.epochs_thinned(
         session, filled.a(JobStatus.SUCCEEDED), thinned.LEAST_EPOCHS
     ),

@@ -55,7 +55,7 @@ ASKED: dict[str, Callable[[Session], object]] = {
     "find": lambda session: queries.find(session, "job_unknown"),
     "epochs": lambda session: queries.epochs_after(session, "job_unknown"),
     "steps": lambda session: queries.steps_after(session, "job_unknown"),
-    "checkpoints": lambda session: queries.checkpoints(session, "job_unknown"),
+    "checkpoints": lambda session: queries.checkpoints(session, "job_unknown").rows,
     "checkpoint": lambda session: queries.checkpoint_file(session, "job_unknown", "attempt-0001/x.safetensors"),
     "weights": lambda session: queries.weights_file(session, "job_unknown"),
 }

@@ -178,7 +178,7 @@ def test_on_the_way_down_what_was_paused_waits_and_what_was_to_stop_goes_on(empt
         assert [job.status for job in jobs] == [JobStatus.QUEUED, *[JobStatus.RUNNING] * 3]
         assert jobs[3].requested is Request.CANCEL
         assert [len(queries.epochs_after(session, job_id).rows) for job_id in ids] == [1, 1, 1, 1]
-        assert queries.checkpoints(session, ids[0]) == []
+        assert queries.checkpoints(session, ids[0]).rows == []
 
 
 def test_there_and_back_keeps_keys_and_indexes(empty: Database) -> None:

@@ -96,7 +96,7 @@ def until_it_trains(database: Database, claim: Claim) -> None:
 def until_it_is_saved(database: Database, claim: Claim) -> None:
     def has_checkpoint() -> bool:
         with database.snapshot() as session:
-            rows = queries.checkpoints(session, claim.job_id)
+            rows = queries.checkpoints(session, claim.job_id).rows
         return any(record.checkpoint.attempt == claim.attempt for record in rows)
 
     until(has_checkpoint, "no checkpoint was published")

@@ -46,7 +46,7 @@ def killed_with_two_checkpoints(database: Database, start: Start) -> Claim:
 
     def has_two() -> bool:
         with database.snapshot() as session:
-            return len(queries.checkpoints(session, attempt.claim.job_id)) == 2
+            return len(queries.checkpoints(session, attempt.claim.job_id).rows) == 2
 
     until(has_two, "no second checkpoint")
     for pid in trainer_pids():
@@ -148,7 +148,7 @@ def test_superfluous_checkpoints_are_handed_to_whoever_deletes(database: Databas
     attempt = start({**SPEC, "checkpoints": {"keep": 1, "keep_best": False}})
     attempt.over()
     with database.snapshot() as session:
-        kept = [record.checkpoint.name for record in queries.checkpoints(session, attempt.claim.job_id)]
+        kept = [record.checkpoint.name for record in queries.checkpoints(session, attempt.claim.job_id).rows]
     published = len(attempt.discarded) + 1
     assert kept
     assert len(kept) == 1
@@ -163,7 +163,7 @@ def test_a_storage_that_is_not_mounted_takes_nothing_away(
     aside = (tmp_path / "storage").rename(tmp_path / "aside")
     start(claim).over()
     with database.snapshot() as session:
-        assert len(queries.checkpoints(session, claim.job_id)) == 2
+        assert len(queries.checkpoints(session, claim.job_id).rows) == 2
     [*_, said] = events_of(database, claim, "requeued")
     assert "none of the job's 2 checkpoints is in the storage" in said
     aside.rename(tmp_path / "storage")

@@ -67,7 +67,7 @@ def test_a_cancel_ends_the_trainer_and_leaves_no_checkpoint(database: Database, 
         requests.request_cancel(session, attempt.claim.job_id)
     attempt.over(10)
     with database.snapshot() as session:
-        assert not queries.checkpoints(session, attempt.claim.job_id)
+        assert not queries.checkpoints(session, attempt.claim.job_id).rows
     assert job_of(database, attempt.claim).status is JobStatus.CANCELLED
     assert not trainer_pids()
 
@@ -121,7 +121,7 @@ def test_a_paused_job_goes_on_where_it_was_and_one_that_is_stopped_then_has_weig
 def attempt_file(database: Database, job: Job) -> str:
     """The furthest checkpoint."""
     with database.snapshot() as session:
-        return queries.checkpoints(session, job.id)[0].checkpoint.name
+        return queries.checkpoints(session, job.id).rows[0].checkpoint.name
 
 
 def test_a_drain_gives_the_job_back_with_a_checkpoint_of_its_last_step(database: Database, start: Start) -> None:
@@ -133,7 +133,7 @@ def test_a_drain_gives_the_job_back_with_a_checkpoint_of_its_last_step(database:
     assert (job.status, job.losses, job.attempts[0].end_reason) == (JobStatus.QUEUED, 0, "drained")
     assert not trainer_pids()
     with database.snapshot() as session:
-        saved = queries.checkpoints(session, job.id)[0].checkpoint
+        saved = queries.checkpoints(session, job.id).rows[0].checkpoint
         last = queries.steps_after(session, job.id).rows[-1]
     assert (saved.epoch, saved.step) in {(last.epoch, last.step + 1), (last.epoch + 1, 0)}
 
