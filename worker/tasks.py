@@ -78,7 +78,13 @@ class Tasks:
             self._free_slots.release()
 
     def drain(self) -> None:
-        """Begin no further attempt, and end those under way."""
+        """Begin no further attempt, and end those under way.
+
+        Called by a signal's handler, and so perhaps in the middle of itself: then it has nothing more to do, and must
+        not wait for what it has interrupted.
+        """
+        if self._draining.is_set():
+            return
         self._draining.set()
         self._pool.close()
         try:

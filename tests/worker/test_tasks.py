@@ -1,12 +1,14 @@
 """What a worker takes, in which order, and on what; with trainers that only pretend, and databases that are real."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from sqlalchemy.orm import Session
 
 from jobs import lifecycle, queries, records, workers
 from jobs.fence import Claim
@@ -191,6 +193,26 @@ def test_a_draining_worker_takes_nothing_more_and_says_so(database: Database, wo
         [record] = workers.at_work(session)
     assert record.worker.draining_at
     assert record.free_slots == 0
+
+
+def test_a_second_signal_in_the_middle_of_the_first_ones_work(
+    database: Database, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two Ctrl-C: a handler runs in the midst of the thread that it interrupts, and must not wait for it."""
+    worker, drain, calls = work(), workers.drain, list[float]()
+
+    def interrupted(session: Session, worker_id: str) -> None:
+        drain(session, worker_id)
+        began = time.monotonic()
+        worker.drain()
+        calls.append(time.monotonic() - began)
+
+    monkeypatch.setattr(workers, "drain", interrupted)
+    worker.drain()
+    assert len(calls) == 1
+    assert calls[0] < 0.5
+    with database.snapshot() as session:
+        assert workers.at_work(session)[0].worker.draining_at
 
 
 def test_while_it_is_present_it_counts_as_connected_with_its_load(
