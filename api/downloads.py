@@ -38,15 +38,18 @@ class Wanted:
 async def _wanted(
     request: Request,
     _declared: IfNoneMatch = None,
-    range: Annotated[  # noqa: A002  # the header's name
+    asked: Annotated[
         str | None,
-        Header(description="`bytes=1000-`, `bytes=0-999` or `bytes=-1000`: only that part. Of several: all."),
+        Header(
+            alias="Range",
+            description="`bytes=1000-`, `bytes=0-999` or `bytes=-1000`: only that part. Of several: all.",
+        ),
     ] = None,
     if_range: Annotated[
         str | None, Header(description="The `ETag` that the rest has: the whole file where it is another.")
     ] = None,
 ) -> Wanted:
-    return Wanted(etags_of(request), range, if_range, head_alone=getattr(request.state, HEAD_ALONE, False))
+    return Wanted(etags_of(request), asked, if_range, head_alone=getattr(request.state, HEAD_ALONE, False))
 
 
 WantedDep = Annotated[Wanted, Depends(_wanted)]

@@ -47,6 +47,13 @@ class Running:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def stand_apart() -> None:
+    """Of whoever measures: without the settings of this machine's own service, without proxies, off the API's core."""
+    for name in [name for name in os.environ if name.startswith("EPOCHAL_") or name.lower().endswith("_proxy")]:
+        del os.environ[name]
+    os.sched_setaffinity(0, {OTHER_CORE})
+
+
 @contextmanager
 def postgresql() -> Iterator[str]:
     """The URL of a running PostgreSQL's maintenance database. Its files stay."""

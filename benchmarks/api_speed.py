@@ -9,7 +9,6 @@ thousand jobs, while epochs are recorded.
 import argparse
 import asyncio
 import json
-import os
 import secrets
 import selectors
 import tempfile
@@ -187,9 +186,7 @@ def main() -> None:
     parser.add_argument("--watchers", type=int, default=api_watchers.WATCHERS)
     parser.add_argument("--call", help="only calls whose name has this in it")
     asked = parser.parse_args()
-    for name in [name for name in os.environ if name.startswith("EPOCHAL_") or name.lower().endswith("_proxy")]:
-        del os.environ[name]
-    os.sched_setaffinity(0, {api_service.OTHER_CORE})
+    api_service.stand_apart()
     sizes = [SIZES[int(jobs)] for jobs in asked.jobs.split(",")]
     calls = [call for call in CALLS if not asked.call or asked.call in call.name]
     for name in asked.databases.split(","):

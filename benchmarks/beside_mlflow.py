@@ -297,10 +297,8 @@ def main() -> None:
     parser.add_argument("--databases", default="postgresql,sqlite")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="that each way of asking takes")
     asked = parser.parse_args()
-    for name in [name for name in os.environ if name.startswith("EPOCHAL_") or name.lower().endswith("_proxy")]:
-        del os.environ[name]
     install()
-    os.sched_setaffinity(0, {api_service.OTHER_CORE})
+    api_service.stand_apart()
     rows: list[Row] = []
     for name in asked.databases.split(","):
         with api_service.postgresql() if name == "postgresql" else nullcontext() as server:
