@@ -19,7 +19,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from jobs.queries import JobRecord
 from models import Epoch
-from training.spec import TrainingSpec
+from training.spec import ResolvedSpec
 
 # Okabe and Ito's, which colour-blind readers tell apart; the lines differ in their dashes, too.
 TRAIN: dict[str, Any] = {"label": "train", "color": "#0072B2", "linestyle": (0, (4, 1.5))}
@@ -51,7 +51,7 @@ def draw(record: JobRecord, epochs: Sequence[Epoch], form: Literal["svg", "png"]
     """Loss and accuracy of a job's epochs side by side, its best one marked. A measure that is not finite, or that an
     epoch was not evaluated for, is a gap."""
     title = record.job.name or record.job.id
-    spec = TrainingSpec.from_stored(record.job.spec)
+    spec = ResolvedSpec.from_stored(record.job.spec)
     with _drawing:
         figure = Figure(figsize=(11, 4.8), facecolor="white")
         loss, accuracy = figure.subplots(1, 2, gridspec_kw=MARGINS)
@@ -147,7 +147,7 @@ def _head(figure: Figure, title: str, subtitle: str) -> None:
     figure.text(y=0.905, s=subtitle, color=GREY, fontsize=10, **place)
 
 
-def _about(spec: TrainingSpec) -> str:
+def _about(spec: ResolvedSpec) -> str:
     optimizer = spec.optimizer
     return (
         f"{spec.architecture.name} on {spec.dataset}   ·   {optimizer.name}, learning rate {optimizer.learning_rate:g}"

@@ -7,7 +7,7 @@ from jobs import queries
 from jobs.estimates import estimate
 from jobs.placement import Needs
 from models import Job, ProjectSession
-from training.spec import TrainingSpec
+from training.spec import ResolvedSpec
 from training.spec.part import Conflict
 
 
@@ -19,7 +19,7 @@ def preview(session: ProjectSession, submit: Callable[[], Job]) -> estimates.Dry
     """
     record = queries.find(session, submit().id)
     job = record.job
-    spec = TrainingSpec.from_stored(job.spec)
+    spec = ResolvedSpec.from_stored(job.spec)
     found = estimate(session, spec, Needs(job.devices, job.accelerator))
     preview = estimates.DryRun(
         name=job.name,

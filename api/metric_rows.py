@@ -13,7 +13,7 @@ from api.polling import Content
 from jobs import queries
 from jobs.queries import Page
 from jobs.thinned import LEAST_EPOCHS, LEAST_STEPS, epochs_thinned, steps_thinned
-from training.spec import refusal
+from training.spec import refusals
 
 LARGEST = 2**31 - 1  # that the database's integers hold
 
@@ -44,7 +44,8 @@ class RowQuery(BaseModel):
     def require_one_bound(self, max_points: int | None) -> None:
         """Raises what pydantic reports."""
         if max_points is not None and "limit" in self.model_fields_set:
-            raise refusal(("max_points",), max_points, "is for a whole curve, and limit for a page: one of the two")
+            reason = "is for a whole curve, and limit for a page: one of the two"
+            raise refusals([(("max_points",), max_points, reason)])
 
     @property
     def asked(self) -> Mapping[str, Any]:
@@ -85,7 +86,8 @@ class StepQuery(RowQuery):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.after_step is not None and "after_epoch" not in self.model_fields_set:
-            raise refusal(("after_step",), self.after_step, "needs after_epoch, the epoch that the step is of")
+            reason = "needs after_epoch, the epoch that the step is of"
+            raise refusals([(("after_step",), self.after_step, reason)])
         self.require_one_bound(self.max_points)
         return self
 

@@ -7,7 +7,7 @@ from api import schemas
 from jobs.queries import JobRecord
 from models import Checkpoint, Epoch, Job, JobStatus
 from training.metrics import RunFacts
-from training.spec import TrainingSpec
+from training.spec import ResolvedSpec
 
 # An estimate beyond this says nothing, and may be later than any date there is.
 LONGEST_ESTIMATE = timedelta(days=3650)
@@ -20,7 +20,7 @@ class _Place(NamedTuple):
     step: int | float  # infinity: the epoch's last, where it is not known how many it has
 
 
-def progress(record: JobRecord, spec: TrainingSpec) -> schemas.Progress:
+def progress(record: JobRecord, spec: ResolvedSpec) -> schemas.Progress:
     """Of the current attempt, and of what it goes on from: work that was lost with another does not count."""
     job = record.job
     steps_per_epoch = _steps_per_epoch(job)

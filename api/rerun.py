@@ -9,7 +9,7 @@ from api.errors import InvalidRequest
 from api.submission import JobCreate, JobRerun
 from api.validation import body_errors
 from models import Job
-from training.spec import TrainingSpec
+from training.spec import ResolvedSpec
 
 
 def revised(job: Job, changes: JobRerun) -> JobCreate:
@@ -18,7 +18,7 @@ def revised(job: Job, changes: JobRerun) -> JobCreate:
     A stored spec has its recipe filled in. It is not filled in again: that would bring back what `changes` take away,
     and bring in what the recipe has come to say since. So the recipe stays as a label alone.
     """
-    spec = TrainingSpec.from_stored(job.spec)
+    spec = ResolvedSpec.from_stored(job.spec)
     given = changes.model_dump(exclude_unset=True)
     patch = given.pop("spec", {})
     _refuse_another_recipe(spec, patch)
@@ -52,7 +52,7 @@ def merge_patch(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str
     return merged
 
 
-def _refuse_another_recipe(spec: TrainingSpec, patch: Mapping[str, Any]) -> None:
+def _refuse_another_recipe(spec: ResolvedSpec, patch: Mapping[str, Any]) -> None:
     if patch.get("recipe") not in (None, spec.recipe):
         detail = "cannot be changed: the spec is filled in already. Submit a new job to start from another recipe"
         raise InvalidRequest([{"pointer": "#/spec/recipe", "detail": detail}], 1)

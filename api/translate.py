@@ -9,7 +9,7 @@ from api.progress import progress
 from jobs.queries import CheckpointRecord, EventRecord, JobRecord, Page, QueuedJob
 from jobs.workers import WorkerRecord
 from models import Attempt, Epoch, Step
-from training.spec import TrainingSpec
+from training.spec import ResolvedSpec
 
 JOBS = "/v1/jobs"
 
@@ -19,7 +19,7 @@ Identified = TypeVar("Identified", schemas.Key, schemas.Project, schemas.Webhook
 def job(record: JobRecord) -> schemas.Job:
     """A job with everything beside it."""
     row = record.job
-    spec = TrainingSpec.from_stored(row.spec)
+    spec = ResolvedSpec.from_stored(row.spec)
     return schemas.Job(
         id=row.id,
         project=row.project,

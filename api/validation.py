@@ -47,7 +47,10 @@ def body_errors(body: type[BaseModel], sent: object, errors: Sequence[ErrorDetai
     """Pydantic's errors on what was sent as a `body`, as `{"pointer", "detail"}`: the first MOST_ERRORS of them."""
     explained = []
     for error in errors[:MOST_ERRORS]:
-        place, detail = _explain(error, _locate(body, error["loc"][1:]), sent)
+        path = error["loc"][1:]
+        # A conflict's path is the field's; in pydantic's own, the name of a kind stands behind each part of several.
+        place = Place(path, None, "", "", ()) if error["type"] == "conflict" else _locate(body, path)
+        place, detail = _explain(error, place, sent)
         explained.append({"pointer": place.pointer, "detail": detail})
     return explained
 

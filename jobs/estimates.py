@@ -19,7 +19,7 @@ from jobs.workers import connected
 from training.memory import Memory, estimate_memory
 from training.metrics import Precision
 from training.plan import NetworkPlan, count_flops, count_parameters, network_plan
-from training.spec import DataShape, TrainingSpec
+from training.spec import DataShape, ResolvedSpec
 from training.spec.part import Conflict
 
 # counted: from the plan alone. same_network: measured in the same network on images of the same size, step for step
@@ -105,7 +105,7 @@ class Estimate:
     unknown: str | None = None  # why there is no data, and nothing that follows from it
 
 
-def estimate(session: Session, spec: TrainingSpec, needs: Needs) -> Estimate:
+def estimate(session: Session, spec: ResolvedSpec, needs: Needs) -> Estimate:
     """Of a job of `spec` that asks for `needs`."""
     data, runs = data_shape(session, spec), recent_runs(session, spec.architecture.name)
     kinds = _kinds(session, needs, runs)
@@ -133,14 +133,14 @@ def estimate(session: Session, spec: TrainingSpec, needs: Needs) -> Estimate:
 class _Work:
     """What a job computes, be it one that has run or one that is to be."""
 
-    spec: TrainingSpec
+    spec: ResolvedSpec
     plan: NetworkPlan
     train_images: int  # without those that are split off
     evaluated_images: int  # in an epoch that is evaluated
     resident: bool  # the data set lies on the device
 
     @classmethod
-    def of_spec(cls, spec: TrainingSpec, data: DataShape) -> Self:
+    def of_spec(cls, spec: ResolvedSpec, data: DataShape) -> Self:
         validation = round(spec.validation_fraction * data.train_images)
         plan = network_plan(spec.architecture, data.image_size, data.channels, data.classes)
         resident = spec.placement != "streamed"
@@ -191,7 +191,7 @@ class _Work:
         return mine == theirs and 1 / LARGEST_BATCH_RATIO <= ratio <= LARGEST_BATCH_RATIO
 
 
-def _steps(spec: TrainingSpec, train_images: int) -> int:
+def _steps(spec: ResolvedSpec, train_images: int) -> int:
     """An epoch: the last batch may be smaller, and joins the one before where there would be too little in it."""
     if spec.batch_size == "full" or spec.batch_size >= train_images:
         return 1

@@ -15,7 +15,7 @@ from jobs.errors import AttemptFenced
 from models import ACTIVE, Job, JobStatus, Request
 from models.columns import DatabaseNow
 from storage import StoredFile
-from training.spec import TrainingSpec
+from training.spec import ResolvedSpec
 
 # A worker that is there lets go of a cancelled job within two seconds. From one that does not, it is taken.
 CANCEL_GRACE_SECONDS = 3.0
@@ -27,7 +27,7 @@ class Claim:
 
     job_id: str
     attempt: int
-    spec: TrainingSpec
+    spec: ResolvedSpec
     checkpoints: tuple[CheckpointFile, ...] = ()  # to go on from, the furthest first
     starting_weights: StoredFile | None = None
     seconds_left: float | None = None  # of the job's time limit

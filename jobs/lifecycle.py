@@ -34,7 +34,7 @@ from jobs.transitions import (
 )
 from models import DEFAULT_PROJECT, MAX_RETRIES, PRIORITY, TERMINAL, Attempt, Job, JobStatus, JobTag, Request
 from storage import StoredFile
-from training.spec import TrainingSpec
+from training.spec import ResolvedSpec
 
 TIME_IS_UP = Failure(
     code="timeout",
@@ -46,7 +46,7 @@ TIME_IS_UP = Failure(
 
 def submit(
     session: Session,
-    spec: TrainingSpec,
+    spec: ResolvedSpec,
     *,
     name: str | None = None,
     tags: Sequence[str] = (),
@@ -233,7 +233,7 @@ class _CannotBegin(Exception):
 def _prepare(session: Session, job: Job) -> Claim:
     """What the next attempt begins with. Raises _CannotBegin."""
     try:
-        spec = TrainingSpec.from_stored(job.spec)
+        spec = ResolvedSpec.from_stored(job.spec)
         weights = _weights_of(session, spec.starting_weights, job.project) if spec.starting_weights else None
     except ValidationError as error:
         hint = "Submit it again: it was stored by a release that wrote specs in another way."

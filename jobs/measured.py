@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from models import ACTIVE, Attempt, Epoch, Job
 from training.known_datasets import KNOWN_DATASETS, SHIPPED
 from training.metrics import RunFacts
-from training.spec import DataShape, TrainingSpec
+from training.spec import DataShape, ResolvedSpec
 
 LOOKED_AT = 50  # jobs of each kind
 
@@ -23,7 +23,7 @@ LOOKED_AT = 50  # jobs of each kind
 class Run:
     """A job, and what it has measured last."""
 
-    spec: TrainingSpec
+    spec: ResolvedSpec
     facts: RunFacts
     images_per_second: float
     seconds: float  # of the epoch, with its evaluation
@@ -50,12 +50,12 @@ def recent_runs(session: Session, architecture: str) -> list[Run]:
     found = []
     for stored_spec, stored_facts, rate, seconds, accuracy, memory in session.execute(statement):
         with suppress(ValidationError):  # stored by a release that wrote it in another way
-            spec, facts = TrainingSpec.from_stored(stored_spec), RunFacts.model_validate(stored_facts)
+            spec, facts = ResolvedSpec.from_stored(stored_spec), RunFacts.model_validate(stored_facts)
             found.append(Run(spec, facts, rate, seconds, accuracy is not None, memory))
     return [run for run in found if run.images_per_second > 0]  # nor NaN
 
 
-def data_shape(session: Session, spec: TrainingSpec) -> DataShape | None:
+def data_shape(session: Session, spec: ResolvedSpec) -> DataShape | None:
     """Of the data set that `spec` names, with its images as large as `spec` has them; None where only a worker could
     tell. A folder hides a download of its name, so that what a job has loaded goes before what is known of that."""
     known = KNOWN_DATASETS.get(spec.dataset)
@@ -91,4 +91,4 @@ def _loaded(session: Session, dataset: str) -> Iterator[tuple[RunFacts, int | No
     )
     for stored_spec, stored_facts in session.execute(statement):
         with suppress(ValidationError):
-            yield RunFacts.model_validate(stored_facts), TrainingSpec.from_stored(stored_spec).image_size
+            yield RunFacts.model_validate(stored_facts), ResolvedSpec.from_stored(stored_spec).image_size

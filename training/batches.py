@@ -11,14 +11,14 @@ from training.data import Batch, Bounds, Dataset, make_feed, split_off
 from training.draws import permutation
 from training.memory import FULL_BATCH_PART
 from training.normalisation import Normalisation
-from training.spec import TrainingSpec
+from training.spec import ResolvedSpec
 from training.team import Team
 
 
 class Batches:
     """The training images of `dataset`, in batches: shuffled, augmented, normalised and mixed on `device`."""
 
-    def __init__(self, spec: TrainingSpec, dataset: Dataset, device: torch.device, team: Team) -> None:
+    def __init__(self, spec: ResolvedSpec, dataset: Dataset, device: torch.device, team: Team) -> None:
         self._spec = spec
         self.rows, self.validation_rows = split_off(dataset.train.labels, spec.validation_fraction, spec.seed)
         self.feed = make_feed(dataset.train, device, spec.placement)

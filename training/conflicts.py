@@ -3,7 +3,7 @@
 import torch
 
 from training.data import Dataset, split_off
-from training.spec import DataShape, TrainingSpec
+from training.spec import DataShape, ResolvedSpec
 from training.team import Team
 
 
@@ -15,7 +15,7 @@ class SpecConflict(ValueError):
         self.path = path
 
 
-def require_fit(spec: TrainingSpec, dataset: Dataset, device: torch.device, team: Team) -> None:
+def require_fit(spec: ResolvedSpec, dataset: Dataset, device: torch.device, team: Team) -> None:
     """Raises SpecConflict where `spec` cannot be trained on `dataset`, on `device` or by `team`."""
     if spec.dataset != dataset.name:
         raise SpecConflict(("dataset",), f"{spec.dataset} is asked for, and this is {dataset.name}")
@@ -38,7 +38,7 @@ def require_fit(spec: TrainingSpec, dataset: Dataset, device: torch.device, team
         raise SpecConflict(("devices",), f"{spec.devices} are asked for, and {team.size} train")
 
 
-def _require_every_class(spec: TrainingSpec, dataset: Dataset) -> None:
+def _require_every_class(spec: ResolvedSpec, dataset: Dataset) -> None:
     """A class whose few images all went to validation could not be learned."""
     if not spec.validation_fraction:
         return

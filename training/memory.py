@@ -43,9 +43,9 @@ from training.spec import (
     NAdam,
     Nesterov,
     Optimizer,
+    ResolvedSpec,
     RmsProp,
     Sgd,
-    TrainingSpec,
 )
 
 FLOAT = 4  # bytes; weights, gradients and whatever an optimizer keeps are fp32
@@ -77,7 +77,7 @@ class Memory:
 
 
 def estimate_memory(
-    plan: NetworkPlan, spec: TrainingSpec, precision: Precision, *, train_images: int, resident_images: int = 0
+    plan: NetworkPlan, spec: ResolvedSpec, precision: Precision, *, train_images: int, resident_images: int = 0
 ) -> Memory:
     """Of training `plan`'s network as `spec` says on `train_images` images, where each device holds `resident_images`
     of the data set."""
@@ -110,7 +110,7 @@ def saved_bytes(plan: NetworkPlan, precision: Precision, batch: int) -> int:
     return batch * trace.saved_bytes + FLOAT * trace.statistics + casts
 
 
-def _at_once(spec: TrainingSpec, train_images: int) -> tuple[int, bool]:
+def _at_once(spec: ResolvedSpec, train_images: int) -> tuple[int, bool]:
     """How many images a device works through at once, and whether they are all that it has of a step: if not, gradients
     wait while the next ones pass."""
     full = spec.batch_size == "full"

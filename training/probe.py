@@ -18,7 +18,7 @@ from training.batches import Batches
 from training.conflicts import SpecConflict
 from training.metrics import MemoryFormat, Mode, StepChoice, StepTiming
 from training.precision import possible_precisions
-from training.spec import TrainingSpec
+from training.spec import ResolvedSpec
 from training.step import TrainingStep
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ _FORMATS: tuple[MemoryFormat, MemoryFormat] = ("channels_last", "contiguous")
 _TIMINGS: TypeAdapter[tuple[StepTiming, ...]] = TypeAdapter(tuple[StepTiming, ...])
 
 
-def ways(spec: TrainingSpec, device: torch.device, *, whole_batches: bool = True) -> Sequence[StepChoice]:
+def ways(spec: ResolvedSpec, device: torch.device, *, whole_batches: bool = True) -> Sequence[StepChoice]:
     """Every way that may be taken for `spec`, the likely fastest first. `whole_batches`: each step is one forward pass.
 
     On CPUs, channels_last suits fp32, and contiguous bf16: eager bf16 in channels_last was measured at half the
@@ -57,7 +57,7 @@ class Probe:
         self,
         step: TrainingStep,
         batches: Batches,
-        spec: TrainingSpec,
+        spec: ResolvedSpec,
         device: torch.device,
         cache_dir: Path | None,
     ) -> None:

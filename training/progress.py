@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from training.spec import TrainingSpec
+from training.spec import ResolvedSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,11 @@ class Progress:
     risen_accuracy: float | None = None
     stopped_early: bool = False
 
-    def finished(self, spec: TrainingSpec) -> bool:
+    def finished(self, spec: ResolvedSpec) -> bool:
         """Whether nothing is left to train."""
         return self.stopped_early or self.epoch >= spec.epochs
 
-    def judge(self, accuracy: float, spec: TrainingSpec) -> bool:
+    def judge(self, accuracy: float, spec: ResolvedSpec) -> bool:
         """Whether the epoch, with its `accuracy`, is the best so far; sees whether it is time to stop early.
 
         An epoch may be the best by less than counts as a rise.

@@ -8,7 +8,7 @@ from torch import Tensor
 from training.checkpoints import CheckpointInvalid
 from training.metrics import StepChoice
 from training.progress import Progress
-from training.spec import TrainingSpec
+from training.spec import ResolvedSpec
 from training.team import Team
 
 # Of a spec, what changes nothing about what is computed.
@@ -42,7 +42,7 @@ def require_same_run(state: Mapping[str, Any], own: Mapping[str, Any], team: Tea
 def _require_same_spec(stored: Mapping[str, Any], own: Mapping[str, Any]) -> None:
     """By what both mean today, so that a field that has been added since does not tell them apart."""
     before, now = (
-        TrainingSpec.from_stored(spec).model_dump(mode="json", exclude=BESIDE_THE_RUN) for spec in (stored, own)
+        ResolvedSpec.from_stored(spec).model_dump(mode="json", exclude=BESIDE_THE_RUN) for spec in (stored, own)
     )
     if changed := [name for name in now if before[name] != now[name]]:
         raise ValueError(f"it is of a spec with another {', '.join(changed)}")

@@ -14,7 +14,7 @@ from training.optimizers import SharpnessAware
 from training.plan import NetworkPlan, draws_random_numbers
 from training.precision import autocast
 from training.repeat import seed_step
-from training.spec import TrainingSpec
+from training.spec import ResolvedSpec
 from training.team import Team
 
 
@@ -27,7 +27,7 @@ class TrainingStep:
         network: nn.Module,
         optimizer: optim.Optimizer,
         plan: NetworkPlan,
-        spec: TrainingSpec,
+        spec: ResolvedSpec,
         device: torch.device,
         team: Team,
     ) -> None:

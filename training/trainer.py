@@ -37,7 +37,7 @@ from training.progress import EpochClock, Progress, SavePoint
 from training.repeat import prepare_process
 from training.resuming import require_same_run
 from training.schedules import PlateauWatch, learning_rate_factor
-from training.spec import Plateau, TrainingSpec
+from training.spec import Plateau, ResolvedSpec
 from training.step import TrainingStep
 from training.team import ALONE, Team
 from training.totals import Diverged, RunningTotals
@@ -54,7 +54,7 @@ class Trainer:
 
     def __init__(
         self,
-        spec: TrainingSpec,
+        spec: ResolvedSpec,
         dataset: Dataset,
         device: torch.device | str = "cpu",
         *,

@@ -17,7 +17,7 @@ from training.checkpoints import CheckpointInvalid, pack_tensors, unpack_tensors
 from training.conflicts import SpecConflict
 from training.data import Dataset
 from training.normalisation import Normalisation
-from training.spec import Architecture, TrainingSpec
+from training.spec import Architecture, ResolvedSpec
 
 WEIGHTS_DIR = Path("data/weights")  # in a notebook: of the folder it is in
 CLASSIFIER = "head.linear."  # the layer that depends on the classes
@@ -42,7 +42,7 @@ def pack_weights(
     return pack_tensors(on_host, json.dumps(about))
 
 
-def start_from(path: Path, network: nn.Module, spec: TrainingSpec) -> None:
+def start_from(path: Path, network: nn.Module, spec: ResolvedSpec) -> None:
     """Give `network` the weights in `path`, except its last layer where the classes are others in number.
 
     Raises SpecConflict where there is no such file, or it is of another architecture.
@@ -66,7 +66,7 @@ def _fits(name: str, weights: Mapping[str, Tensor], wanted: Mapping[str, Tensor]
     return name in weights and weights[name].shape == wanted[name].shape
 
 
-def _read(path: Path, spec: TrainingSpec) -> tuple[dict[str, Tensor], Architecture]:
+def _read(path: Path, spec: ResolvedSpec) -> tuple[dict[str, Tensor], Architecture]:
     try:
         weights, about = unpack_tensors(path.read_bytes(), str(path))
         return weights, _ARCHITECTURE.validate_python(json.loads(about)["architecture"])
@@ -82,5 +82,5 @@ def _described(architecture: Architecture) -> str:
     return architecture.name + (f" with {json.dumps(changed)}" if changed else "")
 
 
-def _conflict(spec: TrainingSpec, reason: str) -> SpecConflict:
+def _conflict(spec: ResolvedSpec, reason: str) -> SpecConflict:
     return SpecConflict(("starting_weights",), f"{spec.starting_weights} {reason}")

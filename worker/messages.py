@@ -10,7 +10,7 @@ from jobs.checkpoints import CheckpointFile
 from jobs.failures import FailureCode
 from storage import StoredFile
 from training.metrics import EpochMetrics, RunFacts, StepMetrics
-from training.spec import TrainingSpec
+from training.spec import ResolvedSpec
 
 
 class Message(BaseModel):
@@ -24,7 +24,7 @@ class Order(Message):
 
     job_id: str
     attempt: int
-    spec: TrainingSpec
+    spec: ResolvedSpec
     checkpoints: tuple[CheckpointFile, ...]  # to go on from, the furthest first
     starting_weights: StoredFile | None
     finish_at_once: bool  # train nothing, and make the weights of the last checkpoint

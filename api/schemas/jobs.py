@@ -12,7 +12,7 @@ from jobs.transitions import EndReason
 from jobs.waiting import QueueReason
 from models import JobStatus, Request
 from training.metrics import RunFacts
-from training.spec import TrainingSpec
+from training.spec import ResolvedSpec
 
 
 class Progress(Wire):
@@ -145,7 +145,7 @@ class Job(Wire):
     name: str | None
     description: str | None
     tags: list[str]
-    spec: TrainingSpec = Field(description="Every default resolved.")
+    spec: ResolvedSpec = Field(description="Every default resolved.")
     status: JobStatus = Field(description="Final: succeeded, failed, cancelled, stopped.")
     requested: Request | None = Field(description="What somebody wants of the job that a worker has yet to do.")
     priority: int = Field(ge=0, le=9, description=HIGHER_FIRST)

@@ -12,7 +12,7 @@ from tests.training.spec_bodies import bodies, broken_bodies, values_of
 from training.networks import build_network
 from training.plan import count_parameters, network_plan
 from training.schedules import learning_rate_factor
-from training.spec import TrainingSpec
+from training.spec import ResolvedSpec, TrainingSpec
 
 LARGEST_BUILT = 1_000_000  # parameters
 FIELDS = set(TrainingSpec.model_fields)
@@ -54,7 +54,8 @@ def test_a_body_within_the_schema_keeps_its_meaning_or_is_refused_with_a_path() 
         if spec:
             stored = spec.model_dump(mode="json")
             assert says(stored, body)
-            assert TrainingSpec.from_stored(stored) == spec
+            assert ResolvedSpec.from_stored(stored) == spec
+            assert hash(ResolvedSpec.from_stored(stored)) == hash(spec)
             assert TrainingSpec.model_validate(stored) == spec
             assert TrainingSpec.model_validate_json(spec.model_dump_json()) == spec
 

@@ -25,6 +25,8 @@ def averaged(**swa: Any) -> dict[str, Any]:
     return {"swa": swa}
 
 
+FIXED = {"learning_rate": 0.05}
+REPLACED = "never comes: from epoch 10 on, swa.learning_rate takes the schedule's place"
 STOPPING = {"early_stopping": {"patience": 3}}
 COSINE_ABOVE = "above the optimizer's learning rate of 0.1, from which cosine descends"
 ODD = "images are mixed in pairs, and an odd number would leave one out: take an even one"
@@ -54,12 +56,12 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
         (
             {"schedule": {"name": "warm_restarts", "first_cycle_epochs": 30, "warmup_epochs": 1}},
             ("schedule", "first_cycle_epochs"),
-            "does not end within the run: at most 29",
-            {"schedule": {"name": "warm_restarts", "first_cycle_epochs": 29, "warmup_epochs": 1}},
+            "the first restart, at epoch 31, never comes: the epochs are 0 to 29",
+            {"schedule": {"name": "warm_restarts", "first_cycle_epochs": 28, "warmup_epochs": 1}},
         ),
         (
             {"schedule": {"name": "multistep", "milestones": [9, 9]}},
-            ("schedule", "multistep", "milestones", 1),
+            ("schedule", "milestones", 1),
             "9 does not come after 9: list them ascending",
             {"schedule": {"name": "multistep", "milestones": [9, 10]}},
         ),
@@ -79,7 +81,7 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
             {"schedule": {"name": "cosine", "final_learning_rate": 0.2}},
             ("schedule", "final_learning_rate"),
             COSINE_ABOVE,
-            {"schedule": {"name": "cosine", "final_learning_rate": 0.1}},
+            {"schedule": {"name": "cosine", "final_learning_rate": 0.09}},
         ),
         (
             {"schedule": {"name": "warm_restarts", "final_learning_rate": 0.2}},
@@ -108,14 +110,14 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
         (
             {"schedule": {"name": "plateau", "patience": 29}},
             ("schedule", "patience"),
-            "the run is over before it acts: at most 28, or another schedule",
-            {"schedule": {"name": "plateau", "patience": 28}},
+            "the run is over before it acts: at most 27, or another schedule",
+            {"schedule": {"name": "plateau", "patience": 27}},
         ),
         (
             {"validation_fraction": 0.1, "regularisation": {"early_stopping": {"patience": 30}}},
             ("regularisation", "early_stopping", "patience"),
-            "the run of 30 epochs is over before it acts: at most 29",
-            {"validation_fraction": 0.1, "regularisation": {"early_stopping": {"patience": 29}}},
+            "the run of 30 epochs is over before it acts: at most 28",
+            {"validation_fraction": 0.1, "regularisation": {"early_stopping": {"patience": 28}}},
         ),
         (
             {"regularisation": averaged(start_epoch=0, learning_rate=0.1)},
@@ -139,7 +141,7 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
             {"schedule": {"name": "plateau", "minimum": 0.2}},
             ("schedule", "minimum"),
             "above the optimizer's learning rate of 0.1",
-            {"schedule": {"name": "plateau", "minimum": 0.1}},
+            {"schedule": {"name": "plateau", "minimum": 0.09}},
         ),
         (
             {"optimizer": "gd"},
@@ -149,7 +151,7 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
         ),
         (
             {"optimizer": {"name": "sgd", "momentum": 0, "nesterov": True}},
-            ("optimizer", "sgd", "nesterov"),
+            ("optimizer", "nesterov"),
             "nesterov needs a momentum above 0",
             {"optimizer": {"name": "sgd", "momentum": 0.1, "nesterov": True}},
         ),
@@ -192,15 +194,15 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
         (
             {"regularisation": STOPPING, "validation_fraction": 0.1, "evaluation_interval": 30},
             ("regularisation", "early_stopping"),
-            "only the last of 30 epochs is evaluated, and nothing is left to stop: "
-            "lower evaluation_interval, or set it to null",
-            {"regularisation": STOPPING, "validation_fraction": 0.1, "evaluation_interval": 29},
+            "of 30 epochs, fewer than two are evaluated before the last, and nothing is left to stop: "
+            "raise epochs, lower evaluation_interval, or leave it out",
+            {"regularisation": STOPPING, "validation_fraction": 0.1, "evaluation_interval": 14},
         ),
         (
             {"regularisation": averaged(start_epoch=30)},
             ("regularisation", "swa", "start_epoch"),
             "epoch 30 never comes: the epochs are 0 to 29",
-            {"regularisation": averaged(start_epoch=29)},
+            {"regularisation": averaged(start_epoch=28)},
         ),
         (
             {"regularisation": averaged(start_epoch=2), "schedule": {"name": "cosine", "warmup_epochs": 3}},
@@ -240,27 +242,152 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
         ),
         (
             {"architecture": {"name": "resnet20", "residual": False, "stochastic_depth": 0.1}},
-            ("architecture", "resnet20", "stochastic_depth"),
+            ("architecture", "stochastic_depth"),
             "needs shortcuts: without them nothing would be left",
             {"architecture": {"name": "resnet20", "stochastic_depth": 0.1}},
         ),
         (
             {"architecture": {"name": "wrn-16-2", "residual": False, "zero_init_last_norm": True}},
-            ("architecture", "wrn-16-2", "zero_init_last_norm"),
+            ("architecture", "zero_init_last_norm"),
             "needs shortcuts: without them nothing would be left",
             {"architecture": {"name": "wrn-16-2", "residual": False}},
         ),
         (
             {"architecture": {"name": "pyramidnet-110-48", "residual": False, "shake_drop": 0.5}},
-            ("architecture", "pyramidnet-110-48", "shake_drop"),
+            ("architecture", "shake_drop"),
             "needs shortcuts: without them nothing would be left",
             {"architecture": {"name": "pyramidnet-110-48", "shake_drop": 0.5}},
         ),
         (
             {"architecture": {"name": "pyramidnet-110-48", "stochastic_depth": 0.1, "shake_drop": 0.5}},
-            ("architecture", "pyramidnet-110-48", "shake_drop"),
+            ("architecture", "shake_drop"),
             "stands in for stochastic_depth: set one of them",
             {"architecture": {"name": "pyramidnet-110-48", "stochastic_depth": 0.1}},
+        ),
+        (
+            {"schedule": {"name": "step", "gamma": 1.0}},
+            ("schedule", "gamma"),
+            "1 changes nothing, so the learning rate never changes: take the schedule constant",
+            {"schedule": {"name": "step", "gamma": 0.999}},
+        ),
+        (
+            {"schedule": "exponential", "epochs": 1},
+            ("schedule", "gamma"),
+            "the first fall, at epoch 1, never comes: the epochs are 0 to 0",
+            {"schedule": "exponential", "epochs": 2},
+        ),
+        (
+            {"schedule": {"name": "cosine", "final_learning_rate": 0.1}},
+            ("schedule", "final_learning_rate"),
+            "is the optimizer's learning rate, so the learning rate never changes: "
+            "take the schedule constant, or a lower one",
+            {"schedule": "constant"},
+        ),
+        (
+            {"schedule": {"name": "plateau", "minimum": 0.1}},
+            ("schedule", "minimum"),
+            "is the optimizer's learning rate, so the learning rate never changes: "
+            "take the schedule constant, or a lower one",
+            {"schedule": "plateau"},
+        ),
+        (
+            {"schedule": {"name": "plateau", "patience": 0, "warmup_epochs": 1}, "epochs": 3},
+            ("schedule", "name"),
+            "2 epochs are too few for it to act: raise epochs, or take another schedule",
+            {"schedule": {"name": "plateau", "patience": 0}, "epochs": 3},
+        ),
+        (
+            {"schedule": {"name": "plateau", "patience": 13, "cooldown": 1, "warmup_epochs": 1}},
+            ("schedule", "cooldown"),
+            "the run is over before the learning rate could fall twice: set it to 0, or lower patience",
+            {"schedule": {"name": "plateau", "patience": 13, "cooldown": 1}},
+        ),
+        (
+            {"schedule": {"name": "one_cycle", "start_divisor": 1, "final_divisor": 1}},
+            ("schedule", "start_divisor"),
+            "final_divisor is 1, too, so the learning rate never changes: take the schedule constant",
+            {"schedule": {"name": "one_cycle", "start_divisor": 1}},
+        ),
+        (
+            {"schedule": {"name": "step", "step_epochs": 10}, "regularisation": averaged(start_epoch=10, **FIXED)},
+            ("schedule", "step_epochs"),
+            f"the first step, at epoch 10, {REPLACED}",
+            {"schedule": {"name": "step", "step_epochs": 10}, "regularisation": averaged(start_epoch=10)},
+        ),
+        (
+            {
+                "schedule": {"name": "multistep", "milestones": [5, 10]},
+                "regularisation": averaged(start_epoch=10, **FIXED),
+            },
+            ("schedule", "milestones", 1),
+            f"epoch 10 {REPLACED}",
+            {"schedule": {"name": "multistep", "milestones": [5]}, "regularisation": averaged(start_epoch=10, **FIXED)},
+        ),
+        (
+            {"schedule": "warm_restarts", "regularisation": averaged(start_epoch=10, **FIXED)},
+            ("schedule", "first_cycle_epochs"),
+            f"the first restart, at epoch 10, {REPLACED}",
+            {"schedule": "warm_restarts", "regularisation": averaged(start_epoch=11, **FIXED)},
+        ),
+        (
+            {"schedule": {"name": "plateau", "patience": 8}, "regularisation": averaged(start_epoch=10, **FIXED)},
+            ("schedule", "patience"),
+            "the run is over before it acts: at most 7, or another schedule",
+            {"schedule": {"name": "plateau", "patience": 7}, "regularisation": averaged(start_epoch=10, **FIXED)},
+        ),
+        (
+            {"schedule": {"name": "one_cycle", "rise": 0.4}, "regularisation": averaged(start_epoch=10, **FIXED)},
+            ("schedule", "rise"),
+            "the learning rate would still be rising at epoch 10, where swa.learning_rate takes its place: "
+            "lower it, or start swa later",
+            {"schedule": "one_cycle", "regularisation": averaged(start_epoch=10, **FIXED)},
+        ),
+        (
+            {"schedule": {"name": "cosine", "warmup_epochs": 2}, "regularisation": averaged(start_epoch=2, **FIXED)},
+            ("regularisation", "swa", "learning_rate"),
+            "takes the schedule's place before it begins: start later, or leave it out",
+            {"schedule": {"name": "cosine", "warmup_epochs": 2}, "regularisation": averaged(start_epoch=3, **FIXED)},
+        ),
+        (
+            {"regularisation": averaged(start_epoch=29)},
+            ("regularisation", "swa", "start_epoch"),
+            "the weights of one epoch are no average: at most 28, or set swa to null",
+            {"regularisation": averaged(start_epoch=29, **FIXED)},
+        ),
+        (
+            {
+                "regularisation": {"early_stopping": {"patience": 5}},
+                "validation_fraction": 0.1,
+                "evaluation_interval": 9,
+                "epochs": 10,
+            },
+            ("regularisation", "early_stopping"),
+            "of 10 epochs, fewer than two are evaluated before the last, and nothing is left to stop: "
+            "raise epochs, lower evaluation_interval, or leave it out",
+            {
+                "regularisation": {"early_stopping": {"patience": 4}},
+                "validation_fraction": 0.1,
+                "evaluation_interval": 4,
+                "epochs": 10,
+            },
+        ),
+        (
+            {"augmentation": {"resized_crop": {"smallest_area": 1}}},
+            ("augmentation", "resized_crop", "smallest_area"),
+            "at 1 the window is always the whole image: lower it, or leave resized_crop out",
+            {"augmentation": {"resized_crop": {"smallest_area": 0.99}}},
+        ),
+        (
+            {"dataset": "digits", "resize": "pad"},
+            ("resize",),
+            "the images of digits are square already: leave it out",
+            {"resize": "pad"},
+        ),
+        (
+            {"dataset": "digits", "unreadable_images": "drop"},
+            ("unreadable_images",),
+            "digits has no broken image: leave it out",
+            {"unreadable_images": "drop"},
         ),
     ],
     ids=lambda value: "" if isinstance(value, dict) else str(value),

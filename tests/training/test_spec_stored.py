@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from training.recipes import RECIPES, Recipe
-from training.spec import TrainingSpec
+from training.spec import ResolvedSpec, TrainingSpec
 
 GOLDEN = Path(__file__).parent / "golden"  # each release's stored specs, which no later one changes
 
@@ -73,7 +73,7 @@ def test_there_are_stored_specs_of_every_release() -> None:
 
 @pytest.mark.parametrize(("release", "spec"), list(every_stored_spec()))
 def test_a_stored_spec_is_read_and_says_what_it_said(release: str, spec: dict[str, Any]) -> None:
-    read = TrainingSpec.from_stored(spec).model_dump(mode="json")
+    read = ResolvedSpec.from_stored(spec).model_dump(mode="json")
     assert without(read, ADDED_SINCE[release]) == spec
 
 
@@ -92,9 +92,9 @@ def test_a_recipe_that_changes_changes_no_stored_spec(monkeypatch: pytest.Monkey
     del written["regularisation"]["label_smoothing"]  # as if the field had been added since
     changed = Recipe("title", "description", {"regularisation": {"label_smoothing": 0.2}})
     monkeypatch.setitem(RECIPES, "standard", changed)
-    assert TrainingSpec.from_stored(written) == spec
+    assert ResolvedSpec.from_stored(written) == spec
 
 
 def test_a_conflict_that_was_none_then_does_not_make_a_job_unreadable() -> None:
     written = TrainingSpec(dataset="digits").model_dump(mode="json") | {"batch_size": 5000}
-    assert TrainingSpec.from_stored(written).batch_size == 5000
+    assert ResolvedSpec.from_stored(written).batch_size == 5000

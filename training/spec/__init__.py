@@ -56,7 +56,7 @@ from training.spec.optimizer import (
     Sam,
     Sgd,
 )
-from training.spec.part import Part, refusal
+from training.spec.part import Part, refusals
 from training.spec.regularisation import EarlyStopping, Ema, Regularisation, Swa
 from training.spec.schedule import (
     Constant,
@@ -71,7 +71,7 @@ from training.spec.schedule import (
     StepDecay,
     WarmRestarts,
 )
-from training.spec.training_spec import TrainingSpec
+from training.spec.training_spec import ResolvedSpec, TrainingSpec
 
 __all__ = [
     "Activation",
@@ -123,6 +123,7 @@ __all__ = [
     "ResNet",
     "ResNext",
     "ResizedCrop",
+    "ResolvedSpec",
     "RmsProp",
     "Rotation",
     "Sam",
@@ -136,5 +137,5 @@ __all__ = [
     "WarmRestarts",
     "WideResNet",
     "WideResNetName",
-    "refusal",
+    "refusals",
 ]

@@ -1,10 +1,13 @@
 """The network that a job trains."""
 
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from training.spec.part import ByName, Part, quantity, refusal
+from training.spec.part import ByName, Conflict, Part, quantity
+
+NEEDS_SHORTCUTS = "needs shortcuts: without them nothing would be left"
 
 CifarDepth = Literal["resnet20", "resnet32", "resnet44", "resnet56", "resnet110"]
 ImageNetDepth = Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
@@ -76,13 +79,12 @@ class Network(Part):
         "(Srivastava et al. 2014).",
     )
 
-    @model_validator(mode="after")
-    def _shortcuts_are_there(self) -> Self:
+    def conflicts(self) -> Iterator[Conflict]:
+        """What needs shortcuts, in a network without."""
         needing = {"zero_init_last_norm": self.zero_init_last_norm, "stochastic_depth": self.stochastic_depth}
         for field, value in needing.items():
             if value and not self.residual:
-                raise refusal((field,), value, "needs shortcuts: without them nothing would be left")
-        return self
+                yield (field,), value, NEEDS_SHORTCUTS
 
 
 class CifarResNet(Network, title="ResNet for small images"):
@@ -157,13 +159,13 @@ class PyramidNet(Network):
         "linearly from 0 at the input (Yamada et al. 2018, arXiv:1802.02375, who take 0.5).",
     )
 
-    @model_validator(mode="after")
-    def _shaken_or_skipped(self) -> Self:
+    def conflicts(self) -> Iterator[Conflict]:
+        """Beside a network's: ShakeDrop is a stochastic depth of its own."""
+        yield from super().conflicts()
         if self.shake_drop and not self.residual:
-            raise refusal(("shake_drop",), self.shake_drop, "needs shortcuts: without them nothing would be left")
-        if self.shake_drop and self.stochastic_depth:
-            raise refusal(("shake_drop",), self.shake_drop, "stands in for stochastic_depth: set one of them")
-        return self
+            yield ("shake_drop",), self.shake_drop, NEEDS_SHORTCUTS
+        elif self.shake_drop and self.stochastic_depth:
+            yield ("shake_drop",), self.shake_drop, "stands in for stochastic_depth: set one of them"
 
 
 Architecture = Annotated[

@@ -1,10 +1,11 @@
 """What is done to the training images, anew each epoch, one draw a sample."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from training.spec.part import KIND, ByName, Part, quantity, refusal
+from training.spec.part import KIND, ByName, Conflict, Part, quantity
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Alpha = Annotated[float, Field(gt=0, le=100)]
@@ -41,6 +42,12 @@ class ResizedCrop(Part, title="Resized crop"):
         default=4 / 3, ge=1, le=10, description="Of the window's sides, either way round; torchvision's."
     )
 
+    def conflicts(self) -> Iterator[Conflict]:
+        """It must cut something off."""
+        if self.smallest_area == 1:
+            reason = "at 1 the window is always the whole image: lower it, or leave resized_crop out"
+            yield ("smallest_area",), self.smallest_area, reason
+
 
 class Rotation(Part):
     """About the centre, by an angle uniform over -degrees to degrees; black comes in from outside."""
@@ -66,11 +73,10 @@ class Colour(Part):
         description="Largest shift of the hue, either way; 0 leaves it. Grey images have none.",
     )
 
-    @model_validator(mode="after")
-    def _does_something(self) -> Self:
+    def conflicts(self) -> Iterator[Conflict]:
+        """It must do something."""
         if not (self.brightness or self.contrast or self.saturation or self.hue):
-            raise refusal((), self.model_dump(), "all four are 0: set one, or leave colour out")
-        return self
+            yield (), self.model_dump(), "all four are 0: set one, or leave colour out"
 
 
 class Cutout(Part):
@@ -101,11 +107,10 @@ class Erasing(Part, title="Random erasing"):
         default=10 / 3, ge=1, le=10, description="Of the rectangle's sides, either way round; torchvision's."
     )
 
-    @model_validator(mode="after")
-    def _areas_ascend(self) -> Self:
+    def conflicts(self) -> Iterator[Conflict]:
+        """Areas must ascend."""
         if self.largest_area < self.smallest_area:
-            raise refusal(("largest_area",), self.largest_area, f"below smallest_area, {self.smallest_area}")
-        return self
+            yield ("largest_area",), self.largest_area, f"below smallest_area, {self.smallest_area}"
 
 
 class AutoAugment(Part):
@@ -190,12 +195,10 @@ class Augmentation(Part):
         description="Paste part of another image, and mix the labels by its area; null: no.",
     )
 
-    @model_validator(mode="after")
-    def _each_comes_to_pass(self) -> Self:
+    def conflicts(self) -> Iterator[Conflict]:
+        """None may take another's place."""
         if self.crop and self.resized_crop:
-            reason = "crop is there already: set one of them to null"
-            raise refusal(("resized_crop",), self.resized_crop.model_dump(), reason)
+            yield ("resized_crop",), self.resized_crop.model_dump(), "crop is there already: set one of them to null"
         if self.mixup and self.cutmix and self.cutmix.probability == 1:
             reason = "at 1 mixup never comes: at most a little below, or set mixup to null"
-            raise refusal(("cutmix", "probability"), self.cutmix.probability, reason)
-        return self
+            yield ("cutmix", "probability"), self.cutmix.probability, reason

@@ -10,20 +10,8 @@ from dataclasses import dataclass
 from training.spec.architecture import SMALLEST_IMAGE_FOR_IMAGENET_STEM, ResNet, ResNext
 from training.spec.hyperparameters import Hyperparameters
 from training.spec.optimizer import GradientDescent
-from training.spec.part import Conflict
-from training.spec.schedule import (
-    AnySchedule,
-    Cosine,
-    Linear,
-    MultiStep,
-    OneCycle,
-    Plateau,
-    Polynomial,
-    StepDecay,
-    WarmRestarts,
-)
-
-NO_VALIDATION = "nothing is split off to validate on: set validation_fraction"
+from training.spec.part import Conflict, conflicts_within
+from training.spec.schedule_conflicts import NO_VALIDATION, averaging_conflicts, schedule_conflicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +27,19 @@ class DataShape:
 
 def inner_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
     """What cannot be whatever the data is."""
-    yield from _schedule(spec)
+    yield from conflicts_within(spec)
+    yield from schedule_conflicts(spec)
+    yield from averaging_conflicts(spec)
     yield from _batch(spec)
-    yield from _evaluation(spec)
-    yield from _stochastic_average(spec)
+    yield from _early_stopping(spec)
+
+
+def shipped_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
+    """What has no effect on a data set that ships with Epochal: its images are square, and none is broken."""
+    if spec.resize != "crop":
+        yield ("resize",), spec.resize, f"the images of {spec.dataset} are square already: leave it out"
+    if spec.unreadable_images != "refuse":
+        yield ("unreadable_images",), spec.unreadable_images, f"{spec.dataset} has no broken image: leave it out"
 
 
 def data_conflicts(spec: Hyperparameters, data: DataShape) -> Iterator[Conflict]:
@@ -55,52 +52,6 @@ def data_conflicts(spec: Hyperparameters, data: DataShape) -> Iterator[Conflict]
         yield from _grey(spec)
     if data.classes == 1:
         yield from _one_class(spec)
-
-
-def _schedule(spec: Hyperparameters) -> Iterator[Conflict]:
-    schedule, epochs, peak = spec.schedule, spec.epochs, spec.optimizer.learning_rate
-    warmup = schedule.warmup_epochs
-    if warmup >= epochs:
-        reason = f"a warm-up of {warmup} epochs leaves none of {epochs}: at most {epochs - 1}"
-        yield ("schedule", "warmup_epochs"), warmup, reason
-        return
-    match schedule:
-        case OneCycle() if warmup:
-            yield ("schedule", "warmup_epochs"), warmup, "one_cycle rises by itself: set rise"
-        case StepDecay(step_epochs=each) if warmup + each >= epochs:
-            reason = f"the first step, at epoch {warmup + each}, never comes: the epochs are 0 to {epochs - 1}"
-            yield ("schedule", "step_epochs"), each, reason
-        case WarmRestarts(first_cycle_epochs=each) if warmup + each > epochs:
-            yield ("schedule", "first_cycle_epochs"), each, f"does not end within the run: at most {epochs - warmup}"
-        case _:
-            yield from _milestones(schedule, epochs)
-    match schedule:
-        case Cosine() | WarmRestarts() | Linear() | Polynomial() if schedule.final_learning_rate > peak:
-            reason = f"above the optimizer's learning rate of {peak}, from which {schedule.name} descends"
-            yield ("schedule", "final_learning_rate"), schedule.final_learning_rate, reason
-        case Plateau(watch=watch, minimum=minimum, patience=patience):
-            if watch == "validation_loss" and not spec.validation_fraction:
-                yield ("schedule", "watch"), watch, NO_VALIDATION
-            if watch != "train_loss" and spec.evaluation_interval > 1:
-                reason = f"is measured every {spec.evaluation_interval} epochs: set evaluation_interval to 1"
-                yield ("schedule", "watch"), watch, f"{watch} {reason}, or watch train_loss"
-            if patience + 1 >= epochs:
-                reason = f"the run is over before it acts: at most {epochs - 2}, or another schedule"
-                yield ("schedule", "patience"), patience, reason
-            if minimum > peak:
-                yield ("schedule", "minimum"), minimum, f"above the optimizer's learning rate of {peak}"
-
-
-def _milestones(schedule: AnySchedule, epochs: int) -> Iterator[Conflict]:
-    if not isinstance(schedule, MultiStep):
-        return
-    warmup, milestones = schedule.warmup_epochs, schedule.milestones
-    last, first = len(milestones) - 1, milestones[0]
-    if milestones[last] >= epochs:
-        reason = f"epoch {milestones[last]} never comes: the epochs are 0 to {epochs - 1}"
-        yield ("schedule", "milestones", last), milestones[last], reason
-    if first < warmup:
-        yield ("schedule", "milestones", 0), first, f"epoch {first} lies within the warm-up: at least {warmup}"
 
 
 def _batch(spec: Hyperparameters) -> Iterator[Conflict]:
@@ -129,34 +80,23 @@ def _batch(spec: Hyperparameters) -> Iterator[Conflict]:
         yield ("micro_batch_size",), micro, reason
 
 
-def _evaluation(spec: Hyperparameters) -> Iterator[Conflict]:
-    """What follows the figures of the validation split."""
+def _early_stopping(spec: Hyperparameters) -> Iterator[Conflict]:
+    """It follows the figures of the validation split, and acts between two evaluations."""
     stopping = spec.regularisation.early_stopping
     if not stopping:
         return
     path = ("regularisation", "early_stopping")
     if not spec.validation_fraction:
         yield path, stopping.model_dump(), NO_VALIDATION
-    elif stopping.patience >= spec.epochs:
-        reason = f"the run of {spec.epochs} epochs is over before it acts: at most {spec.epochs - 1}"
+    interval = spec.evaluation_interval
+    before_the_last = math.ceil(spec.epochs / interval) - 1  # evaluations, that of the last epoch left out
+    most = (before_the_last - 1) * interval
+    if most < 1:
+        reason = f"of {spec.epochs} epochs, fewer than two are evaluated before the last, and nothing is left to stop"
+        yield path, stopping.model_dump(), f"{reason}: raise epochs, lower evaluation_interval, or leave it out"
+    elif stopping.patience > most:
+        reason = f"the run of {spec.epochs} epochs is over before it acts: at most {most}"
         yield (*path, "patience"), stopping.patience, reason
-    if spec.evaluation_interval >= spec.epochs:
-        reason = f"only the last of {spec.epochs} epochs is evaluated, and nothing is left to stop"
-        yield path, stopping.model_dump(), f"{reason}: lower evaluation_interval, or set it to null"
-
-
-def _stochastic_average(spec: Hyperparameters) -> Iterator[Conflict]:
-    swa = spec.regularisation.swa
-    if not swa:
-        return
-    path, warmup = ("regularisation", "swa", "start_epoch"), spec.schedule.warmup_epochs
-    if swa.start_epoch >= spec.epochs:
-        yield path, swa.start_epoch, f"epoch {swa.start_epoch} never comes: the epochs are 0 to {spec.epochs - 1}"
-    if swa.learning_rate is not None and swa.start_epoch == 0:
-        reason = "takes the schedule's place from the first epoch on: start later, or leave it out"
-        yield ("regularisation", "swa", "learning_rate"), swa.learning_rate, reason
-    if swa.start_epoch < warmup:
-        yield path, swa.start_epoch, f"epoch {swa.start_epoch} lies within the warm-up: at least {warmup}"
 
 
 def _splits(spec: Hyperparameters, data: DataShape) -> Iterator[Conflict]:

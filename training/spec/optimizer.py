@@ -1,10 +1,11 @@
 """How weights follow gradients."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from training.spec.part import KIND, ByName, Part, refusal
+from training.spec.part import KIND, ByName, Conflict, Part
 
 LearningRate = Annotated[float, Field(gt=0, le=100)]
 WeightDecay = Annotated[float, Field(ge=0, le=1)]
@@ -69,11 +70,10 @@ class Sgd(AnyOptimizer, title="SGD"):
     )
     weight_decay: WeightDecay = Field(default=5e-4, description=f"{L2} 5e-4 is usual on CIFAR.")
 
-    @model_validator(mode="after")
-    def _nesterov_needs_momentum(self) -> Self:
+    def conflicts(self) -> Iterator[Conflict]:
+        """Nesterov's step looks ahead along the momentum."""
         if self.nesterov and self.momentum == 0:
-            raise refusal(("nesterov",), self.nesterov, "nesterov needs a momentum above 0")
-        return self
+            yield ("nesterov",), self.nesterov, "nesterov needs a momentum above 0"
 
 
 class HeavyBall(AnyOptimizer, title="SGD with momentum"):

@@ -1,6 +1,6 @@
 """What every part of a spec is made of."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
@@ -30,7 +30,11 @@ def _for_forms(schema: JsonSchemaValue) -> None:
 
 
 class Part(BaseModel):
-    """Frozen and strict: a misspelt field, a number in quotes, NaN or an infinity is refused."""
+    """Frozen and strict: a misspelt field, a number in quotes, NaN or an infinity is refused.
+
+    A field's bounds belong to its type, and hold for what was stored, too. Which fields go together is judged where a
+    spec is submitted, and there alone: by `conflicts`, never by a validator of the part.
+    """
 
     model_config = ConfigDict(
         frozen=True,
@@ -40,6 +44,20 @@ class Part(BaseModel):
         field_title_generator=_title,
         json_schema_extra=_for_forms,
     )
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """Where fields of this part do not go together, whatever the rest of the spec says. Paths begin here."""
+        yield from ()
+
+
+def conflicts_within(part: Part) -> Iterator[Conflict]:
+    """Those of `part` and of every part in it. Paths begin at `part`."""
+    yield from part.conflicts()
+    for field in type(part).model_fields:
+        inner = getattr(part, field)
+        if isinstance(inner, Part):
+            for path, value, reason in conflicts_within(inner):
+                yield (field, *path), value, reason
 
 
 class ByName:
@@ -68,11 +86,6 @@ def _needs(schema: JsonSchemaValue) -> set[str]:
 def quantity(default: Any = ..., *, unit: str, **rest: Any) -> Any:
     """A field whose JSON schema names its unit, for forms."""
     return Field(default, json_schema_extra={"unit": unit}, **rest)
-
-
-def refusal(path: tuple[str | int, ...], value: object, reason: str) -> ValidationError:
-    """A validation error at `path`, relative to the model whose validator raises it."""
-    return refusals([(path, value, reason)])
 
 
 def refusals(conflicts: Iterable[Conflict]) -> ValidationError:

@@ -1,10 +1,11 @@
 """What keeps a network from learning its training images by heart, besides augmentation and weight decay."""
 
-from typing import Annotated, Self
+from collections.abc import Iterator
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from training.spec.part import Part, quantity, refusal
+from training.spec.part import Conflict, Part, quantity
 
 
 class Ema(Part, title="Exponential moving average"):
@@ -77,12 +78,8 @@ class Regularisation(Part):
         default=None, description="End when the validation accuracy has stopped rising; needs a validation_fraction."
     )
 
-    @model_validator(mode="after")
-    def _one_average(self) -> Self:
+    def conflicts(self) -> Iterator[Conflict]:
+        """Only one average can be evaluated."""
         if self.ema and self.swa:
-            raise refusal(
-                ("swa",),
-                self.swa.model_dump(),
-                "ema is there already, and only one average can be evaluated: set one of them to null",
-            )
-        return self
+            reason = "ema is there already, and only one average can be evaluated: set one of them to null"
+            yield ("swa",), self.swa.model_dump(), reason

@@ -1,10 +1,12 @@
 """The learning rate over a run."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from training.spec.part import KIND, ByName, Part, quantity, refusal
+from training.spec.part import KIND, ByName, Conflict, Part, quantity
 
 Gamma = Annotated[float, Field(gt=0, le=1)]
 FinalRate = Annotated[float, Field(ge=0, le=100)]
@@ -61,14 +63,11 @@ class MultiStep(AnySchedule, title="Steps at milestones"):
     )
     gamma: Gamma = Field(default=0.1, description=f"{MULTIPLIED} He et al.'s.")
 
-    @model_validator(mode="after")
-    def _ascending(self) -> Self:
-        for place, (earlier, later) in enumerate(zip(self.milestones, self.milestones[1:], strict=False), start=1):
+    def conflicts(self) -> Iterator[Conflict]:
+        """Milestones must ascend."""
+        for place, (earlier, later) in enumerate(pairwise(self.milestones), start=1):
             if later <= earlier:
-                raise refusal(
-                    ("milestones", place), later, f"{later} does not come after {earlier}: list them ascending"
-                )
-        return self
+                yield ("milestones", place), later, f"{later} does not come after {earlier}: list them ascending"
 
 
 class Exponential(AnySchedule):

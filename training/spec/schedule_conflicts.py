@@ -1,0 +1,147 @@
+"""What, in a schedule or in an average of weights, does not go with the rest of a spec, or would have no effect."""
+
+from collections.abc import Iterator
+
+from training.spec.hyperparameters import Hyperparameters
+from training.spec.part import Conflict
+from training.spec.schedule import (
+    AnySchedule,
+    Cosine,
+    Exponential,
+    Linear,
+    MultiStep,
+    OneCycle,
+    Plateau,
+    Polynomial,
+    StepDecay,
+    WarmRestarts,
+)
+
+NO_VALIDATION = "nothing is split off to validate on: set validation_fraction"
+CONSTANT_INSTEAD = "so the learning rate never changes: take the schedule constant"
+
+
+def schedule_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
+    """The first epoch that the schedule does not decide is `end`: there the run is over, or a constant learning rate
+    takes over from it."""
+    schedule, warmup, end = spec.schedule, spec.schedule.warmup_epochs, _end(spec)
+    if warmup >= spec.epochs:
+        enough = f"at most {spec.epochs - 1}" if spec.epochs > 1 else "set it to 0"
+        reason = f"a warm-up of {warmup} epochs leaves none of {spec.epochs}: {enough}"
+        yield ("schedule", "warmup_epochs"), warmup, reason
+        return
+    if warmup >= end:
+        return  # averaging_conflicts has it
+    match schedule:
+        case OneCycle():
+            yield from _one_cycle(schedule, spec.epochs, end)
+        case StepDecay(step_epochs=each) if warmup + each >= end:
+            yield ("schedule", "step_epochs"), each, f"the first step, at epoch {warmup + each}, {_never(spec)}"
+        case Exponential() if warmup + 1 >= end:
+            reason = f"the first fall, at epoch {warmup + 1}, {_never(spec)}"
+            yield ("schedule", "gamma"), schedule.gamma, reason
+        case MultiStep():
+            yield from _milestones(schedule, spec, end)
+        case WarmRestarts(first_cycle_epochs=each) if warmup + each >= end:
+            yield (
+                ("schedule", "first_cycle_epochs"),
+                each,
+                f"the first restart, at epoch {warmup + each}, {_never(spec)}",
+            )
+        case Plateau():
+            yield from _plateau(schedule, spec, end)
+    yield from _flat(schedule, spec.optimizer.learning_rate)
+
+
+def averaging_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
+    """Of stochastic weight averaging."""
+    swa = spec.regularisation.swa
+    if not swa:
+        return
+    path, start, last = ("regularisation", "swa", "start_epoch"), swa.start_epoch, spec.epochs - 1
+    if start > last:
+        yield path, start, f"epoch {start} never comes: the epochs are 0 to {last}"
+    elif start == last and swa.learning_rate is None:
+        mended = f"at most {last - 1}, or set swa to null" if last else "raise epochs, or set swa to null"
+        yield path, start, f"the weights of one epoch are no average: {mended}"
+    if swa.learning_rate is not None and start == 0:
+        reason = "takes the schedule's place from the first epoch on: start later, or leave it out"
+        yield ("regularisation", "swa", "learning_rate"), swa.learning_rate, reason
+    if start < spec.schedule.warmup_epochs:
+        reason = f"epoch {start} lies within the warm-up: at least {spec.schedule.warmup_epochs}"
+        yield path, start, reason
+    elif start == spec.schedule.warmup_epochs and swa.learning_rate is not None and start:
+        reason = "takes the schedule's place before it begins: start later, or leave it out"
+        yield ("regularisation", "swa", "learning_rate"), swa.learning_rate, reason
+
+
+def _end(spec: Hyperparameters) -> int:
+    swa = spec.regularisation.swa
+    return spec.epochs if swa is None or swa.learning_rate is None else min(swa.start_epoch, spec.epochs)
+
+
+def _never(spec: Hyperparameters) -> str:
+    """Why an epoch of the schedule's comes too late."""
+    end = _end(spec)
+    if end < spec.epochs:
+        return f"never comes: from epoch {end} on, swa.learning_rate takes the schedule's place"
+    return f"never comes: the epochs are 0 to {spec.epochs - 1}"
+
+
+def _milestones(schedule: MultiStep, spec: Hyperparameters, end: int) -> Iterator[Conflict]:
+    warmup, milestones = schedule.warmup_epochs, schedule.milestones
+    last, first = len(milestones) - 1, milestones[0]
+    if milestones[last] >= end:
+        yield ("schedule", "milestones", last), milestones[last], f"epoch {milestones[last]} {_never(spec)}"
+    if first < warmup:
+        yield ("schedule", "milestones", 0), first, f"epoch {first} lies within the warm-up: at least {warmup}"
+
+
+def _one_cycle(schedule: OneCycle, epochs: int, end: int) -> Iterator[Conflict]:
+    if schedule.warmup_epochs:
+        yield ("schedule", "warmup_epochs"), schedule.warmup_epochs, "one_cycle rises by itself: set rise"
+    if end < schedule.rise * epochs:
+        reason = f"the learning rate would still be rising at epoch {end}, where swa.learning_rate takes its place"
+        yield ("schedule", "rise"), schedule.rise, f"{reason}: lower it, or start swa later"
+    if schedule.start_divisor == schedule.final_divisor == 1:
+        yield ("schedule", "start_divisor"), 1.0, f"final_divisor is 1, too, {CONSTANT_INSTEAD}"
+
+
+def _plateau(schedule: Plateau, spec: Hyperparameters, end: int) -> Iterator[Conflict]:
+    """It acts after an epoch, and only the next one shows it. The first epoch after the warm-up sets what the loss must
+    fall below; of the epochs behind it, `patience` are borne."""
+    if schedule.watch == "validation_loss" and not spec.validation_fraction:
+        yield ("schedule", "watch"), schedule.watch, NO_VALIDATION
+    if schedule.watch != "train_loss" and spec.evaluation_interval > 1:
+        reason = f"is measured every {spec.evaluation_interval} epochs: set evaluation_interval to 1"
+        yield ("schedule", "watch"), schedule.watch, f"{schedule.watch} {reason}, or watch train_loss"
+    most = end - schedule.warmup_epochs - 3
+    if most < 0:
+        reason = (
+            f"{end - schedule.warmup_epochs} epochs are too few for it to act: raise epochs, or take another schedule"
+        )
+        yield ("schedule", "name"), schedule.name, reason
+    elif schedule.patience > most:
+        reason = f"the run is over before it acts: at most {most}, or another schedule"
+        yield ("schedule", "patience"), schedule.patience, reason
+    elif schedule.cooldown and 2 * schedule.patience + 1 > most:
+        reason = "the run is over before the learning rate could fall twice: set it to 0, or lower patience"
+        yield ("schedule", "cooldown"), schedule.cooldown, reason
+
+
+def _flat(schedule: AnySchedule, peak: float) -> Iterator[Conflict]:
+    """A schedule that would not change the learning rate."""
+    match schedule:
+        case StepDecay(gamma=gamma) | MultiStep(gamma=gamma) | Exponential(gamma=gamma) if gamma == 1:
+            yield ("schedule", "gamma"), gamma, f"1 changes nothing, {CONSTANT_INSTEAD}"
+        case Cosine() | WarmRestarts() | Linear() | Polynomial() if schedule.final_learning_rate > peak:
+            reason = f"above the optimizer's learning rate of {peak}, from which {schedule.name} descends"
+            yield ("schedule", "final_learning_rate"), schedule.final_learning_rate, reason
+        case Cosine() | WarmRestarts() | Linear() | Polynomial() if schedule.final_learning_rate == peak:
+            reason = f"is the optimizer's learning rate, {CONSTANT_INSTEAD}, or a lower one"
+            yield ("schedule", "final_learning_rate"), schedule.final_learning_rate, reason
+        case Plateau(minimum=minimum) if minimum > peak:
+            yield ("schedule", "minimum"), minimum, f"above the optimizer's learning rate of {peak}"
+        case Plateau(minimum=minimum) if minimum == peak:
+            reason = f"is the optimizer's learning rate, {CONSTANT_INSTEAD}, or a lower one"
+            yield ("schedule", "minimum"), minimum, reason
