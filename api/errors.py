@@ -11,7 +11,6 @@ from typing import Any
 from access.errors import KeyInvalid, KeyNotFound, ProjectExists, ProjectNotFound
 from access.keys import Scope
 from jobs.errors import (
-    AttemptFenced,
     CheckpointNotFound,
     CursorInvalid,
     IdempotencyKeyReused,
@@ -204,7 +203,6 @@ ERRORS: dict[type[Exception], Kind] = {
     ),
     WebhookDisabled: Kind(409, "webhook_disabled", "The webhook is disabled"),
     TooManyWebhooks: Kind(409, "too_many_webhooks", "The project has as many webhooks as it may have"),
-    AttemptFenced: Kind(409, "attempt_fenced", "The attempt no longer has its job"),
     MalformedBody: Kind(400, "malformed_body", "The body is not JSON"),
     UnsupportedMediaType: Kind(
         415, "unsupported_media_type", "The body must be JSON", headers={"Accept": "application/json"}

@@ -11,8 +11,9 @@ JobError
 ├── StartingWeightsMissing
 ├── JobNotFinished
 ├── CursorInvalid
-├── QuotaExceeded
-└── AttemptFenced
+└── QuotaExceeded
+
+AttemptFenced stands apart: an attempt's worker meets it, and no caller does.
 """
 
 from models import JobStatus, Request
@@ -112,5 +113,5 @@ class QuotaExceeded(JobError):
         self.quota, self.bound, self.used = quota, bound, used
 
 
-class AttemptFenced(JobError):
+class AttemptFenced(Exception):
     """An attempt wrote for a job that it no longer has, or that is wanted back: nothing was stored."""

@@ -25,7 +25,7 @@ from api.middleware import MAX_BODY_BYTES
 from api.schemas import Problem
 from api.strict_route import StrictRoute
 from api.submission import FIRST_JOB
-from jobs.errors import AttemptFenced, JobError
+from jobs.errors import JobError, JobNotFound
 from settings import Settings
 from tests.api.conftest import LocalClient
 from webhooks.errors import WebhookError
@@ -141,17 +141,16 @@ def test_unexpected_error_tells_the_log_and_not_the_client(front: TestClient, mo
     assert (line["event"], line["path"], line["exc_info"]) == ("unexpected error", "/v1/datasets", True)
 
 
-def test_domain_error_that_no_route_should_meet(front: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Refenced(AttemptFenced):
+def test_domain_error_that_the_table_has_by_its_parent(front: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Relost(JobNotFound):
         """Of a kind that the table has by its parent."""
 
-    def fence(*_arguments: object) -> None:
-        raise Refenced("Attempt 1 no longer has it.")
+    def lose(*_arguments: object) -> None:
+        raise Relost("job_0")
 
-    monkeypatch.setattr("api.routes.datasets.entries", fence)
+    monkeypatch.setattr("api.routes.datasets.entries", lose)
     answer = front.get("/v1/datasets")
-    assert_problem(answer.status_code, answer.headers, answer.content, "attempt_fenced")
-    assert Refenced.__subclasses__() == []
+    assert_problem(answer.status_code, answer.headers, answer.content, "job_not_found")
 
 
 def test_database_that_is_not_there(front: TestClient) -> None:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from jobs import fence, lifecycle, records, requests, workers
-from jobs.errors import JobError
+from jobs.errors import AttemptFenced, JobError
 from jobs.fence import Claim
 from models import Database, Job
 from models.columns import DatabaseNow
@@ -56,7 +56,7 @@ class Stage:
         """One of them does something; what it may not do is refused."""
         moves = (self._claim, self._report, self._report, self._report, self._end, self._expire, self._sweep, self._ask)
         # An assertion is of ours, that a fence has let through what no transition allows.
-        with suppress(JobError, AssertionError):
+        with suppress(AttemptFenced, JobError, AssertionError):
             self._drawn.choice(moves)()
 
     def _claim(self) -> None:

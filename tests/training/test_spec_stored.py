@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.training.spec_bounds import current_bounds, narrowed
 from training.recipes import RECIPES, Recipe
 from training.spec import ResolvedSpec, TrainingSpec
 
@@ -42,7 +43,7 @@ ADDED_SINCE_0_1: Mapping[str, Any] = {
         ("resized_crop", "policy", "rotation", "colour", "cutout", "erasing", "mixup", "cutmix")
     ),
 }  # fmt: skip
-ADDED_SINCE = {"0.1": ADDED_SINCE_0_1, "0.2": ADDED_SINCE_0_2}
+ADDED_SINCE: Mapping[str, Mapping[str, Any]] = {"0.1": ADDED_SINCE_0_1, "0.2": ADDED_SINCE_0_2, "0.3": {}}
 
 
 def stored(release: str) -> list[dict[str, Any]]:
@@ -68,7 +69,7 @@ def without(spec: Mapping[str, Any], added: Mapping[str, Any]) -> dict[str, Any]
 
 
 def test_there_are_stored_specs_of_every_release() -> None:
-    assert {release for release, _ in every_stored_spec()} >= {"0.1", "0.2"}
+    assert {release for release, _ in every_stored_spec()} == ADDED_SINCE.keys()
 
 
 @pytest.mark.parametrize(("release", "spec"), list(every_stored_spec()))
@@ -77,13 +78,35 @@ def test_a_stored_spec_is_read_and_says_what_it_said(release: str, spec: dict[st
     assert without(read, ADDED_SINCE[release]) == spec
 
 
-def test_the_specs_stored_by_release_0_2_say_something_of_every_field_it_had() -> None:
+@pytest.mark.parametrize("release", ["0.2", "0.3"])
+def test_the_specs_stored_by_a_release_say_something_of_every_field_it_had(release: str) -> None:
     """So that a field that is renamed, or means something else, is noticed."""
-    unsaid = TrainingSpec.model_fields.keys() - ADDED_SINCE_0_2.keys()
+    unsaid = TrainingSpec.model_fields.keys() - ADDED_SINCE[release].keys()
     plain = TrainingSpec(dataset="digits").model_dump(mode="json")
-    for spec in stored("0.2"):
+    for spec in stored(release):
         unsaid -= {name for name, value in spec.items() if value != plain[name]}
     assert unsaid == set()
+
+
+@pytest.mark.parametrize("file", sorted((GOLDEN / "bounds").glob("*.json")), ids=lambda file: file.stem)
+def test_what_a_field_may_be_widens_from_release_to_release_and_never_narrows(file: Path) -> None:
+    assert narrowed(json.loads(file.read_text()), current_bounds()) == []
+
+
+@pytest.mark.parametrize(
+    ("then", "now"),
+    [
+        ({"minimum": 1}, {"minimum": 2}),
+        ({"maximum": 9}, {"maximum": 8}),
+        ({}, {"exclusiveMinimum": 0}),
+        ({}, {"pattern": "^a"}),
+        ({"values": ["a", "b"]}, {"values": ["a"]}),
+    ],
+)
+def test_a_narrowing_is_found(then: dict[str, Any], now: dict[str, Any]) -> None:
+    assert narrowed({"field": then}, {"field": now}) == ["field"]
+    assert narrowed({"field": now}, {"field": then}) == []
+    assert narrowed({"field": then}, {}) == ["field"]
 
 
 def test_a_recipe_that_changes_changes_no_stored_spec(monkeypatch: pytest.MonkeyPatch) -> None:
