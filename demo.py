@@ -20,7 +20,8 @@ from rich.table import Table
 
 from client import Client, EpochalError, EpochRow, Job
 from client.watch import say, watch
-from serve import ServiceFailed, running
+from environment.startup import CannotStart
+from serve import cannot_listen, running
 from settings import Settings, read_settings
 
 # No augmentation: a mirrored digit is no digit, and these fill their eight pixels, so that a crop cuts them off.
@@ -158,7 +159,7 @@ def _on_a_free_port(settings: Settings, console: Console) -> Settings:
         socket.create_server((settings.host, settings.port), family=family).close()
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
-            raise ServiceFailed(f"{settings.host}, port {settings.port}: {error.strerror}.") from error
+            raise cannot_listen(error) from error
         say(console, f"Something listens on port {settings.port} already: a free one instead.")
         return settings.model_copy(update={"port": 0})
     return settings
@@ -213,7 +214,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended like that, it cleans up just the same
     try:
         return 0 if _demonstrate(arguments, console) else 1
-    except (ServiceFailed, EpochalError) as error:
+    except (CannotStart, EpochalError) as error:
         say(console, str(error))
         return 1
     except KeyboardInterrupt:

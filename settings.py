@@ -6,48 +6,79 @@ The README lists every variable; a test holds that table and this class together
 import os
 import sys
 import tomllib
-from collections.abc import Sequence
-from difflib import get_close_matches
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy import make_url
 
+from environment.addresses import file_address, is_host, sqlite_address
+from environment.brokers import broker_of
+from environment.databases import database_of, wrong_variables
+from environment.files import why_not_a_database, wrong_folder
+from environment.libraries import wrong_aws
+from environment.names import PREFIX, is_of_kubernetes, other_names
 from storage import Storage
 
 
 def _absolute(path: Path) -> Path:
     """So that a child process in another folder means the same."""
-    return path.expanduser().resolve()
+    try:
+        os.fsencode(path).decode()
+        return path.expanduser().resolve()
+    except UnicodeError:
+        raise ValueError("should be a path in UTF-8") from None
+    except RuntimeError:
+        raise ValueError("begins with ~ and no user's name behind it, or is a link that leads back to itself") from None
+    except OSError as error:
+        raise ValueError(f"cannot be looked at: {error.strerror}") from None
 
 
-def _one_of(*beginnings: str) -> AfterValidator:
-    def check(url: SecretStr) -> SecretStr:
-        value = url.get_secret_value()
-        if not any(value.startswith(beginning) and value != beginning for beginning in beginnings):
-            raise ValueError(f"should be an address that begins with {' or '.join(beginnings)}")
-        return url
+def _folder(path: Path) -> Path:
+    if (reason := wrong_folder(path)) is not None:
+        raise ValueError(f"{reason}: it should be one, or not be there yet")
+    return path
 
-    return AfterValidator(check)
+
+def _database(url: SecretStr) -> SecretStr:
+    database_of(url.get_secret_value())
+    return url
+
+
+def _broker(url: SecretStr) -> SecretStr:
+    broker_of(url.get_secret_value())
+    return url
 
 
 def _of_a_storage(url: str) -> str:
     return Storage(url).url  # refuses what it cannot use, and looks nothing up
 
 
+def _host(host: str) -> str:
+    if not is_host(host):
+        raise ValueError("should be an IP address, without brackets, or a host's name")
+    return host
+
+
 def _networks(value: str | Sequence[str]) -> Sequence[IPv4Network | IPv6Network]:
     """Separated by commas."""
     parts = value.split(",") if isinstance(value, str) else value
-    return tuple(ip_network(part.strip() if isinstance(part, str) else part) for part in parts)
+    try:
+        return tuple(ip_network(part.strip() if isinstance(part, str) else part) for part in parts)
+    except ValueError:
+        raise ValueError("should be networks like 10.0.0.0/8 or fd00::/8, with commas between them") from None
 
 
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)]
+Host = Annotated[str, AfterValidator(_host)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
-DatabaseUrl = Annotated[SecretStr, _one_of("sqlite:///", "postgresql://", "postgresql+psycopg://")]
-RedisUrl = Annotated[SecretStr, _one_of("redis://", "rediss://", "redis+socket://")]
+Folder = Annotated[AbsolutePath, AfterValidator(_folder)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
+RedisUrl = Annotated[SecretStr, AfterValidator(_broker)]
 StorageUrl = Annotated[str, AfterValidator(_of_a_storage)]
 
 
@@ -62,7 +93,7 @@ class Settings(BaseSettings):
         env_prefix="EPOCHAL_", frozen=True, env_ignore_empty=True, hide_input_in_errors=True
     )
 
-    host: str = Field(default="127.0.0.1", description="Address that the API listens on.")
+    host: Host = Field(default="127.0.0.1", description="Address that the API listens on.")
     port: int = Field(default=8000, ge=0, le=65_535, description="Port of the API; 0 picks a free one.")
     require_keys: bool = Field(
         default=False, description="Whether clients need an API key on the loopback, too. Elsewhere they always do."
@@ -78,32 +109,33 @@ class Settings(BaseSettings):
         description="Networks that webhooks may reach beside the public Internet, as `10.0.0.0/8,192.168.7.0/24`. "
         "In these, http will do.",
     )
-    data_dir: AbsolutePath = Field(
+    data_dir: Folder = Field(
         default=Path("data"),
         validate_default=True,
         description="Where this machine keeps its database, broker, storage, downloads and logs.",
     )
-    datasets_dir: AbsolutePath = Field(
+    datasets_dir: Folder = Field(
         default_factory=_in_data_dir("datasets"),
         description="Image folders, `<name>/{train,test}/<class>/*`. By default `datasets` in EPOCHAL_DATA_DIR.",
     )
-    downloads_dir: AbsolutePath = Field(
+    downloads_dir: Folder = Field(
         default_factory=_in_data_dir("downloads"),
         description="Where downloaded data sets are kept. By default `downloads` in EPOCHAL_DATA_DIR.",
     )
     database_url: DatabaseUrl = Field(
-        default_factory=lambda fields: SecretStr(f"sqlite:///{fields['data_dir'] / 'epochal.db'}"),
+        default_factory=lambda fields: SecretStr(sqlite_address(fields["data_dir"] / "epochal.db")),
         description="`postgresql://user:password@host/name` or `sqlite:////absolute/path`. "
         "By default `epochal.db` in EPOCHAL_DATA_DIR.",
     )
     storage_url: StorageUrl = Field(
-        default_factory=lambda fields: f"file://{fields['data_dir'] / 'storage'}",
+        default_factory=lambda fields: file_address(fields["data_dir"] / "storage"),
         description="Checkpoints and weights: `file:///a/folder` that API and workers share, or `s3://bucket/prefix`, "
         "reached as the AWS_* variables say. By default `storage` in EPOCHAL_DATA_DIR.",
     )
     redis_url: RedisUrl | None = Field(
         default=None,
-        description="`redis://:password@host:6379/0`. By default `make up` starts a broker of its own.",
+        description="`redis://:password@host:6379/0`, or `rediss://…`, whose certificate is verified. By default "
+        "`make up` starts a broker of its own.",
     )
     worker_slots: int | None = Field(
         default=None,
@@ -127,6 +159,16 @@ class Settings(BaseSettings):
         default="logfmt", description="Form of a line of the log: `key=value` pairs, or a JSON object."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_what_kubernetes_sets(cls, values: Any) -> Any:
+        """A service called `epochal` makes Kubernetes set EPOCHAL_PORT=tcp://10.0.0.1:8000 in every container."""
+        if not isinstance(values, dict):
+            return values
+        return {
+            name: value for name, value in values.items() if not is_of_kubernetes(PREFIX + name.upper(), str(value))
+        }
+
     @property
     def keys_required(self) -> bool:
         """Whether every client must show a key. On the loopback it need not: whoever gets there is on the machine."""
@@ -142,22 +184,42 @@ def is_loopback(host: str) -> bool:
 
 
 def read_settings() -> Settings:
-    """The environment's settings. Ends the program with a line for each variable that is wrong, or that is none."""
-    known = [f"EPOCHAL_{name.upper()}" for name in Settings.model_fields]
-    wrong = []
-    for name in os.environ:
-        if name.upper().startswith("EPOCHAL_") and name.upper() not in known:
-            meant = get_close_matches(name.upper(), known, 1)
-            wrong.append(f"{name} is no setting: {f'did you mean {meant[0]}?' if meant else 'the README lists them.'}")
+    """The environment's settings. Ends the program with a line for each variable that is wrong, before anything is
+    started, connected to or written; a variable that may be meant for others is told of, and passed over."""
+    names = other_names(os.environ, [f"{PREFIX}{name.upper()}" for name in Settings.model_fields])
+    wrong = [f"{name} is no setting: did you mean {meant}?" for name, meant in names.misspelt.items()]
     try:
         settings = Settings()
+        wrong += [f"{name}: {what}." for name, what in _unusable(settings)]
     except ValidationError as error:
         # What a default needed and did not get is wrong by itself, and said there.
         told = (item for item in error.errors() if item["type"] != "default_factory_not_called")
-        wrong += [f"EPOCHAL_{str(item['loc'][0]).upper()}: {item['msg']}." for item in told]
+        wrong += [f"{PREFIX}{str(item['loc'][0]).upper()}: {_said(item)}." for item in told]
     if wrong:
         sys.exit("\n".join(wrong))
+    for name in names.unknown:
+        sys.stderr.write(f"{name} is no setting, and is ignored: the README lists them.\n")
     return settings
+
+
+def _said(item: Any) -> str:
+    """An error of ours, or pydantic's own text; neither has the value."""
+    error = item.get("ctx", {}).get("error")
+    return str(error) if isinstance(error, ValueError) else str(item["msg"])
+
+
+def _unusable(settings: Settings) -> Iterator[tuple[str, str]]:
+    """What is well-formed and cannot be used, as far as this machine alone can tell."""
+    url = settings.database_url.get_secret_value()
+    database = make_url(url)
+    if database.get_backend_name() == "sqlite":
+        reason = why_not_a_database(Path(database.database or ""))
+        if reason is not None:
+            given = "database_url" in settings.model_fields_set
+            yield f"{PREFIX}{'DATABASE_URL' if given else 'DATA_DIR'}", f"the database cannot be used: {reason}"
+    yield from wrong_variables(url)
+    if settings.storage_url.startswith("s3://"):
+        yield from wrong_aws()
 
 
 def service_version() -> str:

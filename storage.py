@@ -16,6 +16,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
+from environment.addresses import parse
 from training.durable import sync_folder, write_durably
 
 BLOCK_BYTES = 4 * 2**20  # of a download
@@ -46,8 +47,8 @@ class StoredFile:
 
 
 class Storage:
-    """`url` is `file:///an/absolute/folder`, taken literally, or `s3://bucket/prefix`, whose credentials, region and
-    endpoint the AWS_* variables say. Raises ValueError where it is neither; nothing is looked up yet.
+    """`url` is `file:///an/absolute/folder`, percent-encoded where need be, or `s3://bucket/prefix`, whose credentials,
+    region and endpoint the AWS_* variables say. Raises ValueError where it is neither; nothing is looked up yet.
 
     May be used by several threads, and in a fork. Every method raises ValueError for a name that could lie elsewhere,
     and OSError, alone, for whatever goes wrong on the way: FileNotFoundError where there is no such file, but not where
@@ -57,6 +58,11 @@ class Storage:
     def __init__(self, url: str) -> None:
         self.url = url
         self._place = _place(url)
+
+    @property
+    def folder(self) -> Path | None:
+        """Where it lies on this machine, if it does."""
+        return self._place.root if isinstance(self._place, _Folder) else None
 
     def put(self, name: str, content: bytes) -> StoredFile:
         """Write a file, or replace it: durable once this returns; whoever reads meanwhile sees the old or the new."""
@@ -121,19 +127,25 @@ class _Place(Protocol):
 
 
 def _place(url: str) -> _Place:
-    if url.startswith("file:///") and url.strip("/") != "file:":
-        return _Folder(Path(url.removeprefix("file://")))
+    if url.startswith("file:"):
+        with suppress(ValueError):
+            address = parse(url, schemes={"file": "file:///an/absolute/folder"})
+            if address.path.strip("/") and address.authority == "" and not address.options:
+                return _Folder(Path(address.path))
     if url.startswith("s3://"):
         bucket, _, prefix = url.removeprefix("s3://").rstrip("/").partition("/")
         if _BUCKET_NAME.fullmatch(bucket) and (not prefix or _is_name(prefix)):
             return _Bucket(bucket, prefix)
     # Without the address, which may hold what nobody is to see.
-    raise ValueError("should be file:///an/absolute/folder, s3://bucket or s3://bucket/prefix")
+    raise ValueError(
+        "should be file:///an/absolute/folder, s3://bucket or s3://bucket/prefix; in the name of a folder, % is %25, "
+        "? is %3F and # is %23"
+    )
 
 
 class _Folder:
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self.root = self._root = root
 
     def put(self, name: str, content: bytes) -> None:
         try:

@@ -7,6 +7,8 @@ AccessError
 └── ProjectExists
 """
 
+from environment.startup import CannotStart
+
 
 class AccessError(Exception):
     """Something that is not for this client."""
@@ -43,5 +45,5 @@ class ProjectExists(AccessError):
         super().__init__(f"There is a project {project!r} already: choose another id, or change that one with PATCH.")
 
 
-class NoOperator(Exception):
+class NoOperator(CannotStart):
     """Keys are asked for, and there is none that could make others. The message says what would help."""

@@ -148,7 +148,8 @@ def require_operator(session: Session, key_file: Path | None) -> None:
         session.flush()
         if not _operator_has_key(session):
             raise NoOperator(
-                f"The key in {key_file} was revoked, and there is no other: put another secret into the file."
+                "The key in the file of EPOCHAL_ADMIN_KEY_FILE was revoked, and there is no other: put another secret "
+                "into it."
             )
     elif not _operator_has_key(session):
         raise NoOperator(
@@ -163,7 +164,7 @@ def _read(key_file: Path) -> SecretStr:
         return SecretStr(key_file.read_text().strip())
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise NoOperator(f"The file {key_file} of EPOCHAL_ADMIN_KEY_FILE cannot be read: {reason}.") from error
+        raise NoOperator(f"The file of EPOCHAL_ADMIN_KEY_FILE cannot be read: {reason}.") from error
 
 
 def _install_administrator(session: Session, key: SecretStr) -> None:

@@ -3,13 +3,15 @@
 import argparse
 import gc
 import socket
-import sys
 
+from access.keys import require_operator
 from api.app import create_app
 from api.server import Server, configured, limited, most_connections
-from api.telemetry import TelemetryUnavailable
+from environment.startup import CannotStart, told_in_one_line
 from logs import configure_logging
-from settings import read_settings
+from models import Database
+from models.answering import expecting_tables, require_answer
+from settings import Settings, read_settings
 
 # So long may open requests take once the API is asked to stop.
 GRACE_SECONDS = 5
@@ -24,10 +26,9 @@ def main() -> None:
     inherited = parser.parse_args().fd
     settings = read_settings()
     configure_logging(settings.log_level, settings.log_format)
-    try:
+    with told_in_one_line():
         app = create_app(settings)
-    except TelemetryUnavailable as error:
-        sys.exit(str(error))
+        _require_what_it_starts_with(settings)
     # What is imported by now stays: a full collection that looks at all of it holds every request up.
     gc.collect()
     gc.freeze()
@@ -36,6 +37,19 @@ def main() -> None:
     )
     sockets = None if inherited is None else [socket.socket(fileno=inherited)]
     Server(config).run(sockets=sockets)
+
+
+def _require_what_it_starts_with(settings: Settings) -> None:
+    """Raises CannotStart. A server that does not answer now is waited for, except where keys have to be looked up."""
+    if settings.redis_url is None:
+        raise CannotStart("EPOCHAL_REDIS_URL is not set: the API needs the broker that the workers listen to.")
+    database = Database(settings.database_url.get_secret_value(), pool_size=1)
+    if settings.keys_required or database.engine.dialect.name == "sqlite":
+        require_answer(database)
+    if settings.keys_required:
+        with expecting_tables(), database.session() as session:
+            require_operator(session, settings.admin_key_file)
+    database.dispose()
 
 
 if __name__ == "__main__":

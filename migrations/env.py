@@ -8,14 +8,14 @@ from alembic import context
 from sqlalchemy import Connection, text
 
 from models import Base, Database
-from settings import Settings
+from settings import read_settings
 
 # Any number that nothing else in the database locks.
 MIGRATION_LOCK = 1_162_891_336
 
 
 def _migrate() -> None:
-    engine = context.config.attributes.get("engine") or Database(Settings().database_url.get_secret_value()).engine
+    engine = context.config.attributes.get("engine") or Database(read_settings().database_url.get_secret_value()).engine
     with engine.connect() as connection, _tables_may_be_copied(connection):
         context.configure(
             connection=connection,

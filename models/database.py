@@ -1,17 +1,20 @@
 """The engine and its sessions: PostgreSQL, or SQLite in WAL mode."""
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from types import ModuleType
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import InterfaceError, InternalError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from environment.files import PRIVATE_FILE, PRIVATE_FOLDER, database_files, make_private
+from environment.startup import CannotStart
 from models.session import ProjectSession
 from models.turns import Turns
 
@@ -23,6 +26,8 @@ except ImportError:  # no wheel for this platform
 # Before 3.51.3, resetting the write-ahead log could corrupt a database.
 SAFE_WAL = (3, 51, 3)
 
+SQLITE_HEADER = b"SQLite format 3\0"
+
 # Both together less than the quarter of a lease of the default length after which the next heartbeat is due.
 BUSY_TIMEOUT_SECONDS = 5  # for another process that writes to SQLite
 TURN_SECONDS = 2  # for other threads that do
@@ -33,7 +38,7 @@ OUTAGES = (InterfaceError, InternalError, OperationalError, PoolTimeout)
 
 # So that a server that has vanished from the network is noticed well within a lease, and a process that was stopped in
 # the middle of a transaction does not keep its locks from whoever is to take over.
-POSTGRESQL_TIMEOUTS = {
+POSTGRESQL_TIMEOUTS: dict[str, str | int] = {
     "connect_timeout": 5,  # seconds
     "tcp_user_timeout": 10_000,  # milliseconds
     "keepalives_idle": 5,  # seconds
@@ -51,20 +56,20 @@ _HAS_TURN = "has_turn"
 class Database:
     """One process's door to the database. Cheap to make; connects when first used.
 
-    Raises `sqlalchemy.exc.ArgumentError` for a URL that cannot be read.
+    Raises `sqlalchemy.exc.ArgumentError` for a URL that cannot be read, CannotStart for a folder that cannot be made.
     """
 
     def __init__(self, url: str, *, pool_size: int = 20) -> None:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
             if parsed.database:
-                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-            self.engine = _sqlite_engine(url, sqlite, pool_size)
+                _prepare_file(Path(parsed.database))
+            self.engine = _sqlite_engine(parsed, sqlite, pool_size)
             self._reader = self.engine.execution_options(read_only=True)
             self._glancer = self.engine.execution_options(no_transaction=True)
         else:
             self.engine = create_engine(
-                url, pool_size=pool_size, max_overflow=20, hide_parameters=True, connect_args=POSTGRESQL_TIMEOUTS
+                parsed, pool_size=pool_size, max_overflow=20, hide_parameters=True, connect_args=_connect_args(parsed)
             )
             _ping_what_was_idle(self.engine)
             self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -93,6 +98,15 @@ class Database:
             session.project = project
             yield session
 
+    def make_file(self) -> None:
+        """On SQLite, an empty file that only this user can read, where there is none: SQLite by itself would let
+        everybody read it. The files that it keeps beside it get the rights of the first. Raises CannotStart."""
+        if self.engine.dialect.name == "sqlite" and (path := self.engine.url.database):
+            try:
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
+            except OSError as error:
+                raise CannotStart(f"The file of the database cannot be made: {error.strerror}.") from error
+
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
@@ -115,7 +129,25 @@ def _ping_what_was_idle(engine: Engine) -> None:
                 raise InvalidatePoolError from error
 
 
-def _sqlite_engine(url: str, module: ModuleType, pool_size: int) -> Engine:
+def _connect_args(url: URL) -> dict[str, str | int]:
+    """Our limits, but for those that the address has itself; its `options` stand behind ours."""
+    own = {name: value for name, value in POSTGRESQL_TIMEOUTS.items() if name not in url.query}
+    return own | {"options": f"{POSTGRESQL_TIMEOUTS['options']} {url.query.get('options', '')}".rstrip()}
+
+
+def _prepare_file(path: Path) -> None:
+    """Make its folder, and let nobody else read what there is of it: webhooks' secrets are in it."""
+    try:
+        path.parent.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotStart(f"The folder of the database cannot be made: {error.strerror}.") from error
+    with suppress(OSError), path.open("rb") as file:
+        if file.read(len(SQLITE_HEADER)) in (SQLITE_HEADER, b""):  # any other file's rights are not ours to change
+            for each in database_files(path):
+                make_private(each)
+
+
+def _sqlite_engine(url: URL, module: ModuleType, pool_size: int) -> Engine:
     # Writers of one process take turns here. The database has no line: whoever finds it busy sleeps, and tries again
     # after 1 ms, 2, 5 ... 100, while others that come later are served.
     turns = Turns()

@@ -85,3 +85,18 @@ def test_libraries_that_write_addresses_are_quiet(log_to: Log) -> None:
     logging.getLogger("library").info("said")
     assert "secret" not in written.getvalue()
     assert "said" in written.getvalue()
+
+
+def test_what_opentelemetry_says_of_an_export_has_no_address(log_to: Log) -> None:
+    written = log_to("logfmt")
+    logger = logging.getLogger("opentelemetry.exporter")
+    error = ConnectionError("HTTPConnectionPool(host='h', port=4318): url: /token-secret")
+    logger.error("Failed to export %s batch code: %s, reason: %s", "spans", 503, error)
+    try:
+        raise error
+    except ConnectionError:
+        logger.exception("Exception while exporting Span.")
+    first, second = written.getvalue().splitlines()
+    assert "secret" not in first + second
+    assert "batch code: 503, reason: ConnectionError" in first
+    assert "Exception while exporting Span. (ConnectionError)" in second

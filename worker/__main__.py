@@ -1,5 +1,6 @@
 """`python -m worker`: one worker on this machine, until SIGTERM or Ctrl-C, then it drains."""
 
+import os
 import socket
 import sys
 import warnings
@@ -9,10 +10,14 @@ from celery.exceptions import SecurityWarning
 from celery.signals import worker_shutting_down
 from ulid import ULID
 
+from environment.files import require_writable, socket_folder
+from environment.startup import told_in_one_line
 from jobs.delivery import RUN_JOB, CeleryQueue
 from logs import configure_logging
 from models import Database
-from settings import read_settings
+from models.answering import require_answer
+from settings import Settings, read_settings
+from storage import Storage
 from worker.celery_app import create_celery
 from worker.fork_server import probe_devices, stop_fork_server
 from worker.tasks import Tasks
@@ -24,7 +29,11 @@ def main() -> None:
     configure_logging(settings.log_level, settings.log_format)
     if settings.redis_url is None:
         sys.exit("EPOCHAL_REDIS_URL is not set: a worker needs the broker that the API sends to.")
-    database = Database(settings.database_url.get_secret_value())
+    with told_in_one_line():
+        database = Database(settings.database_url.get_secret_value())
+        _require_files(settings)
+        require_answer(database)
+    _forget_secrets()
     worker_id = f"{socket.gethostname()[:80]}-{str(ULID())[-8:].lower()}"
     # Most of a second, which the first checkpoint would wait for.
     devices = probe_devices(*(["s3fs"] if settings.storage_url.startswith("s3://") else []))
@@ -56,6 +65,20 @@ def main() -> None:
     database.dispose()
     stop_fork_server()
     sys.exit(worker.exitcode)
+
+
+def _require_files(settings: Settings) -> None:
+    """Raises CannotStart where trainers could keep nothing."""
+    require_writable(settings.data_dir, "EPOCHAL_DATA_DIR")
+    if (folder := Storage(settings.storage_url).folder) is not None:
+        require_writable(folder, "EPOCHAL_STORAGE_URL")
+    socket_folder()
+
+
+def _forget_secrets() -> None:
+    """So that the processes that train, which need neither database nor broker, do not have their passwords."""
+    for name in [name for name in os.environ if name.upper() in ("EPOCHAL_DATABASE_URL", "EPOCHAL_REDIS_URL")]:
+        del os.environ[name]
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from typing import Any
 from celery import Celery
 from pydantic import SecretStr
 
-from jobs.delivery import BROKER_SETTINGS
+from jobs.delivery import connected_to
 
 # Acknowledged as soon as they are taken: a late acknowledgement is what starts a long task twice, when the broker's
 # visibility timeout passes or its connection drops. What a lost worker had is recovered from its lease in the
@@ -24,6 +24,6 @@ WORKER_SETTINGS: dict[str, Any] = {
 
 def create_celery(redis_url: SecretStr) -> Celery:
     """An application that takes messages as reliability demands."""
-    app = Celery("epochal", broker=redis_url.get_secret_value())
-    app.conf.update(BROKER_SETTINGS | WORKER_SETTINGS)
+    app = connected_to(redis_url, "epochal")
+    app.conf.update(WORKER_SETTINGS)
     return app

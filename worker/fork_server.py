@@ -3,13 +3,15 @@ seconds. CUDA stays untouched until a child needs it."""
 
 import os
 import signal
+import tempfile
 import threading
 import time
 from contextlib import suppress
-from multiprocessing import forkserver, get_context, resource_tracker
+from multiprocessing import forkserver, get_context, resource_tracker, util
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 
+from environment.files import socket_folder
 from worker import trainer_process
 from worker.messages import REPORTS, Devices, Order
 
@@ -30,6 +32,7 @@ def probe_devices(*also: str) -> Devices:
     # shared: with two other busy processes on 2 cores, a step of ResNet-20 took 12 times as long. libgomp reads this
     # once, when torch loads it.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    _keep_sockets_short()
     _context.set_forkserver_preload([*trainer_process.PRELOAD, *also])
     ours, theirs = _context.Pipe()
     process = _context.Process(target=trainer_process.probe, args=(theirs,))
@@ -39,6 +42,15 @@ def probe_devices(*also: str) -> Devices:
     process.join()
     assert isinstance(report, Devices)
     return report
+
+
+def _keep_sockets_short() -> None:
+    """The library makes its sockets in TMPDIR, whose path may be too long for them. It asks for the folder once."""
+    usual, tempfile.tempdir = tempfile.tempdir, socket_folder()
+    try:
+        util.get_temp_dir()
+    finally:
+        tempfile.tempdir = usual
 
 
 def stop_fork_server() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 import pytest
@@ -20,6 +21,8 @@ from tests.processes import descendants
 
 ROOT = Path(__file__).parents[2]
 LEASE_SECONDS = 4
+DATA_DIR = "runs?1 #%20é"
+PASSWORD = "a-password#/?@:[]%20 é"
 
 
 class Deployment:
@@ -29,7 +32,8 @@ class Deployment:
         self.folder = folder
         self._environment = {
             **os.environ,
-            "EPOCHAL_DATA_DIR": str(folder),
+            "EPOCHAL_DATA_DIR": str(folder / DATA_DIR),
+            "TMPDIR": str(folder / ("long" * 25)),  # no socket fits into it
             "EPOCHAL_PORT": "0",
             "EPOCHAL_WORKER_SLOTS": "2",
             "EPOCHAL_LEASE_SECONDS": str(LEASE_SECONDS),
@@ -38,9 +42,10 @@ class Deployment:
 
     def start(self) -> None:
         """Returns when it answers and a worker is connected."""
+        Path(self._environment["TMPDIR"]).mkdir(exist_ok=True)
         with (self.folder / "service.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-u", "serve.py"],
+                [sys.executable, "serve.py"],
                 cwd=ROOT,
                 env=self._environment,
                 stdout=subprocess.PIPE,
@@ -129,8 +134,8 @@ def _password_protected_redis(tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = tmp_path_factory.mktemp("redis")
     with ValkeyServer(data_dir=folder, appendonly="yes") as server:
         with redis.Redis(port=server.port) as client:
-            client.config_set("requirepass", "a-password")  # from the start, the package's own check would fail
-        yield f"redis://:a-password@127.0.0.1:{server.port}/0"
+            client.config_set("requirepass", PASSWORD)  # from the start, the package's own check would fail
+        yield f"redis://:{quote(PASSWORD, safe='')}@127.0.0.1:{server.port}/0"
 
 
 @pytest.fixture(scope="module", params=["embedded", "postgresql-and-redis"])
@@ -143,7 +148,8 @@ def deployment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         databases: Databases = request.getfixturevalue("postgresql_databases")
         redis_url = request.getfixturevalue("_password_protected_redis")
         with databases(migrated=False) as database_url:
-            yield from _running(Deployment(folder, EPOCHAL_DATABASE_URL=database_url, EPOCHAL_REDIS_URL=redis_url))
+            settings = {"EPOCHAL_DATABASE_URL": database_url, "EPOCHAL_REDIS_URL": redis_url}
+            yield from _running(Deployment(folder, **settings, EPOCHAL_LOG_LEVEL="debug"))
 
 
 def _running(deployment: Deployment) -> Iterator[Deployment]:

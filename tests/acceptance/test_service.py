@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from serve import STOP_SECONDS
-from tests.acceptance.conftest import LEASE_SECONDS, Deployment
+from tests.acceptance.conftest import DATA_DIR, LEASE_SECONDS, PASSWORD, Deployment
 from tests.processes import descendants
 
 EXERCISE = {
@@ -140,6 +140,23 @@ def test_the_celery_process_has_never_imported_torch(deployment: Deployment) -> 
         assert "libtorch" not in Path(f"/proc/{pid}/maps").read_text()
     fork_servers = [pid for pid, command in deployment.processes().items() if "forkserver" in command]
     assert any("libtorch" in Path(f"/proc/{pid}/maps").read_text() for pid in fork_servers)
+
+
+def test_a_password_is_in_no_log_no_file_no_command_line_and_no_process_that_trains(deployment: Deployment) -> None:
+    deployment.until(deployment.submit(), "succeeded")
+    secret = PASSWORD[:10].encode()
+    processes = deployment.processes()
+    assert secret not in deployment.log().encode()
+    assert not [command for command in processes.values() if secret in command.encode()]
+    assert not [path for path in deployment.folder.rglob("*") if path.is_file() and secret in path.read_bytes()]
+    for pid in [pid for pid, command in processes.items() if "forkserver" in command]:
+        assert b"EPOCHAL_REDIS_URL" not in Path(f"/proc/{pid}/environ").read_bytes()
+
+
+def test_nobody_else_reads_what_the_service_keeps(deployment: Deployment) -> None:
+    folder = deployment.folder / DATA_DIR
+    files = [folder, *folder.glob("epochal.db*"), folder / "broker", folder / "logs"]
+    assert not {path.name: oct(path.stat().st_mode) for path in files if path.exists() and path.stat().st_mode & 0o077}
 
 
 def worker_of(deployment: Deployment) -> int:
