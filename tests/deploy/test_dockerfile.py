@@ -197,6 +197,12 @@ def test_the_surroundings_of_every_process() -> None:
     assert STAGES["base"].all("STOPSIGNAL") == ["SIGTERM"]
 
 
+def test_the_worker_image_alone_has_a_compiler() -> None:
+    assert STAGES["worker"].base == "compiler"
+    assert STAGES["api"].base == STAGES["compiler"].base == "base"
+    assert " g++=" in " ".join(STAGES["compiler"].all("RUN"))
+
+
 def test_the_api_listens_where_compose_publishes_it() -> None:
     assert STAGES["api"].environment() == {"EPOCHAL_HOST": "0.0.0.0", "EPOCHAL_PORT": "8000"}
 
