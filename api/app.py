@@ -47,6 +47,7 @@ from api.routes import (
 )
 from api.tailer import Tailer
 from api.telemetry import OFF, tracing
+from api.whole_server import WholeServer
 from jobs.delivery import CeleryQueue
 from jobs.figures import Watch
 from jobs.reconciler import doing, forgetting, settling
@@ -90,6 +91,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             Middleware(RequestContext),
             Middleware(HeadLimit),
             *([] if settings.keys_required else [Middleware(LocalOnly, settings.host)]),
+            Middleware(WholeServer),
             Middleware(BodyLimit),
             Middleware(Heads),
         ],

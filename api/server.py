@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from api.errors import HEADERS_TOO_LARGE, MALFORMED_REQUEST, REQUEST_TOO_SLOW, TOO_MANY_CONNECTIONS, Kind
+from api.framing import Connection, Unclear
 from api.headers import SecurityHeaders, complete
 from api.middleware import MAX_HEAD_BYTES, RequestContext, new_request_id
 from api.problems import problem
@@ -28,6 +29,9 @@ UNREAD_SECONDS = 60.0
 # More than proxies keep theirs (60 s, as nginx and most balancers have it): who closes first must not be us, since a
 # proxy that sends a request into a connection that is just closed has to tell its client that it failed.
 KEEP_ALIVE_SECONDS = 75
+
+TLS_HANDSHAKE = b"\x16"
+SPEAKS_NO_TLS = "This looks like TLS, which this port does not speak: ask by http://."
 
 MOST_CONNECTIONS = 10_000
 OTHER_FILES = 200  # that the process needs beside its connections: database, broker, downloads
@@ -73,6 +77,7 @@ class Protocol(H11Protocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self.conn = Connection(MAX_HEAD_BYTES)
         self._waiting: asyncio.TimerHandle | None = None  # for the headers of a request
         self._unread: asyncio.TimerHandle | None = None
 
@@ -103,8 +108,8 @@ class Protocol(H11Protocol):
         if too_large:
             self._refuse(HEADERS_TOO_LARGE, f"Address and headers may have {MAX_HEAD_BYTES} bytes.")
         else:
-            said = str(error or msg).partition(": bytearray(")[0]  # not what was sent, in which a key may stand
-            self._refuse(MALFORMED_REQUEST, f"It cannot be read as HTTP/1.1: {said}.")
+            is_tls = self.conn.trailing_data[0][:1] == TLS_HANDSHAKE
+            self._refuse(MALFORMED_REQUEST, SPEAKS_NO_TLS if is_tls else _fault(error))
 
     def pause_writing(self) -> None:
         """The client reads more slowly than we write."""
@@ -159,6 +164,29 @@ class Protocol(H11Protocol):
             h11.EndOfMessage(),
         ):
             self.transport.write(self.conn.send(event) or b"")
+
+
+# What h11 says begins so. Its own words quote what was sent, in which a key may stand.
+_FAULTS = {
+    "illegal request line": "Its first line should be a method, an address without spaces, and HTTP/1.1.",
+    "illegal header line": "Each header should be a name, a colon right behind it, and a value of visible characters.",
+    "Missing mandatory Host": "It should have a Host header.",
+    "Found multiple Host": "It should have one Host header.",
+    "bad Content-Length": "Content-Length should be a number of bytes.",
+    "Only Transfer-Encoding": "Transfer-Encoding should be chunked, and nothing else.",
+    "multiple Transfer-Encoding": "Transfer-Encoding should be chunked, and nothing else.",
+    "illegal chunk header": "A chunk of the body should begin with its size in hexadecimal digits.",
+    "malformed chunk footer": "A chunk of the body should be as long as its size says.",
+}
+
+
+def _fault(error: BaseException | None) -> str:
+    """What is wrong with a request that was not understood."""
+    if isinstance(error, Unclear):
+        return str(error)
+    said = str(error)
+    known = (fault for beginning, fault in _FAULTS.items() if said.startswith(beginning))
+    return next(known, "It should be a request as RFC 9112 has it.")
 
 
 def limited(most: int) -> type[Protocol]:
