@@ -72,6 +72,18 @@ class MalformedBody(ApiError):
 class UnsupportedMediaType(ApiError):
     """The body is said to be something else than JSON."""
 
+    def __init__(self, detail: str, media_types: Sequence[str]) -> None:
+        super().__init__(detail)
+        *_, patch = media_types
+        self.headers = {"Accept": ", ".join(media_types)} | ({"Accept-Patch": patch} if len(media_types) > 1 else {})
+
+
+class UnsupportedContentEncoding(ApiError):
+    """The body is said to be compressed."""
+
+    def __init__(self) -> None:
+        super().__init__("Send it as it is, without a Content-Encoding.")
+
 
 class NotAcceptable(ApiError):
     """The client takes none of the forms that there are."""
@@ -207,7 +219,13 @@ ERRORS: dict[type[Exception], Kind] = {
     AttemptFenced: Kind(409, "attempt_fenced", "The attempt no longer has its job"),
     MalformedBody: Kind(400, "malformed_body", "The body is not JSON"),
     UnsupportedMediaType: Kind(
-        415, "unsupported_media_type", "The body must be JSON", headers={"Accept": "application/json"}
+        415, "unsupported_media_type", "The body must be JSON", own_headers=lambda error: error.headers
+    ),
+    UnsupportedContentEncoding: Kind(
+        415,
+        "unsupported_content_encoding",
+        "The body must not be compressed",
+        headers={"Accept-Encoding": "identity"},
     ),
     NotAcceptable: Kind(406, "not_acceptable", "There is no such form of the answer", headers={"Vary": "Accept"}),
     BodyTooLarge: Kind(413, "body_too_large", "The body is too large"),

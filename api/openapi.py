@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from access.errors import KeyInvalid, KeyNotFound, ProjectExists, ProjectNotFound
+from api.bodies import JSON, MERGE_PATCH
 from api.errors import (
     ERRORS,
     HEADERS_TOO_LARGE,
@@ -26,6 +27,7 @@ from api.errors import (
     StorageUnavailable,
     TooManyRequests,
     TooManyWaiting,
+    UnsupportedContentEncoding,
     UnsupportedMediaType,
 )
 from api.problems import MEDIA_TYPE
@@ -57,7 +59,7 @@ TAGS = [
     {"name": "operations", "description": "For who runs the service."},
 ]
 
-WITH_BODY = (MalformedBody, BodyTooLarge, UnsupportedMediaType)
+WITH_BODY = (MalformedBody, BodyTooLarge, UnsupportedMediaType, UnsupportedContentEncoding)
 WITH_KEY = (KeyMissing, KeyInvalid, ScopeMissing, TooManyRequests, TooManyWaiting, *OUTAGES[:1])
 NOT_FOUND: dict[str, type[Exception]] = {  # by path parameter
     "{job_id}": JobNotFound,
@@ -106,6 +108,9 @@ def describe(app: FastAPI) -> dict[str, Any]:
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(problem.pop("$defs"), Problem=problem)
     for path, operations in document["paths"].items():
+        if "patch" in operations:
+            content = operations["patch"]["requestBody"]["content"]
+            content[MERGE_PATCH] = content[JSON]
         for operation in operations.values():
             operation["responses"] |= _responses(_kinds(path, operation))
             for parameter in operation.get("parameters", ()):

@@ -22,6 +22,7 @@ from api.framing import Connection, Unclear
 from api.headers import SecurityHeaders, complete
 from api.middleware import MAX_HEAD_BYTES, RequestContext, new_request_id
 from api.problems import problem
+from training.plain import plain
 
 HEAD_SECONDS = 15.0  # from a connection's opening, or a request's first byte, to the end of its headers
 # A client that takes no byte of its answer for so long is gone, or does it on purpose.
@@ -139,7 +140,7 @@ class Protocol(H11Protocol):
     def _too_slow(self) -> None:
         self._waiting = None
         if self.conn.trailing_data[0]:
-            self._refuse(REQUEST_TOO_SLOW, f"Send address and headers within {self.head_seconds:g} seconds.")
+            self._refuse(REQUEST_TOO_SLOW, f"Send address and headers within {plain(self.head_seconds)} seconds.")
         else:
             self.transport.close()
 

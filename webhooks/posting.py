@@ -44,7 +44,7 @@ class Deadline:
         """Seconds, `most` at most. Raises httpcore2.ReadTimeout where there are none."""
         left = self._until - monotonic()
         if left <= 0:
-            raise httpcore2.ReadTimeout(f"no answer within {self._seconds:g} seconds")
+            raise httpcore2.ReadTimeout(f"no answer within {self._seconds:.1f} seconds")
         return left if most is None else min(left, most)
 
 
@@ -185,7 +185,7 @@ def _reason(failure: Exception) -> str:
         case httpcore2.ConnectTimeout():
             return "The receiver could not be connected to in time."
         case httpcore2.TimeoutException():
-            return f"The receiver did not answer within {TOTAL_SECONDS:g} seconds."
+            return f"The receiver did not answer within {TOTAL_SECONDS:.0f} seconds."
         case httpcore2.ConnectError():
             return f"The receiver could not be connected to: {str(failure)[:LONGEST_REASON]}."
         case httpcore2.ProtocolError():

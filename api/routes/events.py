@@ -77,7 +77,7 @@ async def stream_events(
     last_event_id: Annotated[
         str | None,
         Header(
-            pattern=r"^\d{1,19}$",
+            pattern=r"^[0-9]{1,19}$",
             description="The `id` of the last event that was received, as browsers send it: goes before `after`.",
         ),
     ] = None,

@@ -37,7 +37,7 @@ def list_projects(
     session: SnapshotDep,
     caller: CallerDep,
     after: Annotated[
-        str, Query(description="Id of the last project of the page before.", pattern=r"^[a-z0-9-]{0,40}$")
+        str, Query(description="Id of the last project of the page before.", pattern=r"^[a-z0-9-]{1,40}$")
     ] = "",
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> schemas.Page[schemas.Project]:
