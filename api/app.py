@@ -26,6 +26,7 @@ from api.openapi import describe
 from api.probe import Probe
 from api.problems import add_handlers
 from api.remembered import MOST_ADDRESSES, Made, Remembered
+from api.root_path import RootPath
 from api.routes import (
     architectures,
     compare,
@@ -85,7 +86,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        servers=[{"url": settings.root_path or "/"}],
         middleware=[
+            Middleware(RootPath, settings.root_path),
             Middleware(Observing, meters),
             Middleware(SecurityHeaders),
             Middleware(RequestContext),

@@ -89,6 +89,18 @@ class NotAcceptable(ApiError):
     """The client takes none of the forms that there are."""
 
 
+class PreconditionFailed(ApiError):
+    """What is there is not what the request is meant for."""
+
+    def __init__(self, etag: str | None) -> None:
+        super().__init__(
+            "If-Match or If-None-Match says otherwise: look at what is there now, and ask with its ETag."
+            if etag
+            else "There is no ETag at this address that If-Match or If-None-Match could name: ask without."
+        )
+        self.headers = {"ETag": etag} if etag else {}
+
+
 class BodyTooLarge(ApiError):
     """The body is longer than any that makes sense."""
 
@@ -228,6 +240,9 @@ ERRORS: dict[type[Exception], Kind] = {
         headers={"Accept-Encoding": "identity"},
     ),
     NotAcceptable: Kind(406, "not_acceptable", "There is no such form of the answer", headers={"Vary": "Accept"}),
+    PreconditionFailed: Kind(
+        412, "precondition_failed", "It has changed, or is not there", own_headers=lambda error: error.headers
+    ),
     BodyTooLarge: Kind(413, "body_too_large", "The body is too large"),
     InvalidRequest: Kind(
         422, "invalid_request", "The request is not valid", members=lambda error: {"errors": error.errors}

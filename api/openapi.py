@@ -22,6 +22,7 @@ from api.errors import (
     NotAcceptable,
     NotReady,
     OperatorOnly,
+    PreconditionFailed,
     RangeNotSatisfiable,
     ScopeMissing,
     StorageUnavailable,
@@ -30,6 +31,7 @@ from api.errors import (
     UnsupportedContentEncoding,
     UnsupportedMediaType,
 )
+from api.preconditions import IF_MATCH
 from api.problems import MEDIA_TYPE
 from api.schemas import Problem
 from jobs.errors import (
@@ -100,7 +102,12 @@ OWN: dict[str, tuple[type[Exception], ...]] = {
 def describe(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI document of `app`."""
     document = get_openapi(
-        title=app.title, version=app.version, description=app.description, tags=TAGS, routes=app.routes
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        tags=TAGS,
+        routes=app.routes,
+        servers=app.servers,
     )
     schemas = document["components"]["schemas"]
     for framework_name in ("HTTPValidationError", "ValidationError"):
@@ -130,6 +137,8 @@ def _kinds(path: str, operation: dict[str, Any]) -> Sequence[Kind]:
     kinds = [ERRORS[InvalidRequest], HEADERS_TOO_LARGE, UNEXPECTED]
     kinds += [ERRORS[error] for parameter, error in NOT_FOUND.items() if parameter in path]
     kinds += [ERRORS[error] for error in OWN.get(operation["operationId"], ())]
+    if any(parameter["name"] == IF_MATCH for parameter in operation.get("parameters", ())):
+        kinds.append(ERRORS[PreconditionFailed])
     if "requestBody" in operation:
         kinds += [REQUEST_TOO_SLOW, *(ERRORS[error] for error in WITH_BODY)]
     if path == "/readyz":

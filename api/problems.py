@@ -13,6 +13,7 @@ from starlette.types import Scope
 from api.bodies import JSON, MERGE_PATCH
 from api.errors import DATABASE_UNAVAILABLE, ERRORS, Kind, kind_of_status
 from api.near_routes import near
+from api.root_path import address
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -24,11 +25,11 @@ def problem(
 ) -> Response:
     """The answer to the request of `scope`. Its `request_id` is what the log has the error under."""
     content = {
-        "type": kind.type,
+        "type": address(kind.type),
         "title": kind.title,
         "status": kind.status,
         "detail": kind.detail or detail,
-        "instance": quote(scope["path"], errors="replace"),
+        "instance": quote(address(scope["path"]), errors="replace"),
         "code": kind.code,
         "request_id": scope["state"]["request_id"],
         **members,
@@ -72,9 +73,9 @@ def _meant(request: Request) -> str:
     method = request.method
     found = near(request.app, request.scope["path"], method)
     if found is None:
-        return "/docs has all that there is."
+        return f"{address('/docs')} has all that there is."
     others = "" if method in found.methods or method == "HEAD" else f"{min(found.methods)} "
-    return f"Did you mean {others}{found.path}?"
+    return f"Did you mean {others}{address(found.path)}?"
 
 
 def _methods_at(request: Request) -> list[str]:

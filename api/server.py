@@ -22,6 +22,7 @@ from api.framing import Connection, Unclear
 from api.headers import SecurityHeaders, complete
 from api.middleware import MAX_HEAD_BYTES, RequestContext, new_request_id
 from api.problems import problem
+from api.root_path import RootPath, below
 from training.plain import plain
 
 HEAD_SECONDS = 15.0  # from a connection's opening, or a request's first byte, to the end of its headers
@@ -75,6 +76,7 @@ class Protocol(H11Protocol):
     head_seconds = HEAD_SECONDS
     unread_seconds = UNREAD_SECONDS
     most_connections = MOST_CONNECTIONS
+    root_path = ""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -86,7 +88,7 @@ class Protocol(H11Protocol):
         """Start the clock."""
         super().connection_made(transport)
         if len(self.connections) > self.most_connections:
-            self.app = _Refusing(self.app)
+            self.app = _Refusing(self.app, self.root_path)
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -149,7 +151,8 @@ class Protocol(H11Protocol):
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE) and not self.transport.is_closing():
             request_id = new_request_id()
             scope = {"path": "", "state": {"request_id": request_id}}
-            self._write(problem(kind, scope, detail), request_id)
+            with below(self.root_path):
+                self._write(problem(kind, scope, detail), request_id)
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True  # whoever is still at the request hears that the client is gone
             self.cycle.message_event.set()
@@ -190,21 +193,22 @@ def _fault(error: BaseException | None) -> str:
     return next(known, "It should be a request as RFC 9112 has it.")
 
 
-def limited(most: int) -> type[Protocol]:
-    """The protocol with room for `most` connections."""
-    return type("Protocol", (Protocol,), {"most_connections": most})
+def limited(most: int, root_path: str = "") -> type[Protocol]:
+    """The protocol with room for `most` connections, of an API below `root_path`."""
+    return type("Protocol", (Protocol,), {"most_connections": most, "root_path": root_path})
 
 
 class _Refusing:
     """Answers for a connection too many. That the process lives is said all the same: nobody must restart it."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, root_path: str) -> None:
         self._app = app
-        self._refusing: ASGIApp = SecurityHeaders(RequestContext(_refuse))
+        self._livez = ("/livez", f"{root_path}/livez")
+        self._refusing: ASGIApp = RootPath(SecurityHeaders(RequestContext(_refuse)), root_path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        await (self._app if scope["path"] == "/livez" else self._refusing)(scope, receive, send)
+        await (self._app if scope["path"] in self._livez else self._refusing)(scope, receive, send)
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:

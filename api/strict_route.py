@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
+from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
@@ -14,6 +15,7 @@ from pydantic import BaseModel
 from api.bodies import JSON, MERGE_PATCH, ParsedRequest, refuse_body
 from api.errors import InvalidRequest
 from api.parameters import require_clear
+from api.preconditions import IF_MATCH, require
 from api.validation import body_errors, header_errors, parameter_errors
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -28,9 +30,12 @@ class StrictRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         """FastAPI's own handler with the checks in front of it."""
         handler = super().get_route_handler()
+        self._knows_conditions = any(parameter.alias == IF_MATCH for parameter in get_flat_params(self.dependant))
 
         async def handle(request: Request) -> Response:
             require_clear(request, self._parameters())
+            if not self._knows_conditions:
+                require(request, None)
             if self.body_field is None:
                 await refuse_body(request)
             else:

@@ -26,7 +26,7 @@ def averaged(**swa: Any) -> dict[str, Any]:
 
 
 STOPPING = {"early_stopping": {"patience": 3}}
-COSINE_ABOVE = "above the optimizer's learning rate of 0.1, from which cosine descends"
+COSINE_ABOVE = "above the optimizer's learning rate of 0.1, from which cosine descends: at most 0.1"
 ODD = "images are mixed in pairs, and an odd number would leave one out: take an even one"
 
 
@@ -48,7 +48,7 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
         (
             {"schedule": {"name": "step", "step_epochs": 29, "warmup_epochs": 1}},
             ("schedule", "step_epochs"),
-            "the first step, at epoch 30, never comes: the epochs are 0 to 29",
+            "the first step, at epoch 30, never comes: the epochs are 0 to 29: at most 28",
             {"schedule": {"name": "step", "step_epochs": 28, "warmup_epochs": 1}},
         ),
         (
@@ -66,13 +66,13 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
         (
             {"schedule": {"name": "multistep", "milestones": [9, 30]}},
             ("schedule", "milestones", 1),
-            "epoch 30 never comes: the epochs are 0 to 29",
+            "epoch 30 never comes: the epochs are 0 to 29: leave it out",
             {"schedule": {"name": "multistep", "milestones": [9, 29]}},
         ),
         (
             {"schedule": {"name": "multistep", "milestones": [2], "warmup_epochs": 3}},
             ("schedule", "milestones", 0),
-            "epoch 2 lies within the warm-up: at least 3",
+            "epoch 2 lies within the warm-up, which ends at 3: leave it out, or a shorter warm-up",
             {"schedule": {"name": "multistep", "milestones": [3], "warmup_epochs": 3}},
         ),
         (
@@ -138,7 +138,7 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
         (
             {"schedule": {"name": "plateau", "minimum": 0.2}},
             ("schedule", "minimum"),
-            "above the optimizer's learning rate of 0.1",
+            "above the optimizer's learning rate: at most 0.1",
             {"schedule": {"name": "plateau", "minimum": 0.1}},
         ),
         (
@@ -180,7 +180,7 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
         (
             {"batch_size": 7, "devices": 4},
             ("devices",),
-            "a batch of 7 does not give two images to each of 4",
+            "a batch of 7 does not give two images to each of 4: at most 3",
             {"batch_size": 8, "devices": 4},
         ),
         (
@@ -199,7 +199,7 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
         (
             {"regularisation": averaged(start_epoch=30)},
             ("regularisation", "swa", "start_epoch"),
-            "epoch 30 never comes: the epochs are 0 to 29",
+            "epoch 30 never comes: the epochs are 0 to 29: at most 29",
             {"regularisation": averaged(start_epoch=29)},
         ),
         (

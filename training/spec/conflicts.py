@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from training.plain import plain
 from training.spec.architecture import SMALLEST_IMAGE_FOR_IMAGENET_STEM, ResNet, ResNext
 from training.spec.hyperparameters import Hyperparameters
 from training.spec.optimizer import GradientDescent
@@ -35,6 +36,15 @@ class DataShape:
     classes: int
     image_size: int  # side in pixels
     channels: int  # 1 for grey, 3 for RGB
+
+
+def at_most(most: int, smallest: int, instead: str) -> str:
+    """What would be right for a field whose smallest value is `smallest`: another one where no value is."""
+    return f"at most {most}" if most >= smallest else instead
+
+
+def _even(number: int) -> int:
+    return number - number % 2
 
 
 def inner_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
@@ -69,14 +79,18 @@ def _schedule(spec: Hyperparameters) -> Iterator[Conflict]:
             yield ("schedule", "warmup_epochs"), warmup, "one_cycle rises by itself: set rise"
         case StepDecay(step_epochs=each) if warmup + each >= epochs:
             reason = f"the first step, at epoch {warmup + each}, never comes: the epochs are 0 to {epochs - 1}"
-            yield ("schedule", "step_epochs"), each, reason
+            instead = "more epochs, a shorter warm-up or another schedule"
+            yield ("schedule", "step_epochs"), each, f"{reason}: {at_most(epochs - 1 - warmup, 1, instead)}"
         case WarmRestarts(first_cycle_epochs=each) if warmup + each > epochs:
             yield ("schedule", "first_cycle_epochs"), each, f"does not end within the run: at most {epochs - warmup}"
         case _:
             yield from _milestones(schedule, epochs)
     match schedule:
         case Cosine() | WarmRestarts() | Linear() | Polynomial() if schedule.final_learning_rate > peak:
-            reason = f"above the optimizer's learning rate of {peak}, from which {schedule.name} descends"
+            rate = plain(peak)
+            reason = (
+                f"above the optimizer's learning rate of {rate}, from which {schedule.name} descends: at most {rate}"
+            )
             yield ("schedule", "final_learning_rate"), schedule.final_learning_rate, reason
         case Plateau(watch=watch, minimum=minimum, patience=patience):
             if watch == "validation_loss" and not spec.validation_fraction:
@@ -85,10 +99,11 @@ def _schedule(spec: Hyperparameters) -> Iterator[Conflict]:
                 reason = f"is measured every {spec.evaluation_interval} epochs: set evaluation_interval to 1"
                 yield ("schedule", "watch"), watch, f"{watch} {reason}, or watch train_loss"
             if patience + 1 >= epochs:
-                reason = f"the run is over before it acts: at most {epochs - 2}, or another schedule"
+                most = at_most(epochs - 2, 0, "two epochs or more")
+                reason = f"the run is over before it acts: {most}, or another schedule"
                 yield ("schedule", "patience"), patience, reason
             if minimum > peak:
-                yield ("schedule", "minimum"), minimum, f"above the optimizer's learning rate of {peak}"
+                yield ("schedule", "minimum"), minimum, f"above the optimizer's learning rate: at most {plain(peak)}"
 
 
 def _milestones(schedule: AnySchedule, epochs: int) -> Iterator[Conflict]:
@@ -98,9 +113,11 @@ def _milestones(schedule: AnySchedule, epochs: int) -> Iterator[Conflict]:
     last, first = len(milestones) - 1, milestones[0]
     if milestones[last] >= epochs:
         reason = f"epoch {milestones[last]} never comes: the epochs are 0 to {epochs - 1}"
-        yield ("schedule", "milestones", last), milestones[last], reason
+        instead = "leave it out" if last else "more epochs, or another schedule"
+        yield ("schedule", "milestones", last), milestones[last], f"{reason}: {instead}"
     if first < warmup:
-        yield ("schedule", "milestones", 0), first, f"epoch {first} lies within the warm-up: at least {warmup}"
+        reason = f"epoch {first} lies within the warm-up, which ends at {warmup}"
+        yield ("schedule", "milestones", 0), first, f"{reason}: leave it out, or a shorter warm-up"
 
 
 def _batch(spec: Hyperparameters) -> Iterator[Conflict]:
@@ -108,7 +125,8 @@ def _batch(spec: Hyperparameters) -> Iterator[Conflict]:
     if isinstance(spec.optimizer, GradientDescent) and batch != "full":
         yield ("batch_size",), batch, 'gd takes all training images a step: set "full", or take sgd'
     if isinstance(batch, int) and batch < needed:
-        yield ("devices",), spec.devices, f"a batch of {batch} does not give two images to each of {spec.devices}"
+        reason = f"a batch of {batch} does not give two images to each of {spec.devices}: at most {batch // 2}"
+        yield ("devices",), spec.devices, reason
     mixed = spec.augmentation.mixup or spec.augmentation.cutmix
     for field, size in (("batch_size", batch), ("micro_batch_size", micro)):
         if mixed and isinstance(size, int) and size % 2:
@@ -123,8 +141,8 @@ def _batch(spec: Hyperparameters) -> Iterator[Conflict]:
     if micro is None:
         return
     if isinstance(batch, int) and micro > batch:
-        yield ("micro_batch_size",), micro, f"larger than the batch: at most {batch}"
-    if micro < needed:
+        yield ("micro_batch_size",), micro, f"larger than the batch: at most {_even(batch) if mixed else batch}"
+    if micro < needed and not (isinstance(batch, int) and batch < needed):
         reason = f"does not give two images to each of {spec.devices} devices: at least {needed}"
         yield ("micro_batch_size",), micro, reason
 
@@ -138,11 +156,13 @@ def _evaluation(spec: Hyperparameters) -> Iterator[Conflict]:
     if not spec.validation_fraction:
         yield path, stopping.model_dump(), NO_VALIDATION
     elif stopping.patience >= spec.epochs:
-        reason = f"the run of {spec.epochs} epochs is over before it acts: at most {spec.epochs - 1}"
+        most = at_most(spec.epochs - 1, 1, "two epochs or more, or set early_stopping to null")
+        reason = f"the run of {spec.epochs} epochs is over before it acts: {most}"
         yield (*path, "patience"), stopping.patience, reason
     if spec.evaluation_interval >= spec.epochs:
         reason = f"only the last of {spec.epochs} epochs is evaluated, and nothing is left to stop"
-        yield path, stopping.model_dump(), f"{reason}: lower evaluation_interval, or set it to null"
+        lower = "lower evaluation_interval" if spec.epochs > 1 else "more epochs"
+        yield path, stopping.model_dump(), f"{reason}: {lower}, or set it to null"
 
 
 def _stochastic_average(spec: Hyperparameters) -> Iterator[Conflict]:
@@ -151,29 +171,39 @@ def _stochastic_average(spec: Hyperparameters) -> Iterator[Conflict]:
         return
     path, warmup = ("regularisation", "swa", "start_epoch"), spec.schedule.warmup_epochs
     if swa.start_epoch >= spec.epochs:
-        yield path, swa.start_epoch, f"epoch {swa.start_epoch} never comes: the epochs are 0 to {spec.epochs - 1}"
+        reason = f"epoch {swa.start_epoch} never comes: the epochs are 0 to {spec.epochs - 1}"
+        yield path, swa.start_epoch, f"{reason}: at most {spec.epochs - 1}"
     if swa.learning_rate is not None and swa.start_epoch == 0:
-        reason = "takes the schedule's place from the first epoch on: start later, or leave it out"
+        later = "start later, or leave it out" if spec.epochs > 1 else "leave it out"
+        reason = f"takes the schedule's place from the first epoch on: {later}"
         yield ("regularisation", "swa", "learning_rate"), swa.learning_rate, reason
-    if swa.start_epoch < warmup:
+    if swa.start_epoch < warmup < spec.epochs:
         yield path, swa.start_epoch, f"epoch {swa.start_epoch} lies within the warm-up: at least {warmup}"
 
 
 def _splits(spec: Hyperparameters, data: DataShape) -> Iterator[Conflict]:
     validation = round(data.train_images * spec.validation_fraction)
     train, batch, devices = data.train_images - validation, spec.batch_size, spec.devices
+    if train < 2 <= data.train_images:
+        reason = f"leaves {train} of {data.train_images} images to train on: take a smaller one, or 0"
+        yield ("validation_fraction",), spec.validation_fraction, reason
+        return
     if train < 2:
-        yield ("dataset",), spec.dataset, f"{train} training image is not enough: two, for batches to be normalised"
+        are = "image is" if train == 1 else "images are"
+        yield ("dataset",), spec.dataset, f"{train} training {are} not enough: two, for batches to be normalised"
         return
     if isinstance(batch, int) and batch > train:
-        yield ("batch_size",), batch, f"a batch of {batch} is larger than the training set: at most {train}"
+        mixed = spec.augmentation.mixup or spec.augmentation.cutmix
+        most = _even(train) if mixed else train
+        yield ("batch_size",), batch, f"a batch of {batch} is larger than the training set: at most {most}"
     if spec.validation_fraction and validation < 1:
-        reason = f"leaves no validation image of {data.train_images}"
+        reason = f"leaves no validation image of {data.train_images}: take a larger one, or 0"
         yield ("validation_fraction",), spec.validation_fraction, reason
     # Whatever is learned of or evaluated is shared out in pairs.
     for images, kind in ((train, "training"), (data.test_images, "test"), (validation, "validation")):
         if images < 2 * devices and (devices > 1 or kind == "training") and (images or kind != "validation"):
-            yield ("devices",), devices, f"{images} {kind} images do not give two to each of {devices} devices"
+            reason = f"{images} {kind} images do not give two to each of {devices} devices"
+            yield ("devices",), devices, f"{reason}: at most {max(1, images // 2)}"
 
 
 def _stem(spec: Hyperparameters, image_size: int) -> Iterator[Conflict]:
@@ -189,10 +219,12 @@ def _stem(spec: Hyperparameters, image_size: int) -> Iterator[Conflict]:
 def _pixels(spec: Hyperparameters, image_size: int) -> Iterator[Conflict]:
     crop, cutout = spec.augmentation.crop, spec.augmentation.cutout
     if crop and crop.padding >= image_size:
-        reason = f"{crop.padding} pixels are as large as the image: at most {image_size - 1}"
+        most = at_most(image_size - 1, 1, "leave crop out")
+        reason = f"{crop.padding} pixels are as large as the image: {most}"
         yield ("augmentation", "crop", "padding"), crop.padding, reason
     if cutout and cutout.size > 2 * image_size - 2:
-        reason = f"{cutout.size} pixels always wipe out the whole image: at most {2 * image_size - 2}"
+        most = at_most(2 * image_size - 2, 1, "leave cutout out")
+        reason = f"{cutout.size} pixels always wipe out the whole image: {most}"
         yield ("augmentation", "cutout", "size"), cutout.size, reason
 
 
@@ -201,13 +233,18 @@ def _erasing(spec: Hyperparameters, image_size: int) -> Iterator[Conflict]:
     erasing = spec.augmentation.erasing
     if not erasing:
         return
-    most = ((image_size - 1) / image_size) ** 2
-    least = 1 / image_size**2
-    if erasing.smallest_area > most:
-        reason = f"no rectangle so large lies within {image_size} x {image_size} pixels: at most {most:.4g}"
+    pixels = f"{image_size} x {image_size} pixels"
+    if image_size == 1:
+        yield ("augmentation", "erasing"), erasing.model_dump(), f"{pixels} have no part to erase: leave erasing out"
+        return
+    # Rounded to where they still hold.
+    most = math.floor(1e4 * ((image_size - 1) / image_size) ** 2) / 1e4
+    least = math.ceil(1e6 / image_size**2) / 1e6
+    if erasing.smallest_area > ((image_size - 1) / image_size) ** 2:
+        reason = f"no rectangle so large lies within {pixels}: at most {plain(most)}"
         yield ("augmentation", "erasing", "smallest_area"), erasing.smallest_area, reason
-    if erasing.largest_area < least:
-        reason = f"less than a pixel of {image_size} x {image_size}: at least {math.ceil(1e6 * least) / 1e6:.4g}"
+    if erasing.largest_area < 1 / image_size**2:
+        reason = f"less than a pixel of {image_size} x {image_size}: at least {plain(least)}"
         yield ("augmentation", "erasing", "largest_area"), erasing.largest_area, reason
 
 
