@@ -25,7 +25,11 @@ _TAG = re.compile(r'(W/)?"([^"\s]*)"')
 
 IfMatch = Annotated[
     str | None,
-    Header(alias=IF_MATCH, description="The `ETag` of what this is meant for: 412 where that has changed since."),
+    Header(
+        alias=IF_MATCH,
+        description="The `ETag` of what this is meant for: 412 where that has changed since.",
+        json_schema_extra={"pattern": r'^(\*|(W/)?"[!#-~]*"(, (W/)?"[!#-~]*")*)$'},
+    ),
 ]
 
 

@@ -104,9 +104,10 @@ def test_every_address_leads_back_through_the_proxy(behind: str, stage: Stage) -
         named |= {made.headers["Location"], re.fullmatch('<(.+)>; rel="next"', csv.headers["Link"])[1]}  # type: ignore[index]
         named |= set(addresses(http.get(f"{behind}/v1/nope").json()))
         assert len(named) > 25
+        assert all(address.startswith(f"{ROOT}/") for address in named)
         for address in named:
-            with http.stream("GET", httpx2.URL(behind).join(address)) as answer:  # that of a job may not end
-                assert answer.status_code != 502, address
+            if "?" in address or address.endswith(claim.job_id):
+                http.get(httpx2.URL(behind).join(address)).raise_for_status()
 
 
 def test_the_contract_and_its_page_are_there(behind: str) -> None:
