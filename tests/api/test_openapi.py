@@ -16,6 +16,7 @@ from api.submission import JobChange, JobCreate, JobRerun
 from models import JobStatus
 from training.spec import TrainingSpec
 
+A_JOB = "job_01kasm2pbk5s9d0w3g6vq8zrhf"
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -154,7 +155,7 @@ def test_a_published_bound_is_the_one_that_is_kept(client: TestClient, document:
         for parameter in operation.get("parameters", ()):
             if parameter["in"] != "query" or parameter["schema"].get("type") != "integer":
                 continue
-            address = re.sub(r"\{\w+\}", "job_01kasm2pbk5s9d0w3g6vq8zrhf", path)
+            address = path.format(job_id=A_JOB, webhook_id=A_JOB.replace("job", "whk"))
             for bound, beyond in (("minimum", -1), ("maximum", 1)):
                 value = int(parameter["schema"][bound])
                 assert value == parameter["schema"][bound]
