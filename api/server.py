@@ -76,7 +76,7 @@ class Protocol(H11Protocol):
     head_seconds = HEAD_SECONDS
     unread_seconds = UNREAD_SECONDS
     most_connections = MOST_CONNECTIONS
-    root_path = ""
+    shown_below = ""  # a path of a proxy; uvicorn's own `root_path` would stand in front of what is asked for
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -88,7 +88,7 @@ class Protocol(H11Protocol):
         """Start the clock."""
         super().connection_made(transport)
         if len(self.connections) > self.most_connections:
-            self.app = _Refusing(self.app, self.root_path)
+            self.app = _Refusing(self.app, self.shown_below)
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -151,7 +151,7 @@ class Protocol(H11Protocol):
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE) and not self.transport.is_closing():
             request_id = new_request_id()
             scope = {"path": "", "state": {"request_id": request_id}}
-            with below(self.root_path):
+            with below(self.shown_below):
                 self._write(problem(kind, scope, detail), request_id)
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True  # whoever is still at the request hears that the client is gone
@@ -195,7 +195,7 @@ def _fault(error: BaseException | None) -> str:
 
 def limited(most: int, root_path: str = "") -> type[Protocol]:
     """The protocol with room for `most` connections, of an API below `root_path`."""
-    return type("Protocol", (Protocol,), {"most_connections": most, "root_path": root_path})
+    return type("Protocol", (Protocol,), {"most_connections": most, "shown_below": root_path})
 
 
 class _Refusing:
