@@ -4,6 +4,7 @@ The README lists every variable; a test holds that table and this class together
 """
 
 import os
+import re
 import sys
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -73,6 +74,21 @@ def _networks(value: str | Sequence[str]) -> Sequence[IPv4Network | IPv6Network]
         raise ValueError("should be networks like 10.0.0.0/8 or fd00::/8, with commas between them") from None
 
 
+# The first part of an address of the API itself, which could then mean either.
+_OUR_OWN = ("v1", "docs", "openapi.json", "livez", "readyz", "metrics", "problems")
+
+
+def _of_a_proxy(path: str) -> str:
+    """As an address has it, without a slash at its end."""
+    path = path.rstrip("/")
+    if path and not re.fullmatch(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*){1,8}", path):
+        raise ValueError("should be a path such as /epochal, of letters, digits and . _ ~ -")
+    if path.split("/")[1:2] and path.split("/")[1] in _OUR_OWN:
+        raise ValueError(f"should not begin with /{path.split('/')[1]}, which is an address of the API")
+    return path
+
+
+RootPath = Annotated[str, AfterValidator(_of_a_proxy)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)]
 Host = Annotated[str, AfterValidator(_host)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
@@ -95,6 +111,10 @@ class Settings(BaseSettings):
 
     host: Host = Field(default="127.0.0.1", description="Address that the API listens on.")
     port: int = Field(default=8000, ge=0, le=65_535, description="Port of the API; 0 picks a free one.")
+    root_path: RootPath = Field(
+        default="",
+        description="Path below which a proxy shows the API, such as `/epochal`, whether it takes it away or not.",
+    )
     require_keys: bool = Field(
         default=False, description="Whether clients need an API key on the loopback, too. Elsewhere they always do."
     )

@@ -33,7 +33,11 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     config = configured(
-        app, limited(most_connections()), grace_seconds=GRACE_SECONDS, host=settings.host, port=settings.port
+        app,
+        limited(most_connections(), settings.root_path),
+        grace_seconds=GRACE_SECONDS,
+        host=settings.host,
+        port=settings.port,
     )
     sockets = None if inherited is None else [socket.socket(fileno=inherited)]
     Server(config).run(sockets=sockets)

@@ -26,6 +26,7 @@ from api.openapi import describe
 from api.probe import Probe
 from api.problems import add_handlers
 from api.remembered import MOST_ADDRESSES, Made, Remembered
+from api.root_path import RootPath
 from api.routes import (
     architectures,
     compare,
@@ -47,6 +48,7 @@ from api.routes import (
 )
 from api.tailer import Tailer
 from api.telemetry import OFF, tracing
+from api.whole_server import WholeServer
 from jobs.delivery import CeleryQueue
 from jobs.figures import Watch
 from jobs.reconciler import doing, forgetting, settling
@@ -84,12 +86,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        servers=[{"url": settings.root_path or "/"}],
         middleware=[
+            Middleware(RootPath, settings.root_path),
             Middleware(Observing, meters),
             Middleware(SecurityHeaders),
             Middleware(RequestContext),
             Middleware(HeadLimit),
             *([] if settings.keys_required else [Middleware(LocalOnly, settings.host)]),
+            Middleware(WholeServer),
             Middleware(BodyLimit),
             Middleware(Heads),
         ],

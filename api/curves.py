@@ -19,6 +19,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from jobs.queries import JobRecord
 from models import Epoch
+from training.plain import plain
 from training.spec import ResolvedSpec
 
 # Okabe and Ito's, which colour-blind readers tell apart; the lines differ in their dashes, too.
@@ -149,9 +150,8 @@ def _head(figure: Figure, title: str, subtitle: str) -> None:
 
 def _about(spec: ResolvedSpec) -> str:
     optimizer = spec.optimizer
-    return (
-        f"{spec.architecture.name} on {spec.dataset}   ·   {optimizer.name}, learning rate {optimizer.learning_rate:g}"
-    )
+    rate = plain(optimizer.learning_rate)
+    return f"{spec.architecture.name} on {spec.dataset}   ·   {optimizer.name}, learning rate {rate}"
 
 
 def _short(title: str) -> str:

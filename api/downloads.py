@@ -16,6 +16,7 @@ from fastapi.responses import StreamingResponse
 from api.errors import RangeNotSatisfiable, StorageUnavailable
 from api.etags import UNCHANGED, IfNoneMatch, etags_of, matches, unchanged
 from api.heads import HEAD_ALONE
+from api.preconditions import IfMatch, require
 from storage import Storage, StoredFile
 
 MEDIA_TYPE = "application/octet-stream"
@@ -29,7 +30,8 @@ log = structlog.get_logger()
 class Wanted:
     """What of a file a client asks for."""
 
-    etags: str | None  # that it has
+    request: Request  # with its conditions
+    etags: str | None  # that the client has
     range: str | None
     if_range: str | None  # what the file must still be for `range` to count
     head_alone: bool  # nothing is to be read
@@ -38,6 +40,7 @@ class Wanted:
 async def _wanted(
     request: Request,
     _declared: IfNoneMatch = None,
+    _expected: IfMatch = None,
     asked: Annotated[
         str | None,
         Header(
@@ -49,7 +52,7 @@ async def _wanted(
         str | None, Header(description="The `ETag` that the rest has: the whole file where it is another.")
     ] = None,
 ) -> Wanted:
-    return Wanted(etags_of(request), asked, if_range, head_alone=getattr(request.state, HEAD_ALONE, False))
+    return Wanted(request, etags_of(request), asked, if_range, head_alone=getattr(request.state, HEAD_ALONE, False))
 
 
 WantedDep = Annotated[Wanted, Depends(_wanted)]
@@ -75,7 +78,8 @@ FILE: dict[int | str, dict[str, Any]] = {
 
 
 def download(storage: Storage, file: StoredFile, wanted: Wanted) -> Response:
-    """`file`, to be saved under a name of its own. Raises StorageUnavailable and RangeNotSatisfiable.
+    """`file`, to be saved under a name of its own. Raises StorageUnavailable, RangeNotSatisfiable and
+    PreconditionFailed.
 
     A storage that stops answering in the middle cuts the connection: whoever reads sees that `Content-Length` is more.
     """
@@ -85,6 +89,7 @@ def download(storage: Storage, file: StoredFile, wanted: Wanted) -> Response:
         "Content-Disposition": f'attachment; filename="{file.name.replace("/", "-")}"',
         "ETag": etag,
     }
+    require(wanted.request, etag)
     if wanted.etags and matches(wanted.etags, etag):
         return unchanged(etag, headers)
     # RFC 9110, 13.1.5: a strong comparison, and never with a date, since a file has none.

@@ -71,9 +71,33 @@ class MalformedBody(ApiError):
 class UnsupportedMediaType(ApiError):
     """The body is said to be something else than JSON."""
 
+    def __init__(self, detail: str, media_types: Sequence[str]) -> None:
+        super().__init__(detail)
+        *_, patch = media_types
+        self.headers = {"Accept": ", ".join(media_types)} | ({"Accept-Patch": patch} if len(media_types) > 1 else {})
+
+
+class UnsupportedContentEncoding(ApiError):
+    """The body is said to be compressed."""
+
+    def __init__(self) -> None:
+        super().__init__("Send it as it is, without a Content-Encoding.")
+
 
 class NotAcceptable(ApiError):
     """The client takes none of the forms that there are."""
+
+
+class PreconditionFailed(ApiError):
+    """What is there is not what the request is meant for."""
+
+    def __init__(self, etag: str | None) -> None:
+        super().__init__(
+            "If-Match or If-None-Match says otherwise: look at what is there now, and ask with its ETag."
+            if etag
+            else "There is no ETag at this address that If-Match or If-None-Match could name: ask without."
+        )
+        self.headers = {"ETag": etag} if etag else {}
 
 
 class BodyTooLarge(ApiError):
@@ -205,9 +229,18 @@ ERRORS: dict[type[Exception], Kind] = {
     TooManyWebhooks: Kind(409, "too_many_webhooks", "The project has as many webhooks as it may have"),
     MalformedBody: Kind(400, "malformed_body", "The body is not JSON"),
     UnsupportedMediaType: Kind(
-        415, "unsupported_media_type", "The body must be JSON", headers={"Accept": "application/json"}
+        415, "unsupported_media_type", "The body must be JSON", own_headers=lambda error: error.headers
+    ),
+    UnsupportedContentEncoding: Kind(
+        415,
+        "unsupported_content_encoding",
+        "The body must not be compressed",
+        headers={"Accept-Encoding": "identity"},
     ),
     NotAcceptable: Kind(406, "not_acceptable", "There is no such form of the answer", headers={"Vary": "Accept"}),
+    PreconditionFailed: Kind(
+        412, "precondition_failed", "It has changed, or is not there", own_headers=lambda error: error.headers
+    ),
     BodyTooLarge: Kind(413, "body_too_large", "The body is too large"),
     InvalidRequest: Kind(
         422, "invalid_request", "The request is not valid", members=lambda error: {"errors": error.errors}

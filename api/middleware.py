@@ -11,6 +11,7 @@ from ulid import ULID
 
 from api.errors import ERRORS, HEADERS_TOO_LARGE, REQUEST_TOO_SLOW, UNEXPECTED, ApiError, BodyTooLarge
 from api.problems import problem
+from training.plain import plain
 
 MAX_HEAD_BYTES = 16 * 1024
 # The largest valid body, every character of its texts escaped, has some 140 KiB; and to explain a body that is wrong
@@ -125,7 +126,7 @@ class BodyLimit:
         except _BodyTooSlow:
             if answering:
                 raise
-            detail = f"Send the whole body within {self._body_seconds:g} seconds."
+            detail = f"Send the whole body within {plain(self._body_seconds)} seconds."
             await problem(REQUEST_TOO_SLOW, scope, detail)(scope, receive, send)
 
 

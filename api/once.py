@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import BackgroundTasks, Depends, Header, Request, Response
 from pydantic import AfterValidator
@@ -78,6 +78,15 @@ async def _once(
         raise InvalidRequest([{"header": HEADER, "detail": f"should be there once, not {times} times"}], 1)
     return Once(session, queue, background, key, await request.body())
 
+
+async def _unrepeatable(request: Request) -> None:
+    if HEADER in request.headers:
+        detail = "is not kept here, so that a repetition would do it again: ask without, and look before asking again"
+        raise InvalidRequest([{"header": HEADER, "detail": detail}], 1)
+
+
+# For an operation whose answer has a secret, or that does something each time: a key must not promise otherwise.
+UNREPEATABLE: Any = Depends(_unrepeatable)
 
 OnceDep = Annotated[Once, Depends(_once)]
 

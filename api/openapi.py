@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from access.errors import KeyInvalid, KeyNotFound, ProjectExists, ProjectNotFound
+from api.bodies import JSON, MERGE_PATCH
 from api.errors import (
     ERRORS,
     HEADERS_TOO_LARGE,
@@ -21,13 +22,16 @@ from api.errors import (
     NotAcceptable,
     NotReady,
     OperatorOnly,
+    PreconditionFailed,
     RangeNotSatisfiable,
     ScopeMissing,
     StorageUnavailable,
     TooManyRequests,
     TooManyWaiting,
+    UnsupportedContentEncoding,
     UnsupportedMediaType,
 )
+from api.preconditions import IF_MATCH
 from api.problems import MEDIA_TYPE
 from api.schemas import Problem
 from jobs.errors import (
@@ -57,7 +61,7 @@ TAGS = [
     {"name": "operations", "description": "For who runs the service."},
 ]
 
-WITH_BODY = (MalformedBody, BodyTooLarge, UnsupportedMediaType)
+WITH_BODY = (MalformedBody, BodyTooLarge, UnsupportedMediaType, UnsupportedContentEncoding)
 WITH_KEY = (KeyMissing, KeyInvalid, ScopeMissing, TooManyRequests, TooManyWaiting, *OUTAGES[:1])
 NOT_FOUND: dict[str, type[Exception]] = {  # by path parameter
     "{job_id}": JobNotFound,
@@ -98,7 +102,12 @@ OWN: dict[str, tuple[type[Exception], ...]] = {
 def describe(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI document of `app`."""
     document = get_openapi(
-        title=app.title, version=app.version, description=app.description, tags=TAGS, routes=app.routes
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        tags=TAGS,
+        routes=app.routes,
+        servers=app.servers,
     )
     schemas = document["components"]["schemas"]
     for framework_name in ("HTTPValidationError", "ValidationError"):
@@ -106,6 +115,9 @@ def describe(app: FastAPI) -> dict[str, Any]:
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(problem.pop("$defs"), Problem=problem)
     for path, operations in document["paths"].items():
+        if "patch" in operations:
+            content = operations["patch"]["requestBody"]["content"]
+            content[MERGE_PATCH] = content[JSON]
         for operation in operations.values():
             operation["responses"] |= _responses(_kinds(path, operation))
             for parameter in operation.get("parameters", ()):
@@ -125,6 +137,8 @@ def _kinds(path: str, operation: dict[str, Any]) -> Sequence[Kind]:
     kinds = [ERRORS[InvalidRequest], HEADERS_TOO_LARGE, UNEXPECTED]
     kinds += [ERRORS[error] for parameter, error in NOT_FOUND.items() if parameter in path]
     kinds += [ERRORS[error] for error in OWN.get(operation["operationId"], ())]
+    if any(parameter["name"] == IF_MATCH for parameter in operation.get("parameters", ())):
+        kinds.append(ERRORS[PreconditionFailed])
     if "requestBody" in operation:
         kinds += [REQUEST_TOO_SLOW, *(ERRORS[error] for error in WITH_BODY)]
     if path == "/readyz":

@@ -16,6 +16,7 @@ from access import keys
 from access.keys import Caller
 from api.dependencies import CallerDep, ServiceDep
 from api.etags import FRESH, IfNoneMatch, etag_of, etags_of, matches, unchanged
+from api.preconditions import IfMatch, require
 from api.remembered import Made, Remembered
 from api.tailer import Tailer
 from jobs import queries
@@ -90,12 +91,15 @@ class Poll:
             final = status in TERMINAL
             on_job_alone = not (tells_place and status is JobStatus.QUEUED)
             known = self.remembered.at(self.address, revision) if on_job_alone and self.etags else None
+            if known:
+                require(self.request, known.etag)
             if known and self.etags and matches(self.etags, known.etag):
                 return _Look(
                     unchanged(known.etag, {**applied, **known.headers}), revision, is_news=False, is_final=final
                 )
             made = content(session)
         etag = etag_of(made.body)
+        require(self.request, etag)
         if on_job_alone:
             self.remembered.note(self.address, revision, Made(etag, made.headers))
         headers = {**FRESH, **applied, **made.headers, "ETag": etag}
@@ -128,6 +132,7 @@ async def _poll(
     service: ServiceDep,
     caller: CallerDep,
     _etags: IfNoneMatch = None,
+    _expected: IfMatch = None,
     _preferences: Preferences = None,
 ) -> Poll:
     # The same address may be answered in another form, and to another project not at all.

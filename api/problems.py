@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from difflib import get_close_matches
 from urllib.parse import quote
 
 import structlog
@@ -11,7 +10,10 @@ from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
+from api.bodies import JSON, MERGE_PATCH
 from api.errors import DATABASE_UNAVAILABLE, ERRORS, Kind, kind_of_status
+from api.near_routes import near
+from api.root_path import address
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -23,11 +25,11 @@ def problem(
 ) -> Response:
     """The answer to the request of `scope`. Its `request_id` is what the log has the error under."""
     content = {
-        "type": kind.type,
+        "type": address(kind.type),
         "title": kind.title,
         "status": kind.status,
         "detail": kind.detail or detail,
-        "instance": quote(scope["path"], errors="replace"),
+        "instance": quote(address(scope["path"]), errors="replace"),
         "code": kind.code,
         "request_id": scope["state"]["request_id"],
         **members,
@@ -60,27 +62,20 @@ def _answer_framework(request: Request, error: Exception) -> Response:
         case 405:
             allowed = ", ".join(_methods_at(request))
             detail = f"{path} has no {method}; it has {allowed}."
-            return problem(kind, request.scope, detail, headers={"Allow": allowed})
+            patch = {"Accept-Patch": f"{MERGE_PATCH}, {JSON}"} if "PATCH" in allowed else {}
+            return problem(kind, request.scope, detail, headers={"Allow": allowed, **patch})
         case _:
             return problem(kind, request.scope, str(error.detail), headers=error.headers)
 
 
-# What OpenAI calls them: a client that is pointed here asks for these first.
-ELSEWHERE = {"/v1/fine_tuning/jobs": "/v1/jobs", "/v1/fine-tunes": "/v1/jobs"}
-
-LONGEST_COMPARED = 100  # characters: to find what is alike takes longer, the longer it is
-
-
 def _meant(request: Request) -> str:
     """Which address was probably meant."""
-    path = request.scope["path"]
-    for theirs, ours in ELSEWHERE.items():
-        rest = path.removeprefix(theirs)
-        if rest != path and rest[:1] in ("", "/"):
-            return f"{ours}{rest} is its like here; /docs has all that there is."
-    known = [context.path for context in iter_route_contexts(request.app.routes) if "{" not in (context.path or "{")]
-    near = get_close_matches(path, known, n=1, cutoff=0.75) if len(path) <= LONGEST_COMPARED else []
-    return f"Did you mean {near[0]}?" if near else "/docs has all that there is."
+    method = request.method
+    found = near(request.app, request.scope["path"], method)
+    if found is None:
+        return f"{address('/docs')} has all that there is."
+    others = "" if method in found.methods or method == "HEAD" else f"{min(found.methods)} "
+    return f"Did you mean {others}{address(found.path)}?"
 
 
 def _methods_at(request: Request) -> list[str]:

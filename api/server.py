@@ -18,9 +18,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from api.errors import HEADERS_TOO_LARGE, MALFORMED_REQUEST, REQUEST_TOO_SLOW, TOO_MANY_CONNECTIONS, Kind
+from api.framing import Connection, Unclear
 from api.headers import SecurityHeaders, complete
 from api.middleware import MAX_HEAD_BYTES, RequestContext, new_request_id
 from api.problems import problem
+from api.root_path import RootPath, below
+from training.plain import plain
 
 HEAD_SECONDS = 15.0  # from a connection's opening, or a request's first byte, to the end of its headers
 # A client that takes no byte of its answer for so long is gone, or does it on purpose.
@@ -28,6 +31,9 @@ UNREAD_SECONDS = 60.0
 # More than proxies keep theirs (60 s, as nginx and most balancers have it): who closes first must not be us, since a
 # proxy that sends a request into a connection that is just closed has to tell its client that it failed.
 KEEP_ALIVE_SECONDS = 75
+
+TLS_HANDSHAKE = b"\x16"
+SPEAKS_NO_TLS = "This looks like TLS, which this port does not speak: ask by http://."
 
 MOST_CONNECTIONS = 10_000
 OTHER_FILES = 200  # that the process needs beside its connections: database, broker, downloads
@@ -70,9 +76,11 @@ class Protocol(H11Protocol):
     head_seconds = HEAD_SECONDS
     unread_seconds = UNREAD_SECONDS
     most_connections = MOST_CONNECTIONS
+    shown_below = ""  # a path of a proxy; uvicorn's own `root_path` would stand in front of what is asked for
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self.conn = Connection(MAX_HEAD_BYTES)
         self._waiting: asyncio.TimerHandle | None = None  # for the headers of a request
         self._unread: asyncio.TimerHandle | None = None
 
@@ -80,7 +88,7 @@ class Protocol(H11Protocol):
         """Start the clock."""
         super().connection_made(transport)
         if len(self.connections) > self.most_connections:
-            self.app = _Refusing(self.app)
+            self.app = _Refusing(self.app, self.shown_below)
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -103,8 +111,8 @@ class Protocol(H11Protocol):
         if too_large:
             self._refuse(HEADERS_TOO_LARGE, f"Address and headers may have {MAX_HEAD_BYTES} bytes.")
         else:
-            said = str(error or msg).partition(": bytearray(")[0]  # not what was sent, in which a key may stand
-            self._refuse(MALFORMED_REQUEST, f"It cannot be read as HTTP/1.1: {said}.")
+            is_tls = self.conn.trailing_data[0][:1] == TLS_HANDSHAKE
+            self._refuse(MALFORMED_REQUEST, SPEAKS_NO_TLS if is_tls else _fault(error))
 
     def pause_writing(self) -> None:
         """The client reads more slowly than we write."""
@@ -134,7 +142,7 @@ class Protocol(H11Protocol):
     def _too_slow(self) -> None:
         self._waiting = None
         if self.conn.trailing_data[0]:
-            self._refuse(REQUEST_TOO_SLOW, f"Send address and headers within {self.head_seconds:g} seconds.")
+            self._refuse(REQUEST_TOO_SLOW, f"Send address and headers within {plain(self.head_seconds)} seconds.")
         else:
             self.transport.close()
 
@@ -143,7 +151,8 @@ class Protocol(H11Protocol):
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE) and not self.transport.is_closing():
             request_id = new_request_id()
             scope = {"path": "", "state": {"request_id": request_id}}
-            self._write(problem(kind, scope, detail), request_id)
+            with below(self.shown_below):
+                self._write(problem(kind, scope, detail), request_id)
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True  # whoever is still at the request hears that the client is gone
             self.cycle.message_event.set()
@@ -161,21 +170,45 @@ class Protocol(H11Protocol):
             self.transport.write(self.conn.send(event) or b"")
 
 
-def limited(most: int) -> type[Protocol]:
-    """The protocol with room for `most` connections."""
-    return type("Protocol", (Protocol,), {"most_connections": most})
+# What h11 says begins so. Its own words quote what was sent, in which a key may stand.
+_FAULTS = {
+    "illegal request line": "Its first line should be a method, an address without spaces, and HTTP/1.1.",
+    "illegal header line": "Each header should be a name, a colon right behind it, and a value of visible characters.",
+    "Missing mandatory Host": "It should have a Host header.",
+    "Found multiple Host": "It should have one Host header.",
+    "bad Content-Length": "Content-Length should be a number of bytes.",
+    "Only Transfer-Encoding": "Transfer-Encoding should be chunked, and nothing else.",
+    "multiple Transfer-Encoding": "Transfer-Encoding should be chunked, and nothing else.",
+    "illegal chunk header": "A chunk of the body should begin with its size in hexadecimal digits.",
+    "malformed chunk footer": "A chunk of the body should be as long as its size says.",
+}
+
+
+def _fault(error: BaseException | None) -> str:
+    """What is wrong with a request that was not understood."""
+    if isinstance(error, Unclear):
+        return str(error)
+    said = str(error)
+    known = (fault for beginning, fault in _FAULTS.items() if said.startswith(beginning))
+    return next(known, "It should be a request as RFC 9112 has it.")
+
+
+def limited(most: int, root_path: str = "") -> type[Protocol]:
+    """The protocol with room for `most` connections, of an API below `root_path`."""
+    return type("Protocol", (Protocol,), {"most_connections": most, "shown_below": root_path})
 
 
 class _Refusing:
     """Answers for a connection too many. That the process lives is said all the same: nobody must restart it."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, root_path: str) -> None:
         self._app = app
-        self._refusing: ASGIApp = SecurityHeaders(RequestContext(_refuse))
+        self._livez = ("/livez", f"{root_path}/livez")
+        self._refusing: ASGIApp = RootPath(SecurityHeaders(RequestContext(_refuse)), root_path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        await (self._app if scope["path"] == "/livez" else self._refusing)(scope, receive, send)
+        await (self._app if scope["path"] in self._livez else self._refusing)(scope, receive, send)
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:

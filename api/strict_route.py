@@ -1,22 +1,22 @@
-"""Routes that ignore nothing: not a query parameter that they do not have, nor half of a body."""
+"""Routes that ignore nothing: not a query parameter that they do not have, nor a body, nor half of one."""
 
-import json
-from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction
-from typing import Any, get_origin
+from typing import Any
 
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
+from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from api.errors import InvalidRequest, MalformedBody, UnsupportedMediaType
-from api.validation import MOST_ERRORS, body_errors, header_errors, parameter_errors, unknown_name
-
-EXACT = 2**53  # up to which a float has every integer
+from api.bodies import JSON, MERGE_PATCH, ParsedRequest, refuse_body
+from api.errors import InvalidRequest
+from api.parameters import require_clear
+from api.preconditions import IF_MATCH, require
+from api.validation import body_errors, header_errors, parameter_errors
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -30,11 +30,16 @@ class StrictRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         """FastAPI's own handler with the checks in front of it."""
         handler = super().get_route_handler()
+        self._knows_conditions = any(parameter.alias == IF_MATCH for parameter in get_flat_params(self.dependant))
 
         async def handle(request: Request) -> Response:
-            self._refuse_unknown_parameters(request)
-            if self.body_field is not None:
-                request = await _ParsedRequest.read(request)
+            require_clear(request, self._parameters())
+            if not self._knows_conditions:
+                require(request, None)
+            if self.body_field is None:
+                await refuse_body(request)
+            else:
+                request = await ParsedRequest.read(request, self._media_types())
             try:
                 return await handler(request)
             except RequestValidationError as error:
@@ -42,18 +47,9 @@ class StrictRoute(APIRoute):
 
         return handle
 
-    def _refuse_unknown_parameters(self, request: Request) -> None:
-        known = self._parameters()
-        given = Counter(name for name, _ in request.query_params.multi_items())
-        wrong = [name for name in given if name not in known or (given[name] > 1 and not _may_repeat(known[name]))]
-        errors = []
-        for name in wrong[:MOST_ERRORS]:  # an address has room for thousands, and each takes a while to explain
-            if name in known:
-                errors.append({"parameter": name, "detail": f"should be there once, not {given[name]} times"})
-            else:
-                errors.append({"parameter": name, "detail": unknown_name("this address", "parameter", name, known)})
-        if errors:
-            raise InvalidRequest(errors, len(wrong))
+    def _media_types(self) -> Sequence[str]:
+        """Of its body: a PATCH is a merge patch, whichever of the two it is called."""
+        return (JSON, MERGE_PATCH) if "PATCH" in (self.methods or ()) else (JSON,)
 
     def _parameters(self) -> dict[str, Any]:
         """The query's parameters and their types."""
@@ -89,61 +85,3 @@ def _asynchronous(endpoint: Callable[..., Any]) -> Callable[..., Any]:
         return await run_in_threadpool(endpoint, *arguments, **named)
 
     return in_a_thread
-
-
-def _may_repeat(annotation: object) -> bool:
-    return get_origin(annotation) is list
-
-
-class _ParsedRequest(Request):
-    """A request whose body has been read and parsed already."""
-
-    def __init__(self, request: Request, content: bytes, value: object) -> None:
-        super().__init__(request.scope, request.receive)
-        self._content = content
-        self._value = value
-
-    @classmethod
-    async def read(cls, request: Request) -> "_ParsedRequest":
-        """Raises UnsupportedMediaType and MalformedBody."""
-        content = await request.body()
-        return cls(request, content, _parse(request, content) if content else None)
-
-    async def body(self) -> bytes:
-        """The bytes, as they were sent."""
-        return self._content
-
-    async def json(self) -> object:
-        """Their meaning."""
-        return self._value
-
-
-def _parse(request: Request, content: bytes) -> object:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise UnsupportedMediaType(f"Send application/json, not {media_type or 'a body without a Content-Type'}.")
-    try:
-        return json.loads(content.decode(), object_pairs_hook=_without_repetition, parse_float=_number)
-    except UnicodeDecodeError as error:
-        raise MalformedBody(f"Byte {error.start} is not UTF-8.") from error
-    except json.JSONDecodeError as error:
-        raise MalformedBody(f"{error.msg} in line {error.lineno}, column {error.colno}.") from error
-    except RecursionError as error:
-        raise MalformedBody("It is nested too deeply.") from error
-    except ValueError as error:
-        raise MalformedBody("A number in it has too many digits.") from error
-
-
-def _number(text: str) -> float:
-    """`5.0` and `5e0` are the integer 5, in JSON Schema and in languages that know one kind of number."""
-    value = float(text)
-    return int(value) if value.is_integer() and abs(value) < EXACT else value
-
-
-def _without_repetition(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """JSON leaves it open which of two members with one name counts, so that neither does."""
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        name, _ = Counter(name for name, _ in pairs).most_common(1)[0]
-        raise MalformedBody(f"An object in it has {name!r} twice.")
-    return value

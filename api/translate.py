@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from api import schemas
 from api.progress import progress
+from api.root_path import address
 from jobs.queries import CheckpointRecord, EventRecord, JobRecord, Page, QueuedJob
 from jobs.workers import WorkerRecord
 from models import Attempt, Epoch, Step
@@ -98,7 +99,7 @@ def checkpoint(record: CheckpointRecord) -> schemas.Checkpoint:
         created_at=row.created_at,
         metrics=schemas.EpochRow.model_validate(record.epoch) if record.epoch else None,
         usable=record.usable,
-        download=f"{JOBS}/{row.job_id}/checkpoints/{name}",
+        download=f"{job_url(row.job_id)}/checkpoints/{name}",
     )
 
 
@@ -170,7 +171,7 @@ def page(items: list[Identified], limit: int, path: str) -> schemas.Page[Identif
 
 def job_url(job_id: str) -> str:
     """Where a job is."""
-    return f"{JOBS}/{job_id}"
+    return address(f"{JOBS}/{job_id}")
 
 
 def jobs_url(query: Mapping[str, Any]) -> str:
@@ -223,4 +224,4 @@ def _links(job_id: str) -> schemas.JobLinks:
 
 
 def _url(path: str, query: Mapping[str, Any]) -> str:
-    return f"{path}?{urlencode(query, doseq=True)}"
+    return f"{address(path)}?{urlencode(query, doseq=True)}"

@@ -4,22 +4,21 @@ Pydantic says where in terms of the schema: `('body', 'spec', 'optimizer', 'adam
 the choice that a union made and nothing that the client sent there. A client wants a pointer into its own body.
 """
 
-import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Any, get_args
 from urllib.parse import quote
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from api.misplaced import belongs, parts_of
+from api.sentences import meant, quoted, sentence
+
 Element = str | int
 
 # What is wrong with a body is told in full up to here: a mebibyte holds a hundred thousand misspelt fields.
 MOST_ERRORS = 50
-
-LONGEST_QUOTE = 64  # characters of the client's own text in a detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,29 +46,26 @@ def body_errors(body: type[BaseModel], sent: object, errors: Sequence[ErrorDetai
     """Pydantic's errors on what was sent as a `body`, as `{"pointer", "detail"}`: the first MOST_ERRORS of them."""
     explained = []
     for error in errors[:MOST_ERRORS]:
-        path = error["loc"][1:]
-        # A conflict's path is the field's; in pydantic's own, the name of a kind stands behind each part of several.
-        place = Place(path, None, "", "", ()) if error["type"] == "conflict" else _locate(body, path)
-        place, detail = _explain(error, place, sent)
+        place, detail = _explain(error, body, sent)
         explained.append({"pointer": place.pointer, "detail": detail})
     return explained
 
 
 def parameter_errors(errors: Sequence[ErrorDetails]) -> list[dict[str, str]]:
     """Pydantic's errors on the query as `{"parameter", "detail"}`."""
-    return [{"parameter": ".".join(map(str, error["loc"][1:2])), "detail": _reword(error)} for error in errors]
+    return [{"parameter": ".".join(map(str, error["loc"][1:2])), "detail": sentence(error)} for error in errors]
 
 
 def header_errors(errors: Sequence[ErrorDetails]) -> list[dict[str, str]]:
     """Pydantic's errors on the headers as `{"header", "detail"}`."""
-    return [{"header": str(error["loc"][1]), "detail": _reword(error)} for error in errors]
+    return [{"header": str(error["loc"][1]), "detail": sentence(error)} for error in errors]
 
 
 def unknown_name(owner: str, noun: str, name: str, known: Collection[str]) -> str:
     """That `owner` has no such field or parameter, what it has, and which of them may have been meant."""
     if not known:
-        return f"{owner} has no {noun} {_quoted(name)}; it has none"
-    return f"{owner} has no {noun} {_quoted(name)}; it has {', '.join(sorted(known))}{_meant(name, known)}"
+        return f"{owner} has no {noun} {quoted(name)}; it has none"
+    return f"{owner} has no {noun} {quoted(name)}; it has {', '.join(sorted(known))}{meant(name, known)}"
 
 
 def _locate(body: type[BaseModel], location: Sequence[Element]) -> Place:
@@ -89,15 +85,8 @@ def _step(place: Place, element: Element) -> Place:
         return replace(place, path=path)
     owner = place.parts[0] if len(place.parts) == 1 else None
     field = owner.model_fields.get(element) if owner else None
-    parts = list(_parts_of(field.annotation)) if field else []
+    parts = list(parts_of(field.annotation)) if field else []
     return Place(path, owner, place.label, element, parts)
-
-
-def _parts_of(annotation: object) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _parts_of(argument)
 
 
 def _names(part: type[BaseModel]) -> tuple[str, ...]:
@@ -105,11 +94,17 @@ def _names(part: type[BaseModel]) -> tuple[str, ...]:
     return get_args(part.model_fields["name"].annotation) if "name" in part.model_fields else ()
 
 
-def _explain(error: ErrorDetails, place: Place, sent: object) -> tuple[Place, str]:
+def _explain(error: ErrorDetails, body: type[BaseModel], sent: object) -> tuple[Place, str]:
+    path = error["loc"][1:]
+    # A conflict's path is the field's; in pydantic's own, the name of a kind stands behind each part of several.
+    place = Place(path, None, "", "", ()) if error["type"] == "conflict" else _locate(body, path)
     kinds = sorted(name for part in place.parts for name in _names(part)) if len(place.parts) > 1 else []
     match error["type"]:
         case "extra_forbidden" if place.owner is not None:
-            return place, unknown_name(place.owner_label, "field", str(place.path[-1]), place.owner.model_fields)
+            name = str(place.path[-1])
+            if elsewhere := belongs(body, place.path, error["input"]):
+                return place, f"{place.owner_label} has no field {quoted(name)}: {elsewhere}"
+            return place, unknown_name(place.owner_label, "field", name, place.owner.model_fields)
         case "missing" if not place.path:
             return place, "should be a JSON object"
         case "missing":
@@ -119,7 +114,7 @@ def _explain(error: ErrorDetails, place: Place, sent: object) -> tuple[Place, st
         case "union_tag_invalid":
             tag = error["ctx"]["tag"]
             named = place if isinstance(_value_at(sent, place.path), str) else place.at("name")
-            return named, f"there is no {place.label} {_quoted(tag)}; there is {', '.join(kinds)}{_meant(tag, kinds)}"
+            return named, f"there is no {place.label} {quoted(tag)}; there is {', '.join(kinds)}{meant(tag, kinds)}"
         case "union_tag_not_found":
             return place.at("name"), f"missing: {place.label} needs a name, one of {', '.join(kinds)}"
         case "model_attributes_type" | "model_type" | "dict_type":
@@ -128,37 +123,11 @@ def _explain(error: ErrorDetails, place: Place, sent: object) -> tuple[Place, st
             told = error["ctx"]
             bound = f"at most {told['max_length']}" if "max_length" in told else f"at least {told['min_length']}"
             return place, f"should have {bound} in it, not {told['actual_length']}"
-        case "string_unicode":
-            return place, "has text that is no Unicode: a surrogate without its other half"
         case _:
-            return place, _reword(error)
+            return place, sentence(error)
 
 
 def _value_at(sent: Any, path: Sequence[Element]) -> object:
     for element in path:
         sent = sent[element]
     return sent
-
-
-def _reword(error: ErrorDetails) -> str:
-    """Pydantic's own words about the value, and the value where it is short."""
-    detail = (
-        str(error["msg"])
-        .removeprefix("Input ")
-        .replace("a valid tuple", "an array")
-        .replace("a valid list", "an array")
-    )
-    value = error["input"]
-    if error["type"] != "conflict" and isinstance(value, str | int | float | bool):
-        shown = json.dumps(value, ensure_ascii=False)
-        return f"{detail}, not {shown}" if len(shown) <= LONGEST_QUOTE else detail
-    return detail
-
-
-def _quoted(text: str) -> str:
-    return repr(text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…")
-
-
-def _meant(name: str, known: Collection[str]) -> str:
-    close = get_close_matches(name, known, n=1) if len(name) <= LONGEST_QUOTE else []
-    return f"; did you mean {close[0]!r}?" if close else ""

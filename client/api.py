@@ -172,7 +172,7 @@ class Client:
 
     def download_checkpoint(self, checkpoint: Checkpoint, path: str | Path) -> Path:
         """Save a checkpoint the same way."""
-        return self._download(checkpoint.download, Path(path))
+        return self._download(self._connection.given(checkpoint.download), Path(path))
 
     def metrics(self, job_id: str, after_epoch: int = -1, *, max_points: int | None = None) -> list[EpochRow]:
         """The epochs behind `after_epoch`, in order. With `max_points`, only those that a chart of them needs: the

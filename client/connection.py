@@ -71,6 +71,7 @@ class Connection:
             address = httpx2.URL(self.url)
         except httpx2.InvalidURL as error:
             raise EpochalUnreachable(self.url, str(error)) from error
+        self._prefix = address.path.rstrip("/")
         self._http = httpx2.Client(
             base_url=address,
             auth=_auth((api_key or os.environ.get("EPOCHAL_API_KEY") or "").strip(), address),
@@ -96,7 +97,14 @@ class Connection:
                 yield decoded(kind, row)
             if not (page.has_more and page.next):
                 return
-            page = self.get(Page, page.next)
+            page = self.get(Page, self.given(page.next))
+
+    def given(self, address: str) -> str:
+        """A path of the API that an answer names, as `ask` takes it. A service that knows below which path of a proxy
+        it is names its addresses with that path, which is this connection's too.
+        """
+        rest = address.removeprefix(self._prefix)
+        return rest if rest.startswith("/") else address
 
     def send(self, kind: type[Record], method: str, path: str, body: Mapping[str, Any] | None = None) -> Record:
         """The answer to what changes something, and is sent once."""

@@ -17,6 +17,7 @@ AttemptFenced stands apart: an attempt's worker meets it, and no caller does.
 """
 
 from models import JobStatus, Request
+from training.plain import plain
 
 
 class JobError(Exception):
@@ -107,8 +108,8 @@ class QuotaExceeded(JobError):
 
     def __init__(self, project: str, quota: str, bound: float, used: float) -> None:
         super().__init__(
-            f"Project {project} has used {used:g} of its {quota} {bound:g}: wait until it uses less, or ask the "
-            "operator for more."
+            f"Project {project} has used {plain(round(used, 2))} of its {quota} {plain(bound)}: "
+            "wait until it uses less, or ask the operator for more."
         )
         self.quota, self.bound, self.used = quota, bound, used
 

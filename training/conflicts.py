@@ -47,4 +47,6 @@ def _require_every_class(spec: ResolvedSpec, dataset: Dataset) -> None:
     before, left = (torch.bincount(each, minlength=len(dataset.classes)) for each in (labels, labels[rows]))
     if emptied := ((before > 0) & (left == 0)).nonzero().flatten().tolist():
         name = dataset.classes[emptied[0]]
-        raise SpecConflict(("validation_fraction",), f"leaves class {name!r} no image to train on: take a smaller one")
+        raise SpecConflict(
+            ("validation_fraction",), f"leaves class {name!r} no image to train on: take a smaller one, or 0"
+        )

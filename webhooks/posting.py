@@ -21,8 +21,6 @@ CONNECT_SECONDS = 5.0  # to each of a name's addresses
 REDIRECTS = (307, 308)
 MOST_REDIRECTS = 3
 
-LONGEST_REASON = 300  # characters of another program's text in an error
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -44,7 +42,7 @@ class Deadline:
         """Seconds, `most` at most. Raises httpcore2.ReadTimeout where there are none."""
         left = self._until - monotonic()
         if left <= 0:
-            raise httpcore2.ReadTimeout(f"no answer within {self._seconds:g} seconds")
+            raise httpcore2.ReadTimeout(f"no answer within {self._seconds:.1f} seconds")
         return left if most is None else min(left, most)
 
 
@@ -180,15 +178,43 @@ def _header(answer: httpcore2.Response, name: bytes) -> str | None:
     return next((value.decode("latin-1") for key, value in answer.headers if key.lower() == name), None)
 
 
+# By OpenSSL's number of what it found.
+_CERTIFICATES = {
+    9: "its certificate is not valid yet",
+    10: "its certificate has expired",
+    18: "its certificate is signed by itself",
+    19: "its certificate is signed by an authority that is not known here",
+    20: "its certificate is signed by an authority that is not known here",
+    21: "its certificate is signed by an authority that is not known here",
+    62: "its certificate is for another name",
+    64: "its certificate is for another address",
+}
+
+
+def _cause(failure: BaseException) -> str:
+    """In our words: what a library says of it is for whoever wrote the program."""
+    match failure:
+        case ssl.SSLCertVerificationError(verify_code=code):
+            return _CERTIFICATES.get(code, "its certificate is not valid")
+        case ssl.SSLError():
+            return "it speaks no TLS that we do"
+        case ConnectionRefusedError():
+            return "nothing listens there"
+        case ConnectionResetError() | BrokenPipeError():
+            return "it closed the connection"
+    below = failure.__cause__ or failure.__context__
+    return "the network does not lead there" if below is None else _cause(below)
+
+
 def _reason(failure: Exception) -> str:
     match failure:
         case httpcore2.ConnectTimeout():
             return "The receiver could not be connected to in time."
         case httpcore2.TimeoutException():
-            return f"The receiver did not answer within {TOTAL_SECONDS:g} seconds."
+            return f"The receiver did not answer within {TOTAL_SECONDS:.0f} seconds."
         case httpcore2.ConnectError():
-            return f"The receiver could not be connected to: {str(failure)[:LONGEST_REASON]}."
+            return f"The receiver could not be connected to: {_cause(failure)}."
         case httpcore2.ProtocolError():
             return "The receiver did not answer in HTTP."  # what it said is not repeated: it may be no web server
         case _:
-            return f"The receiver broke off: {str(failure)[:LONGEST_REASON]}."
+            return f"The receiver broke off: {_cause(failure)}."

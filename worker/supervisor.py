@@ -16,6 +16,7 @@ from jobs.failures import Failure
 from jobs.fence import Claim
 from jobs.lifecycle import TIME_IS_UP
 from models import Request
+from training.plain import plain
 from worker.deaths import KernelKills
 from worker.fork_server import end_group, kill_fork_server, start_trainer
 from worker.messages import REPORTS, Order, Word
@@ -151,7 +152,7 @@ class Supervisor:
     def _why(self, exit_code: int | None) -> Failure | None:
         """Why the trainer is gone, if it has not said so itself; None where it was told to go."""
         if self._stalled:
-            message = f"The trainer process made no step for {self._stall_seconds:g} seconds, and was ended."
+            message = f"The trainer process made no step for {plain(self._stall_seconds)} seconds, and was ended."
             hint = "Look at the worker's log and at the disk of its data; a machine that swaps stalls, too."
             return Failure("stalled", message, hint, retryable=True)
         if self._recorder.timed_out and self._recorder.requested is None:

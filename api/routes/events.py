@@ -8,6 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from api import schemas, stream, translate
+from api.bodies import EXACT
 from api.dependencies import DatabaseDep, JobId, TailerDep
 from api.etags import UNCHANGED
 from api.polling import Content, PollDep
@@ -17,7 +18,7 @@ from models import ProjectSession
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["metrics"], route_class=StrictRoute)
 
-LARGEST = 2**63 - 1  # that the database numbers events up to
+LARGEST = EXACT  # as far as a client that knows floats alone, and the contract itself, can count
 
 EVENT_STREAM = "text/event-stream"
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx would hold small events back
@@ -77,7 +78,7 @@ async def stream_events(
     last_event_id: Annotated[
         str | None,
         Header(
-            pattern=r"^\d{1,19}$",
+            pattern=r"^[0-9]{1,19}$",
             description="The `id` of the last event that was received, as browsers send it: goes before `after`.",
         ),
     ] = None,

@@ -12,6 +12,7 @@ from api.etags import UNCHANGED
 from api.job_list import JobQuery
 from api.once import REPLAYED, OnceDep
 from api.polling import Content, PollDep
+from api.preconditions import AS_EXPECTED
 from api.schemas import estimates
 from api.strict_route import StrictRoute
 from api.submission import JobChange, JobCreate, JobRerun
@@ -92,7 +93,12 @@ async def get_job(job_id: JobId, poll: PollDep, texts: JobTextsDep) -> Response:
     return await poll.answer(job_id, content, in_one_state=True, tells_place=True)
 
 
-@router.patch("/{job_id}", operation_id="change_job", summary="Change a job's labels or its priority")
+@router.patch(
+    "/{job_id}",
+    operation_id="change_job",
+    summary="Change a job's labels or its priority",
+    dependencies=[AS_EXPECTED],
+)
 def change_job(job_id: JobId, body: JobChange, session: SessionDep) -> schemas.Job:
     """What it trains stays as it was submitted: `rerun` makes a new job of a changed spec."""
     changes.change(session, job_id, body.values())
@@ -104,6 +110,7 @@ def change_job(job_id: JobId, body: JobChange, session: SessionDep) -> schemas.J
     status_code=HTTPStatus.NO_CONTENT,
     operation_id="delete_job",
     summary="Delete a job that has ended, with its files",
+    dependencies=[AS_EXPECTED],
     response_class=Response,
     response_description="It is gone; its checkpoints and weights follow within seconds.",
 )
@@ -118,6 +125,7 @@ def delete_job(job_id: JobId, session: SessionDep) -> Response:
     status_code=HTTPStatus.CREATED,
     operation_id="rerun_job",
     summary="Submit a job again, as it was or with changes",
+    dependencies=[AS_EXPECTED],
     response_model=schemas.Job,
     response_description="Accepted: it is stored, and will run.",
     responses=CREATED,

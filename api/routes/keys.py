@@ -12,6 +12,7 @@ from access.keys import Caller
 from api import schemas, translate
 from api.dependencies import CallerDep, SessionDep, SnapshotDep
 from api.errors import OperatorOnly
+from api.once import UNREPEATABLE
 from api.strict_route import StrictRoute
 
 router = APIRouter(prefix="/keys", tags=["administration"], route_class=StrictRoute)
@@ -31,7 +32,13 @@ async def _key_id(
 KeyId = Annotated[str, Depends(_key_id)]
 
 
-@router.post("", status_code=HTTPStatus.CREATED, operation_id="create_key", summary="Make an API key")
+@router.post(
+    "",
+    status_code=HTTPStatus.CREATED,
+    operation_id="create_key",
+    summary="Make an API key",
+    dependencies=[UNREPEATABLE],
+)
 def create_key(body: schemas.KeyCreate, session: SessionDep, caller: CallerDep) -> schemas.NewKey:
     """The answer has the whole key, this once: only a hash of it is stored."""
     project = body.project or caller.project

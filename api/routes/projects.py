@@ -12,6 +12,7 @@ from access.errors import ProjectNotFound
 from access.keys import Caller
 from api import schemas, translate
 from api.dependencies import CallerDep, SessionDep, SnapshotDep, may_operate
+from api.once import UNREPEATABLE
 from api.schemas.administration import PROJECT_ID
 from api.strict_route import StrictRoute
 from jobs import quotas
@@ -37,7 +38,7 @@ def list_projects(
     session: SnapshotDep,
     caller: CallerDep,
     after: Annotated[
-        str, Query(description="Id of the last project of the page before.", pattern=r"^[a-z0-9-]{0,40}$")
+        str, Query(description="Id of the last project of the page before.", pattern=r"^[a-z0-9-]{1,40}$")
     ] = "",
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> schemas.Page[schemas.Project]:
@@ -59,7 +60,7 @@ def get_project(project_id: ProjectId, session: SnapshotDep, caller: CallerDep) 
     status_code=HTTPStatus.CREATED,
     operation_id="create_project",
     summary="Make a project",
-    dependencies=[Depends(may_operate)],
+    dependencies=[Depends(may_operate), UNREPEATABLE],
 )
 def create_project(body: schemas.ProjectCreate, session: SessionDep) -> schemas.Project:
     """Then make keys of it with `POST /v1/keys`."""

@@ -8,11 +8,12 @@ from sqlalchemy.orm import Session
 
 from api import schemas, translate
 from api.dependencies import JobId, QueueDep, SessionDep
+from api.preconditions import AS_EXPECTED
 from api.strict_route import StrictRoute
 from jobs import queries, requests
 from models import Job, JobStatus
 
-router = APIRouter(prefix="/jobs/{job_id}", tags=["jobs"], route_class=StrictRoute)
+router = APIRouter(prefix="/jobs/{job_id}", tags=["jobs"], route_class=StrictRoute, dependencies=[AS_EXPECTED])
 
 
 def _settled(description: str) -> dict[int | str, dict[str, Any]]:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query
 
 from api import schemas, translate
 from api.dependencies import CallerDep, DatabaseDep, SessionDep, SettingsDep, SnapshotDep
+from api.once import UNREPEATABLE
 from api.strict_route import StrictRoute
 from models import WebhookDelivery
 from webhooks import endpoints, messages
@@ -50,7 +51,13 @@ async def _delivery_id(
 DeliveryId = Annotated[str, Depends(_delivery_id)]
 
 
-@router.post("", status_code=HTTPStatus.CREATED, operation_id="create_webhook", summary="Make a webhook")
+@router.post(
+    "",
+    status_code=HTTPStatus.CREATED,
+    operation_id="create_webhook",
+    summary="Make a webhook",
+    dependencies=[UNREPEATABLE],
+)
 def create_webhook(
     body: schemas.WebhookCreate, session: SessionDep, caller: CallerDep, settings: SettingsDep
 ) -> schemas.WebhookWithSecret:
@@ -115,7 +122,12 @@ def delete_webhook(webhook_id: WebhookId, database: DatabaseDep) -> None:
     endpoints.delete(database.database, database.caller.project, webhook_id)
 
 
-@router.post("/{webhook_id}/rotate-secret", operation_id="rotate_webhook_secret", summary="Give a webhook a new secret")
+@router.post(
+    "/{webhook_id}/rotate-secret",
+    operation_id="rotate_webhook_secret",
+    summary="Give a webhook a new secret",
+    dependencies=[UNREPEATABLE],
+)
 def rotate_webhook_secret(webhook_id: WebhookId, session: SessionDep, caller: CallerDep) -> schemas.WebhookWithSecret:
     """It signs from now on. What a receiver refuses until it knows it is sent again, and signed anew. The answer has
     the secret, this once."""
@@ -127,6 +139,7 @@ def rotate_webhook_secret(webhook_id: WebhookId, session: SessionDep, caller: Ca
     status_code=HTTPStatus.ACCEPTED,
     operation_id="ping_webhook",
     summary="Send a webhook a message to try it",
+    dependencies=[UNREPEATABLE],
     response_description="It is sent at once; the deliveries show what becomes of it.",
 )
 def ping_webhook(webhook_id: WebhookId, session: SessionDep, caller: CallerDep) -> schemas.WebhookDelivery:
@@ -156,6 +169,7 @@ def list_webhook_deliveries(
     status_code=HTTPStatus.ACCEPTED,
     operation_id="redeliver_webhook_delivery",
     summary="Send a message again",
+    dependencies=[UNREPEATABLE],
     response_description="It is sent at once; the deliveries show what becomes of it.",
 )
 def redeliver_webhook_delivery(

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from access.keys import Scope
+from api.bodies import EXACT
 from api.schemas.wire import Wire
 from api.submission import Name
 from api.times import Time
@@ -87,7 +88,7 @@ class Quotas(BaseModel):
     max_queued_jobs: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
         default=None, description="Paused ones among them. No more are accepted."
     )
-    max_storage_bytes: Annotated[int, Field(ge=0, le=2**60)] | None = Field(
+    max_storage_bytes: Annotated[int, Field(ge=0, le=EXACT)] | None = Field(
         default=None, description="Of checkpoints and weights. Beyond it no job is accepted and none begins."
     )
     max_device_hours: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None = Field(

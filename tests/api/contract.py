@@ -223,9 +223,15 @@ def _configured(key: str, effort: Effort, known_jobs: Sequence[str]) -> Schemath
         "recipes": {"values": list(RECIPES)},
         "attempts": {"values": ["attempt-0001"]},
         "files": {"values": ["epoch-0001-step-000000.safetensors"]},
+        "whatever is there": {"values": ["*"]},
         **({"jobs": {"values": list(known_jobs)}} if known_jobs else {}),
     }
-    bound = {"path.recipe": "recipes", "path.attempt": "attempts", "path.file": "files"}
+    bound = {
+        "path.recipe": "recipes",
+        "path.attempt": "attempts",
+        "path.file": "files",
+        "header.If-Match": "whatever is there",
+    }
     bound |= {"path.job_id": "jobs", "query.after": "jobs"} if known_jobs else {}
     config: dict[str, Any] = {
         "seed": effort.seed,
@@ -236,10 +242,15 @@ def _configured(key: str, effort: Effort, known_jobs: Sequence[str]) -> Schemath
         "output": {"truncation": {"max-recorded-payload-size": 2**24}},
         "phases": {name: {"enabled": name in effort.phases} for name in PHASES},
         "auth": {"openapi": {"apiKey": {"bearer": key}}},
-        # What is too large is refused as such; of how much several parameters may have together, no schema speaks.
+        # What is too large is refused as such, and a tag that nothing has; of how much several parameters may have
+        # together, no schema speaks.
         "checks": {
-            "negative_data_rejection": {"expected-statuses": [*NEGATIVE_DATA_REJECTION_EXPECTED_STATUSES, 413, 431]},
-            "positive_data_acceptance": {"expected-statuses": [*POSITIVE_DATA_ACCEPTANCE_EXPECTED_STATUSES, 413, 431]},
+            "negative_data_rejection": {
+                "expected-statuses": [*NEGATIVE_DATA_REJECTION_EXPECTED_STATUSES, 412, 413, 431]
+            },
+            "positive_data_acceptance": {
+                "expected-statuses": [*POSITIVE_DATA_ACCEPTANCE_EXPECTED_STATUSES, 412, 413, 431]
+            },
         },
         "operations": [
             # The stream of a job that has not ended does not end: its beginning is read. On a machine that has no time,

@@ -12,7 +12,7 @@ from api.app import create_app
 from settings import Settings
 from tests.api.attacks import TELLTALE, refused
 from tests.api.conftest import Stage
-from tests.api.serving import ask, served
+from tests.api.serving import RawClient, ask, served
 from tests.conftest import Databases
 
 
@@ -106,36 +106,142 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\n" + HOST + b"\r\n"
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        b"Content-Length: 4\r\nContent-Length: 5\r\n",
-        b"Content-Length: 4, 5\r\n",
-        b"Content-Length: +4\r\n",
-        b"Content-Length: -1\r\n",
-        b"Content-Length: 0x4\r\n",
-        b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
-        b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
-        b"Transfer-Encoding: xchunked\r\n",
-        b"Transfer-Encoding: chunked, identity\r\n",
-        b"Transfer-Encoding : chunked\r\n",
-        b"Transfer-Encoding: \x0bchunked\r\n",
-        b"X: 1\r\n Transfer-Encoding: chunked\r\n",
-        b"X\x00: 1\r\n",
-        b"X: a\x00b\r\n",
-        b": 1\r\n",
-        b"X 1\r\n",
-        b"Host: elsewhere.example\r\n",
-    ],
-)
-def test_no_request_hides_in_another(address: tuple[str, int], headers: bytes) -> None:
+FRAMINGS = [
+    b"Content-Length: 4\r\nContent-Length: 5\r\n",
+    b"Content-Length: 4\r\nContent-Length: 4\r\n",
+    b"Content-Length: 4, 5\r\n",
+    b"Content-Length: 4, 4\r\n",
+    b"Content-Length: +4\r\n",
+    b"Content-Length: -1\r\n",
+    b"Content-Length: 0x4\r\n",
+    b"Content-Length: 4_0\r\n",
+    b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
+    b"Transfer-Encoding: chunked\r\nContent-Length: 0\r\n",
+    b"transfer-encoding: chunked\r\ncontent-length: 35\r\n",
+    b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
+    b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+    b"Transfer-Encoding: xchunked\r\n",
+    b"Transfer-Encoding: identity\r\n",
+    b"Transfer-Encoding: gzip, chunked\r\n",
+    b"Transfer-Encoding: chunked, chunked\r\n",
+    b"Transfer-Encoding: chunked, identity\r\n",
+    b"Transfer-Encoding : chunked\r\n",
+    b"Transfer-Encoding\t: chunked\r\n",
+    b"Transfer-Encoding: \x0bchunked\r\n",
+    b"Transfer-Encoding:\r\n chunked\r\n",
+    b"X: 1\r\n Transfer-Encoding: chunked\r\n",
+    b"X: 1\nTransfer-Encoding: chunked\r\n",
+    b"X: 1\rTransfer-Encoding: chunked\r\n",
+    b"X: 1\r\r\nTransfer-Encoding: chunked\r\n",
+    b"X\x00: 1\r\n",
+    b"X: a\x00b\r\n",
+    b": 1\r\n",
+    b"X 1\r\n",
+    b"Host: elsewhere.example\r\n",
+]
+JOB = b'{"spec": {"dataset": "digits"}}\r\n'
+# Of the two bodies that are there for whoever reads only one of the headers, each is as it should be.
+BODIES = {"chunked": b"%x\r\n%b\r\n0\r\n\r\n" % (len(JOB), JOB), "of a length": JOB, "none": b""}
+
+
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("headers", FRAMINGS)
+def test_no_request_hides_in_another(address: tuple[str, int], headers: bytes, body: str) -> None:
     """Two readers of one connection, a proxy and us, must not disagree where a request ends: what is not clear is
     refused, and the connection closed, before anything behind it is read as a request."""
-    answers = everything(address, b"POST /v1/jobs HTTP/1.1\r\n" + HOST + headers + b"\r\n" + SMUGGLED)
-    assert b"smuggled" not in answers.replace(b"SMUGGLED", b"")
-    assert answers.count(b"HTTP/1.1 ") <= 1
-    if answers:
-        assert answers.split(b" ", 2)[1][:1] == b"4"
+    sent = b"POST /v1/jobs HTTP/1.1\r\n" + HOST + b"Content-Type: application/json\r\n" + headers + b"\r\n"
+    answers = everything(address, sent + BODIES[body] + SMUGGLED)
+    assert answers.startswith(b"HTTP/1.1 400 ")
+    assert answers.count(b"HTTP/1.1 ") == 1
+    assert b"\r\nconnection: close\r\n" in answers
+    assert b'"malformed_request"' in answers
+    assert b"bytearray" not in answers
+
+
+def test_what_is_clear_is_read(address: tuple[str, int]) -> None:
+    for head, body in (
+        (b"Transfer-Encoding: chunked\r\n", b"4;name=value\r\n{}  \r\n0\r\nX: 1\r\n\r\n"),
+        (b"transfer-encoding: Chunked\r\n", b"2\r\n{}\r\n00\r\n\r\n"),
+        (b"Content-Length: 2\r\n", b"{}"),
+    ):
+        sent = b"POST /v1/jobs HTTP/1.1\r\n" + HOST + b"Content-Type: application/json\r\n" + head + b"\r\n" + body
+        with RawClient(address) as client:
+            client.send(sent)
+            assert client.receive().problem(422, "invalid_request")["errors"][0]["pointer"] == "#/spec"
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        b"POST /v1/jobs HTTP/1.0",
+        b"POST /v1/jobs HTTP/1.1 ",
+        b"POST  /v1/jobs HTTP/1.1",
+        b"POST /v1/jobs",
+        b"PRI * HTTP/2.0",
+    ],
+)
+def test_a_first_line_is_clear_or_refused(address: tuple[str, int], request_line: bytes) -> None:
+    answers = everything(
+        address, request_line + b"\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n" + BODIES["chunked"] + SMUGGLED
+    )
+    assert answers.startswith(b"HTTP/1.1 400 ")
+    assert answers.count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "host", "status"),
+    [
+        (b"http://127.0.0.1:8000/livez", b"127.0.0.1:8000", 200),
+        (b"HTTP://LOCALHOST/livez?", b"localhost", 200),
+        (b"https://[::1]:8443/livez", b"[::1]:8443", 200),
+        (b"http://127.0.0.1/livez", b"elsewhere.example", 200),  # the target's host is the one that counts
+        (b"http://elsewhere.example/livez", b"127.0.0.1", 403),
+        (b"http://127.0.0.1.elsewhere.example/livez", b"127.0.0.1", 403),
+        (b"http://127.0.0.1", b"127.0.0.1", 404),
+        (b"http://127.0.0.1?x=1", b"127.0.0.1", 404),
+        (b"http://127.0.0.1//livez", b"127.0.0.1", 404),
+        (b"http://127.0.0.1@elsewhere.example/livez", b"127.0.0.1", 400),
+        (b"http://elsewhere.example#@127.0.0.1/livez", b"127.0.0.1", 400),
+        (b"http://127.0.0.1:99999/livez", b"127.0.0.1", 400),
+        (b"http:///livez", b"127.0.0.1", 400),
+        (b"http://", b"127.0.0.1", 400),
+        (b"http:/livez", b"127.0.0.1", 400),
+        (b"ftp://127.0.0.1/livez", b"127.0.0.1", 400),
+        (b"127.0.0.1:8000", b"127.0.0.1", 400),
+        (b"livez", b"127.0.0.1", 400),
+        (b"*", b"127.0.0.1", 400),
+    ],
+)
+def test_a_target_is_a_path_or_a_whole_address(
+    address: tuple[str, int], target: bytes, host: bytes, status: int
+) -> None:
+    assert ask(address, b"GET " + target + b" HTTP/1.1\r\nHost: " + host + b"\r\n\r\n").status == status
+
+
+def test_a_whole_address_needs_a_host_header_all_the_same(address: tuple[str, int]) -> None:
+    assert ask(address, b"GET http://127.0.0.1/livez HTTP/1.1\r\n\r\n").status == 400
+    assert ask(address, b"GET http://127.0.0.1/livez HTTP/1.0\r\n\r\n").status == 200
+
+
+def test_a_page_elsewhere_gains_nothing_by_a_whole_address(address: tuple[str, int]) -> None:
+    head = (
+        b"GET http://127.0.0.1:8000/livez HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nOrigin: http://elsewhere.example\r\n\r\n"
+    )
+    assert ask(address, head).problem(403, "not_local")
+
+
+@pytest.mark.parametrize("target", [b"*", b"http://127.0.0.1"])
+def test_options_of_the_whole_server(address: tuple[str, int], target: bytes) -> None:
+    answer = ask(address, b"OPTIONS " + target + b" HTTP/1.1\r\n" + HOST + b"\r\n")
+    assert (answer.status, answer.body) == (204, b"")
+    assert {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST"} <= set(answer.headers["allow"].split(", "))
+
+
+def test_it_is_no_proxy(address: tuple[str, int]) -> None:
+    answer = ask(address, b"CONNECT elsewhere.example:443 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    answer.problem(405, "method_not_allowed")
+    assert answer.closed
+    assert "GET" in answer.headers["allow"]
 
 
 def everything(address: tuple[str, int], data: bytes) -> bytes:

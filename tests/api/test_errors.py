@@ -100,13 +100,13 @@ def test_address_without_the_method(front: TestClient, method: str, address: str
 @pytest.mark.parametrize(
     ("address", "hint"),
     [
-        ("/v1/fine_tuning/jobs", "/v1/jobs is its like here; /docs has all that there is."),
-        (f"/v1/fine_tuning/jobs/{A_JOB[9:]}/events", f"{A_JOB}/events is its like here; /docs has all that there is."),
+        ("/v1/fine_tuning/jobs", "Did you mean /v1/jobs?"),
+        (f"/v1/fine_tuning/jobs/{A_JOB[9:]}/events", f"Did you mean {A_JOB}/events?"),
         ("/v1/fine_tuning/jobsters", "/docs has all that there is."),
         ("/v1/job", "Did you mean /v1/jobs?"),
         ("/jobs", "Did you mean /v1/jobs?"),
         ("/v1/worker", "Did you mean /v1/workers?"),
-        ("/health", "/docs has all that there is."),
+        ("/health", "Did you mean /livez?"),
         ("/" + "v1/jobs" * 1000, "/docs has all that there is."),
     ],
 )

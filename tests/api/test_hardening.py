@@ -172,19 +172,19 @@ def test_two_hosts_are_none() -> None:
 @pytest.mark.parametrize(
     ("request_bytes", "detail"),
     [
-        (b"HELLO\r\n\r\n", "illegal request line"),
-        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "illegal request line"),  # TLS, to a port that has none
-        (b"GET / HTTP/1.1\r\nAuthorization : Bearer secret\r\n\r\n", "illegal header line"),
-        (b"GET / HTTP/1.1\r\n\r\n", "Missing mandatory Host: header"),
-        (b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: abc\r\n\r\n", "bad Content-Length"),
+        (b"HELLO\r\n\r\n", "first line"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "TLS"),  # TLS, to a port that has none
+        (b"GET / HTTP/1.1\r\nAuthorization : Bearer secret\r\n\r\n", "a colon right behind it"),
+        (b"GET / HTTP/1.1\r\n\r\n", "should have a Host header"),
+        (b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: abc\r\n\r\n", "Content-Length should be a number of bytes"),
         (
             b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: gzip\r\n\r\n",
-            "Only Transfer-Encoding: chunked is supported",
+            "Transfer-Encoding should be chunked",
         ),
         (
             b"POST /v1/jobs HTTP/1.1\r\n" + HOST + b"Content-Type: application/json\r\n"
             b"Transfer-Encoding: chunked\r\n\r\nZZZ\r\n",
-            "illegal chunk header",
+            "hexadecimal digits",
         ),
     ],
 )
@@ -194,7 +194,7 @@ def test_what_is_no_http_is_answered_in_the_one_form(
     with capture_logs() as lines:
         answer = ask(address, request_bytes)
     problem = answer.problem(400, "malformed_request")
-    assert problem["detail"] == f"It cannot be read as HTTP/1.1: {detail}."
+    assert detail in problem["detail"]
     assert ALWAYS.items() <= answer.headers.items()
     assert answer.closed
     assert [line for line in lines if line["log_level"] == "error"] == []

@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from pydantic import BaseModel, ValidationError
 
 from api.problems import MEDIA_TYPE
+from api.schemas import Quotas
+from api.submission import JobChange, JobCreate, JobRerun
 from models import JobStatus
 from training.spec import TrainingSpec
 
+A_JOB = "job_01kasm2pbk5s9d0w3g6vq8zrhf"
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -114,8 +118,9 @@ def test_errors_of_one_status_are_all_named(document: dict[str, Any]) -> None:
 def test_key_is_published(document: dict[str, Any]) -> None:
     for path in ("/v1/jobs", "/v1/jobs/{job_id}/rerun"):
         operation = document["paths"][path]["post"]
-        [header] = [parameter for parameter in operation["parameters"] if parameter["in"] == "header"]
-        assert (header["name"], header["required"]) == ("Idempotency-Key", False)
+        headers = {each["name"]: each["required"] for each in operation["parameters"] if each["in"] == "header"}
+        assert headers.pop("Idempotency-Key") is False
+        assert headers.keys() <= {"If-Match"}
         assert {"Location", "Idempotent-Replayed"} == operation["responses"]["201"]["headers"].keys()
     assert document["paths"]["/v1/jobs/{job_id}/rerun"]["post"]["requestBody"].get("required", False) is False
 
@@ -141,3 +146,50 @@ def test_version_is_the_projects(document: dict[str, Any]) -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     assert document["info"]["version"] == project["version"]
     assert document["info"]["title"] == "Epochal"
+
+
+def test_a_published_bound_is_the_one_that_is_kept(client: TestClient, document: dict[str, Any]) -> None:
+    """The largest and the smallest value that a number may have is taken, and the next one is not."""
+    tried = 0
+    for path, method, operation in operations(document):
+        for parameter in operation.get("parameters", ()):
+            if parameter["in"] != "query" or parameter["schema"].get("type") != "integer":
+                continue
+            address = path.format(job_id=A_JOB, webhook_id=A_JOB.replace("job", "whk"))
+            for bound, beyond in (("minimum", -1), ("maximum", 1)):
+                value = int(parameter["schema"][bound])
+                assert value == parameter["schema"][bound]
+                for sent, fits in ((value, True), (value + beyond, False)):
+                    answer = client.request(method, address, params={parameter["name"]: sent})
+                    wrong = [each.get("parameter") for each in answer.json().get("errors") or ()]
+                    assert (parameter["name"] in wrong) != fits or "needs" in answer.text, (address, sent)
+                    tried += 1
+    assert tried > 60
+
+
+def test_a_bound_of_a_body_is_the_one_that_is_kept(document: dict[str, Any]) -> None:
+    tried = 0
+    for model in (JobCreate, JobRerun, JobChange, Quotas):
+        published = document["components"]["schemas"][model.__name__]["properties"]
+        for name, field in published.items():
+            for schema in (field, *field.get("anyOf", ())):
+                for bound, beyond in (("minimum", -1), ("maximum", 1)):
+                    if bound not in schema:
+                        continue
+                    value = schema[bound]
+                    sent = int(value) if schema["type"] == "integer" else value
+                    fitting, refused = (
+                        [error["loc"][0] for error in errors_of(model, {name: each})] for each in (sent, sent + beyond)
+                    )
+                    assert name not in fitting, (name, sent)
+                    assert name in refused, (name, sent + beyond)
+                    tried += 1
+    assert tried > 12
+
+
+def errors_of(model: type[BaseModel], body: dict[str, Any]) -> list[Any]:
+    try:
+        model.model_validate(body)
+    except ValidationError as error:
+        return list(error.errors())
+    return []

@@ -55,7 +55,9 @@ WITH: Mapping[str, Mapping[str, Any]] = {
     "optimizer.sam": {"optimizer": {"name": "sgd", "sam": {"rho": 0.1}}},
     **{f"schedule.{schedule['name']}": {"schedule": schedule, "epochs": 4, "batch_size": 16} for schedule in SCHEDULES},
     "schedule.plateau": {
-        "schedule": {"name": "plateau", "patience": 0, "cooldown": 1, "threshold": 0.2, "watch": "test_loss", "minimum": 0.002},
+        "schedule": {
+            "name": "plateau", "patience": 0, "cooldown": 1, "threshold": 0.2, "watch": "test_loss", "minimum": 0.002,
+        },
         "epochs": 7,
         "batch_size": 16,
     },

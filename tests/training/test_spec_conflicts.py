@@ -28,7 +28,10 @@ def averaged(**swa: Any) -> dict[str, Any]:
 FIXED = {"learning_rate": 0.05}
 REPLACED = "never comes: from epoch 10 on, swa.learning_rate takes the schedule's place"
 STOPPING = {"early_stopping": {"patience": 3}}
-COSINE_ABOVE = "above the optimizer's learning rate of 0.1, from which cosine descends"
+COSINE_ABOVE = (
+    "not below the optimizer's learning rate of 0.1, from which cosine descends: "
+    "take a lower one, or the schedule constant"
+)
 ODD = "images are mixed in pairs, and an odd number would leave one out: take an even one"
 
 
@@ -50,13 +53,13 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
         (
             {"schedule": {"name": "step", "step_epochs": 29, "warmup_epochs": 1}},
             ("schedule", "step_epochs"),
-            "the first step, at epoch 30, never comes: the epochs are 0 to 29",
+            "the first step, at epoch 30, never comes: the epochs are 0 to 29: at most 28",
             {"schedule": {"name": "step", "step_epochs": 28, "warmup_epochs": 1}},
         ),
         (
             {"schedule": {"name": "warm_restarts", "first_cycle_epochs": 30, "warmup_epochs": 1}},
             ("schedule", "first_cycle_epochs"),
-            "the first restart, at epoch 31, never comes: the epochs are 0 to 29",
+            "the first restart, at epoch 31, never comes: the epochs are 0 to 29: at most 28",
             {"schedule": {"name": "warm_restarts", "first_cycle_epochs": 28, "warmup_epochs": 1}},
         ),
         (
@@ -68,13 +71,13 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
         (
             {"schedule": {"name": "multistep", "milestones": [9, 30]}},
             ("schedule", "milestones", 1),
-            "epoch 30 never comes: the epochs are 0 to 29",
+            "epoch 30 never comes: the epochs are 0 to 29: leave it out",
             {"schedule": {"name": "multistep", "milestones": [9, 29]}},
         ),
         (
             {"schedule": {"name": "multistep", "milestones": [2], "warmup_epochs": 3}},
             ("schedule", "milestones", 0),
-            "epoch 2 lies within the warm-up: at least 3",
+            "epoch 2 lies within the warm-up, which ends at 3: leave it out, or a shorter warm-up",
             {"schedule": {"name": "multistep", "milestones": [3], "warmup_epochs": 3}},
         ),
         (
@@ -110,7 +113,7 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
         (
             {"schedule": {"name": "plateau", "patience": 29}},
             ("schedule", "patience"),
-            "the run is over before it acts: at most 27, or another schedule",
+            "the run is over before it acts: at most 27",
             {"schedule": {"name": "plateau", "patience": 27}},
         ),
         (
@@ -140,7 +143,8 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
         (
             {"schedule": {"name": "plateau", "minimum": 0.2}},
             ("schedule", "minimum"),
-            "above the optimizer's learning rate of 0.1",
+            "not below the optimizer's learning rate of 0.1, from which it is lowered: "
+            "take a lower one, or the schedule constant",
             {"schedule": {"name": "plateau", "minimum": 0.09}},
         ),
         (
@@ -182,7 +186,7 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
         (
             {"batch_size": 7, "devices": 4},
             ("devices",),
-            "a batch of 7 does not give two images to each of 4",
+            "a batch of 7 does not give two images to each of 4: at most 3",
             {"batch_size": 8, "devices": 4},
         ),
         (
@@ -195,13 +199,13 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
             {"regularisation": STOPPING, "validation_fraction": 0.1, "evaluation_interval": 30},
             ("regularisation", "early_stopping"),
             "of 30 epochs, fewer than two are evaluated before the last, and nothing is left to stop: "
-            "raise epochs, lower evaluation_interval, or leave it out",
+            "more epochs, lower evaluation_interval, or set it to null",
             {"regularisation": STOPPING, "validation_fraction": 0.1, "evaluation_interval": 14},
         ),
         (
             {"regularisation": averaged(start_epoch=30)},
             ("regularisation", "swa", "start_epoch"),
-            "epoch 30 never comes: the epochs are 0 to 29",
+            "epoch 30 never comes: the epochs are 0 to 29: at most 29",
             {"regularisation": averaged(start_epoch=28)},
         ),
         (
@@ -273,27 +277,27 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
         (
             {"schedule": "exponential", "epochs": 1},
             ("schedule", "gamma"),
-            "the first fall, at epoch 1, never comes: the epochs are 0 to 0",
+            "the first fall, at epoch 1, never comes: the epochs are 0 to 0: "
+            "more epochs, a shorter warm-up or another schedule",
             {"schedule": "exponential", "epochs": 2},
         ),
         (
             {"schedule": {"name": "cosine", "final_learning_rate": 0.1}},
             ("schedule", "final_learning_rate"),
-            "is the optimizer's learning rate, so the learning rate never changes: "
-            "take the schedule constant, or a lower one",
+            COSINE_ABOVE,
             {"schedule": "constant"},
         ),
         (
             {"schedule": {"name": "plateau", "minimum": 0.1}},
             ("schedule", "minimum"),
-            "is the optimizer's learning rate, so the learning rate never changes: "
-            "take the schedule constant, or a lower one",
+            "not below the optimizer's learning rate of 0.1, from which it is lowered: "
+            "take a lower one, or the schedule constant",
             {"schedule": "plateau"},
         ),
         (
             {"schedule": {"name": "plateau", "patience": 0, "warmup_epochs": 1}, "epochs": 3},
-            ("schedule", "name"),
-            "2 epochs are too few for it to act: raise epochs, or take another schedule",
+            ("schedule", "patience"),
+            "the run is over before it acts: more epochs, a shorter warm-up or another schedule",
             {"schedule": {"name": "plateau", "patience": 0}, "epochs": 3},
         ),
         (
@@ -311,7 +315,7 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
         (
             {"schedule": {"name": "step", "step_epochs": 10}, "regularisation": averaged(start_epoch=10, **FIXED)},
             ("schedule", "step_epochs"),
-            f"the first step, at epoch 10, {REPLACED}",
+            f"the first step, at epoch 10, {REPLACED}: at most 9",
             {"schedule": {"name": "step", "step_epochs": 10}, "regularisation": averaged(start_epoch=10)},
         ),
         (
@@ -320,19 +324,19 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
                 "regularisation": averaged(start_epoch=10, **FIXED),
             },
             ("schedule", "milestones", 1),
-            f"epoch 10 {REPLACED}",
+            f"epoch 10 {REPLACED}: leave it out",
             {"schedule": {"name": "multistep", "milestones": [5]}, "regularisation": averaged(start_epoch=10, **FIXED)},
         ),
         (
             {"schedule": "warm_restarts", "regularisation": averaged(start_epoch=10, **FIXED)},
             ("schedule", "first_cycle_epochs"),
-            f"the first restart, at epoch 10, {REPLACED}",
+            f"the first restart, at epoch 10, {REPLACED}: at most 9",
             {"schedule": "warm_restarts", "regularisation": averaged(start_epoch=11, **FIXED)},
         ),
         (
             {"schedule": {"name": "plateau", "patience": 8}, "regularisation": averaged(start_epoch=10, **FIXED)},
             ("schedule", "patience"),
-            "the run is over before it acts: at most 7, or another schedule",
+            "the run is over before it acts: at most 7",
             {"schedule": {"name": "plateau", "patience": 7}, "regularisation": averaged(start_epoch=10, **FIXED)},
         ),
         (
@@ -351,7 +355,7 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
         (
             {"regularisation": averaged(start_epoch=29)},
             ("regularisation", "swa", "start_epoch"),
-            "the weights of one epoch are no average: at most 28, or set swa to null",
+            "the weights of one epoch are no average: at most 28",
             {"regularisation": averaged(start_epoch=29, **FIXED)},
         ),
         (
@@ -363,7 +367,7 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
             },
             ("regularisation", "early_stopping"),
             "of 10 epochs, fewer than two are evaluated before the last, and nothing is left to stop: "
-            "raise epochs, lower evaluation_interval, or leave it out",
+            "more epochs, lower evaluation_interval, or set it to null",
             {
                 "regularisation": {"early_stopping": {"patience": 4}},
                 "validation_fraction": 0.1,

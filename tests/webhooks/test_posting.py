@@ -81,7 +81,7 @@ def test_name_is_looked_up_once_and_its_checked_address_connected_to(monkeypatch
 
     monkeypatch.setattr(httpcore2.SyncBackend, "connect_tcp", connect)
     outcome = post("https://rebinding.example/", poster=Poster((), lookup=rebinding))
-    assert outcome == Outcome(error="The receiver could not be connected to: not here.")
+    assert outcome == Outcome(error="The receiver could not be connected to: the network does not lead there.")
     assert (asked, connected) == (["rebinding.example"], [(GLOBAL, 443)])
     assert post("https://rebinding.example/", poster=Poster((), lookup=rebinding)).error
     assert connected == [(GLOBAL, 443)]

@@ -7,10 +7,11 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from training.plain import plain
 from training.spec.architecture import SMALLEST_IMAGE_FOR_IMAGENET_STEM, ResNet, ResNext
 from training.spec.hyperparameters import Hyperparameters
 from training.spec.optimizer import GradientDescent
-from training.spec.part import Conflict, conflicts_within
+from training.spec.part import Conflict, at_most, conflicts_within
 from training.spec.schedule_conflicts import NO_VALIDATION, averaging_conflicts, schedule_conflicts
 
 
@@ -23,6 +24,10 @@ class DataShape:
     classes: int
     image_size: int  # side in pixels
     channels: int  # 1 for grey, 3 for RGB
+
+
+def _even(number: int) -> int:
+    return number - number % 2
 
 
 def inner_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
@@ -59,7 +64,8 @@ def _batch(spec: Hyperparameters) -> Iterator[Conflict]:
     if isinstance(spec.optimizer, GradientDescent) and batch != "full":
         yield ("batch_size",), batch, 'gd takes all training images a step: set "full", or take sgd'
     if isinstance(batch, int) and batch < needed:
-        yield ("devices",), spec.devices, f"a batch of {batch} does not give two images to each of {spec.devices}"
+        reason = f"a batch of {batch} does not give two images to each of {spec.devices}: at most {batch // 2}"
+        yield ("devices",), spec.devices, reason
     mixed = spec.augmentation.mixup or spec.augmentation.cutmix
     for field, size in (("batch_size", batch), ("micro_batch_size", micro)):
         if mixed and isinstance(size, int) and size % 2:
@@ -74,8 +80,8 @@ def _batch(spec: Hyperparameters) -> Iterator[Conflict]:
     if micro is None:
         return
     if isinstance(batch, int) and micro > batch:
-        yield ("micro_batch_size",), micro, f"larger than the batch: at most {batch}"
-    if micro < needed:
+        yield ("micro_batch_size",), micro, f"larger than the batch: at most {_even(batch) if mixed else batch}"
+    if micro < needed and not (isinstance(batch, int) and batch < needed):
         reason = f"does not give two images to each of {spec.devices} devices: at least {needed}"
         yield ("micro_batch_size",), micro, reason
 
@@ -93,7 +99,7 @@ def _early_stopping(spec: Hyperparameters) -> Iterator[Conflict]:
     most = (before_the_last - 1) * interval
     if most < 1:
         reason = f"of {spec.epochs} epochs, fewer than two are evaluated before the last, and nothing is left to stop"
-        yield path, stopping.model_dump(), f"{reason}: raise epochs, lower evaluation_interval, or leave it out"
+        yield path, stopping.model_dump(), f"{reason}: more epochs, lower evaluation_interval, or set it to null"
     elif stopping.patience > most:
         reason = f"the run of {spec.epochs} epochs is over before it acts: at most {most}"
         yield (*path, "patience"), stopping.patience, reason
@@ -102,18 +108,26 @@ def _early_stopping(spec: Hyperparameters) -> Iterator[Conflict]:
 def _splits(spec: Hyperparameters, data: DataShape) -> Iterator[Conflict]:
     validation = round(data.train_images * spec.validation_fraction)
     train, batch, devices = data.train_images - validation, spec.batch_size, spec.devices
+    if train < 2 <= data.train_images:
+        reason = f"leaves {train} of {data.train_images} images to train on: take a smaller one, or 0"
+        yield ("validation_fraction",), spec.validation_fraction, reason
+        return
     if train < 2:
-        yield ("dataset",), spec.dataset, f"{train} training image is not enough: two, for batches to be normalised"
+        are = "image is" if train == 1 else "images are"
+        yield ("dataset",), spec.dataset, f"{train} training {are} not enough: two, for batches to be normalised"
         return
     if isinstance(batch, int) and batch > train:
-        yield ("batch_size",), batch, f"a batch of {batch} is larger than the training set: at most {train}"
+        mixed = spec.augmentation.mixup or spec.augmentation.cutmix
+        most = _even(train) if mixed else train
+        yield ("batch_size",), batch, f"a batch of {batch} is larger than the training set: at most {most}"
     if spec.validation_fraction and validation < 1:
-        reason = f"leaves no validation image of {data.train_images}"
+        reason = f"leaves no validation image of {data.train_images}: take a larger one, or 0"
         yield ("validation_fraction",), spec.validation_fraction, reason
     # Whatever is learned of or evaluated is shared out in pairs.
     for images, kind in ((train, "training"), (data.test_images, "test"), (validation, "validation")):
         if images < 2 * devices and (devices > 1 or kind == "training") and (images or kind != "validation"):
-            yield ("devices",), devices, f"{images} {kind} images do not give two to each of {devices} devices"
+            reason = f"{images} {kind} images do not give two to each of {devices} devices"
+            yield ("devices",), devices, f"{reason}: at most {max(1, images // 2)}"
 
 
 def _stem(spec: Hyperparameters, image_size: int) -> Iterator[Conflict]:
@@ -129,10 +143,12 @@ def _stem(spec: Hyperparameters, image_size: int) -> Iterator[Conflict]:
 def _pixels(spec: Hyperparameters, image_size: int) -> Iterator[Conflict]:
     crop, cutout = spec.augmentation.crop, spec.augmentation.cutout
     if crop and crop.padding >= image_size:
-        reason = f"{crop.padding} pixels are as large as the image: at most {image_size - 1}"
+        most = at_most(image_size - 1, 1, "leave crop out")
+        reason = f"{crop.padding} pixels are as large as the image: {most}"
         yield ("augmentation", "crop", "padding"), crop.padding, reason
     if cutout and cutout.size > 2 * image_size - 2:
-        reason = f"{cutout.size} pixels always wipe out the whole image: at most {2 * image_size - 2}"
+        most = at_most(2 * image_size - 2, 1, "leave cutout out")
+        reason = f"{cutout.size} pixels always wipe out the whole image: {most}"
         yield ("augmentation", "cutout", "size"), cutout.size, reason
 
 
@@ -141,13 +157,18 @@ def _erasing(spec: Hyperparameters, image_size: int) -> Iterator[Conflict]:
     erasing = spec.augmentation.erasing
     if not erasing:
         return
-    most = ((image_size - 1) / image_size) ** 2
-    least = 1 / image_size**2
-    if erasing.smallest_area > most:
-        reason = f"no rectangle so large lies within {image_size} x {image_size} pixels: at most {most:.4g}"
+    pixels = f"{image_size} x {image_size} pixels"
+    if image_size == 1:
+        yield ("augmentation", "erasing"), erasing.model_dump(), f"{pixels} have no part to erase: leave erasing out"
+        return
+    # Rounded to where they still hold.
+    most = math.floor(1e4 * ((image_size - 1) / image_size) ** 2) / 1e4
+    least = math.ceil(1e6 / image_size**2) / 1e6
+    if erasing.smallest_area > ((image_size - 1) / image_size) ** 2:
+        reason = f"no rectangle so large lies within {pixels}: at most {plain(most)}"
         yield ("augmentation", "erasing", "smallest_area"), erasing.smallest_area, reason
-    if erasing.largest_area < least:
-        reason = f"less than a pixel of {image_size} x {image_size}: at least {math.ceil(1e6 * least) / 1e6:.4g}"
+    if erasing.largest_area < 1 / image_size**2:
+        reason = f"less than a pixel of {image_size} x {image_size}: at least {plain(least)}"
         yield ("augmentation", "erasing", "largest_area"), erasing.largest_area, reason
 
 

@@ -20,7 +20,7 @@ def _one_reason(value: object, validate: ValidatorFunctionWrapHandler) -> object
     try:
         return validate(value)
     except ValidationError as error:
-        raise PydanticCustomError("batch_size", 'Input should be a number from 2 to 65,536, or "full"') from error
+        raise PydanticCustomError("batch_size", 'should be a number from 2 to 65,536, or "full"') from error
 
 
 BatchSize = Annotated[Annotated[int, Field(ge=2, le=65_536)] | Literal["full"], WrapValidator(_one_reason)]

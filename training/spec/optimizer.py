@@ -176,7 +176,11 @@ class Lamb(AnyOptimizer, title="LAMB"):
     learning_rate: LearningRate = Field(default=5e-3, description=f"{RATE} ResNet Strikes Back's (arXiv:2110.00476).")
     betas: Betas = Field(default=(0.9, 0.999), description=BETAS)
     epsilon: Epsilon = Field(default=1e-6, description=f"{EPSILON} The paper's.")
-    weight_decay: WeightDecay = Field(default=0.01, description=f"{DECOUPLED} The paper's.")
+    weight_decay: WeightDecay = Field(
+        default=0.01,
+        description="So many times the weight is added to the step, before the step is scaled to the layer's norm (the "
+        "trust ratio), so that it does not shrink weights by a fixed share. The paper's.",
+    )
 
 
 class Muon(AnyOptimizer):

@@ -88,6 +88,11 @@ def quantity(default: Any = ..., *, unit: str, **rest: Any) -> Any:
     return Field(default, json_schema_extra={"unit": unit}, **rest)
 
 
+def at_most(most: int, smallest: int, instead: str) -> str:
+    """What would be right for a field whose smallest value is `smallest`: another one where no value is."""
+    return f"at most {most}" if most >= smallest else instead
+
+
 def refusals(conflicts: Iterable[Conflict]) -> ValidationError:
     """One validation error for all of `conflicts`, their paths relative to the model whose validator raises it."""
     details = [

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from training.plain import plain
 from training.spec.hyperparameters import Hyperparameters
-from training.spec.part import Conflict
+from training.spec.part import Conflict, at_most
 from training.spec.schedule import (
     AnySchedule,
     Cosine,
@@ -19,6 +20,8 @@ from training.spec.schedule import (
 
 NO_VALIDATION = "nothing is split off to validate on: set validation_fraction"
 CONSTANT_INSTEAD = "so the learning rate never changes: take the schedule constant"
+LOWER_OR_CONSTANT = "take a lower one, or the schedule constant"
+TOO_FEW_EPOCHS = "more epochs, a shorter warm-up or another schedule"
 
 
 def schedule_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
@@ -26,28 +29,26 @@ def schedule_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
     takes over from it."""
     schedule, warmup, end = spec.schedule, spec.schedule.warmup_epochs, _end(spec)
     if warmup >= spec.epochs:
-        enough = f"at most {spec.epochs - 1}" if spec.epochs > 1 else "set it to 0"
-        reason = f"a warm-up of {warmup} epochs leaves none of {spec.epochs}: {enough}"
+        reason = f"a warm-up of {warmup} epochs leaves none of {spec.epochs}: at most {spec.epochs - 1}"
         yield ("schedule", "warmup_epochs"), warmup, reason
         return
     if warmup >= end:
         return  # averaging_conflicts has it
+    longest = at_most(end - 1 - warmup, 1, TOO_FEW_EPOCHS)
     match schedule:
         case OneCycle():
             yield from _one_cycle(schedule, spec.epochs, end)
         case StepDecay(step_epochs=each) if warmup + each >= end:
-            yield ("schedule", "step_epochs"), each, f"the first step, at epoch {warmup + each}, {_never(spec)}"
+            reason = f"the first step, at epoch {warmup + each}, {_never(spec)}: {longest}"
+            yield ("schedule", "step_epochs"), each, reason
+        case WarmRestarts(first_cycle_epochs=each) if warmup + each >= end:
+            reason = f"the first restart, at epoch {warmup + each}, {_never(spec)}: {longest}"
+            yield ("schedule", "first_cycle_epochs"), each, reason
         case Exponential() if warmup + 1 >= end:
-            reason = f"the first fall, at epoch {warmup + 1}, {_never(spec)}"
+            reason = f"the first fall, at epoch {warmup + 1}, {_never(spec)}: {TOO_FEW_EPOCHS}"
             yield ("schedule", "gamma"), schedule.gamma, reason
         case MultiStep():
             yield from _milestones(schedule, spec, end)
-        case WarmRestarts(first_cycle_epochs=each) if warmup + each >= end:
-            yield (
-                ("schedule", "first_cycle_epochs"),
-                each,
-                f"the first restart, at epoch {warmup + each}, {_never(spec)}",
-            )
         case Plateau():
             yield from _plateau(schedule, spec, end)
     yield from _flat(schedule, spec.optimizer.learning_rate)
@@ -55,23 +56,21 @@ def schedule_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
 
 def averaging_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
     """Of stochastic weight averaging."""
-    swa = spec.regularisation.swa
+    swa, warmup = spec.regularisation.swa, spec.schedule.warmup_epochs
     if not swa:
         return
     path, start, last = ("regularisation", "swa", "start_epoch"), swa.start_epoch, spec.epochs - 1
     if start > last:
-        yield path, start, f"epoch {start} never comes: the epochs are 0 to {last}"
+        yield path, start, f"epoch {start} never comes: the epochs are 0 to {last}: at most {last}"
     elif start == last and swa.learning_rate is None:
-        mended = f"at most {last - 1}, or set swa to null" if last else "raise epochs, or set swa to null"
+        mended = at_most(last - 1, 0, "set swa to null, or more epochs")
         yield path, start, f"the weights of one epoch are no average: {mended}"
-    if swa.learning_rate is not None and start == 0:
-        reason = "takes the schedule's place from the first epoch on: start later, or leave it out"
-        yield ("regularisation", "swa", "learning_rate"), swa.learning_rate, reason
-    if start < spec.schedule.warmup_epochs:
-        reason = f"epoch {start} lies within the warm-up: at least {spec.schedule.warmup_epochs}"
-        yield path, start, reason
-    elif start == spec.schedule.warmup_epochs and swa.learning_rate is not None and start:
-        reason = "takes the schedule's place before it begins: start later, or leave it out"
+    if start < warmup < spec.epochs:
+        yield path, start, f"epoch {start} lies within the warm-up: at least {warmup}"
+    elif start == warmup and swa.learning_rate is not None:
+        when = "before it begins" if warmup else "from the first epoch on"
+        later = "start later, or leave it out" if start < last else "leave it out"
+        reason = f"takes the schedule's place {when}: {later}"
         yield ("regularisation", "swa", "learning_rate"), swa.learning_rate, reason
 
 
@@ -92,9 +91,11 @@ def _milestones(schedule: MultiStep, spec: Hyperparameters, end: int) -> Iterato
     warmup, milestones = schedule.warmup_epochs, schedule.milestones
     last, first = len(milestones) - 1, milestones[0]
     if milestones[last] >= end:
-        yield ("schedule", "milestones", last), milestones[last], f"epoch {milestones[last]} {_never(spec)}"
+        instead = "leave it out" if last else "more epochs, or another schedule"
+        yield ("schedule", "milestones", last), milestones[last], f"epoch {milestones[last]} {_never(spec)}: {instead}"
     if first < warmup:
-        yield ("schedule", "milestones", 0), first, f"epoch {first} lies within the warm-up: at least {warmup}"
+        reason = f"epoch {first} lies within the warm-up, which ends at {warmup}"
+        yield ("schedule", "milestones", 0), first, f"{reason}: leave it out, or a shorter warm-up"
 
 
 def _one_cycle(schedule: OneCycle, epochs: int, end: int) -> Iterator[Conflict]:
@@ -116,13 +117,8 @@ def _plateau(schedule: Plateau, spec: Hyperparameters, end: int) -> Iterator[Con
         reason = f"is measured every {spec.evaluation_interval} epochs: set evaluation_interval to 1"
         yield ("schedule", "watch"), schedule.watch, f"{schedule.watch} {reason}, or watch train_loss"
     most = end - schedule.warmup_epochs - 3
-    if most < 0:
-        reason = (
-            f"{end - schedule.warmup_epochs} epochs are too few for it to act: raise epochs, or take another schedule"
-        )
-        yield ("schedule", "name"), schedule.name, reason
-    elif schedule.patience > most:
-        reason = f"the run is over before it acts: at most {most}, or another schedule"
+    if schedule.patience > most:
+        reason = f"the run is over before it acts: {at_most(most, 0, TOO_FEW_EPOCHS)}"
         yield ("schedule", "patience"), schedule.patience, reason
     elif schedule.cooldown and 2 * schedule.patience + 1 > most:
         reason = "the run is over before the learning rate could fall twice: set it to 0, or lower patience"
@@ -130,18 +126,13 @@ def _plateau(schedule: Plateau, spec: Hyperparameters, end: int) -> Iterator[Con
 
 
 def _flat(schedule: AnySchedule, peak: float) -> Iterator[Conflict]:
-    """A schedule that would not change the learning rate."""
+    """A schedule that would not change the learning rate, or would raise it."""
+    above = f"not below the optimizer's learning rate of {plain(peak)}, from which {{}}: {LOWER_OR_CONSTANT}"
     match schedule:
         case StepDecay(gamma=gamma) | MultiStep(gamma=gamma) | Exponential(gamma=gamma) if gamma == 1:
             yield ("schedule", "gamma"), gamma, f"1 changes nothing, {CONSTANT_INSTEAD}"
-        case Cosine() | WarmRestarts() | Linear() | Polynomial() if schedule.final_learning_rate > peak:
-            reason = f"above the optimizer's learning rate of {peak}, from which {schedule.name} descends"
+        case Cosine() | WarmRestarts() | Linear() | Polynomial() if schedule.final_learning_rate >= peak:
+            reason = above.format(f"{schedule.name} descends")
             yield ("schedule", "final_learning_rate"), schedule.final_learning_rate, reason
-        case Cosine() | WarmRestarts() | Linear() | Polynomial() if schedule.final_learning_rate == peak:
-            reason = f"is the optimizer's learning rate, {CONSTANT_INSTEAD}, or a lower one"
-            yield ("schedule", "final_learning_rate"), schedule.final_learning_rate, reason
-        case Plateau(minimum=minimum) if minimum > peak:
-            yield ("schedule", "minimum"), minimum, f"above the optimizer's learning rate of {peak}"
-        case Plateau(minimum=minimum) if minimum == peak:
-            reason = f"is the optimizer's learning rate, {CONSTANT_INSTEAD}, or a lower one"
-            yield ("schedule", "minimum"), minimum, reason
+        case Plateau(minimum=minimum) if minimum >= peak:
+            yield ("schedule", "minimum"), minimum, above.format("it is lowered")

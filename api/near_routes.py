@@ -1,0 +1,106 @@
+"""Which address was meant by one that is not there."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+
+# What others call them: a client that is pointed here asks for these first.
+ELSEWHERE = {"/v1/fine_tuning/jobs": "/v1/jobs", "/v1/fine-tunes": "/v1/jobs"}
+ALIASES: Mapping[str, str] = {
+    "logs": "log",
+    "epochs": "metrics",
+    "loss": "metrics",
+    "losses": "steps",
+    "history": "metrics",
+    "results": "metrics",
+    "model": "weights",
+    "models": "weights",
+    "artifacts": "checkpoints",
+    "curve": "curves.svg",
+    "curves": "curves.svg",
+    "plot": "curves.svg",
+    "retry": "rerun",
+    "restart": "rerun",
+    "clone": "rerun",
+    "unpause": "resume",
+    "abort": "cancel",
+    "kill": "cancel",
+    "runs": "jobs",
+    "trainings": "jobs",
+    "tasks": "jobs",
+    "networks": "architectures",
+    "health": "livez",
+    "healthz": "livez",
+    "ready": "readyz",
+    "swagger": "docs",
+    "redoc": "docs",
+}
+# The job itself says how it is doing.
+OF_THE_JOB = frozenset({"status", "progress", "state", "best", "error", "info", "spec", "config"})
+
+LONGEST_COMPARED = 100  # characters: to find what is alike takes longer, the longer it is
+LONGEST_SEGMENT = 32
+ALIKE = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """An address that there is."""
+
+    path: str
+    methods: frozenset[str]
+
+
+def near(app: FastAPI, path: str, method: str) -> Near | None:
+    """What is most like `path`, if anything is: of several that are, one that has the method."""
+    if len(path) > LONGEST_COMPARED:
+        return None
+    for theirs, ours in ELSEWHERE.items():
+        rest = path.removeprefix(theirs)
+        if rest != path and rest[:1] in ("", "/"):
+            return Near(f"{ours}{rest}", frozenset({method}))
+    asked = [segment for segment in path.split("/") if segment]
+    candidates = list(_candidates(app, asked, method))
+    return max(candidates, key=lambda each: each[0])[1] if candidates else None
+
+
+def _candidates(app: FastAPI, asked: list[str], method: str) -> Iterable[tuple[tuple[float, bool], Near]]:
+    forms = [asked]
+    if asked[:1] == ["api"]:
+        forms.append(asked[1:])
+    forms += [["v1", *form] for form in forms if form[:1] != ["v1"]]
+    if len(asked) > 2 and asked[-1] in OF_THE_JOB:
+        forms.append(asked[:-1])
+    for route in iter_route_contexts(app.routes):
+        template = (route.path or "").strip("/").split("/")
+        for form in forms:
+            if len(form) == len(template) and (alike := _alike(form, template)) >= ALIKE:
+                path = "/" + "/".join(
+                    ours if ours[0] != "{" else theirs for theirs, ours in zip(form, template, strict=True)
+                )
+                methods = frozenset(route.methods or ())
+                yield (alike, method in methods), Near(path, methods)
+
+
+def _alike(asked: list[str], template: list[str]) -> float:
+    """Of the segment that is least alike; 1.0 is the same."""
+    if template == [""]:
+        return 0.0
+    return min(_ratio(theirs, ours) for theirs, ours in zip(asked, template, strict=True))
+
+
+def _ratio(theirs: str, ours: str) -> float:
+    if ours.startswith("{"):
+        # An id ends in digits and letters; a word in its place is more likely the name of something else.
+        return 1.0 if not theirs.isalpha() or ours == "{recipe}" else 0.0
+    if theirs == ours:
+        return 1.0
+    if ALIASES.get(theirs.lower()) == ours:
+        return 0.95
+    if len(theirs) > 3 and ours.startswith(theirs.lower()):
+        return 0.8
+    matcher = SequenceMatcher(None, theirs.lower()[:LONGEST_SEGMENT], ours)
+    return matcher.ratio() * 0.9 if matcher.quick_ratio() >= ALIKE else 0.0

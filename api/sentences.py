@@ -1,0 +1,89 @@
+"""What is wrong with a value, in our own words: what a library says of it is for whoever wrote the program."""
+
+import json
+import re
+from collections.abc import Collection
+from difflib import get_close_matches
+from typing import Any, get_args
+
+from pydantic_core import ErrorDetails
+from pydantic_core.core_schema import ErrorType
+
+from training.plain import plain
+
+LONGEST_QUOTE = 64  # characters of the client's own text in a detail
+
+_LIBRARYS = frozenset(get_args(ErrorType))
+
+_SENTENCES = {
+    "int_type": "should be an integer",
+    "int_from_float": "should be an integer",
+    "int_parsing": "should be an integer",
+    "int_parsing_size": "should be a smaller integer",
+    "float_type": "should be a number",
+    "float_parsing": "should be a number",
+    "finite_number": "should be a finite number",
+    "bool_type": "should be true or false",
+    "bool_parsing": "should be true or false",
+    "string_type": "should be text",
+    "string_unicode": "has text that is no Unicode: a surrogate without its other half",
+    "string_too_short": "should have at least {min_length} characters",
+    "string_too_long": "should have at most {max_length} characters",
+    "string_pattern_mismatch": "should be as {pattern} has it",
+    "greater_than": "should be more than {gt}",
+    "greater_than_equal": "should be at least {ge}",
+    "less_than": "should be less than {lt}",
+    "less_than_equal": "should be at most {le}",
+    "literal_error": "should be {expected}",
+    "enum": "should be {expected}",
+    "list_type": "should be an array",
+    "tuple_type": "should be an array",
+    "dict_type": "should be a JSON object",
+    "model_type": "should be a JSON object",
+    "model_attributes_type": "should be a JSON object",
+    "invalid_key": "should have texts as its names",
+    "none_required": "should be null",
+    "missing": "is missing",
+}
+_UNKNOWN = "does not fit: /docs says what does"  # of an error that none of our fields is known to have
+
+
+def sentence(error: ErrorDetails) -> str:
+    """What would be right, and the value where it is short and the sentence does not say it already."""
+    detail = _sentence(error)
+    value = error["input"]
+    if (
+        error["type"] in ("conflict", "string_unicode")
+        or value == ""
+        or not isinstance(value, str | int | float | bool)
+    ):
+        return detail
+    shown = json.dumps(value, ensure_ascii=False)
+    detail = f"{detail}, not {shown}" if len(shown) <= LONGEST_QUOTE else detail
+    if error["type"] in ("literal_error", "enum") and isinstance(value, str):
+        return detail + meant(value, re.findall("'([^']*)'", str(error["ctx"]["expected"])))
+    return detail
+
+
+def _sentence(error: ErrorDetails) -> str:
+    if error["type"] not in _LIBRARYS:
+        return str(error["msg"])  # our own
+    if error["type"] == "string_too_short" and error["ctx"]["min_length"] == 1:
+        return "should not be empty"
+    told = {name: _plain(value) for name, value in error.get("ctx", {}).items()}
+    return _SENTENCES.get(error["type"], _UNKNOWN).format_map(told)
+
+
+def _plain(value: Any) -> str:
+    return plain(value) if isinstance(value, int | float) else str(value)
+
+
+def quoted(text: str) -> str:
+    """The client's own text, cut where it is long."""
+    return repr(text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…")
+
+
+def meant(name: str, known: Collection[str]) -> str:
+    """Which of `known` it may have been, as the end of a sentence; nothing where none is near."""
+    close = get_close_matches(name, known, n=1) if len(name) <= LONGEST_QUOTE else []
+    return f"; did you mean {close[0]!r}?" if close else ""
