@@ -16,6 +16,8 @@ from fastapi.responses import StreamingResponse
 from api.errors import RangeNotSatisfiable, StorageUnavailable
 from api.etags import UNCHANGED, IfNoneMatch, etags_of, matches, unchanged
 from api.heads import HEAD_ALONE
+from api.lanes import Turn
+from api.streaming import in_turns
 from storage import Storage, StoredFile
 
 MEDIA_TYPE = "application/octet-stream"
@@ -74,7 +76,7 @@ FILE: dict[int | str, dict[str, Any]] = {
 }
 
 
-def download(storage: Storage, file: StoredFile, wanted: Wanted) -> Response:
+def download(storage: Storage, file: StoredFile, wanted: Wanted, turn: Turn) -> Response:
     """`file`, to be saved under a name of its own. Raises StorageUnavailable and RangeNotSatisfiable.
 
     A storage that stops answering in the middle cuts the connection: whoever reads sees that `Content-Length` is more.
@@ -97,7 +99,7 @@ def download(storage: Storage, file: StoredFile, wanted: Wanted) -> Response:
     if wanted.head_alone:
         return Response(status_code=status, headers=headers, media_type=MEDIA_TYPE)
     blocks = _blocks(storage, file.name, asked.start, len(asked))
-    return StreamingResponse(blocks, status, headers=headers, media_type=MEDIA_TYPE)
+    return StreamingResponse(in_turns(blocks, turn), status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def _part(asked: str, size: int) -> range | None:

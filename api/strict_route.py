@@ -13,10 +13,17 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
+from api.costs import cost_of
+from api.dependencies import admit
 from api.errors import InvalidRequest, MalformedBody, UnsupportedMediaType
+from api.schemas import Page
 from api.validation import MOST_ERRORS, body_errors, header_errors, parameter_errors, unknown_name
 
 EXACT = 2**53  # up to which a float has every integer
+
+# Values in a body, of all kinds. The largest that makes sense has some hundreds; and each that is wrong is an error of
+# its own, all of which pydantic makes at once, with everybody waiting.
+MOST_VALUES = 4000
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -32,15 +39,41 @@ class StrictRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
-            self._refuse_unknown_parameters(request)
-            if self.body_field is not None:
-                request = await _ParsedRequest.read(request)
+            turn = await admit(request, cost_of(self.operation_id, request.query_params, request.headers))
             try:
-                return await handler(request)
-            except RequestValidationError as error:
-                raise self._explain(error) from error
+                return await self._answer(request, handler)
+            finally:
+                turn.give_back()
 
         return handle
+
+    async def _answer(self, request: Request, handler: Handler) -> Response:
+        if request.url.query:
+            await run_in_threadpool(self._refuse_unknown_parameters, request)
+        if self.body_field is not None:
+            request = await self._read(request)
+        try:
+            return await handler(request)
+        except RequestValidationError as error:
+            raise await run_in_threadpool(self._explain, error) from error
+
+    async def _read(self, request: Request) -> Request:
+        """With its body, which is looked at in a thread: to refuse a large one takes a while. FastAPI looks at what was
+        found right once more. Raises UnsupportedMediaType, MalformedBody and InvalidRequest."""
+        content = await request.body()
+        if not content:
+            return _ParsedRequest(request, content, None)
+        value = await run_in_threadpool(self._checked, request, content)
+        return _ParsedRequest(request, content, value)
+
+    def _checked(self, request: Request, content: bytes) -> object:
+        assert self.body_field is not None
+        value = _parse(request, content)
+        _refuse_too_many(value)
+        _, errors = self.body_field.validate(value, loc=("body",))
+        if errors:
+            raise self._explain(RequestValidationError(errors, body=value))
+        return value
 
     def _refuse_unknown_parameters(self, request: Request) -> None:
         known = self._parameters()
@@ -76,17 +109,34 @@ class StrictRoute(APIRoute):
         return InvalidRequest(explained, len(errors))
 
 
+class OpenRoute(StrictRoute):
+    """For what needs no key, and so may cost next to nothing."""
+
+    def get_route_handler(self) -> Handler:
+        """Without asking who it is; `api.pacing` bounds how often."""
+        handler = APIRoute.get_route_handler(self)
+
+        async def handle(request: Request) -> Response:
+            return await self._answer(request, handler)
+
+        return handle
+
+
 def _asynchronous(endpoint: Callable[..., Any]) -> Callable[..., Any]:
     """The same, in a thread as before. What an `async` one returns FastAPI checks where it is; of others, in one more
     thread, which they would wait for with a database connection, and with their turn to write, while all threads are
-    taken by those who wait for these.
+    taken by those who wait for these. A page is written there, too: it may be long.
     """
     if iscoroutinefunction(endpoint) or isasyncgenfunction(endpoint):
         return endpoint
 
+    def answer(*arguments: Any, **named: Any) -> Any:
+        result = endpoint(*arguments, **named)
+        return Response(result.model_dump_json(), media_type="application/json") if isinstance(result, Page) else result
+
     @wraps(endpoint)
     async def in_a_thread(*arguments: Any, **named: Any) -> Any:
-        return await run_in_threadpool(endpoint, *arguments, **named)
+        return await run_in_threadpool(answer, *arguments, **named)
 
     return in_a_thread
 
@@ -102,12 +152,6 @@ class _ParsedRequest(Request):
         super().__init__(request.scope, request.receive)
         self._content = content
         self._value = value
-
-    @classmethod
-    async def read(cls, request: Request) -> "_ParsedRequest":
-        """Raises UnsupportedMediaType and MalformedBody."""
-        content = await request.body()
-        return cls(request, content, _parse(request, content) if content else None)
 
     async def body(self) -> bytes:
         """The bytes, as they were sent."""
@@ -132,6 +176,18 @@ def _parse(request: Request, content: bytes) -> object:
         raise MalformedBody("It is nested too deeply.") from error
     except ValueError as error:
         raise MalformedBody("A number in it has too many digits.") from error
+
+
+def _refuse_too_many(value: object) -> None:
+    """Raises InvalidRequest for more than MOST_VALUES, one within another counted, too."""
+    left, unseen = MOST_VALUES, [value]
+    while unseen:
+        each = unseen.pop()
+        inner = list(each.values()) if isinstance(each, dict) else each if isinstance(each, list) else ()
+        left -= len(inner)
+        if left < 0:
+            raise InvalidRequest([{"pointer": "#", "detail": f"should have at most {MOST_VALUES} values in it"}], 1)
+        unseen.extend(inner)
 
 
 def _number(text: str) -> float:
