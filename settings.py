@@ -124,6 +124,11 @@ class Settings(BaseSettings):
         "more of A-Z, a-z, 0-9, - and _. Another key in it replaces the one before.",
     )
     rate_limit: int = Field(default=30_000, ge=1, description="Requests a minute that one API key may make.")
+    trusted_proxies: Networks = Field(
+        default=(IPv4Network("127.0.0.0/8"), IPv6Network("::1/128")),
+        description="Networks whose X-Forwarded-For says which client asks, as `10.0.0.0/8,192.168.7.0/24`. "
+        "Anybody else's is ignored.",
+    )
     webhook_networks: Networks = Field(
         default=(),
         description="Networks that webhooks may reach beside the public Internet, as `10.0.0.0/8,192.168.7.0/24`. "

@@ -3,6 +3,7 @@
 AccessError
 ├── KeyInvalid
 ├── KeyNotFound
+├── TooManyKeys
 ├── ProjectNotFound
 └── ProjectExists
 """
@@ -29,6 +30,16 @@ class KeyNotFound(AccessError):
 
     def __init__(self, key_id: str) -> None:
         super().__init__(f"There is no key {key_id!r}.")
+
+
+class TooManyKeys(AccessError):
+    """The project has as many keys as it may have."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"A project may have {most} keys that are valid: revoke one that nobody uses (`last_used_at` says when it "
+            "was used), or have clients share one."
+        )
 
 
 class ProjectNotFound(AccessError):

@@ -14,17 +14,20 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from pydantic import SecretStr
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 from ulid import ULID
 
-from access.errors import KeyInvalid, KeyNotFound, NoOperator, ProjectNotFound
+from access.errors import KeyInvalid, KeyNotFound, NoOperator, ProjectNotFound, TooManyKeys
 from models import DEFAULT_PROJECT, ApiKey, Project
 from models.columns import DatabaseNow
 
 Scope = Literal["read", "train", "admin"]  # each includes those before it
 
 ADMINISTRATOR = "admin"  # the id of the operator's key that a file holds
+
+MOST_OF_A_PROJECT = 100  # that are valid
+MOST_REMEMBERED = 1000  # of a project, with those that let nobody in any more
 
 SECRET_BYTES = 32
 LEAST_SECRET = 32  # characters of one that somebody chose; `_FORM` says so, too
@@ -66,9 +69,14 @@ class NewKey:
 def make(
     session: Session, project: str, name: str, scopes: Sequence[Scope], expires_at: datetime | None = None
 ) -> NewKey:
-    """A new key of `project`. Raises ProjectNotFound."""
-    if session.get(Project, project) is None:
+    """A new key of `project`. Raises ProjectNotFound and TooManyKeys."""
+    # One at a time in a project, so that two do not both become its last.
+    if session.scalar(select(Project.id).where(Project.id == project).with_for_update(key_share=True)) is None:
         raise ProjectNotFound(project)
+    of_project = ApiKey.project == project
+    if session.scalars(select(func.count()).where(of_project, _is_valid())).one() >= MOST_OF_A_PROJECT:
+        raise TooManyKeys(MOST_OF_A_PROJECT)
+    _forget_oldest(session, project)
     key_id, secret = str(ULID()).lower(), secrets.token_urlsafe(SECRET_BYTES)
     row = ApiKey(
         id=key_id,
@@ -157,6 +165,15 @@ def require_operator(session: Session, key_file: Path | None) -> None:
             "EPOCHAL_ADMIN_KEY_FILE to it, or make a key with the scope admin first, on an API that listens on the "
             "loopback."
         )
+
+
+def _forget_oldest(session: Session, project: str) -> None:
+    """Of those that let nobody in any more, as many as there are too many to remember."""
+    mine = select(ApiKey.id).where(ApiKey.project == project)
+    count = session.scalars(select(func.count()).select_from(mine.subquery())).one()
+    if count >= MOST_REMEMBERED:
+        ended = mine.where(not_(_is_valid())).order_by(ApiKey.id).limit(count - MOST_REMEMBERED + 1)
+        session.execute(delete(ApiKey).where(ApiKey.id.in_(session.scalars(ended).all())))
 
 
 def _read(key_file: Path) -> SecretStr:

@@ -12,8 +12,9 @@ from starlette.middleware import Middleware
 
 from access.keys import require_operator
 from api.background import PromptQueue
-from api.dependencies import Service, may_administer, may_observe, may_use
+from api.dependencies import Service, Shares, may_administer, may_observe, may_use
 from api.documentation import documentation
+from api.draughtsman import Draughtsman
 from api.gate import Gate
 from api.headers import SecurityHeaders
 from api.heads import Heads
@@ -23,6 +24,8 @@ from api.meters import Exposition, Meters
 from api.middleware import BodyLimit, HeadLimit, RequestContext
 from api.observing import Observing
 from api.openapi import describe
+from api.pacing import Pace, Pacing
+from api.pictures import Pictures
 from api.probe import Probe
 from api.problems import add_handlers
 from api.remembered import MOST_ADDRESSES, Made, Remembered
@@ -83,6 +86,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         title="Epochal",
         version=service_version(),
         description=DESCRIPTION,
+        openapi_url=None,  # api.documentation answers it, without making it anew
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -92,6 +96,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             Middleware(Observing, meters),
             Middleware(SecurityHeaders),
             Middleware(RequestContext),
+            Middleware(Pacing, Pace()),
             Middleware(HeadLimit),
             *([] if settings.keys_required else [Middleware(LocalOnly, settings.host)]),
             Middleware(WholeServer),
@@ -107,7 +112,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_administer)])
     app.include_router(projects.router, prefix="/v1", dependencies=[Depends(may_use)])
     app.include_router(prometheus.router, dependencies=[Depends(may_observe)])
-    for operation in (health.router, problems.router, documentation()):
+    for operation in (health.router, problems.router, documentation(partial(describe, app))):
         app.include_router(operation)
     add_handlers(app)
     app.openapi = partial(describe, app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
@@ -137,6 +142,8 @@ async def _lifespan(
         stack.enter_context(delivery.sending(database, settings.webhook_networks))
         storage, broker_probe = Storage(settings.storage_url), Probe(broker.reachable)
         workers_probe = Probe(partial(_count_workers, database))
+        draughtsman = Draughtsman()
+        stack.callback(draughtsman.close)
         tailer = Tailer(database)
         stack.enter_context(_running(tailer))
         yield {
@@ -149,6 +156,8 @@ async def _lifespan(
                 tailer=tailer,
                 remembered=Remembered[Made](MOST_ADDRESSES),
                 job_texts=JobTexts(),
+                pictures=Pictures(draughtsman),
+                shares=Shares(),
                 workers_probe=workers_probe,
                 broker_probe=broker_probe,
             ),

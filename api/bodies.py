@@ -16,6 +16,10 @@ MERGE_PATCH = "application/merge-patch+json"
 
 EXACT = 2**53  # up to which a float has every integer
 
+# Values in a body, of all kinds. The largest that makes sense has some hundreds; and each that is wrong is an error of
+# its own, all of which pydantic makes at once, with everybody waiting.
+MOST_VALUES = 4000
+
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})  # ASCII is UTF-8, too
 # JSON begins with two ASCII characters, or is one: the NULs around them tell which form it has.
 _WIDE = {
@@ -32,12 +36,6 @@ class ParsedRequest(Request):
         self._content = content
         self._value = value
 
-    @classmethod
-    async def read(cls, request: Request, media_types: Sequence[str]) -> "ParsedRequest":
-        """Raises UnsupportedMediaType, UnsupportedContentEncoding and MalformedBody."""
-        content = await request.body()
-        return cls(request, content, _parse(request, content, media_types) if content else None)
-
     async def body(self) -> bytes:
         """The bytes, as they were sent."""
         return self._content
@@ -53,6 +51,14 @@ async def refuse_body(request: Request) -> None:
         return
     if (await request.body()).strip() not in (b"", b"{}"):
         raise InvalidRequest([{"pointer": "#", "detail": "should not be there: this operation takes no body"}], 1)
+
+
+def parse(request: Request, content: bytes, media_types: Sequence[str]) -> object:
+    """What `content`, the body of `request`, means. Raises UnsupportedMediaType, UnsupportedContentEncoding,
+    MalformedBody, and InvalidRequest where it has more than MOST_VALUES."""
+    value = _parse(request, content, media_types)
+    _refuse_too_many(value)
+    return value
 
 
 def _parse(request: Request, content: bytes, media_types: Sequence[str]) -> object:
@@ -122,6 +128,18 @@ def _fault(text: str, position: int) -> str:
     if word := re.match("(?i)true|false|null|none|undefined", rest):
         return f"{word[0]} is not a value here: JSON has true, false and null."
     return f"{rest[0]!r} does not belong there."
+
+
+def _refuse_too_many(value: object) -> None:
+    """One value within another counts, too."""
+    left, unseen = MOST_VALUES, [value]
+    while unseen:
+        each = unseen.pop()
+        inner = list(each.values()) if isinstance(each, dict) else each if isinstance(each, list) else ()
+        left -= len(inner)
+        if left < 0:
+            raise InvalidRequest([{"pointer": "#", "detail": f"should have at most {MOST_VALUES} values in it"}], 1)
+        unseen.extend(inner)
 
 
 def _number(text: str) -> float:

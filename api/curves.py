@@ -1,15 +1,19 @@
 """Loss and accuracy over epochs as a picture: the same bytes for the same rows.
 
-Importing this imports matplotlib, which takes as long as the rest of the API together: routes do so when they are
-first asked for a picture. Drawn without pyplot, whose figures are global.
+Importing this imports matplotlib, which takes as long as the rest of the API together, and imports nothing of that:
+`python -m api.curves` is the process in which `api.draughtsman` has pictures drawn. Drawn without pyplot, whose figures
+are global.
 """
 
 import math
+import os
+import pickle
 import re
-import threading
+import signal
+import sys
 from collections.abc import Mapping, Sequence
 from io import BytesIO
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -17,10 +21,10 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from jobs.queries import JobRecord
-from models import Epoch
-from training.plain import plain
-from training.spec import ResolvedSpec
+from api.frames import read, write
+
+if TYPE_CHECKING:
+    from api.sketch import Point, Sketch
 
 # Okabe and Ito's, which colour-blind readers tell apart; the lines differ in their dashes, too.
 TRAIN: dict[str, Any] = {"label": "train", "color": "#0072B2", "linestyle": (0, (4, 1.5))}
@@ -45,35 +49,47 @@ matplotlib.rcParams.update(
         "svg.hashsalt": "epochal",  # ids within an SVG are random without
     }
 )
-_drawing = threading.Lock()  # its caches are shared: one picture at a time
+GIVES_WAY = 10  # its niceness: who waits for a picture waits a little longer, and everybody else does not
+
+Form = Literal["svg", "png"]
 
 
-def draw(record: JobRecord, epochs: Sequence[Epoch], form: Literal["svg", "png"]) -> bytes:
+def main() -> None:
+    """Draw what comes in, until nothing does any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(GIVES_WAY)
+    while True:
+        try:
+            sketch, form = pickle.loads(read(sys.stdin.buffer))  # noqa: S301  # from the API, whose process this is
+        except EOFError:
+            return
+        write(sys.stdout.buffer, draw(sketch, form))
+
+
+def draw(sketch: "Sketch", form: Form) -> bytes:
     """Loss and accuracy of a job's epochs side by side, its best one marked. A measure that is not finite, or that an
-    epoch was not evaluated for, is a gap."""
-    title = record.job.name or record.job.id
-    spec = ResolvedSpec.from_stored(record.job.spec)
-    with _drawing:
-        figure = Figure(figsize=(11, 4.8), facecolor="white")
-        loss, accuracy = figure.subplots(1, 2, gridspec_kw=MARGINS)
-        _plot(loss, epochs, [epoch.train_loss for epoch in epochs], TRAIN)
-        _plot(loss, epochs, [epoch.validation_loss for epoch in epochs], VALIDATION)
-        _plot(loss, epochs, [epoch.test_loss for epoch in epochs], TEST)
-        _plot(accuracy, epochs, [epoch.train_accuracy for epoch in epochs], TRAIN)
-        _plot(accuracy, epochs, [epoch.validation_accuracy for epoch in epochs], VALIDATION)
-        _plot(accuracy, epochs, [epoch.test_accuracy for epoch in epochs], TEST)
-        for axes in (loss, accuracy):
-            _furnish(axes, epochs, spec.epochs)
-        _name_loss(loss, epochs)
-        _name_accuracy(accuracy, epochs)
-        _mark_best(loss, accuracy, record.best)
-        _head(figure, title, f"{_about(spec)}   ·   {len(epochs)} of {spec.epochs} epochs")
-        output = BytesIO()
-        figure.savefig(output, format=form, dpi=150, metadata=_metadata(title, form))
+    epoch was not evaluated for, is a gap. One picture at a time: matplotlib's caches are shared."""
+    epochs = sketch.epochs
+    figure = Figure(figsize=(11, 4.8), facecolor="white")
+    loss, accuracy = figure.subplots(1, 2, gridspec_kw=MARGINS)
+    _plot(loss, epochs, [epoch.train_loss for epoch in epochs], TRAIN)
+    _plot(loss, epochs, [epoch.validation_loss for epoch in epochs], VALIDATION)
+    _plot(loss, epochs, [epoch.test_loss for epoch in epochs], TEST)
+    _plot(accuracy, epochs, [epoch.train_accuracy for epoch in epochs], TRAIN)
+    _plot(accuracy, epochs, [epoch.validation_accuracy for epoch in epochs], VALIDATION)
+    _plot(accuracy, epochs, [epoch.test_accuracy for epoch in epochs], TEST)
+    for axes in (loss, accuracy):
+        _furnish(axes, epochs, sketch.planned)
+    _name_loss(loss, epochs)
+    _name_accuracy(accuracy, epochs)
+    _mark_best(loss, accuracy, sketch.best)
+    _head(figure, sketch.title, f"{sketch.about}   ·   {len(epochs)} of {sketch.planned} epochs")
+    output = BytesIO()
+    figure.savefig(output, format=form, dpi=150, metadata=_metadata(sketch.title, form))
     return output.getvalue()
 
 
-def _plot(axes: Axes, epochs: Sequence[Epoch], measured: Sequence[float | None], look: Mapping[str, Any]) -> None:
+def _plot(axes: Axes, epochs: Sequence["Point"], measured: Sequence[float | None], look: Mapping[str, Any]) -> None:
     if look is VALIDATION and all(value is None for value in measured):
         return  # nothing was split off
     values = [math.nan if value is None or not abs(value) < LARGEST_DRAWN else value for value in measured]
@@ -91,7 +107,7 @@ def _lonely(values: Sequence[float]) -> list[int]:
     ]
 
 
-def _furnish(axes: Axes, epochs: Sequence[Epoch], planned: int) -> None:
+def _furnish(axes: Axes, epochs: Sequence["Point"], planned: int) -> None:
     first, last = (epochs[0].epoch, epochs[-1].epoch) if epochs else (0, planned - 1)
     room = max((last - first) * 0.03, 0.5 if first == last else 0)
     axes.set_xlim(first - room, last + room)
@@ -108,7 +124,7 @@ def _furnish(axes: Axes, epochs: Sequence[Epoch], planned: int) -> None:
         axes.text(0.5, 0.5, "no epoch is finished yet", transform=axes.transAxes, ha="center", color=GREY)
 
 
-def _name_loss(axes: Axes, epochs: Sequence[Epoch]) -> None:
+def _name_loss(axes: Axes, epochs: Sequence["Point"]) -> None:
     axes.set_title("Loss", loc="left", color=INK)
     axes.set_ylabel("cross-entropy (nats)", color=GREY)
     axes.margins(y=0.08)
@@ -117,7 +133,7 @@ def _name_loss(axes: Axes, epochs: Sequence[Epoch]) -> None:
         axes.set_yticks([])
 
 
-def _name_accuracy(axes: Axes, epochs: Sequence[Epoch]) -> None:
+def _name_accuracy(axes: Axes, epochs: Sequence["Point"]) -> None:
     axes.set_title("Accuracy", loc="left", color=INK)
     axes.set_ylabel("images classified correctly", color=GREY)
     axes.margins(y=0.08)
@@ -126,7 +142,7 @@ def _name_accuracy(axes: Axes, epochs: Sequence[Epoch]) -> None:
     axes.yaxis.set_major_formatter(PercentFormatter(1))
 
 
-def _mark_best(loss: Axes, accuracy: Axes, best: Epoch | None) -> None:
+def _mark_best(loss: Axes, accuracy: Axes, best: "Point | None") -> None:
     if best is None:
         return
     look, chosen = TEST, best.test_accuracy
@@ -148,12 +164,6 @@ def _head(figure: Figure, title: str, subtitle: str) -> None:
     figure.text(y=0.905, s=subtitle, color=GREY, fontsize=10, **place)
 
 
-def _about(spec: ResolvedSpec) -> str:
-    optimizer = spec.optimizer
-    rate = plain(optimizer.learning_rate)
-    return f"{spec.architecture.name} on {spec.dataset}   ·   {optimizer.name}, learning rate {rate}"
-
-
 def _short(title: str) -> str:
     return title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…"
 
@@ -169,3 +179,7 @@ def _metadata(title: str, form: str) -> dict[str, Any]:
     if form == "png":
         return {"Software": None}
     return {"Date": None, "Creator": None, "Title": re.sub("[\ufffe\uffff]", "\ufffd", title)}  # which XML excludes
+
+
+if __name__ == "__main__":
+    main()

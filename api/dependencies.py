@@ -3,17 +3,21 @@
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Path, Request, Security
-from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.requests import ClientDisconnect
 
 from access.keys import ANYBODY, Caller, Scope
+from api.costs import DEAR
 from api.errors import OperatorOnly, ScopeMissing
 from api.gate import Gate
 from api.job_texts import JobTexts
+from api.lanes import Lanes, Turn, Who
+from api.pictures import Pictures
 from api.probe import Probe
 from api.remembered import Made, Remembered
 from api.tailer import Tailer
@@ -25,6 +29,25 @@ from settings import Settings
 from storage import Storage
 
 _CHECKPOINT = re.compile(r"[A-Za-z0-9._-]{1,80}/[A-Za-z0-9._-]{1,80}")
+
+
+# Of the forty threads that answer requests. Of one project two are at work at once while others ask, too: one thread
+# computes at a time in any case, and every other that wants to makes all of them wait for longer.
+AT_ONCE, OF_ONE_PROJECT = 16, 2
+DEAR_AT_ONCE, DEAR_OF_ONE_PROJECT = 2, 1
+# Keys are looked up in threads of their own, which are there however many requests are under way.
+CHECKS_AT_ONCE, CHECKS_OF_ONE_PROJECT = 8, 1
+MOST_IN_LINE = 2_000  # of one key: as many as may wait for news, who all come back at once when the API is restarted
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """What requests wait for, each project in its own line."""
+
+    ordinary: Lanes = field(default_factory=lambda: Lanes(AT_ONCE, OF_ONE_PROJECT, MOST_IN_LINE))
+    dear: Lanes = field(default_factory=lambda: Lanes(DEAR_AT_ONCE, DEAR_OF_ONE_PROJECT, MOST_IN_LINE))
+    checks: Lanes = field(default_factory=lambda: Lanes(CHECKS_AT_ONCE, CHECKS_OF_ONE_PROJECT, MOST_IN_LINE))
+    threads_of_checks: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(CHECKS_AT_ONCE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +62,8 @@ class Service:
     tailer: Tailer
     remembered: Remembered[Made]  # by address: 304s that need nothing read
     job_texts: JobTexts
+    pictures: Pictures
+    shares: Shares
     workers_probe: Probe[int]  # how many are connected, which only the database knows
     broker_probe: Probe[bool]
 
@@ -57,24 +82,52 @@ KEY = HTTPBearer(
 )
 
 
-async def _caller(
-    request: Request, service: ServiceDep, _declared: Annotated[HTTPAuthorizationCredentials | None, Security(KEY)]
-) -> Caller:
+async def admit(request: Request, cost: int) -> Turn:
+    """Find out who asks, charge the `cost`, and wait for a turn, which is to be given back. Before anything else is
+    looked at: what a request brings is nobody's business whose key is none. Raises what `Gate.admit` raises."""
+    service: Service = request.state.service
+    shares, address = service.shares, request.client.host if request.client else ""
     key = service.gate.presented(request.headers.get("authorization"))
-    caller = ANYBODY if key is None else await run_in_threadpool(_admit, request, service, key)
+    if key is None:
+        caller = ANYBODY
+    else:
+        async with shares.checks.turn(service.gate.line_of(key, address)):
+            caller = await to_thread.run_sync(
+                _look_up, request, service, key, address, cost, limiter=shares.threads_of_checks
+            )
     request.state.caller = caller
-    return caller
+    who = Who(caller.project, caller.key_id or f"address {address}")
+    turn = Turn(shares.ordinary if cost < DEAR else shares.dear, who)
+    waited = await turn.take()
+    try:
+        if waited and request.method == "GET" and await request.is_disconnected():
+            raise ClientDisconnect
+    except BaseException:
+        turn.give_back()
+        raise
+    request.state.turn = turn
+    return turn
 
 
-def _admit(request: Request, service: Service, key: str) -> Caller:
-    address = request.client.host if request.client else ""
+def _look_up(request: Request, service: Service, key: str, address: str, cost: int) -> Caller:
     with service.database.glance() as session:
-        caller, allowance = service.gate.admit(session, key, address)
+        caller, allowance = service.gate.admit(session, key, address, cost)
     request.state.headers = allowance.headers
     return caller
 
 
+async def _caller(request: Request, _declared: Annotated[HTTPAuthorizationCredentials | None, Security(KEY)]) -> Caller:
+    caller: Caller = request.state.caller  # whom the route has admitted
+    return caller
+
+
+async def _turn(request: Request) -> Turn:
+    turn: Turn = request.state.turn
+    return turn
+
+
 CallerDep = Annotated[Caller, Depends(_caller)]
+TurnDep = Annotated[Turn, Depends(_turn)]
 
 
 async def may_use(request: Request, caller: CallerDep) -> None:
@@ -160,12 +213,17 @@ async def _job_texts(service: ServiceDep) -> JobTexts:
     return service.job_texts
 
 
+async def _pictures(service: ServiceDep) -> Pictures:
+    return service.pictures
+
+
 DatabaseDep = Annotated[ProjectDatabase, Depends(_database)]
 TailerDep = Annotated[Tailer, Depends(_tailer)]
 QueueDep = Annotated[TrainingQueue, Depends(_queue)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 StorageDep = Annotated[Storage, Depends(_storage)]
 JobTextsDep = Annotated[JobTexts, Depends(_job_texts)]
+PicturesDep = Annotated[Pictures, Depends(_pictures)]
 
 
 async def _job_id(

@@ -1,14 +1,20 @@
 """The API's documentation as a page, which needs nothing from outside: Swagger UI is served from static/swagger-ui/."""
 
-from collections.abc import Mapping
+import asyncio
+import gzip
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from string import Template
+from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
 
-from api.strict_route import StrictRoute
+from api.etags import etag_of, etags_of, matches, unchanged
+from api.strict_route import OpenRoute
 
 STATIC = Path(__file__).parent / "static"
 
@@ -51,9 +57,44 @@ ASSETS: Mapping[str, Asset] = {
 }
 
 
-def documentation() -> APIRouter:
-    """`/docs` and what it loads. Reads the files once."""
-    router = APIRouter(route_class=StrictRoute, include_in_schema=False)
+class Contract:
+    """The OpenAPI document as bytes: made when somebody first asks for it, in a thread, and never again."""
+
+    def __init__(self, describe: Callable[[], Mapping[str, Any]]) -> None:
+        self._describe = describe
+        self._making = asyncio.Lock()
+        self._plain = self._packed = b""
+        self._etag = ""
+
+    async def answer(self, request: Request) -> Response:
+        """All of it, packed for whoever reads that, or 304."""
+        async with self._making:
+            if not self._plain:
+                await run_in_threadpool(self._make)
+        headers = {"ETag": self._etag, "Vary": "Accept-Encoding", "Cache-Control": "no-cache"}
+        etags = etags_of(request)
+        if etags and matches(etags, self._etag):
+            return unchanged(self._etag, headers)
+        if not _reads_gzip(",".join(request.headers.getlist("accept-encoding"))):
+            return Response(self._plain, headers=headers, media_type="application/json")
+        packed = {**headers, "Content-Encoding": "gzip", "ETag": f"W/{self._etag}"}
+        return Response(self._packed, headers=packed, media_type="application/json")
+
+    def _make(self) -> None:
+        plain = json.dumps(self._describe(), ensure_ascii=False, separators=(",", ":")).encode()
+        self._packed, self._etag = gzip.compress(plain, mtime=0), etag_of(plain)
+        self._plain = plain
+
+
+def documentation(describe: Callable[[], Mapping[str, Any]]) -> APIRouter:
+    """`/docs`, what it loads, and the contract that `describe` makes. Reads the files once."""
+    router = APIRouter(route_class=OpenRoute, include_in_schema=False)
+    contract = Contract(describe)
+
+    async def get_contract(request: Request) -> Response:
+        return await contract.answer(request)
+
+    router.add_api_route("/openapi.json", get_contract, methods=["GET"])
     addresses = {}
     for name, asset in ASSETS.items():
         content = asset.content
@@ -70,3 +111,12 @@ def _serve(router: APIRouter, path: str, content: bytes, media_type: str, header
         return Response(content, media_type=media_type, headers=headers)
 
     router.add_api_route(path, get_file, methods=["GET"])
+
+
+def _reads_gzip(accepted: str) -> bool:
+    """Of an `Accept-Encoding` (RFC 9110, 12.5.3). One that names it with a weight of 0 does not."""
+    for each in accepted.lower().split(","):
+        coding, _, weight = each.partition(";")
+        if coding.strip() == "gzip":
+            return weight.replace(" ", "").removeprefix("q=").rstrip("0") not in ("", "0", "0.") or not weight
+    return False

@@ -16,7 +16,9 @@ from fastapi.responses import StreamingResponse
 from api.errors import RangeNotSatisfiable, StorageUnavailable
 from api.etags import UNCHANGED, IfNoneMatch, etags_of, matches, unchanged
 from api.heads import HEAD_ALONE
+from api.lanes import Turn
 from api.preconditions import IfMatch, require
+from api.streaming import in_turns
 from storage import Storage, StoredFile
 
 MEDIA_TYPE = "application/octet-stream"
@@ -77,7 +79,7 @@ FILE: dict[int | str, dict[str, Any]] = {
 }
 
 
-def download(storage: Storage, file: StoredFile, wanted: Wanted) -> Response:
+def download(storage: Storage, file: StoredFile, wanted: Wanted, turn: Turn) -> Response:
     """`file`, to be saved under a name of its own. Raises StorageUnavailable, RangeNotSatisfiable and
     PreconditionFailed.
 
@@ -102,7 +104,7 @@ def download(storage: Storage, file: StoredFile, wanted: Wanted) -> Response:
     if wanted.head_alone:
         return Response(status_code=status, headers=headers, media_type=MEDIA_TYPE)
     blocks = _blocks(storage, file.name, asked.start, len(asked))
-    return StreamingResponse(blocks, status, headers=headers, media_type=MEDIA_TYPE)
+    return StreamingResponse(in_turns(blocks, turn), status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def _part(asked: str, size: int) -> range | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from access.errors import KeyInvalid, KeyNotFound, ProjectExists, ProjectNotFound
+from access.errors import KeyInvalid, KeyNotFound, ProjectExists, ProjectNotFound, TooManyKeys
 from access.keys import Scope
 from jobs.errors import (
     CheckpointNotFound,
@@ -149,8 +149,8 @@ class TooManyRequests(ApiError):
 class TooManyWaiting(ApiError):
     """One key holds more connections open than it may."""
 
-    def __init__(self, most: int) -> None:
-        super().__init__(f"One key may have {most} streams and waiting requests open at once: end some of them first.")
+    def __init__(self, most: int, what: str = "streams and waiting requests open") -> None:
+        super().__init__(f"One key may have {most} {what} at once: end some of them first, or wait for their answers.")
 
 
 class NotReady(ApiError):
@@ -267,6 +267,7 @@ ERRORS: dict[type[Exception], Kind] = {
     TooManyRequests: Kind(429, "too_many_requests", "Too many requests", own_headers=lambda error: error.headers),
     TooManyWaiting: Kind(429, "too_many_waiting", "Too many requests wait at once", headers=_RETRY),
     KeyNotFound: Kind(404, "key_not_found", "There is no such key"),
+    TooManyKeys: Kind(409, "too_many_keys", "The project has as many keys as it may have"),
     ProjectNotFound: Kind(404, "project_not_found", "There is no such project"),
     ProjectExists: Kind(409, "project_exists", "There is such a project already"),
     **dict.fromkeys(OUTAGES, DATABASE_UNAVAILABLE),

@@ -25,9 +25,10 @@ def etags_of(request: Request) -> str | None:
     return ",".join(request.headers.getlist("if-none-match")) or None
 
 
-def etag_of(body: str) -> str:
+def etag_of(body: str | bytes) -> str:
     """The tag of an answer."""
-    return f'"{urlsafe_b64encode(sha256(body.encode()).digest()[:15]).decode()}"'
+    content = body.encode() if isinstance(body, str) else body
+    return f'"{urlsafe_b64encode(sha256(content).digest()[:15]).decode()}"'
 
 
 def matches(etags: str, etag: str) -> bool:

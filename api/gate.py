@@ -1,6 +1,8 @@
 """Who may come in: keys, scopes, and how often one key may ask."""
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
+from hashlib import sha256
 from math import ceil
 from threading import Lock
 from time import time
@@ -14,6 +16,8 @@ from access import keys
 from access.errors import KeyInvalid
 from access.keys import Caller
 from api.errors import KeyMissing, TooManyRequests
+from api.lanes import Who
+from api.pacing import network_of
 from jobs.reconciler import Chore
 from models import OUTAGES, Database
 
@@ -22,15 +26,20 @@ BEARER = "bearer"
 # Requests a minute with keys that are none, from one address.
 MOST_REFUSALS = 60
 
+# So many times what one key may ask, all keys of a project may together: more keys buy no more than that.
+KEYS_OF_A_PROJECT = 4
+
 NOTE_USES_EVERY_SECONDS = 5.0
+
+MOST_KNOWN = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
     """What a key may still ask within the window, as the RateLimit headers say it."""
 
-    policy: str  # whose it is: the key's, or the address's that guesses keys
-    limit: int  # requests a minute
+    policy: str  # whose it is: the key's, its project's, or the address's that guesses keys
+    limit: int  # units a minute: an ordinary request is one
     remaining: int
     reset_seconds: int  # until more is there
 
@@ -53,6 +62,7 @@ class Gate:
         default_factory=lambda: SlidingWindowCounterRateLimiter(MemoryStorage())
     )
     _used: set[str] = field(default_factory=set)
+    _known: "OrderedDict[bytes, Who]" = field(default_factory=OrderedDict)  # whose keys were valid, by their hash
     _lock: Lock = field(default_factory=Lock)
 
     def presented(self, authorization: str | None) -> str | None:
@@ -66,17 +76,30 @@ class Gate:
             raise KeyMissing
         return key.strip()
 
-    def admit(self, session: Session, key: str, address: str) -> tuple[Caller, Allowance]:
+    def line_of(self, key: str, address: str) -> Who:
+        """Where `key` waits to be looked up: with its project where it was valid before, so that nobody's guesses stand
+        in front of it, and otherwise with what else comes from its address. It lets nobody in."""
+        with self._lock:
+            return self._known.get(_digest(key)) or Who(f"address {network_of(address)}", "")
+
+    def admit(self, session: Session, key: str, address: str, cost: int = 1) -> tuple[Caller, Allowance]:
         """Whose `key` it is, and what else it may ask. Raises KeyInvalid and TooManyRequests."""
         try:
             caller = keys.authenticate(session, key)
         except KeyInvalid:
-            self._count("address", address, MOST_REFUSALS)
+            with self._lock:
+                self._known.pop(_digest(key), None)
+            self._count("address", network_of(address), MOST_REFUSALS)
             raise
         assert caller.key_id is not None
         with self._lock:
             self._used.add(caller.key_id)
-        return caller, self._count("key", caller.key_id, self.requests_a_minute)
+            self._known[_digest(key)] = Who(caller.project, caller.key_id)
+            if len(self._known) > MOST_KNOWN:
+                self._known.popitem(last=False)
+        of_key = self._count("key", caller.key_id, self.requests_a_minute, cost)
+        of_project = self._count("project", caller.project, KEYS_OF_A_PROJECT * self.requests_a_minute, cost)
+        return caller, min(of_key, of_project, key=lambda allowance: allowance.remaining)
 
     def noting_uses(self, database: Database) -> Chore:
         """Write down which keys were used: beside the requests, since most of them write nothing."""
@@ -97,12 +120,16 @@ class Gate:
 
         return Chore(NOTE_USES_EVERY_SECONDS, note)
 
-    def _count(self, kind: str, who: str, a_minute: int) -> Allowance:
-        """One more request. Raises TooManyRequests."""
+    def _count(self, kind: str, who: str, a_minute: int, cost: int = 1) -> Allowance:
+        """One more request. Raises TooManyRequests. One that costs more than a whole minute's is charged a minute's."""
         limit = RateLimitItemPerMinute(a_minute)
-        within = self._limiter.hit(limit, kind, who)
+        within = self._limiter.hit(limit, kind, who, cost=min(cost, a_minute))
         reset, remaining = self._limiter.get_window_stats(limit, kind, who)
         allowance = Allowance(kind, a_minute, remaining, max(0, ceil(reset - time())))
         if not within:
             raise TooManyRequests(a_minute, max(1, allowance.reset_seconds), allowance.headers)
         return allowance
+
+
+def _digest(key: str) -> bytes:
+    return sha256(key.encode(errors="surrogatepass")).digest()

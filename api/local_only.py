@@ -12,11 +12,15 @@ from api.problems import problem
 _PORTS = {"http": 80, "https": 443}
 
 
+NO_PAGE = "Without API keys, the API answers to no page of another origin."
+
+
 class LocalOnly:
     """Refuses what a page from elsewhere can make a browser send to the loopback.
 
     A name of the attacker's that suddenly leads to 127.0.0.1 (DNS rebinding) stands in `Host`; a form or a script of
-    another origin is named in `Origin`. `own_host` is the address that the API listens on.
+    another origin is named in `Origin`, and what it loads in `Sec-Fetch-Site`. `own_host` is the address that the API
+    listens on.
     """
 
     def __init__(self, app: ASGIApp, own_host: str) -> None:
@@ -25,13 +29,13 @@ class LocalOnly:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        refusal = self._refusal(Headers(scope=scope)) if scope["type"] == "http" else None
+        refusal = self._refusal(Headers(scope=scope), scope["method"]) if scope["type"] == "http" else None
         if refusal is None:
             await self.app(scope, receive, send)
         else:
             await problem(NOT_LOCAL, scope, refusal)(scope, receive, send)
 
-    def _refusal(self, headers: Headers) -> str | None:
+    def _refusal(self, headers: Headers, method: str) -> str | None:
         hosts, origins = headers.getlist("host"), headers.getlist("origin")
         host = _authority("http", hosts[0]) if len(hosts) == 1 else None
         if host is None or not self._is_local(host[0]):
@@ -40,7 +44,13 @@ class LocalOnly:
                 "or set EPOCHAL_REQUIRE_KEYS and use a key."
             )
         if origins and origins != [""] and not all(_same_origin(origin, hosts[0]) for origin in origins):
-            return "Without API keys, the API answers to no page of another origin."
+            return NO_PAGE
+        # What a page loads without a script, such as an image, has no Origin; browsers say whose page it is all the
+        # same. A link to /docs that somebody follows is none of these.
+        from_elsewhere = headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
+        is_followed = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == ("navigate", "document")
+        if from_elsewhere and not (is_followed and method == "GET"):
+            return NO_PAGE
         return None
 
     def _is_local(self, host: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from access.errors import KeyInvalid, KeyNotFound, ProjectExists, ProjectNotFound
+from access.errors import KeyInvalid, KeyNotFound, ProjectExists, ProjectNotFound, TooManyKeys
 from api.bodies import JSON, MERGE_PATCH
 from api.errors import (
     ERRORS,
@@ -79,7 +79,7 @@ OWN: dict[str, tuple[type[Exception], ...]] = {
     "list_jobs": (CursorInvalid,),
     "delete_job": (JobNotFinished,),
     "get_service_metrics": (OperatorOnly,),
-    "create_key": (OperatorOnly, ProjectNotFound),
+    "create_key": (OperatorOnly, ProjectNotFound, TooManyKeys),
     "create_project": (OperatorOnly, ProjectExists),
     "change_project": (OperatorOnly,),
     "create_webhook": (AddressRefused, TooManyWebhooks),

@@ -14,8 +14,9 @@ from fastapi.concurrency import run_in_threadpool
 
 from access import keys
 from access.keys import Caller
-from api.dependencies import CallerDep, ServiceDep
+from api.dependencies import CallerDep, ServiceDep, TurnDep
 from api.etags import FRESH, IfNoneMatch, etag_of, etags_of, matches, unchanged
+from api.lanes import Turn
 from api.preconditions import IfMatch, require
 from api.remembered import Made, Remembered
 from api.tailer import Tailer
@@ -52,6 +53,7 @@ class Poll:
     remembered: Remembered[Made]
     request: Request
     caller: Caller
+    turn: Turn
     address: str  # stands for it, with its query, and in which form
     etags: str | None  # of If-None-Match
     wait_seconds: float | None  # as preferred
@@ -75,9 +77,10 @@ class Poll:
             waits += 1
             if waits == 1:
                 self.tailer.require_room(self.caller.key_id)
-            changed = await self.tailer.changed(
-                job_id, look.revision, min(left, GONE_AFTER_SECONDS), self.caller.key_id
-            )
+            async with self.turn.set_aside():
+                changed = await self.tailer.changed(
+                    job_id, look.revision, min(left, GONE_AFTER_SECONDS), self.caller.key_id
+                )
             if not changed and await self.request.is_disconnected():
                 return look.response  # which nobody reads
 
@@ -131,6 +134,7 @@ async def _poll(
     request: Request,
     service: ServiceDep,
     caller: CallerDep,
+    turn: TurnDep,
     _etags: IfNoneMatch = None,
     _expected: IfMatch = None,
     _preferences: Preferences = None,
@@ -144,6 +148,7 @@ async def _poll(
         remembered=service.remembered,
         request=request,
         caller=caller,
+        turn=turn,
         address=digest,
         etags=etags_of(request),
         wait_seconds=_wait_of(",".join(request.headers.getlist("prefer"))),

@@ -5,12 +5,13 @@ from api.dependencies import Service
 from api.errors import NotReady
 
 PATIENCE_SECONDS = 1.0
+FRESH_SECONDS = 0.25  # so long an answer serves whoever else asks: nobody makes the database work by asking often
 
 
-def check(service: Service) -> schemas.Ready:
+async def check(service: Service) -> schemas.Ready:
     """Raises NotReady, which says what is missing."""
-    workers = service.workers_probe.ask(PATIENCE_SECONDS)  # only the database knows
-    broker = service.broker_probe.ask(PATIENCE_SECONDS)
+    workers = await service.workers_probe.hear(PATIENCE_SECONDS, FRESH_SECONDS)  # only the database knows
+    broker = await service.broker_probe.hear(PATIENCE_SECONDS, FRESH_SECONDS)
     missing = []
     if workers is None:
         missing.append("database")

@@ -7,7 +7,9 @@ of an answer.
 import asyncio
 import resource
 import sys
+from collections.abc import Sequence
 from http import HTTPStatus
+from ipaddress import IPv4Network, IPv6Network
 from socket import socket
 from typing import Any
 
@@ -50,7 +52,13 @@ def most_connections() -> int:
 
 
 def configured(
-    app: ASGIApp, protocol: "type[Protocol]", *, grace_seconds: int, host: str = "127.0.0.1", port: int = 0
+    app: ASGIApp,
+    protocol: "type[Protocol]",
+    *,
+    grace_seconds: int,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    trusted_proxies: Sequence[IPv4Network | IPv6Network] = (),
 ) -> uvicorn.Config:
     """How uvicorn serves the API. `grace_seconds` are what open requests may still take once it is asked to stop."""
     return uvicorn.Config(
@@ -60,8 +68,10 @@ def configured(
         http=protocol,
         ws="none",
         log_config=None,
-        # Off: else whoever asks chooses the address that the log has, and that wrong keys are counted by.
-        proxy_headers=False,
+        # The last address in X-Forwarded-For that is none of theirs is the client's. From anybody else the header
+        # counts for nothing: whoever asks would choose the address that the log has, and that wrong keys count by.
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=[str(network) for network in trusted_proxies],
         access_log=False,  # api.observing writes a line for each request
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,

@@ -14,6 +14,8 @@ from fastapi.sse import format_sse_event
 from access import keys
 from access.errors import KeyInvalid
 from api.dependencies import ProjectDatabase
+from api.errors import TooManyWaiting
+from api.lanes import Turn
 from api.tailer import Message, Tailer, message_of
 from jobs import queries
 from jobs.errors import JobNotFound
@@ -30,8 +32,16 @@ FINAL = frozenset(status.value for status in TERMINAL)
 class Past:
     """What has happened up to now."""
 
-    messages: list[Message]
+    messages: list[Message]  # up to the last one that there will be
     status: JobStatus
+    position: int  # of the last of them, as jobs.following counts; where there are none, of the one before
+    text: bytes  # as they go out, in one piece: one by one they would hold the event loop up
+
+    @property
+    def end(self) -> str | None:
+        """How the job ended, where these messages say so."""
+        kind = self.messages[-1].kind if self.messages else ""
+        return kind if kind in FINAL else None
 
     @property
     def is_over(self) -> bool:
@@ -44,41 +54,47 @@ def read(database: ProjectDatabase, job_id: str, after: int) -> Past:
     with database.glance() as session:
         keys.require_valid(session, database.caller)
         status = queries.status_of(session, job_id)
+        position = queries.event_position(session, job_id, after)
         page = queries.events_after(session, job_id, after, AT_ONCE)
-        return Past([message_of(record) for record in page.rows], status)
+    messages = [message_of(record) for record in page.rows]
+    ends = next((place for place, message in enumerate(messages, 1) if message.kind in FINAL), len(messages))
+    messages = messages[:ends]
+    position = messages[-1].event_id if messages else position
+    return Past(messages, status, position, b"".join(map(_written, messages)))
 
 
 async def events(
-    tailer: Tailer, database: ProjectDatabase, job_id: str, after: int, past: Past
+    tailer: Tailer, turn: Turn, database: ProjectDatabase, job_id: str, after: int, past: Past
 ) -> AsyncIterator[bytes]:
     """From the event behind `after` on, of which `past` was read already, until the job ends."""
     yield format_sse_event(retry=RETRY_MILLISECONDS)
     with tailer.watching(job_id, database.caller.key_id) as watcher:
         told = after
         while True:
-            for message in past.messages:
-                told = message.event_id
-                yield _written(message)
-                if message.kind in FINAL:
-                    yield _end(message.kind)
-                    return
+            if past.messages:
+                told = past.messages[-1].number
+                yield past.text
+            if past.end:
+                yield _end(past.end)
+                return
             try:
-                past = await run_in_threadpool(read, database, job_id, told)
+                async with turn.again():
+                    past = await run_in_threadpool(read, database, job_id, told)
             except JobNotFound:
                 yield _end("deleted")
                 return
-            except (KeyInvalid, *OUTAGES):
+            except (KeyInvalid, TooManyWaiting, *OUTAGES):
                 return  # a client that may comes back, and is told the rest
             if not past.messages:
                 break
-        tailer.start(job_id, told)
+        tailer.start(job_id, past.position)
         while True:
             match await watcher.next(KEEP_ALIVE_SECONDS):
                 case None:
                     yield format_sse_event(comment="")
                 case Message() as message:
-                    if message.event_id > told:
-                        told = message.event_id
+                    if message.number > told:
+                        told = message.number
                         yield _written(message)
                     if message.kind in FINAL:
                         yield _end(message.kind)
@@ -91,7 +107,7 @@ async def events(
 
 
 def _written(message: Message) -> bytes:
-    return format_sse_event(data_str=message.body, event=message.kind, id=str(message.event_id))
+    return format_sse_event(data_str=message.body, event=message.kind, id=str(message.number))
 
 
 def _end(how: str) -> bytes:

@@ -12,10 +12,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from api.bodies import JSON, MERGE_PATCH, ParsedRequest, refuse_body
+from api.bodies import JSON, MERGE_PATCH, ParsedRequest, parse, refuse_body
+from api.costs import cost_of
+from api.dependencies import admit
 from api.errors import InvalidRequest
 from api.parameters import require_clear
 from api.preconditions import IF_MATCH, require
+from api.schemas import Page
 from api.validation import body_errors, header_errors, parameter_errors
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -29,23 +32,51 @@ class StrictRoute(APIRoute):
 
     def get_route_handler(self) -> Handler:
         """FastAPI's own handler with the checks in front of it."""
-        handler = super().get_route_handler()
-        self._knows_conditions = any(parameter.alias == IF_MATCH for parameter in get_flat_params(self.dependant))
+        answer = self._answering(super().get_route_handler())
 
         async def handle(request: Request) -> Response:
-            require_clear(request, self._parameters())
-            if not self._knows_conditions:
+            turn = await admit(request, cost_of(self.operation_id, request.query_params, request.headers))
+            try:
+                return await answer(request)
+            finally:
+                turn.give_back()
+
+        return handle
+
+    def _answering(self, handler: Handler) -> Handler:
+        """`handler`, which is FastAPI's, behind the checks."""
+        knows_conditions = any(parameter.alias == IF_MATCH for parameter in get_flat_params(self.dependant))
+
+        async def answer(request: Request) -> Response:
+            if request.url.query:
+                await run_in_threadpool(require_clear, request, self._parameters())
+            if not knows_conditions:
                 require(request, None)
             if self.body_field is None:
                 await refuse_body(request)
             else:
-                request = await ParsedRequest.read(request, self._media_types())
+                request = await self._read(request)
             try:
                 return await handler(request)
             except RequestValidationError as error:
-                raise self._explain(error) from error
+                raise await run_in_threadpool(self._explain, error) from error
 
-        return handle
+        return answer
+
+    async def _read(self, request: Request) -> Request:
+        """With its body, which is looked at in a thread: to refuse a large one takes a while. FastAPI looks at what was
+        found right once more. Raises what `api.bodies.parse` raises, and InvalidRequest."""
+        content = await request.body()
+        value = await run_in_threadpool(self._checked, request, content) if content else None
+        return ParsedRequest(request, content, value)
+
+    def _checked(self, request: Request, content: bytes) -> object:
+        assert self.body_field is not None
+        value = parse(request, content, self._media_types())
+        _, errors = self.body_field.validate(value, loc=("body",))
+        if errors:
+            raise self._explain(RequestValidationError(errors, body=value))
+        return value
 
     def _media_types(self) -> Sequence[str]:
         """Of its body: a PATCH is a merge patch, whichever of the two it is called."""
@@ -72,16 +103,28 @@ class StrictRoute(APIRoute):
         return InvalidRequest(explained, len(errors))
 
 
+class OpenRoute(StrictRoute):
+    """For what needs no key, and so may cost next to nothing."""
+
+    def get_route_handler(self) -> Handler:
+        """Without asking who it is; `api.pacing` bounds how often."""
+        return self._answering(APIRoute.get_route_handler(self))
+
+
 def _asynchronous(endpoint: Callable[..., Any]) -> Callable[..., Any]:
     """The same, in a thread as before. What an `async` one returns FastAPI checks where it is; of others, in one more
     thread, which they would wait for with a database connection, and with their turn to write, while all threads are
-    taken by those who wait for these.
+    taken by those who wait for these. A page is written there, too: it may be long.
     """
     if iscoroutinefunction(endpoint) or isasyncgenfunction(endpoint):
         return endpoint
 
+    def answer(*arguments: Any, **named: Any) -> Any:
+        result = endpoint(*arguments, **named)
+        return Response(result.model_dump_json(), media_type="application/json") if isinstance(result, Page) else result
+
     @wraps(endpoint)
     async def in_a_thread(*arguments: Any, **named: Any) -> Any:
-        return await run_in_threadpool(endpoint, *arguments, **named)
+        return await run_in_threadpool(answer, *arguments, **named)
 
     return in_a_thread

@@ -44,7 +44,8 @@ log = structlog.get_logger()
 class Message:
     """What a watcher is told: an event, written once for all of them."""
 
-    event_id: int
+    event_id: int  # by which the database orders all events: for nobody outside
+    number: int  # by which the job's own are told apart
     kind: str  # the event's type
     body: str  # JSON
 
@@ -245,4 +246,4 @@ class Tailer:
 
 def message_of(record: EventRecord) -> Message:
     """An event as its watchers get it."""
-    return Message(record.event.id, record.event.type, translate.event(record).model_dump_json())
+    return Message(record.event.id, record.event.number, record.event.type, translate.event(record).model_dump_json())

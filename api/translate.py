@@ -67,7 +67,7 @@ def event(record: EventRecord) -> schemas.Event:
     """An event, with the metrics of the epoch that it tells of."""
     row = record.event
     return schemas.Event(
-        id=row.id,
+        id=row.number,
         type=row.type,
         message=row.message,
         attempt=row.attempt,

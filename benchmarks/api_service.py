@@ -31,7 +31,7 @@ from training.lifeline import die_with_parent
 ROOT = Path(__file__).parents[1]
 FILLED = ROOT / "data" / "bench"
 API_CORE, OTHER_CORE = 0, 1
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +48,15 @@ class Running:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def stand_apart() -> None:
-    """Of whoever measures: without the settings of this machine's own service, without proxies, off the API's core."""
+def without_settings() -> None:
+    """Of this machine's own service, and without proxies."""
     for name in [name for name in os.environ if name.startswith("EPOCHAL_") or name.lower().endswith("_proxy")]:
         del os.environ[name]
+
+
+def stand_apart() -> None:
+    """Of whoever measures: without settings, and off the API's core."""
+    without_settings()
     os.sched_setaffinity(0, {OTHER_CORE})
 
 
@@ -99,8 +104,10 @@ def filled(server_url: str | None, size: Size, name: str | None = None) -> Itera
 
 
 @contextmanager
-def api(database_url: str, settings: Mapping[str, str], headers: Mapping[str, str]) -> Iterator[Running]:
-    """The API over that database, whose clients send `headers`."""
+def api(
+    database_url: str, settings: Mapping[str, str], headers: Mapping[str, str], *, apart: bool = True
+) -> Iterator[Running]:
+    """The API over that database, whose clients send `headers`; `apart` on a core of its own."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="epochal-bench-")))
         broker = folder / "broker.sock"
@@ -119,7 +126,7 @@ def api(database_url: str, settings: Mapping[str, str], headers: Mapping[str, st
             cwd=ROOT,
             env=environment,
             pass_fds=[listener.fileno()],
-            preexec_fn=on_api_core,
+            preexec_fn=on_api_core if apart else with_this_process,
         )
         stack.callback(end, process)
         address = Address("127.0.0.1", listener.getsockname()[1], headers)
@@ -127,9 +134,14 @@ def api(database_url: str, settings: Mapping[str, str], headers: Mapping[str, st
         yield Running(address, process.pid, database_url)
 
 
+def with_this_process() -> None:
+    """In a new process: dies with this one."""
+    die_with_parent(signal.SIGTERM)
+
+
 def on_api_core() -> None:
     """In a new process: dies with this one, and has a core of its own."""
-    die_with_parent(signal.SIGTERM)
+    with_this_process()
     os.sched_setaffinity(0, {API_CORE})
 
 

@@ -8,7 +8,7 @@ import asyncio
 import multiprocessing
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
@@ -156,13 +156,14 @@ def _first_epoch(database: Database) -> int:
 
 def _watch(name: str, service: api_service.Running, database: Database, watched: Sequence[str], plan: Plan) -> Watched:
     with database.snapshot() as session:
-        last_event = session.scalars(select(func.max(Event.id))).one()
+        numbers = select(Event.job_id, func.max(Event.number)).where(Event.job_id.in_(plan.job_ids))
+        last_events = dict(session.execute(numbers.group_by(Event.job_id)).tuples().all())
     parent, child = multiprocessing.get_context("spawn").Pipe()
     writer = multiprocessing.get_context("spawn").Process(target=_write, args=(service.database_url, plan, child))
     writer.start()
     child.close()  # so that its end is heard of
     try:
-        watchers, used, counts = asyncio.run(_follow(service, watched, last_event, parent))
+        watchers, used, counts = asyncio.run(_follow(service, watched, last_events, parent))
     finally:
         parent.close()
         writer.join()
@@ -200,9 +201,9 @@ class Used:
 
 
 async def _follow(
-    service: api_service.Running, watched: Sequence[str], last_event: int, writer: Connection
+    service: api_service.Running, watched: Sequence[str], last_events: Mapping[str, int], writer: Connection
 ) -> tuple[list[Watcher], Used, tuple[int, int] | None]:
-    watchers = await _open(service.address, watched, last_event)
+    watchers = await _open(service.address, watched, last_events)
     await asyncio.sleep(IDLE_SECONDS)  # PostgreSQL counts what opening them took a little later
     started = _transactions(service.database_url)
     await asyncio.sleep(IDLE_SECONDS)
@@ -221,12 +222,12 @@ async def _follow(
     return watchers, used, (before - started, after - before)
 
 
-async def _open(address: Address, watched: Sequence[str], last_event: int) -> list[Watcher]:
+async def _open(address: Address, watched: Sequence[str], last_events: Mapping[str, int]) -> list[Watcher]:
     loop = asyncio.get_running_loop()
     turn = asyncio.Semaphore(CONNECTING)
 
     async def one(job_id: str) -> Watcher:
-        headers = {"Accept": "text/event-stream", "Last-Event-ID": str(last_event)}
+        headers = {"Accept": "text/event-stream", "Last-Event-ID": str(last_events[job_id])}
         request = address.request("GET", f"/v1/jobs/{job_id}/stream", headers=headers)
         async with turn:
             _, watcher = await loop.create_connection(lambda: Watcher(job_id, request), address.host, address.port)

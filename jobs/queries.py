@@ -150,11 +150,24 @@ def steps_after(
 
 
 def events_after(session: Session, job_id: str, after: int = 0, limit: int | None = None) -> Page[EventRecord]:
-    """What has happened to a job, in order, behind the event `after`. Raises JobNotFound."""
+    """What has happened to a job, in order, behind the event with the number `after`. Raises JobNotFound."""
     _must_exist(session, job_id)
-    statement = with_their_epochs().where(Event.job_id == job_id, Event.id > after)
+    position = event_position(session, job_id, after)
+    statement = with_their_epochs().where(Event.job_id == job_id, Event.id > position)
     records = [EventRecord(event, epoch) for event, epoch in session.execute(_one_more(statement, limit))]
     return _cut(records, limit)
+
+
+def event_position(session: Session, job_id: str, number: int) -> int:
+    """The id of a job's last event up to a number; 0 before the first."""
+    if number == 0:
+        return 0
+    # Those with a number of their own and those without, each along its index.
+    mine = select(Event.id).where(Event.job_id == job_id).limit(1)
+    numbered = mine.where(Event.number_in_job <= number).order_by(Event.number_in_job.desc())
+    others = mine.where(Event.number_in_job.is_(None), Event.id <= number).order_by(Event.id.desc())
+    found = session.execute(select(numbered.scalar_subquery(), others.scalar_subquery())).one()
+    return max(each or 0 for each in found)
 
 
 def with_their_epochs() -> Select[Event, Epoch | None]:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Literal
 
 import structlog
-from sqlalchemy import delete, event, select, update
+from sqlalchemy import delete, event, func, select, update
 from sqlalchemy.orm import Session
 
 from jobs.failures import Failure, FailureCode
@@ -108,7 +108,16 @@ def record(session: Session, job: Job, kind: str, message: str, epoch: int | Non
 
 def append_event(session: Session, job: Job, kind: str, message: str, epoch: int | None = None) -> None:
     """The same of a job whose revision nobody has seen yet."""
-    happened = Event(job_id=job.id, attempt=job.attempt, type=kind, message=message, epoch=epoch)
+    # The job's row is locked: nobody else numbers its events. The last one is the first in the index.
+    last = select(Event.number).where(Event.job_id == job.id).order_by(Event.id.desc()).limit(1)
+    happened = Event(
+        job_id=job.id,
+        attempt=job.attempt,
+        type=kind,
+        message=message,
+        epoch=epoch,
+        number_in_job=func.coalesce(last.scalar_subquery(), 0) + 1,
+    )
     session.add(happened)
     enqueue(session, job, happened)
     say = partial(log.info, f"job {kind}", job_id=job.id, attempt=job.attempt, message=message)

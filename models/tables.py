@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Enum, ForeignKey, Index, Integer, String, Text, text
+from sqlalchemy import BigInteger, ColumnElement, Enum, ForeignKey, Index, Integer, String, Text, func, text
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import DEFAULT_PROJECT, JOB_ID, PROJECT_ID, Base
@@ -195,7 +196,7 @@ class Event(Base):
     """What happened to a job: appended in the transaction that made it happen, never changed."""
 
     __tablename__ = "events"
-    __table_args__ = (Index(None, "job_id", "id"),)
+    __table_args__ = (Index(None, "job_id", "id"), Index(None, "job_id", "number_in_job"))
 
     # SQLite numbers rows by itself only where the key is an INTEGER.
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
@@ -205,6 +206,19 @@ class Event(Base):
     message: Mapped[str] = mapped_column(Text)
     epoch: Mapped[int | None]  # that was recorded
     created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
+    # The first of a job is 1, each other one more than the one before. None where a release before wrote it.
+    number_in_job: Mapped[int | None] = mapped_column(BigInteger)
+
+    @hybrid_property
+    def number(self) -> int:
+        """What the event is called outside: from `id`, tenants could count each other's events. It ascends within a
+        job, also where earlier events have no number of their own: it is never above `id`."""
+        return self.id if self.number_in_job is None else self.number_in_job
+
+    @number.inplace.expression
+    @classmethod
+    def _number_expression(cls) -> ColumnElement[int]:
+        return func.coalesce(cls.number_in_job, cls.id)
 
 
 class Worker(Base):

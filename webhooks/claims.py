@@ -4,6 +4,7 @@ message at one time, and none is lost with the process that had it.
 A claim raises `attempts`, and what became of an attempt is stored only while no other has begun.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,6 +30,7 @@ class Claimed:
 
     id: str
     webhook_id: str
+    project: str
     attempt: int  # from 1
     url: str
     secret: SecretStr
@@ -48,17 +50,26 @@ def any_due(session: Session) -> bool:
 
 
 def claim(session: Session, slots: Slots) -> Sequence[Claimed]:
-    """Take what is due, the webhook that has waited longest first, of each as much as there are `slots` for."""
+    """Take what is due, as much as there are `slots` for: round after round a webhook of each project, first of those
+    that have least under way, and of a project the webhook that has waited longest."""
     oldest = select(func.min(WebhookDelivery.next_attempt_at)).where(WebhookDelivery.webhook_id == Webhook.id, is_due())
     waiting = select(Webhook).where(oldest.scalar_subquery().is_not(None)).order_by(oldest.scalar_subquery())
-    claimed: list[Claimed] = []
+    lines: dict[str, deque[Webhook]] = {}
     for webhook in session.scalars(waiting).all():
         if not webhook.enabled:  # it was disabled as the message was written
             give_up(session, webhook.id, "The webhook is disabled.")
-        elif (most := slots.room(webhook.id)) > 0:
-            taken = _claim(session, webhook, most)
-            slots.take(webhook.id, len(taken))
-            claimed += taken
+        else:
+            lines.setdefault(webhook.project, deque()).append(webhook)
+    claimed: list[Claimed] = []
+    while lines:
+        for project in sorted(lines, key=slots.busy):
+            webhook = lines[project].popleft()
+            if not lines[project]:
+                del lines[project]
+            if (most := slots.room(webhook.id, project)) > 0:
+                taken = _claim(session, webhook, most)
+                slots.take(webhook.id, project, len(taken))
+                claimed += taken
     return claimed
 
 
@@ -112,4 +123,6 @@ def _claim(session: Session, webhook: Webhook, most: int) -> Sequence[Claimed]:
     )
     rows = session.execute(taken, execution_options={"synchronize_session": False}).all()
     secret = SecretStr(webhook.secret)
-    return [Claimed(row.id, webhook.id, row.attempts, webhook.url, secret, row.payload) for row in rows]
+    return [
+        Claimed(row.id, webhook.id, webhook.project, row.attempts, webhook.url, secret, row.payload) for row in rows
+    ]

@@ -88,7 +88,7 @@ class Sender:
         deadline = Deadline()
         for each in claimed:
             Thread(target=self._send, args=(each, deadline), name=f"webhook {each.id}", daemon=True).start()
-            self._slots.take(each.webhook_id, 1)
+            self._slots.take(each.webhook_id, each.project, 1)
 
     def _send(self, claimed: Claimed, deadline: Deadline) -> None:
         began, arrived = monotonic(), False

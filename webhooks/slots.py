@@ -1,10 +1,15 @@
-"""How many messages a process sends at once, and to whom: a receiver that is slow or dead holds up nobody else."""
+"""How many messages a process sends at once, and to whom: a receiver that is slow or dead holds up nobody else, and a
+project that has many of them holds up no other project.
+
+Of what is free, a project takes a part only, and the less is free, the smaller it is: whoever comes next finds a slot.
+"""
 
 from collections import Counter
 
-MOST = 32
+MOST = 64
 MOST_OF_ONE = 4  # to a receiver that answers promptly; to any other one at a time
-MOST_UNPROVEN = MOST // 2  # to all receivers that are slow, dead or new together
+MOST_UNPROVEN = 48  # to all receivers that are slow, dead or new together
+SHARE = 4  # a project may have more under way only while that is less than this part of what is free
 
 
 class Slots:
@@ -13,31 +18,49 @@ class Slots:
     def __init__(self) -> None:
         self._busy: Counter[str] = Counter()
         self._prompt: set[str] = set()
+        self._projects: dict[str, str] = {}  # of the webhooks that are busy
 
-    def room(self, webhook_id: str) -> int:
-        """How many more may be sent to this webhook now."""
+    def room(self, webhook_id: str, project: str) -> int:
+        """How many more may be sent to this webhook now. More than one only where its receiver answers promptly."""
+        prompt = webhook_id in self._prompt
+        limit = MOST_OF_ONE if prompt else 1
         free = MOST - self._busy.total()
-        if webhook_id in self._prompt:
-            return max(0, min(free, MOST_OF_ONE - self._busy[webhook_id]))
-        unproven = sum(count for busy, count in self._busy.items() if busy not in self._prompt)
-        return max(0, min(free, 1 - self._busy[webhook_id], MOST_UNPROVEN - unproven))
+        if not prompt:
+            free = min(free, MOST_UNPROVEN - self._under_way(prompt=False))
+        part = (free + SHARE - 1) // SHARE - self._under_way(project, prompt=prompt)
+        return max(0, min(free, limit - self._busy[webhook_id], part))
 
-    def take(self, webhook_id: str, count: int) -> None:
+    def busy(self, project: str) -> int:
+        """How many messages of this project are being sent."""
+        return sum(count for busy, count in self._busy.items() if self._projects[busy] == project)
+
+    def take(self, webhook_id: str, project: str, count: int) -> None:
         """So many are being sent."""
         self._busy[webhook_id] += count
+        self._projects[webhook_id] = project
 
     def free(self, webhook_id: str, *, promptly: bool) -> None:
         """One has been sent; whether it arrived, and promptly."""
         self._busy[webhook_id] -= 1
-        self._busy += Counter()  # forgets those with none
+        if not self._busy[webhook_id]:
+            del self._busy[webhook_id], self._projects[webhook_id]
         (self._prompt.add if promptly else self._prompt.discard)(webhook_id)
 
     def copy(self) -> "Slots":
         """To plan with."""
         other = Slots()
         other._busy, other._prompt = self._busy.copy(), self._prompt.copy()
+        other._projects = self._projects.copy()
         return other
 
     def idle(self) -> bool:
         """Whether nothing is being sent."""
         return not self._busy.total()
+
+    def _under_way(self, project: str | None = None, *, prompt: bool) -> int:
+        """To receivers that are known to be prompt, or to the others; of a project, or of all."""
+        return sum(
+            count
+            for busy, count in self._busy.items()
+            if (busy in self._prompt) == prompt and project in (None, self._projects[busy])
+        )

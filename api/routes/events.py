@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from api import schemas, stream, translate
 from api.bodies import EXACT
-from api.dependencies import DatabaseDep, JobId, TailerDep
+from api.dependencies import DatabaseDep, JobId, TailerDep, TurnDep
 from api.etags import UNCHANGED
 from api.polling import Content, PollDep
 from api.strict_route import StrictRoute
@@ -74,6 +74,7 @@ async def stream_events(
     job_id: JobId,
     database: DatabaseDep,
     tailer: TailerDep,
+    turn: TurnDep,
     after: After = 0,
     last_event_id: Annotated[
         str | None,
@@ -89,5 +90,5 @@ async def stream_events(
     past = await run_in_threadpool(stream.read, database, job_id, told)
     if past.is_over and told:
         return Response(status_code=HTTPStatus.NO_CONTENT)
-    events = stream.events(tailer, database, job_id, told, past)
+    events = stream.events(tailer, turn, database, job_id, told, past)
     return StreamingResponse(events, media_type=EVENT_STREAM, headers=HEADERS)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
 from api import schemas, translate
-from api.dependencies import CheckpointName, DatabaseDep, JobId, SnapshotDep, StorageDep
+from api.dependencies import CheckpointName, DatabaseDep, JobId, SnapshotDep, StorageDep, TurnDep
 from api.downloads import FILE, WantedDep, download
 from api.strict_route import StrictRoute
 from jobs import queries
@@ -38,12 +38,12 @@ def list_checkpoints(
     responses=FILE,
 )
 def download_checkpoint(
-    job_id: JobId, name: CheckpointName, database: DatabaseDep, storage: StorageDep, wanted: WantedDep
+    job_id: JobId, name: CheckpointName, database: DatabaseDep, storage: StorageDep, wanted: WantedDep, turn: TurnDep
 ) -> Response:
     """Network, optimizer and all else that a run goes on from, in one safetensors file."""
     with database.snapshot() as session:
         file = queries.checkpoint_file(session, job_id, name)
-    return download(storage, file, wanted)
+    return download(storage, file, wanted, turn)
 
 
 @router.get(
@@ -53,8 +53,10 @@ def download_checkpoint(
     response_class=StreamingResponse,
     responses=FILE,
 )
-def download_weights(job_id: JobId, database: DatabaseDep, storage: StorageDep, wanted: WantedDep) -> Response:
+def download_weights(
+    job_id: JobId, database: DatabaseDep, storage: StorageDep, wanted: WantedDep, turn: TurnDep
+) -> Response:
     """Of a job that has succeeded or stopped: as safetensors, which torch and others read."""
     with database.snapshot() as session:
         file = queries.weights_file(session, job_id)
-    return download(storage, file, wanted)
+    return download(storage, file, wanted, turn)

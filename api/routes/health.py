@@ -5,9 +5,9 @@ from fastapi import APIRouter
 from api import schemas
 from api.dependencies import ServiceDep
 from api.readiness import check
-from api.strict_route import StrictRoute
+from api.strict_route import OpenRoute
 
-router = APIRouter(tags=["operations"], route_class=StrictRoute)
+router = APIRouter(tags=["operations"], route_class=OpenRoute)
 
 
 @router.get("/livez", operation_id="get_liveness", summary="Whether the process answers")
@@ -17,7 +17,7 @@ async def get_liveness() -> schemas.Live:
 
 
 @router.get("/readyz", operation_id="get_readiness", summary="Whether the service can do its work")
-def get_readiness(service: ServiceDep) -> schemas.Ready:
+async def get_readiness(service: ServiceDep) -> schemas.Ready:
     """Asks the database, the broker, and whether a worker is connected. Without the last two jobs are accepted all the
     same, and run once they are back."""
-    return check(service)
+    return await check(service)

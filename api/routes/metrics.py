@@ -7,16 +7,18 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy.orm import Session
 
 from api import csv_text, log_text, metric_rows, schemas
-from api.dependencies import DatabaseDep, JobId, ProjectDatabase
-from api.etags import UNCHANGED
+from api.dependencies import DatabaseDep, JobId, PicturesDep, ProjectDatabase, TurnDep
+from api.etags import FRESH, UNCHANGED, IfNoneMatch, etag_of, etags_of, matches, unchanged
+from api.pictures import Pictures
 from api.polling import Content, PollDep
+from api.sketch import sketch
+from api.streaming import in_turns
 from api.strict_route import StrictRoute
 from jobs import queries
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["metrics"], route_class=StrictRoute)
 
 CSV, PNG, SVG = csv_text.MEDIA_TYPE, "image/png", "image/svg+xml"
-FRESH = {"Cache-Control": "no-cache"}  # a browser asks anew
 
 
 def _rows_or_csv(example: str) -> dict[int | str, dict[str, Any]]:
@@ -86,9 +88,14 @@ async def list_steps(
         200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "What there is by now."}
     },
 )
-def get_log(job_id: JobId, database: DatabaseDep) -> StreamingResponse:
+def get_log(job_id: JobId, database: DatabaseDep, turn: TurnDep) -> StreamingResponse:
     """A heading an epoch, a line a recorded step, then the epoch's test loss and accuracy."""
-    return StreamingResponse(log_text.stream(database, job_id), media_type="text/plain; charset=utf-8", headers=FRESH)
+    pieces = in_turns(log_text.stream(database, job_id), turn)
+    return StreamingResponse(pieces, media_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-cache"})
+
+
+def _picture(content: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    return UNCHANGED | {200: {"content": content, "description": "As they are by now."}}
 
 
 @router.get(
@@ -96,11 +103,13 @@ def get_log(job_id: JobId, database: DatabaseDep) -> StreamingResponse:
     operation_id="get_curves_svg",
     summary="Loss and accuracy over epochs, as an SVG",
     response_class=Response,
-    responses={200: {"content": {SVG: {"schema": {"type": "string"}}}, "description": "As they are by now."}},
+    responses=_picture({SVG: {"schema": {"type": "string"}}}),
 )
-def get_curves_svg(job_id: JobId, database: DatabaseDep) -> Response:
+def get_curves_svg(
+    job_id: JobId, database: DatabaseDep, pictures: PicturesDep, request: Request, _declared: IfNoneMatch = None
+) -> Response:
     """The best epoch is marked; what is not a number is a gap."""
-    return Response(_draw(database, job_id, "svg"), media_type=SVG, headers=FRESH)
+    return _answer(request, _drawn(database, pictures, job_id, "svg"), SVG)
 
 
 @router.get(
@@ -108,22 +117,27 @@ def get_curves_svg(job_id: JobId, database: DatabaseDep) -> Response:
     operation_id="get_curves_png",
     summary="Loss and accuracy over epochs, as a PNG",
     response_class=Response,
-    responses={
-        200: {
-            "content": {PNG: {"schema": {"type": "string", "format": "binary"}}},
-            "description": "As they are by now.",
-        }
-    },
+    responses=_picture({PNG: {"schema": {"type": "string", "format": "binary"}}}),
 )
-def get_curves_png(job_id: JobId, database: DatabaseDep) -> Response:
+def get_curves_png(
+    job_id: JobId, database: DatabaseDep, pictures: PicturesDep, request: Request, _declared: IfNoneMatch = None
+) -> Response:
     """The best epoch is marked; what is not a number is a gap."""
-    return Response(_draw(database, job_id, "png"), media_type=PNG, headers=FRESH)
+    return _answer(request, _drawn(database, pictures, job_id, "png"), PNG)
 
 
-def _draw(database: ProjectDatabase, job_id: str, form: Literal["svg", "png"]) -> bytes:
-    """Draws when the transaction is over: pictures wait for one another."""
+def _drawn(database: ProjectDatabase, pictures: Pictures, job_id: str, form: Literal["svg", "png"]) -> bytes:
+    """Draws what the job was not drawn as before, and when the transaction is over: pictures wait for one another."""
     with database.snapshot() as session:
+        revision, _ = queries.revision_of(session, job_id)
+        if known := pictures.at(f"{job_id}.{form}", revision):
+            return known
         record, epochs = queries.find(session, job_id), queries.epochs_after(session, job_id).rows
-    from api import curves  # matplotlib, with which the API would start much more slowly
+    return pictures.draw(f"{job_id}.{form}", revision, sketch(record, epochs), form)
 
-    return curves.draw(record, epochs, form)
+
+def _answer(request: Request, picture: bytes, media_type: str) -> Response:
+    etag, etags = etag_of(picture), etags_of(request)
+    if etags and matches(etags, etag):
+        return unchanged(etag, {})
+    return Response(picture, headers={**FRESH, "ETag": etag}, media_type=media_type)

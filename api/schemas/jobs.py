@@ -167,7 +167,7 @@ class Job(Wire):
 class Event(Wire):
     """Something that happened to a job."""
 
-    id: int = Field(description="Ascends with time.")
+    id: int = Field(description="Ascends with time within the job, and counts its events alone.")
     type: str = Field(
         description="A status that it came into, `epoch` where one is measured (each once, in order), "
         "`epoch_revised` where one was trained again and went otherwise, or what else happened."

@@ -17,10 +17,10 @@ from api.server import Protocol, configured
 
 
 @contextmanager
-def served(app: ASGIApp, protocol: type[Protocol] = Protocol) -> Iterator[tuple[str, int]]:
+def served(app: ASGIApp, protocol: type[Protocol] = Protocol, **options: Any) -> Iterator[tuple[str, int]]:
     """Its address, as long as the context lasts."""
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(configured(app, protocol, grace_seconds=5))
+    server = uvicorn.Server(configured(app, protocol, grace_seconds=5, **options))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Literal
@@ -13,6 +14,8 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from api import curves
+from api.draughtsman import Draughtsman
+from api.sketch import sketch
 from jobs.queries import JobRecord
 from models import Epoch, Job
 from training.spec import TrainingSpec
@@ -62,7 +65,7 @@ def test_picture(client: TestClient, stage: "Stage", form: str, media_type: str)
 
 def test_svg_says_what_it_shows() -> None:
     epochs = rows([0.9, 0.7, 0.8])
-    text = text_of(curves.draw(record(epochs), epochs, "svg"))
+    text = text_of(curves.draw(sketch(record(epochs), epochs), "svg"))
     for said in ("first", "resnet18 on digits", "3 of 3 epochs", "Loss", "Accuracy", "train", "test", "epoch"):
         assert said in text
     assert "best: 90.00% on test, epoch 0" in text
@@ -70,11 +73,11 @@ def test_svg_says_what_it_shows() -> None:
 
 def test_a_validation_split_has_a_curve_and_chooses_the_best_epoch() -> None:
     epochs = rows([0.9, 0.7, 0.8])
-    without = curves.draw(record(epochs), epochs, "svg")
+    without = curves.draw(sketch(record(epochs), epochs), "svg")
     assert "validation" not in text_of(without)
     for epoch in epochs:
         epoch.validation_loss, epoch.validation_accuracy = 0.5, 0.1 + 0.1 * epoch.epoch
-    svg = curves.draw(record(epochs), epochs, "svg")
+    svg = curves.draw(sketch(record(epochs), epochs), "svg")
     assert "best: 30.00% on validation, epoch 2" in text_of(svg)
     assert text_of(svg).splitlines().count("validation") == 2  # one legend each
     assert svg.count(COLOUR_OF_VALIDATION) > 2
@@ -85,13 +88,13 @@ def test_epochs_that_are_not_evaluated_are_gaps() -> None:
     for epoch in some:
         if epoch.epoch % 4:
             epoch.test_loss = epoch.test_accuracy = None
-    dots = [curves.draw(replace(record(each), best=None), each, "svg").count(b"<use") for each in (every, some)]
+    dots = [curves.draw(sketch(replace(record(each), best=None), each), "svg").count(b"<use") for each in (every, some)]
     assert dots[0] - dots[1] == 2 * 6  # of nine epochs three were evaluated, in two pictures
 
 
 def test_svg_escapes_the_name() -> None:
     epochs = rows([0.9])
-    root = ElementTree.fromstring(curves.draw(record(epochs, HOSTILE), epochs, "svg"))
+    root = ElementTree.fromstring(curves.draw(sketch(record(epochs, HOSTILE), epochs), "svg"))
     title = root.find(f"{SVG}title")
     assert title is not None
     assert title.text == HOSTILE.replace("\ufffe", "\ufffd")
@@ -116,7 +119,7 @@ def test_svg_escapes_the_name() -> None:
 )
 def test_any_run_can_be_drawn(losses: Sequence[float], form: Literal["svg", "png"]) -> None:
     epochs = rows(losses)
-    picture = curves.draw(record(epochs), epochs, form)
+    picture = curves.draw(sketch(record(epochs), epochs), form)
     if form == "png":
         assert Image.open(BytesIO(picture)).size == (1650, 720)
     else:
@@ -129,12 +132,23 @@ def test_value_between_gaps_is_seen() -> None:
     with_one = rows([*gaps[:50], 0.5, *gaps[51:]])
     without = rows(gaps)
     unmarked = replace(record(without), best=None)
-    dots = [curves.draw(unmarked, epochs, "svg").count(b"<use") for epochs in (with_one, without)]
+    dots = [curves.draw(sketch(unmarked, epochs), "svg").count(b"<use") for epochs in (with_one, without)]
     assert dots[0] > dots[1]
 
 
-def test_pictures_are_drawn_alike_in_every_thread() -> None:
-    epochs = rows([0.5, 0.4])
-    with ThreadPoolExecutor(4) as pool:
-        pictures = list(pool.map(lambda _: curves.draw(record(epochs), epochs, "svg"), range(8)))
-    assert len(set(pictures)) == 1
+def test_pictures_are_drawn_alike_in_the_process_for_it_and_for_several_at_once() -> None:
+    drawn = sketch(record(rows([0.5, 0.4])), rows([0.5, 0.4]))
+    draughtsman = Draughtsman()
+    with ThreadPoolExecutor(4) as pool, closing(draughtsman):
+        pictures = list(pool.map(lambda _: draughtsman.draw(drawn, "svg"), range(4)))
+    assert set(pictures) == {curves.draw(drawn, "svg")}
+
+
+def test_after_the_process_was_killed_another_draws() -> None:
+    drawn = sketch(record([]), [])
+    with closing(Draughtsman()) as draughtsman:
+        first = draughtsman.draw(drawn, "svg")
+        assert draughtsman._process
+        draughtsman._process.kill()
+        draughtsman._process.wait()
+        assert draughtsman.draw(drawn, "svg") == first

@@ -12,6 +12,7 @@ from tests.webhooks.conftest import (
     LOOPBACK,
     PATIENCE_SECONDS,
     Receiver,
+    add_project,
     add_webhook,
     deliveries,
     happen,
@@ -21,10 +22,12 @@ from tests.webhooks.conftest import (
     seconds_to_wait,
     send_all,
 )
+from webhooks import messages
 from webhooks.claims import LEASE_SECONDS, Claimed, claim, settle
 from webhooks.delivery import Sender
+from webhooks.endpoints import MOST_OF_A_PROJECT
 from webhooks.posting import Outcome, Poster
-from webhooks.slots import MOST_OF_ONE, Slots
+from webhooks.slots import MOST_OF_ONE, MOST_UNPROVEN, SHARE, Slots
 
 
 def claim_one(database: Database) -> Claimed:
@@ -127,6 +130,42 @@ def test_slow_receiver_holds_up_nobody(database: Database, sender: Sender) -> No
         slow.await_received(20)
         assert sender.wait(PATIENCE_SECONDS)
     assert {told.attempts for told in deliveries(database)} == {1}
+
+
+def test_a_project_whose_receivers_hang_holds_up_no_other_project(database: Database, sender: Sender) -> None:
+    add_project(database, "other")
+    with receiving() as hanging, receiving() as quick:
+        go_on = Event()
+        hanging.answer = lambda _request: (204 if go_on.wait(PATIENCE_SECONDS) else 500, {})
+        for _ in range(MOST_OF_A_PROJECT):
+            add_webhook(database, hanging.url)
+        happen(database, times=3)
+        sender.look()
+        sender.look()
+        hanging.await_received(MOST_UNPROVEN // SHARE // 2)  # as much as there is for one
+        webhook = add_webhook(database, quick.url, project="other")
+        with database.session() as session:
+            messages.ping(session, "other", webhook.id)
+        sender.look()
+        quick.await_received(1)
+        assert hanging.at_once < MOST_UNPROVEN // 2
+        go_on.set()
+        assert sender.wait(PATIENCE_SECONDS)
+    assert len(hanging.received) == 3 * MOST_OF_A_PROJECT
+
+
+def test_claims_go_round_the_projects(database: Database) -> None:
+    """However many more one of them has, and however much longer they wait."""
+    add_project(database, "other")
+    crowd = {add_webhook(database, f"http://127.0.0.1:1/{number}").id for number in range(MOST_OF_A_PROJECT)}
+    happen(database)
+    make_due(database)
+    single = add_webhook(database, "http://127.0.0.1:1/other", project="other")
+    happen(database, project="other")
+    with database.session() as session:
+        claimed = [each.webhook_id for each in claim(session, Slots())]
+    assert single.id in claimed[:2]
+    assert 1 < len(crowd & set(claimed)) < MOST_OF_A_PROJECT
 
 
 def test_no_more_than_a_few_at_once_go_to_one_receiver(database: Database, sender: Sender, receiver: Receiver) -> None:

@@ -27,47 +27,64 @@ def test_receiver_delays_but_never_hastens_and_gets_no_more_attempts() -> None:
 
 def test_receiver_proves_itself_by_answering_promptly() -> None:
     slots = Slots()
-    assert slots.room("new") == 1
-    slots.take("new", 1)
-    assert slots.room("new") == 0
+    assert slots.room("new", "a") == 1
+    slots.take("new", "a", 1)
+    assert slots.room("new", "a") == 0
     slots.free("new", promptly=True)
-    assert slots.room("new") == MOST_OF_ONE
-    slots.take("new", 3)
-    assert slots.room("new") == MOST_OF_ONE - 3
+    assert slots.room("new", "a") == MOST_OF_ONE
+    slots.take("new", "a", 3)
+    assert slots.room("new", "a") == MOST_OF_ONE - 3
     slots.free("new", promptly=False)
-    assert slots.room("new") == 0
+    assert slots.room("new", "a") == 0
     slots.free("new", promptly=False)
     slots.free("new", promptly=False)
     assert slots.idle()
-    assert slots.room("new") == 1
+    assert slots.room("new", "a") == 1
 
 
 def test_those_that_are_unproven_leave_room_for_the_others() -> None:
     slots = Slots()
-    slots.take("good", 1)
+    slots.take("good", "good", 1)
     slots.free("good", promptly=True)
     for number in range(MOST_UNPROVEN):
-        assert slots.room(f"dead {number}") == 1
-        slots.take(f"dead {number}", 1)
-    assert slots.room("dead too") == 0
-    assert slots.room("good") == MOST_OF_ONE
+        assert slots.room(f"dead {number}", f"project {number}") == 1
+        slots.take(f"dead {number}", f"project {number}", 1)
+    assert slots.room("dead too", "another project") == 0
+    assert slots.room("good", "good") == MOST_OF_ONE
+
+
+@pytest.mark.parametrize("proven", [True, False])
+def test_a_project_takes_a_part_of_what_is_free(*, proven: bool) -> None:
+    """However many webhooks it has: the next one finds nearly as much."""
+    slots = Slots()
+    parts = [fill(slots, project, proven=proven) for project in ("a", "b", "c", "d")]
+    assert parts == sorted(parts, reverse=True)
+    assert parts[0] < MOST_UNPROVEN / 3
+    assert parts[-1] > 1
+
+
+def fill(slots: Slots, project: str, *, proven: bool) -> int:
+    """With as many receivers as it likes. How much it got."""
+    taken = 0
+    for number in range(100):
+        webhook = f"{project} {number}"
+        if proven and slots.room(webhook, project):
+            slots.take(webhook, project, 1)
+            slots.free(webhook, promptly=True)
+        room = slots.room(webhook, project)
+        slots.take(webhook, project, room)
+        taken += room
+    return taken
 
 
 @pytest.mark.parametrize("proven", [True, False])
 def test_there_is_an_end(*, proven: bool) -> None:
     slots = Slots()
-    taken = 0
-    for number in range(100):
-        if proven:
-            slots.take(str(number), 1)
-            slots.free(str(number), promptly=True)
-        room = slots.room(str(number))
-        slots.take(str(number), room)
-        taken += room
+    taken = sum(fill(slots, f"project {number}", proven=proven) for number in range(100))
     assert taken == (MOST if proven else MOST_UNPROVEN)
 
 
 def test_copy_is_for_planning() -> None:
     slots = Slots()
-    slots.copy().take("a", 1)
+    slots.copy().take("a", "a", 1)
     assert slots.idle()

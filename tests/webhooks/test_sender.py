@@ -248,7 +248,7 @@ def test_secret_is_in_no_log_and_no_error(database: Database, sender: Sender, re
 
 
 def claim_like(webhook: Webhook) -> Claimed:
-    return Claimed("msg_1", webhook.id, 1, webhook.url, SecretStr(webhook.secret), "{}")
+    return Claimed("msg_1", webhook.id, "default", 1, webhook.url, SecretStr(webhook.secret), "{}")
 
 
 def test_database_that_is_away_leaves_the_message_to_its_lease(

@@ -1,0 +1,134 @@
+"""Who is served when more is asked than there is room for."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from api.errors import TooManyWaiting
+from api.lanes import Lanes, Turn, Who
+
+A, B, C = (Who(project, "key") for project in "abc")
+
+
+def run(scenario: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(scenario, 20))
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+class Line:
+    """Notes who is served, in which order."""
+
+    def __init__(self, lanes: Lanes) -> None:
+        self.lanes = lanes
+        self.served: list[Who] = []
+        self.tasks: list[asyncio.Task[None]] = []
+
+    async def ask(self, *whose: Who) -> None:
+        self.tasks += [asyncio.create_task(self._take(who)) for who in whose]
+        await settle()
+
+    async def finish(self, who: Who) -> None:
+        self.lanes.give_back(who)
+        await settle()
+
+    async def _take(self, who: Who) -> None:
+        await self.lanes.take(who)
+        self.served.append(who)
+
+
+def test_whoever_asks_much_waits_for_itself_alone() -> None:
+    async def scenario() -> None:
+        line = Line(Lanes(at_once=4, of_one=2, most_waiting=100))
+        await line.ask(B)
+        await line.finish(B)
+        await line.ask(*[A] * 60)
+        assert line.served == [B, A, A]
+        await line.ask(B)
+        assert line.served == [B, A, A, B]
+
+    run(scenario())
+
+
+def test_a_project_that_alone_asks_has_all_the_room() -> None:
+    async def scenario() -> None:
+        line = Line(Lanes(at_once=4, of_one=1, most_waiting=100))
+        await line.ask(*[A] * 6)
+        assert line.served == [A] * 4
+
+    run(scenario())
+
+
+def test_what_becomes_free_goes_round_the_projects_and_round_their_callers() -> None:
+    async def scenario() -> None:
+        line = Line(Lanes(at_once=1, of_one=1, most_waiting=100))
+        other = Who("a", "another key")
+        await line.ask(A, A, A, other, B, C)
+        for _ in range(5):
+            await line.finish(line.served[-1])
+        assert [who.project for who in line.served] == ["a", "a", "b", "c", "a", "a"]
+        assert other in line.served[:5]
+
+    run(scenario())
+
+
+def test_a_line_has_an_end() -> None:
+    async def scenario() -> None:
+        lanes = Lanes(at_once=1, of_one=1, most_waiting=2)
+        line = Line(lanes)
+        await line.ask(A, A, A)
+        with pytest.raises(TooManyWaiting):
+            await lanes.take(A)
+        await line.ask(Who("a", "another key"))
+        await line.finish(A)
+        assert len(line.served) == 2
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("just_served", [False, True])
+def test_who_leaves_the_line_takes_nothing_with_it(*, just_served: bool) -> None:
+    async def scenario() -> None:
+        line = Line(Lanes(at_once=1, of_one=1, most_waiting=100))
+        await line.ask(A, A, A)
+        if just_served:
+            line.lanes.give_back(A)  # the second has its turn, and has not heard of it
+        line.tasks[1].cancel()
+        await settle()
+        if not just_served:
+            await line.finish(A)
+        assert line.served == [A, A]
+        assert line.tasks[2].done()
+
+    run(scenario())
+
+
+def test_nothing_is_kept_of_who_has_left() -> None:
+    async def scenario() -> None:
+        lanes = Lanes(at_once=1, of_one=1, most_waiting=100)
+        line = Line(lanes)
+        await line.ask(A, B)
+        await line.finish(A)
+        await line.finish(B)
+        assert not lanes._projects
+
+    run(scenario())
+
+
+def test_others_are_served_while_a_turn_is_set_aside() -> None:
+    async def scenario() -> None:
+        lanes = Lanes(at_once=1, of_one=1, most_waiting=100)
+        turn = Turn(lanes, A)
+        await turn.take()
+        async with turn.set_aside(), lanes.turn(B):
+            pass
+        turn.give_back()
+        turn.give_back()  # once is enough
+        await lanes.take(B)
+
+    run(scenario())

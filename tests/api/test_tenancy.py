@@ -1,0 +1,301 @@
+"""What one tenant can do to another, and anybody to everybody: requests of every kind at once, on a real socket."""
+
+import gzip
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import httpx2
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import func, select, update
+from starlette.datastructures import Headers, QueryParams
+
+from access import keys
+from api.app import create_app
+from api.costs import DEAR, cost_of
+from api.pacing import Pace, network_of
+from models import Database, Event
+from settings import Settings
+from tests.api.conftest import LocalClient, serving
+from tests.api.serving import served
+
+if TYPE_CHECKING:
+    from tests.api.conftest import Stage, Tenants
+
+
+@pytest.fixture
+def guarded_live(settings: Settings, tenants: "Tenants") -> Iterator[str]:
+    with serving(create_app(settings.model_copy(update={"require_keys": True}))) as url:
+        yield url
+
+
+def test_one_tenant_s_waiting_holds_no_thread_that_another_needs(
+    guarded_live: str, tenants: "Tenants", stage: "Stage", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixty at once ask for what does not come, and the other tenant is answered."""
+    stage.submit(project="second")
+    go_on = threading.Event()
+
+    def entries(_folder: object) -> list[object]:
+        assert go_on.wait(60)
+        return []
+
+    monkeypatch.setattr("api.routes.datasets.entries", entries)
+    header = tenants.header("second")
+    with httpx2.Client(base_url=guarded_live, headers=header, timeout=60) as other, ExitStack() as stack:
+        assert other.get("/v1/jobs").status_code == 200
+        answers: list[int] = []
+
+        def ask() -> None:
+            with httpx2.Client(base_url=guarded_live, headers=tenants.header("first"), timeout=120) as client:
+                answers.append(client.get("/v1/datasets").status_code)
+
+        threads = [threading.Thread(target=ask) for _ in range(60)]
+        for thread in threads:
+            thread.start()
+            stack.callback(thread.join)
+        stack.callback(go_on.set)
+        for _ in range(5):
+            assert len(other.get("/v1/jobs?limit=1").json()["data"]) == 1
+        assert not answers
+        assert httpx2.get(f"{guarded_live}/livez", timeout=60).status_code == 200
+    assert answers == [200] * 60
+
+
+def test_what_is_dear_is_charged_as_such(settings: Settings, tenants: "Tenants") -> None:
+    narrow = settings.model_copy(update={"require_keys": True, "rate_limit": 100})
+    with LocalClient(create_app(narrow)) as client:
+        first = client.get("/v1/recipes", headers=tenants.header("first")).headers["RateLimit"]
+        dear = client.get("/v1/datasets", headers=tenants.header("first")).headers["RateLimit"]
+    assert (first.split(";")[1], dear.split(";")[1]) == ("r=99", "r=89")
+
+
+@pytest.mark.parametrize(
+    ("operation", "query", "headers"),
+    [
+        ("get_curves_svg", "", {}),
+        ("list_metrics", "limit=10000", {}),
+        ("list_steps", "max_points=50", {}),
+        ("list_events", "limit=9999", {}),
+        ("compare_jobs", "job=a&job=b", {}),
+        ("submit_job", "dry_run=True", {}),
+        ("submit_job", "", {"content-length": "190000"}),
+        ("submit_job", "", {"transfer-encoding": "chunked"}),
+        ("submit_job", "", {"content-length": "9" * 30}),
+    ],
+)
+def test_what_takes_long_is_dear(operation: str, query: str, headers: dict[str, str]) -> None:
+    assert cost_of(operation, QueryParams(query), Headers(headers)) >= DEAR
+
+
+@pytest.mark.parametrize("query", ["", "limit=20", "limit=-1", "limit=²", "limit=1e9", "limit=" + "9" * 40])
+def test_what_is_asked_all_the_time_costs_one(query: str) -> None:
+    assert cost_of("list_metrics", QueryParams(query), Headers({})) == 1
+
+
+def test_more_keys_buy_no_more_than_a_bound(settings: Settings, tenants: "Tenants", database: Database) -> None:
+    with database.session() as session:
+        made = [keys.make(session, "first", f"{n}", ["read"]).key.get_secret_value() for n in range(8)]
+    narrow = settings.model_copy(update={"require_keys": True, "rate_limit": 2})
+    with LocalClient(create_app(narrow)) as client:
+        statuses = [
+            client.get("/v1/recipes", headers={"Authorization": f"Bearer {key}"}).status_code for key in made * 2
+        ]
+        assert statuses.count(200) == 8
+        assert client.get("/v1/recipes", headers=tenants.header("second")).status_code == 200
+
+
+def test_a_project_has_so_many_keys(client: TestClient, tenants: "Tenants", monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "MOST_OF_A_PROJECT", 4)
+    monkeypatch.setattr(keys, "MOST_REMEMBERED", 5)
+    body = {"name": "one more", "scopes": ["read"], "project": "first"}
+    made = [client.post("/v1/keys", json=body) for _ in range(2)]
+    assert [answer.status_code for answer in made] == [201, 409]  # three are there already
+    problem = made[1].json()
+    assert problem["code"] == "too_many_keys"
+    assert "revoke" in problem["detail"]
+    for _ in range(4):  # who revokes makes room, and does not fill the table either
+        client.delete(f"/v1/keys/{made[0].json()['id']}")
+        made[0] = client.post("/v1/keys", json=body)
+        assert made[0].status_code == 201
+    mine = [key for key in client.get("/v1/keys?limit=100").json()["data"] if key["project"] == "first"]
+    assert len(mine) == 5
+    assert len([key for key in mine if key["revoked_at"] is None]) == 4
+
+
+class TestContract:
+    def test_it_is_made_once(self, front: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+        first = front.get("/openapi.json")
+        monkeypatch.setattr("api.openapi.get_openapi", None)
+        assert front.get("/openapi.json").content == first.content
+
+    def test_it_is_not_sent_to_whoever_has_it(self, front: TestClient) -> None:
+        etag = front.get("/openapi.json").headers["ETag"]
+        again = front.get("/openapi.json", headers={"If-None-Match": etag})
+        assert (again.status_code, again.content) == (304, b"")
+
+    @pytest.mark.parametrize(("accepts", "packed"), [("gzip, br", True), ("gzip;q=0", False), ("identity", False)])
+    def test_it_is_packed_for_whoever_reads_that(self, front: TestClient, accepts: str, *, packed: bool) -> None:
+        with front.stream("GET", "/openapi.json", headers={"Accept-Encoding": accepts}) as answer:
+            raw = b"".join(answer.iter_raw())
+        assert answer.headers.get("Content-Encoding") == ("gzip" if packed else None)
+        assert answer.headers["Vary"] == "Accept-Encoding"
+        assert json.loads(gzip.decompress(raw) if packed else raw)["openapi"].startswith("3.")
+
+
+def test_a_picture_is_kept_until_its_job_changes(
+    client: TestClient, stage: "Stage", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = stage.submit()
+    drawn: list[str] = []
+
+    def draw(_self: object, sketch: object, form: str) -> bytes:
+        drawn.append(form)
+        return f"{len(drawn)}".encode()
+
+    monkeypatch.setattr("api.draughtsman.Draughtsman.draw", draw)
+    first, again = (client.get(f"/v1/jobs/{job_id}/curves.svg") for _ in range(2))
+    assert (first.content, again.content) == (b"1", b"1")
+    assert client.get(f"/v1/jobs/{job_id}/curves.png").content == b"2"
+    known = client.get(f"/v1/jobs/{job_id}/curves.svg", headers={"If-None-Match": first.headers["ETag"]})
+    assert known.status_code == 304
+    client.patch(f"/v1/jobs/{job_id}", json={"name": "another"})
+    assert client.get(f"/v1/jobs/{job_id}/curves.svg").content == b"3"
+
+
+def test_events_count_their_job_s_alone(client: TestClient, stage: "Stage") -> None:
+    first = stage.submit()
+    for _ in range(3):
+        stage.submit(project="default")
+    claim = stage.start(first)
+    stage.epoch(claim, 0)
+    ids = [event["id"] for event in client.get(f"/v1/jobs/{first}/events").json()["data"]]
+    assert ids == list(range(1, len(ids) + 1))
+    behind = client.get(f"/v1/jobs/{first}/events?after=2").json()["data"]
+    assert [event["id"] for event in behind] == ids[2:]
+
+
+def test_events_of_the_release_before_keep_the_ids_that_they_were_called_by(
+    client: TestClient, stage: "Stage", database: Database
+) -> None:
+    """Also where that release and this one write by turns, while it is being replaced."""
+    stage.submit()
+    job_id = stage.submit()
+    claim = stage.start(job_id)
+    unnumbered = update(Event).where(Event.job_id == job_id).values(number_in_job=None)
+    with database.session() as session:
+        session.execute(unnumbered)
+        last = session.scalars(select(func.max(Event.id)).where(Event.job_id == job_id)).one()
+    stage.epoch(claim, 0)
+    (new,) = client.get(f"/v1/jobs/{job_id}/events?after={last}").json()["data"]
+    assert new["id"] == last + 1
+    stage.epoch(claim, 1)
+    with database.session() as session:
+        newest = session.scalars(select(func.max(Event.id)).where(Event.job_id == job_id)).one()
+        session.execute(unnumbered.where(Event.id == newest))
+    stage.epoch(claim, 2)
+    events = client.get(f"/v1/jobs/{job_id}/events").json()["data"]
+    ids = [event["id"] for event in events]
+    assert ids == sorted(set(ids))
+    for place, event_id in enumerate(ids):
+        behind = client.get(f"/v1/jobs/{job_id}/events?after={event_id}").json()["data"]
+        assert behind == events[place + 1 :]
+
+
+class TestPace:
+    def test_who_asks_without_end_waits(self) -> None:
+        pace = Pace(per_second=10, at_once=5)
+        waits = [pace.wait("10.0.0.1") for _ in range(20)]
+        assert waits[:5] == [0] * 5
+        assert 0.9 < waits[-1] <= 1.5
+        assert pace.wait("10.0.0.2") == 0
+
+    @pytest.mark.parametrize(
+        ("address", "name"),
+        [
+            ("192.0.2.7", "192.0.2.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("no address", "no address"),
+        ],
+    )
+    def test_an_ipv6_network_is_one_client(self, address: str, name: str) -> None:
+        assert network_of(address) == name
+
+    def test_a_caller_is_not_held_back(
+        self, settings: Settings, tenants: "Tenants", monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pace = Pace(per_second=1, at_once=1)
+        monkeypatch.setattr("api.app.Pace", lambda: pace)
+        app = create_app(settings.model_copy(update={"require_keys": True}))
+        with LocalClient(app) as client:
+            for _ in range(5):
+                assert client.get("/v1/recipes", headers=tenants.header("first")).status_code == 200
+            assert pace.wait("testclient", costs=False) == 0
+            began = monotonic()
+            assert [client.get("/livez").status_code for _ in range(2)] == [200, 200]
+            assert client.get("/v1/nothing").status_code == 404
+            assert monotonic() - began > 0.9
+
+
+@pytest.mark.parametrize(
+    ("trusted", "forwarded", "client"),
+    [
+        (["127.0.0.0/8"], "192.0.2.7", "192.0.2.7"),
+        (["127.0.0.0/8"], "198.51.100.1, 192.0.2.7", "192.0.2.7"),  # what the client itself says does not count
+        (["127.0.0.0/8", "192.0.2.0/24"], "198.51.100.1, 192.0.2.7", "198.51.100.1"),
+        (["10.0.0.0/8"], "192.0.2.7", "127.0.0.1"),
+        ([], "192.0.2.7", "127.0.0.1"),
+    ],
+)
+def test_the_client_s_address_is_what_a_trusted_proxy_says(trusted: list[str], forwarded: str, client: str) -> None:
+    seen: list[str] = []
+
+    async def app(scope: dict[str, object], _receive: object, send: object) -> None:
+        if scope["type"] == "http":
+            seen.append(scope["client"][0])  # type: ignore[index]
+            await send({"type": "http.response.start", "status": 204, "headers": []})  # type: ignore[operator]
+            await send({"type": "http.response.body", "body": b""})  # type: ignore[operator]
+
+    settings = Settings.model_validate({"trusted_proxies": trusted})
+    with served(app, trusted_proxies=settings.trusted_proxies) as (host, port):  # type: ignore[arg-type]
+        httpx2.get(f"http://{host}:{port}/", headers={"X-Forwarded-For": forwarded})
+    assert seen == [client]
+
+
+@pytest.mark.parametrize(
+    ("fetch", "status"),
+    [
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}, 403),
+        ({"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "script"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}, 200),
+        ({"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}, 200),
+        ({"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}, 200),
+    ],
+)
+def test_a_page_of_elsewhere_loads_nothing_without_a_key(front: TestClient, fetch: dict[str, str], status: int) -> None:
+    assert front.get("/docs", headers=fetch).status_code == status
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {f"wrong{number}": 0 for number in range(12_000)},
+        {"tags": [0] * 60_000, "spec": {}},
+        {"spec": {"dataset": "digits", "optimizer": {f"wrong{number}": {} for number in range(9_000)}}},
+    ],
+)
+def test_a_body_of_too_many_values_is_refused_before_each_is_looked_at(client: TestClient, body: object) -> None:
+    problem = client.post("/v1/jobs", json=body).json()
+    assert (problem["status"], problem["code"]) == (422, "invalid_request")
+    assert problem["errors"] == [{"pointer": "#", "detail": "should have at most 4000 values in it"}]
+
+
+def test_a_key_is_asked_for_before_a_body_is_read(guarded: TestClient) -> None:
+    answer = guarded.post("/v1/jobs", content=b"{" * 1000, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 401
