@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from storage import Storage
+from training.image_folders import LARGEST_IMAGE_MEGAPIXELS
 
 
 def _absolute(path: Path) -> Path:
@@ -86,6 +87,18 @@ class Settings(BaseSettings):
     datasets_dir: AbsolutePath = Field(
         default_factory=_in_data_dir("datasets"),
         description="Image folders, `<name>/{train,test}/<class>/*`. By default `datasets` in EPOCHAL_DATA_DIR.",
+    )
+    check_datasets: bool = Field(
+        default=True,
+        description="Whether the API looks for a job's data set in its own EPOCHAL_DATASETS_DIR, and refuses a job "
+        "whose data set it does not see. `false` where the image folders are on the workers' machines alone.",
+    )
+    largest_image_megapixels: int = Field(
+        default=LARGEST_IMAGE_MEGAPIXELS,
+        ge=1,
+        le=2000,
+        description="An image of more counts as broken. While it is decoded, one that is not a JPEG takes 4 MB of a "
+        "worker's memory a megapixel, and twice as much where it is transparent.",
     )
     downloads_dir: AbsolutePath = Field(
         default_factory=_in_data_dir("downloads"),

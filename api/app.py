@@ -47,6 +47,7 @@ from api.routes import (
 )
 from api.tailer import Tailer
 from api.telemetry import OFF, tracing
+from catalog.datasets import Catalogue
 from jobs.delivery import CeleryQueue
 from jobs.figures import Watch
 from jobs.reconciler import doing, forgetting, settling
@@ -132,6 +133,8 @@ async def _lifespan(
         stack.enter_context(delivery.sending(database, settings.webhook_networks))
         storage, broker_probe = Storage(settings.storage_url), Probe(broker.reachable)
         workers_probe = Probe(partial(_count_workers, database))
+        catalogue = Catalogue(settings.datasets_dir, checked=settings.check_datasets)
+        stack.callback(catalogue.close)
         tailer = Tailer(database)
         stack.enter_context(_running(tailer))
         yield {
@@ -144,6 +147,7 @@ async def _lifespan(
                 tailer=tailer,
                 remembered=Remembered[Made](MOST_ADDRESSES),
                 job_texts=JobTexts(),
+                catalogue=catalogue,
                 workers_probe=workers_probe,
                 broker_probe=broker_probe,
             ),

@@ -5,14 +5,17 @@ the choice that a union made and nothing that the client sent there. A client wa
 """
 
 import json
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Any, get_args
 from urllib.parse import quote
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
+
+from training.known_datasets import KNOWN_DATASETS
+from training.names import did_you_mean, quoted
 
 Element = str | int
 
@@ -65,8 +68,8 @@ def header_errors(errors: Sequence[ErrorDetails]) -> list[dict[str, str]]:
 def unknown_name(owner: str, noun: str, name: str, known: Collection[str]) -> str:
     """That `owner` has no such field or parameter, what it has, and which of them may have been meant."""
     if not known:
-        return f"{owner} has no {noun} {_quoted(name)}; it has none"
-    return f"{owner} has no {noun} {_quoted(name)}; it has {', '.join(sorted(known))}{_meant(name, known)}"
+        return f"{owner} has no {noun} {quoted(name)}; it has none"
+    return f"{owner} has no {noun} {quoted(name)}; it has {', '.join(sorted(known))}{did_you_mean(name, known)}"
 
 
 def _locate(body: type[BaseModel], location: Sequence[Element]) -> Place:
@@ -116,7 +119,10 @@ def _explain(error: ErrorDetails, place: Place, sent: object) -> tuple[Place, st
         case "union_tag_invalid":
             tag = error["ctx"]["tag"]
             named = place if isinstance(_value_at(sent, place.path), str) else place.at("name")
-            return named, f"there is no {place.label} {_quoted(tag)}; there is {', '.join(kinds)}{_meant(tag, kinds)}"
+            return (
+                named,
+                f"there is no {place.label} {quoted(tag)}; there is {', '.join(kinds)}{did_you_mean(tag, kinds)}",
+            )
         case "union_tag_not_found":
             return place.at("name"), f"missing: {place.label} needs a name, one of {', '.join(kinds)}"
         case "model_attributes_type" | "model_type" | "dict_type":
@@ -127,6 +133,11 @@ def _explain(error: ErrorDetails, place: Place, sent: object) -> tuple[Place, st
             return place, f"should have {bound} in it, not {told['actual_length']}"
         case "string_unicode":
             return place, "has text that is no Unicode: a surrogate without its other half"
+        case "literal_error" if isinstance(error["input"], str):
+            return place, f"{_reword(error)}{did_you_mean(error['input'], _choices(error))}"
+        case "string_pattern_mismatch" if place.path[-1:] == ("dataset",):
+            rule = "letters, digits, dots, underscores and hyphens, 64 at most, and a letter or digit first"
+            return place, f"{quoted(error['input'])} is no name: {rule}{did_you_mean(error['input'], KNOWN_DATASETS)}"
         case _:
             return place, _reword(error)
 
@@ -152,10 +163,6 @@ def _reword(error: ErrorDetails) -> str:
     return detail
 
 
-def _quoted(text: str) -> str:
-    return repr(text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…")
-
-
-def _meant(name: str, known: Collection[str]) -> str:
-    close = get_close_matches(name, known, n=1) if len(name) <= LONGEST_QUOTE else []
-    return f"; did you mean {close[0]!r}?" if close else ""
+def _choices(error: ErrorDetails) -> list[str]:
+    """What a literal may be, out of pydantic's text: `'crop', 'pad' or 'stretch'`."""
+    return re.findall(r"'([^']*)'", str(error["ctx"]["expected"]))
