@@ -10,7 +10,7 @@ TEXTS = {
     "cannot open file:///srv/epochal/storage/a.bin (gone)": "cannot open …/a.bin (gone)",
     "/srv/a/b: Permission denied": "…/b: Permission denied",
     "pets/train/cat/0.png (it is text and no image)": "pets/train/cat/0.png (it is text and no image)",
-    "images at <name>/train/<class>/ and pets/test/<class>/.": "images at <name>/train/<class>/ and pets/test/<class>/.",
+    "put at <name>/train/<class>/ and pets/<class>/.": "put at <name>/train/<class>/ and pets/<class>/.",
     "https://host/a/b/c.tar.gz: 404": "https://host/a/b/c.tar.gz: 404",
     "a 1/2 or 3 / 4 share": "a 1/2 or 3 / 4 share",
 }
