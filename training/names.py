@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 
 LONGEST_COMPARED = 64  # characters: to find what is alike takes longer, the longer it is
 
@@ -98,6 +99,7 @@ def alike_in_form(names: Sequence[str]) -> list[tuple[str, str]]:
     return [(seen[form], name) for name in names if seen.setdefault(form := in_one_form(name), name) != name]
 
 
+@lru_cache(4096)  # the known names, again and again
 def _folded(name: str) -> str:
     return re.sub(r"[\s._-]+", "", skeleton(name))
 

@@ -131,7 +131,7 @@ def test_unexpected_error_tells_the_log_and_not_the_client(front: TestClient, mo
     def explode(*_arguments: object) -> None:
         raise RuntimeError("the secret is 12345")
 
-    monkeypatch.setattr("api.routes.datasets.entries", explode)
+    monkeypatch.setattr("catalog.datasets.Catalogue.entries", explode)
     with capture_logs() as lines:
         answer = front.get("/v1/datasets", headers={"X-Request-ID": "mine-1"})
     problem = assert_problem(answer.status_code, answer.headers, answer.content, "internal_error")
@@ -148,7 +148,7 @@ def test_domain_error_that_no_route_should_meet(front: TestClient, monkeypatch: 
     def fence(*_arguments: object) -> None:
         raise Refenced("Attempt 1 no longer has it.")
 
-    monkeypatch.setattr("api.routes.datasets.entries", fence)
+    monkeypatch.setattr("catalog.datasets.Catalogue.entries", fence)
     answer = front.get("/v1/datasets")
     assert_problem(answer.status_code, answer.headers, answer.content, "attempt_fenced")
     assert Refenced.__subclasses__() == []
@@ -200,7 +200,7 @@ def test_log_lines_of_a_route_have_the_request_id(front: TestClient, monkeypatch
         seen.append(structlog.contextvars.get_contextvars())
         return []
 
-    monkeypatch.setattr("api.routes.datasets.entries", look)
+    monkeypatch.setattr("catalog.datasets.Catalogue.entries", look)
     front.get("/v1/datasets", headers={"X-Request-ID": "mine-2"})
     assert seen == [{"request_id": "mine-2"}]
 
