@@ -24,6 +24,7 @@ from environment.files import why_not_a_database, wrong_folder
 from environment.libraries import wrong_aws
 from environment.names import PREFIX, is_of_kubernetes, other_names
 from storage import Storage
+from training.image_folders import LARGEST_IMAGE_MEGAPIXELS
 
 
 def _absolute(path: Path) -> Path:
@@ -142,6 +143,18 @@ class Settings(BaseSettings):
     datasets_dir: Folder = Field(
         default_factory=_in_data_dir("datasets"),
         description="Image folders, `<name>/{train,test}/<class>/*`. By default `datasets` in EPOCHAL_DATA_DIR.",
+    )
+    check_datasets: bool = Field(
+        default=True,
+        description="Whether the API looks for a job's data set in its own EPOCHAL_DATASETS_DIR, and refuses a job "
+        "whose data set it does not see. `false` where the image folders are on the workers' machines alone.",
+    )
+    largest_image_megapixels: int = Field(
+        default=LARGEST_IMAGE_MEGAPIXELS,
+        ge=1,
+        le=2000,
+        description="An image of more counts as broken. While it is decoded, one that is not a JPEG takes 4 MB of a "
+        "worker's memory a megapixel, and twice as much where it is transparent.",
     )
     downloads_dir: Folder = Field(
         default_factory=_in_data_dir("downloads"),

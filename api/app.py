@@ -52,6 +52,7 @@ from api.routes import (
 from api.tailer import Tailer
 from api.telemetry import OFF, tracing
 from api.whole_server import WholeServer
+from catalog.datasets import Catalogue
 from jobs.delivery import CeleryQueue
 from jobs.figures import Watch
 from jobs.reconciler import doing, forgetting, settling
@@ -144,6 +145,8 @@ async def _lifespan(
         workers_probe = Probe(partial(_count_workers, database))
         draughtsman = Draughtsman()
         stack.callback(draughtsman.close)
+        catalogue = Catalogue(settings.datasets_dir, checked=settings.check_datasets)
+        stack.callback(catalogue.close)
         tailer = Tailer(database)
         stack.enter_context(_running(tailer))
         yield {
@@ -158,6 +161,7 @@ async def _lifespan(
                 job_texts=JobTexts(),
                 pictures=Pictures(draughtsman),
                 shares=Shares(),
+                catalogue=catalogue,
                 workers_probe=workers_probe,
                 broker_probe=broker_probe,
             ),

@@ -21,6 +21,7 @@ from api.pictures import Pictures
 from api.probe import Probe
 from api.remembered import Made, Remembered
 from api.tailer import Tailer
+from catalog.datasets import Catalogue
 from jobs.delivery import TrainingQueue
 from jobs.errors import CheckpointNotFound, JobNotFound
 from jobs.ids import is_id
@@ -64,6 +65,7 @@ class Service:
     job_texts: JobTexts
     pictures: Pictures
     shares: Shares
+    catalogue: Catalogue
     workers_probe: Probe[int]  # how many are connected, which only the database knows
     broker_probe: Probe[bool]
 
@@ -209,6 +211,10 @@ async def _storage(service: ServiceDep) -> Storage:
     return service.storage
 
 
+async def _catalogue(service: ServiceDep) -> Catalogue:
+    return service.catalogue
+
+
 async def _job_texts(service: ServiceDep) -> JobTexts:
     return service.job_texts
 
@@ -222,6 +228,7 @@ TailerDep = Annotated[Tailer, Depends(_tailer)]
 QueueDep = Annotated[TrainingQueue, Depends(_queue)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 StorageDep = Annotated[Storage, Depends(_storage)]
+CatalogueDep = Annotated[Catalogue, Depends(_catalogue)]
 JobTextsDep = Annotated[JobTexts, Depends(_job_texts)]
 PicturesDep = Annotated[Pictures, Depends(_pictures)]
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from access.errors import KeyInvalid, KeyNotFound, ProjectExists, ProjectNotFound, TooManyKeys
 from access.keys import Scope
+from catalog.datasets import DatasetsUnavailable
 from jobs.errors import (
     CheckpointNotFound,
     CursorInvalid,
@@ -253,6 +254,7 @@ ERRORS: dict[type[Exception], Kind] = {
         headers={"Accept-Ranges": "bytes"},
         own_headers=lambda error: error.headers,
     ),
+    DatasetsUnavailable: Kind(503, "datasets_unavailable", "The data sets cannot be looked at", headers=_RETRY),
     StorageUnavailable: Kind(503, "storage_unavailable", "The storage does not answer", headers=_RETRY),
     KeyMissing: Kind(401, "key_missing", "There is no API key", headers=_CHALLENGE),
     KeyInvalid: Kind(401, "key_invalid", "The API key is not valid", headers=_CHALLENGE),

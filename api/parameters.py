@@ -9,8 +9,8 @@ from urllib.parse import unquote_to_bytes
 from fastapi import Request
 
 from api.errors import InvalidRequest
-from api.sentences import quoted
 from api.validation import MOST_ERRORS, unknown_name
+from training.names import quoted
 
 # As JSON writes them.
 _WRITTEN: Mapping[type, tuple[re.Pattern[str], str]] = {

@@ -2,13 +2,12 @@
 
 import json
 import re
-from collections.abc import Collection
-from difflib import get_close_matches
 from typing import Any, get_args
 
 from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import ErrorType
 
+from training.names import did_you_mean
 from training.plain import plain
 
 LONGEST_QUOTE = 64  # characters of the client's own text in a detail
@@ -61,7 +60,7 @@ def sentence(error: ErrorDetails) -> str:
     shown = json.dumps(value, ensure_ascii=False)
     detail = f"{detail}, not {shown}" if len(shown) <= LONGEST_QUOTE else detail
     if error["type"] in ("literal_error", "enum") and isinstance(value, str):
-        return detail + meant(value, re.findall("'([^']*)'", str(error["ctx"]["expected"])))
+        return detail + did_you_mean(value, re.findall("'([^']*)'", str(error["ctx"]["expected"])))
     return detail
 
 
@@ -76,14 +75,3 @@ def _sentence(error: ErrorDetails) -> str:
 
 def _plain(value: Any) -> str:
     return plain(value) if isinstance(value, int | float) else str(value)
-
-
-def quoted(text: str) -> str:
-    """The client's own text, cut where it is long."""
-    return repr(text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…")
-
-
-def meant(name: str, known: Collection[str]) -> str:
-    """Which of `known` it may have been, as the end of a sentence; nothing where none is near."""
-    close = get_close_matches(name, known, n=1) if len(name) <= LONGEST_QUOTE else []
-    return f"; did you mean {close[0]!r}?" if close else ""

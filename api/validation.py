@@ -13,7 +13,9 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from api.misplaced import belongs, parts_of
-from api.sentences import meant, quoted, sentence
+from api.sentences import sentence
+from training.known_datasets import KNOWN_DATASETS
+from training.names import did_you_mean, quoted
 
 Element = str | int
 
@@ -65,7 +67,7 @@ def unknown_name(owner: str, noun: str, name: str, known: Collection[str]) -> st
     """That `owner` has no such field or parameter, what it has, and which of them may have been meant."""
     if not known:
         return f"{owner} has no {noun} {quoted(name)}; it has none"
-    return f"{owner} has no {noun} {quoted(name)}; it has {', '.join(sorted(known))}{meant(name, known)}"
+    return f"{owner} has no {noun} {quoted(name)}; it has {', '.join(sorted(known))}{did_you_mean(name, known)}"
 
 
 def _locate(body: type[BaseModel], location: Sequence[Element]) -> Place:
@@ -114,7 +116,8 @@ def _explain(error: ErrorDetails, body: type[BaseModel], sent: object) -> tuple[
         case "union_tag_invalid":
             tag = error["ctx"]["tag"]
             named = place if isinstance(_value_at(sent, place.path), str) else place.at("name")
-            return named, f"there is no {place.label} {quoted(tag)}; there is {', '.join(kinds)}{meant(tag, kinds)}"
+            there_are = ", ".join(kinds)
+            return named, f"there is no {place.label} {quoted(tag)}; there is {there_are}{did_you_mean(tag, kinds)}"
         case "union_tag_not_found":
             return place.at("name"), f"missing: {place.label} needs a name, one of {', '.join(kinds)}"
         case "model_attributes_type" | "model_type" | "dict_type":
@@ -123,6 +126,9 @@ def _explain(error: ErrorDetails, body: type[BaseModel], sent: object) -> tuple[
             told = error["ctx"]
             bound = f"at most {told['max_length']}" if "max_length" in told else f"at least {told['min_length']}"
             return place, f"should have {bound} in it, not {told['actual_length']}"
+        case "string_pattern_mismatch" if place.path[-1:] == ("dataset",):
+            rule = "letters, digits, dots, underscores and hyphens, 64 at most, and a letter or digit first"
+            return place, f"{quoted(error['input'])} is no name: {rule}{did_you_mean(error['input'], KNOWN_DATASETS)}"
         case _:
             return place, sentence(error)
 

@@ -1,45 +1,139 @@
-"""The data sets that a job can name. Torch-free: images are counted, not opened."""
+"""The data sets that a job can name, as the API sees them. Torch-free: images are counted, not opened."""
 
-import os
 import re
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from catalog.looks import DirectoryMemory, Looks
+from training.dataset_names import hides_shipped, unknown_dataset
+from training.image_folders import ImageFolder, find_images, visible_folders
+from training.invalid import DatasetInvalid
 from training.known_datasets import KNOWN_DATASETS, SHIPPED, KnownDataset
+from training.names import shown
+from training.spec import DataShape, TrainingSpec
+from training.spec.conflicts import count_conflicts, data_conflicts
+from training.spec.part import Conflict
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # what a spec accepts
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm")
+
+PATIENCE_SECONDS = 1.0  # of whoever submits a job
+LISTING_SECONDS = 10.0  # of whoever asks for the list
+
+_ALL = ""  # the look at the folder of all data sets; no data set has this name
+
+
+class DatasetsUnavailable(Exception):
+    """The data sets' folder is there, and cannot be looked at now."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetEntry:
-    """A data set as far as it is known without opening an image; None is what only loading it would tell."""
+    """A data set as far as it is known without decoding an image; None is what only loading it would tell.
+
+    `reason`: why a job that names it would be refused; None where it can be used.
+    """
 
     name: str
     title: str
     source: Literal["shipped", "download", "folder"]
-    classes: int | None
-    train_images: int | None
-    test_images: int | None
-    image_size: int | None  # side in pixels
-    channels: int | None  # 1 for grey, 3 for RGB
-    licence: str | None
+    classes: int | None = None
+    train_images: int | None = None
+    test_images: int | None = None
+    image_size: int | None = None  # side in pixels
+    channels: int | None = None  # 1 for grey, 3 for RGB
+    licence: str | None = None
+    reason: str | None = None
+    ignored_files: int | None = None  # that are no images, hidden files and known companions aside
+    ignored_examples: Sequence[str] = ()  # places of some of them
+
+    @property
+    def usable(self) -> bool:
+        """Whether a job can name it."""
+        return self.reason is None
 
 
-def list_datasets(datasets_dir: Path) -> list[DatasetEntry]:
-    """Known data sets, and the image folders of `datasets_dir`, which hide known ones of their name; by name.
+class Catalogue:
+    """The known data sets, and the image folders of `datasets_dir`, which hide known ones of their name.
 
-    A folder counts where both its train and its test hold a class. Whether it can be trained on is found when it is
-    loaded. A `datasets_dir` that does not exist holds no folders; one that cannot be read raises OSError.
+    A folder that does not change is walked once: afterwards, looking at it costs a call of `stat` for each of its
+    directories, and is done for a tenth of the time at most, however often is asked. `checked`: whether what is not
+    seen here is nowhere. No method raises what the disk does, or waits for it without end.
     """
-    known = {name: _known_entry(dataset) for name, dataset in KNOWN_DATASETS.items()}
-    try:
-        names = [name for name in _visible_folders(datasets_dir) if NAME.fullmatch(name) and name not in SHIPPED]
-    except FileNotFoundError:
-        names = []
-    folders = {name: entry for name in names if (entry := _folder_entry(datasets_dir / name))}
-    return sorted((known | folders).values(), key=lambda entry: entry.name)
+
+    def __init__(self, datasets_dir: Path, *, checked: bool = True) -> None:
+        self._datasets_dir, self._checked = datasets_dir, checked
+        self._memory = DirectoryMemory()
+        self._names = Looks(self._look_at_all)
+        self._folders = Looks(self._look_at)
+
+    def close(self) -> None:
+        """Nothing is asked any more."""
+        self._names.close()
+        self._folders.close()
+
+    def entries(self) -> list[DatasetEntry]:
+        """All of them, by name; folders that are no data sets too, with the reason. Raises DatasetsUnavailable.
+
+        The counts of a folder that is still being looked through are None.
+        """
+        known = {name: _known_entry(dataset) for name, dataset in KNOWN_DATASETS.items()}
+        until = time.monotonic() + LISTING_SECONDS
+        try:
+            names = self._names.ask(_ALL, LISTING_SECONDS)
+        except OSError as error:
+            raise DatasetsUnavailable(f"The data sets' folder cannot be read: {error.strerror}.") from error
+        if names is None:
+            raise DatasetsUnavailable("The data sets' folder does not answer.")
+        self._folders.forget_all_but(set(names))
+        folders = {}
+        for name in names:
+            if name in SHIPPED:
+                folders[name] = replace(known[name], reason=str(hides_shipped(name)))
+            else:
+                left = max(0.0, until - time.monotonic())
+                folders[name] = self._folders.ask(name, left) or _folder_entry(name)
+        return sorted((known | folders).values(), key=lambda entry: entry.name)
+
+    def conflicts(self, spec: TrainingSpec) -> list[Conflict]:
+        """Why a job of `spec` would be refused for its data, as far as that is seen from here. Waits a second at most;
+        what is not seen by then is left to the worker.
+        """
+        if not self._checked:
+            return []
+        name = spec.dataset
+        try:
+            names = self._names.ask(_ALL, PATIENCE_SECONDS)
+            if names is None:
+                return []
+            if name in names and name in SHIPPED:
+                return [_refused(name, hides_shipped(name))]
+            if name in names:
+                entry = self._folders.ask(name, PATIENCE_SECONDS)
+                return [] if entry is None else [*_folder_conflicts(spec, entry)]
+        except OSError:
+            return []
+        if name not in KNOWN_DATASETS:
+            return [_refused(name, unknown_dataset(name, [each for each in names if NAME.fullmatch(each)]))]
+        return [] if name in SHIPPED else [*_known_conflicts(spec, KNOWN_DATASETS[name])]
+
+    def _look_at_all(self, _all: str) -> list[str]:
+        """Names of folders; none where the folder of them all does not exist."""
+        try:
+            return visible_folders(self._datasets_dir, self._memory.reader())
+        except FileNotFoundError:
+            return []
+
+    def _look_at(self, name: str) -> DatasetEntry:
+        if not NAME.fullmatch(name):
+            rule = "letters, digits, dots, underscores and hyphens, 64 at most, and a letter or digit first"
+            return _folder_entry(name, f"A data set's name has {rule}: rename the folder.")
+        try:
+            return _counted(name, find_images(self._datasets_dir / name, self._memory.reader()))
+        except DatasetInvalid as error:
+            return _folder_entry(name, str(error))
 
 
 def _known_entry(known: KnownDataset) -> DatasetEntry:
@@ -56,42 +150,38 @@ def _known_entry(known: KnownDataset) -> DatasetEntry:
     )
 
 
-def _folder_entry(folder: Path) -> DatasetEntry | None:
-    """None where `folder` is not laid out as a data set, cannot be read, or changes while it is counted."""
-    try:
-        classes = {split: _visible_folders(folder / split) for split in ("train", "test")}
-        images = {split: sum(_count_images(folder / split / name) for name in classes[split]) for split in classes}
-    except OSError:
-        return None
-    if not classes["train"] or not classes["test"]:
-        return None
-    return DatasetEntry(
-        name=folder.name,
-        title=f"Image folder {folder.name}",
-        source="folder",
-        classes=len(classes["train"]),
-        train_images=images["train"],
-        test_images=images["test"],
-        image_size=None,
-        channels=None,
-        licence=None,
+def _folder_entry(name: str, reason: str | None = None) -> DatasetEntry:
+    return DatasetEntry(name=shown(name), title=f"Image folder {shown(name)}", source="folder", reason=reason)
+
+
+def _counted(name: str, found: ImageFolder) -> DatasetEntry:
+    return replace(
+        _folder_entry(name),
+        classes=len(found.classes),
+        train_images=found.count("train"),
+        test_images=found.count("test"),
+        ignored_files=found.ignored.count,
+        ignored_examples=[shown(place) for place in found.ignored.examples],
     )
 
 
-def _visible_folders(folder: Path) -> list[str]:
-    with os.scandir(folder) as entries:
-        return [entry.name for entry in entries if not entry.name.startswith(".") and os.path.isdir(entry)]
+def _folder_conflicts(spec: TrainingSpec, entry: DatasetEntry) -> Iterator[Conflict]:
+    if entry.reason is not None:
+        yield ("dataset",), spec.dataset, entry.reason
+    elif entry.train_images is not None and entry.test_images is not None:
+        yield from count_conflicts(spec, entry.train_images, entry.test_images)
 
 
-def _count_images(folder: Path) -> int:
-    """At any depth. Each directory is entered once, so that links in a circle end."""
-    count = 0
-    entered: set[str] = set()
-    for directory, folders, names in os.walk(folder, followlinks=True):
-        if (real := os.path.realpath(directory)) in entered:
-            folders.clear()
-            continue
-        entered.add(real)
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        count += sum(not name.startswith(".") and name.lower().endswith(IMAGE_SUFFIXES) for name in names)
-    return count
+def _known_conflicts(spec: TrainingSpec, known: KnownDataset) -> Iterator[Conflict]:
+    shape = DataShape(
+        train_images=known.train_images,
+        test_images=known.test_images,
+        classes=known.classes,
+        image_size=spec.image_size or known.image_size,
+        channels=known.channels,
+    )
+    return data_conflicts(spec, shape)
+
+
+def _refused(name: str, error: DatasetInvalid) -> Conflict:
+    return ("dataset",), name, str(error)

@@ -108,6 +108,8 @@ class RunFacts:
     steps_per_epoch: int | None
     validation_images: int | None
     dropped_images: int | None  # that could not be read
+    ignored_files: int | None  # of an image folder, that are no images
+    ignored_examples: tuple[str, ...] | None  # places of some of them
     placement: str | None  # of the images: "resident" or "streamed"
     devices: int | None  # that train together
     step: StepChoice | None

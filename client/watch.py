@@ -133,7 +133,8 @@ def _devices(facts: RunFacts) -> str:
 def _images(facts: RunFacts) -> str:
     validation = f", {facts.validation_images:,} validation" if facts.validation_images else ""
     dropped = f" ({facts.dropped_images:,} more could not be read)" if facts.dropped_images else ""
-    return f"{facts.train_images:,} training{validation} and {facts.test_images:,} test images{dropped}"
+    ignored = f", {facts.ignored_files:,} files that are none" if facts.ignored_files else ""
+    return f"{facts.train_images:,} training{validation} and {facts.test_images:,} test images{dropped}{ignored}"
 
 
 def _which(attempt: int) -> str:

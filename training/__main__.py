@@ -24,6 +24,7 @@ from torch import distributed
 
 from training.conflicts import SpecConflict
 from training.data import DatasetInvalid, load_dataset
+from training.image_folders import LARGEST_IMAGE_MEGAPIXELS
 from training.lifeline import die_with_parent
 from training.metrics import EpochMetrics, RunFacts, StepMetrics
 from training.progress import SavePoint
@@ -70,6 +71,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--downloads-dir", type=Path, default=Path("data/downloads"), help="downloaded data sets")
     parser.add_argument("--cache-dir", type=Path, default=Path("data/cache"), help="decoded images, measured speeds")
     parser.add_argument("--weights-dir", type=Path, default=Path("data/weights"), help="where starting_weights are")
+    parser.add_argument(
+        "--largest-image-megapixels",
+        type=int,
+        default=LARGEST_IMAGE_MEGAPIXELS,
+        help="a larger image counts as broken: by default, one of more than 256",
+    )
     parser.add_argument("--threads", type=int, help="of each process; all cores shared out, by default")
     return parser.parse_args()
 
@@ -84,6 +91,7 @@ def _train(arguments: argparse.Namespace, team: Team, should_stop: Callable[[], 
         datasets_dir=arguments.datasets_dir,
         downloads_dir=arguments.downloads_dir,
         cache_dir=arguments.cache_dir,
+        largest_image_megapixels=arguments.largest_image_megapixels,
     )
     device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
     if torch.cuda.is_available():

@@ -36,6 +36,8 @@ def gather_facts(
         validation_images=len(batches.validation_rows),
         test_images=len(dataset.test.labels),
         dropped_images=dataset.dropped,
+        ignored_files=dataset.ignored,
+        ignored_examples=dataset.ignored_examples,
         steps_per_epoch=len(batches),
         placement=batches.feed.placement,
         devices=team.size,

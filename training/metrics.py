@@ -48,6 +48,8 @@ class RunFacts(Measured):
     steps_per_epoch: int
     validation_images: int = 0  # split off the training images
     dropped_images: int = 0  # that could not be read
+    ignored_files: int = 0  # of an image folder, that are no images; hidden files and known companions do not count
+    ignored_examples: tuple[str, ...] = ()  # places of some of them
     placement: Literal["resident", "streamed"] = "resident"
     devices: int = 1  # that train together
     step: StepChoice = StepChoice()

@@ -4,13 +4,18 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
 from jobs.checkpoints import CheckpointFile
 from jobs.failures import FailureCode
 from storage import StoredFile
+from training.image_folders import LARGEST_IMAGE_MEGAPIXELS
+from training.invalid import without_folders
 from training.metrics import EpochMetrics, RunFacts, StepMetrics
 from training.spec import ResolvedSpec
+
+# What whoever submitted the job gets to read, be it the text of any library's error.
+ForTenants = Annotated[str, AfterValidator(without_folders)]
 
 
 class Message(BaseModel):
@@ -33,6 +38,7 @@ class Order(Message):
     datasets_dir: Path
     downloads_dir: Path
     cache_dir: Path  # decoded images, measured speeds, compiled code
+    largest_image_megapixels: int = LARGEST_IMAGE_MEGAPIXELS
     storage_url: str  # of checkpoints and weights
 
 
@@ -62,7 +68,7 @@ class Unusable(Message):
 
     kind: Literal["unusable"] = "unusable"
     name: str
-    reason: str
+    reason: ForTenants
 
 
 class Started(Message):
@@ -106,7 +112,7 @@ class Trouble(Message):
 
     kind: Literal["trouble"] = "trouble"
     event: Literal["checkpoint_failed", "storage_waiting"]
-    message: str
+    message: ForTenants
 
 
 class Succeeded(Message):
@@ -132,8 +138,8 @@ class Failed(Message):
 
     kind: Literal["failed"] = "failed"
     code: FailureCode
-    message: str
-    hint: str
+    message: ForTenants
+    hint: ForTenants
     retryable: bool
 
 

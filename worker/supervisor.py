@@ -16,6 +16,7 @@ from jobs.failures import Failure
 from jobs.fence import Claim
 from jobs.lifecycle import TIME_IS_UP
 from models import Request
+from training.invalid import told
 from training.plain import plain
 from worker.deaths import KernelKills
 from worker.fork_server import end_group, kill_fork_server, start_trainer
@@ -68,7 +69,9 @@ class Supervisor:
         except Exception as error:  # whatever it is, the lease must not be kept for a trainer that nobody watches
             self._log.exception("supervision failed")
             hint = "Look at the worker's log and its machine's memory; then submit the job again."
-            failure = Failure("worker_lost", f"The trainer process was not supervised: {error}.", hint, retryable=True)
+            failure = Failure(
+                "worker_lost", f"The trainer process was not supervised: {told(error)}.", hint, retryable=True
+            )
         self._end(failure)
 
     def _see_through(self, order: Order) -> Failure | None:

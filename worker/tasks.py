@@ -187,6 +187,7 @@ class Tasks:
             datasets_dir=self._settings.datasets_dir,
             downloads_dir=self._settings.downloads_dir,
             cache_dir=self._settings.data_dir / "cache",
+            largest_image_megapixels=self._settings.largest_image_megapixels,
             storage_url=self._settings.storage_url,
         )
 

@@ -211,4 +211,5 @@ def _dataset(order: Order) -> Dataset:
         datasets_dir=order.datasets_dir,
         downloads_dir=order.downloads_dir,
         cache_dir=order.cache_dir,
+        largest_image_megapixels=order.largest_image_megapixels,
     )

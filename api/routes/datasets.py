@@ -3,14 +3,14 @@
 from fastapi import APIRouter
 
 from api import schemas, translate
-from api.dependencies import SettingsDep
+from api.dependencies import CatalogueDep
 from api.strict_route import StrictRoute
-from catalog.datasets import list_datasets as entries
 
 router = APIRouter(prefix="/datasets", tags=["catalogue"], route_class=StrictRoute)
 
 
 @router.get("", operation_id="list_datasets", summary="List the data sets that a job can name")
-def list_datasets(settings: SettingsDep) -> schemas.Page[schemas.Dataset]:
-    """Those that Epochal knows, and the image folders that this deployment has."""
-    return translate.whole([schemas.Dataset.model_validate(entry) for entry in entries(settings.datasets_dir)])
+def list_datasets(catalogue: CatalogueDep) -> schemas.Page[schemas.Dataset]:
+    """Those that Epochal knows, and the image folders that this deployment has; those that cannot be used, too, with
+    the reason."""
+    return translate.whole([schemas.Dataset.model_validate(entry) for entry in catalogue.entries()])

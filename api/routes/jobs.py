@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query, Response
 
+from api import dataset_check, rerun, schemas, translate
 from api import dry_run as dry_runs
-from api import rerun, schemas, translate
-from api.dependencies import JobId, JobTextsDep, SessionDep, SnapshotDep
+from api.dependencies import CatalogueDep, JobId, JobTextsDep, SessionDep, SnapshotDep
 from api.etags import UNCHANGED
 from api.job_list import JobQuery
 from api.once import REPLAYED, OnceDep
@@ -51,15 +51,24 @@ PREVIEWED: dict[int | str, dict[str, Any]] = {
 def submit_job(
     body: JobCreate,
     once: OnceDep,
+    catalogue: CatalogueDep,
     *,
     dry_run: Annotated[bool, Query(description="Store nothing, and answer with what the job would be.")] = False,
 ) -> Response:
     """The answer has every default resolved; its `queue` says if no worker there is could run the job. `Location` is
-    where to ask how it is doing."""
+    where to ask how it is doing. A data set that the service does not see, or that the spec does not fit, is refused
+    here as far as that can be told without decoding images."""
+    refusal = dataset_check.refusal(catalogue, body.spec)  # before the transaction, which may not wait for a disk
+
+    def submit() -> Job:
+        if refusal:  # but a request that comes again is answered as the first time, whatever the disk is like now
+            raise refusal
+        return _submit(once.session, body)
+
     if dry_run:
-        preview = dry_runs.preview(once.session, lambda: _submit(once.session, body))
+        preview = dry_runs.preview(once.session, submit)
         return Response(preview.model_dump_json(), media_type="application/json")
-    return once.make("submit_job", lambda: _submit(once.session, body))
+    return once.make("submit_job", submit)
 
 
 @router.get(
@@ -130,11 +139,16 @@ def delete_job(job_id: JobId, session: SessionDep) -> Response:
     response_description="Accepted: it is stored, and will run.",
     responses=CREATED,
 )
-def rerun_job(job_id: JobId, once: OnceDep, body: Annotated[JobRerun, Body()] = JobRerun()) -> Response:
+def rerun_job(
+    job_id: JobId, once: OnceDep, catalogue: CatalogueDep, body: Annotated[JobRerun, Body()] = JobRerun()
+) -> Response:
     """A new job, of what the old one was submitted with. Without a body, with nothing changed."""
 
     def submit() -> Job:
-        return _submit(once.session, rerun.revised(queries.find(once.session, job_id).job, body))
+        revised = rerun.revised(queries.find(once.session, job_id).job, body)
+        if refusal := dataset_check.refusal(catalogue, revised.spec):
+            raise refusal
+        return _submit(once.session, revised)
 
     return once.make(f"rerun_job {job_id}", submit)
 

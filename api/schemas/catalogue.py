@@ -11,7 +11,8 @@ from training.spec import Stem
 
 
 class Dataset(Wire):
-    """A data set that a job can name. Null is what only loading it would tell."""
+    """A data set that a job can name, or a folder that would be one but for its `reason`. Null is what only loading it
+    would tell."""
 
     name: str
     title: str
@@ -24,6 +25,12 @@ class Dataset(Wire):
     image_size: int | None = Field(description="Side of its square images in pixels.")
     channels: int | None = Field(description="1 for grey, 3 for RGB.")
     licence: str | None
+    usable: bool = Field(description="Whether a job can name it.")
+    reason: str | None = Field(description="Why a job that names it would be refused, and what would be right.")
+    ignored_files: int | None = Field(
+        description="Of a folder: files that are no images. Hidden files and known companions do not count."
+    )
+    ignored_examples: list[str] = Field(description="Places of some of them.")
 
 
 class NetworkSize(Wire):

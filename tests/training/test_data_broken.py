@@ -61,7 +61,7 @@ def test_broken_images_are_left_out_counted_and_named(
     assert shades(dataset.test.images) == [40, 200, 201]
     assert dataset.test.labels.tolist() == [0, 1, 1]
     assert "3 images cannot be read" in caplog.text
-    for place in ("pets/train/cat/0.png (", "pets/train/dog/4.png (it is not", "pets/test/cat/1.png (No such file"):
+    for place in ("pets/train/cat/0.png (", "pets/train/dog/4.png (it is text", "pets/test/cat/1.png (No such file"):
         assert place in caplog.text
 
 
@@ -89,7 +89,7 @@ def test_a_class_that_is_left_without_an_image_is_refused(pets: Path, split: str
 def test_a_folder_of_nothing_but_broken_images_is_refused(pets: Path) -> None:
     for file in pets.glob("*/*/*"):
         file.write_text("no image")
-    assert "pets/train/cat/0.png (it is not an image)" in refusal(pets).detail
+    assert "pets/train/cat/0.png (it is text and no image)" in refusal(pets).detail
 
 
 def test_images_without_a_header_have_no_say_in_size_and_colour(pets: Path) -> None:

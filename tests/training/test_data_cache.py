@@ -207,7 +207,7 @@ def test_what_is_left_out_stays_counted(pets: Path, caplog: pytest.LogCaptureFix
     first = load(pets, unreadable="drop")
     caplog.clear()
     assert_same(load(pets, unreadable="drop"), first)
-    assert "pets/train/cat/1.png (it is not an image)" in caplog.text
+    assert "pets/train/cat/1.png (it is text and no image)" in caplog.text
 
 
 def test_a_known_data_set_is_resized_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

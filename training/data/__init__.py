@@ -1,8 +1,9 @@
 """What a network learns from: every data set, decoded to uint8 images in memory. Needs torch."""
 
-from training.data.dataset import Dataset, DatasetInvalid, Split
+from training.data.dataset import Dataset, Split
 from training.data.feeds import Batch, Bounds, Feed, make_feed
 from training.data.loading import load_dataset
 from training.data.validation import split_off
+from training.invalid import DatasetInvalid
 
 __all__ = ["Batch", "Bounds", "Dataset", "DatasetInvalid", "Feed", "Split", "load_dataset", "make_feed", "split_off"]

@@ -22,10 +22,10 @@ from filelock import FileLock
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from training.data.dataset import DatasetInvalid
 from training.data.images import Form
 from training.data.memory import fits_memory, require_memory
 from training.data.stores import Decoded, FileStore, MemoryStore, Shape, Store, bytes_of, map_images
+from training.invalid import DatasetInvalid
 
 LARGEST_DISK_SHARE = 0.9  # of what is free: databases and checkpoints may lie on the same disk
 CHECKED_BYTES = 2**24  # under one checksum
@@ -207,7 +207,7 @@ def _in_memory_for_want_of_a_cache(name: str, reason: OSError, count: int, form:
             raise reason
         raise DatasetInvalid(
             f"The {count:,} images of {name} do not fit into memory when decoded to {form.size} x {form.size} pixels, "
-            f"and the cache on disk cannot be used: {reason}.",
+            f"and the cache on disk cannot be used: {reason.strerror}.",
             "Give the worker's user the right to write to the cache, or set a smaller image_size.",
         )
     return MemoryStore(count, form)

@@ -1,4 +1,4 @@
-"""A data set in memory, and the one error that stands for every mistake in one."""
+"""A data set in memory."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,25 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-
-
-class DatasetInvalid(ValueError):
-    """The data set that the user named cannot be used: `detail` says what is wrong and where, `hint` what to change."""
-
-    def __init__(self, detail: str, hint: str) -> None:
-        # Both texts go into databases and JSON, while a file's name may hold bytes that are not UTF-8.
-        self.detail = detail.encode(errors="backslashreplace").decode()
-        self.hint = hint.encode(errors="backslashreplace").decode()
-        super().__init__(self.detail, self.hint)  # so that it survives a pipe
-
-    def __str__(self) -> str:
-        return f"{self.detail} {self.hint}"
-
-
-def listed(names: Sequence[str], most: int = 5) -> str:
-    """The first `most` names and how many more there are, for an error."""
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -78,6 +59,8 @@ class Dataset:
     test: Split
     source: Literal["shipped", "download", "folder", "arrays"]
     dropped: int = 0  # images that could not be read, and were left out
+    ignored: int = 0  # files of a folder that are no images, beside hidden ones and known companions
+    ignored_examples: tuple[str, ...] = ()  # places of some of them
 
     def __post_init__(self) -> None:
         assert self.train.images.shape[1:] == self.test.images.shape[1:]

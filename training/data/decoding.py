@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median_low
 from threading import Event
@@ -11,19 +11,24 @@ from typing import Literal
 
 from PIL import Image
 
-from training.data.dataset import DatasetInvalid, Split, listed
+from training.data.dataset import Split
 from training.data.images import (
     Form,
     ImageUnreadable,
     Resize,
     decode_image,
+    draft,
     is_grey,
     open_image,
     resize_pixels,
     strict_pillow,
 )
 from training.data.memory import fits_memory
+from training.data.room import Room
 from training.data.stores import Decoded, MemoryStore, Reserve, Store
+from training.image_folders import LARGEST_IMAGE_MEGAPIXELS
+from training.invalid import DatasetInvalid
+from training.names import listed, shown
 
 SMALLEST_IMAGE, LARGEST_IMAGE = 8, 1024  # pixels, the bounds of a spec's image_size
 LARGEST_DEFAULT = 224  # pixels, where images of several sizes must agree on one: ImageNet's
@@ -41,6 +46,9 @@ class Handling:
     image_size: int | None
     resize: Resize
     unreadable: Unreadable
+    largest_megapixels: int = field(
+        default=LARGEST_IMAGE_MEGAPIXELS, repr=False
+    )  # of what is decoded; a bound, not a wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +97,7 @@ def _guess_form(files: Sequence[str], handling: Handling) -> Form | None:
     """From the first file alone; None where that says too little."""
     size = handling.image_size
     try:
-        with strict_pillow(), open_image(files[0]) as image:
+        with strict_pillow(handling.largest_megapixels), open_image(files[0]) as image:
             form = Form(size or image.width, 1 if is_grey(image) else 3, handling.resize)
             own_size_will_do = image.width == image.height and SMALLEST_IMAGE <= image.width <= LARGEST_IMAGE
     except ImageUnreadable:
@@ -123,7 +131,7 @@ def _read_headers(folder: Path, files: Sequence[str], handling: Handling) -> lis
         header = Header(image.width, image.height, is_grey(image))
         return lambda: headers.append(header)
 
-    _refuse(folder, files, _for_each_image(files, read, stop=Event()), handling)
+    _refuse(folder, files, _for_each_image(files, read, handling, stop=Event()), handling)
     return headers
 
 
@@ -131,15 +139,16 @@ def _decode(
     folder: Path, files: Sequence[str], store: Store, form: Form, handling: Handling, *, any_size: bool
 ) -> Decoded | None:
     """None where `form` is grey and an image is not, or where an image has another size, unless `any_size`."""
-    differs = Event()
+    differs, room = Event(), Room.of_this_machine()
 
     def decode(row: int, image: Image.Image) -> Callable[[], None]:
         if (form.channels == 1 and not is_grey(image)) or not (any_size or image.size == (form.size, form.size)):
             return differs.set
-        pixels = decode_image(image, form)
+        with room.taken(draft(image, form)):
+            pixels = decode_image(image, form)
         return lambda: store.put(row, pixels)
 
-    unreadable = _for_each_image(files, decode, stop=differs)
+    unreadable = _for_each_image(files, decode, handling, stop=differs)
     if differs.is_set():
         return None
     _refuse(folder, files, unreadable, handling)
@@ -148,7 +157,7 @@ def _decode(
 
 
 def _for_each_image(
-    files: Sequence[str], visit: Callable[[int, Image.Image], Callable[[], None]], stop: Event
+    files: Sequence[str], visit: Callable[[int, Image.Image], Callable[[], None]], handling: Handling, stop: Event
 ) -> dict[int, ImageUnreadable]:
     """Calls `visit` with every file's row and opened image, and what it returns once the image is closed, in threads,
     until `stop` is set. Returns what cannot be read, all of it, so that it can be mended in one go.
@@ -166,7 +175,7 @@ def _for_each_image(
         else:
             finish()  # out here, as a full disk is no fault of the image
 
-    with strict_pillow():
+    with strict_pillow(handling.largest_megapixels):
         _in_threads(open_and_visit, len(files))
     return dict(sorted(unreadable.items()))
 
@@ -186,7 +195,8 @@ def _refuse(folder: Path, files: Sequence[str], unreadable: dict[int, ImageUnrea
 
 def named(folder: Path, files: Sequence[str], reasons: Mapping[int, object], most: int = 5) -> str:
     """The files of the rows of `reasons`, each with its reason."""
-    return listed([f"{Path(files[row]).relative_to(folder.parent)} ({why})" for row, why in reasons.items()], most)
+    places = {row: str(Path(files[row]).relative_to(folder.parent)) for row in reasons}
+    return listed([f"{shown(places[row])} ({why})" for row, why in reasons.items()], most)
 
 
 def _in_threads(work: Callable[[int], None], count: int) -> None:

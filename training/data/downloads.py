@@ -13,12 +13,14 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.data.dataset import Dataset, DatasetInvalid, Split
+from training.data.dataset import Dataset, Split
+from training.image_folders import layout
+from training.invalid import DatasetInvalid, told
 
 SILENCE = 60.0  # seconds without a byte after which a publisher counts as gone
 
 
-def load_download(name: str, *, datasets_dir: Path, downloads_dir: Path) -> Dataset:
+def load_download(name: str, *, downloads_dir: Path) -> Dataset:
     """Downloads into `downloads_dir` what is not there yet. Raises DatasetInvalid where that fails, and
     OSError where the disk is full."""
     try:
@@ -28,11 +30,10 @@ def load_download(name: str, *, datasets_dir: Path, downloads_dir: Path) -> Data
     except (OSError, HTTPException, RuntimeError, ValueError, AssertionError) as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise  # nothing is wrong with the data set
-        reason = " ".join(str(error).split())  # torchvision lists its mirrors on lines of their own
+        reason = " ".join(told(error).split())  # torchvision lists its mirrors on lines of their own
         raise DatasetInvalid(
-            f"{name} could not be downloaded into {downloads_dir}, or what lies there is damaged: {reason}",
-            f"Check the network and remove what is damaged, or put images at {datasets_dir / name}/train/<class>/ and "
-            f"{datasets_dir / name}/test/<class>/.",
+            f"{name} could not be downloaded, or what lies in the downloads' folder is damaged: {reason}",
+            f"Check the network and remove what is damaged, or put {layout(name)}",
         ) from error
     return Dataset(name, classes, train, test, source="download")
 

@@ -1,4 +1,4 @@
-"""Image folders: `<data set>/{train,test}/<class>/`, with images at any depth below a class."""
+"""Image folders, decoded: what one is, is told in training/image_folders.py."""
 
 import logging
 import os
@@ -11,12 +11,14 @@ import PIL
 import torch
 
 from training.data.cache import decoded_once
-from training.data.dataset import Dataset, DatasetInvalid, Split, listed
+from training.data.dataset import Dataset, Split
 from training.data.decoding import Handling, decode_files, named
 from training.data.stores import Decoded, Reserve
+from training.image_folders import ImageFolder, find_images
+from training.invalid import DatasetInvalid
+from training.names import listed, shown
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm")
-DECODING = 1  # rises whenever the same files come to give other pixels, so that none decoded before are used
+DECODING = 2  # rises whenever the same files come to give other pixels, so that none decoded before are used
 
 Files = dict[str, list[str]]  # paths by class, both sorted; as Path objects they would add a tenth to the loading time
 
@@ -24,16 +26,11 @@ logger = logging.getLogger(__name__)
 
 
 def load_folder(folder: Path, handling: Handling, cache_dir: Path | None) -> Dataset:
-    """The data set in `folder`, with classes in the order of their names and images in that of theirs. Hidden files
-    and those without an image's suffix are ignored. Raises DatasetInvalid, and OSError where the disk is full.
+    """The data set in `folder`, with classes in the order of their names and images in that of theirs. Raises
+    DatasetInvalid, and OSError where the disk is full.
     """
-    try:
-        train, test = (_find_files(folder, split) for split in ("train", "test"))
-    except OSError as error:
-        raise DatasetInvalid(
-            f"{error.filename} cannot be read: {error.strerror}.", "Give the worker's user the right to read it."
-        ) from error
-    _check_classes(folder, train, test)
+    found = find_images(folder)
+    train, test = ({name: each.files for name, each in found.splits[split].items()} for split in ("train", "test"))
     files = [*chain(*train.values()), *chain(*test.values())]
 
     def decode(reserve: Reserve) -> Decoded:
@@ -42,15 +39,18 @@ def load_folder(folder: Path, handling: Handling, cache_dir: Path | None) -> Dat
         return decoded
 
     key = f"{folder.resolve()}\0{handling}"
-    fingerprint = _fingerprint(folder, files) if cache_dir else ""
+    fingerprint = _fingerprint(folder, files, handling) if cache_dir else ""
     decoded = decoded_once(cache_dir, folder.name, key, fingerprint, decode)
     if decoded.unreadable:
         left_out = named(folder, files, decoded.unreadable, most=100)
         logger.warning("%d images cannot be read and are left out: %s", len(decoded.unreadable), left_out)
-    return _dataset(folder.name, train, test, decoded)
+    if found.ignored.count:
+        examples = listed([shown(place) for place in found.ignored.examples])
+        logger.warning("%d files of %s are no images, such as %s", found.ignored.count, folder.name, examples)
+    return _dataset(folder.name, train, test, decoded, found)
 
 
-def _dataset(name: str, train: Files, test: Files, decoded: Decoded) -> Dataset:
+def _dataset(name: str, train: Files, test: Files, decoded: Decoded, found: ImageFolder) -> Dataset:
     in_train = sum(map(len, train.values()))
     left_out = torch.tensor(list(decoded.unreadable), dtype=torch.int64)
     kept_in_train = in_train - int((left_out < in_train).sum())
@@ -65,50 +65,14 @@ def _dataset(name: str, train: Files, test: Files, decoded: Decoded) -> Dataset:
         test=Split(decoded.images[kept_in_train:], labels[kept_in_train:], decoded.mapped),
         source="folder",
         dropped=len(left_out),
+        ignored=found.ignored.count,
+        ignored_examples=tuple(shown(place) for place in found.ignored.examples),
     )
 
 
-def visible_folders(folder: Path) -> list[str]:
-    """Sorted names of the folders in `folder`. Raises OSError where it cannot be read."""
-    with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if not entry.name.startswith(".") and os.path.isdir(entry))
-
-
-def _find_files(folder: Path, split: str) -> Files:
-    root = folder / split
-    if not root.is_dir():
-        found = listed(visible_folders(folder)) or "no folder at all"
-        raise DatasetInvalid(
-            f"{folder.name} has no folder {split}: it holds {found}.",
-            f"Put images at {folder}/train/<class>/ and {folder}/test/<class>/, or remove {folder}.",
-        )
-    return {name: _find_images(root / name) for name in visible_folders(root)}
-
-
-def _find_images(folder: Path) -> list[str]:
-    """Follows links, and enters each directory once, so that links in a circle end. A link to nowhere is found too:
-    that the image is missing should be said, not hidden.
-    """
-    images: list[str] = []
-    entered: set[str] = set()
-    for directory, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
-        if (real := os.path.realpath(directory)) in entered:
-            folders.clear()
-            continue
-        entered.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        visible = (name for name in names if not name.startswith("."))
-        images.extend(f"{directory}/{name}" for name in visible if name.lower().endswith(IMAGE_SUFFIXES))
-    return sorted(images)
-
-
-def _raise(error: OSError) -> None:
-    raise error
-
-
-def _fingerprint(folder: Path, files: Sequence[str]) -> str:
+def _fingerprint(folder: Path, files: Sequence[str], handling: Handling) -> str:
     """Changes with every change of the files that their sizes and times show, and with what decodes them."""
-    digest = sha256(f"{DECODING} {PIL.__version__}\0".encode())
+    digest = sha256(f"{DECODING} {PIL.__version__} {handling.largest_megapixels}\0".encode())
     for file in files:
         try:
             status = os.stat(file)  # noqa: PTH116 - as Path objects, 60,000 files would take twice as long
@@ -119,27 +83,6 @@ def _fingerprint(folder: Path, files: Sequence[str]) -> str:
     return digest.hexdigest()
 
 
-def _check_classes(folder: Path, train: Files, test: Files) -> None:
-    """Raises DatasetInvalid unless both splits have the same two classes or more, with images in each."""
-    layout = f"Every class needs a folder of its own, with images, in both {folder}/train and {folder}/test."
-    if not train and not test:
-        raise DatasetInvalid(f"{folder.name} has no classes: its train and test hold no folders.", layout)
-    for here, there, split, other in ((train, test, "train", "test"), (test, train, "test", "train")):
-        if missing := sorted(here.keys() - there.keys()):
-            raise DatasetInvalid(f"{folder.name} has classes in {split} but not in {other}: {listed(missing)}.", layout)
-    if garbled := [name for name in train if name.encode(errors="ignore").decode() != name]:
-        raise DatasetInvalid(f"{folder.name} has classes whose names are not UTF-8: {listed(garbled)}.", layout)
-    if len(train) == 1:
-        raise DatasetInvalid(
-            f"{folder.name} has one class only, {next(iter(train))}: there is nothing to tell apart.", layout
-        )
-    empty = [
-        f"{split}/{name}" for split, files in (("train", train), ("test", test)) for name in files if not files[name]
-    ]
-    if empty:
-        raise DatasetInvalid(f"{folder.name} has class folders without an image: {listed(empty)}.", layout)
-
-
 def _check_classes_left(folder: Path, train: Files, test: Files, decoded: Decoded) -> None:
     """Raises DatasetInvalid where a class has lost all its images of a split."""
     first, empty, lost = 0, [], dict[int, str]()
@@ -148,7 +91,7 @@ def _check_classes_left(folder: Path, train: Files, test: Files, decoded: Decode
             rows = range(first, first + len(files))
             first = rows.stop
             if all(row in decoded.unreadable for row in rows):
-                empty.append(f"{split}/{name}")
+                empty.append(shown(f"{split}/{name}"))
                 lost.update({row: decoded.unreadable[row] for row in rows})
     if empty:
         files = [*chain(*train.values()), *chain(*test.values())]

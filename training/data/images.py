@@ -1,21 +1,32 @@
 """From an image file of any kind to the pixels that a network sees."""
 
 import errno
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # told by content; some others start programs (EPS)
+from training.file_kinds import HEAD_BYTES, RAW, kind_of
+from training.image_folders import LARGEST_IMAGE_MEGAPIXELS
+
+# Told by content. No other of Pillow's readers sees a file: some start programs (EPS), others are hardly looked after.
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "JPEG2000")
+MEGAPIXEL = 10**6
 GREY_MODES = frozenset({"1", "L", "LA", "I", "I;16", "I;16L", "I;16B", "I;16N"})
 
+DNG_VERSION, NEW_SUBFILE_TYPE, REDUCED_RESOLUTION = 0xC612, 0x00FE, 1  # tags of TIFF, and a bit of the second
+
 DRAFT_FACTOR = 2  # a JPEG is decoded at a half, quarter or eighth where that is still twice the wanted size
+STRIP = 2**20  # pixels that are changed at once, so that of a large image there are not many copies
 REDUCING_GAP = 3.0  # from here on, Pillow says, averaging whole blocks first is close to resampling every pixel
 
 # Not the image's fault: another try, or the right to read it, may show it whole.
@@ -61,26 +72,59 @@ def open_image(file: str | Path) -> Iterator[Image.Image]:
         if not Path(file).is_file() and Path(file).exists():  # a named pipe would be waited for without end
             raise ImageUnreadable("it is not a regular file")
         with Image.open(file, formats=FORMATS) as image:
+            if isinstance(image, TiffImageFile):
+                _refuse_thumbnail(image, file)
             yield image
     except Exception as error:  # as the docstring says, nearly any
         machine_fault = isinstance(error, OSError) and error.errno in MACHINE_FAULTS
-        raise ImageUnreadable(_reason(error), machine_fault=machine_fault) from error
+        raise ImageUnreadable(_reason(error, file), machine_fault=machine_fault) from error
+
+
+def _refuse_thumbnail(image: TiffImageFile, file: str | Path) -> None:
+    """Most raw photographs are TIFF files that begin with a thumbnail, which is not what was photographed."""
+    tags = image.tag_v2
+    is_reduced = tags.get(NEW_SUBFILE_TYPE, 0) & REDUCED_RESOLUTION
+    if is_reduced or DNG_VERSION in tags or kind_of(_head(file)) is RAW:
+        raise ImageUnreadable(f"it is {RAW.title}")
 
 
 @contextmanager
-def strict_pillow() -> Iterator[None]:
-    """Makes a decompression bomb an error from Pillow's first warning on, and silences its warnings on metadata.
-    Warning filters belong to the process: enter this around the threads that decode, not within them.
+def strict_pillow(largest_megapixels: int = LARGEST_IMAGE_MEGAPIXELS) -> Iterator[None]:
+    """Makes an image of more pixels an error, and silences Pillow's warnings on metadata. Both belong to the process:
+    enter this around the threads that decode, not within them.
     """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="PIL")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        yield
+    before = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = largest_megapixels * MEGAPIXEL
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="PIL")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
 
 
 def is_grey(image: Image.Image) -> bool:
-    """By the mode that its header states, whatever colours its pixels have."""
-    return image.mode in GREY_MODES
+    """By the mode that its header states, whatever colours its pixels have. Pillow has no mode for two channels of 16
+    bits each, which it opens as RGBA.
+    """
+    return image.mode in GREY_MODES or _raw_mode(image) == "LA;16B"
+
+
+def _raw_mode(image: Image.Image) -> str:
+    """How pixels lie in the file, of an image that is not loaded yet; empty where its reader does not say."""
+    arguments = image.tile[0].args if isinstance(image, ImageFile) and image.tile else None
+    first = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
+    return first if isinstance(first, str) else ""
+
+
+def draft(image: Image.Image, form: Form) -> int:
+    """Makes a JPEG that is not loaded yet smaller while it is decoded, and returns how many pixels loading takes the
+    memory of. A progressive one is held as a whole all the same.
+    """
+    pixels = image.width * image.height
+    image.draft(None, (DRAFT_FACTOR * form.size, DRAFT_FACTOR * form.size))
+    return pixels if "progressive" in image.info else image.width * image.height
 
 
 def decode_image(image: Image.Image, form: Form) -> NDArray[np.uint8]:
@@ -89,13 +133,15 @@ def decode_image(image: Image.Image, form: Form) -> NDArray[np.uint8]:
     `crop` brings the shorter side to `form.size` and cuts out the centre, `pad` brings the longer side to it and fills
     up with black on both sides, `stretch` brings both sides to it.
     """
-    image.draft(None, (DRAFT_FACTOR * form.size, DRAFT_FACTOR * form.size))
+    draft(image, form)
+    raw_mode = _raw_mode(image)
     image.load()
     if image.info:  # looking for an orientation takes as long as decoding a small image
         with suppress(Exception):  # broken metadata does not make the pixels unreadable
             ImageOps.exif_transpose(image, in_place=True)
-    opaque = _opaque(_eight_bits(image)).convert("L" if form.channels == 1 else "RGB")
-    return _square_pixels(opaque, form)
+    if (key := image.info.get("transparency")) is not None:
+        image.info["transparency"] = _eight_bit_key(key, raw_mode)
+    return _square_pixels(_opaque(image, "L" if form.channels == 1 else "RGB"), form)
 
 
 def resize_pixels(pixels: NDArray[np.uint8], form: Form) -> NDArray[np.uint8]:
@@ -103,25 +149,55 @@ def resize_pixels(pixels: NDArray[np.uint8], form: Form) -> NDArray[np.uint8]:
     return _square_pixels(Image.fromarray(pixels[:, :, 0] if form.channels == 1 else pixels), form)
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Grey images of 16 bits, scaled by 1/257, so that 65535 is white; Pillow's own conversion would clip at 255."""
+def _eight_bit_key(key: Any, raw_mode: str) -> Any:
+    """What a PNG calls transparent, in the scale of its pixels once they are loaded. Of 16 bits a channel of RGB,
+    Pillow drops the lower eight.
+    """
+    match raw_mode:
+        case "L;2" | "L;4" if isinstance(key, int):
+            return key * (85 if raw_mode == "L;2" else 17)
+        case "RGB;16B" if isinstance(key, tuple):
+            return tuple(value >> 8 for value in key)
+    return key
+
+
+def _opaque(image: Image.Image, mode: str) -> Image.Image:
+    """In `mode`, L or RGB. Transparent images are laid on white: most were drawn to be seen on a page, and dark strokes
+    on a transparent ground would vanish on black. What colour a transparent pixel hides is chance, so alpha is not just
+    dropped.
+    """
     if image.mode == "F":
         raise ValueError("its pixels are floating-point numbers, whose range is unknown")
-    if not image.mode.startswith("I"):
+    if image.mode == mode and not image.has_transparency_data:
         return image
+    if not image.mode.startswith("I") and not image.has_transparency_data:
+        return image.convert(mode)
+    opaque = Image.new(mode, image.size)
+    rows = max(1, STRIP // image.width)
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        strip.info = image.info  # with what is transparent
+        opaque.paste(_opaque_strip(strip).convert(mode), (0, top))
+    return opaque
+
+
+def _opaque_strip(strip: Image.Image) -> Image.Image:
+    if strip.mode.startswith("I"):
+        return _eight_bits(strip)
+    return Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip.convert("RGBA"))
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Grey pixels of 16 bits, scaled by 1/257, so that 65535 is white; Pillow's own conversion would clip at 255. It
+    knows no transparency in them, either.
+    """
     values = np.asarray(image)
     if values.min() < 0 or values.max() > 65_535:
         raise ValueError("its pixels have more than 16 bits")
-    return Image.fromarray(((values.astype(np.uint32) + 128) // 257).astype(np.uint8))
-
-
-def _opaque(image: Image.Image) -> Image.Image:
-    """Transparent images are laid on white: most were drawn to be seen on a page, and dark strokes on a transparent
-    ground would vanish on black. What colour a transparent pixel hides is chance, so alpha is not just dropped.
-    """
-    if not image.has_transparency_data:
-        return image
-    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+    scaled = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if isinstance(key := image.info.get("transparency"), int):
+        scaled[values == key] = 255
+    return Image.fromarray(scaled)
 
 
 def _square_pixels(image: Image.Image, form: Form) -> NDArray[np.uint8]:
@@ -155,13 +231,36 @@ def _centre_square(image: Image.Image, size: int) -> Image.Image:
     return image.resize((size, size), Image.Resampling.BICUBIC, square, REDUCING_GAP)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, file: str | Path) -> str:
     match error:
         case UnidentifiedImageError():
-            return "it is not an image"
+            return _what_it_is(file)
         case Image.DecompressionBombError() | Image.DecompressionBombWarning():
-            return f"it has more than the {Image.MAX_IMAGE_PIXELS:,} pixels that an image may have"
+            return _too_large(str(error))
         case OSError(strerror=str(text)):
             return text
         case _:
             return str(error) or type(error).__name__
+
+
+def _what_it_is(file: str | Path) -> str:
+    try:
+        kind = kind_of(_head(file))
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return f"it is {kind.title}" if kind.family != "read" else f"it begins as {kind.title}, and is damaged or cut off"
+
+
+def _head(file: str | Path) -> bytes:
+    with Path(file).open("rb") as opened:
+        return opened.read(HEAD_BYTES)
+
+
+def _too_large(told: str) -> str:
+    """Pillow tells how many pixels there are, and how many there may be; raised only where they are read."""
+    pixels, _ = [int(number) / MEGAPIXEL for number in re.findall(r"\d+", told)[:2]]
+    most = (Image.MAX_IMAGE_PIXELS or 0) // MEGAPIXEL
+    return (
+        f"it has {pixels:,.1f} megapixels, and the largest images that are read have {most:,}: make it smaller, or "
+        "raise EPOCHAL_LARGEST_IMAGE_MEGAPIXELS, in a notebook largest_image_megapixels"
+    )

@@ -1,20 +1,22 @@
 """Which data set a name means."""
 
 import zlib
-from difflib import get_close_matches
 from pathlib import Path
 
 import PIL
 
 from training.data.cache import decoded_once
-from training.data.dataset import Dataset, DatasetInvalid, Split, listed
+from training.data.dataset import Dataset, Split
 from training.data.decoding import Handling, Unreadable, resize_splits
 from training.data.digits import load_digits
 from training.data.downloads import load_download
-from training.data.folders import DECODING, load_folder, visible_folders
+from training.data.folders import DECODING, load_folder
 from training.data.images import Form, Resize
 from training.data.memory import require_memory
 from training.data.stores import bytes_of
+from training.dataset_names import hides_shipped, unknown_dataset
+from training.image_folders import LARGEST_IMAGE_MEGAPIXELS, visible_folders
+from training.invalid import DatasetInvalid
 from training.known_datasets import KNOWN_DATASETS, SHIPPED, KnownDataset
 
 DATASETS_DIR, DOWNLOADS_DIR = Path("data/datasets"), Path("data/downloads")  # in a notebook: of the folder it is in
@@ -29,6 +31,7 @@ def load_dataset(
     datasets_dir: Path = DATASETS_DIR,
     downloads_dir: Path = DOWNLOADS_DIR,
     cache_dir: Path | None = None,
+    largest_image_megapixels: int = LARGEST_IMAGE_MEGAPIXELS,
 ) -> Dataset:
     """The image folder `name` of `datasets_dir` where there is one, otherwise the known data set of that name, which
     may be downloaded into `downloads_dir`.
@@ -39,30 +42,43 @@ def load_dataset(
     side to it and fills up with black, `stretch` distorts. `unreadable`: refuse a folder for a broken image, or drop
     it and count it in the data set's `dropped`.
 
+    An image of more than `largest_image_megapixels` counts as broken. One that is not a JPEG takes four bytes a pixel
+    of memory while it is decoded, twice as much where it is transparent.
+
     `cache_dir` keeps decoded images, in its folder `decoded`: they are decoded once, and may take more than the
     memory. Whatever is wrong with the name, the folder or the download raises DatasetInvalid; a full disk raises
     OSError (ENOSPC), and nothing else is raised.
     """
+    handling = Handling(image_size, resize, unreadable, largest_image_megapixels)
+    try:
+        return _load(name, handling, datasets_dir, downloads_dir, cache_dir)
+    except DatasetInvalid as error:
+        places = f"The data sets' folder is {datasets_dir.absolute()}, the downloads' {downloads_dir.absolute()}."
+        error.add_note(places)
+        raise
+
+
+def _load(name: str, handling: Handling, datasets_dir: Path, downloads_dir: Path, cache_dir: Path | None) -> Dataset:
     folders = _folders(datasets_dir)
     if name in folders and name in SHIPPED:
-        raise DatasetInvalid(f"{datasets_dir / name} has the name of a data set that comes with Epochal.", "Rename it.")
+        raise hides_shipped(name)
     if name in folders:
-        return load_folder(datasets_dir / name, Handling(image_size, resize, unreadable), cache_dir)
+        return load_folder(datasets_dir / name, handling, cache_dir)
     if name not in KNOWN_DATASETS:
-        raise _unknown(name, folders, datasets_dir)
+        raise unknown_dataset(name, folders)
     known = KNOWN_DATASETS[name]
-    form = Form(image_size or known.image_size, known.channels, resize)
+    form = Form(handling.image_size or known.image_size, known.channels, handling.resize)
     resized = form.size != known.image_size
     in_memory = Form(known.image_size, known.channels) if cache_dir else form
     require_memory(name, known.train_images + known.test_images, in_memory)
-    dataset = _load_known(known, datasets_dir, downloads_dir)
+    dataset = _load_known(known, downloads_dir)
     return _resized(dataset, form, cache_dir) if resized else dataset
 
 
-def _load_known(known: KnownDataset, datasets_dir: Path, downloads_dir: Path) -> Dataset:
+def _load_known(known: KnownDataset, downloads_dir: Path) -> Dataset:
     if known.source == "shipped":
         return load_digits()
-    return load_download(known.name, datasets_dir=datasets_dir, downloads_dir=downloads_dir)
+    return load_download(known.name, downloads_dir=downloads_dir)
 
 
 def _resized(dataset: Dataset, form: Form, cache_dir: Path | None) -> Dataset:
@@ -92,18 +108,6 @@ def _folders(datasets_dir: Path) -> list[str]:
         return []
     except OSError as error:
         raise DatasetInvalid(
-            f"The data sets' directory {datasets_dir} cannot be read: {error.strerror}.",
-            "Give the worker's user the right to read it, or configure another.",
+            f"The data sets' folder cannot be read: {error.strerror}.",
+            "Give whoever runs the service the right to read it, or set EPOCHAL_DATASETS_DIR to another.",
         ) from error
-
-
-def _unknown(name: str, folders: list[str], datasets_dir: Path) -> DatasetInvalid:
-    names = sorted({*KNOWN_DATASETS, *folders})
-    by_lower_case = {known.lower(): known for known in names}
-    close = get_close_matches(name.lower(), by_lower_case, n=1)
-    question = f"Did you mean {by_lower_case[close[0]]}? " if close else ""
-    return DatasetInvalid(
-        f"There is no data set {name!r}.",
-        f"{question}There are {listed(names, most=20)}; images of your own go to {datasets_dir}/<name>/train/<class>/ "
-        f"and {datasets_dir}/<name>/test/<class>/.",
-    )

@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from training.data.dataset import DatasetInvalid
 from training.data.images import Form
+from training.invalid import DatasetInvalid
 
 LARGEST_SHARE = 0.5  # of the available memory; the network, its batches and the operating system need the rest
 

@@ -49,14 +49,19 @@ def shipped_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
 
 def data_conflicts(spec: Hyperparameters, data: DataShape) -> Iterator[Conflict]:
     """What cannot be with data of this shape."""
-    yield from _splits(spec, data)
-    yield from _stem(spec, data.image_size)
-    yield from _pixels(spec, data.image_size)
-    yield from _erasing(spec, data.image_size)
+    yield from _splits(spec, data.train_images, data.test_images)
+    yield from _sizes(spec, data.image_size)
     if data.channels == 1:
         yield from _grey(spec)
     if data.classes == 1:
         yield from _one_class(spec)
+
+
+def count_conflicts(spec: Hyperparameters, train_images: int, test_images: int) -> Iterator[Conflict]:
+    """What cannot be with so many images, or fewer, of which no more is known than the size that `spec` gives them."""
+    yield from _splits(spec, train_images, test_images)
+    if spec.image_size is not None:
+        yield from _sizes(spec, spec.image_size)
 
 
 def _batch(spec: Hyperparameters) -> Iterator[Conflict]:
@@ -105,11 +110,11 @@ def _early_stopping(spec: Hyperparameters) -> Iterator[Conflict]:
         yield (*path, "patience"), stopping.patience, reason
 
 
-def _splits(spec: Hyperparameters, data: DataShape) -> Iterator[Conflict]:
-    validation = round(data.train_images * spec.validation_fraction)
-    train, batch, devices = data.train_images - validation, spec.batch_size, spec.devices
-    if train < 2 <= data.train_images:
-        reason = f"leaves {train} of {data.train_images} images to train on: take a smaller one, or 0"
+def _splits(spec: Hyperparameters, train_images: int, test_images: int) -> Iterator[Conflict]:
+    validation = round(train_images * spec.validation_fraction)
+    train, batch, devices = train_images - validation, spec.batch_size, spec.devices
+    if train < 2 <= train_images:
+        reason = f"leaves {train} of {train_images} images to train on: take a smaller one, or 0"
         yield ("validation_fraction",), spec.validation_fraction, reason
         return
     if train < 2:
@@ -121,13 +126,19 @@ def _splits(spec: Hyperparameters, data: DataShape) -> Iterator[Conflict]:
         most = _even(train) if mixed else train
         yield ("batch_size",), batch, f"a batch of {batch} is larger than the training set: at most {most}"
     if spec.validation_fraction and validation < 1:
-        reason = f"leaves no validation image of {data.train_images}: take a larger one, or 0"
+        reason = f"leaves no validation image of {train_images}"
         yield ("validation_fraction",), spec.validation_fraction, reason
     # Whatever is learned of or evaluated is shared out in pairs.
-    for images, kind in ((train, "training"), (data.test_images, "test"), (validation, "validation")):
+    for images, kind in ((train, "training"), (test_images, "test"), (validation, "validation")):
         if images < 2 * devices and (devices > 1 or kind == "training") and (images or kind != "validation"):
             reason = f"{images} {kind} images do not give two to each of {devices} devices"
             yield ("devices",), devices, f"{reason}: at most {max(1, images // 2)}"
+
+
+def _sizes(spec: Hyperparameters, image_size: int) -> Iterator[Conflict]:
+    yield from _stem(spec, image_size)
+    yield from _pixels(spec, image_size)
+    yield from _erasing(spec, image_size)
 
 
 def _stem(spec: Hyperparameters, image_size: int) -> Iterator[Conflict]:
