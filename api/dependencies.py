@@ -14,7 +14,7 @@ from access.keys import ANYBODY, Caller, Scope
 from api.errors import OperatorOnly, ScopeMissing
 from api.gate import Gate
 from api.job_texts import JobTexts
-from api.probe import Probe
+from api.readiness import Readiness
 from api.remembered import Made, Remembered
 from api.tailer import Tailer
 from jobs.delivery import TrainingQueue
@@ -39,8 +39,7 @@ class Service:
     tailer: Tailer
     remembered: Remembered[Made]  # by address: 304s that need nothing read
     job_texts: JobTexts
-    workers_probe: Probe[int]  # how many are connected, which only the database knows
-    broker_probe: Probe[bool]
+    readiness: Readiness
 
 
 # Those that only pick something are async, so that FastAPI sends them to no thread.

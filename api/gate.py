@@ -15,7 +15,7 @@ from access.errors import KeyInvalid
 from access.keys import Caller
 from api.errors import KeyMissing, TooManyRequests
 from jobs.reconciler import Chore
-from models import OUTAGES, Database
+from models import Database, DatabaseUnavailable
 
 BEARER = "bearer"
 
@@ -90,7 +90,7 @@ class Gate:
             try:
                 with database.session() as session:
                     keys.note_use(session, used)
-            except OUTAGES:
+            except DatabaseUnavailable:
                 with self._lock:
                     self._used.update(used)
                 raise

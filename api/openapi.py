@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 
 from access.errors import KeyInvalid, KeyNotFound, ProjectExists, ProjectNotFound
 from api.errors import (
+    DATABASE_ERRORS,
     ERRORS,
     HEADERS_TOO_LARGE,
     REQUEST_TOO_SLOW,
@@ -43,7 +44,6 @@ from jobs.errors import (
     StartingWeightsMissing,
     WeightsNotFound,
 )
-from models import OUTAGES
 from training.recipes import RecipeNotFound
 from webhooks.errors import AddressRefused, DeliveryNotFound, TooManyWebhooks, WebhookDisabled, WebhookNotFound
 
@@ -58,7 +58,7 @@ TAGS = [
 ]
 
 WITH_BODY = (MalformedBody, BodyTooLarge, UnsupportedMediaType)
-WITH_KEY = (KeyMissing, KeyInvalid, ScopeMissing, TooManyRequests, TooManyWaiting, *OUTAGES[:1])
+WITH_KEY = (KeyMissing, KeyInvalid, ScopeMissing, TooManyRequests, TooManyWaiting, *DATABASE_ERRORS)
 NOT_FOUND: dict[str, type[Exception]] = {  # by path parameter
     "{job_id}": JobNotFound,
     "{recipe}": RecipeNotFound,

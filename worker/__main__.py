@@ -10,6 +10,7 @@ from celery.signals import worker_shutting_down
 from ulid import ULID
 
 from jobs.delivery import RUN_JOB, CeleryQueue
+from jobs.deployment import wait_for, warn_of_too_many
 from logs import configure_logging
 from models import Database
 from settings import read_settings
@@ -24,7 +25,9 @@ def main() -> None:
     configure_logging(settings.log_level, settings.log_format)
     if settings.redis_url is None:
         sys.exit("EPOCHAL_REDIS_URL is not set: a worker needs the broker that the API sends to.")
-    database = Database(settings.database_url.get_secret_value())
+    database = Database(settings.database_url.get_secret_value(), pinned=True)
+    if flaw := wait_for(database):
+        sys.exit(flaw)
     worker_id = f"{socket.gethostname()[:80]}-{str(ULID())[-8:].lower()}"
     # Most of a second, which the first checkpoint would wait for.
     devices = probe_devices(*(["s3fs"] if settings.storage_url.startswith("s3://") else []))
@@ -50,6 +53,7 @@ def main() -> None:
         without_heartbeat=True,
         without_mingle=True,
     )
+    warn_of_too_many(database)
     with tasks.present():
         structlog.get_logger().info("worker ready", worker=worker_id, slots=tasks.slots)
         worker.start()

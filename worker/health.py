@@ -4,19 +4,19 @@ import socket
 import sys
 
 from jobs import workers
-from models import OUTAGES, Database
+from models import Database, DatabaseUnavailable
 from settings import read_settings
 
 
 def main() -> str | None:
     """What is wrong, or None: exit codes 1 and 0."""
-    database = Database(read_settings().database_url.get_secret_value(), pool_size=1)
+    database = Database(read_settings().database_url.get_secret_value(), connections=1)
     host = socket.gethostname()[:80]
     try:
         with database.snapshot() as session:
             connected = [worker.id for worker in workers.connected(session)]
-    except OUTAGES as error:
-        return f"The database does not answer: {str(error).splitlines()[0]}"
+    except DatabaseUnavailable as error:
+        return f"{error.title()} {error}"
     if any(worker.startswith(f"{host}-") for worker in connected):
         return None
     return f"No worker of {host} has been seen lately."

@@ -34,6 +34,7 @@ class Order(Message):
     downloads_dir: Path
     cache_dir: Path  # decoded images, measured speeds, compiled code
     storage_url: str  # of checkpoints and weights
+    storage_mark: str | None = None  # that it must bear (jobs.own_storage)
 
 
 class Word(Enum):

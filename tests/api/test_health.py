@@ -31,7 +31,7 @@ def test_ready(client: TestClient, stage: "Stage") -> None:
     stage.sign_on()
     answer = client.get("/readyz")
     assert answer.status_code == 200
-    assert answer.json() == {"status": "ready", "database": "ok", "broker": "ok", "workers": 1}
+    assert answer.json() == {"status": "ready", "database": "ok", "broker": "ok", "storage": "ok", "workers": 1}
 
 
 def test_not_ready_without_a_worker(client: TestClient) -> None:

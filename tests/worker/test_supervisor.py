@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from safetensors.torch import load
 from sqlalchemy import select, update
-from sqlalchemy.exc import OperationalError
 
 from jobs import lifecycle, queries, requests
-from models import Database, Event, Job, JobStatus
+from models import Database, DatabaseUnavailable, Event, Job, JobStatus
 from models.columns import DatabaseNow
 from tests.processes import descendants
 from tests.worker.attempts import (
@@ -222,7 +221,7 @@ def test_a_database_that_is_gone_ends_the_trainer_in_time(
     until_it_trains(database, attempt.claim)
 
     def unreachable(*_: object, **__: object) -> Any:
-        raise OperationalError("statement", {}, Exception("the database is gone"))
+        raise DatabaseUnavailable("the database is gone")
 
     monkeypatch.setattr(database, "session", unreachable)
     monkeypatch.setattr(database, "snapshot", unreachable)
@@ -240,7 +239,7 @@ def test_a_database_that_hangs_does_so_too(database: Database, start: Start, mon
     def hanging(*_: object, **__: object) -> Any:
         asked.set()
         answer.wait(60)
-        raise OperationalError("statement", {}, Exception("it came back"))
+        raise DatabaseUnavailable("it came back")
 
     monkeypatch.setattr(database, "session", hanging)
     until(asked.is_set, "nobody asked")
