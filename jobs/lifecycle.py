@@ -17,7 +17,7 @@ from jobs.failures import Failure
 from jobs.fence import Claim, claimable, expired, for_update, held, is_active, is_current, is_overdue
 from jobs.ids import new_id
 from jobs.quotas import may_begin, require_room
-from jobs.records import forget_after, forget_loading, usable_checkpoints
+from jobs.records import forget_after, forget_checkpoints, forget_loading, usable_checkpoints
 from jobs.transitions import (
     EndReason,
     append_event,
@@ -166,6 +166,7 @@ def settle_success(
     job.weights = asdict(weights)
     if epochs is not None:
         forget_after(session, job, epochs, 0)
+    forget_checkpoints(session, job, claim)
     end_attempt(session, job, "succeeded")
     message = "Stopped early: validation accuracy rose no more." if stopped_early else "Every epoch is trained."
     finish(session, job, JobStatus.SUCCEEDED, message)
@@ -191,6 +192,7 @@ def settle_stop(session: Session, claim: Claim, weights: StoredFile, epoch: int,
     job.weights = asdict(weights)
     end_attempt(session, job, "stopped")
     forget_after(session, job, epoch, step)
+    forget_checkpoints(session, job, claim)
     finish(session, job, JobStatus.STOPPED, f"Stopped on request, in front of step {step} of epoch {epoch}.")
 
 
