@@ -18,6 +18,10 @@ from worker.celery_app import create_celery
 from worker.fork_server import probe_devices, stop_fork_server
 from worker.tasks import Tasks
 
+# To the database: a slot's own thread and its attempt's recorder; chores, cleaning, draining, and one to spare.
+CONNECTIONS_A_SLOT = 2
+FURTHER_CONNECTIONS = 4
+
 
 def main() -> None:
     """Start the worker; returns when it has drained."""
@@ -25,12 +29,18 @@ def main() -> None:
     configure_logging(settings.log_level, settings.log_format)
     if settings.redis_url is None:
         sys.exit("EPOCHAL_REDIS_URL is not set: a worker needs the broker that the API sends to.")
-    database = Database(settings.database_url.get_secret_value(), pinned=True)
-    if flaw := wait_for(database):
+    database_url = settings.database_url.get_secret_value()
+    first = Database(database_url, connections=1)
+    flaw = wait_for(first)
+    first.dispose()
+    if flaw:
         sys.exit(flaw)
     worker_id = f"{socket.gethostname()[:80]}-{str(ULID())[-8:].lower()}"
     # Most of a second, which the first checkpoint would wait for.
     devices = probe_devices(*(["s3fs"] if settings.storage_url.startswith("s3://") else []))
+    slots = settings.worker_slots or max(1, len(devices.names))
+    most = CONNECTIONS_A_SLOT * slots + FURTHER_CONNECTIONS
+    database = Database(database_url, connections=most, kept=FURTHER_CONNECTIONS, pinned=True)
     tasks = Tasks(worker_id, settings, database, CeleryQueue(settings.redis_url), devices)
 
     # Celery warns of root because of pickle, which is not accepted here.

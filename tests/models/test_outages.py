@@ -97,7 +97,7 @@ def of_role(database: Database, role: str, password: str = "") -> str:
 )
 def test_postgresqls_states(state: str, kind: type[DatabaseUnavailable] | None) -> None:
     error = errors.lookup(state)("as it says")
-    assert kind_of(DBAPIError.instance("SELECT", {}, error, errors.Error)) is kind  # type: ignore[arg-type]
+    assert kind_of(DBAPIError.instance("SELECT", {}, error, errors.Error)) is kind
 
 
 def test_a_full_disk_is_told_and_passes(sqlite: Database) -> None:

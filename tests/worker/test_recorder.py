@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from jobs import lifecycle, requests, workers
 from jobs.failures import Failure
 from jobs.fence import Claim
-from models import Database, DatabaseUnavailable, JobStatus
+from models import Database, DatabaseFull, DatabaseReadOnly, DatabaseUnavailable, JobStatus
 from storage import StoredFile
 from tests.jobs.conftest import FACTS
-from tests.worker.attempts import job_of
+from tests.worker.attempts import job_of, until
 from training.spec import TrainingSpec
 from worker.messages import Failed, Started, Succeeded
 from worker.recorder import AGAIN_SECONDS, Recorder
@@ -108,6 +109,36 @@ def test_an_outage_is_waited_for_and_loses_no_report(
     assert recorder.over.wait(10)
     job = job_of(database, claim)
     assert (job.status, job.attempts[0].facts is not None, job.losses) == (JobStatus.QUEUED, True, 1)
+
+
+@pytest.mark.parametrize(("trouble", "reason"), [(DatabaseFull, "storage_full"), (DatabaseReadOnly, "worker_lost")])
+def test_what_kept_an_attempt_from_renewing_its_lease_is_said_once_its_trainer_is_gone(
+    database: Database,
+    claim: Claim,
+    monkeypatch: pytest.MonkeyPatch,
+    trouble: type[DatabaseUnavailable],
+    reason: str,
+) -> None:
+    real, back = database.session, threading.Event()
+
+    def failing() -> Any:
+        if back.is_set():
+            return real()
+        raise trouble
+
+    monkeypatch.setattr(database, "session", failing)
+    recorder = Recorder(database, claim, 600, lambda _names: None, time.monotonic() - 451)
+    recorder.report(Started(facts=FACTS, resumed_from=None))
+    with capture_logs() as lines:
+        recorder.start()
+        until(lambda: bool(lines), "nothing was tried")
+        assert recorder.lease.is_lost(time.monotonic())
+        recorder.abandon()
+        back.set()
+        assert job_of(database, claim).status is JobStatus.STARTING  # its trainer may still be there
+        recorder.end(LOST)
+        until(lambda: job_of(database, claim).status is JobStatus.QUEUED, "nobody said why")
+    assert job_of(database, claim).attempts[0].end_reason == reason
 
 
 def test_a_mistake_of_ours_does_not_keep_the_lease_for_ever(
