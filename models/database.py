@@ -138,8 +138,8 @@ class Database:
         can. Raises DatabaseUnavailable where it does not answer."""
         try:
             return self.schema().flaw
-        except DatabaseMissing as error:
-            return f"{error.title()} Where it is to be a new one, `python -m migrations` makes it."
+        except DatabaseMissing:
+            return "There is no such database: where it is to be a new one, `python -m migrations` makes it."
 
     def seconds_since(self, kind: type[DatabaseUnavailable]) -> float:
         """Since this process last met an outage of that kind; infinite where it never has."""
