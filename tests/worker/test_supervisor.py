@@ -114,13 +114,7 @@ def test_a_paused_job_goes_on_where_it_was_and_one_that_is_stopped_then_has_weig
     job = job_of(database, attempt.claim)
     assert job.status is JobStatus.STOPPED
     assert job.weights
-    assert job.attempts[1].resumed_from == attempt_file(database, job)
-
-
-def attempt_file(database: Database, job: Job) -> str:
-    """The furthest checkpoint."""
-    with database.snapshot() as session:
-        return queries.checkpoints(session, job.id).rows[0].checkpoint.name
+    assert job.attempts[1].resumed_from == second.claim.checkpoints[0].file.name
 
 
 def test_a_drain_gives_the_job_back_with_a_checkpoint_of_its_last_step(database: Database, start: Start) -> None:
