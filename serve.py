@@ -39,8 +39,7 @@ from environment.names import PREFIX
 from environment.startup import CannotStart
 from jobs import workers
 from migrations import migrate
-from models import OUTAGES, Database
-from models.answering import reason, require_answer
+from models import Database, DatabaseUnavailable
 from settings import Settings, read_settings
 from training.lifeline import die_with_parent
 
@@ -126,7 +125,7 @@ def running(settings: Settings, *, quiet: bool = False) -> Iterator[Service]:
         redis_url, broker = (
             (settings.redis_url, []) if settings.redis_url else stack.enter_context(_embedded_broker(settings.data_dir))
         )
-        database = Database(settings.database_url.get_secret_value(), pool_size=1)
+        database = Database(settings.database_url.get_secret_value(), connections=2)
         stack.callback(database.dispose)
         earlier_workers = _migrated(database)
         _require_operator(database, settings)
@@ -239,14 +238,12 @@ def _wait_for_broker(path: Path, broker: Child) -> None:
 
 def _migrated(database: Database) -> set[str]:
     """Bring the database up to date. The ids of workers that are connected to it already."""
-    database.make_file()
-    require_answer(database)
     try:
         migrate(database)
         with database.snapshot() as session:
             return {worker.id for worker in workers.connected(session)}
-    except OUTAGES as error:
-        raise ServiceFailed(f"The database does not answer: {reason(error)}") from error
+    except DatabaseUnavailable as error:
+        raise ServiceFailed(error.in_one_line) from error
 
 
 def _require_operator(database: Database, settings: Settings) -> None:
@@ -263,7 +260,7 @@ def _environment(settings: Settings, redis_url: SecretStr) -> dict[str, str]:
     plain = {
         name: value.get_secret_value() if isinstance(value, SecretStr) else value for name, value in values.items()
     }
-    plain["webhook_networks"] = ",".join(map(str, settings.webhook_networks))
+    plain |= {name: ",".join(map(str, value)) for name, value in plain.items() if isinstance(value, tuple)}
     others = {name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)}
     return {**others, **{f"EPOCHAL_{name.upper()}": str(plain[name]) for name in plain if plain[name] is not None}}
 

@@ -5,13 +5,15 @@ import gc
 import socket
 import sys
 
+import structlog
+
 from access.keys import require_operator
 from api.app import create_app
 from api.server import Server, configured, limited, most_connections
 from environment.startup import CannotStart, told_in_one_line
+from jobs.deployment import require_usable, warn_of_too_many
 from logs import configure_logging
-from models import Database
-from models.answering import expecting_tables, require_answer
+from models import Database, DatabaseUnavailable
 from settings import Settings, read_settings
 
 # So long may open requests take once the API is asked to stop.
@@ -51,16 +53,21 @@ def main() -> None:
 
 
 def _require_what_it_starts_with(settings: Settings) -> None:
-    """Raises CannotStart. A server that does not answer now is waited for, except where keys have to be looked up."""
+    """Raises CannotStart where this release cannot work with what is there. A database that does not answer is no
+    reason not to start, but where the operator's key has to be stored in it first: that is waited for."""
     if settings.redis_url is None:
         raise CannotStart("EPOCHAL_REDIS_URL is not set: the API needs the broker that the workers listen to.")
-    database = Database(settings.database_url.get_secret_value(), pool_size=1)
-    if settings.keys_required or database.engine.dialect.name == "sqlite":
-        require_answer(database)
-    if settings.keys_required:
-        with expecting_tables(), database.session() as session:
-            require_operator(session, settings.admin_key_file)
-    database.dispose()
+    database = Database(settings.database_url.get_secret_value(), connections=2)
+    try:
+        require_usable(database, wait=settings.keys_required)
+        warn_of_too_many(database)
+        if settings.keys_required:
+            with database.session() as session:
+                require_operator(session, settings.admin_key_file)
+    except DatabaseUnavailable as error:
+        structlog.get_logger().warning("database unavailable", **error.told)
+    finally:
+        database.dispose()
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from api.pacing import Pace, Pacing
 from api.pictures import Pictures
 from api.probe import Probe
 from api.problems import add_handlers
+from api.readiness import Readiness
 from api.remembered import MOST_ADDRESSES, Made, Remembered
 from api.root_path import RootPath
 from api.routes import (
@@ -56,7 +57,6 @@ from catalog.datasets import Catalogue
 from jobs.delivery import CeleryQueue
 from jobs.figures import Watch
 from jobs.reconciler import doing, forgetting, settling
-from jobs.workers import connected
 from models import Database
 from settings import Settings, read_settings, service_version
 from storage import Storage
@@ -129,7 +129,7 @@ async def _lifespan(
     with ExitStack() as stack:
         if traces is not None:
             stack.enter_context(traces.exporting())
-        database = Database(settings.database_url.get_secret_value())
+        database = Database(settings.database_url.get_secret_value(), pinned=True)
         stack.callback(database.dispose)
         gate = Gate(settings.keys_required, settings.rate_limit)
         if settings.keys_required:
@@ -142,7 +142,6 @@ async def _lifespan(
         stack.enter_context(doing(chores))
         stack.enter_context(delivery.sending(database, settings.webhook_networks))
         storage, broker_probe = Storage(settings.storage_url), Probe(broker.reachable)
-        workers_probe = Probe(partial(_count_workers, database))
         draughtsman = Draughtsman()
         stack.callback(draughtsman.close)
         catalogue = Catalogue(settings.datasets_dir, checked=settings.check_datasets)
@@ -162,10 +161,9 @@ async def _lifespan(
                 pictures=Pictures(draughtsman),
                 shares=Shares(),
                 catalogue=catalogue,
-                workers_probe=workers_probe,
-                broker_probe=broker_probe,
+                readiness=Readiness(database, settings.storage_url, broker_probe),
             ),
-            "exposition": Exposition(meters, Probe(Watch(database).look), broker_probe),
+            "exposition": Exposition(meters, Probe(Watch(database).look), broker_probe, database),
         }
 
 
@@ -177,8 +175,3 @@ def _running(tailer: Tailer) -> Iterator[None]:
         yield
     finally:
         task.cancel()
-
-
-def _count_workers(database: Database) -> int:
-    with database.snapshot() as session:
-        return len(connected(session))

@@ -18,7 +18,7 @@ from api.gate import Gate
 from api.job_texts import JobTexts
 from api.lanes import Lanes, Turn, Who
 from api.pictures import Pictures
-from api.probe import Probe
+from api.readiness import Readiness
 from api.remembered import Made, Remembered
 from api.tailer import Tailer
 from catalog.datasets import Catalogue
@@ -66,8 +66,7 @@ class Service:
     pictures: Pictures
     shares: Shares
     catalogue: Catalogue
-    workers_probe: Probe[int]  # how many are connected, which only the database knows
-    broker_probe: Probe[bool]
+    readiness: Readiness
 
 
 # Those that only pick something are async, so that FastAPI sends them to no thread.

@@ -24,7 +24,18 @@ from jobs.errors import (
     StartingWeightsMissing,
     WeightsNotFound,
 )
-from models import OUTAGES
+from models import (
+    DatabaseBusy,
+    DatabaseChanged,
+    DatabaseConnectionsExhausted,
+    DatabaseDamaged,
+    DatabaseFull,
+    DatabaseMissing,
+    DatabaseOutdated,
+    DatabaseReadOnly,
+    DatabaseRefused,
+    DatabaseUnavailable,
+)
 from training.recipes import RecipeNotFound
 from webhooks.errors import AddressRefused, DeliveryNotFound, TooManyWebhooks, WebhookDisabled, WebhookNotFound
 
@@ -157,8 +168,10 @@ class TooManyWaiting(ApiError):
 class NotReady(ApiError):
     """The service cannot do its work now."""
 
-    def __init__(self, missing: Sequence[str], members: Mapping[str, Any]) -> None:
-        super().__init__(f"Not answering: {', '.join(missing)}.")
+    def __init__(self, missing: Sequence[str], flaws: Sequence[str], members: Mapping[str, Any]) -> None:
+        """`missing` does not answer; `flaws` are sentences about what answers, and cannot be worked with."""
+        said = [f"Not answering: {', '.join(missing)}."] if missing else []
+        super().__init__(" ".join([*said, *flaws]))
         self.members = members
 
 
@@ -177,13 +190,28 @@ class RangeNotSatisfiable(ApiError):
 _RETRY = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
-DATABASE_UNAVAILABLE = Kind(
-    503,
-    "database_unavailable",
-    "The database does not answer",
-    detail="Ask again in a few seconds.",
-    headers=_RETRY,
-)
+_SOON = "Ask again in a few seconds."
+_OPERATOR = "This does not pass by itself: whoever runs the service has to mend it."
+
+
+def _database(error: type[DatabaseUnavailable], code: str, status: int = 503) -> Kind:
+    """How an outage of the database is told. To ask again is recommended where that helps."""
+    detail, headers = (_SOON, _RETRY) if error.passes else (_OPERATOR, {})
+    return Kind(status, code, error.title().rstrip("."), detail=detail, headers=headers)
+
+
+DATABASE_ERRORS: dict[type[Exception], Kind] = {
+    DatabaseUnavailable: _database(DatabaseUnavailable, "database_unavailable"),
+    DatabaseBusy: _database(DatabaseBusy, "database_busy"),
+    DatabaseChanged: _database(DatabaseChanged, "database_changed"),
+    DatabaseConnectionsExhausted: _database(DatabaseConnectionsExhausted, "database_connections_exhausted"),
+    DatabaseDamaged: _database(DatabaseDamaged, "database_damaged"),
+    DatabaseFull: _database(DatabaseFull, "database_full", status=507),
+    DatabaseMissing: _database(DatabaseMissing, "database_missing"),
+    DatabaseOutdated: _database(DatabaseOutdated, "database_outdated"),
+    DatabaseReadOnly: _database(DatabaseReadOnly, "database_read_only"),
+    DatabaseRefused: _database(DatabaseRefused, "database_refused"),
+}
 
 ERRORS: dict[type[Exception], Kind] = {
     JobNotFound: Kind(404, "job_not_found", "There is no such job"),
@@ -272,7 +300,7 @@ ERRORS: dict[type[Exception], Kind] = {
     TooManyKeys: Kind(409, "too_many_keys", "The project has as many keys as it may have"),
     ProjectNotFound: Kind(404, "project_not_found", "There is no such project"),
     ProjectExists: Kind(409, "project_exists", "There is such a project already"),
-    **dict.fromkeys(OUTAGES, DATABASE_UNAVAILABLE),
+    **DATABASE_ERRORS,
 }
 
 # What is refused before any route is asked.

@@ -19,7 +19,7 @@ from api.errors import KeyMissing, TooManyRequests
 from api.lanes import Who
 from api.pacing import network_of
 from jobs.reconciler import Chore
-from models import OUTAGES, Database
+from models import Database, DatabaseUnavailable
 
 BEARER = "bearer"
 
@@ -113,7 +113,7 @@ class Gate:
             try:
                 with database.session() as session:
                     keys.note_use(session, used)
-            except OUTAGES:
+            except DatabaseUnavailable:
                 with self._lock:
                     self._used.update(used)
                 raise

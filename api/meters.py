@@ -3,7 +3,7 @@
 The registry is the application's own, so that two applications in one process count apart.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import (
     CollectorRegistry,
@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 
 from api.probe import Probe
 from jobs.figures import Figures
+from models import Database
 from settings import service_version
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4  # which every version of Prometheus reads
@@ -64,9 +65,9 @@ class Meters:
 class Exposition:
     """All that there is to read, as text."""
 
-    def __init__(self, meters: Meters, figures: Probe[Figures], broker: Probe[bool]) -> None:
+    def __init__(self, meters: Meters, figures: Probe[Figures], broker: Probe[bool], database: Database) -> None:
         self._registry = meters.registry
-        self._registry.register(_Service(figures, broker))
+        self._registry.register(_Service(figures, broker, database))
 
     def text(self) -> bytes:
         """Prometheus' text format. Takes PATIENCE_SECONDS at most for what does not answer."""
@@ -76,9 +77,10 @@ class Exposition:
 class _Service(Collector):
     """Asks when it is asked: figures are never older than the scrape that shows them."""
 
-    def __init__(self, figures: Probe[Figures], broker: Probe[bool]) -> None:
+    def __init__(self, figures: Probe[Figures], broker: Probe[bool], database: Database) -> None:
         self._figures = figures
         self._broker = broker
+        self._database = database
 
     def describe(self) -> Iterator[Metric]:
         """Nothing: registering it asks no database."""
@@ -91,6 +93,17 @@ class _Service(Collector):
         yield _gauge("epochal_database_up", "Whether the database answers.", figures is not None)
         broker = self._broker.ask(PATIENCE_SECONDS)
         yield _gauge("epochal_broker_up", "Whether the broker answers.", bool(broker))
+        yield _connections(
+            "epochal_database_connections",
+            "Connections to the database of this process: open ones, and the most that it opens.",
+            {"open": self._database.open_connections, "most": self._database.most_connections},
+        )
+        if figures is not None and figures.server_connections:
+            yield _connections(
+                "epochal_database_server_connections",
+                "Connections to the PostgreSQL server of all its clients: open ones, and the most that it takes.",
+                figures.server_connections,
+            )
         if figures is not None:
             yield from _jobs(figures)
             yield from _workers(figures)
@@ -156,6 +169,13 @@ def _deliveries(figures: Figures) -> Iterator[Metric]:
         "How long ago that happened which the oldest of them is about; 0 where none waits.",
         figures.oldest_delivery_seconds,
     )
+
+
+def _connections(name: str, documentation: str, counts: Mapping[str, int]) -> Metric:
+    metric = GaugeMetricFamily(name, documentation, labels=["state"])
+    for state, count in counts.items():
+        metric.add_metric([state], count)
+    return metric
 
 
 def _gauge(name: str, documentation: str, value: float) -> Metric:

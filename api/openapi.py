@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from access.errors import KeyInvalid, KeyNotFound, ProjectExists, ProjectNotFound, TooManyKeys
 from api.bodies import JSON, MERGE_PATCH
 from api.errors import (
+    DATABASE_ERRORS,
     ERRORS,
     HEADERS_TOO_LARGE,
     REQUEST_TOO_SLOW,
@@ -47,7 +48,6 @@ from jobs.errors import (
     StartingWeightsMissing,
     WeightsNotFound,
 )
-from models import OUTAGES
 from training.recipes import RecipeNotFound
 from webhooks.errors import AddressRefused, DeliveryNotFound, TooManyWebhooks, WebhookDisabled, WebhookNotFound
 
@@ -62,7 +62,7 @@ TAGS = [
 ]
 
 WITH_BODY = (MalformedBody, BodyTooLarge, UnsupportedMediaType, UnsupportedContentEncoding)
-WITH_KEY = (KeyMissing, KeyInvalid, ScopeMissing, TooManyRequests, TooManyWaiting, *OUTAGES[:1])
+WITH_KEY = (KeyMissing, KeyInvalid, ScopeMissing, TooManyRequests, TooManyWaiting, *DATABASE_ERRORS)
 NOT_FOUND: dict[str, type[Exception]] = {  # by path parameter
     "{job_id}": JobNotFound,
     "{recipe}": RecipeNotFound,

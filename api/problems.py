@@ -11,9 +11,10 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from api.bodies import JSON, MERGE_PATCH
-from api.errors import DATABASE_UNAVAILABLE, ERRORS, Kind, kind_of_status
+from api.errors import ERRORS, Kind, kind_of_status
 from api.near_routes import near
 from api.root_path import address
+from models import DatabaseUnavailable
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -48,8 +49,8 @@ def add_handlers(app: FastAPI) -> None:
 
 def _answer_known(request: Request, error: Exception) -> Response:
     kind = next(ERRORS[parent] for parent in type(error).__mro__ if parent in ERRORS)
-    if kind is DATABASE_UNAVAILABLE:
-        log.warning("database does not answer", error=str(error).partition("\n")[0])  # without the statement
+    if isinstance(error, DatabaseUnavailable):
+        log.warning("database unavailable", **error.told)
     return problem(kind, request.scope, str(error), headers=kind.own_headers(error), **kind.members(error))
 
 

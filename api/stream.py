@@ -19,7 +19,7 @@ from api.lanes import Turn
 from api.tailer import Message, Tailer, message_of
 from jobs import queries
 from jobs.errors import JobNotFound
-from models import OUTAGES, TERMINAL, JobStatus
+from models import TERMINAL, DatabaseUnavailable, JobStatus
 
 KEEP_ALIVE_SECONDS = 15.0  # proxies close what is silent for a minute
 RETRY_MILLISECONDS = 1000  # so soon a browser comes back
@@ -83,7 +83,7 @@ async def events(
             except JobNotFound:
                 yield _end("deleted")
                 return
-            except (KeyInvalid, TooManyWaiting, *OUTAGES):
+            except (KeyInvalid, TooManyWaiting, DatabaseUnavailable):
                 return  # a client that may comes back, and is told the rest
             if not past.messages:
                 break

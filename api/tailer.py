@@ -18,7 +18,7 @@ from api import translate
 from api.errors import TooManyWaiting
 from jobs.following import News, Position, look
 from jobs.queries import EventRecord
-from models import OUTAGES, Database
+from models import Database, DatabaseUnavailable
 
 # From one look to the next. The more is followed, the longer a look takes, and the further they lie apart.
 LEAST_TICK_SECONDS = 0.05
@@ -200,8 +200,8 @@ class Tailer:
         """In the tailer's thread. None where the database does not answer: the next tick asks again."""
         try:
             return await loop.run_in_executor(self._thread, question)
-        except OUTAGES as error:
-            log.warning("database does not answer", error=str(error).partition("\n")[0])
+        except DatabaseUnavailable as error:
+            log.warning("database unavailable", **error.told)
         except Exception:  # ours; without further looks, everybody would wait for ever
             log.exception("look failed")
         return None

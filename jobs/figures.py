@@ -15,6 +15,7 @@ from sqlalchemy import Select, and_, func, select
 from sqlalchemy.orm import Session
 
 from jobs import workers
+from jobs.deployment import server_connections
 from jobs.transitions import EndReason
 from models import Attempt, Database, Epoch, Event, Job, JobStatus, WebhookDelivery
 from models.columns import DatabaseNow
@@ -45,6 +46,7 @@ class Figures:
     oldest_delivery_seconds: float  # since the event of the oldest delivery that waits; 0 without any
     attempts_ended: Mapping[str, int]  # by reason, since the counting began
     epochs_recorded: int  # likewise
+    server_connections: Mapping[str, int] | None  # jobs.deployment.server_connections
 
 
 class Watch:
@@ -79,6 +81,7 @@ class Watch:
                 oldest_delivery_seconds=_age(now, oldest),
                 attempts_ended=dict(self._attempts),
                 epochs_recorded=self._epochs,
+                server_connections=server_connections(session),
             )
 
     def _count_attempts(self, session: Session, now: datetime) -> None:

@@ -17,7 +17,7 @@ from jobs.failures import Failure
 from jobs.fence import Claim, claimable, expired, for_update, held, is_active, is_current, is_overdue
 from jobs.ids import new_id
 from jobs.quotas import may_begin, require_room
-from jobs.records import forget_after, forget_loading, usable_checkpoints
+from jobs.records import forget_after, forget_checkpoints, forget_loading, usable_checkpoints
 from jobs.transitions import (
     EndReason,
     append_event,
@@ -32,7 +32,19 @@ from jobs.transitions import (
     requeue,
     retry_or_fail,
 )
-from models import DEFAULT_PROJECT, MAX_RETRIES, PRIORITY, TERMINAL, Attempt, Job, JobStatus, JobTag, Request
+from models import (
+    DEFAULT_PROJECT,
+    MAX_RETRIES,
+    PRIORITY,
+    TERMINAL,
+    Attempt,
+    DatabaseFull,
+    DatabaseUnavailable,
+    Job,
+    JobStatus,
+    JobTag,
+    Request,
+)
 from storage import StoredFile
 from training.spec import ResolvedSpec
 
@@ -42,6 +54,23 @@ TIME_IS_UP = Failure(
     hint="Raise spec.time_limit_minutes, or lower spec.epochs.",
     retryable=False,
 )
+
+
+def unrecorded(outage: DatabaseUnavailable) -> Failure:
+    """An attempt lost its job because nothing of it could be recorded for too long."""
+    if isinstance(outage, DatabaseFull):
+        return Failure(
+            code="storage_full",
+            message="The database's disk was full for so long that the worker lost its lease.",
+            hint="Free space where the database lies; then submit the job again.",
+            retryable=True,
+        )
+    return Failure(
+        code="worker_lost",
+        message=f"The worker could not renew its lease: {outage.title()[0].lower()}{outage.title()[1:]}",
+        hint="Look at the worker's log and at the database; then submit the job again.",
+        retryable=True,
+    )
 
 
 def submit(
@@ -137,6 +166,7 @@ def settle_success(
     job.weights = asdict(weights)
     if epochs is not None:
         forget_after(session, job, epochs, 0)
+    forget_checkpoints(session, job, claim)
     end_attempt(session, job, "succeeded")
     message = "Stopped early: validation accuracy rose no more." if stopped_early else "Every epoch is trained."
     finish(session, job, JobStatus.SUCCEEDED, message)
@@ -162,6 +192,7 @@ def settle_stop(session: Session, claim: Claim, weights: StoredFile, epoch: int,
     job.weights = asdict(weights)
     end_attempt(session, job, "stopped")
     forget_after(session, job, epoch, step)
+    forget_checkpoints(session, job, claim)
     finish(session, job, JobStatus.STOPPED, f"Stopped on request, in front of step {step} of epoch {epoch}.")
 
 
@@ -179,16 +210,21 @@ def lose(session: Session, claim: Claim, failure: Failure) -> bool:
     return _give_back(session, job, failure.code, failure.message, failure)
 
 
-def expire_lease(session: Session, job_id: str) -> bool:
-    """Take the job from a worker that let its lease run out. Whether it is in the queue."""
+def expire_lease(session: Session, job_id: str, outage: DatabaseUnavailable | None = None) -> bool:
+    """Take the job from a worker that let its lease run out; or could not renew it, because of `outage`. Whether it is
+    in the queue."""
     job = expired(session, job_id)
     if job is None:
         return False
-    failure = Failure(
-        code="worker_lost",
-        message=f"Worker {job.owner} was not heard of until its lease ran out.",
-        hint="Look at the worker's log and its machine's memory; then submit the job again.",
-        retryable=True,
+    failure = (
+        unrecorded(outage)
+        if outage
+        else Failure(
+            code="worker_lost",
+            message=f"Worker {job.owner} was not heard of until its lease ran out.",
+            hint="Look at the worker's log and its machine's memory; then submit the job again.",
+            retryable=True,
+        )
     )
     return _give_back(session, job, failure.code, failure.message, failure)
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from time import monotonic
 
 import structlog
@@ -15,10 +16,14 @@ from sqlalchemy import select
 
 from jobs import idempotency, lifecycle
 from jobs.fence import has_expired, is_active, is_overdue
-from models import OUTAGES, Database, Job
+from models import Database, DatabaseFull, DatabaseUnavailable, Job
+from models.columns import DatabaseNow
 
 AT_ONCE = 100  # jobs a sweep
 LEAVE_WITHIN_SECONDS = 2.0
+
+# A full disk that was met so shortly before a lease ran out is why it did.
+WITNESSED_SECONDS = 2.0
 
 log = structlog.get_logger()
 
@@ -72,23 +77,32 @@ def sweep(database: Database) -> None:
     """Requeue or end what a lost worker left behind, and end what a worker does not let go of."""
     with database.snapshot() as session:
         expiring = has_expired()
-        statement = select(Job.id, expiring).where(is_active(), expiring | is_overdue()).limit(AT_ONCE)
-        found = session.execute(statement).all()
-    for job_id, is_expired in found:
-        settle = lifecycle.expire_lease if is_expired else lifecycle.expire_cancel
+        overdue = select(Job.id, expiring, Job.lease_until, DatabaseNow()).where(is_active(), expiring | is_overdue())
+        found = session.execute(overdue.limit(AT_ONCE)).all()
+    for job_id, is_expired, lease_until, now in found:
         try:
             with database.session() as session:
-                settle(session, job_id)
-        except OUTAGES:
+                if is_expired:
+                    lifecycle.expire_lease(session, job_id, _what_kept_it(database, lease_until, now))
+                else:
+                    lifecycle.expire_cancel(session, job_id)
+        except DatabaseUnavailable:
             raise
         except Exception:  # ours, and no reason to leave those behind it
             log.exception("job not settled", job_id=job_id)
 
 
+def _what_kept_it(database: Database, lease_until: datetime | None, now: datetime) -> DatabaseFull | None:
+    """Why the lease could not be renewed, as far as it is seen from here: nor could this process write anything."""
+    assert lease_until is not None
+    since = (now - lease_until).total_seconds() + WITNESSED_SECONDS
+    return DatabaseFull() if database.seconds_since(DatabaseFull) <= since else None
+
+
 def _do(chore: Chore) -> None:
     try:
         chore.do()
-    except OUTAGES as error:
-        log.warning("database does not answer", error=str(error).partition("\n")[0])  # without the statement
+    except DatabaseUnavailable as error:
+        log.warning("database unavailable", **error.told)
     except Exception:  # whatever it is, the next time may do better; without sweeps, lost jobs stay lost
         log.exception("chore failed")

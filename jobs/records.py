@@ -119,6 +119,15 @@ def usable_checkpoints(session: Session, job_id: str) -> Sequence[Checkpoint]:
     return session.scalars(_by_position(job_id).where(Checkpoint.failed_loads < MOST_FAILED_LOADS)).all()
 
 
+def forget_checkpoints(session: Session, job: Job, claim: Claim) -> None:
+    """The job has ended with its weights stored: nobody goes on from its checkpoints any more, which are most of its
+    bytes. That of the best epoch stays where the spec asks for it, and where the weights are of another epoch."""
+    session.flush()
+    weights_are_the_best = job.best_epoch is not None and job.best_epoch == job.latest_epoch
+    kept = _best(session, job) if claim.spec.checkpoints.keep_best and not weights_are_the_best else set()
+    session.execute(delete(Checkpoint).where(Checkpoint.job_id == job.id, Checkpoint.name.not_in(kept)))
+
+
 def forget_after(session: Session, job: Job, epoch: int, step: int) -> None:
     """Take back what earlier attempts have stored of steps that the job's weights have not been through."""
     earlier_epochs = (Epoch.job_id == job.id) & (Epoch.attempt < job.attempt) & (Epoch.epoch >= epoch)
@@ -154,19 +163,24 @@ def _retire(session: Session, job: Job, claim: Claim, position: tuple[int, int])
     rules = claim.spec.checkpoints
     kept = {row.name for row in usable_checkpoints(session, job.id)[: rules.keep]}
     if rules.keep_best:
-        best = (
-            _by_position(job.id)
-            .join(Epoch, (Epoch.job_id == Checkpoint.job_id) & (Epoch.epoch == Checkpoint.epoch - 1))
-            .where(Checkpoint.step == 0, Checkpoint.failed_loads < MOST_FAILED_LOADS, _accuracy().is_not(None))
-            .order_by(None)
-            .order_by(_accuracy().desc(), Epoch.epoch, Checkpoint.attempt.desc())
-        )
-        kept |= {row.name for row in session.scalars(best.limit(1))}
+        kept |= _best(session, job)
     # What lies ahead and cannot be used is remembered until it is passed: coming back there is no progress.
     behind = tuple_(Checkpoint.epoch, Checkpoint.step) <= position
     given_up_ahead = (Checkpoint.failed_loads >= MOST_FAILED_LOADS) & ~behind
     retired = delete(Checkpoint).where(Checkpoint.job_id == job.id, Checkpoint.name.not_in(kept), ~given_up_ahead)
     return sorted(session.scalars(retired.returning(Checkpoint.name)))
+
+
+def _best(session: Session, job: Job) -> set[str]:
+    """The name of the checkpoint after the best of the epochs that have one, if any has."""
+    best = (
+        _by_position(job.id)
+        .join(Epoch, (Epoch.job_id == Checkpoint.job_id) & (Epoch.epoch == Checkpoint.epoch - 1))
+        .where(Checkpoint.step == 0, Checkpoint.failed_loads < MOST_FAILED_LOADS, _accuracy().is_not(None))
+        .order_by(None)
+        .order_by(_accuracy().desc(), Epoch.epoch, Checkpoint.attempt.desc())
+    )
+    return {row.name for row in session.scalars(best.limit(1))}
 
 
 def _by_position(job_id: str) -> Select[Checkpoint]:

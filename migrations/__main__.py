@@ -1,20 +1,26 @@
 """Bring the database of EPOCHAL_DATABASE_URL up to date."""
 
-from environment.startup import told_in_one_line
+from environment.startup import CannotStart, told_in_one_line
 from migrations import migrate
-from models import Database
-from models.answering import require_answer
+from models import Database, DatabaseUnavailable
 from settings import read_settings
 
 
 def main() -> None:
-    """Returns when it is up to date."""
+    """Returns when it is up to date. Ends with one line and exit code 1 where that cannot be done."""
     with told_in_one_line():
-        database = Database(read_settings().database_url.get_secret_value(), pool_size=1)
-        database.make_file()
-        require_answer(database)
-        migrate(database)
-    database.dispose()
+        database = Database(read_settings().database_url.get_secret_value(), connections=1)
+        try:
+            migrate(database)
+            schema = database.schema()
+        except DatabaseUnavailable as error:
+            raise CannotStart(error.in_one_line) from error
+        finally:
+            database.dispose()
+    if schema.is_newer:
+        print(  # noqa: T201  # for whoever started it
+            f"The database is at revision {schema.revision} of a newer release, with which this one works, too."
+        )
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from alembic import context
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 
 from models import Base, Database
 from settings import read_settings
@@ -15,7 +15,7 @@ MIGRATION_LOCK = 1_162_891_336
 
 
 def _migrate() -> None:
-    engine = context.config.attributes.get("engine") or Database(read_settings().database_url.get_secret_value()).engine
+    engine = context.config.attributes.get("engine") or _of_the_environment()
     with engine.connect() as connection, _tables_may_be_copied(connection):
         context.configure(
             connection=connection,
@@ -35,6 +35,12 @@ def _migrate() -> None:
             if connection.dialect.name == "sqlite":
                 _require_references(connection)
         connection.commit()
+
+
+def _of_the_environment() -> Engine:
+    database = Database(read_settings().database_url.get_secret_value())
+    database.create()
+    return database.engine
 
 
 @contextmanager

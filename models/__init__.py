@@ -5,7 +5,20 @@
 """
 
 from models.base import DEFAULT_PROJECT, Base
-from models.database import OUTAGES, Database
+from models.database import Database
+from models.deployment import REVISION, Deployment, Schema
+from models.outages import (
+    DatabaseBusy,
+    DatabaseChanged,
+    DatabaseConnectionsExhausted,
+    DatabaseDamaged,
+    DatabaseFull,
+    DatabaseMissing,
+    DatabaseOutdated,
+    DatabaseReadOnly,
+    DatabaseRefused,
+    DatabaseUnavailable,
+)
 from models.session import EVERY_PROJECT, ProjectSession
 from models.status import ACTIVE, TERMINAL, TRANSITIONS, JobStatus, Request
 from models.tables import (
@@ -27,8 +40,8 @@ __all__ = [
     "DEFAULT_PROJECT",
     "EVERY_PROJECT",
     "MAX_RETRIES",
-    "OUTAGES",
     "PRIORITY",
+    "REVISION",
     "TERMINAL",
     "TRANSITIONS",
     "ApiKey",
@@ -36,6 +49,17 @@ __all__ = [
     "Base",
     "Checkpoint",
     "Database",
+    "DatabaseBusy",
+    "DatabaseChanged",
+    "DatabaseConnectionsExhausted",
+    "DatabaseDamaged",
+    "DatabaseFull",
+    "DatabaseMissing",
+    "DatabaseOutdated",
+    "DatabaseReadOnly",
+    "DatabaseRefused",
+    "DatabaseUnavailable",
+    "Deployment",
     "DeviceUse",
     "Epoch",
     "Event",
@@ -46,6 +70,7 @@ __all__ = [
     "Project",
     "ProjectSession",
     "Request",
+    "Schema",
     "Step",
     "Webhook",
     "WebhookDelivery",

@@ -1,21 +1,22 @@
 """The engine and its sessions: PostgreSQL, or SQLite in WAL mode."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import InterfaceError, InternalError, InvalidatePoolError, OperationalError
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, make_url
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DisconnectionError, InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from environment.files import PRIVATE_FILE, PRIVATE_FOLDER, database_files, make_private
-from environment.startup import CannotStart
+from models.deployment import Schema, schema_of
+from models.outages import DatabaseMissing, DatabaseOutdated, DatabaseUnavailable, is_stale_after, outage
 from models.session import ProjectSession
+from models.sqlite_file import SqliteFile
 from models.turns import Turns
 
 try:
@@ -26,15 +27,9 @@ except ImportError:  # no wheel for this platform
 # Before 3.51.3, resetting the write-ahead log could corrupt a database.
 SAFE_WAL = (3, 51, 3)
 
-SQLITE_HEADER = b"SQLite format 3\0"
-
-# Both together less than the quarter of a lease of the default length after which the next heartbeat is due.
+# Both together far less than the time for which a lease of the default length outlives an outage (worker/lease.py).
 BUSY_TIMEOUT_SECONDS = 5  # for another process that writes to SQLite
 TURN_SECONDS = 2  # for other threads that do
-
-# What a database that cannot be reached, or not now, raises: the same call may succeed later. (InternalError is what
-# PostgreSQL tells a process that stood still in a transaction for too long.)
-OUTAGES = (InterfaceError, InternalError, OperationalError, PoolTimeout)
 
 # So that a server that has vanished from the network is noticed well within a lease, and a process that was stopped in
 # the middle of a transaction does not keep its locks from whoever is to take over.
@@ -50,35 +45,72 @@ POSTGRESQL_TIMEOUTS: dict[str, str | int] = {
 # A connection that was not used for so long is tried before it is used.
 IDLE_SECONDS = 1.0
 
+# What a process may have open at once, and how many of these it keeps. The most recently used is taken first, and
+# PostgreSQL closes what was not used for UNUSED_SECONDS, so that a busy hour's connections do not stay.
+KEPT_CONNECTIONS = 10
+MOST_CONNECTIONS = 20
+UNUSED_SECONDS = 300
+IDLE_SESSION_TIMEOUT_SINCE = 14_00_00  # the version of PostgreSQL
+
+# So long somebody waits for one of them.
+POOL_SECONDS = 10
+
 _HAS_TURN = "has_turn"
 
 
 class Database:
-    """One process's door to the database. Cheap to make; connects when first used.
+    """One process's door to the database. Cheap to make; connects when first used, and makes no file.
 
-    Raises `sqlalchemy.exc.ArgumentError` for a URL that cannot be read, CannotStart for a folder that cannot be made.
+    Whatever keeps the database from its work is raised as `DatabaseUnavailable`; what is a mistake of ours, as
+    SQLAlchemy has it. With `pinned`, the database that answers first is the only one that will do: another in its place
+    counts as missing. Raises `sqlalchemy.exc.ArgumentError` for a URL that cannot be read.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 20) -> None:
+    def __init__(
+        self, url: str, *, connections: int = MOST_CONNECTIONS, kept: int = KEPT_CONNECTIONS, pinned: bool = False
+    ) -> None:
+        """`connections` may be open at once, of which up to `kept` stay so."""
         parsed = make_url(url)
+        kept = min(kept, connections)
+        pool = {"pool_size": kept, "max_overflow": connections - kept, "pool_timeout": POOL_SECONDS}
+        self.most_connections = connections
+        self._identity: str | None = None
+        self._outages: dict[type[DatabaseUnavailable], float] = {}
+        self._file: SqliteFile | None = None
         if parsed.get_backend_name() == "sqlite":
+            self.engine = _sqlite_engine(parsed, sqlite, pool)
             if parsed.database:
-                _prepare_file(Path(parsed.database))
-            self.engine = _sqlite_engine(parsed, sqlite, pool_size)
+                self._file = SqliteFile(Path(parsed.database))
+                self._file.make_private()
+                self._file.watch(self.engine)
             self._reader = self.engine.execution_options(read_only=True)
             self._glancer = self.engine.execution_options(no_transaction=True)
         else:
             self.engine = create_engine(
-                parsed, pool_size=pool_size, max_overflow=20, hide_parameters=True, connect_args=_connect_args(parsed)
+                parsed, **pool, pool_use_lifo=True, hide_parameters=True, connect_args=_connect_args(parsed)
             )
+            _close_what_is_unused(self.engine)
             _ping_what_was_idle(self.engine)
             self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             self._glancer = self.engine.execution_options(isolation_level="AUTOCOMMIT", postgresql_readonly=True)
+        _leave_what_is_stale(self.engine)
+        if pinned:
+            event.listen(self.engine, "connect", self._require_the_same)
+
+    def create(self) -> None:
+        """Make SQLite's file where there is none, and its folder. For migrations alone: whoever else finds none has
+        lost it. Raises CannotStart."""
+        if self._file:
+            self._file.create()
 
     @contextmanager
     def session(self, project: str | None = None) -> Iterator[ProjectSession]:
         """A transaction that may write: committed at the end, rolled back on an exception."""
-        with ProjectSession(self.engine, expire_on_commit=False) as session, session.begin():
+        with (
+            self._explained(),
+            ProjectSession(self.engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             session.project = project
             yield session
 
@@ -86,7 +118,7 @@ class Database:
     def snapshot(self, project: str | None = None) -> Iterator[ProjectSession]:
         """A transaction that only reads, all of it one state of the database. On SQLite it neither waits for a
         writer nor holds one up."""
-        with ProjectSession(self._reader, expire_on_commit=False) as session:
+        with self._explained(), ProjectSession(self._reader, expire_on_commit=False) as session:
             session.project = project
             yield session
 
@@ -94,22 +126,95 @@ class Database:
     def glance(self, project: str | None = None) -> Iterator[ProjectSession]:
         """For reads of which each may see a later state than the one before. Saves PostgreSQL the round trips that
         begin and end a transaction, which are half of what a poll costs."""
-        with ProjectSession(self._glancer, expire_on_commit=False) as session:
+        with self._explained(), ProjectSession(self._glancer, expire_on_commit=False) as session:
             session.project = project
             yield session
 
-    def make_file(self) -> None:
-        """On SQLite, an empty file that only this user can read, where there is none: SQLite by itself would let
-        everybody read it. The files that it keeps beside it get the rights of the first. Raises CannotStart."""
-        if self.engine.dialect.name == "sqlite" and (path := self.engine.url.database):
-            try:
-                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
-            except OSError as error:
-                raise CannotStart(f"The file of the database cannot be made: {error.strerror}.") from error
+    def schema(self) -> Schema:
+        """What its schema is to this release. Raises DatabaseUnavailable."""
+        with self._explained(), self._reader.connect() as connection:
+            return schema_of(connection)
+
+    def flaw(self) -> str | None:
+        """Why this release cannot work with what is there, and what to do, for whoever starts a program; None where it
+        can. Raises DatabaseUnavailable where it does not answer."""
+        try:
+            return self.schema().flaw
+        except DatabaseMissing:
+            return "There is no such database: where it is to be a new one, `python -m migrations` makes it."
+
+    def seconds_since(self, kind: type[DatabaseUnavailable]) -> float:
+        """Since this process last met an outage of that kind; infinite where it never has."""
+        return monotonic() - self._outages.get(kind, float("-inf"))
+
+    @property
+    def open_connections(self) -> int:
+        """Of this process, in use or kept."""
+        pool = cast("QueuePool", self.engine.pool)
+        return pool.checkedin() + pool.checkedout()
 
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """What is raised inside is told as what it is."""
+        try:
+            yield
+        except (SQLAlchemyError, DatabaseUnavailable) as error:
+            found = outage(error)
+            if found is None or (isinstance(found, DatabaseOutdated) and not self._is_unfit()):
+                raise  # a mistake of ours
+            self._outages[type(found)] = monotonic()
+            if found is error:
+                raise
+            raise found from error
+
+    def _is_unfit(self) -> bool:
+        """Whether a missing table or column is missing because the schema is another release's."""
+        try:
+            with self._reader.connect() as connection:
+                return schema_of(connection).flaw is not None
+        except (SQLAlchemyError, DatabaseUnavailable):
+            return True  # nobody knows now
+
+    def _require_the_same(self, connection: Any, _record: object) -> None:
+        """For a new connection: an address may lead elsewhere than it did, and a file may be another's backup."""
+        found = _identity_of(connection, self.engine.dialect.loaded_dbapi.Error)
+        if self._identity not in (None, found):
+            connection.close()
+            raise DatabaseMissing(f"the database was {self._identity}, and in its place is {found or 'an empty one'}")
+        self._identity = found
+
+
+def _identity_of(connection: Any, error: type[Exception]) -> str | None:
+    """None where there is no such table."""
+    cursor = connection.cursor()
+    row = None
+    with suppress(error):
+        row = cursor.execute("SELECT id FROM deployment").fetchone()
+    cursor.close()
+    connection.rollback()
+    return str(row[0]) if row else None
+
+
+def _leave_what_is_stale(engine: Engine) -> None:
+    """No connection is used again that was opened in another state of the world: before the server turned into a
+    standby, the file was replaced, the disk failed."""
+
+    @event.listens_for(engine, "handle_error")
+    def judge(context: ExceptionContext) -> None:
+        if not context.is_disconnect and context.sqlalchemy_exception is not None:
+            context.is_disconnect = is_stale_after(context.sqlalchemy_exception)
+
+
+def _close_what_is_unused(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def limit(connection: Any, _record: object) -> None:
+        if connection.info.server_version >= IDLE_SESSION_TIMEOUT_SINCE:
+            connection.execute(f"SET idle_session_timeout = '{UNUSED_SECONDS}s'")
+            connection.commit()
 
 
 def _ping_what_was_idle(engine: Engine) -> None:
@@ -126,7 +231,9 @@ def _ping_what_was_idle(engine: Engine) -> None:
             try:
                 engine.dialect.do_ping(connection)
             except engine.dialect.loaded_dbapi.Error as error:
-                raise InvalidatePoolError from error
+                # Unused for so long that the server closed it: no reason to doubt the others.
+                was_unused = monotonic() - record.info["used_at"] >= UNUSED_SECONDS
+                raise (DisconnectionError if was_unused else InvalidatePoolError) from error
 
 
 def _connect_args(url: URL) -> dict[str, str | int]:
@@ -135,27 +242,14 @@ def _connect_args(url: URL) -> dict[str, str | int]:
     return own | {"options": f"{POSTGRESQL_TIMEOUTS['options']} {url.query.get('options', '')}".rstrip()}
 
 
-def _prepare_file(path: Path) -> None:
-    """Make its folder, and let nobody else read what there is of it: webhooks' secrets are in it."""
-    try:
-        path.parent.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotStart(f"The folder of the database cannot be made: {error.strerror}.") from error
-    with suppress(OSError), path.open("rb") as file:
-        if file.read(len(SQLITE_HEADER)) in (SQLITE_HEADER, b""):  # any other file's rights are not ours to change
-            for each in database_files(path):
-                make_private(each)
-
-
-def _sqlite_engine(url: URL, module: ModuleType, pool_size: int) -> Engine:
+def _sqlite_engine(url: URL, module: ModuleType, pool: dict[str, Any]) -> Engine:
     # Writers of one process take turns here. The database has no line: whoever finds it busy sleeps, and tries again
     # after 1 ms, 2, 5 ... 100, while others that come later are served.
     turns = Turns()
     engine = create_engine(
         url,
         module=module,
-        pool_size=pool_size,
-        max_overflow=20,
+        **pool,
         hide_parameters=True,
         connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
     )

@@ -56,8 +56,12 @@ class Job(Base):
     )
 
     id: Mapped[str] = mapped_column(JOB_ID, primary_key=True)
-    project: Mapped[str] = mapped_column(ForeignKey("projects.id"), default=DEFAULT_PROJECT)
-    revision: Mapped[int] = mapped_column(default=0)  # rises with whatever changes of the job, its epochs or its events
+    # With defaults of the database's own as well, for a release that does not know the column and still runs.
+    project: Mapped[str] = mapped_column(
+        ForeignKey("projects.id"), default=DEFAULT_PROJECT, server_default=DEFAULT_PROJECT
+    )
+    # Rises with whatever changes of the job, its epochs or its events.
+    revision: Mapped[int] = mapped_column(default=0, server_default="0")
     name: Mapped[str | None] = mapped_column(String(200))
     description: Mapped[str | None] = mapped_column(Text)
     tags: Mapped[list[str]]
@@ -81,7 +85,8 @@ class Job(Base):
     best_epoch: Mapped[int | None]
     best_accuracy: Mapped[float | None]  # of the best epoch: what it was chosen by
     weights: Mapped[dict[str, Any] | None]  # storage.StoredFile
-    storage_bytes: Mapped[int] = mapped_column(BigInteger, default=0)  # of its checkpoints and its weights
+    # Of its checkpoints and its weights.
+    storage_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     error: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
     started_at: Mapped[datetime | None]  # of its first attempt

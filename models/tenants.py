@@ -54,7 +54,9 @@ class IdempotencyKey(Base):
 
     __tablename__ = "idempotency_keys"
 
-    project: Mapped[str] = mapped_column(PROJECT_ID, primary_key=True, default=DEFAULT_PROJECT)
+    project: Mapped[str] = mapped_column(
+        PROJECT_ID, primary_key=True, default=DEFAULT_PROJECT, server_default=DEFAULT_PROJECT
+    )
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     request: Mapped[str] = mapped_column(String(64))  # SHA-256 of operation and body
     job_id: Mapped[str] = mapped_column(JOB_ID)

@@ -9,7 +9,7 @@ from time import monotonic
 import structlog
 
 from jobs.reconciler import Chore, doing
-from models import OUTAGES, Database
+from models import Database, DatabaseUnavailable
 from webhooks import messages, signing
 from webhooks.addresses import Networks
 from webhooks.claims import Claimed, any_due, claim, settle
@@ -121,8 +121,8 @@ def _logged(event: str, **about: str | int) -> Iterator[None]:
     """What goes wrong in a thread is told the log: nobody else would hear."""
     try:
         yield
-    except OUTAGES as error:
-        log.warning(event, **about, error=str(error).partition("\n")[0])  # without the statement
+    except DatabaseUnavailable as error:
+        log.warning(event, **about, **error.told)
     except Exception:  # ours: without the sender, nothing would be delivered any more
         log.exception(event, **about)
 

@@ -13,14 +13,18 @@ from ulid import ULID
 from environment.files import require_writable, socket_folder
 from environment.startup import told_in_one_line
 from jobs.delivery import RUN_JOB, CeleryQueue
+from jobs.deployment import require_usable, warn_of_too_many
 from logs import configure_logging
 from models import Database
-from models.answering import require_answer
 from settings import Settings, read_settings
 from storage import Storage
 from worker.celery_app import create_celery
 from worker.fork_server import probe_devices, stop_fork_server
 from worker.tasks import Tasks
+
+# To the database: a slot's own thread and its attempt's recorder; chores, cleaning, draining, and one to spare.
+CONNECTIONS_A_SLOT = 2
+FURTHER_CONNECTIONS = 4
 
 
 def main() -> None:
@@ -30,13 +34,18 @@ def main() -> None:
     if settings.redis_url is None:
         sys.exit("EPOCHAL_REDIS_URL is not set: a worker needs the broker that the API sends to.")
     with told_in_one_line():
-        database = Database(settings.database_url.get_secret_value())
         _require_files(settings)
-        require_answer(database)
+        require_usable(first := Database(settings.database_url.get_secret_value(), connections=1), wait=True)
+        first.dispose()
     _forget_secrets()
     worker_id = f"{socket.gethostname()[:80]}-{str(ULID())[-8:].lower()}"
     # Most of a second, which the first checkpoint would wait for.
     devices = probe_devices(*(["s3fs"] if settings.storage_url.startswith("s3://") else []))
+    slots = settings.worker_slots or max(1, len(devices.names))
+    most = CONNECTIONS_A_SLOT * slots + FURTHER_CONNECTIONS
+    database = Database(
+        settings.database_url.get_secret_value(), connections=most, kept=FURTHER_CONNECTIONS, pinned=True
+    )
     tasks = Tasks(worker_id, settings, database, CeleryQueue(settings.redis_url), devices)
 
     # Celery warns of root because of pickle, which is not accepted here.
@@ -59,6 +68,7 @@ def main() -> None:
         without_heartbeat=True,
         without_mingle=True,
     )
+    warn_of_too_many(database)
     with tasks.present():
         structlog.get_logger().info("worker ready", worker=worker_id, slots=tasks.slots)
         worker.start()

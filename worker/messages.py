@@ -40,6 +40,7 @@ class Order(Message):
     cache_dir: Path  # decoded images, measured speeds, compiled code
     largest_image_megapixels: int = LARGEST_IMAGE_MEGAPIXELS
     storage_url: str  # of checkpoints and weights
+    storage_mark: str | None = None  # that it must bear (jobs.own_storage)
 
 
 class Word(Enum):

@@ -18,8 +18,9 @@ from jobs import lifecycle, records
 from jobs.errors import AttemptFenced
 from jobs.failures import Failure, FailureCode
 from jobs.fence import Claim
-from models import OUTAGES, Database, Request
+from models import Database, DatabaseUnavailable, Request
 from training.metrics import EpochMetrics
+from worker.lease import Lease
 from worker.messages import (
     Alive,
     CheckpointStored,
@@ -77,10 +78,10 @@ class Recorder:
         self._unsaved: deque[Report] = deque()
         self._gone: Gone | None = None
         self._changed = threading.Condition()
+        self._outage: DatabaseUnavailable | None = None  # that nothing could be recorded for
         self._steps_written_at = self._looked_at = 0.0
         self._log = structlog.get_logger().bind(job_id=claim.job_id, attempt=claim.attempt)
-        # When the lease was last asked for with success.
-        self.renewed_at = time.monotonic() if claimed_at is None else claimed_at
+        self.lease = Lease(lease_seconds, claimed_at)
         self.requested: Request | None = None
         self.timed_out = False  # set by the supervisor, once it has told the trainer so
         self.over = threading.Event()  # settled, or fenced off
@@ -115,15 +116,16 @@ class Recorder:
                 self._renew()
                 self._write()
                 self._settle()
-                mistakes, failed = 0, False
+                mistakes, failed, self._outage = 0, False, None
             except AttemptFenced:
                 self._log.warning("attempt fenced")
+                self._outage = None
                 self._fence()
-            except OUTAGES as error:
-                self._log.warning("database does not answer", error=str(error).partition("\n")[0])
-                failed = True
+            except DatabaseUnavailable as error:
+                self._log.warning("database unavailable", **error.told)
+                failed, self._outage = True, error
             except Exception:  # ours, which the trainer is not to suffer from at once
-                mistakes, failed = mistakes + 1, True
+                mistakes, failed, self._outage = mistakes + 1, True, None
                 self._log.exception("recording failed")
                 if mistakes == MOST_MISTAKES:
                     self._fence()  # another attempt, which its lease brings about, may do better
@@ -131,6 +133,29 @@ class Recorder:
                 self.over.wait(AGAIN_SECONDS)
             else:
                 self._rest()
+        if self._outage and self.fenced:
+            self._say_why(self._outage)
+
+    def _say_why(self, outage: DatabaseUnavailable) -> None:
+        """The lease was given up because nothing could be recorded. Whoever finds it expired would say that this worker
+        was lost: say what it was, once the trainer is gone and while the lease lasts."""
+        while not self.lease.has_run_out(time.monotonic()):
+            with self._changed:
+                self._changed.wait_for(lambda: self._gone is not None, timeout=AGAIN_SECONDS)
+            if self._gone is None:
+                continue
+            try:
+                with self._database.session() as session:
+                    lifecycle.lose(session, self._claim, lifecycle.unrecorded(outage))
+            except DatabaseUnavailable:
+                time.sleep(AGAIN_SECONDS)
+            except AttemptFenced:  # somebody was as quick
+                return
+            except Exception:  # ours: then the lease says it
+                self._log.exception("end not recorded")
+                return
+            else:
+                return
 
     def _rest(self) -> None:
         """Until there is something to do: a report other than a step's need not wait, and steps only so long that
@@ -148,10 +173,11 @@ class Recorder:
     def _renew(self) -> None:
         """Renew the lease and see what is asked for, at their intervals."""
         asked_at = time.monotonic()  # the lease runs from some time after this
-        if asked_at - self.renewed_at >= self._lease_seconds / 4:
+        if self.lease.is_due(asked_at):
             with self._database.session() as session:
                 self.requested = lifecycle.heartbeat(session, self._claim, self._lease_seconds)
-            self.renewed_at = self._looked_at = asked_at
+            self.lease.renewed(asked_at)
+            self._looked_at = asked_at
         elif asked_at - self._looked_at >= LOOK_SECONDS:
             with self._database.snapshot() as session:
                 self.requested = lifecycle.requested(session, self._claim)

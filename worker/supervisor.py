@@ -1,7 +1,7 @@
 """The life of one attempt: start its trainer process, watch it, tell it what is asked for, and see its end.
 
 Two rules make it safe. Every write carries the attempt's claim, so one that lost its job writes nothing (`recorder`).
-And an attempt that could not renew its lease for half of it ends its trainer, before anyone else can have the job.
+And an attempt that could not renew its lease in time (`lease`) ends its trainer, before anyone else can have the job.
 """
 
 import threading
@@ -124,7 +124,7 @@ class Supervisor:
 
     def _kill_if_due(self, process: ForkServerProcess) -> None:
         now = time.monotonic()
-        if not self._recorder.over.is_set() and now - self._recorder.renewed_at >= self._lease_seconds / 2:
+        if not self._recorder.over.is_set() and self._recorder.lease.is_lost(now):
             self._log.warning("the lease could not be renewed")
             self._recorder.abandon()
         if self._word is None and now - self._heard_at >= self._stall_seconds:
@@ -174,5 +174,5 @@ class Supervisor:
         """Wait until the end is recorded, unless the lease is lost before."""
         self._recorder.end(failure)
         while not self._recorder.over.wait(LOOK_SECONDS):
-            if time.monotonic() - self._recorder.renewed_at >= self._lease_seconds / 2:
+            if self._recorder.lease.is_lost(time.monotonic()):
                 self._recorder.abandon()

@@ -15,13 +15,14 @@ import structlog
 from jobs import changes, garbage, lifecycle, placement, workers
 from jobs.delivery import TrainingQueue
 from jobs.fence import Claim
+from jobs.own_storage import OwnStorage
 from jobs.placement import CPU, Candidate
 from jobs.reconciler import Chore, doing, settling
 from jobs.workers import SEEN_EVERY_SECONDS, Load
-from models import OUTAGES, Database
+from models import Database, DatabaseUnavailable
 from settings import Settings, service_version
-from storage import Storage
 from worker.devices import DevicePool
+from worker.fitness import LOOK_SECONDS, Fitness
 from worker.messages import Devices, Order
 from worker.recorder import Recorder
 from worker.supervisor import Supervisor
@@ -57,7 +58,8 @@ class Tasks:
         shares = max(self.slots, len(self._devices))
         self._pool = DevicePool([self._devices[share % len(self._devices)] for share in range(shares)])
         self._threads = max(1, _usable_cores() // self.slots)
-        self._storage = Storage(settings.storage_url)
+        self._storage = OwnStorage(settings.storage_url)
+        self._fitness = Fitness(database, self._storage)
         # Deletes files, which may take long, beside what keeps leases.
         self._janitor = ThreadPoolExecutor(1, thread_name_prefix="janitor")
         self._free_slots = threading.Semaphore(self.slots)
@@ -72,8 +74,8 @@ class Tasks:
         try:
             while not self._draining.is_set() and (candidate := self._next_job()):
                 self._try(candidate)
-        except OUTAGES as error:
-            log.warning("database does not answer", error=str(error).partition("\n")[0])
+        except DatabaseUnavailable as error:
+            log.warning("database unavailable", **error.told)
         finally:
             self._free_slots.release()
 
@@ -90,8 +92,8 @@ class Tasks:
         try:
             with self._database.session() as session:
                 workers.drain(session, self._worker_id)
-        except OUTAGES as error:  # it only shows in GET /v1/workers
-            log.warning("database does not answer", error=str(error).partition("\n")[0])
+        except DatabaseUnavailable as error:  # it only shows in GET /v1/workers
+            log.warning("database unavailable", **error.told)
 
     @contextmanager
     def present(self) -> Iterator[None]:
@@ -107,7 +109,9 @@ class Tasks:
                 epochal_version=service_version(),
                 cores=_usable_cores(),
             )
+        self._fitness.look()
         chores = [
+            Chore(LOOK_SECONDS, self._fitness.look),
             Chore(LOOK_FOR_WORK_SECONDS, self._look_for_work),
             settling(self._database),
             Chore(SEEN_EVERY_SECONDS, self._be_seen),
@@ -123,8 +127,8 @@ class Tasks:
             try:
                 with self._database.session() as session:
                     workers.sign_off(session, self._worker_id)
-            except OUTAGES as error:  # then it counts as gone a little later
-                log.warning("database does not answer", error=str(error).partition("\n")[0])
+            except DatabaseUnavailable as error:  # then it counts as gone a little later
+                log.warning("database unavailable", **error.told)
 
     def _be_seen(self) -> None:
         with self._database.session() as session:
@@ -139,6 +143,8 @@ class Tasks:
             self._own.submit(self.run_job, candidate.job_id)
 
     def _next_job(self) -> Candidate | None:
+        if self._fitness.flaw:
+            return None
         with self._database.snapshot() as session:
             return placement.next_job(session, self._device_names)
 
@@ -189,6 +195,7 @@ class Tasks:
             cache_dir=self._settings.data_dir / "cache",
             largest_image_megapixels=self._settings.largest_image_megapixels,
             storage_url=self._settings.storage_url,
+            storage_mark=self._storage.mark,
         )
 
     def _collect_garbage(self) -> None:
@@ -208,8 +215,8 @@ class Tasks:
                 work()
             except OSError as error:
                 log.warning("storage does not answer", error=str(error))
-            except OUTAGES as error:
-                log.warning("database does not answer", error=str(error).partition("\n")[0])
+            except DatabaseUnavailable as error:
+                log.warning("database unavailable", **error.told)
             except Exception:  # the next garbage may fare better; without a word nobody would look into it
                 log.exception("cleaning failed")
 

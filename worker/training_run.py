@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from jobs.checkpoints import CheckpointFile
+from jobs.own_storage import OwnStorage
 from storage import FileDamaged, Storage
 from training.checkpoints import CheckpointInvalid, unpack
 from training.conflicts import SpecConflict
@@ -66,7 +67,7 @@ def _train(order: Order, told: Told, send: Send) -> None:
     if device.type == "cuda":
         torch.cuda.set_device(device)  # where libraries allocate that are not told
     torch.set_num_threads(max(1, order.threads // team.size))
-    storage = Storage(order.storage_url)
+    storage = OwnStorage(order.storage_url, order.storage_mark)
     with _alive_while_working(send):
         trainer, resumed_from = _begin(order, storage, device, team, send)
     send(Started(facts=trainer.facts, resumed_from=resumed_from))

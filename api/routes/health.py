@@ -4,7 +4,6 @@ from fastapi import APIRouter
 
 from api import schemas
 from api.dependencies import ServiceDep
-from api.readiness import check
 from api.strict_route import OpenRoute
 
 router = APIRouter(tags=["operations"], route_class=OpenRoute)
@@ -18,6 +17,7 @@ async def get_liveness() -> schemas.Live:
 
 @router.get("/readyz", operation_id="get_readiness", summary="Whether the service can do its work")
 async def get_readiness(service: ServiceDep) -> schemas.Ready:
-    """Asks the database, the broker, and whether a worker is connected. Without the last two jobs are accepted all the
-    same, and run once they are back."""
-    return await check(service)
+    """Asks whether the database is the one that it was, has a schema that this release works with, and can be written;
+    whether broker and storage are there, and whether a worker is connected. Without the last three, jobs are accepted
+    all the same, and run once they are back."""
+    return await service.readiness.check()

@@ -62,6 +62,7 @@ class Ready(Wire):
     status: Literal["ready"] = "ready"
     database: Literal["ok"] = "ok"
     broker: Literal["ok"] = "ok"
+    storage: Literal["ok"] = "ok"
     workers: int = Field(ge=1, description="How many are connected.")
 
 

@@ -14,6 +14,7 @@ LISTS = ("id", "status", "dataset", "architecture", "name", "priority", "finishe
 
 
 def _job_columns() -> tuple[sa.Column, ...]:
+    # The defaults stay: the release before inserts jobs without these columns, while it still runs.
     return (
         sa.Column("project", sa.String(length=40), nullable=False, server_default=DEFAULT),
         sa.Column("revision", sa.Integer(), nullable=False, server_default="0"),
@@ -40,10 +41,6 @@ def upgrade() -> None:
         "FROM epochs WHERE epochs.job_id = jobs.id AND epochs.epoch = jobs.best_epoch)"
     )
     _count_storage()
-    with op.batch_alter_table("jobs") as jobs:
-        for column in _job_columns():
-            if column.server_default is not None:
-                jobs.alter_column(column.name, existing_type=column.type, server_default=None)
     _create_queue()
     for column in LISTS:
         columns = list(dict.fromkeys(["project", column, "id"]))
@@ -156,8 +153,6 @@ def _give_keys_a_project() -> None:
         keys.add_column(sa.Column("project", sa.String(length=40), nullable=False, server_default=DEFAULT))
         keys.drop_constraint(op.f("pk_idempotency_keys"), type_="primary")
         keys.create_primary_key(op.f("pk_idempotency_keys"), ["project", "key"])
-    with op.batch_alter_table("idempotency_keys") as keys:
-        keys.alter_column("project", existing_type=sa.String(length=40), server_default=None)
 
 
 def _create_webhooks() -> None:

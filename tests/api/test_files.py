@@ -226,10 +226,11 @@ def test_storage_that_does_not_have_the_file(client: TestClient, stage: "Stage",
     job_id = stage.submit()
     claim = stage.start(job_id)
     stage.checkpoint(claim, 1, 0)
-    stage.succeed(claim)
+    ended_id = stage.submit()
+    stage.succeed(stage.start(ended_id))
     shutil.rmtree(settings.data_dir / "storage")
-    for part in (f"checkpoints/{A_CHECKPOINT}", "weights"):
-        answer = client.get(f"/v1/jobs/{job_id}/{part}")
+    for part in (f"{job_id}/checkpoints/{A_CHECKPOINT}", f"{ended_id}/weights"):
+        answer = client.get(f"/v1/jobs/{part}")
         assert_problem(answer.status_code, answer.headers, answer.content, "storage_unavailable")
         assert answer.status_code == 503
         assert answer.headers["Retry-After"] == "5"

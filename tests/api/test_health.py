@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis
 from fastapi.testclient import TestClient
+from sqlalchemy import Connection, event, text
 
 from api.app import create_app
 from api.probe import Probe
+from api.submission import FIRST_JOB
 from jobs import workers
+from jobs.deployment import settle_storage
+from jobs.own_storage import OwnStorage
 from jobs.workers import Load
 from settings import Settings
 from tests.api.conftest import LocalClient
@@ -31,7 +35,7 @@ def test_ready(client: TestClient, stage: "Stage") -> None:
     stage.sign_on()
     answer = client.get("/readyz")
     assert answer.status_code == 200
-    assert answer.json() == {"status": "ready", "database": "ok", "broker": "ok", "workers": 1}
+    assert answer.json() == {"status": "ready", "database": "ok", "broker": "ok", "storage": "ok", "workers": 1}
 
 
 def test_not_ready_without_a_worker(client: TestClient) -> None:
@@ -143,3 +147,75 @@ def test_workers(client: TestClient, stage: "Stage") -> None:
     assert (draining["id"], draining["state"], draining["busy_slots"], draining["jobs"]) == (idle, "draining", 0, [])
     assert draining["devices"] == ["NVIDIA H100 80GB HBM3"] * 2
     assert (draining["load_average"], draining["memory_total_bytes"]) == (0.5, 2**40)
+
+
+def not_ready(client: TestClient) -> dict[str, Any]:
+    answer = client.get("/readyz")
+    problem: dict[str, Any] = answer.json()
+    assert (answer.status_code, problem["code"]) == (503, "not_ready")
+    return problem
+
+
+def test_not_ready_on_a_schema_that_this_release_does_not_work_with(client: TestClient, stage: "Stage") -> None:
+    stage.sign_on()
+    for revision, said in (("0001", "`python -m migrations`"), ("9999", "newer release")):
+        with stage.database.session() as session:
+            session.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+            session.execute(text("UPDATE deployment SET oldest_revision = :revision"), {"revision": revision})
+        problem = not_ready(client)
+        assert problem["database"] == "schema"
+        assert said in problem["detail"]
+
+
+def test_not_ready_where_the_database_can_only_be_read(client: TestClient, stage: "Stage") -> None:
+    """Then a submission says so, and passes once it can be written again; a reader does not notice."""
+    stage.sign_on()
+    engine = client.app_state["service"].database.engine
+    only_read = [True]
+
+    @event.listens_for(engine, "begin")
+    def set_it(connection: Connection) -> None:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql(f"PRAGMA query_only = {int(only_read[0])}")
+        elif only_read[0]:
+            connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+
+    problem = not_ready(client)
+    assert (problem["database"], problem["workers"]) == ("read_only", None)
+    refused = client.post("/v1/jobs", json=FIRST_JOB)
+    assert (refused.status_code, refused.json()["code"]) == (503, "database_read_only")
+    assert refused.headers["retry-after"] == "5"
+    assert client.get("/v1/jobs").status_code == 200
+    only_read[0] = False
+    engine.dispose()  # what SQLite was told stays with a connection
+    assert client.post("/v1/jobs", json=FIRST_JOB).status_code == 201
+    assert client.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize("_databases", ["sqlite"], indirect=True)
+def test_a_database_file_that_is_deleted_is_missed_by_the_next_request(
+    client: TestClient, stage: "Stage", settings: Settings
+) -> None:
+    stage.sign_on()
+    assert client.get("/readyz").status_code == 200
+    file = Path(settings.database_url.get_secret_value().removeprefix("sqlite:///"))
+    file.unlink()
+    for answer in (client.post("/v1/jobs", json=FIRST_JOB), client.get("/v1/jobs")):
+        assert (answer.status_code, answer.json()["code"]) == (503, "database_missing")
+        assert "retry-after" not in answer.headers
+        assert str(file) not in answer.text
+    assert not_ready(client)["database"] == "missing"
+    assert not file.exists()
+
+
+def test_not_ready_without_the_storage_that_jobs_have_their_files_in(
+    client: TestClient, stage: "Stage", settings: Settings
+) -> None:
+    stage.sign_on()
+    settle_storage(stage.database, OwnStorage(settings.storage_url))
+    folder = Path(settings.storage_url.removeprefix("file://"))
+    folder.rename(folder.with_name("elsewhere"))
+    problem = not_ready(client)
+    assert (problem["storage"], problem["detail"]) == ("away", "Not answering: storage.")
+    folder.with_name("elsewhere").rename(folder)
+    assert client.get("/readyz").status_code == 200

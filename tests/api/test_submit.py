@@ -26,7 +26,7 @@ from api.submission import FIRST_JOB
 from jobs import queries, reconciler
 from jobs.delivery import QUEUE
 from jobs.reconciler import Chore
-from models import Database
+from models import Database, DatabaseUnavailable
 from settings import Settings
 from tests.api.conftest import LocalClient
 from training.spec import TrainingSpec
@@ -172,7 +172,7 @@ def test_prompt_queue_survives_an_error() -> None:
     ("error", "said"),
     [
         (RuntimeError("surprise"), "chore failed"),
-        (OperationalError("SELECT", {}, Exception("gone")), "database does not answer"),
+        (DatabaseUnavailable("gone"), "database unavailable"),
     ],
 )
 def test_chores_survive_errors(error: Exception, said: str) -> None:

@@ -13,9 +13,10 @@ from pathlib import Path
 import httpx2
 import redis
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from migrations import migrate
-from models import OUTAGES, Database
+from models import Database
 from tests.chaos import contract, history
 from tests.chaos.contract import Backend
 from tests.chaos.disk import Disk
@@ -134,7 +135,7 @@ class Deployment:
         if self._postgresql:
             _make_database(self._postgresql.url())
         url = self._postgresql.url(database="epochal") if self._postgresql else f"sqlite:///{self.data / 'epochal.db'}"
-        self.database = Database(url, pool_size=2)
+        self.database = Database(url, connections=4)
         stack.callback(self.database.dispose)
         self._migrate()
         self.database_proxy = Proxy(self._postgresql.socket) if self._postgresql else None
@@ -210,7 +211,7 @@ def _free_port() -> int:
 
 def _make_database(url: str) -> None:
     """As soon as the server answers."""
-    server = Database(url, pool_size=1)
+    server = Database(url, connections=1)
     deadline = time.monotonic() + START_SECONDS
     try:
         while True:
@@ -220,7 +221,7 @@ def _make_database(url: str) -> None:
                     connection.execute(text(f"CREATE ROLE epochal LOGIN PASSWORD '{password}'"))
                     connection.execute(text("CREATE DATABASE epochal"))
                 return
-            except OUTAGES:
+            except OperationalError:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(LOOK_SECONDS)

@@ -23,8 +23,10 @@ from redis.retry import Retry
 from access import keys
 from api.__main__ import GRACE_SECONDS
 from models import Database
+from models.database import MOST_CONNECTIONS
 from settings import Settings
 from tests.conftest import Databases
+from worker.__main__ import CONNECTIONS_A_SLOT, FURTHER_CONNECTIONS
 
 ROOT = Path(__file__).parents[2]
 DOCKER_COMPOSE = Path(sysconfig.get_path("scripts")) / "docker-compose"
@@ -598,3 +600,10 @@ def test_the_redis_service_keeps_messages_and_asks_for_a_password(project: Proje
 
     assert process.returncode == 0
     assert (tmp_path / "appendonlydir").is_dir()
+
+
+def test_the_server_takes_as_many_connections_as_its_clients_may_open(project: Project) -> None:
+    command = project.services["postgres"].command or []
+    (most,) = [int(each.partition("=")[2]) for each in command if each.startswith("max_connections=")]
+    workers = 26 * (CONNECTIONS_A_SLOT + FURTHER_CONNECTIONS)  # as docs/operations.md says
+    assert MOST_CONNECTIONS + workers + 20 <= most

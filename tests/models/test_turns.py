@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 import models.database as database_module
-from models import Database
+from models import Database, DatabaseBusy
 
 WRITERS = 8
 HELD_SECONDS = 0.05
@@ -21,6 +20,7 @@ HELD_SECONDS = 0.05
 @pytest.fixture
 def database(tmp_path: Path) -> Database:
     database = Database(f"sqlite:///{tmp_path / 'turns.db'}")
+    database.create()
     with database.session() as session:
         session.execute(text("CREATE TABLE written (number INTEGER)"))
     return database
@@ -59,7 +59,7 @@ def test_whoever_gets_no_turn_is_told(database: Database, monkeypatch: pytest.Mo
     with ThreadPoolExecutor(1) as threads:
         held = threads.submit(hold)
         assert holding.wait(10)
-        with pytest.raises(PoolTimeout, match="No turn to write"):
+        with pytest.raises(DatabaseBusy, match="No turn to write"):
             _write(database, 2)
         with database.snapshot() as session:  # a reader needs no turn
             assert session.scalar(text("SELECT count(*) FROM written")) == 0
