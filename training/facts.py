@@ -36,6 +36,7 @@ def gather_facts(
         validation_images=len(batches.validation_rows),
         test_images=len(dataset.test.labels),
         dropped_images=dataset.dropped,
+        dataset_identity=dataset.identity,
         steps_per_epoch=len(batches),
         placement=batches.feed.placement,
         devices=team.size,

@@ -48,6 +48,7 @@ class RunFacts(Measured):
     steps_per_epoch: int
     validation_images: int = 0  # split off the training images
     dropped_images: int = 0  # that could not be read
+    dataset_identity: str | None = None  # of the classes and images, by content; None of a release before 0.3
     placement: Literal["resident", "streamed"] = "resident"
     devices: int = 1  # that train together
     step: StepChoice = StepChoice()

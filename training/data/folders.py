@@ -13,10 +13,11 @@ import torch
 from training.data.cache import decoded_once
 from training.data.dataset import Dataset, DatasetInvalid, Split, listed
 from training.data.decoding import Handling, decode_files, named
+from training.data.identity import sorted_by_content
 from training.data.stores import Decoded, Reserve
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm")
-DECODING = 1  # rises whenever the same files come to give other pixels, so that none decoded before are used
+DECODING = 2  # rises whenever the same files come to give other pixels, so that none decoded before are used
 
 Files = dict[str, list[str]]  # paths by class, both sorted; as Path objects they would add a tenth to the loading time
 
@@ -24,8 +25,9 @@ logger = logging.getLogger(__name__)
 
 
 def load_folder(folder: Path, handling: Handling, cache_dir: Path | None) -> Dataset:
-    """The data set in `folder`, with classes in the order of their names and images in that of theirs. Hidden files
-    and those without an image's suffix are ignored. Raises DatasetInvalid, and OSError where the disk is full.
+    """The data set in `folder`, with classes in the order of their names. Images lie in the order of their names, and
+    are numbered as samples by class and content, so that no name changes what is computed. Hidden files and those
+    without an image's suffix are ignored. Raises DatasetInvalid, and OSError where the disk is full.
     """
     try:
         train, test = (_find_files(folder, split) for split in ("train", "test"))
@@ -47,10 +49,12 @@ def load_folder(folder: Path, handling: Handling, cache_dir: Path | None) -> Dat
     if decoded.unreadable:
         left_out = named(folder, files, decoded.unreadable, most=100)
         logger.warning("%d images cannot be read and are left out: %s", len(decoded.unreadable), left_out)
-    return _dataset(folder.name, train, test, decoded)
+    inside = len(f"{folder}/")
+    kept = [file[inside:] for row, file in enumerate(files) if row not in decoded.unreadable]
+    return _dataset(folder.name, train, test, decoded, kept)
 
 
-def _dataset(name: str, train: Files, test: Files, decoded: Decoded) -> Dataset:
+def _dataset(name: str, train: Files, test: Files, decoded: Decoded, kept_files: Sequence[str]) -> Dataset:
     in_train = sum(map(len, train.values()))
     left_out = torch.tensor(list(decoded.unreadable), dtype=torch.int64)
     kept_in_train = in_train - int((left_out < in_train).sum())
@@ -58,13 +62,21 @@ def _dataset(name: str, train: Files, test: Files, decoded: Decoded) -> Dataset:
     kept = torch.ones(sum(numbers), dtype=torch.bool)
     kept[left_out] = False
     labels = torch.arange(len(train)).repeat(2).repeat_interleave(torch.tensor(numbers))[kept]
+    parts = slice(kept_in_train), slice(kept_in_train, None)
+    digests = decoded.digests[parts[0]], decoded.digests[parts[1]]
+    train_split, test_split = (
+        Split(decoded.images[part], labels[part], decoded.mapped, sorted_by_content(labels[part], theirs))
+        for part, theirs in zip(parts, digests, strict=True)
+    )
     return Dataset(
         name=name,
         classes=tuple(train),
-        train=Split(decoded.images[:kept_in_train], labels[:kept_in_train], decoded.mapped),
-        test=Split(decoded.images[kept_in_train:], labels[kept_in_train:], decoded.mapped),
+        train=train_split,
+        test=test_split,
         source="folder",
         dropped=len(left_out),
+        digests=digests,
+        files=kept_files,
     )
 
 
@@ -107,12 +119,18 @@ def _raise(error: OSError) -> None:
 
 
 def _fingerprint(folder: Path, files: Sequence[str]) -> str:
-    """Changes with every change of the files that their sizes and times show, and with what decodes them."""
+    """Changes with every change of the files, and with what decodes them.
+
+    Sizes and times of writing tell nothing: both may be set, and two files that change places may have both alike. The
+    file system's own number of a file (its inode) changes where another takes its place, under this name or under that
+    of a folder or a link on the way to it; and the time of its last change, which nobody can set, where it is written
+    to in place. That time moves with a change of the file's rights or names as well: then it is decoded again in vain.
+    """
     digest = sha256(f"{DECODING} {PIL.__version__}\0".encode())
     for file in files:
         try:
             status = os.stat(file)  # noqa: PTH116 - as Path objects, 60,000 files would take twice as long
-            seen = f"{status.st_size} {status.st_mtime_ns}"
+            seen = f"{status.st_ino} {status.st_ctime_ns} {status.st_size} {status.st_mtime_ns}"
         except OSError as error:  # a link to nowhere, say
             seen = f"{error.strerror}"
         digest.update(os.fsencode(f"{file.removeprefix(str(folder))}\0{seen}\0"))

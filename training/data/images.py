@@ -15,7 +15,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # told by content; some others start programs (EPS)
 GREY_MODES = frozenset({"1", "L", "LA", "I", "I;16", "I;16L", "I;16B", "I;16N"})
 
-DRAFT_FACTOR = 2  # a JPEG is decoded at a half, quarter or eighth where that is still twice the wanted size
+# A JPEG is decoded at a half, quarter or eighth where its shorter side stays so long: twice the largest that is wanted.
+# What is wanted of this data set must not matter: what an image is, is judged by these pixels.
+SHORTEST_DRAFT = 2048
 REDUCING_GAP = 3.0  # from here on, Pillow says, averaging whole blocks first is close to resampling every pixel
 
 # Not the image's fault: another try, or the right to read it, may show it whole.
@@ -89,13 +91,23 @@ def decode_image(image: Image.Image, form: Form) -> NDArray[np.uint8]:
     `crop` brings the shorter side to `form.size` and cuts out the centre, `pad` brings the longer side to it and fills
     up with black on both sides, `stretch` brings both sides to it.
     """
-    image.draft(None, (DRAFT_FACTOR * form.size, DRAFT_FACTOR * form.size))
+    return square_pixels(whole_image(image), form)
+
+
+def whole_image(image: Image.Image) -> Image.Image:
+    """An opened image decoded at its own size: its first frame, upright, opaque, grey or RGB, 8 bits a channel."""
+    image.draft(None, (SHORTEST_DRAFT, SHORTEST_DRAFT))
     image.load()
     if image.info:  # looking for an orientation takes as long as decoding a small image
         with suppress(Exception):  # broken metadata does not make the pixels unreadable
             ImageOps.exif_transpose(image, in_place=True)
-    opaque = _opaque(_eight_bits(image)).convert("L" if form.channels == 1 else "RGB")
-    return _square_pixels(opaque, form)
+    grey = is_grey(image)
+    return _in_mode(_opaque(_eight_bits(image)), "L" if grey else "RGB")
+
+
+def square_pixels(whole: Image.Image, form: Form) -> NDArray[np.uint8]:
+    """Of what `whole_image` returned, uint8 [size, size, channels]."""
+    return _square_pixels(_in_mode(whole, "L" if form.channels == 1 else "RGB"), form)
 
 
 def resize_pixels(pixels: NDArray[np.uint8], form: Form) -> NDArray[np.uint8]:
@@ -122,6 +134,11 @@ def _opaque(image: Image.Image) -> Image.Image:
     if not image.has_transparency_data:
         return image
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    """Not a copy where it is in that mode already, as Pillow's would be."""
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _square_pixels(image: Image.Image, form: Form) -> NDArray[np.uint8]:
