@@ -46,8 +46,8 @@ def explain(error: Exception, *, weights_kept: bool = False) -> Failure:
 
 
 def _dataset_changed(error: DatasetChanged, *, weights_kept: bool) -> Failure:
-    kept = "checkpoints and the weights of the furthest are" if weights_kept else "checkpoints are"
-    hint = f"Rerun the job: that trains anew on the data as it is now. Its {kept} kept."
+    kept = "epochs, checkpoints and the weights of the furthest" if weights_kept else "epochs and checkpoints"
+    hint = f"Rerun the job: that trains anew on the data as it is now. Its {kept} are kept."
     return Failure("dataset_changed", error.detail, hint, retryable=False)
 
 
