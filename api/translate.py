@@ -28,6 +28,7 @@ def job(record: JobRecord) -> schemas.Job:
         description=row.description,
         tags=row.tags,
         spec=spec,
+        dataset=schemas.JobDataset(name=spec.dataset, identity=row.dataset_identity),
         status=row.status,
         requested=row.requested,
         priority=row.priority,

@@ -9,7 +9,6 @@ A run that was broken off goes on where it was when the same command is given ag
 import argparse
 import json
 import statistics
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ import torch
 from benchmarks.cifar100 import load_cifar100
 from benchmarks.result import RESULTS, print_table, processor, save
 from settings import read_settings
-from training.checkpoints import CheckpointInvalid, CheckpointWriter, load_checkpoint
+from training.checkpoints import CheckpointWriter, load_checkpoint
 from training.data import Dataset
 from training.durable import write_durably
 from training.metrics import EpochMetrics, RunFacts
@@ -33,7 +32,7 @@ REFERENCE = Path(__file__).parent / "reference" / "lab_run.json"  # the lab repo
 
 
 def train(spec: TrainingSpec, dataset: Dataset, folder: Path) -> dict[str, Any]:
-    """One run, from its checkpoint in `folder` where there is one of this spec: its curve and what it ran on."""
+    """One run, from its checkpoint in `folder` where there is one: its curve and what it ran on."""
     folder.mkdir(parents=True, exist_ok=True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     trainer = Trainer(spec, dataset, device, cache_dir=read_settings().data_dir / "cache")
@@ -41,10 +40,9 @@ def train(spec: TrainingSpec, dataset: Dataset, folder: Path) -> dict[str, Any]:
     curve: list[dict[str, Any]] = []
     facts = trainer.facts.model_dump(mode="json")
     if checkpoint.exists():
-        with suppress(CheckpointInvalid):  # it is of another spec, or of an earlier release
-            state = load_checkpoint(checkpoint)
-            trainer.load_state_dict(state)
-            curve, facts = state["curve"], state["facts"]
+        state = load_checkpoint(checkpoint)
+        trainer.load_state_dict(state)  # raises where it is another run's: whoever wants to begin anew removes it
+        curve, facts = state["curve"], state["facts"]
     writer = CheckpointWriter()
     for measured in trainer.epochs():
         if isinstance(measured, RunFacts):

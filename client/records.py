@@ -110,6 +110,7 @@ class RunFacts:
     dropped_images: int | None  # that could not be read
     ignored_files: int | None  # of an image folder, that are no images
     ignored_examples: tuple[str, ...] | None  # places of some of them
+    dataset_identity: str | None  # of the classes and images, by content
     placement: str | None  # of the images: "resident" or "streamed"
     devices: int | None  # that train together
     step: StepChoice | None
@@ -149,6 +150,14 @@ class Weights:
     size_bytes: int
     sha256: str
     download: str  # its address
+
+
+@dataclass(frozen=True, slots=True)
+class JobDataset:
+    """What a job is trained on."""
+
+    name: str
+    identity: str | None  # by content, whatever files are called; None until an attempt has loaded it
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +202,7 @@ class Job:
     description: str | None
     tags: tuple[str, ...]
     spec: dict[str, Any]  # every default resolved
+    dataset: JobDataset | None  # None of an older service
     status: str
     requested: str | None  # "cancel", "stop" or "pause", while a worker has yet to do it
     priority: int | None  # 0 to 9, higher goes first; None of an older service, as the next two may be

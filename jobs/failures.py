@@ -7,6 +7,7 @@ FailureCode = Literal[
     "out_of_memory",
     "diverged",
     "dataset_invalid",
+    "dataset_changed",
     "spec_conflict",
     "storage_full",
     "worker_lost",

@@ -15,6 +15,7 @@ from jobs.errors import AttemptFenced
 from models import ACTIVE, Job, JobStatus, Request
 from models.columns import DatabaseNow
 from storage import StoredFile
+from training.metrics import RunFacts
 from training.spec import ResolvedSpec
 
 # A worker that is there lets go of a cancelled job within two seconds. From one that does not, it is taken.
@@ -31,6 +32,8 @@ class Claim:
     checkpoints: tuple[CheckpointFile, ...] = ()  # to go on from, the furthest first
     starting_weights: StoredFile | None = None
     seconds_left: float | None = None  # of the job's time limit
+    dataset_identity: str | None = None  # of what the job has trained on; None: nobody has noted it
+    earlier_facts: RunFacts | None = None  # then, of its last attempt that has begun to train
     # It is to be stopped, or its time is up, and its weights are to be made from its last checkpoint.
     finish_at_once: bool = False
 

@@ -17,7 +17,7 @@ from jobs.failures import Failure
 from jobs.fence import Claim, claimable, expired, for_update, held, is_active, is_current, is_overdue
 from jobs.ids import new_id
 from jobs.quotas import may_begin, require_room
-from jobs.records import forget_after, forget_checkpoints, forget_loading, usable_checkpoints
+from jobs.records import earlier_facts, forget_after, forget_checkpoints, forget_loading, usable_checkpoints
 from jobs.transitions import (
     EndReason,
     append_event,
@@ -172,9 +172,14 @@ def settle_success(
     finish(session, job, JobStatus.SUCCEEDED, message)
 
 
-def settle_failure(session: Session, claim: Claim, failure: Failure) -> None:
-    """The job cannot go on."""
-    fail(session, held(session, claim), failure)
+def settle_failure(session: Session, claim: Claim, failure: Failure, weights: StoredFile | None = None) -> None:
+    """The job cannot go on. It keeps its checkpoints, and `weights`, which its furthest one gave."""
+    job = held(session, claim)
+    if weights:
+        job.weights = asdict(weights)
+    if job.status is JobStatus.STARTING:
+        forget_loading(session, job)
+    fail(session, job, failure)
 
 
 def settle_timeout(session: Session, claim: Claim, weights: StoredFile | None, epoch: int, step: int) -> None:
@@ -203,10 +208,15 @@ def let_go(session: Session, claim: Claim) -> bool:
     return _give_back(session, job, "drained", "Its worker is shutting down.")
 
 
-def lose(session: Session, claim: Claim, failure: Failure) -> bool:
+def lose(session: Session, claim: Claim, failure: Failure, *, crashed: bool = True) -> bool:
     """The attempt died of something that another may survive: back to the queue, up to the job's `max_retries` times in
-    a row without progress; or what was asked for. Whether it is in the queue."""
+    a row without progress; or what was asked for. Whether it is in the queue.
+
+    Where it had `crashed`, that may have been the fault of the checkpoint that it was loading.
+    """
     job = held(session, claim, even_if_cancelled=True)
+    if not crashed and job.status is JobStatus.STARTING:
+        forget_loading(session, job)
     return _give_back(session, job, failure.code, failure.message, failure)
 
 
@@ -289,7 +299,17 @@ def _prepare(session: Session, job: Job) -> Claim:
         finish_at_once = seconds_left == 0
         if finish_at_once and not checkpoints:
             raise _CannotBegin(TIME_IS_UP)
-    return Claim(job.id, job.attempt, spec, checkpoints, weights, seconds_left, finish_at_once)
+    return Claim(
+        job.id,
+        job.attempt,
+        spec,
+        checkpoints,
+        weights,
+        seconds_left,
+        dataset_identity=job.dataset_identity,
+        earlier_facts=None if job.dataset_identity else earlier_facts(session, job),
+        finish_at_once=finish_at_once,
+    )
 
 
 def _weights_of(session: Session, job_id: str, project: str) -> StoredFile:

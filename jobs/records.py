@@ -7,6 +7,7 @@ gets AttemptFenced.
 from collections.abc import Sequence
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import Select, delete, func, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
@@ -24,6 +25,7 @@ def record_start(session: Session, claim: Claim, facts: RunFacts, resumed_from: 
     job = held(session, claim)
     if job.status is JobStatus.RUNNING:
         return  # it was stored, but the answer that said so was lost
+    job.dataset_identity = job.dataset_identity or facts.dataset_identity
     move(job, JobStatus.RUNNING)
     set_attempt(session, job, facts=facts.model_dump(mode="json"), resumed_from=resumed_from)
     message = f"Training on {facts.device} in {facts.precision}."
@@ -126,6 +128,16 @@ def forget_checkpoints(session: Session, job: Job, claim: Claim) -> None:
     weights_are_the_best = job.best_epoch is not None and job.best_epoch == job.latest_epoch
     kept = _best(session, job) if claim.spec.checkpoints.keep_best and not weights_are_the_best else set()
     session.execute(delete(Checkpoint).where(Checkpoint.job_id == job.id, Checkpoint.name.not_in(kept)))
+
+
+def earlier_facts(session: Session, job: Job) -> RunFacts | None:
+    """Of the job's last attempt that has begun to train; None where a release that noted something else wrote them."""
+    latest = select(Attempt.facts).where(Attempt.job_id == job.id).order_by(Attempt.number.desc())
+    facts = next(filter(None, session.scalars(latest)), None)  # JSON's null is not SQL's
+    try:
+        return RunFacts.model_validate(facts) if facts else None
+    except ValidationError:
+        return None
 
 
 def forget_after(session: Session, job: Job, epoch: int, step: int) -> None:

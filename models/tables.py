@@ -67,7 +67,9 @@ class Job(Base):
     tags: Mapped[list[str]]
     spec: Mapped[dict[str, Any]]
     dataset: Mapped[str | None] = mapped_column(String(200))  # as the spec says; here too, for whoever looks for jobs
-    architecture: Mapped[str | None] = mapped_column(String(64))  # likewise
+    # Of the data that it is trained on, by content: set by the first attempt that begins to train, for all of them.
+    dataset_identity: Mapped[str | None] = mapped_column(String(64))
+    architecture: Mapped[str | None] = mapped_column(String(64))  # as the spec says, likewise
     status: Mapped[JobStatus] = mapped_column(_enum(JobStatus, "status"), default=JobStatus.QUEUED)
     requested: Mapped[Request | None] = mapped_column(_enum(Request, "requested"))
     requested_at: Mapped[datetime | None]

@@ -20,9 +20,9 @@ class Batches:
 
     def __init__(self, spec: ResolvedSpec, dataset: Dataset, device: torch.device, team: Team) -> None:
         self._spec = spec
-        self.rows, self.validation_rows = split_off(dataset.train.labels, spec.validation_fraction, spec.seed)
+        self.rows, self.validation_rows = split_off(dataset.train.sample_labels, spec.validation_fraction, spec.seed)
         self.feed = make_feed(dataset.train, device, spec.placement)
-        self.normalise = Normalisation.of(dataset.train.images, self.rows).to(device)
+        self.normalise = Normalisation.of(dataset.train.images, dataset.train.rows(self.rows)).to(device)
         self._augmenter = Augmenter(
             spec.augmentation, image_size=dataset.image_size, fill=self.normalise.mean, seed=spec.seed, device=device
         )

@@ -24,7 +24,11 @@ _SEALED = re.compile(r'\{"sha256": "([0-9a-f]{64})", "content": (.*)\}')
 
 
 class CheckpointInvalid(ValueError):
-    """The content is not a checkpoint, is damaged, or is of another run."""
+    """The content is not a checkpoint, is damaged, or is not whole."""
+
+
+class AnotherRun(CheckpointInvalid):
+    """The checkpoint is whole, and of a run that cannot go on here. Nor can it from any other of its checkpoints."""
 
 
 def pack(state: Mapping[str, Any]) -> bytes:

@@ -38,6 +38,7 @@ def gather_facts(
         dropped_images=dataset.dropped,
         ignored_files=dataset.ignored,
         ignored_examples=dataset.ignored_examples,
+        dataset_identity=dataset.identity,
         steps_per_epoch=len(batches),
         placement=batches.feed.placement,
         devices=team.size,

@@ -10,9 +10,12 @@ Precision = Literal["fp32", "bf16", "fp16"]
 
 
 class Measured(BaseModel):
-    """A frozen record. NaN and infinities travel as the strings that protobuf's JSON mapping uses."""
+    """A frozen record. NaN and infinities travel as the strings that protobuf's JSON mapping uses.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+    What is stored is read by other releases, too: a field that this one does not know is left out.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="strings")
 
 
 class StepChoice(Measured):
@@ -50,6 +53,7 @@ class RunFacts(Measured):
     dropped_images: int = 0  # that could not be read
     ignored_files: int = 0  # of an image folder, that are no images; hidden files and known companions do not count
     ignored_examples: tuple[str, ...] = ()  # places of some of them
+    dataset_identity: str | None = None  # of the classes and images, by content; None of a release before 0.3
     placement: Literal["resident", "streamed"] = "resident"
     devices: int = 1  # that train together
     step: StepChoice = StepChoice()

@@ -7,15 +7,20 @@ r"""What a notebook needs, in one import:
 Needs torch, numpy, pydantic, pillow, filelock and safetensors, and no other package of ours.
 """
 
-from training.checkpoints import load_checkpoint, save_checkpoint
-from training.data import Dataset, load_dataset
+from training.checkpoints import AnotherRun, CheckpointInvalid, load_checkpoint, save_checkpoint
+from training.data import Dataset, DatasetInvalid, load_dataset
 from training.metrics import EpochMetrics, RunFacts, StepMetrics
 from training.progress import SavePoint
+from training.resuming import DatasetChanged
 from training.spec import TrainingSpec
 from training.trainer import Trainer
 
 __all__ = [
+    "AnotherRun",
+    "CheckpointInvalid",
     "Dataset",
+    "DatasetChanged",
+    "DatasetInvalid",
     "EpochMetrics",
     "RunFacts",
     "SavePoint",

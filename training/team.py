@@ -5,6 +5,7 @@ they compute what one would. Batch normalisation is over the whole batch, too.
 """
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Self
 
 import torch
@@ -50,6 +51,13 @@ class Team:
             values = values.clone()
             distributed.all_reduce(values, distributed.ReduceOp.MIN)
         return values
+
+    def has_alike(self, text: str, device: torch.device) -> bool:
+        """Whether every process has the same `text`; waits for all."""
+        if self.size == 1:
+            return True
+        number = torch.frombuffer(bytearray(sha256(text.encode()).digest()), dtype=torch.uint8).to(device).double()
+        return bool((self.smallest(number) == -self.smallest(-number)).all())
 
     def agree(self, *says: bool, device: torch.device) -> list[bool]:
         """For each, whether any process says so; waits for all."""

@@ -6,8 +6,8 @@ loss says how wrong: the cross-entropy between guesses and labels, in nats. Once
 is over, and the network is tried on images that it does not learn from. A train loss that goes on falling while the
 test loss rises is overfitting: the network learns its images by heart.
 
-What a run computes is a function of its spec and its data: the weights start from the spec's seed, and order and
-augmentation are functions of (seed, epoch, sample). So a run that was stopped at any step, and goes on from
+What a run computes is a function of its spec and of what its data holds: the weights start from the spec's seed, and
+order and augmentation are functions of (seed, epoch, sample). So a run that was stopped at any step, and goes on from
 `state_dict()`, ends as one that was not: bit for bit where the spec says `deterministic` and the fingerprint in the
 facts is the same.
 """
@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from training.averages import ExponentialAverage, StochasticAverage, build_average
 from training.batches import Batches
 from training.conflicts import require_fit
-from training.data import Dataset, Feed, make_feed
+from training.data import Dataset, DatasetInvalid, Feed, make_feed
 from training.durable import write_durably
 from training.evaluation import Evaluation, evaluate
 from training.facts import gather_facts
@@ -35,13 +35,13 @@ from training.plan import network_plan
 from training.probe import Probe
 from training.progress import EpochClock, Progress, SavePoint
 from training.repeat import prepare_process
-from training.resuming import require_same_run
+from training.resuming import contents_of, require_same_run
 from training.schedules import PlateauWatch, learning_rate_factor
 from training.spec import Plateau, ResolvedSpec
 from training.step import TrainingStep
 from training.team import ALONE, Team
 from training.totals import Diverged, RunningTotals
-from training.weights import WEIGHTS_DIR, pack_weights, start_from
+from training.weights import WEIGHTS_DIR, Inputs, pack_weights, start_from
 
 PROBE_AFTER = (0, 2)  # epoch and step: a fixed place, so that two runs look for a faster step at the same one
 
@@ -66,11 +66,15 @@ class Trainer:
 
         Raises SpecConflict where `spec` does not fit `dataset`, `device` or these weights.
         """
-        self.spec, self.dataset, self.device, self.team = spec, dataset, torch.device(device), team
+        self.spec, self.device, self.team = spec, torch.device(device), team
         require_fit(spec, dataset, self.device, team)
+        if not team.has_alike(dataset.identity, self.device):
+            raise DatasetInvalid(
+                f"The processes that train together have loaded different images: {dataset.name} changed meanwhile.",
+                "Start them again once nobody writes to it.",
+            )
         prepare_process(self.device, deterministic=spec.deterministic)
-        self.batches = Batches(spec, dataset, self.device, team)
-        self.test_feed = make_feed(dataset.test, self.device, spec.placement)
+        self._take_in(dataset)
 
         self.plan = network_plan(spec.architecture, dataset.image_size, dataset.channels, len(dataset.classes))
         with torch.random.fork_rng(devices=[]):
@@ -90,6 +94,12 @@ class Trainer:
         self.totals = RunningTotals(self.device, team)
         self.evaluation: Evaluation | None = None  # the latest of the test split
         self.best_weights: dict[str, Tensor] | None = None  # kept for early stopping alone
+
+    def _take_in(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+        self.batches = Batches(self.spec, dataset, self.device, self.team)
+        self.test_feed = make_feed(dataset.test, self.device, self.spec.placement)
+        self._data = dataset.contents.state()
 
     def epochs(
         self, should_stop: Callable[[], bool] = lambda: False, should_save: Callable[[], bool] = lambda: False
@@ -248,7 +258,7 @@ class Trainer:
         """The weights that the run is for, as a file's content: of the best epoch where the spec stops early, else
         the evaluated network's."""
         weights = self.best_weights or self.evaluated_network.state_dict()
-        return pack_weights(weights, self.spec.architecture, self.dataset, self.batches.normalise)
+        return pack_weights(weights, self.spec, Inputs.of(self.dataset, self.batches.normalise))
 
     def save_weights(self, path: Path) -> None:
         """Write `packed_weights` to `path`, whole or not at all. Raises OSError."""
@@ -271,6 +281,8 @@ class Trainer:
         """Whatever the processes of a team have alike."""
         return {
             "spec": self.spec.model_dump(mode="json"),
+            "data": self._data,
+            "inputs": asdict(Inputs.of(self.dataset, self.batches.normalise)),
             "train_images": len(self.batches.rows),
             "progress": asdict(self.progress),
             "network": self.network.state_dict(),
@@ -284,8 +296,15 @@ class Trainer:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` of a trainer of the same spec and data returned; of as many processes, each of
-        which loads it. Raises CheckpointInvalid where it is another's, and changes nothing then."""
-        require_same_run(state, self._shared_state(), self.team)
+        which loads it. Raises CheckpointInvalid where it is not whole, AnotherRun where it is another's, and
+        DatasetChanged where the data is no longer the same; and changes nothing then."""
+        require_same_run(state, self._shared_state(), self.team, self.dataset)
+        before = contents_of(state)
+        if not self.dataset.is_ordered_like(before):
+            del self.batches, self.test_feed  # an accelerator need not have room for the images twice
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+            self._take_in(self.dataset.ordered_like(before))
         self.progress = Progress(**state["progress"])
         self.totals.load_state(state["totals"])
         self.network.load_state_dict(state["network"])

@@ -6,8 +6,10 @@ pixels.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import torch
 from pydantic import TypeAdapter
@@ -25,21 +27,43 @@ CLASSIFIER = "head.linear."  # the layer that depends on the classes
 _ARCHITECTURE: TypeAdapter[Architecture] = TypeAdapter(Architecture)
 
 
-def pack_weights(
-    weights: Mapping[str, Tensor], architecture: Architecture, dataset: Dataset, normalise: Normalisation
-) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a network takes in and what its outputs mean. Without it, its weights are of no use."""
+
+    classes: Sequence[str]
+    image_size: int
+    channels: int
+    mean: Sequence[float]  # of each channel, in pixel values of 0 to 255
+    deviation: Sequence[float]
+
+    @classmethod
+    def of(cls, dataset: Dataset, normalise: Normalisation) -> Self:
+        """Of a network that is trained on `dataset`."""
+        mean, deviation = normalise.mean.tolist(), normalise.deviation.tolist()
+        return cls(dataset.classes, dataset.image_size, dataset.channels, mean, deviation)
+
+
+def pack_weights(weights: Mapping[str, Tensor], spec: ResolvedSpec, inputs: Inputs) -> bytes:
     """A file's content, of `weights`, by name. Equal weights give equal bytes: nothing in it is of a time or place."""
     about = {
-        "architecture": architecture.model_dump(mode="json"),
-        "dataset": dataset.name,
-        "classes": dataset.classes,
-        "image_size": dataset.image_size,
-        "channels": dataset.channels,
-        "mean": normalise.mean.tolist(),  # of each channel, in pixel values of 0 to 255
-        "deviation": normalise.deviation.tolist(),
+        "architecture": spec.architecture.model_dump(mode="json"),
+        "dataset": spec.dataset,
+        **asdict(inputs),
     }
     on_host = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
     return pack_tensors(on_host, json.dumps(about))
+
+
+def weights_of_state(state: Mapping[str, Any]) -> bytes | None:
+    """What a trainer that had loaded `state` would pack: needs neither its data nor its device. None of a state of a
+    release before 0.3, which does not say what its network takes in."""
+    if "inputs" not in state:
+        return None
+    average = state["average"]
+    averaged = average is not None and average.get("averaged", 1) > 0
+    weights = state["best_weights"] or (average["network"] if averaged else state["network"])
+    return pack_weights(weights, ResolvedSpec.from_stored(state["spec"]), Inputs(**state["inputs"]))
 
 
 def start_from(path: Path, network: nn.Module, spec: ResolvedSpec) -> None:

@@ -35,7 +35,8 @@ def main() -> None:
         sys.exit("EPOCHAL_REDIS_URL is not set: a worker needs the broker that the API sends to.")
     with told_in_one_line():
         _require_files(settings)
-        require_usable(first := Database(settings.database_url.get_secret_value(), connections=1), wait=True)
+        first = Database(settings.database_url.get_secret_value(), connections=1)
+        require_usable(first, wait=True)
         first.dispose()
     _forget_secrets()
     worker_id = f"{socket.gethostname()[:80]}-{str(ULID())[-8:].lower()}"

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 import torch
 
 from jobs.failures import Failure
+from training.checkpoints import AnotherRun
 from training.conflicts import SpecConflict
 from training.data import DatasetInvalid
+from training.resuming import DatasetChanged
 from training.totals import Diverged
 
 # What libraries write in place of an error with a number: safetensors and torch's writers; torch's allocator on a CPU,
@@ -16,11 +18,16 @@ NO_SPACE = ("No space left on device",)
 NO_MEMORY = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 
 
-def explain(error: Exception) -> Failure:
-    """What `error` means for the job. Anything unheard-of is `internal`."""
+def explain(error: Exception, *, weights_kept: bool = False) -> Failure:
+    """What `error` means for the job, of which there are weights or not. Anything unheard-of is `internal`."""
     match error:
         case DatasetInvalid():
             return Failure("dataset_invalid", error.detail, error.hint, retryable=False)
+        case DatasetChanged():
+            return _dataset_changed(error, weights_kept=weights_kept)
+        case AnotherRun():
+            hint = "Its checkpoints are kept: a worker of the release that wrote them may go on. A rerun trains anew."
+            return Failure("internal", f"{error}.", hint, retryable=True)
         case SpecConflict():
             return _spec_conflict(error)
         case Diverged():
@@ -36,6 +43,12 @@ def explain(error: Exception) -> Failure:
     summary = f"{type(error).__name__}: {error}".splitlines()[0]
     hint = "This is a fault of the service: its worker's log has the whole of it, under the job's id."
     return Failure("internal", f"The trainer failed with {summary}", hint, retryable=True)
+
+
+def _dataset_changed(error: DatasetChanged, *, weights_kept: bool) -> Failure:
+    kept = "epochs, checkpoints and the weights of the furthest" if weights_kept else "epochs and checkpoints"
+    hint = f"Rerun the job: that trains anew on the data as it is now. Its {kept} are kept."
+    return Failure("dataset_changed", error.detail, hint, retryable=False)
 
 
 def _spec_conflict(error: SpecConflict) -> Failure:

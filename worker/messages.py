@@ -32,6 +32,8 @@ class Order(Message):
     spec: ResolvedSpec
     checkpoints: tuple[CheckpointFile, ...]  # to go on from, the furthest first
     starting_weights: StoredFile | None
+    dataset_identity: str | None  # of what the job has trained on; None: nobody has noted it
+    earlier_facts: RunFacts | None  # then, of its last attempt that has begun to train
     finish_at_once: bool  # train nothing, and make the weights of the last checkpoint
     devices: tuple[str, ...]  # one for each process that trains, as torch names it: "cpu", "cuda:0"
     threads: int  # of intra-operation parallelism, of all these processes together
@@ -142,6 +144,7 @@ class Failed(Message):
     message: ForTenants
     hint: ForTenants
     retryable: bool
+    weights: StoredFile | None = None  # that it leaves all the same
 
 
 class Devices(Message):

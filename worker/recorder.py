@@ -240,19 +240,21 @@ class Recorder:
                 lifecycle.settle_success(session, claim, weights, epochs=epochs, stopped_early=early)
                 return True
             case Failed() as failed:
-                self._settle_failed(session, Failure(failed.code, failed.message, failed.hint, failed.retryable))
+                self._settle_failed(session, failed)
                 return True
             case Halted() as halted:
                 self._settle_halted(session, halted)
                 return True
         return False
 
-    def _settle_failed(self, session: Session, failure: Failure) -> None:
+    def _settle_failed(self, session: Session, failed: Failed) -> None:
+        failure = Failure(failed.code, failed.message, failed.hint, failed.retryable)
         killed_by_kernel = failure.code == "out_of_memory" and failure.retryable
         if failure.code in RETRIED or killed_by_kernel:
-            lifecycle.lose(session, self._claim, failure)
+            crashed = killed_by_kernel or failure.code == "worker_lost"
+            lifecycle.lose(session, self._claim, failure, crashed=crashed)
         else:
-            lifecycle.settle_failure(session, self._claim, failure)
+            lifecycle.settle_failure(session, self._claim, failure, failed.weights)
 
     def _settle_halted(self, session: Session, halted: Halted) -> None:
         if self.timed_out and self.requested is None:

@@ -93,7 +93,7 @@ class Saver:
         def store() -> StoredFile | None:
             return None if told() is Word.QUIT else self._storage.put(name, content)
 
-        return _patiently(store, "Its weights cannot be stored yet", self._send)
+        return store_patiently(store, self._send)
 
     def _store(self, epoch: int, step: int, content: bytes) -> None:
         """In the writer's thread."""
@@ -108,6 +108,11 @@ class Saver:
         else:
             self._failing = False
             self._send(CheckpointStored(checkpoint=CheckpointFile(file, epoch, step)))
+
+
+def store_patiently(store: Callable[[], Done], send: Callable[[Report], None]) -> Done:
+    """Weights, by `store`. Raises OSError where the storage is away for too long."""
+    return _patiently(store, "Its weights cannot be stored yet", send)
 
 
 def _patiently(do: Callable[[], Done], trouble: str, send: Callable[[Report], None]) -> Done:

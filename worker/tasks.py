@@ -187,6 +187,8 @@ class Tasks:
             spec=claim.spec,
             checkpoints=claim.checkpoints,
             starting_weights=claim.starting_weights,
+            dataset_identity=claim.dataset_identity,
+            earlier_facts=claim.earlier_facts,
             finish_at_once=claim.finish_at_once,
             devices=devices if self._device_names != [CPU] else devices * claim.spec.devices,
             threads=self._threads,

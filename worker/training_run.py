@@ -7,17 +7,11 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 
 import torch
 
-from jobs.checkpoints import CheckpointFile
 from jobs.own_storage import OwnStorage
-from storage import FileDamaged, Storage
-from training.checkpoints import CheckpointInvalid, unpack
 from training.conflicts import SpecConflict
-from training.data import Dataset, load_dataset
-from training.durable import write_durably
 from training.metrics import EpochMetrics, RunFacts, StepMetrics
 from training.progress import SavePoint
 from training.team import Team
@@ -29,16 +23,15 @@ from worker.messages import (
     FactsFound,
     Failed,
     Halted,
-    Loading,
     Order,
     Report,
     Started,
     StepDone,
     Succeeded,
-    Unusable,
     Word,
 )
-from worker.saving import PatientReader, Saver
+from worker.resuming import DataLost, begin
+from worker.saving import Saver
 
 Told = Callable[[], Word | None]
 Send = Callable[[Report], None]
@@ -51,11 +44,21 @@ def train(order: Order, told: Told, send: Send) -> None:
     """Train, and report; the last report says how it ended. Raises nothing."""
     try:
         _train(order, told, send)
+    except DataLost as lost:
+        if lost.leads:
+            send(_ending(lost, told))
     except Exception as error:  # whatever a trainer dies of, its job must say so
         failure = explain(error)
         if failure.code == "internal":
             sys.stderr.write(f"trainer of {order.job_id} failed\n{traceback.format_exc()}")
         send(Failed(**asdict(failure)))
+
+
+def _ending(lost: DataLost, told: Told) -> Report:
+    """Whoever has asked for the weights alone has them; anybody else must hear that nothing more can be trained."""
+    if lost.weights and lost.checkpoint and told() is Word.FINISH:
+        return Halted(epoch=lost.checkpoint.epoch, step=lost.checkpoint.step, weights=lost.weights)
+    return Failed(**asdict(explain(lost.reason, weights_kept=lost.weights is not None)), weights=lost.weights)
 
 
 def _train(order: Order, told: Told, send: Send) -> None:
@@ -69,7 +72,7 @@ def _train(order: Order, told: Told, send: Send) -> None:
     torch.set_num_threads(max(1, order.threads // team.size))
     storage = OwnStorage(order.storage_url, order.storage_mark)
     with _alive_while_working(send):
-        trainer, resumed_from = _begin(order, storage, device, team, send)
+        trainer, resumed_from = begin(order, storage, device, team, send)
     send(Started(facts=trainer.facts, resumed_from=resumed_from))
     saver = Saver(order, storage, trainer, send)
     _run(trainer, saver, told, send)
@@ -111,63 +114,6 @@ def _end(trainer: Trainer, saver: Saver, order: Order, told: Told, send: Send) -
         send(Halted(epoch=progress.epoch, step=progress.step, weights=weights))
 
 
-def _begin(order: Order, storage: Storage, device: torch.device, team: Team, send: Send) -> tuple[Trainer, str | None]:
-    """A trainer at the furthest checkpoint that can be used, and that checkpoint's name; or at the beginning.
-
-    Raises OSError where the storage does not answer, or has none of them.
-    """
-    reader = PatientReader(storage, send)
-    dataset, weights_dir = _dataset(order), _starting_weights(order, reader)
-
-    def new_trainer() -> Trainer:
-        return Trainer(order.spec, dataset, device, team=team, cache_dir=order.cache_dir, weights_dir=weights_dir)
-
-    trainer = new_trainer()
-    if not order.checkpoints:
-        return trainer, None
-    _require_a_file(order, storage)
-    for checkpoint in order.checkpoints:
-        reason = _load(checkpoint, reader, trainer, send)
-        if not team.agree(reason is not None, device=device)[0]:
-            return trainer, checkpoint.file.name
-        send(Unusable(name=checkpoint.file.name, reason=reason or "another process of the team could not load it"))
-        trainer = new_trainer()  # half a checkpoint may be in it
-    return trainer, None
-
-
-def _require_a_file(order: Order, storage: Storage) -> None:
-    """A storage without any of them is more likely one that is not mounted than one that has lost them all: to begin
-    anew would throw away whatever the job has trained."""
-    there = set(storage.list_names(order.job_id))
-    if not any(checkpoint.file.name in there for checkpoint in order.checkpoints):
-        raise FileNotFoundError(f"none of the job's {len(order.checkpoints)} checkpoints is in the storage")
-
-
-def _load(checkpoint: CheckpointFile, reader: PatientReader, trainer: Trainer, send: Send) -> str | None:
-    """Why it cannot be gone on from; None where it is. Raises OSError where the storage does not answer, and whatever
-    says that the device is full, which no other checkpoint mends."""
-    try:
-        content = reader.read(checkpoint.file)
-        send(Loading(name=checkpoint.file.name))  # from here on, a crash is the checkpoint's fault
-        trainer.load_state_dict(unpack(content, checkpoint.file.name))
-    except (FileNotFoundError, FileDamaged, CheckpointInvalid) as error:
-        return str(error)
-    except (OSError, MemoryError, torch.OutOfMemoryError):
-        raise
-    except Exception as error:  # whatever a loader trips over, the checkpoint before may be without
-        return f"{type(error).__name__}: {error}".splitlines()[0]
-    return None
-
-
-def _starting_weights(order: Order, reader: PatientReader) -> Path:
-    """The folder in which the trainer finds them, brought there from the storage."""
-    folder = order.cache_dir / "weights"
-    if order.starting_weights:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_durably(folder / f"{order.spec.starting_weights}.safetensors", reader.read(order.starting_weights))
-    return folder
-
-
 @contextmanager
 def _alive_while_working(send: Send) -> Iterator[None]:
     """Data may take long to load, without a step: that is no stall as long as this process computes."""
@@ -201,16 +147,3 @@ def _saying_alive(told: Told, send: Send) -> Callable[[], bool]:
         return told() is not None
 
     return is_told
-
-
-def _dataset(order: Order) -> Dataset:
-    return load_dataset(
-        order.spec.dataset,
-        image_size=order.spec.image_size,
-        resize=order.spec.resize,
-        unreadable=order.spec.unreadable_images,
-        datasets_dir=order.datasets_dir,
-        downloads_dir=order.downloads_dir,
-        cache_dir=order.cache_dir,
-        largest_image_megapixels=order.largest_image_megapixels,
-    )

@@ -117,6 +117,16 @@ class Weights(Wire):
     download: str = Field(description="Its address.")
 
 
+class JobDataset(Wire):
+    """What a job is trained on."""
+
+    name: str
+    identity: str | None = Field(
+        description="Of its classes and images, by content: equal where these are, whatever their files are called. "
+        "64 hexadecimal digits; null until an attempt has loaded the data."
+    )
+
+
 class JobLinks(Wire):
     """Where the rest of a job is."""
 
@@ -134,7 +144,7 @@ class JobLinks(Wire):
     curves_svg: str
     curves_png: str
     checkpoints: str
-    weights: str = Field(description="404 until the job has succeeded or stopped.")
+    weights: str = Field(description="404 until the job has succeeded or stopped, or failed with weights.")
 
 
 class Job(Wire):
@@ -146,6 +156,7 @@ class Job(Wire):
     description: str | None
     tags: list[str]
     spec: ResolvedSpec = Field(description="Every default resolved.")
+    dataset: JobDataset
     status: JobStatus = Field(description="Final: succeeded, failed, cancelled, stopped.")
     requested: Request | None = Field(description="What somebody wants of the job that a worker has yet to do.")
     priority: int = Field(ge=0, le=9, description=HIGHER_FIRST)
@@ -158,7 +169,7 @@ class Job(Wire):
     latest: EpochRow | None = Field(description="The last epoch trained.")
     best: BestEpoch | None = Field(description="The epoch with the highest accuracy, the earliest of several.")
     attempts: list[Attempt]
-    weights: Weights | None = Field(description="Null until the job has succeeded or stopped.")
+    weights: Weights | None = Field(description="Null until the job has succeeded or stopped, or failed with weights.")
     error: JobError | None = Field(description="Null unless the job has failed.")
     links: JobLinks
     queue: QueuePlace | None = Field(description="Null unless the job is queued.")

@@ -40,6 +40,7 @@ FACTS = RunFacts(
     image_size=8,
     channels=1,
     train_images=1437,
+    dataset_identity="5e" * 32,
     test_images=360,
     steps_per_epoch=12,
 )

@@ -43,6 +43,13 @@ def test_running_job(client: TestClient, stage: "Stage") -> None:
     assert job["progress"] == {"epoch": 2, "epochs": 5, "step": 5, "steps_per_epoch": 12, "percent": 50.0}
 
 
+def test_a_job_says_on_which_data_it_is_trained_once_that_is_known(client: TestClient, stage: "Stage") -> None:
+    job_id = stage.submit()
+    assert get(client, job_id)["dataset"] == {"name": "digits", "identity": None}
+    stage.start(job_id)
+    assert get(client, job_id)["dataset"] == {"name": "digits", "identity": "5e" * 32}
+
+
 def test_queued_and_starting_jobs_have_no_progress(client: TestClient, stage: "Stage") -> None:
     job_id = stage.submit()
     nothing = {

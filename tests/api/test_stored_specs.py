@@ -84,6 +84,8 @@ def test_every_stored_spec_is_claimed_and_goes_to_the_trainer(
             spec=claim.spec,
             checkpoints=(),
             starting_weights=None,
+            dataset_identity=None,
+            earlier_facts=None,
             finish_at_once=False,
             devices=("cpu",),
             threads=1,

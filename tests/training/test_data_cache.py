@@ -1,6 +1,7 @@
 """Decoded once, mapped afterwards: what is believed of a cache, and what becomes of it."""
 
 import json
+import mmap
 import os
 import shutil
 import subprocess
@@ -42,6 +43,10 @@ def touch(pets: Path) -> None:
     os.utime(pets / "train/cat/0.png", ns=(0, 1))
 
 
+def restrict(pets: Path) -> None:
+    (pets / "test/cat/0.png").chmod(0o600)
+
+
 def rename(pets: Path) -> None:
     """The order of the files stays, and so do their sizes and times."""
     (pets / "train/cat/3.png").rename(pets / "train/cat/30.png")
@@ -59,7 +64,111 @@ def move(pets: Path) -> None:
     (pets / "train/cat/3.png").rename(pets / "train/dog/3a.png")
 
 
-@pytest.mark.parametrize("change", [touch, rename, add, remove, move])
+def swap(one: Path, other: Path) -> None:
+    aside = one.with_name("aside")
+    one.rename(aside)
+    other.rename(one)
+    aside.rename(other)
+
+
+def exchange_files(pets: Path) -> None:
+    swap(pets / "train/cat/0.bmp", pets / "train/dog/0.bmp")
+
+
+def exchange_folders(pets: Path) -> None:
+    swap(pets / "train/cat", pets / "train/dog")
+
+
+def exchange_through_links(pets: Path) -> None:
+    """What a class's folder leads to."""
+    for name, other in (("cat", "dog"), ("dog", "cat")):
+        (pets / "train" / name).rename(pets.parent / other)
+        (pets / "train" / name).symlink_to(pets.parent / name)
+
+
+def link_elsewhere(pets: Path) -> None:
+    """A link in the place of a file, to one of the same size and time."""
+    (pets / "train/cat/0.bmp").unlink()
+    (pets / "train/cat/0.bmp").symlink_to(pets / "train/dog/0.bmp")
+
+
+def another_name(pets: Path) -> None:
+    """A hard link in its place."""
+    (pets / "train/cat/0.bmp").unlink()
+    os.link(pets / "train/dog/0.bmp", pets / "train/cat/0.bmp")
+
+
+def move_over(pets: Path) -> None:
+    shutil.copy2(pets / "train/dog/0.bmp", pets / "new")
+    (pets / "new").rename(pets / "train/cat/0.bmp")
+
+
+def copy_over(pets: Path) -> None:
+    """As `cp -p` and `rsync -t --inplace` do: written in place, and its time set."""
+    shutil.copy2(pets / "train/dog/0.bmp", pets / "train/cat/0.bmp")
+
+
+def write_through_another_name(pets: Path) -> None:
+    os.link(pets / "train/cat/0.bmp", pets.parent / "elsewhere")
+    shutil.copy2(pets / "train/dog/0.bmp", pets.parent / "elsewhere")
+
+
+def write_mapped(pets: Path) -> None:
+    content = (pets / "train/dog/0.bmp").read_bytes()
+    with (pets / "train/cat/0.bmp").open("r+b") as file, mmap.mmap(file.fileno(), 0) as mapped:
+        mapped[:] = content
+        mapped.flush()
+    os.utime(pets / "train/cat/0.bmp", ns=TIME)
+
+
+def restore(pets: Path) -> None:
+    """From a backup in which it was another, with the times of then."""
+    shutil.copytree(pets, pets.parent / "backup", copy_function=shutil.copy2)
+    shutil.copy2(pets / "train/dog/0.bmp", pets.parent / "backup/train/cat/0.bmp")
+    shutil.rmtree(pets)
+    shutil.copytree(pets.parent / "backup", pets, copy_function=shutil.copy2)
+
+
+def replace_parent(pets: Path) -> None:
+    """The whole folder, by one in which two have changed places."""
+    shutil.copytree(pets, pets.parent / "other", copy_function=shutil.copy2)
+    swap(pets.parent / "other/train/cat/0.bmp", pets.parent / "other/train/dog/0.bmp")
+    pets.rename(pets.parent / "gone")
+    (pets.parent / "other").rename(pets)
+
+
+TIME = (1_700_000_000_000_000_000, 1_700_000_000_000_000_000)
+UNSEEN = [
+    exchange_files,
+    exchange_folders,
+    exchange_through_links,
+    link_elsewhere,
+    another_name,
+    move_over,
+    copy_over,
+    write_through_another_name,
+    write_mapped,
+    restore,
+    replace_parent,
+]
+
+
+@pytest.mark.parametrize("change", UNSEEN)
+def test_a_file_is_not_judged_by_its_size_and_its_time(pets: Path, change: Callable[[Path], None]) -> None:
+    for file in list(pets.glob("*/*/*.png")):
+        Image.open(file).save(file.with_suffix(".bmp"))
+        file.unlink()
+        os.utime(file.with_suffix(".bmp"), ns=TIME)
+    before = load(pets)
+    change(pets)
+    assert {(file.stat().st_size, file.stat().st_mtime_ns) for file in pets.glob("*/*/*.bmp")} == {(246, TIME[1])}
+    after = load(pets)
+    assert after.identity != before.identity
+    assert_same(after, load(pets, cache_dir=None))
+    assert_same(load(pets), after)
+
+
+@pytest.mark.parametrize("change", [touch, restrict, rename, add, remove, move])
 def test_a_changed_folder_is_decoded_again_in_place_of_the_old(
     pets: Path, change: Callable[[Path], None], opened: list[str]
 ) -> None:
@@ -104,6 +213,13 @@ def alter(manifest: Path, field: str, value: object) -> None:
     manifest.write_text(json.dumps(content))
 
 
+def as_the_release_before_wrote_it(manifest: Path) -> None:
+    """It knew no digests."""
+    content = json.loads(manifest.read_bytes())
+    manifest.with_name(content["description"].pop("digests")).unlink()
+    manifest.write_text(json.dumps(content))
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -119,6 +235,11 @@ def alter(manifest: Path, field: str, value: object) -> None:
         lambda _, manifest: alter(manifest, "unreadable", {"0": "so it says"}),
         lambda _, manifest: alter(manifest, "shape", [3, 16, 16, 3]),
         lambda _, manifest: alter(manifest, "pixels", "elsewhere"),
+        lambda _, manifest: alter(manifest, "digests", "elsewhere"),
+        lambda pixels, _: flip_a_bit(pixels.with_suffix(".digests"), 0),
+        lambda pixels, _: pixels.with_suffix(".digests").write_bytes(b""),
+        lambda pixels, _: pixels.with_suffix(".digests").unlink(),
+        lambda _, manifest: as_the_release_before_wrote_it(manifest),
     ],
 )
 def test_a_damaged_cache_is_made_anew_not_believed(

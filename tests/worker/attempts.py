@@ -44,6 +44,8 @@ class Attempt:
             spec=claim.spec,
             checkpoints=claim.checkpoints,
             starting_weights=claim.starting_weights,
+            dataset_identity=claim.dataset_identity,
+            earlier_facts=claim.earlier_facts,
             finish_at_once=claim.finish_at_once,
             devices=("cpu",) * claim.spec.devices,
             threads=1,

@@ -91,6 +91,8 @@ def begin(devices: Devices, tmp_path: Path) -> Iterator[Begin]:
             spec=TrainingSpec.model_validate({**spec, "devices": devices}),
             checkpoints=checkpoints,
             starting_weights=None,
+            dataset_identity=None,
+            earlier_facts=None,
             finish_at_once=False,
             devices=given or ("cpu",) * devices,
             threads=2,

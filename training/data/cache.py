@@ -1,8 +1,9 @@
 """Decoded images on disk: what was decoded once is mapped into memory afterwards.
 
-A data set has two files in the cache: its pixels, and a manifest that names them and says what they are. The manifest
-takes its place last and at once, so that there is never one without its pixels; and pixels never change once it has,
-so that whoever has them mapped keeps them when others take their place.
+A data set has three files in the cache: its pixels, the digests of its images (`training.data.identity`), and a
+manifest that names both and says what they are. The manifest takes its place last and at once, so that there is never
+one without the others; and these never change once it has, so that whoever has them mapped keeps them when others take
+their place.
 """
 
 import errno
@@ -18,10 +19,11 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict
-from torch import Tensor
 
+from training.data.identity import DIGEST_BYTES
 from training.data.images import Form
 from training.data.memory import fits_memory, require_memory
 from training.data.stores import Decoded, FileStore, MemoryStore, Shape, Store, bytes_of, map_images
@@ -45,12 +47,14 @@ class Description(BaseModel):
     name: str
     fingerprint: str
     pixels: str  # the file, beside the manifest
+    digests: str  # likewise
     shape: Shape
     unreadable: dict[int, str]
 
 
 class Manifest(BaseModel):
-    """A description, and CRC-32 sums of every CHECKED_BYTES of the pixels, each begun with that of the description."""
+    """A description, and CRC-32 sums of every CHECKED_BYTES of the pixels and of the digests, each begun with that of
+    the description."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -102,12 +106,15 @@ class CacheEntry:
             if description.fingerprint != self._fingerprint:
                 return None
             images = map_images(self._directory / description.pixels, description.shape)
+            content = (self._directory / description.digests).read_bytes()
+            digests = np.frombuffer(content, np.uint8).reshape(len(images), DIGEST_BYTES)
         except (OSError, ValueError):  # also what pydantic raises
             return None
-        if checksums(description, images) != manifest.checksums:
+        decoded = Decoded(images, description.unreadable, mapped=True, digests=digests)
+        if checksums(description, decoded) != manifest.checksums:
             logger.warning("%s is decoded again: its decoded images in %s are damaged", self._name, self._directory)
             return None
-        return Decoded(images, description.unreadable, mapped=True)
+        return decoded
 
     def make(self, decode: Decode) -> Decoded:
         """Decode in place of what there was: into memory what fits there, and the rest straight into the cache."""
@@ -124,6 +131,7 @@ class CacheEntry:
             finally:
                 if not self._manifest.exists():
                     pixels.unlink(missing_ok=True)
+                    _digests_beside(pixels).unlink(missing_ok=True)
 
     def _reserve(self, pixels: Path, opened: ExitStack, count: int, form: Form) -> Store:
         if fits_memory(count, form):
@@ -138,6 +146,7 @@ class CacheEntry:
             if not decoded.mapped:
                 self._require_disk(decoded.images.nbytes)
                 _write(pixels, bytes_of(decoded.images))
+            _write(_digests_beside(pixels), memoryview(decoded.digests.tobytes()))
             self._publish(decoded, pixels)
         except OSError as error:
             if decoded.mapped:
@@ -151,10 +160,11 @@ class CacheEntry:
             name=self._name.encode(errors="backslashreplace").decode(),
             fingerprint=self._fingerprint,
             pixels=pixels.name,
+            digests=_digests_beside(pixels).name,
             shape=(count, height, width, channels),
             unreadable=decoded.unreadable,
         )
-        manifest = Manifest(description=description, checksums=checksums(description, decoded.images))
+        manifest = Manifest(description=description, checksums=checksums(description, decoded))
         unpublished = pixels.with_suffix(".json.partial")
         try:
             _write(unpublished, memoryview(manifest.model_dump_json().encode()))
@@ -179,13 +189,17 @@ class CacheEntry:
             )
 
 
-def checksums(description: Description, images: Tensor) -> tuple[int, ...]:
+def checksums(description: Description, decoded: Decoded) -> tuple[int, ...]:
     """See Manifest. In threads: zlib lets go of the interpreter's lock."""
-    content = bytes_of(images)
     start = zlib.crc32(description.model_dump_json().encode())
+    contents = bytes_of(decoded.images), memoryview(decoded.digests.tobytes())
     with ThreadPoolExecutor(CHECKING_THREADS) as pool:
-        parts = (content[at : at + CHECKED_BYTES] for at in range(0, len(content), CHECKED_BYTES))
+        parts = (each[at : at + CHECKED_BYTES] for each in contents for at in range(0, len(each), CHECKED_BYTES))
         return tuple(pool.map(lambda part: zlib.crc32(part, start), parts))
+
+
+def _digests_beside(pixels: Path) -> Path:
+    return pixels.with_suffix(".digests")
 
 
 def _write(file: Path, content: memoryview) -> None:

@@ -1,13 +1,16 @@
 """A data set in memory."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from training.data.identity import Contents, Digests, SplitContents, digests_of, identity_of, order_like
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -16,12 +19,14 @@ class Split:
 
     `images` is uint8 of shape [N, height, width, channels], contiguous, height = width; `labels` is int64 of shape
     [N], positions in the data set's `classes`. `mapped`: the images lie in a file that is mapped into memory, which
-    need not hold them all; they must not be written to.
+    need not hold them all; they must not be written to. `order`: int64 [N], the row of each sample, so that what a
+    sample is need not follow from where its image lies; None: they are the same.
     """
 
     images: Tensor
     labels: Tensor
     mapped: bool = False
+    order: Tensor | None = None
 
     def __post_init__(self) -> None:
         count, height, width, channels = self.images.shape
@@ -46,12 +51,26 @@ class Split:
     def to(self, device: torch.device) -> Self:
         """The same split in the memory of `device`."""
         mapped = self.mapped and device.type == "cpu"
-        return type(self)(self.images.to(device), self.labels.to(device), mapped)
+        return type(self)(self.images.to(device), self.labels.to(device), mapped, self.order)
+
+    def rows(self, samples: Tensor) -> Tensor:
+        """Where the images of `samples` lie; both int64, on the host."""
+        return samples if self.order is None else self.order[samples]
+
+    @property
+    def sample_labels(self) -> Tensor:
+        """The label of each sample, int64 [N]."""
+        return self.labels if self.order is None else self.labels[self.order]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False)
 class Dataset:
-    """Both splits have images of one size and the same channels."""
+    """Both splits have images of one size and the same channels.
+
+    `digests`: of the images of each split, row by row, where these are not as they were published; None: they are of
+    the images themselves. `files`: of each image of the training split, and then of the test split, its path within
+    the data set; empty where it is made of no files.
+    """
 
     name: str
     classes: tuple[str, ...]  # in label order
@@ -61,6 +80,8 @@ class Dataset:
     dropped: int = 0  # images that could not be read, and were left out
     ignored: int = 0  # files of a folder that are no images, beside hidden ones and known companions
     ignored_examples: tuple[str, ...] = ()  # places of some of them
+    digests: tuple[Digests, Digests] | None = None
+    files: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         assert self.train.images.shape[1:] == self.test.images.shape[1:]
@@ -85,6 +106,50 @@ class Dataset:
             if not 0 <= int(split.labels.min()) <= int(split.labels.max()) < len(classes):
                 raise ValueError(f"labels must be positions in the {len(classes)} classes: 0 to {len(classes) - 1}")
         return cls(name, tuple(classes), train, test, source="arrays")
+
+    @cached_property
+    def contents(self) -> Contents:
+        """What it holds, by content, sample by sample."""
+        samples = {
+            name: (split.sample_labels, digests if split.order is None else digests[split.order.numpy()])
+            for (name, split), digests in zip(self._splits.items(), self._digests, strict=True)
+        }
+        identity = identity_of(self.classes, self.channels, samples)
+        train, test = (SplitContents.of(labels, digests) for labels, digests in samples.values())
+        return Contents(identity, self.classes, self.channels, train, test)
+
+    @property
+    def _splits(self) -> dict[str, Split]:
+        return {"train": self.train, "test": self.test}
+
+    @cached_property
+    def _digests(self) -> tuple[Digests, Digests]:
+        return self.digests or (digests_of(self.train.images), digests_of(self.test.images))
+
+    @property
+    def identity(self) -> str:
+        """What it is, by its classes and its images alone: 64 hexadecimal digits."""
+        return self.contents.identity
+
+    def ordered_like(self, before: Contents | None) -> Self:
+        """The same with its samples numbered as in `before`, which is of the same identity; as its images lie, where
+        that is None."""
+        if before is None:
+            return replace(self, train=replace(self.train, order=None), test=replace(self.test, order=None))
+        train, test = (
+            replace(split, order=order_like(numbered, split.labels, digests))
+            for numbered, split, digests in zip(
+                before.splits.values(), self._splits.values(), self._digests, strict=True
+            )
+        )
+        return replace(self, train=train, test=test, digests=self._digests)
+
+    def is_ordered_like(self, before: Contents | None) -> bool:
+        """Whether `ordered_like` would change nothing."""
+        if before is None:
+            return self.train.order is None and self.test.order is None
+        pairs = zip(before.splits.values(), self.contents.splits.values(), strict=True)
+        return all(torch.equal(a.labels, b.labels) and torch.equal(a.keys, b.keys) for a, b in pairs)
 
     @property
     def image_size(self) -> int:

@@ -9,19 +9,22 @@ from statistics import median_low
 from threading import Event
 from typing import Literal
 
+import numpy as np
 from PIL import Image
 
 from training.data.dataset import Split
+from training.data.identity import DIGEST_BYTES, Digests, digest_of
 from training.data.images import (
     Form,
     ImageUnreadable,
     Resize,
-    decode_image,
     draft,
     is_grey,
     open_image,
     resize_pixels,
+    square_pixels,
     strict_pillow,
+    whole_image,
 )
 from training.data.memory import fits_memory
 from training.data.room import Room
@@ -79,8 +82,8 @@ def decode_files(folder: Path, files: Sequence[str], handling: Handling, reserve
     return decoded
 
 
-def resize_splits(train: Split, test: Split, form: Form, reserve: Reserve) -> Decoded:
-    """The images of both splits, one after the other, resized as files are."""
+def resize_splits(train: Split, test: Split, digests: Digests, form: Form, reserve: Reserve) -> Decoded:
+    """The images of both splits, one after the other, resized as files are. `digests` are theirs."""
     sources = train.images.numpy(), test.images.numpy()
     in_train, count = len(sources[0]), len(sources[0]) + len(sources[1])
     store = reserve(count, form)
@@ -90,7 +93,7 @@ def resize_splits(train: Split, test: Split, form: Form, reserve: Reserve) -> De
         store.put(row, resize_pixels(pixels, form))
 
     _in_threads(resize, count)
-    return Decoded(store.finish(range(count)), {}, store.mapped)
+    return Decoded(store.finish(range(count)), {}, store.mapped, digests)
 
 
 def _guess_form(files: Sequence[str], handling: Handling) -> Form | None:
@@ -140,20 +143,24 @@ def _decode(
 ) -> Decoded | None:
     """None where `form` is grey and an image is not, or where an image has another size, unless `any_size`."""
     differs, room = Event(), Room.of_this_machine()
+    digests = np.empty((len(files), DIGEST_BYTES), np.uint8)
 
     def decode(row: int, image: Image.Image) -> Callable[[], None]:
         if (form.channels == 1 and not is_grey(image)) or not (any_size or image.size == (form.size, form.size)):
             return differs.set
-        with room.taken(draft(image, form)):
-            pixels = decode_image(image, form)
+        with room.taken(draft(image)):
+            whole = whole_image(image)
+            digests[row] = np.frombuffer(digest_of(whole), np.uint8)
+            pixels = square_pixels(whole, form)
         return lambda: store.put(row, pixels)
 
     unreadable = _for_each_image(files, decode, handling, stop=differs)
     if differs.is_set():
         return None
     _refuse(folder, files, unreadable, handling)
-    images = store.finish([row for row in range(len(files)) if row not in unreadable])
-    return Decoded(images, {row: str(error) for row, error in unreadable.items()}, store.mapped)
+    kept = [row for row in range(len(files)) if row not in unreadable]
+    reasons = {row: str(error) for row, error in unreadable.items()}
+    return Decoded(store.finish(kept), reasons, store.mapped, digests[kept])
 
 
 def _for_each_image(

@@ -28,7 +28,7 @@ Bounds = tuple[int, int]  # first place in a list of rows, and the one after the
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Images to be taken out of `source`, uint8 [N, H, W, C], at `positions`, int64 [B], with `labels`, int64 [B]: all
-    on the device. `samples`, int64 [B], are their rows within the split, on the host."""
+    on the device. `samples`, int64 [B], are their numbers within the split, on the host."""
 
     source: Tensor
     positions: Tensor
@@ -50,8 +50,8 @@ class Feed(Protocol):
         ...
 
     def batches(self, rows: Tensor, bounds: Sequence[Bounds]) -> Iterator[Batch]:
-        """`rows` (int64, on the host) between each of `bounds`, in this order. Raises IndexError for a row that the
-        split does not have. The host never waits for what the device computes."""
+        """The samples `rows` (int64, on the host) between each of `bounds`, in this order. Raises IndexError for one
+        that the split does not have. The host never waits for what the device computes."""
         ...
 
 
@@ -90,7 +90,7 @@ class ResidentFeed:
     def batches(self, rows: Tensor, bounds: Sequence[Bounds]) -> Iterator[Batch]:
         """See Feed. Rows go to the device once, not batch by batch."""
         start, stop = _extent(rows, bounds, self._split)
-        on_device = _sent(rows[start:stop], self._device)
+        on_device = _sent(self._split.rows(rows[start:stop]), self._device)
         for first, end in bounds:
             positions = on_device[first - start : end - start]
             yield Batch(self._split.images, positions, self._split.labels[positions], rows[first:end])
@@ -115,7 +115,8 @@ class StreamedFeed:
     def batches(self, rows: Tensor, bounds: Sequence[Bounds]) -> Iterator[Batch]:
         """See Feed. Once the iterator is closed, or used up, its threads have ended."""
         start, stop = _extent(rows, bounds, self._split)
-        labels = _sent(self._split.labels[rows[start:stop]], self._device)
+        lying = self._split.rows(rows[start:stop])
+        labels = _sent(self._split.labels[lying], self._device)
         largest = max((end - first for first, end in bounds), default=0)
         positions = torch.arange(largest, device=self._device)
         lane = _lane(self._device, largest, self._split, buffers=min(self._threads + 2, len(bounds)))
@@ -129,7 +130,12 @@ class StreamedFeed:
         with ThreadPoolExecutor(self._threads, thread_name_prefix="loader") as pool:
             try:
                 for first, end in bounds:
-                    ahead.append(((first, end), pool.submit(self._gather, rows[first:end], lane.buffer(end - first))))
+                    ahead.append(
+                        (
+                            (first, end),
+                            pool.submit(self._gather, lying[first - start : end - start], lane.buffer(end - first)),
+                        )
+                    )
                     if len(ahead) > self._threads:
                         yield next_batch()
                 while ahead:

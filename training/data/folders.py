@@ -13,12 +13,13 @@ import torch
 from training.data.cache import decoded_once
 from training.data.dataset import Dataset, Split
 from training.data.decoding import Handling, decode_files, named
+from training.data.identity import sorted_by_content
 from training.data.stores import Decoded, Reserve
 from training.image_folders import ImageFolder, find_images
 from training.invalid import DatasetInvalid
 from training.names import listed, shown
 
-DECODING = 2  # rises whenever the same files come to give other pixels, so that none decoded before are used
+DECODING = 3  # rises whenever the same files come to give other pixels, so that none decoded before are used
 
 Files = dict[str, list[str]]  # paths by class, both sorted; as Path objects they would add a tenth to the loading time
 
@@ -26,8 +27,9 @@ logger = logging.getLogger(__name__)
 
 
 def load_folder(folder: Path, handling: Handling, cache_dir: Path | None) -> Dataset:
-    """The data set in `folder`, with classes in the order of their names and images in that of theirs. Raises
-    DatasetInvalid, and OSError where the disk is full.
+    """The data set in `folder`, with classes in the order of their names. Images lie in the order of their names, and
+    are numbered as samples by class and content, so that no name changes what is computed. Raises DatasetInvalid, and
+    OSError where the disk is full.
     """
     found = find_images(folder)
     train, test = ({name: each.files for name, each in found.splits[split].items()} for split in ("train", "test"))
@@ -47,10 +49,11 @@ def load_folder(folder: Path, handling: Handling, cache_dir: Path | None) -> Dat
     if found.ignored.count:
         examples = listed([shown(place) for place in found.ignored.examples])
         logger.warning("%d files of %s are no images, such as %s", found.ignored.count, folder.name, examples)
-    return _dataset(folder.name, train, test, decoded, found)
+    return _dataset(found, folder, files, decoded)
 
 
-def _dataset(name: str, train: Files, test: Files, decoded: Decoded, found: ImageFolder) -> Dataset:
+def _dataset(found: ImageFolder, folder: Path, files: Sequence[str], decoded: Decoded) -> Dataset:
+    train, test = ({name: each.files for name, each in found.splits[split].items()} for split in ("train", "test"))
     in_train = sum(map(len, train.values()))
     left_out = torch.tensor(list(decoded.unreadable), dtype=torch.int64)
     kept_in_train = in_train - int((left_out < in_train).sum())
@@ -58,25 +61,39 @@ def _dataset(name: str, train: Files, test: Files, decoded: Decoded, found: Imag
     kept = torch.ones(sum(numbers), dtype=torch.bool)
     kept[left_out] = False
     labels = torch.arange(len(train)).repeat(2).repeat_interleave(torch.tensor(numbers))[kept]
+    parts = slice(kept_in_train), slice(kept_in_train, None)
+    digests = decoded.digests[parts[0]], decoded.digests[parts[1]]
+    train_split, test_split = (
+        Split(decoded.images[part], labels[part], decoded.mapped, sorted_by_content(labels[part], theirs))
+        for part, theirs in zip(parts, digests, strict=True)
+    )
     return Dataset(
-        name=name,
+        name=folder.name,
         classes=tuple(train),
-        train=Split(decoded.images[:kept_in_train], labels[:kept_in_train], decoded.mapped),
-        test=Split(decoded.images[kept_in_train:], labels[kept_in_train:], decoded.mapped),
+        train=train_split,
+        test=test_split,
         source="folder",
         dropped=len(left_out),
         ignored=found.ignored.count,
         ignored_examples=tuple(shown(place) for place in found.ignored.examples),
+        digests=digests,
+        files=[file[len(f"{folder}/") :] for row, file in enumerate(files) if row not in decoded.unreadable],
     )
 
 
 def _fingerprint(folder: Path, files: Sequence[str], handling: Handling) -> str:
-    """Changes with every change of the files that their sizes and times show, and with what decodes them."""
+    """Changes with every change of the files, and with what decodes them.
+
+    Sizes and times of writing tell nothing: both may be set, and two files that change places may have both alike. The
+    file system's own number of a file (its inode) changes where another takes its place, under this name or under that
+    of a folder or a link on the way to it; and the time of its last change, which nobody can set, where it is written
+    to in place. That time moves with a change of the file's rights or names as well: then it is decoded again in vain.
+    """
     digest = sha256(f"{DECODING} {PIL.__version__} {handling.largest_megapixels}\0".encode())
     for file in files:
         try:
             status = os.stat(file)  # noqa: PTH116 - as Path objects, 60,000 files would take twice as long
-            seen = f"{status.st_size} {status.st_mtime_ns}"
+            seen = f"{status.st_ino} {status.st_ctime_ns} {status.st_size} {status.st_mtime_ns}"
         except OSError as error:  # a link to nowhere, say
             seen = f"{error.strerror}"
         digest.update(os.fsencode(f"{file.removeprefix(str(folder))}\0{seen}\0"))

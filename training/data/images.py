@@ -25,8 +25,10 @@ GREY_MODES = frozenset({"1", "L", "LA", "I", "I;16", "I;16L", "I;16B", "I;16N"})
 
 DNG_VERSION, NEW_SUBFILE_TYPE, REDUCED_RESOLUTION = 0xC612, 0x00FE, 1  # tags of TIFF, and a bit of the second
 
-DRAFT_FACTOR = 2  # a JPEG is decoded at a half, quarter or eighth where that is still twice the wanted size
 STRIP = 2**20  # pixels that are changed at once, so that of a large image there are not many copies
+# A JPEG is decoded at a half, quarter or eighth where its shorter side stays so long: twice the largest that is wanted.
+# What is wanted of this data set must not matter: what an image is, is judged by these pixels.
+SHORTEST_DRAFT = 2048
 REDUCING_GAP = 3.0  # from here on, Pillow says, averaging whole blocks first is close to resampling every pixel
 
 # Not the image's fault: another try, or the right to read it, may show it whole.
@@ -118,12 +120,12 @@ def _raw_mode(image: Image.Image) -> str:
     return first if isinstance(first, str) else ""
 
 
-def draft(image: Image.Image, form: Form) -> int:
+def draft(image: Image.Image) -> int:
     """Makes a JPEG that is not loaded yet smaller while it is decoded, and returns how many pixels loading takes the
     memory of. A progressive one is held as a whole all the same.
     """
     pixels = image.width * image.height
-    image.draft(None, (DRAFT_FACTOR * form.size, DRAFT_FACTOR * form.size))
+    image.draft(None, (SHORTEST_DRAFT, SHORTEST_DRAFT))
     return pixels if "progressive" in image.info else image.width * image.height
 
 
@@ -133,15 +135,26 @@ def decode_image(image: Image.Image, form: Form) -> NDArray[np.uint8]:
     `crop` brings the shorter side to `form.size` and cuts out the centre, `pad` brings the longer side to it and fills
     up with black on both sides, `stretch` brings both sides to it.
     """
-    draft(image, form)
-    raw_mode = _raw_mode(image)
+    draft(image)
+    return square_pixels(whole_image(image), form)
+
+
+def whole_image(image: Image.Image) -> Image.Image:
+    """An opened image decoded at its own size, or a draft's: its first frame, upright, opaque, grey or RGB, 8 bits a
+    channel."""
+    mode, raw_mode = "L" if is_grey(image) else "RGB", _raw_mode(image)
     image.load()
     if image.info:  # looking for an orientation takes as long as decoding a small image
         with suppress(Exception):  # broken metadata does not make the pixels unreadable
             ImageOps.exif_transpose(image, in_place=True)
     if (key := image.info.get("transparency")) is not None:
         image.info["transparency"] = _eight_bit_key(key, raw_mode)
-    return _square_pixels(_opaque(image, "L" if form.channels == 1 else "RGB"), form)
+    return _opaque(image, mode)
+
+
+def square_pixels(whole: Image.Image, form: Form) -> NDArray[np.uint8]:
+    """Of what `whole_image` returned, uint8 [size, size, channels]."""
+    return _square_pixels(_in_mode(whole, "L" if form.channels == 1 else "RGB"), form)
 
 
 def resize_pixels(pixels: NDArray[np.uint8], form: Form) -> NDArray[np.uint8]:
@@ -198,6 +211,11 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     if isinstance(key := image.info.get("transparency"), int):
         scaled[values == key] = 255
     return Image.fromarray(scaled)
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    """Not a copy where it is in that mode already, as Pillow's would be."""
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _square_pixels(image: Image.Image, form: Form) -> NDArray[np.uint8]:

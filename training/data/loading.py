@@ -1,8 +1,9 @@
 """Which data set a name means."""
 
-import zlib
+from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import PIL
 
 from training.data.cache import decoded_once
@@ -11,9 +12,9 @@ from training.data.decoding import Handling, Unreadable, resize_splits
 from training.data.digits import load_digits
 from training.data.downloads import load_download
 from training.data.folders import DECODING, load_folder
+from training.data.identity import digests_of
 from training.data.images import Form, Resize
 from training.data.memory import require_memory
-from training.data.stores import bytes_of
 from training.dataset_names import hides_shipped, unknown_dataset
 from training.image_folders import LARGEST_IMAGE_MEGAPIXELS, visible_folders
 from training.invalid import DatasetInvalid
@@ -84,11 +85,11 @@ def _load_known(known: KnownDataset, downloads_dir: Path) -> Dataset:
 def _resized(dataset: Dataset, form: Form, cache_dir: Path | None) -> Dataset:
     """Decoded once, as folders are: to resize takes longer than to decode."""
     train, test = dataset.train, dataset.test
-    sums = [zlib.crc32(bytes_of(split.images)) for split in (train, test)]
-    fingerprint = f"{DECODING} {PIL.__version__} {len(train.labels)} {sums}"
+    digests = np.concatenate([digests_of(train.images), digests_of(test.images)])
+    fingerprint = f"{DECODING} {PIL.__version__} {len(train.labels)} {sha256(digests.data).hexdigest()}"
     key = f"{form.size}"  # and not how: these images are square already
     decoded = decoded_once(
-        cache_dir, dataset.name, key, fingerprint, lambda reserve: resize_splits(train, test, form, reserve)
+        cache_dir, dataset.name, key, fingerprint, lambda reserve: resize_splits(train, test, digests, form, reserve)
     )
     in_train = len(train.labels)
     return Dataset(
@@ -97,6 +98,7 @@ def _resized(dataset: Dataset, form: Form, cache_dir: Path | None) -> Dataset:
         Split(decoded.images[:in_train], train.labels, decoded.mapped),
         Split(decoded.images[in_train:], test.labels, decoded.mapped),
         dataset.source,
+        digests=(decoded.digests[:in_train], decoded.digests[in_train:]),
     )
 
 

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from training.data.identity import Digests
 from training.data.images import Form
 
 Shape = tuple[int, int, int, int]  # images, height, width, channels
@@ -22,11 +23,13 @@ class Decoded:
     """The images of a data set, uint8 [N, size, size, channels].
 
     `unreadable`: the rows that were left out, as they would be counted with them, and why. `mapped`: as in Split.
+    `digests`: of what the images were before they were made square.
     """
 
     images: Tensor
     unreadable: dict[int, str]
     mapped: bool
+    digests: Digests
 
 
 class Store(Protocol):
