@@ -87,6 +87,8 @@ class Batches:
         return examples
 
     def _examples(self, batch: Batch, epoch: int) -> Examples:
+        if not len(batch.samples):  # a process's empty share of a small batch: there is nothing to augment
+            return Examples(self.normalise(batch.source.index_select(0, batch.positions)), batch.labels)
         augmented = self._augmenter.batch(batch.source, batch.positions, batch.samples, epoch)
         return self._mixer.mix(self.normalise(augmented), batch.labels, batch.samples, epoch)
 
