@@ -130,7 +130,7 @@ def test_two_processes_lose_what_one_loses(tmp_path: Path) -> None:
     weights, same = (load_file(tmp_path / f"{processes}.safetensors") for processes in (1, 2))
     for name, statistic in weights.items():
         if name.endswith("running_var"):
-            torch.testing.assert_close(same[name], statistic, rtol=2e-3, atol=1e-6)
+            torch.testing.assert_close(same[name], statistic, rtol=0.03, atol=1e-5)
     for kind, names in (
         ("step", ["loss"]),
         ("epoch", ["train_loss", "test_loss", "validation_loss"]),
