@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo lab test check chaos fuzz lock bench-start bench-train bench-overhead bench-gpu bench-accuracy bench-regularisation bench-api bench-tenants bench-mlflow
+.PHONY: help setup up demo lab test check chaos fuzz lock bench-start bench-train bench-overhead bench-gpu bench-accuracy bench-regularisation bench-formats bench-api bench-tenants bench-mlflow
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -55,8 +55,11 @@ SEEDS ?= 0
 bench-accuracy: .venv/.installed ## train CIFAR-100: RECIPE=standard SEEDS=0,1,2 OPTIONS='--epochs 15 --architecture resnet20'
 	@$(BIN)/python -m benchmarks.accuracy $(or $(RECIPE),$(error Set RECIPE: lab-baseline, standard, strong, sprint or state-of-the-art)) --seeds $(SEEDS) $(OPTIONS)
 
-bench-regularisation: .venv/.installed ## whether each way of regularising does what its paper says, on a little of CIFAR-100
-	@$(BIN)/python -m benchmarks.regularisation
+bench-regularisation: .venv/.installed ## whether each way of regularising does what its paper says, on a little of CIFAR-100: OPTIONS='--seeds 0,1'
+	@$(BIN)/python -m benchmarks.regularisation $(OPTIONS)
+
+bench-formats: .venv/.installed ## measure which memory format is faster on which kind of processor
+	@$(BIN)/python -m benchmarks.memory_formats
 
 bench-mlflow: .venv/.developed ## measure the API beside an MLflow server on the calls that both have; installs MLflow apart
 	@$(BIN)/python -m benchmarks.beside_mlflow $(OPTIONS)

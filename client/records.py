@@ -87,6 +87,7 @@ class StepTiming:
 
     choice: StepChoice
     images_per_second: float
+    images: int | None  # that it was tried on at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,7 @@ class RunFacts:
     devices: int | None  # that train together
     step: StepChoice | None
     probed: tuple[StepTiming, ...] | None  # what the step was chosen from
+    probe_seconds: float | None  # that the attempt has spent on trying, beside its training
     fingerprint: str | None  # two deterministic runs with equal ones agree to the bit
 
 

@@ -192,11 +192,11 @@ class _Work:
 
 
 def _steps(spec: ResolvedSpec, train_images: int) -> int:
-    """An epoch: the last batch may be smaller, and joins the one before where there would be too little in it."""
+    """An epoch: the last batch may be smaller, and joins the one before where it would be a single image."""
     if spec.batch_size == "full" or spec.batch_size >= train_images:
         return 1
     whole, left = divmod(train_images, spec.batch_size)
-    return whole + (left >= 2 * spec.devices)
+    return whole + (left >= 2)
 
 
 def _kinds(session: Session, needs: Needs, runs: Sequence[Run]) -> Mapping[str, int]:

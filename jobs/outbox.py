@@ -33,6 +33,7 @@ EventType = Literal[
     "job.checkpoint_failed",
     "job.checkpoint_unusable",
     "job.storage_waiting",
+    "job.step_chosen",
 ]
 EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)
 

@@ -33,14 +33,18 @@ def record_start(session: Session, claim: Claim, facts: RunFacts, resumed_from: 
         checkpoint = session.get_one(Checkpoint, resumed_from)
         checkpoint.failed_loads = 0
         message += f" It goes on at step {checkpoint.step} of epoch {checkpoint.epoch}."
+        message += _rounds_otherwise(session, claim, facts, checkpoint.attempt)
     record(session, job, "running", message)
 
 
 def record_facts(session: Session, claim: Claim, facts: RunFacts) -> None:
-    """It has found out more, such as a faster way of computing a step."""
+    """It has looked for a faster way of computing a step. Recording it twice is recording it once."""
     job = held(session, claim)
-    set_attempt(session, job, facts=facts.model_dump(mode="json"))
-    job.revision += 1
+    found = facts.model_dump(mode="json")
+    if _facts(session, job.id, claim.attempt) == found:
+        return
+    set_attempt(session, job, facts=found)
+    record(session, job, "step_chosen", _choice_in_words(facts))
 
 
 def record_steps(session: Session, claim: Claim, steps: Sequence[StepMetrics]) -> None:
@@ -215,6 +219,34 @@ _OUTCOME = (
     Epoch.validation_loss,
     Epoch.validation_accuracy,
 )
+
+
+def _facts(session: Session, job_id: str, attempt: int) -> dict[str, Any] | None:
+    return session.scalar(select(Attempt.facts).where(Attempt.job_id == job_id, Attempt.number == attempt))
+
+
+def _rounds_otherwise(session: Session, claim: Claim, facts: RunFacts, attempt: int) -> str:
+    """For a run that is to repeat to the bit, and goes on from a checkpoint of `attempt` where that cannot be
+    promised. Facts of an earlier release may have another form of fingerprint, or none."""
+    before = (_facts(session, claim.job_id, attempt) or {}).get("fingerprint")
+    if not claim.spec.deterministic or before == facts.fingerprint:
+        return ""
+    return (
+        f" Its fingerprint is not that of attempt {attempt}: what computes now may round otherwise, so that weights "
+        "need not be equal to the bit to those of a run that was not interrupted."
+    )
+
+
+def _choice_in_words(facts: RunFacts) -> str:
+    tried = ", ".join(
+        f"{timing.choice.mode} {timing.choice.memory_format} {timing.choice.precision} {timing.images_per_second:.4g}"
+        for timing in facts.probed
+    )
+    step = facts.step
+    return (
+        f"Looked for a faster step for {facts.probe_seconds:.1f} seconds; images a second: {tried}. "
+        f"It goes on with {step.mode} {step.memory_format} {step.precision}."
+    )
 
 
 def _measured(session: Session, job_id: str, epoch: int) -> str | None:

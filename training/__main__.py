@@ -47,10 +47,14 @@ def main() -> int:
     torch.set_num_threads(arguments.threads or max(1, (os.cpu_count() or 1) // team.size))
     try:
         _train(arguments, team, stop.is_set)
+    except Diverged as error:
+        if team.rank == 0:
+            _print(error.metrics)
+            _write(json.dumps({"error": _told(error)}))
+        return 1
     except (
         DatasetInvalid,
         SpecConflict,
-        Diverged,
         ValueError,
         OSError,
     ) as error:  # mistakes of the spec or the data, a full disk

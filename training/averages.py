@@ -71,6 +71,7 @@ class StochasticAverage(WeightAverage):
         super().__init__(network)
         self._start_epoch = spec.start_epoch
         self._averaged = 0
+        self.measured = False  # whether the normalisation statistics are those of the present average
 
     @property
     def started(self) -> bool:
@@ -82,20 +83,24 @@ class StochasticAverage(WeightAverage):
         if number < self._start_epoch:
             return
         self._averaged += 1
+        self.measured = False
         self._weights.move(1 / self._averaged)
         self._statistics.copy()
         self._counts.copy()
 
     @torch.no_grad()
     def measure_statistics(self, batches: Iterable[Tensor]) -> None:
-        """Measure normalisation statistics anew: their mean over `batches` of images [B, C, H, W], normalised.
+        """Measure normalisation statistics anew: their mean over `batches` of images [B, C, H, W], normalised; of a
+        team, each process has its share of each batch.
 
         As torch's update_bn, except that dropout and the like rest, as they will when the network is evaluated.
         Changes nothing where the network has no such statistics.
         """
+        self.measured = False
         norms = [module for module in self.network.modules() if isinstance(module, _BatchNorm)]
         momenta = [norm.momentum for norm in norms]
         if not norms:
+            self.measured = True
             return
         for norm in norms:
             norm.reset_running_stats()
@@ -105,6 +110,7 @@ class StochasticAverage(WeightAverage):
                 for norm in norms:
                     norm.momentum = 1 / number  # the mean so far; torch's None would read a count from the device
                 self.network(images)
+            self.measured = True
         finally:
             for norm, momentum in zip(norms, momenta, strict=True):
                 norm.momentum = momentum
@@ -117,7 +123,7 @@ class StochasticAverage(WeightAverage):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` of an average of the same kind and network returned."""
         super().load_state_dict(state)
-        self._averaged = state["averaged"]
+        self._averaged, self.measured = state["averaged"], False
 
 
 def build_average(spec: Regularisation, network: nn.Module) -> ExponentialAverage | StochasticAverage | None:
@@ -127,6 +133,16 @@ def build_average(spec: Regularisation, network: nn.Module) -> ExponentialAverag
     if spec.swa:
         return StochasticAverage(spec.swa, network)
     return None
+
+
+def update_average(
+    average: ExponentialAverage | StochasticAverage | None, epoch: int, step: int, steps_per_epoch: int
+) -> None:
+    """After `step` of `epoch`: EMA takes in every step, SWA the last of each epoch."""
+    if isinstance(average, ExponentialAverage):
+        average.update(epoch * steps_per_epoch + step)
+    elif average and step == steps_per_epoch - 1:
+        average.update(epoch)
 
 
 class _Pairs:

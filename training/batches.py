@@ -14,12 +14,14 @@ from training.normalisation import Normalisation
 from training.spec import ResolvedSpec
 from training.team import Team
 
+STATISTICS_EPOCH = -2  # whose order no epoch of training has
+
 
 class Batches:
     """The training images of `dataset`, in batches: shuffled, augmented, normalised and mixed on `device`."""
 
     def __init__(self, spec: ResolvedSpec, dataset: Dataset, device: torch.device, team: Team) -> None:
-        self._spec = spec
+        self._spec, self._team = spec, team
         self.rows, self.validation_rows = split_off(dataset.train.sample_labels, spec.validation_fraction, spec.seed)
         self.feed = make_feed(dataset.train, device, spec.placement)
         self.normalise = Normalisation.of(dataset.train.images, dataset.train.rows(self.rows)).to(device)
@@ -30,10 +32,9 @@ class Batches:
         whole = spec.batch_size == "full"
         self.batch_size = len(self.rows) if spec.batch_size == "full" else spec.batch_size
         self._part_size = spec.micro_batch_size or (FULL_BATCH_PART if whole else self.batch_size)
-        self.bounds = batch_bounds(0, len(self.rows), self.batch_size, smallest=2 * team.size)
+        self.bounds = batch_bounds(0, len(self.rows), self.batch_size)
         self._parts = [
-            [team.share(*bounds) for bounds in batch_bounds(first, end, self._part_size, smallest=2 * team.size)]
-            for first, end in self.bounds
+            [team.share(*bounds) for bounds in batch_bounds(first, end, self._part_size)] for first, end in self.bounds
         ]
 
         first, end = self._parts[0][0]
@@ -60,9 +61,17 @@ class Batches:
         for parts in self._parts[first_step:]:
             yield self._once_ahead(islice(ahead, len(parts)), order, parts, epoch)
 
-    def clean(self, rows: Tensor) -> Iterator[Tensor]:
-        """The images of `rows` as they are, normalised, as many at once as a forward pass takes in training."""
-        for batch in self.feed.batches(rows, batch_bounds(0, len(rows), self._part_size)):
+    def clean(self, most: int | None = None) -> Iterator[Tensor]:
+        """A process's share of the training images as they are, normalised, as many at once as a forward pass takes
+        in training; of `most` of them, where that is given.
+
+        In a random order that is the same each time: in a folder's own, a batch would be of one class, whose images
+        differ less than all do.
+        """
+        order = self.rows[permutation(len(self.rows), self._spec.seed, STATISTICS_EPOCH, torch.device("cpu"))]
+        count = len(order) if most is None else max(2, min(most, len(order)))
+        bounds = [self._team.share(*each) for each in batch_bounds(0, count, self._part_size)]
+        for batch in self.feed.batches(order, bounds):
             yield self.normalise(batch.source.index_select(0, batch.positions))
 
     def _once_ahead(
@@ -78,17 +87,19 @@ class Batches:
         return examples
 
     def _examples(self, batch: Batch, epoch: int) -> Examples:
+        if not len(batch.samples):  # a process's empty share of a small batch: there is nothing to augment
+            return Examples(self.normalise(batch.source.index_select(0, batch.positions)), batch.labels)
         augmented = self._augmenter.batch(batch.source, batch.positions, batch.samples, epoch)
         return self._mixer.mix(self.normalise(augmented), batch.labels, batch.samples, epoch)
 
 
-def batch_bounds(first: int, end: int, size: int, smallest: int = 2) -> list[Bounds]:
-    """Where each batch of `size` of the places `first` to `end` begins and ends; all are used.
+def batch_bounds(first: int, end: int, size: int) -> list[Bounds]:
+    """Where each batch of `size` of the places `first` to `end` begins and ends; all are used, whoever shares them.
 
-    The last batch may be smaller; what is left over joins the batch before where it is less than `smallest`: batch
-    normalisation cannot normalise one value, and each process of a team needs two.
+    The last batch may be smaller; a single image that is left over joins the batch before, since batch normalisation
+    cannot normalise one value.
     """
     starts = list(range(first, end, size))
-    if len(starts) > 1 and end - starts[-1] < smallest:
+    if len(starts) > 1 and end - starts[-1] < 2:
         starts.pop()
     return list(zip(starts, [*starts[1:], end], strict=True))

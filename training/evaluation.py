@@ -1,5 +1,6 @@
 """A network's loss and accuracy on a split."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -22,39 +23,57 @@ class Evaluation:
     loss: float
     accuracy: float
     top5_accuracy: float | None  # None where there are five classes or fewer
-    confusion: Tensor  # int64 [classes, classes]: images of the row's class that were taken for the column's
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """The images of `rows` (int64 [N], on the host) of a split, as they are, for a network that tells `classes`.
+
+    Each of a team's processes takes its share. `between` is called before each batch, as often in each process of a
+    team, and may raise.
+    """
+
+    feed: Feed
+    rows: Tensor
+    normalise: Normalisation
+    classes: int
+    precision: Precision = "fp32"
+    team: Team = ALONE
+    between: Callable[[], object] = lambda: None
+
+    def batches(self, network: nn.Module) -> Iterator[tuple[Tensor, Tensor]]:
+        """Logits, float32 [B, classes], and labels, int64 [B], of every batch; the network is left in evaluation
+        mode. Never waits for the device."""
+        network.eval()
+        device = self.normalise.mean.device
+        size = max(1, BATCH_PIXELS // self.feed.image_size**2) * self.team.size
+        starts = range(0, len(self.rows), size)
+        shares = [self.team.share(start, min(start + size, len(self.rows))) for start in starts]
+        for batch in self.feed.batches(self.rows, shares):
+            self.between()
+            with autocast(self.precision, device):
+                logits = network(self.normalise(batch.source.index_select(0, batch.positions))).float()
+            yield logits, batch.labels
 
 
 @torch.inference_mode()
-def evaluate(
-    network: nn.Module,
-    feed: Feed,
-    rows: Tensor,
-    normalise: Normalisation,
-    classes: int,
-    *,
-    precision: Precision = "fp32",
-    team: Team = ALONE,
-) -> Evaluation:
-    """The images of `rows` (int64 [N], on the host) once, as they are; the network is left in evaluation mode.
-
-    Each of a team's processes takes its share. The host waits once.
-    """
-    network.eval()
-    device = normalise.mean.device
-    totals = torch.zeros(3, dtype=torch.float64, device=device)  # summed loss, correct, correct among five
-    confusion = torch.zeros(classes**2, dtype=torch.float64, device=device)  # whole numbers, exact as they are
-    first, end = team.share(0, len(rows))
-    size = max(1, BATCH_PIXELS // feed.image_size**2)
-    for batch in feed.batches(rows, [(start, min(start + size, end)) for start in range(first, end, size)]):
-        with autocast(precision, device):
-            logits = network(normalise(batch.source.index_select(0, batch.positions))).float()
-        five = logits.topk(min(5, classes)).indices
-        right = five == batch.labels[:, None]
-        loss = cross_entropy(logits, batch.labels, reduction="none").double().sum()
+def evaluate(network: nn.Module, examined: Examined) -> Evaluation:
+    """Every image once. The host waits once."""
+    totals = torch.zeros(3, dtype=torch.float64, device=examined.normalise.mean.device)
+    for logits, labels in examined.batches(network):
+        right = logits.topk(min(5, examined.classes)).indices == labels[:, None]
+        loss = cross_entropy(logits, labels, reduction="none").double().sum()
         totals += torch.stack((loss, right[:, 0].sum().double(), right.sum().double()))
-        cells = batch.labels * classes + five[:, 0]
-        confusion.index_add_(0, cells, torch.ones_like(cells, dtype=torch.float64))  # bincount would wait for a GPU
-    found = team.add_up(torch.cat((totals, confusion))).cpu()
-    loss, accuracy, top5 = (found[:3] / len(rows)).tolist()
-    return Evaluation(loss, accuracy, top5 if classes > 5 else None, found[3:].long().view(classes, classes))
+    loss, accuracy, top5 = (examined.team.add_up(totals).cpu() / len(examined.rows)).tolist()
+    return Evaluation(loss, accuracy, top5 if examined.classes > 5 else None)
+
+
+@torch.inference_mode()
+def confusion_matrix(network: nn.Module, examined: Examined) -> Tensor:
+    """int64 [classes, classes]: how many images of the row's class are taken for the column's. The host waits once."""
+    classes = examined.classes
+    counts = torch.zeros(classes**2, dtype=torch.float64, device=examined.normalise.mean.device)  # exact as they are
+    for logits, labels in examined.batches(network):
+        cells = labels * classes + logits.argmax(1)
+        counts.index_add_(0, cells, torch.ones_like(cells, dtype=torch.float64))  # bincount would wait for a GPU
+    return examined.team.add_up(counts).cpu().long().view(classes, classes)

@@ -4,10 +4,10 @@ import torch
 
 from training.batches import Batches
 from training.data import Dataset
+from training.fingerprint import fingerprint
 from training.metrics import RunFacts
 from training.plan import NetworkPlan, count_flops, count_parameters
 from training.probe import Probe
-from training.repeat import fingerprint
 from training.step import TrainingStep
 from training.team import Team
 
@@ -44,5 +44,6 @@ def gather_facts(
         devices=team.size,
         step=step.choice,
         probed=probe.timings,
+        probe_seconds=round(probe.seconds, 3),
         fingerprint=fingerprint(device, step.choice, team.size),
     )

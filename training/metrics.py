@@ -31,6 +31,7 @@ class StepTiming(Measured):
 
     choice: StepChoice
     images_per_second: float
+    images: int | None = None  # that it was tried on at once; None of an earlier release, which took a whole batch
 
 
 class RunFacts(Measured):
@@ -58,6 +59,7 @@ class RunFacts(Measured):
     devices: int = 1  # that train together
     step: StepChoice = StepChoice()
     probed: tuple[StepTiming, ...] = ()  # what the step was chosen from; empty where nothing was tried
+    probe_seconds: float = 0.0  # that this attempt has spent on trying, beside its training
     fingerprint: str = ""  # two runs of one deterministic spec with equal fingerprints agree to the bit
 
 

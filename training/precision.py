@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 
 from training.metrics import Precision
+from training.processor import kind_of_processor
 
 _DTYPES = {"fp32": torch.bfloat16, "bf16": torch.bfloat16, "fp16": torch.float16}  # of fp32, autocast is off
 
@@ -22,8 +23,7 @@ def multiplies_bf16(device: torch.device) -> bool:
     """Whether `device` has instructions for products of bf16."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    capabilities = torch.cpu.get_capabilities()
-    return device.type == "cpu" and bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    return device.type == "cpu" and kind_of_processor() != "other"
 
 
 def autocast(precision: Precision, device: torch.device) -> torch.autocast:

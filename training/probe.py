@@ -1,23 +1,27 @@
-"""Which way of computing a step is the fastest here: measured, because it differs by machine and network."""
+"""Which way of computing a step is the fastest here: measured, because it differs by machine and network.
+
+Looking is bounded in seconds, whatever a step takes: where whole batches would take longer, ways are timed on a part of
+one. Of compiling, nobody can say before how long it takes, and nothing can break it off: it is left to runs in which it
+cannot matter.
+"""
 
 import logging
-import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from hashlib import sha256
+from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 
 import torch
-from filelock import FileLock
-from pydantic import TypeAdapter, ValidationError
+from torch import Tensor
 
 from training.augmentation import Examples
 from training.batches import Batches
 from training.conflicts import SpecConflict
-from training.metrics import MemoryFormat, Mode, StepChoice, StepTiming
+from training.metrics import MemoryFormat, Mode, Precision, StepChoice, StepTiming
 from training.precision import possible_precisions
+from training.probe_memory import ProbeMemory
+from training.processor import kind_of_processor
 from training.spec import ResolvedSpec
 from training.step import TrainingStep
 
@@ -25,18 +29,26 @@ logger = logging.getLogger(__name__)
 
 PASSES = 4  # forward and backward, of each way; the first warms up and is not counted
 LARGEST_SHARE = 0.02  # of a run, that looking for a faster step may cost
-COMPILE_SECONDS = 60.0  # what compiling one way may take, as far as anybody can tell before
+LOOKING_SECONDS = 20.0  # that it may cost, however long the run is; without compiling
+SMALLEST_PART = 32  # images; fewer would say little about a batch
+USUAL_COMPILE_SECONDS = 60.0  # what compiling one way may take, as far as anybody can tell before
 
-_FORMATS: tuple[MemoryFormat, MemoryFormat] = ("channels_last", "contiguous")
-_TIMINGS: TypeAdapter[tuple[StepTiming, ...]] = TypeAdapter(tuple[StepTiming, ...])
+
+def memory_format(precision: Precision, device: torch.device) -> MemoryFormat:
+    """The format that is likely the faster: what a run computes in that never looks for a faster one.
+
+    In bf16 with AMX, channels_last was the faster for most networks, by up to 1.6 times, and slower by up to 1.15 for
+    one (benchmarks/results/memory_formats.json). With AVX-512 alone, a processor that has no AMX took twice as long in
+    channels_last; one whose AMX was forbidden was a twentieth faster in it: to be wrong there costs less.
+    """
+    if device.type == "cpu" and precision == "bf16" and kind_of_processor() == "bf16":
+        return "contiguous"
+    return "channels_last"
 
 
 def ways(spec: ResolvedSpec, device: torch.device, *, whole_batches: bool = True) -> Sequence[StepChoice]:
-    """Every way that may be taken for `spec`, the likely fastest first. `whole_batches`: each step is one forward pass.
-
-    On CPUs, channels_last suits fp32, and contiguous bf16: eager bf16 in channels_last was measured at half the
-    speed.
-    """
+    """Every way that may be taken for `spec`, the likely fastest first. `whole_batches`: each step is one forward
+    pass."""
     cuda = device.type == "cuda"
     # Graphs do not hold what a team says to each other, and write each pass's gradients over those of the one before.
     graphs = cuda and spec.devices == 1 and whole_batches
@@ -44,7 +56,8 @@ def ways(spec: ResolvedSpec, device: torch.device, *, whole_batches: bool = True
     modes: tuple[Mode, ...] = {"on": ("compile",), "off": uncompiled, "auto": (*uncompiled, "compile")}[spec.compile]
     found: list[StepChoice] = []
     for precision, mode in product(possible_precisions(spec.precision, device), modes):
-        first, second = _FORMATS if cuda or precision == "fp32" else _FORMATS[::-1]
+        first = memory_format(precision, device)
+        second: MemoryFormat = "contiguous" if first == "channels_last" else "channels_last"
         found += [StepChoice(mode=mode, memory_format=layout, precision=precision) for layout in (first, second)]
     # A run that must repeat measures nothing; nor does a team, whose processes would have to agree.
     return found[:1] if spec.deterministic or spec.devices > 1 else found
@@ -63,22 +76,22 @@ class Probe:
     ) -> None:
         """Begins with the fastest known way that does not compile, which would delay the first step, unless the spec
         asks for it. Raises SpecConflict where the spec insists on compiling and this machine cannot."""
-        self.timings: tuple[StepTiming, ...] = ()
+        self.seconds = 0.0  # spent on looking
         self._step = step
         self._shape = batches.shape
         self._device = device
         self._ways = ways(spec, device, whole_batches=batches.whole)
-        self._file: Path | None = None
-        if cache_dir and len(self._ways) > 1:
-            machine = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
-            asked = (spec.architecture, self._shape, machine, torch.__version__)
-            self._file = cache_dir / "steps" / f"{sha256(repr(asked).encode()).hexdigest()[:32]}.json"
-            self.timings = self._remembered()
+        self._memory = ProbeMemory(cache_dir if len(self._ways) > 1 else None, spec.architecture, self._shape, device)
         if self._quick:
             self._begin()
         else:
             self.take(self._fastest(self._ways))
             self._compile()
+
+    @property
+    def timings(self) -> tuple[StepTiming, ...]:
+        """What the step was chosen from."""
+        return self._memory.timings
 
     @property
     def _quick(self) -> list[StepChoice]:
@@ -126,54 +139,90 @@ class Probe:
                 logger.warning("%s cannot be used here: %s", way.mode, str(error).splitlines()[0])
                 self._begin()
 
-    def improve(self, parts: Callable[[], Iterator[Examples]], steps: int) -> bool:
-        """Try what is worth trying in a run of `steps` steps on the first of `parts`, and take the fastest.
+    def improve(
+        self,
+        parts: Callable[[], Iterator[Examples]],
+        steps: int,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        """Try what is worth trying in a run of `steps` steps like the latest on the first of `parts`, and take the
+        fastest. Leaves it at what is known once `should_stop`, which is asked before each pass, says so.
 
         Whether that has found out anything new. The network is left as it was.
         """
         if len(self._ways) == 1:
             return False
-        before = self._step.choice, self.timings
-        allowance = LARGEST_SHARE * steps
+        began, before = time.monotonic(), (self._step.choice, self.timings)
         quick = self._quick
-        if quick and PASSES * len(self._untried(quick)) <= allowance:
-            self._try(parts, quick)
+        self._try_uncompiled(parts, quick, steps, should_stop)
         worth = quick or list(self._ways)
         best = self._fastest(worth)
-        if rate := self._rate(best):
-            compiled = [way for way in self._ways if way.mode == "compile" and way.precision == best.precision]
-            cost = COMPILE_SECONDS * max(1, len(self._untried(compiled)))
-            if compiled and quick and cost <= allowance * self._shape[0] / rate:
-                self._try(parts, compiled)
-                worth = [*quick, *compiled]
+        compiled = [way for way in self._ways if way.mode == "compile" and way.precision == best.precision]
+        if quick and compiled and self._is_worth_compiling(compiled, best, steps) and not should_stop():
+            self._try(parts, compiled, self._shape[0], should_stop)
+            worth = [*quick, *compiled]
         best = self._fastest(worth)
         if best != self._step.choice:
             self.take(best)
+        self.seconds += time.monotonic() - began
         return (self._step.choice, self.timings) != before
 
-    def _rate(self, way: StepChoice) -> float | None:
-        """Images a second, as far as measured; 0 where this machine cannot compute so."""
-        return next((timing.images_per_second for timing in self.timings if timing.choice == way), None)
+    def _try_uncompiled(
+        self,
+        parts: Callable[[], Iterator[Examples]],
+        quick: Sequence[StepChoice],
+        steps: int,
+        should_stop: Callable[[], bool],
+    ) -> None:
+        """On as many images as the time for it allows: whole batches where they are over soon enough."""
+        passes, batch = PASSES * len(self._untried(quick)), self._shape[0]
+        if not passes:
+            return
+        images = batch if passes <= LARGEST_SHARE * steps else 0
+        if self._device.type == "cpu":  # where the host knows what a step takes
+            allowed = min(LOOKING_SECONDS, LARGEST_SHARE * steps * self._step.seconds)
+            images = round(min(1.0, allowed / (passes * max(self._step.seconds, 1e-6))) * batch)
+        if images >= min(SMALLEST_PART, batch):
+            self._try(parts, quick, images, should_stop)
+
+    def _is_worth_compiling(self, compiled: Sequence[StepChoice], best: StepChoice, steps: int) -> bool:
+        """It cannot be broken off, and is made for whole batches: the run must be long, and a batch short."""
+        rate = self._memory.rate(best)
+        if not rate:
+            return False
+        step_seconds, untried = self._shape[0] / rate, len(self._untried(compiled))
+        cost = USUAL_COMPILE_SECONDS * max(1, untried)
+        return cost <= LARGEST_SHARE * steps * step_seconds and PASSES * untried * step_seconds <= LOOKING_SECONDS
 
     def _untried(self, ways: Sequence[StepChoice]) -> list[StepChoice]:
-        return [way for way in ways if self._rate(way) is None]
+        return [way for way in ways if self._memory.rate(way) is None]
 
     def _fastest(self, ways: Sequence[StepChoice]) -> StepChoice:
         """Of `ways`, that which was measured to be; the first where none was measured."""
-        return max(ways, key=lambda way: self._rate(way) or 0.0)
+        return max(ways, key=lambda way: self._memory.rate(way) or 0.0)
 
-    def _try(self, parts: Callable[[], Iterator[Examples]], ways: Sequence[StepChoice]) -> None:
-        """Those of `ways` of which nothing is known."""
-        untried = self._untried(ways)
-        if not untried:
-            return
-        examples = next(parts())
+    def _try(
+        self,
+        parts: Callable[[], Iterator[Examples]],
+        ways: Sequence[StepChoice],
+        images: int,
+        should_stop: Callable[[], bool],
+    ) -> None:
+        """Those of `ways` of which nothing is known, on so many images, as long as there is time: a way that is slow
+        beyond expectation leaves none to those behind it."""
+        examples = _first(next(parts()), images)
+        deadline = time.monotonic() + LOOKING_SECONDS
+        found: list[StepTiming] = []
         with self._untouched():
-            for way in untried:
-                seconds = self._seconds(examples, way)
+            for way in self._untried(ways):
+                if should_stop() or time.monotonic() >= deadline:
+                    break
+                seconds = self._seconds(examples, way, should_stop)
+                if seconds == 0.0:
+                    break
                 rate = 0.0 if seconds is None else len(examples.labels) / seconds
-                self.timings = (*self.timings, StepTiming(choice=way, images_per_second=rate))
-        self._remember()
+                found.append(StepTiming(choice=way, images_per_second=rate, images=len(examples.labels)))
+        self._memory.remember(found)
 
     @contextmanager
     def _untouched(self) -> Iterator[None]:
@@ -186,45 +235,36 @@ class Probe:
             for buffer, kept in zip(self._step.network.buffers(), buffers, strict=True):
                 buffer.copy_(kept)
 
-    def _seconds(self, examples: Examples, way: StepChoice) -> float | None:
-        """Of one forward and backward pass, the fastest of several; None where this machine cannot compute so."""
+    def _seconds(self, examples: Examples, way: StepChoice, should_stop: Callable[[], bool]) -> float | None:
+        """Of one forward and backward pass, the fastest of several; 0 where it was told to stop before, and None where
+        this machine cannot compute so."""
         fastest = float("inf")
+        deadline = time.monotonic() + LOOKING_SECONDS
         try:
             self.take(way)
             for number in range(PASSES):
-                began = time.perf_counter()
-                self._step.forward_backward(examples, weight=1.0)
-                if self._device.type == "cuda":
-                    torch.cuda.synchronize(self._device)
+                if (number and should_stop()) or (number > 1 and time.monotonic() >= deadline):
+                    break
+                seconds = self._pass_seconds(examples)
                 if number:
-                    fastest = min(fastest, time.perf_counter() - began)
+                    fastest = min(fastest, seconds)
         except RuntimeError as error:  # no compiler, or not enough memory for it
             logger.warning("%s %s cannot be used here: %s", way.mode, way.precision, str(error).splitlines()[0])
             return None
-        return fastest
+        return fastest if fastest < float("inf") else 0.0
 
-    def _remembered(self) -> tuple[StepTiming, ...]:
-        if self._file is not None:
-            with suppress(OSError, ValidationError):
-                return _TIMINGS.validate_json(self._file.read_bytes())
-        return ()
-
-    def _remember(self) -> None:
-        """Who measured first is believed, so that runs at the same time agree. A cache that cannot be written is no
-        reason to fail."""
-        if self._file is None:
-            return
-        with suppress(OSError):
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(self._file.with_suffix(".lock")):
-                known = self._remembered()
-                others = {timing.choice for timing in known}
-                self.timings = (*known, *(timing for timing in self.timings if timing.choice not in others))
-                written = self._file.with_suffix(".new")
-                written.write_bytes(_TIMINGS.dump_json(self.timings))
-                written.replace(self._file)
+    def _pass_seconds(self, examples: Examples) -> float:
+        began = time.perf_counter()
+        self._step.forward_backward(examples, weight=1.0)
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        return time.perf_counter() - began
 
 
-def _processor() -> str:
-    """What the speed of a CPU depends on, besides the rest of its machine."""
-    return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()} {torch.get_num_threads()}"
+def _first(examples: Examples, count: int) -> Examples:
+    """So many of them."""
+
+    def cut(tensor: Tensor | None) -> Tensor | None:
+        return None if tensor is None else tensor[:count]
+
+    return Examples(examples.images[:count], examples.labels[:count], cut(examples.other_labels), cut(examples.shares))

@@ -1,15 +1,12 @@
-"""What makes a run repeat: seeds for layers that draw, deterministic algorithms, and a fingerprint of the rest."""
+"""What makes a run repeat: seeds for layers that draw, and deterministic algorithms."""
 
 import ctypes
 import os
-import platform
 import sys
 from contextlib import suppress
 from hashlib import blake2b
 
 import torch
-
-from training.metrics import StepChoice
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 LARGEST_BLOCK = 2**30  # bytes; from here on, a block is fetched and given back as ever
@@ -41,14 +38,3 @@ def keep_freed_memory() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(M_MMAP_THRESHOLD, LARGEST_BLOCK)
         libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
-
-
-def fingerprint(device: torch.device, choice: StepChoice, team_size: int) -> str:
-    """What the rounding of a run depends on, besides its spec and its data."""
-    if device.type == "cuda":
-        computer = f"{torch.cuda.get_device_name(device)}, CUDA {torch.version.cuda}"
-        computer += f", cuDNN {torch.backends.cudnn.version()}"
-    else:
-        computer = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads"
-    way = f"{choice.mode} {choice.memory_format} {choice.precision}"
-    return f"torch {torch.__version__}; {computer}; {way}; {team_size} together"

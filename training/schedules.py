@@ -16,6 +16,7 @@ from training.spec import (
     OneCycle,
     Plateau,
     Polynomial,
+    ResolvedSpec,
     Schedule,
     StepDecay,
     Swa,
@@ -136,7 +137,10 @@ class PlateauWatch:
         self._cooldown_left = 0
 
     def learn_from(self, metrics: EpochMetrics) -> None:
-        """The epoch's watched loss, where it was measured."""
+        """The epoch's watched loss, where it was measured. A warm-up's epochs are not watched: the learning rate has
+        not reached the one that a plateau would lower."""
+        if metrics.epoch < self._schedule.warmup_epochs:
+            return
         watched = {
             "train_loss": metrics.train_loss,
             "validation_loss": metrics.validation_loss,
@@ -167,3 +171,16 @@ class PlateauWatch:
         """Go on from what `state_dict` returned."""
         self.factor, self._best = state["factor"], state["best"]
         self._bad_epochs, self._cooldown_left = state["bad_epochs"], state["cooldown_left"]
+
+
+def factor_in_run(spec: ResolvedSpec, step: int, steps_per_epoch: int, plateau: PlateauWatch | None) -> float:
+    """See learning_rate_factor: of `step`, from 0 over the run of `spec`."""
+    return learning_rate_factor(
+        step,
+        schedule=spec.schedule,
+        peak=spec.optimizer.learning_rate,
+        steps_per_epoch=steps_per_epoch,
+        epochs=spec.epochs,
+        plateau=plateau.factor if plateau else 1.0,
+        swa=spec.regularisation.swa,
+    )

@@ -1,5 +1,6 @@
 """One step of training: forward, backward, update; in the way that a StepChoice names."""
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from training.metrics import StepChoice
 from training.optimizers import SharpnessAware
 from training.plan import NetworkPlan, draws_random_numbers
 from training.precision import autocast
+from training.quiet import COMPILE_SECONDS, quiet_for
 from training.repeat import seed_step
 from training.spec import ResolvedSpec
 from training.team import Team
@@ -42,30 +44,56 @@ class TrainingStep:
         self._forward: Callable[[Tensor], Tensor] = network
         self._memory_format = torch.contiguous_format
         self.choice = StepChoice(memory_format="contiguous")
+        self._is_compiling = False  # what comes next waits for a compiler
+        self.seconds = 0.0  # wall time of the latest step, for the host; a GPU may still be at it
         self.scaler = torch.amp.GradScaler(device.type, enabled=spec.precision == "fp16")
 
-    def __call__(self, parts: Callable[[], Iterator[Examples]], images: int, epoch: int, step: int) -> Tensor:
+    def __call__(
+        self,
+        parts: Callable[[], Iterator[Examples]],
+        images: int,
+        epoch: int,
+        step: int,
+        between: Callable[[], object] = lambda: None,
+    ) -> Tensor:
         """Step number `step` of `epoch`, on a batch of `images` images, which come in `parts`, anew at each call.
+        `between` is called between two parts: a step may take long, and does not end halfway.
 
         Returns the batch's summed loss and number of correct answers before the update, float64 [2], of this
         process's parts alone.
         """
-        totals = self._gradients(parts, images, epoch, step)
+        began = time.perf_counter()
+        totals = self._gradients(parts, images, epoch, step, between)
         if self._sharpness:
             with self._sharpness.at_worst_point():
                 self.optimizer.zero_grad()
-                self._gradients(parts, images, epoch, step)
+                self._gradients(parts, images, epoch, step, between)
         if self._clipping is not None:
             self.scaler.unscale_(self.optimizer)
             clip_grad_norm_(self.network.parameters(), self._clipping)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad()
+        self.seconds = time.perf_counter() - began
         return totals
 
-    def _gradients(self, parts: Callable[[], Iterator[Examples]], images: int, epoch: int, step: int) -> Tensor:
+    @property
+    def loss_scale(self) -> float:
+        """By what losses are multiplied, so that fp16 holds their gradients; 1 elsewhere. Waits for the device."""
+        return self.scaler.get_scale()
+
+    def _gradients(
+        self,
+        parts: Callable[[], Iterator[Examples]],
+        images: int,
+        epoch: int,
+        step: int,
+        between: Callable[[], object],
+    ) -> Tensor:
         totals = torch.zeros(2, dtype=torch.float64, device=self._device)
         for number, examples in enumerate(parts()):
+            if number:
+                between()
             if self._seed is not None:
                 seed_step(self._seed, epoch, step, number, self._team.rank)
             totals += self.forward_backward(examples, len(examples.labels) / images)
@@ -76,18 +104,23 @@ class TrainingStep:
         """Add `weight` times the gradient of the examples' mean loss to the parameters' gradients.
 
         Returns summed loss and number of correct answers, float64 [2]. Of mixed images, the answer is the label with
-        the larger share.
+        the larger share. A process of a team whose share is empty goes through the network all the same: the others
+        wait for it at each normalisation.
         """
-        with autocast(self.choice.precision, self._device):
-            logits = self._forward(examples.images.contiguous(memory_format=self._memory_format))
-        loss, answers = self._loss(logits.float(), examples)
-        self.scaler.scale(loss * weight).backward()
+        with quiet_for(COMPILE_SECONDS if self._is_compiling else 0.0):
+            with autocast(self.choice.precision, self._device):
+                logits = self._forward(examples.images.contiguous(memory_format=self._memory_format))
+            loss, answers = self._loss(logits.float(), examples)
+            self.scaler.scale(loss * weight).backward()
+        self._is_compiling = False
         with torch.no_grad():
             correct = (logits.argmax(1) == answers).sum()
             return torch.stack((loss.double() * len(answers), correct.double()))
 
     def _loss(self, logits: Tensor, examples: Examples) -> tuple[Tensor, Tensor]:
         labels, others, shares = examples.labels, examples.other_labels, examples.shares
+        if not len(labels):
+            return logits.sum(), labels  # of nothing: 0, where a mean would be no number
         if others is None or shares is None:
             return cross_entropy(logits, labels, label_smoothing=self._smoothing), labels
         first, second = (
@@ -102,6 +135,7 @@ class TrainingStep:
         self.network.__dict__.pop("forward", None)  # the graphed one, where the last choice had one
         self._set_memory_format(choice)
         self.choice = choice
+        self._is_compiling = choice.mode == "compile"
         match choice.mode:
             case "eager":
                 self._forward = self.network

@@ -32,7 +32,7 @@ class Team:
         """The part for this process of the places `first` to `end` of an epoch's order.
 
         Parts begin at even distances from `first`, so that mixed pairs stay together. Where there are fewer pairs than
-        processes, a part is empty.
+        processes, as there may be in an epoch's last batch, a part is empty.
         """
         pairs = (end - first + 1) // 2
         starts = [first + 2 * (pairs * rank // self.size) for rank in (self.rank, self.rank + 1)]

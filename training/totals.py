@@ -7,19 +7,30 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from training.metrics import StepMetrics
+from training.metrics import EpochMetrics, StepMetrics
 from training.team import Team
+
+SMALLEST_SCALE = 2.0**-24  # of fp16's losses: what is left of 2**16 after 40 steps in a row that overflowed
 
 
 class Diverged(ArithmeticError):
-    """The loss is no longer a finite number."""
+    """Something that training goes by is no longer a finite number. `metrics` is the step or the epoch that shows it,
+    which nobody has been given before."""
 
-    def __init__(self, metrics: StepMetrics) -> None:
-        super().__init__(
-            f"The loss was {metrics.loss} at step {metrics.step} of epoch {metrics.epoch}, "
-            f"with a learning rate of {metrics.learning_rate:.6g}."
-        )
+    def __init__(self, metrics: StepMetrics | EpochMetrics, said: str) -> None:
+        super().__init__(f"{said}, with a learning rate of {metrics.learning_rate:.6g}.")
         self.metrics = metrics
+
+
+def require_finite(metrics: EpochMetrics, loss_scale: float) -> None:
+    """Raises Diverged where an epoch, whose steps had finite losses, has evaluated to something else, or has had
+    no gradient that fp16 could hold: `loss_scale` has fallen, step by step, to nothing."""
+    for split, loss in (("test", metrics.test_loss), ("validation", metrics.validation_loss)):
+        if loss is not None and not math.isfinite(loss):
+            said = f"The {split} loss was {loss} after epoch {metrics.epoch}, though its training losses were finite"
+            raise Diverged(metrics, said)
+    if loss_scale < SMALLEST_SCALE:
+        raise Diverged(metrics, f"No gradient was finite in fp16 at the end of epoch {metrics.epoch}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +51,14 @@ class RunningTotals:
     def __init__(self, device: torch.device, team: Team) -> None:
         self._team = team
         self._values = torch.tensor([0.0, 0.0, math.inf], dtype=torch.float64, device=device)
+        self._broken_loss = self._values.new_full((1,), math.nan)  # of the first step whose loss was not finite
 
     def add(self, losses: Tensor, step: int) -> None:
         """A step's summed loss and correct answers: float64 [2], of this process's images."""
         self._values[:2] += losses
-        first = self._values[2:]
-        first.copy_(torch.where(losses[:1].isfinite(), first, first.clamp(max=step)))
+        first, is_finite = self._values[2:], losses[:1].isfinite()
+        self._broken_loss.copy_(torch.where(is_finite | first.isfinite(), self._broken_loss, losses[:1]))
+        first.copy_(torch.where(is_finite, first, first.clamp(max=step)))
 
     def read(self, latest: Tensor | None = None) -> Totals:
         """The whole team's, of the epoch so far; or, with `latest`, a step's losses in place of the sums. Waits for the
@@ -53,6 +66,12 @@ class RunningTotals:
         sums = self._team.add_up(self._values[:2] if latest is None else latest)
         broken = self._team.smallest(self._values[2:])
         return Totals(*torch.cat((sums, broken)).tolist())
+
+    def broken_loss(self, step: int) -> float:
+        """The whole team's summed loss of `step`, which `read` has named as the first that was broken. NaN where that
+        was before this process took the run over."""
+        own = torch.where(self._values[2:] == step, self._broken_loss, 0.0)
+        return float(self._team.add_up(own))
 
     def reset(self) -> None:
         """For the next epoch."""

@@ -14,6 +14,7 @@ facts is the same.
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from training.averages import ExponentialAverage, StochasticAverage, build_average
+from training.averages import StochasticAverage, build_average, update_average
 from training.batches import Batches
 from training.conflicts import require_fit
-from training.data import Dataset, DatasetInvalid, Feed, make_feed
+from training.data import Dataset, DatasetInvalid
 from training.durable import write_durably
-from training.evaluation import Evaluation, evaluate
+from training.evaluation import Evaluation
+from training.examining import STOPPED_IMAGES, Examiner, Stopped
 from training.facts import gather_facts
 from training.metrics import EpochMetrics, RunFacts, StepChoice, StepMetrics
 from training.networks import build_network
@@ -36,11 +38,11 @@ from training.probe import Probe
 from training.progress import EpochClock, Progress, SavePoint
 from training.repeat import prepare_process
 from training.resuming import contents_of, require_same_run
-from training.schedules import PlateauWatch, learning_rate_factor
+from training.schedules import PlateauWatch, factor_in_run
 from training.spec import Plateau, ResolvedSpec
 from training.step import TrainingStep
 from training.team import ALONE, Team
-from training.totals import Diverged, RunningTotals
+from training.totals import Diverged, RunningTotals, Totals, require_finite
 from training.weights import WEIGHTS_DIR, Inputs, pack_weights, start_from
 
 PROBE_AFTER = (0, 2)  # epoch and step: a fixed place, so that two runs look for a faster step at the same one
@@ -92,13 +94,12 @@ class Trainer:
 
         self.progress = Progress()
         self.totals = RunningTotals(self.device, team)
-        self.evaluation: Evaluation | None = None  # the latest of the test split
         self.best_weights: dict[str, Tensor] | None = None  # kept for early stopping alone
 
     def _take_in(self, dataset: Dataset) -> None:
         self.dataset = dataset
         self.batches = Batches(self.spec, dataset, self.device, self.team)
-        self.test_feed = make_feed(dataset.test, self.device, self.spec.placement)
+        self.examiner = Examiner(self.spec, dataset, self.batches, self.device, self.team)
         self._data = dataset.contents.state()
 
     def epochs(
@@ -108,14 +109,18 @@ class Trainer:
         a faster way of computing a step has been found; and, between two steps, a SavePoint once `should_save` says
         so. There, after an epoch's metrics, and at the end, `state_dict` is whole.
 
-        Ends early, between two steps, once `should_stop` says so; another call goes on from there. Raises Diverged.
+        Ends early, between two steps or in an evaluation, once `should_stop` says so; another call goes on from there.
+        It is asked between whatever takes time, so that who asks it sees that the run goes on. Raises Diverged.
         """
         while not self.progress.finished(self.spec):
             clock, first_step = EpochClock(), self.progress.step
             yield from self._train_epoch(clock, should_stop, should_save)
             if self.progress.step < len(self.batches):
                 return
-            yield self._finish_epoch(clock, first_step)
+            try:
+                yield self._finish_epoch(clock, first_step, should_stop)
+            except Stopped:
+                return
 
     def _train_epoch(
         self, clock: EpochClock, should_stop: Callable[[], bool], should_save: Callable[[], bool]
@@ -132,62 +137,63 @@ class Trainer:
                 with clock.stopped():
                     yield SavePoint(epoch, step)
             set_learning_rates(self.optimizer, self._learning_rate_factor(epoch, step))
-            losses = self.step(parts, self.batches.images(step), epoch, step)
-            if isinstance(self.average, ExponentialAverage):
-                self.average.update(epoch * len(self.batches) + step)
+            losses = self.step(parts, self.batches.images(step), epoch, step, should_stop)
+            update_average(self.average, epoch, step, len(self.batches))
             self.totals.add(losses, step)
             self.progress.step += 1
             if step % self.spec.logging_interval == 0:
                 yield self._step_metrics(losses, step)
-            if (epoch, step) == PROBE_AFTER and self.probe.improve(parts, len(self.batches) * self.spec.epochs):
-                yield self.facts
+            if (epoch, step) == PROBE_AFTER:
+                with clock.stopped():  # looking is no training
+                    found = self.probe.improve(parts, len(self.batches) * self.spec.epochs, should_stop)
+                if found:
+                    yield self.facts
 
     def _told(self, step: int, *questions: Callable[[], bool]) -> list[bool]:
         """The answers. A team agrees on them, which takes waiting for each other: once a logging interval."""
+        answers = [question() for question in questions]  # at each step, so that who asks sees that it is made
         if self.team.size > 1 and step % self.spec.logging_interval:
             return [False] * len(questions)
-        return self.team.agree(*(question() for question in questions), device=self.device)
+        return self.team.agree(*answers, device=self.device)
 
     def _learning_rate_factor(self, epoch: int, step: int) -> float:
         """The share of the optimizer's learning rate."""
-        return learning_rate_factor(
-            epoch * len(self.batches) + step,
-            schedule=self.spec.schedule,
-            peak=self.spec.optimizer.learning_rate,
-            steps_per_epoch=len(self.batches),
-            epochs=self.spec.epochs,
-            plateau=self.plateau.factor if self.plateau else 1.0,
-            swa=self.spec.regularisation.swa,
-        )
+        return factor_in_run(self.spec, epoch * len(self.batches) + step, len(self.batches), self.plateau)
 
     def _learning_rate(self, epoch: int, step: int) -> float:
         return self.spec.optimizer.learning_rate * self._learning_rate_factor(epoch, step)
 
     def _step_metrics(self, losses: Tensor, step: int) -> StepMetrics:
         """Waits for the device. Raises Diverged, of the first step whose loss was not finite."""
+        found = self._read(losses)
+        return self._metrics_of(found.loss / self.batches.images(step), step)
+
+    def _read(self, losses: Tensor | None = None) -> Totals:
+        """What the epoch has added up, or of one step its `losses`. Waits for the device; raises Diverged."""
         found = self.totals.read(latest=losses)
         if math.isfinite(found.broken_at):
-            raise Diverged(self._metrics_of(math.nan, int(found.broken_at)))
-        return self._metrics_of(found.loss / self.batches.images(step), step)
+            step = int(found.broken_at)
+            metrics = self._metrics_of(self.totals.broken_loss(step), step)
+            raise Diverged(metrics, f"The training loss was {metrics.loss} at step {step} of epoch {metrics.epoch}")
+        return found
 
     def _metrics_of(self, loss: float, step: int) -> StepMetrics:
         epoch = self.progress.epoch
         return StepMetrics(epoch=epoch, step=step, loss=loss, learning_rate=self._learning_rate(epoch, step))
 
-    def _finish_epoch(self, clock: EpochClock, first_step: int) -> EpochMetrics:
-        """Read what the epoch has added up, evaluate the network, and go on to the next epoch."""
+    def _finish_epoch(self, clock: EpochClock, first_step: int, should_stop: Callable[[], bool]) -> EpochMetrics:
+        """Read what the epoch has added up, evaluate the network, and go on to the next epoch. Raises Stopped: then the
+        epoch is still to be evaluated."""
         epoch, last_step = self.progress.epoch, len(self.batches) - 1
-        train_loss, train_accuracy = self._train_means()
-        if isinstance(self.average, StochasticAverage):
-            self.average.update(epoch)
+        found, images = self._read(), len(self.batches.rows)
         trained = clock.seconds()
         test = validation = None
-        if (epoch + 1) % self.spec.evaluation_interval == 0 or epoch + 1 == self.spec.epochs:
-            test, validation = self._evaluate()
+        if self._is_evaluated(epoch):
+            test, validation = self._evaluate(should_stop)
         metrics = EpochMetrics(
             epoch=epoch,
-            train_loss=train_loss,
-            train_accuracy=train_accuracy,
+            train_loss=found.loss / images,
+            train_accuracy=found.correct / images,
             test_loss=test.loss if test else None,
             test_accuracy=test.accuracy if test else None,
             test_top5_accuracy=test.top5_accuracy if test else None,
@@ -198,44 +204,34 @@ class Trainer:
             images_per_second=sum(map(self.batches.images, range(first_step, last_step + 1))) / trained,
             device_memory_bytes=torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else None,
         )
+        require_finite(metrics, self.step.loss_scale)
         self._learn_from(metrics)
         self.progress.epoch, self.progress.step = epoch + 1, 0
         self.totals.reset()
         return metrics
 
-    def _train_means(self) -> tuple[float, float]:
-        """Loss and accuracy of the epoch's training images. Waits for the device; raises Diverged."""
-        found, images = self.totals.read(), len(self.batches.rows)
-        if not math.isfinite(found.loss):
-            raise Diverged(self._metrics_of(found.loss, int(min(found.broken_at, len(self.batches) - 1))))
-        return found.loss / images, found.correct / images
+    def _is_evaluated(self, epoch: int) -> bool:
+        return (epoch + 1) % self.spec.evaluation_interval == 0 or epoch + 1 == self.spec.epochs
 
-    def _evaluate(self) -> tuple[Evaluation, Evaluation | None]:
-        """Of the test split, and of the validation split where there is one."""
-        batches = self.batches
-        if isinstance(self.average, StochasticAverage) and self.average.started:
-            self.average.measure_statistics(batches.clean(batches.rows))
-        test = self._evaluate_on(self.test_feed, torch.arange(len(self.dataset.test.labels)))
-        validation = None
-        if len(batches.validation_rows):
-            validation = self._evaluate_on(batches.feed, batches.validation_rows)
-        self.evaluation = test
-        return test, validation
+    def _evaluate(self, should_stop: Callable[[], bool]) -> tuple[Evaluation, Evaluation | None]:
+        """Of the test split, and of the validation split where there is one. Raises Stopped."""
+        between = self.examiner.asking(should_stop)
+        self.examiner.measure(self.average, between)
+        return self.examiner.evaluate(self.evaluated_network, self.step.choice.precision, between)
 
-    def _evaluate_on(self, feed: Feed, rows: Tensor) -> Evaluation:
-        """Raises Diverged where the epoch's last step broke the network."""
-        found = evaluate(
-            self.evaluated_network,
-            feed,
-            rows,
-            self.batches.normalise,
-            len(self.dataset.classes),
-            precision=self.step.choice.precision,
-            team=self.team,
-        )
-        if not math.isfinite(found.loss):
-            raise Diverged(self._metrics_of(found.loss, len(self.batches) - 1))
-        return found
+    def confusion(self) -> Tensor:
+        """The test split's confusion matrix: int64 [classes, classes], how many images of the row's class the evaluated
+        network takes for the column's. All of a team call it."""
+        return self.examiner.confusion(self.evaluated_network, self.step.choice.precision)
+
+    def prepare_weights(self, should_stop: Callable[[], bool] = lambda: False) -> None:
+        """Make `packed_weights` of a run that was stopped ready: an average that no evaluation has followed gets its
+        normalisation statistics here, from at most STOPPED_IMAGES images. All of a team call it. Leaves it at that once
+        `should_stop` says so."""
+        if self.best_weights:
+            return  # which have been evaluated
+        with suppress(Stopped):
+            self.examiner.measure(self.average, self.examiner.asking(should_stop), STOPPED_IMAGES)
 
     def _learn_from(self, metrics: EpochMetrics) -> None:
         """What an epoch's figures decide: the learning rate on a plateau, the best epoch, when to stop early."""
@@ -256,7 +252,9 @@ class Trainer:
 
     def packed_weights(self) -> bytes:
         """The weights that the run is for, as a file's content: of the best epoch where the spec stops early, else
-        the evaluated network's."""
+        the evaluated network's. A team calls `prepare_weights` before."""
+        if self.team.size == 1:
+            self.prepare_weights()
         weights = self.best_weights or self.evaluated_network.state_dict()
         return pack_weights(weights, self.spec, Inputs.of(self.dataset, self.batches.normalise))
 
@@ -301,7 +299,7 @@ class Trainer:
         require_same_run(state, self._shared_state(), self.team, self.dataset)
         before = contents_of(state)
         if not self.dataset.is_ordered_like(before):
-            del self.batches, self.test_feed  # an accelerator need not have room for the images twice
+            del self.batches, self.examiner  # an accelerator need not have room for the images twice
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
             self._take_in(self.dataset.ordered_like(before))
@@ -312,6 +310,9 @@ class Trainer:
         self.step.scaler.load_state_dict(state["scaler"])
         if self.average:
             self.average.load_state_dict(state["average"])
+            if isinstance(self.average, StochasticAverage):
+                is_within = self.progress.step < len(self.batches)
+                self.average.measured = is_within and self._is_evaluated(self.progress.epoch - 1)
         if self.plateau:
             self.plateau.load_state_dict(state["plateau"])
         self.best_weights = state["best_weights"]

@@ -54,7 +54,7 @@ class Word(Enum):
 
 
 class Alive(Message):
-    """Steps are being made. Said now and then, for whoever waits for a sign."""
+    """It is at work. Said now and then, for whoever waits for a sign."""
 
     kind: Literal["alive"] = "alive"
 

@@ -13,6 +13,7 @@ from jobs.checkpoints import CheckpointFile
 from storage import Storage, StoredFile
 from training.checkpoints import CheckpointWriter
 from training.progress import Progress
+from training.quiet import STORE_SECONDS, quiet_for
 from training.trainer import Trainer
 from worker.messages import Alive, CheckpointStored, Order, Report, Trouble, Word
 
@@ -83,7 +84,8 @@ class Saver:
 
     def wait(self) -> None:
         """Until no checkpoint is on its way."""
-        self._writer.wait()
+        with quiet_for(STORE_SECONDS, urgent=True):
+            self._writer.wait()
 
     def store_weights(self, told: Callable[[], Word | None]) -> StoredFile | None:
         """Store the weights; None where the supervisor did not want to wait for them any more. Raises OSError where
@@ -91,7 +93,8 @@ class Saver:
         content, name = self._trainer.packed_weights(), f"{self._folder}/weights.safetensors"
 
         def store() -> StoredFile | None:
-            return None if told() is Word.QUIT else self._storage.put(name, content)
+            with quiet_for(STORE_SECONDS, urgent=True):
+                return None if told() is Word.QUIT else self._storage.put(name, content)
 
         return store_patiently(store, self._send)
 

@@ -1,7 +1,7 @@
 """One job on several devices: a process for each, under torch's own elastic launcher.
 
 The launcher runs in the trainer process and forks from it, so that the team has torch at once. The first of the team
-reports; another speaks up only where it fails.
+reports; another speaks up only where it fails, and to say that it is at work.
 """
 
 import os
@@ -23,7 +23,7 @@ from jobs.failures import Failure
 from training.lifeline import die_with_parent
 from worker.causes import explain
 from worker.deaths import KernelKills
-from worker.messages import REPORTS, Failed, Order, Report
+from worker.messages import REPORTS, Alive, Failed, Order, Report
 from worker.training_run import Told, train
 
 # So often the launcher looks for a process that has ended.
@@ -95,7 +95,7 @@ def _train_as_one(order: Order, told: Told, writers: Sequence[Connection]) -> No
     def send(report: Report) -> None:
         if isinstance(report, Failed):
             failures.append(report)
-        if rank == 0 or isinstance(report, Failed):
+        if rank == 0 or isinstance(report, Failed | Alive):  # the first may have to wait for the others
             with one_at_a_time:
                 writers[rank].send_bytes(report.model_dump_json().encode())
 

@@ -1,11 +1,9 @@
 """An order carried out, alone or as one of a team: from the data to the stored weights."""
 
 import sys
-import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 
 import torch
@@ -15,6 +13,7 @@ from training.conflicts import SpecConflict
 from training.metrics import EpochMetrics, RunFacts, StepMetrics
 from training.progress import SavePoint
 from training.team import Team
+from training.totals import Diverged
 from training.trainer import Trainer
 from worker.causes import explain
 from worker.messages import (
@@ -32,12 +31,12 @@ from worker.messages import (
 )
 from worker.resuming import DataLost, begin
 from worker.saving import Saver
+from worker.signs import signs_of_life
 
 Told = Callable[[], Word | None]
 Send = Callable[[Report], None]
 
 ALIVE_SECONDS = 1.0
-LOADING_SECONDS = 2.0
 
 
 def train(order: Order, told: Told, send: Send) -> None:
@@ -71,17 +70,31 @@ def _train(order: Order, told: Told, send: Send) -> None:
         torch.cuda.set_device(device)  # where libraries allocate that are not told
     torch.set_num_threads(max(1, order.threads // team.size))
     storage = OwnStorage(order.storage_url, order.storage_mark)
-    with _alive_while_working(send):
+    with signs_of_life(told, send, finishes=bool(order.checkpoints), alone=team.size == 1) as loaded:
         trainer, resumed_from = begin(order, storage, device, team, send)
-    send(Started(facts=trainer.facts, resumed_from=resumed_from))
-    saver = Saver(order, storage, trainer, send)
-    _run(trainer, saver, told, send)
-    _end(trainer, saver, order, told, send)
+        loaded.set()
+        send(Started(facts=trainer.facts, resumed_from=resumed_from))
+        saver = Saver(order, storage, trainer, send)
+        try:
+            _run(trainer, saver, told, send)
+        except Diverged as error:
+            send(_last_row(error))
+            raise
+        _end(trainer, saver, order, told, send)
+
+
+def _last_row(error: Diverged) -> StepDone | EpochDone:
+    """The step or the epoch that shows what the failure speaks of."""
+    match error.metrics:
+        case StepMetrics():
+            return StepDone(metrics=error.metrics)
+        case EpochMetrics():
+            return EpochDone(metrics=error.metrics)
 
 
 def _run(trainer: Trainer, saver: Saver, told: Told, send: Send) -> None:
     """Until every epoch is trained, or the supervisor has said a word."""
-    is_told = _saying_alive(told, send)
+    is_told = _saying_alive(lambda: told() is not None, send)
     for measured in trainer.epochs(is_told, saver.is_due):
         match measured:
             case SavePoint():
@@ -106,7 +119,10 @@ def _end(trainer: Trainer, saver: Saver, order: Order, told: Told, send: Send) -
     saver.wait()
     weights = None
     has_trained = (progress.epoch, progress.step) != (0, 0)
-    if trainer.team.rank == 0 and has_trained and (finished or word is Word.FINISH):
+    wanted = has_trained and (finished or word is Word.FINISH)
+    if trainer.team.agree(wanted, device=trainer.device)[0]:
+        trainer.prepare_weights(_saying_alive(lambda: told() is Word.QUIT, send))
+    if trainer.team.rank == 0 and wanted:
         weights = saver.store_weights(told)
     if finished and weights:
         send(Succeeded(stopped_early=progress.stopped_early, epochs=progress.epoch, weights=weights))
@@ -114,36 +130,16 @@ def _end(trainer: Trainer, saver: Saver, order: Order, told: Told, send: Send) -
         send(Halted(epoch=progress.epoch, step=progress.step, weights=weights))
 
 
-@contextmanager
-def _alive_while_working(send: Send) -> Iterator[None]:
-    """Data may take long to load, without a step: that is no stall as long as this process computes."""
-    over = threading.Event()
-
-    def tell() -> None:
-        spent = time.process_time()
-        while not over.wait(LOADING_SECONDS):
-            spent, before = time.process_time(), spent
-            if spent - before > LOADING_SECONDS / 1000:
-                send(Alive())
-
-    thread = threading.Thread(target=tell, name="loading", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-
-
-def _saying_alive(told: Told, send: Send) -> Callable[[], bool]:
-    """Whether the supervisor has said a word; asked between steps, it says now and then that these are being made."""
+def _saying_alive(is_told: Callable[[], bool], send: Send) -> Callable[[], bool]:
+    """`is_told`, which is asked between steps and whatever else takes time; it says now and then that these are
+    made."""
     said_at = time.monotonic()
 
-    def is_told() -> bool:
+    def asked() -> bool:
         nonlocal said_at
         if time.monotonic() - said_at >= ALIVE_SECONDS:
             said_at = time.monotonic()
             send(Alive())
-        return told() is not None
+        return is_told()
 
-    return is_told
+    return asked

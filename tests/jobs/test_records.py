@@ -2,11 +2,11 @@ import math
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from jobs import lifecycle, queries, records
 from jobs.fence import Claim
-from models import Database, Event, Job, JobStatus, Step
+from models import Attempt, Database, Event, Job, JobStatus, Step
 from tests.jobs.conftest import (
     BROKEN,
     FACTS,
@@ -21,7 +21,7 @@ from tests.jobs.conftest import (
     take,
     weights_of,
 )
-from training.metrics import RunFacts, StepChoice, StepMetrics
+from training.metrics import RunFacts, StepChoice, StepMetrics, StepTiming
 
 
 def epochs_of(database: Database, job_id: str) -> list[tuple[int, int]]:
@@ -68,13 +68,45 @@ def test_a_start_from_a_checkpoint_says_where_it_goes_on(database: Database, res
     assert messages[1] == "Training on cpu in fp32. It goes on at step 0 of epoch 1."
 
 
-def test_what_is_found_out_later_replaces_the_facts(database: Database, running: Claim) -> None:
-    faster = FACTS.model_copy(update={"precision": "bf16", "step": StepChoice(mode="compile", precision="bf16")})
+@pytest.mark.parametrize("deterministic", [False, True])
+@pytest.mark.parametrize("before", [None, "of an earlier form", "one"])
+def test_a_start_on_what_rounds_otherwise_says_so_where_that_matters(
+    before: str | None, deterministic: bool, database: Database, submitted: Callable[..., Job]
+) -> None:
+    first = take(database, submitted(spec(deterministic=deterministic)).id)
+    start(database, first)
     with database.session() as session:
-        records.record_facts(session, running, faster)
+        facts = FACTS.model_dump(mode="json", exclude={"fingerprint"}) | ({"fingerprint": before} if before else {})
+        session.execute(update(Attempt).values(facts=facts))
+    publish(database, first, (1, 0))
+    drop(database, first)
+    second = take(database, first.job_id)
+    with database.session() as session:
+        found = FACTS.model_copy(update={"fingerprint": "one"})
+        records.record_start(session, second, found, second.checkpoints[0].file.name)
+        message = session.scalars(
+            select(Event.message).where(Event.type == "running").order_by(Event.id.desc())
+        ).first()
+    assert message
+    assert ("not that of attempt 1" in message) == (deterministic and before != "one")
+
+
+def test_what_is_found_out_later_replaces_the_facts_and_is_an_event(database: Database, running: Claim) -> None:
+    choice = StepChoice(mode="compile", precision="bf16")
+    tried = (StepTiming(choice=choice, images_per_second=128.2, images=64),)
+    faster = FACTS.model_copy(update={"precision": "bf16", "step": choice, "probed": tried, "probe_seconds": 12.3})
+    for _ in range(2):  # the answer that it was stored may be lost
+        with database.session() as session:
+            records.record_facts(session, running, faster)
     job = job_of(database, running.job_id)
     assert RunFacts.model_validate(job.attempts[0].facts) == faster
-    assert events_of(database, running.job_id) == ["queued", "starting", "running"]
+    assert events_of(database, running.job_id) == ["queued", "starting", "running", "step_chosen"]
+    with database.snapshot() as session:
+        message = session.scalar(select(Event.message).where(Event.type == "step_chosen"))
+    assert message == (
+        "Looked for a faster step for 12.3 seconds; images a second: compile channels_last bf16 128.2. "
+        "It goes on with compile channels_last bf16."
+    )
 
 
 def test_an_epoch_that_is_trained_again_overwrites_its_row(database: Database, running: Claim) -> None:

@@ -1,15 +1,22 @@
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from tests.training.samples import digits, epochs_of, spec, weights_of
+from tests.training.small_problem import images_and_labels, small_network
 from training import probe as probing
+from training.augmentation import Examples
 from training.conflicts import SpecConflict
-from training.metrics import EpochMetrics, RunFacts, StepChoice
-from training.probe import Probe, ways
+from training.metrics import RunFacts, StepChoice
+from training.probe import LOOKING_SECONDS, PASSES, Probe, memory_format, ways
+from training.quiet import may_be_quiet
 from training.step import TrainingStep
+from training.team import ALONE
 from training.trainer import Trainer
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -34,7 +41,7 @@ def pretend_times(monkeypatch: pytest.MonkeyPatch, seconds: dict[StepChoice, flo
     """Have each way take so long; the list grows with what is tried."""
     tried: list[StepChoice] = []
 
-    def pretended(self: Probe, examples: Any, way: StepChoice) -> float | None:
+    def pretended(self: Probe, examples: Any, way: StepChoice, should_stop: Any) -> float | None:
         tried.append(way)
         return seconds[way]
 
@@ -104,9 +111,11 @@ def test_a_long_run_tries_what_a_short_one_did_not(monkeypatch: pytest.MonkeyPat
     compiled = [way.model_copy(update={"mode": "compile"}) for way in (EAGER, OTHER)]
     tried = pretend_times(monkeypatch, {EAGER: 0.02, OTHER: 0.01, compiled[0]: 0.004, compiled[1]: 0.005})
     short = Trainer(spec(batch_size=16, epochs=40), digits(160), cache_dir=tmp_path)
+    short.step.seconds = 0.02
     assert short.probe.improve(next(short.batches.epoch(0)), 400)
     assert tried == [EAGER, OTHER]
     long = Trainer(spec(batch_size=16, epochs=40), digits(160), cache_dir=tmp_path)
+    long.step.seconds = 0.02
     assert long.probe.improve(next(long.batches.epoch(0)), 10**6)
     assert tried == [EAGER, OTHER, *compiled]
     assert long.facts.step == compiled[0]
@@ -143,14 +152,42 @@ def test_a_damaged_cache_is_measured_anew(content: str, monkeypatch: pytest.Monk
         file.write_text(content)
 
 
-def test_a_compiled_run_loses_what_an_eager_one_loses() -> None:
-    asked = {"epochs": 1, "batch_size": 48, "optimizer": {"name": "sgd", "learning_rate": 0.02}}
-    compiled = Trainer(spec(**asked, compile="on"), digits(112))  # the last batch, of 16, is not compiled for
-    eager = Trainer(spec(**asked, compile="off"), digits(112))
-    assert compiled.facts.step.mode == "compile"
-    for ours, theirs in zip(compiled.epochs(), eager.epochs(), strict=True):
-        name = "train_loss" if isinstance(ours, EpochMetrics) else "loss"
-        assert getattr(ours, name) == pytest.approx(getattr(theirs, name), rel=1e-3)
+@pytest.mark.timeout(0)  # how long a compiler takes on a busy machine says nothing about the step
+def test_a_compiled_step_computes_what_an_eager_one_computes() -> None:
+    run = Trainer(spec(), digits(64))
+    images, labels = images_and_labels()
+    found = {}
+    for mode in ("eager", "compile"):
+        network = small_network()
+        step = TrainingStep(network, torch.optim.SGD(network.parameters(), 0.1), run.plan, run.spec, CPU, ALONE)
+        step.use(StepChoice(mode=mode), images.shape)
+        totals = [step.forward_backward(Examples(images, labels), 1.0)]
+        totals.append(step.forward_backward(Examples(images[:4], labels[:4]), 1.0))  # which is not compiled for
+        gradients = [weight.grad for weight in network.parameters() if weight.grad is not None]
+        assert not may_be_quiet()
+        found[mode] = [*totals, *gradients]
+    for ours, theirs in zip(found["compile"], found["eager"], strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_a_spec_that_insists_is_compiled_for_before_the_first_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And while it waits for the compiler, nobody takes it for a hang."""
+    seen: list[tuple[int, bool]] = []
+
+    def compiler(network: nn.Module, **named: Any) -> Callable[[torch.Tensor], torch.Tensor]:
+        def compiled(images: torch.Tensor) -> torch.Tensor:
+            seen.append((len(images), may_be_quiet()))
+            result: torch.Tensor = network(images)
+            return result
+
+        return compiled
+
+    monkeypatch.setattr(torch, "compile", compiler)
+    run = Trainer(spec(compile="on", batch_size=48, epochs=1), digits(112))  # none for the last batch, of 16
+    assert run.facts.step.mode == "compile"
+    assert seen == [(48, True)]
+    epochs_of(run)
+    assert seen[1:] == [(48, False), (48, False)]
 
 
 def test_where_nothing_can_be_compiled_a_spec_that_insists_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,3 +198,98 @@ def test_where_nothing_can_be_compiled_a_spec_that_insists_is_refused(monkeypatc
     with pytest.raises(SpecConflict, match=r"No working C\+\+ compiler found\): take auto or off") as refused:
         Trainer(spec(compile="on"), digits(64))
     assert refused.value.path == ("compile",)
+
+
+@pytest.mark.parametrize(
+    ("batch", "step_seconds", "steps", "tried_on"),
+    [
+        (48, 0.001, 10_000, 48),  # whole batches, where that is soon over
+        (48, 3.0, 10_000, 40),  # LOOKING_SECONDS bound it: of 8 passes, each 2.5 seconds
+        (48, 30.0, 10**9, None),  # what they leave of the batch would say too little
+        (48, 0.001, 400, 48),
+        (48, 0.001, 300, 36),
+        (48, 0.001, 100, None),  # more than the share of the run
+    ],
+)
+def test_looking_takes_seconds_and_a_share_of_the_run_at_most(
+    batch: int, step_seconds: float, steps: int, tried_on: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend_times(monkeypatch, {EAGER: 0.02, OTHER: 0.01})
+    run = Trainer(spec(batch_size=batch, compile="off"), digits(96))
+    run.step.seconds = step_seconds
+    assert run.probe.improve(next(run.batches.epoch(0)), steps) == (tried_on is not None)
+    assert {timing.images for timing in run.probe.timings} == ({tried_on} if tried_on else set())
+
+
+def test_what_is_slow_beyond_expectation_leaves_no_time_to_what_comes_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    passes: list[int] = []
+
+    def endless(self: Probe, examples: Examples) -> float:
+        nonlocal now
+        now += LOOKING_SECONDS
+        passes.append(len(examples.labels))
+        return LOOKING_SECONDS
+
+    monkeypatch.setattr(Probe, "_pass_seconds", endless)
+    run = Trainer(spec(batch_size=48, compile="off"), digits(96))
+    run.step.seconds = 0.001
+    run.probe.improve(next(run.batches.epoch(0)), 10**6)
+    assert passes == [48, 48]
+    assert [timing.choice for timing in run.probe.timings] == [EAGER]
+
+
+def test_looking_leaves_off_between_two_passes_when_the_run_is_told_to_stop() -> None:
+    run = Trainer(spec(batch_size=32, compile="off"), digits(96))
+    run.step.seconds = 0.001
+    asked = 0
+
+    def should_stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > PASSES  # in front of the first way, and of each pass but the first: in the second way
+
+    before = weights_of(run)
+    run.probe.improve(next(run.batches.epoch(0)), 10**6, should_stop)
+    assert asked <= PASSES + 2
+    assert [timing.choice for timing in run.probe.timings] == [EAGER]
+    assert weights_of(run).equal(before)
+    assert all(weight.grad is None for weight in run.network.parameters())
+
+
+def test_looking_is_no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured, spent = time.perf_counter, 0.0
+
+    def looks_for_ages(*arguments: Any) -> bool:
+        nonlocal spent
+        spent += 10_000.0
+        return False
+
+    monkeypatch.setattr(time, "perf_counter", lambda: measured() + spent)
+    monkeypatch.setattr(Probe, "improve", looks_for_ages)
+    [metrics] = epochs_of(Trainer(spec(epochs=1, batch_size=16), digits(64)))
+    assert spent == 10_000.0
+    assert metrics.seconds < 5_000
+    assert metrics.images_per_second > 64 / 5_000
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "limit", "layout"),
+    [
+        (("avx512_bf16", "amx_bf16"), "", "channels_last"),
+        (("avx512_bf16", "amx_bf16"), "AVX512_CORE_BF16", "contiguous"),
+        (("avx512_bf16",), "", "contiguous"),
+        ((), "", "channels_last"),
+    ],
+)
+def test_the_format_of_a_run_that_never_looks_follows_the_processor(
+    capabilities: tuple[str, ...], limit: str, layout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: dict.fromkeys(capabilities, True))
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
+    assert memory_format("bf16", CPU) == layout
+    assert memory_format("fp32", CPU) == "channels_last"
+    assert memory_format("bf16", CUDA) == "channels_last"
+    for fields in ({"deterministic": True}, {"devices": 2}, {}):
+        assert ways(spec(precision="bf16", **fields), CPU)[0].memory_format == layout

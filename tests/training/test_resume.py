@@ -28,13 +28,17 @@ def asked(**fields: object) -> TrainingSpec:
     return spec(**{"batch_size": 32, "epochs": 3, "deterministic": True, "logging_interval": 1, **fields})
 
 
+def made(run: Trainer) -> int:
+    return run.progress.epoch * STEPS + run.progress.step
+
+
 def stop_after(run: Trainer, steps: int) -> list[Any]:
-    """Train `steps` steps more, and stop in front of the next."""
-    left = iter([False] * steps + [True])
+    """Train `steps` steps more, and stop in front of the next, or of what an epoch ends with."""
+    first = made(run)
     timeless = {"seconds", "images_per_second", "device_memory_bytes"}
     return [
         measured.model_dump(exclude=timeless)
-        for measured in run.epochs(lambda: next(left))
+        for measured in run.epochs(lambda: made(run) - first >= steps)
         if isinstance(measured, EpochMetrics | StepMetrics)
     ]
 

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from tests.training.samples import digits, epochs_of, spec, weights_of
 from training.conflicts import SpecConflict
 from training.data import make_feed
-from training.evaluation import evaluate
+from training.evaluation import Examined, evaluate
 from training.metrics import EpochMetrics
 from training.trainer import Trainer
 
@@ -17,7 +17,7 @@ from training.trainer import Trainer
 def accuracy_of(run: Trainer, network: torch.nn.Module) -> float:
     feed = make_feed(run.dataset.test, torch.device("cpu"), "auto")
     rows = torch.arange(len(run.dataset.test.labels))
-    return evaluate(network, feed, rows, run.batches.normalise, len(run.dataset.classes)).accuracy
+    return evaluate(network, Examined(feed, rows, run.batches.normalise, len(run.dataset.classes))).accuracy
 
 
 def test_what_is_split_off_is_validated_on_and_never_trained_on() -> None:
@@ -49,7 +49,7 @@ def test_early_stopping_ends_the_run_and_keeps_the_best_epoch_s_weights(tmp_path
     fresh = Trainer(asked, digits(200))
     fresh.network.load_state_dict(load_file(tmp_path / "kept.safetensors"))
     feed, rows = run.batches.feed, run.batches.validation_rows
-    kept = evaluate(fresh.network, feed, rows, run.batches.normalise, 10)
+    kept = evaluate(fresh.network, Examined(feed, rows, run.batches.normalise, 10))
     assert kept.accuracy == accuracies[best]
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch import nn, optim
 from torch.optim import lr_scheduler
 
+from training.metrics import EpochMetrics
 from training.schedules import PlateauWatch, learning_rate_factor
 from training.spec import (
     Constant,
@@ -221,6 +222,34 @@ def test_a_plateau_goes_on_from_its_state_as_json(before: list[float], after: li
         resumed.observe(loss)
         assert resumed.state_dict() == whole.state_dict()
     assert resumed.state_dict() == whole.state_dict()
+
+
+def test_a_plateau_counts_from_the_first_epoch_after_the_warm_up() -> None:
+    schedule = Plateau(patience=0, gamma=0.1, threshold=0.5, warmup_epochs=3)
+    watch, found = PlateauWatch(schedule), []
+    for epoch, loss in enumerate((1.0, 0.99, 0.98, 0.97, 0.96, 0.95)):  # no fall is ever enough
+        step = epoch * STEPS + STEPS - 1
+        found.append(
+            0.1
+            * learning_rate_factor(
+                step, schedule=schedule, peak=0.1, steps_per_epoch=STEPS, epochs=EPOCHS, plateau=watch.factor
+            )
+        )
+        watch.learn_from(
+            EpochMetrics(
+                epoch=epoch,
+                train_loss=loss,
+                train_accuracy=0.5,
+                test_loss=None,
+                test_accuracy=None,
+                test_top5_accuracy=None,
+                learning_rate=found[-1],
+                seconds=1.0,
+                images_per_second=1.0,
+                device_memory_bytes=None,
+            )
+        )
+    assert found == pytest.approx([0.1 / 3, 0.2 / 3, 0.1, 0.1, 0.1, 0.01])
 
 
 def test_a_loss_that_is_infinite_at_first_can_still_fall() -> None:

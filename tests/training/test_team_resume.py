@@ -61,7 +61,7 @@ def ended(run):
 if part == "stopped":
     found = {"unbroken": ended(fresh())}
     run = fresh()
-    found |= followed(run, should_stop=told_to_the_second(3), should_save=told_to_the_second(1, 2))
+    found |= followed(run, should_stop=told_to_the_second(7), should_save=told_to_the_second(2, 4))
     found["stopped_at"] = [run.progress.epoch, run.progress.step]
     state = run.state_dict()
     if team.rank == 0:
@@ -103,7 +103,7 @@ def launched(part: str, folder: Path) -> list[dict[str, Any]]:
 
 def test_a_team_goes_on_from_the_middle_of_an_epoch_as_if_nothing_had_been(tmp_path: Path) -> None:
     first, second = launched("stopped", tmp_path)
-    # Asked every second step: the fourth time at the third step of the second epoch. What one is told, all do.
+    # Asked at each step and, whether to stop, in each evaluation; heard at every second step. What one is told, all do.
     for found in (first, second):
         assert found["save_points"] == [[0, 2], [1, 0]]
         assert found["stopped_at"] == [1, 2]

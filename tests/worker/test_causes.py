@@ -38,7 +38,7 @@ DIVERGED = StepMetrics(epoch=0, step=3, loss=float("nan"), learning_rate=10.0)
             "spec.schedule.milestones.1: epoch 9 never comes.",
             False,
         ),
-        (Diverged(DIVERGED), "diverged", "The loss was nan at step 3 of epoch 0, with a learning rate of 10.", False),
+        (Diverged(DIVERGED, "The loss was nan"), "diverged", "The loss was nan, with a learning rate of 10.", False),
         (torch.OutOfMemoryError("CUDA out of memory."), "out_of_memory", "memory does not hold", False),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when"), "out_of_memory", "memory does not hold", False),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you"), "out_of_memory", "does not hold", False),

@@ -20,7 +20,6 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 from pydantic import BaseModel, ConfigDict
 
 from training.data.identity import DIGEST_BYTES
@@ -28,6 +27,7 @@ from training.data.images import Form
 from training.data.memory import fits_memory, require_memory
 from training.data.stores import Decoded, FileStore, MemoryStore, Shape, Store, bytes_of, map_images
 from training.invalid import DatasetInvalid
+from training.locks import held_alone
 
 LARGEST_DISK_SHARE = 0.9  # of what is free: databases and checkpoints may lie on the same disk
 CHECKED_BYTES = 2**24  # under one checksum
@@ -95,7 +95,7 @@ class CacheEntry:
     def locked(self) -> Iterator[None]:
         """One process at a time makes it; another waits and finds it made."""
         self._directory.mkdir(parents=True, exist_ok=True)
-        with FileLock(self._directory / f".{self._prefix}.lock"):
+        with held_alone(self._directory / f".{self._prefix}.lock"):
             yield
 
     def read(self) -> Decoded | None:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from filelock import FileLock
 from numpy.typing import NDArray
 from torch import Tensor
 
 from training.data.dataset import Dataset, Split
 from training.image_folders import layout
 from training.invalid import DatasetInvalid, told
+from training.locks import held_alone
 
 SILENCE = 60.0  # seconds without a byte after which a publisher counts as gone
 
@@ -25,7 +25,7 @@ def load_download(name: str, *, downloads_dir: Path) -> Dataset:
     OSError where the disk is full."""
     try:
         downloads_dir.mkdir(parents=True, exist_ok=True)
-        with FileLock(downloads_dir / f".{name}.lock"), _impatient_sockets():
+        with held_alone(downloads_dir / f".{name}.lock"), _impatient_sockets():
             classes, train, test = _read(name, downloads_dir)
     except (OSError, HTTPException, RuntimeError, ValueError, AssertionError) as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
