@@ -1,18 +1,24 @@
-"""What projects use, tallied where it changes and in the transaction that changes it: to ask for it costs the same
+"""What projects use, noted where it changes and in the transaction that changes it: to ask for it costs the same
 however many jobs there are, and it outlives them.
 
-The tally of storage is made of each job's own, which is counted anew from its few files each time: it cannot drift.
+Of storage the difference is noted of each job's own, which is counted anew from its few files each time: it cannot
+drift. What is noted is appended, because one row that every attempt of a project updates is one that all its workers
+wait for; `fold` adds it to the sums. A sum and what is not in it yet are read in one statement, and so in one state of
+the database.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from models import EVERY_PROJECT, Attempt, Checkpoint, DeviceUse, Job, Project
+from models import EVERY_PROJECT, Attempt, Checkpoint, DeviceUse, Job, Project, UsageEntry
 from models.columns import DatabaseNow
+
+AT_ONCE = 1000  # entries a fold
 
 
 def note_storage(session: Session, job: Job) -> None:
@@ -21,43 +27,88 @@ def note_storage(session: Session, job: Job) -> None:
     checkpoints = select(func.coalesce(func.sum(Checkpoint.size_bytes), 0)).where(Checkpoint.job_id == job.id)
     size = int(session.scalars(checkpoints).one()) + (job.weights["size_bytes"] if job.weights else 0)
     if size != job.storage_bytes:
-        more = Project.storage_bytes + (size - job.storage_bytes)
-        session.execute(update(Project).where(Project.id == job.project).values(storage_bytes=more))
+        session.add(UsageEntry(project=job.project, storage_bytes=size - job.storage_bytes))
         job.storage_bytes = size
 
 
 def note_device_time(session: Session, job: Job, began: datetime, ended: datetime) -> None:
     """An attempt has ended: what it used counts in the months in which it did."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     for month, seconds in _by_month(began, ended):
-        row = {"project": job.project, "month": month, "device_seconds": seconds * job.devices}
-        statement = insert(DeviceUse).values(row)
-        summed = DeviceUse.device_seconds + statement.excluded.device_seconds
-        session.execute(
-            statement.on_conflict_do_update(index_elements=["project", "month"], set_={"device_seconds": summed})
-        )
+        session.add(UsageEntry(project=job.project, month=month, device_seconds=seconds * job.devices))
+
+
+def fold(session: Session) -> bool:
+    """Add entries up. Whether there may be more. Any number may do so at once: each takes others."""
+    first = select(UsageEntry.id).order_by(UsageEntry.id).limit(AT_ONCE).with_for_update(skip_locked=True)
+    taken = delete(UsageEntry).where(UsageEntry.id.in_(session.scalars(first).all()))
+    columns = (UsageEntry.project, UsageEntry.month, UsageEntry.device_seconds, UsageEntry.storage_bytes)
+    entries = session.execute(taken.returning(*columns), execution_options={"synchronize_session": False}).all()
+    storage, seconds = Counter[str](), dict[tuple[str, str], float]()
+    for entry in entries:
+        storage[entry.project] += entry.storage_bytes
+        if entry.month:
+            of_month = (entry.project, entry.month)
+            seconds[of_month] = seconds.get(of_month, 0.0) + entry.device_seconds
+    for project, more in sorted(storage.items()):  # in one order, so that two do not wait for each other
+        if more:
+            summed = {"storage_bytes": Project.storage_bytes + more}
+            session.execute(update(Project).where(Project.id == project).values(summed))
+    for (project, month), more_seconds in sorted(seconds.items()):
+        _add_device_seconds(session, project, month, more_seconds)
+    return len(entries) == AT_ONCE
+
+
+def _add_device_seconds(session: Session, project: str, month: str, seconds: float) -> None:
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(DeviceUse).values(project=project, month=month, device_seconds=seconds)
+    summed = DeviceUse.device_seconds + statement.excluded.device_seconds
+    session.execute(
+        statement.on_conflict_do_update(index_elements=["project", "month"], set_={"device_seconds": summed})
+    )
+
+
+def stored() -> ColumnElement[int]:
+    """Bytes that the project of a query's row has in the storage."""
+    unfolded = select(func.coalesce(func.sum(UsageEntry.storage_bytes), 0)).where(UsageEntry.project == Project.id)
+    return Project.storage_bytes + unfolded.correlate(Project).scalar_subquery()
 
 
 def storage_bytes(session: Session, project: str) -> int:
     """Of checkpoints and weights, until their files are gone."""
-    return session.scalar(select(Project.storage_bytes).where(Project.id == project)) or 0
+    return int(session.scalar(select(stored()).where(Project.id == project)) or 0)
 
 
 def device_hours(session: Session, project: str) -> float:
     """In this calendar month, in UTC: of what has ended, and of what runs now."""
+    return device_hours_of(session, [project])[project]
+
+
+def device_hours_of(session: Session, projects: Sequence[str]) -> dict[str, float]:
+    """The same of several. The number of queries does not depend on how many there are."""
     now = session.scalars(select(DatabaseNow())).one()
     month = _begin(now)
-    tallied = select(DeviceUse.device_seconds).where(DeviceUse.project == project, DeviceUse.month == _name(month))
+    seconds = dict.fromkeys(projects, 0.0)
+    tallied = select(Project.id, _used_in(_name(month))).where(Project.id.in_(projects))
+    for project, used in session.execute(tallied):
+        seconds[project] += float(used)
     running = (
-        select(Attempt.started_at, Job.devices)
+        select(Job.project, Attempt.started_at, Job.devices)
         .join(Job, (Job.id == Attempt.job_id) & (Job.attempt == Attempt.number))
-        .where(Job.lease_until.is_not(None), Job.project == project, Attempt.ended_at.is_(None))
+        .where(Job.lease_until.is_not(None), Job.project.in_(projects), Attempt.ended_at.is_(None))
     )
-    live = session.execute(running, execution_options=EVERY_PROJECT)
-    seconds = (session.scalar(tallied) or 0.0) + sum(
-        max(0.0, (now - max(began, month)).total_seconds()) * devices for began, devices in live
+    for project, began, devices in session.execute(running, execution_options=EVERY_PROJECT):
+        seconds[project] += max(0.0, (now - max(began, month)).total_seconds()) * devices
+    return {project: used / 3600 for project, used in seconds.items()}
+
+
+def _used_in(month: str) -> ColumnElement[float]:
+    """Seconds with devices of the project of a query's row, of what has ended."""
+    sums = select(DeviceUse.device_seconds).where(DeviceUse.project == Project.id, DeviceUse.month == month)
+    entries = select(func.sum(UsageEntry.device_seconds)).where(
+        UsageEntry.project == Project.id, UsageEntry.month == month
     )
-    return seconds / 3600
+    parts = (func.coalesce(each.correlate(Project).scalar_subquery(), 0.0) for each in (sums, entries))
+    return next(parts) + next(parts)
 
 
 def _by_month(began: datetime, ended: datetime) -> Iterator[tuple[str, float]]:

@@ -9,6 +9,7 @@ from models.database import OUTAGES, Database
 from models.session import EVERY_PROJECT, ProjectSession
 from models.status import ACTIVE, TERMINAL, TRANSITIONS, JobStatus, Request
 from models.tables import (
+    KIND,
     MAX_RETRIES,
     PRIORITY,
     Attempt,
@@ -20,12 +21,13 @@ from models.tables import (
     Step,
     Worker,
 )
-from models.tenants import ApiKey, DeviceUse, IdempotencyKey, Project, Webhook, WebhookDelivery
+from models.tenants import ApiKey, DeviceUse, IdempotencyKey, Project, UsageEntry, Webhook, WebhookDelivery
 
 __all__ = [
     "ACTIVE",
     "DEFAULT_PROJECT",
     "EVERY_PROJECT",
+    "KIND",
     "MAX_RETRIES",
     "OUTAGES",
     "PRIORITY",
@@ -47,6 +49,7 @@ __all__ = [
     "ProjectSession",
     "Request",
     "Step",
+    "UsageEntry",
     "Webhook",
     "WebhookDelivery",
     "Worker",

@@ -3,7 +3,19 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Enum, ForeignKey, Index, Integer, String, Text, text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Enum,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    func,
+    literal_column,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import DEFAULT_PROJECT, JOB_ID, PROJECT_ID, Base
@@ -95,6 +107,30 @@ Index(
     "ix_jobs_queue",
     Job.priority.desc(),
     Job.id,
+    postgresql_where=text("status = 'queued'"),
+    sqlite_where=text("status = 'queued'"),
+)
+
+
+# The kind of device that a job asks for; "" where any will do. Of a literal, so that it is seen to be what the indexes
+# below are of.
+KIND: ColumnElement[str] = func.coalesce(Job.accelerator, literal_column("''"))
+_MAY_BEGIN = text("status = 'queued' AND not_before IS NULL")
+_SERVED = (KIND, Job.devices, Job.priority.desc(), Job.id)
+
+# Jobs that ask for as many devices of the same kind wait in one lane of the queue. Each lane in the order in which it
+# is served, of all projects and of each: a worker finds which lanes there are, and its next job, without a look at the
+# jobs that it does not fit, or whose project may begin no more.
+Index("ix_jobs_lane", *_SERVED, postgresql_where=_MAY_BEGIN, sqlite_where=_MAY_BEGIN)
+Index("ix_jobs_project_lane", Job.project, *_SERVED, postgresql_where=_MAY_BEGIN, sqlite_where=_MAY_BEGIN)
+_STOPPING = text("status = 'queued' AND requested = 'stop'")
+Index("ix_jobs_stopping", Job.priority.desc(), Job.id, postgresql_where=_STOPPING, sqlite_where=_STOPPING)
+_BACKING_OFF = text("status = 'queued' AND not_before IS NOT NULL")
+Index("ix_jobs_backing_off", Job.not_before, postgresql_where=_BACKING_OFF, sqlite_where=_BACKING_OFF)
+# How long the first of the queue has been in it.
+Index(
+    "ix_jobs_queued_at",
+    Job.queued_at,
     postgresql_where=text("status = 'queued'"),
     sqlite_where=text("status = 'queued'"),
 )

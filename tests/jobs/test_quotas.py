@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from jobs import changes, lifecycle, placement, queries, quotas, records, requests
 from jobs.errors import QuotaExceeded
-from jobs.usage import note_device_time
+from jobs.usage import fold, note_device_time
 from models import Attempt, Database, DeviceUse, Job, Project
 from models.columns import DatabaseNow
 from storage import Storage
@@ -196,6 +196,7 @@ def test_device_time_counts_in_the_month_in_which_it_was_used(
     with database.session() as session:
         for _ in range(2):
             note_device_time(session, job, began, ended)
+        fold(session)
         rows = session.execute(select(DeviceUse.month, DeviceUse.device_seconds).order_by(DeviceUse.month)).all()
     hours = {month: seconds / 3600 for month, seconds in rows}
     assert hours == {"2026-01": 4 * 1, "2026-02": 4 * 28 * 24, "2026-03": 4 * 2}

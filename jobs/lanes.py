@@ -1,0 +1,167 @@
+"""The queue by lanes. Jobs that ask for as many devices of the same kind wait in one lane, in the order in which they
+are served; so that the first that a worker fits is found by a look at the lanes that there are, and not at each job.
+
+A worker that is about to claim locks the first job that no other has locked: however many look at once, each finds
+another, and nobody waits.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    JSON,
+    Column,
+    ColumnElement,
+    Select,
+    String,
+    TableValuedAlias,
+    any_,
+    exists,
+    func,
+    literal,
+    literal_column,
+    select,
+    true,
+    union_all,
+)
+from sqlalchemy.orm import Session
+
+from jobs.fence import is_queued
+from models import EVERY_PROJECT, KIND, Job, Request
+
+# Where there are more kinds of lanes, only those are looked for that a worker could serve at all.
+MOST_LANES = 200
+
+# So many of the first jobs of each lane are looked at for one that is not locked; where all are, more. Where lanes are
+# looked at project by project there may be very many.
+FIRST_OF_LANE = (32, 1024)
+FIRST_OF_PROJECT = (1, 32, 1024)
+
+ORDER = (Job.priority.desc(), Job.id)
+
+
+class Lane(NamedTuple):
+    """What its jobs ask for."""
+
+    kind: str  # "cpu", "gpu", part of a device's name in lower case; "" for any
+    devices: int
+
+
+class Waiting(NamedTuple):
+    """A job that may begin, if its project may begin one."""
+
+    id: str
+    devices: int
+    accelerator: str | None
+    project: str
+    requested: Request | None
+
+
+def find_lanes(session: Session, servable: Collection[str]) -> Sequence[Lane]:
+    """The lanes in which a job waits that may begin now: all, or, of very many, those of `servable` kinds."""
+    found = session.execute(_lanes(_kinds()).limit(MOST_LANES + 1), execution_options=EVERY_PROJECT).all()
+    if len(found) > MOST_LANES:
+        found = session.execute(_lanes(_those_of(session, servable)), execution_options=EVERY_PROJECT).all()
+    return [Lane(*row) for row in found]
+
+
+def first(session: Session, within: Sequence[Lane], *, lock: bool, without: Collection[str] = ()) -> Waiting | None:
+    """The first job of these lanes, by priority and then by age, but for those of projects `without`; with `lock`, the
+    first that no other transaction has locked, locked until this one ends.
+
+    Of a project `without`, one that is to be stopped is found all the same: it takes a moment, and ends with the
+    weights that it has.
+    """
+    if not within:
+        return None
+    sizes = FIRST_OF_PROJECT if without else FIRST_OF_LANE
+    columns = [getattr(Job, name) for name in Waiting._fields]
+    for size in sizes if lock else (1,):
+        ids = _of_projects(session, within, without, size) if without else _of_lanes(session, within, size)
+        statement = select(*columns).where(_among(session, ids), is_queued()).order_by(*ORDER).limit(1)
+        if lock:
+            statement = statement.with_for_update(skip_locked=True, of=Job)
+        found = session.execute(statement, execution_options=EVERY_PROJECT).first()
+        if found is not None:
+            return Waiting(*found)
+    return None
+
+
+def _kinds() -> CTE:
+    """Every kind that is asked for, each found behind the one before in the lanes' index; and at last a NULL."""
+    head = select(KIND).where(is_queued()).order_by(KIND).limit(1)
+    kinds = select(head.scalar_subquery().label("kind")).cte("kinds", recursive=True)
+    following = head.where(kinds.c.kind < KIND).correlate(kinds).scalar_subquery()
+    return kinds.union_all(select(following).where(kinds.c.kind.is_not(None)))
+
+
+def _those_of(session: Session, servable: Collection[str]) -> CTE:
+    """Those of some kinds that are asked for."""
+    each = _each(session, [[kind] for kind in servable])
+    kind = each.c.value[0].as_string()
+    return select(kind.label("kind")).where(exists().where(is_queued(), kind == KIND).correlate(each)).cte("kinds")
+
+
+def _lanes(kinds: CTE) -> Select[str, int]:
+    """Of each kind every number of devices that is asked for."""
+    number = select(Job.devices).where(is_queued()).order_by(Job.devices).limit(1)
+    least = number.where(kinds.c.kind == KIND).correlate(kinds).scalar_subquery()
+    lanes = select(kinds.c.kind, least.label("devices")).where(kinds.c.kind.is_not(None)).cte("lanes", recursive=True)
+    more = number.where(lanes.c.kind == KIND, Job.devices > lanes.c.devices).correlate(lanes).scalar_subquery()
+    lanes = lanes.union_all(select(lanes.c.kind, more).where(lanes.c.devices.is_not(None)))
+    return select(lanes.c.kind, lanes.c.devices).where(lanes.c.devices.is_not(None))
+
+
+def _of_lanes(session: Session, within: Sequence[Lane], size: int) -> Select[str]:
+    """The ids of the first jobs of each."""
+    lane = _each(session, within)
+    return _heads(session, lane, _is_of(lane), size)
+
+
+def _of_projects(session: Session, within: Sequence[Lane], without: Collection[str], size: int) -> Select[str]:
+    """The ids of the first jobs of each, of each project that has any; and of those that are to be stopped."""
+    head = select(Job.project).where(is_queued()).order_by(Job.project).limit(1)
+    projects = select(head.scalar_subquery().label("project")).cte("projects_queued", recursive=True)
+    following = head.where(Job.project > projects.c.project).correlate(projects).scalar_subquery()
+    projects = projects.union_all(select(following).where(projects.c.project.is_not(None)))
+    lane = _each(session, within)
+    each = (
+        select(projects.c.project, lane.c.value)
+        .select_from(projects.join(lane, true()))
+        .where(projects.c.project.not_in(without))
+        .subquery("lane_of_project")
+    )
+    heads = _heads(session, each, _is_of(each) & (Job.project == each.c.project), size)
+    fits = exists().select_from(lane).where(_is_of(lane)).correlate(Job)
+    stopping = select(Job.id).where(is_queued(), Job.requested == literal_column(f"'{Request.STOP}'"), fits)
+    stopping_first = stopping.order_by(*ORDER).limit(size).correlate(None).subquery("stopping")
+    return union_all(heads, select(stopping_first.c.id))
+
+
+def _heads(session: Session, each: Any, condition: ColumnElement[bool], size: int) -> Select[str]:
+    """The ids of the first jobs that meet the condition, for each row of `each`."""
+    head = select(Job.id).where(is_queued(), condition).order_by(*ORDER).correlate(each)
+    if session.get_bind().dialect.name == "sqlite":  # where nobody else has anything locked: one is enough
+        return select(head.limit(1).scalar_subquery()).select_from(each)
+    lateral = head.limit(size).lateral("heads")
+    return select(lateral.c.id).select_from(each.join(lateral, true()))
+
+
+def _is_of(lane: Any) -> ColumnElement[bool]:
+    """A job waits in the lane of a row of `_each`."""
+    return (lane.c.value[0].as_string() == KIND) & (Job.devices == lane.c.value[1].as_integer())
+
+
+def _among(session: Session, ids: Any) -> ColumnElement[bool]:
+    """Of an array PostgreSQL looks each up; of a query it may rather read the whole table."""
+    if session.get_bind().dialect.name == "sqlite":
+        return Job.id.in_(ids)
+    return Job.id == any_(func.array(ids.scalar_subquery(), type_=ARRAY(String)))
+
+
+def _each(session: Session, rows: Sequence[Sequence[Any]]) -> TableValuedAlias:
+    """A table of these values, each in `value`, of a statement that is the same however many there are."""
+    read = func.json_each if session.get_bind().dialect.name == "sqlite" else func.json_array_elements
+    return read(literal([list(row) for row in rows], JSON)).table_valued(Column("value", JSON), name="wanted")
