@@ -49,7 +49,7 @@ from api.tailer import Tailer
 from api.telemetry import OFF, tracing
 from jobs.delivery import CeleryQueue
 from jobs.figures import Watch
-from jobs.reconciler import doing, forgetting, settling
+from jobs.reconciler import adding_up, doing, forgetting, settling
 from jobs.workers import connected
 from models import Database
 from settings import Settings, service_version
@@ -127,7 +127,13 @@ async def _lifespan(
         broker = CeleryQueue(settings.redis_url)
         prompt_queue = PromptQueue(broker)
         stack.enter_context(prompt_queue.sending())
-        chores = [settling(database), forgetting(database), delivery.forgetting(database), gate.noting_uses(database)]
+        chores = [
+            settling(database, prompt_queue.send),
+            adding_up(database),
+            forgetting(database),
+            delivery.forgetting(database),
+            gate.noting_uses(database),
+        ]
         stack.enter_context(doing(chores))
         stack.enter_context(delivery.sending(database, settings.webhook_networks))
         storage, broker_probe = Storage(settings.storage_url), Probe(broker.reachable)

@@ -16,7 +16,8 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     String,
-    TableValuedAlias,
+    Subquery,
+    and_,
     any_,
     exists,
     func,
@@ -80,7 +81,7 @@ def first(session: Session, within: Sequence[Lane], *, lock: bool, without: Coll
     columns = [getattr(Job, name) for name in Waiting._fields]
     for size in sizes if lock else (1,):
         ids = _of_projects(session, within, without, size) if without else _of_lanes(session, within, size)
-        statement = select(*columns).where(_among(session, ids), is_queued()).order_by(*ORDER).limit(1)
+        statement = select(*columns).where(_among(session, ids)).order_by(*ORDER).limit(1)
         if lock:
             statement = statement.with_for_update(skip_locked=True, of=Job)
         found = session.execute(statement, execution_options=EVERY_PROJECT).first()
@@ -99,9 +100,9 @@ def _kinds() -> CTE:
 
 def _those_of(session: Session, servable: Collection[str]) -> CTE:
     """Those of some kinds that are asked for."""
-    each = _each(session, [[kind] for kind in servable])
-    kind = each.c.value[0].as_string()
-    return select(kind.label("kind")).where(exists().where(is_queued(), kind == KIND).correlate(each)).cte("kinds")
+    each = _each(session, [Lane(kind, 0) for kind in servable])
+    asked_for = exists().select_from(Job).where(is_queued(), each.c.kind == KIND).correlate(each)
+    return select(each.c.kind).where(asked_for).cte("kinds")
 
 
 def _lanes(kinds: CTE) -> Select[str, int]:
@@ -120,7 +121,7 @@ def _of_lanes(session: Session, within: Sequence[Lane], size: int) -> Select[str
     return _heads(session, lane, _is_of(lane), size)
 
 
-def _of_projects(session: Session, within: Sequence[Lane], without: Collection[str], size: int) -> Select[str]:
+def _of_projects(session: Session, within: Sequence[Lane], without: Collection[str], size: int) -> Any:
     """The ids of the first jobs of each, of each project that has any; and of those that are to be stopped."""
     head = select(Job.project).where(is_queued()).order_by(Job.project).limit(1)
     projects = select(head.scalar_subquery().label("project")).cte("projects_queued", recursive=True)
@@ -128,7 +129,7 @@ def _of_projects(session: Session, within: Sequence[Lane], without: Collection[s
     projects = projects.union_all(select(following).where(projects.c.project.is_not(None)))
     lane = _each(session, within)
     each = (
-        select(projects.c.project, lane.c.value)
+        select(projects.c.project, lane.c.kind, lane.c.devices)
         .select_from(projects.join(lane, true()))
         .where(projects.c.project.not_in(without))
         .subquery("lane_of_project")
@@ -151,17 +152,25 @@ def _heads(session: Session, each: Any, condition: ColumnElement[bool], size: in
 
 def _is_of(lane: Any) -> ColumnElement[bool]:
     """A job waits in the lane of a row of `_each`."""
-    return (lane.c.value[0].as_string() == KIND) & (Job.devices == lane.c.value[1].as_integer())
+    return and_(lane.c.kind == KIND, Job.devices == lane.c.devices)
 
 
 def _among(session: Session, ids: Any) -> ColumnElement[bool]:
-    """Of an array PostgreSQL looks each up; of a query it may rather read the whole table."""
     if session.get_bind().dialect.name == "sqlite":
         return Job.id.in_(ids)
-    return Job.id == any_(func.array(ids.scalar_subquery(), type_=ARRAY(String)))
+    # Of an array PostgreSQL looks each up; of a query it may rather read the whole table. And what another transaction
+    # has changed by the time that it is locked is judged again.
+    return and_(Job.id == any_(func.array(ids.scalar_subquery(), type_=ARRAY(String))), is_queued())
 
 
-def _each(session: Session, rows: Sequence[Sequence[Any]]) -> TableValuedAlias:
-    """A table of these values, each in `value`, of a statement that is the same however many there are."""
-    read = func.json_each if session.get_bind().dialect.name == "sqlite" else func.json_array_elements
-    return read(literal([list(row) for row in rows], JSON)).table_valued(Column("value", JSON), name="wanted")
+def _each(session: Session, lanes: Sequence[Lane]) -> Subquery:
+    """A table of these, of a statement that is the same however many there are."""
+    rows = literal([list(lane) for lane in lanes], JSON)
+    if session.get_bind().dialect.name == "sqlite":
+        # Without a type: of a cast, SQLite would not look it up in an index of an expression, which has none.
+        each = func.json_each(rows).table_valued("value", name="wanted")
+        kind, devices = (func.json_extract(each.c.value, literal_column(f"'$[{place}]'")) for place in (0, 1))
+    else:
+        each = func.json_array_elements(rows).table_valued(Column("value", JSON), name="wanted")
+        kind, devices = each.c.value[0].as_string(), each.c.value[1].as_integer()
+    return select(kind.label("kind"), devices.label("devices")).subquery("wanted_lanes")

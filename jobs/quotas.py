@@ -87,8 +87,8 @@ def _bounds_to_begin(session: Session, which: ColumnElement[bool]) -> dict[str, 
     """Of those projects that have any."""
     columns = (Project.max_running_jobs, Project.max_storage_bytes, Project.max_device_hours)
     bounded = or_(*(column.is_not(None) for column in columns))
-    found = session.execute(select(Project.id, *columns).where(which, bounded)).all()
-    return {project: _Bounds(*bounds) for project, *bounds in found}
+    found = session.execute(select(Project.id, *columns).where(which, bounded))
+    return {project: _Bounds(jobs, size, hours) for project, jobs, size, hours in found}
 
 
 def _exhausted(session: Session, bounds: Mapping[str, _Bounds]) -> list[str]:

@@ -37,6 +37,11 @@ def note_device_time(session: Session, job: Job, began: datetime, ended: datetim
         session.add(UsageEntry(project=job.project, month=month, device_seconds=seconds * job.devices))
 
 
+def is_noted(session: Session) -> bool:
+    """Whether anything is to be added up."""
+    return session.scalar(select(UsageEntry.id).limit(1)) is not None
+
+
 def fold(session: Session) -> bool:
     """Add entries up. Whether there may be more. Any number may do so at once: each takes others."""
     first = select(UsageEntry.id).order_by(UsageEntry.id).limit(AT_ONCE).with_for_update(skip_locked=True)

@@ -16,7 +16,7 @@ from sqlalchemy import (
     literal_column,
     text,
 )
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column, relationship
 
 from models.base import DEFAULT_PROJECT, JOB_ID, PROJECT_ID, Base
 from models.columns import DatabaseNow
@@ -102,38 +102,29 @@ class Job(Base):
     attempts: Mapped[list["Attempt"]] = relationship(order_by="Attempt.number", viewonly=True)
 
 
-# The queue, in the order in which it is served.
-Index(
-    "ix_jobs_queue",
-    Job.priority.desc(),
-    Job.id,
-    postgresql_where=text("status = 'queued'"),
-    sqlite_where=text("status = 'queued'"),
-)
-
-
 # The kind of device that a job asks for; "" where any will do. Of a literal, so that it is seen to be what the indexes
 # below are of.
 KIND: ColumnElement[str] = func.coalesce(Job.accelerator, literal_column("''"))
-_MAY_BEGIN = text("status = 'queued' AND not_before IS NULL")
-_SERVED = (KIND, Job.devices, Job.priority.desc(), Job.id)
 
+
+def _of_queued(name: str, *columns: ColumnElement[Any] | InstrumentedAttribute[Any], only: str | None = None) -> None:
+    """An index of the few jobs that are queued. It begins with their status, though that is one: or else SQLite takes
+    the index of every status, and sorts all that it finds there."""
+    where = text(" AND ".join(filter(None, ("status = 'queued'", only))))
+    Index(name, Job.status, *columns, postgresql_where=where, sqlite_where=where)
+
+
+# The queue, in the order in which it is served.
+_of_queued("ix_jobs_queue", Job.priority.desc(), Job.id)
 # Jobs that ask for as many devices of the same kind wait in one lane of the queue. Each lane in the order in which it
 # is served, of all projects and of each: a worker finds which lanes there are, and its next job, without a look at the
 # jobs that it does not fit, or whose project may begin no more.
-Index("ix_jobs_lane", *_SERVED, postgresql_where=_MAY_BEGIN, sqlite_where=_MAY_BEGIN)
-Index("ix_jobs_project_lane", Job.project, *_SERVED, postgresql_where=_MAY_BEGIN, sqlite_where=_MAY_BEGIN)
-_STOPPING = text("status = 'queued' AND requested = 'stop'")
-Index("ix_jobs_stopping", Job.priority.desc(), Job.id, postgresql_where=_STOPPING, sqlite_where=_STOPPING)
-_BACKING_OFF = text("status = 'queued' AND not_before IS NOT NULL")
-Index("ix_jobs_backing_off", Job.not_before, postgresql_where=_BACKING_OFF, sqlite_where=_BACKING_OFF)
-# How long the first of the queue has been in it.
-Index(
-    "ix_jobs_queued_at",
-    Job.queued_at,
-    postgresql_where=text("status = 'queued'"),
-    sqlite_where=text("status = 'queued'"),
-)
+_SERVED = (KIND, Job.devices, Job.priority.desc(), Job.id)
+_of_queued("ix_jobs_lane", *_SERVED, only="not_before IS NULL")
+_of_queued("ix_jobs_project_lane", Job.project, *_SERVED, only="not_before IS NULL")
+_of_queued("ix_jobs_stopping", Job.requested, Job.priority.desc(), Job.id, only="requested = 'stop'")
+_of_queued("ix_jobs_backing_off", Job.not_before, only="not_before IS NOT NULL")
+_of_queued("ix_jobs_queued_at", Job.queued_at)  # how long the first of them has been there
 
 
 # Jobs whose files and rows are to go.

@@ -9,7 +9,7 @@ from celery.exceptions import SecurityWarning
 from celery.signals import worker_shutting_down
 from ulid import ULID
 
-from jobs.delivery import RUN_JOB, CeleryQueue
+from jobs.delivery import QUEUE, RUN_JOB, RUN_PASSED_ON, CeleryQueue, queue_of
 from logs import configure_logging
 from models import Database
 from settings import read_settings
@@ -34,6 +34,7 @@ def main() -> None:
     warnings.simplefilter("ignore", SecurityWarning)
     app = create_celery(settings.redis_url)
     app.task(tasks.run_job, name=RUN_JOB)
+    app.task(tasks.run_passed_on, name=RUN_PASSED_ON)
 
     def drain(**_signal: object) -> None:
         tasks.drain()
@@ -44,6 +45,7 @@ def main() -> None:
         hostname=worker_id,
         pool_cls="threads",
         concurrency=tasks.slots,
+        queues=[QUEUE, queue_of(tasks.device_names)],
         loglevel=settings.log_level,
         quiet=True,  # no banner on standard output
         without_gossip=True,

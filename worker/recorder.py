@@ -153,7 +153,7 @@ class Recorder:
                 self.requested = lifecycle.heartbeat(session, self._claim, self._lease_seconds)
             self.renewed_at = self._looked_at = asked_at
         elif asked_at - self._looked_at >= LOOK_SECONDS:
-            with self._database.snapshot() as session:
+            with self._database.glance() as session:
                 self.requested = lifecycle.requested(session, self._claim)
             self._looked_at = asked_at
 

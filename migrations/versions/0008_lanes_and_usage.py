@@ -10,20 +10,25 @@ depends_on = None
 
 KIND = sa.text("coalesce(accelerator, '')")
 PRIORITY = sa.text("priority DESC")
-MAY_BEGIN = "status = 'queued' AND not_before IS NULL"
+BY_LANE = [KIND, "devices", PRIORITY, "id"]
+# What each is of, and of which of the queued jobs. That of the queue itself had no status in front, without which
+# SQLite does not take it.
 INDEXES = {
-    "ix_jobs_lane": ([KIND, "devices", PRIORITY, "id"], MAY_BEGIN),
-    "ix_jobs_project_lane": (["project", KIND, "devices", PRIORITY, "id"], MAY_BEGIN),
-    "ix_jobs_stopping": ([PRIORITY, "id"], "status = 'queued' AND requested = 'stop'"),
-    "ix_jobs_backing_off": (["not_before"], "status = 'queued' AND not_before IS NOT NULL"),
-    "ix_jobs_queued_at": (["queued_at"], "status = 'queued'"),
+    "ix_jobs_queue": ([PRIORITY, "id"], None),
+    "ix_jobs_lane": (BY_LANE, "not_before IS NULL"),
+    "ix_jobs_project_lane": (["project", *BY_LANE], "not_before IS NULL"),
+    "ix_jobs_stopping": (["requested", PRIORITY, "id"], "requested = 'stop'"),
+    "ix_jobs_backing_off": (["not_before"], "not_before IS NOT NULL"),
+    "ix_jobs_queued_at": (["queued_at"], None),
 }
+QUEUED = "status = 'queued'"
 
 
 def upgrade() -> None:
-    for name, (columns, predicate) in INDEXES.items():
-        where = sa.text(predicate)
-        op.create_index(name, "jobs", columns, postgresql_where=where, sqlite_where=where)
+    op.drop_index("ix_jobs_queue", "jobs")
+    for name, (columns, only) in INDEXES.items():
+        where = sa.text(f"{QUEUED} AND {only}" if only else QUEUED)
+        op.create_index(name, "jobs", ["status", *columns], postgresql_where=where, sqlite_where=where)
     op.create_table(
         "usage_entries",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -51,3 +56,5 @@ def downgrade() -> None:
     op.drop_table("usage_entries")
     for name in INDEXES:
         op.drop_index(name, "jobs")
+    where = sa.text(QUEUED)
+    op.create_index("ix_jobs_queue", "jobs", [PRIORITY, "id"], postgresql_where=where, sqlite_where=where)

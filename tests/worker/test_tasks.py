@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,9 +29,14 @@ class Messages:
     """A broker that keeps what it is given."""
 
     sent: list[str] = field(default_factory=list)
+    passed_on: list[tuple[str, Sequence[str], int]] = field(default_factory=list)
 
     def send(self, job_id: str) -> bool:
         self.sent.append(job_id)
+        return True
+
+    def pass_on(self, job_id: str, devices: Sequence[str], times: int) -> bool:
+        self.passed_on.append((job_id, devices, times))
         return True
 
     def reachable(self) -> bool:
