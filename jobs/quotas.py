@@ -95,12 +95,14 @@ def _exhausted(session: Session, bounds: Mapping[str, _Bounds]) -> list[str]:
     """Which of them have reached one."""
     if not bounds:
         return []
-    running = select(func.count(Job.id)).where(Job.project == Project.id, Job.status.in_(ACTIVE))
-    counted = select(Project.id, running.correlate(Project).scalar_subquery(), stored()).where(Project.id.in_(bounds))
+    # A job that is with a worker has a lease, which there is an index of.
+    running = select(Job.project, func.count()).where(Job.lease_until.is_not(None)).group_by(Job.project)
+    jobs = dict(session.execute(running, execution_options=EVERY_PROJECT).all())
+    sizes = stored(session, bounds)
     reached = {
         project
-        for project, jobs, size in session.execute(counted, execution_options=EVERY_PROJECT)
-        if _reaches(jobs, bounds[project].running_jobs) or _reaches(size, bounds[project].storage_bytes)
+        for project, bound in bounds.items()
+        if _reaches(jobs.get(project, 0), bound.running_jobs) or _reaches(sizes[project], bound.storage_bytes)
     }
     timed = [project for project, each in bounds.items() if each.device_hours is not None and project not in reached]
     if timed:

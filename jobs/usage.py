@@ -8,10 +8,11 @@ the database.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import CompoundSelect, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -72,15 +73,25 @@ def _add_device_seconds(session: Session, project: str, month: str, seconds: flo
     )
 
 
-def stored() -> ColumnElement[int]:
-    """Bytes that the project of a query's row has in the storage."""
-    unfolded = select(func.coalesce(func.sum(UsageEntry.storage_bytes), 0)).where(UsageEntry.project == Project.id)
-    return Project.storage_bytes + unfolded.correlate(Project).scalar_subquery()
-
-
 def storage_bytes(session: Session, project: str) -> int:
     """Of checkpoints and weights, until their files are gone."""
-    return int(session.scalar(select(stored()).where(Project.id == project)) or 0)
+    return stored(session, [project])[project]
+
+
+def stored(session: Session, projects: Collection[str]) -> dict[str, int]:
+    """The same of several, in one query."""
+    sums = select(Project.id, Project.storage_bytes).where(Project.id.in_(projects))
+    more = select(UsageEntry.project, UsageEntry.storage_bytes).where(UsageEntry.project.in_(projects))
+    return _summed(session, sums.union_all(more), dict.fromkeys(projects, 0))
+
+
+def _summed(session: Session, rows: CompoundSelect[str, Any], into: dict[str, Any]) -> dict[str, Any]:
+    """Of rows of a project and a number, read in one state of the database."""
+    each = rows.subquery()
+    project, number = each.c
+    for name, total in session.execute(select(project, func.sum(number)).group_by(project)):
+        into[name] += type(into[name])(total)
+    return into
 
 
 def device_hours(session: Session, project: str) -> float:
@@ -88,14 +99,16 @@ def device_hours(session: Session, project: str) -> float:
     return device_hours_of(session, [project])[project]
 
 
-def device_hours_of(session: Session, projects: Sequence[str]) -> dict[str, float]:
+def device_hours_of(session: Session, projects: Collection[str]) -> dict[str, float]:
     """The same of several. The number of queries does not depend on how many there are."""
     now = session.scalars(select(DatabaseNow())).one()
     month = _begin(now)
-    seconds = dict.fromkeys(projects, 0.0)
-    tallied = select(Project.id, _used_in(_name(month))).where(Project.id.in_(projects))
-    for project, used in session.execute(tallied):
-        seconds[project] += float(used)
+    of_month = DeviceUse.month == _name(month)
+    sums = select(DeviceUse.project, DeviceUse.device_seconds).where(DeviceUse.project.in_(projects), of_month)
+    more = select(UsageEntry.project, UsageEntry.device_seconds).where(
+        UsageEntry.project.in_(projects), UsageEntry.month == _name(month)
+    )
+    seconds: dict[str, float] = _summed(session, sums.union_all(more), dict.fromkeys(projects, 0.0))
     running = (
         select(Job.project, Attempt.started_at, Job.devices)
         .join(Job, (Job.id == Attempt.job_id) & (Job.attempt == Attempt.number))
@@ -104,16 +117,6 @@ def device_hours_of(session: Session, projects: Sequence[str]) -> dict[str, floa
     for project, began, devices in session.execute(running, execution_options=EVERY_PROJECT):
         seconds[project] += max(0.0, (now - max(began, month)).total_seconds()) * devices
     return {project: used / 3600 for project, used in seconds.items()}
-
-
-def _used_in(month: str) -> ColumnElement[float]:
-    """Seconds with devices of the project of a query's row, of what has ended."""
-    sums = select(DeviceUse.device_seconds).where(DeviceUse.project == Project.id, DeviceUse.month == month)
-    entries = select(func.sum(UsageEntry.device_seconds)).where(
-        UsageEntry.project == Project.id, UsageEntry.month == month
-    )
-    parts = (func.coalesce(each.correlate(Project).scalar_subquery(), 0.0) for each in (sums, entries))
-    return next(parts) + next(parts)
 
 
 def _by_month(began: datetime, ended: datetime) -> Iterator[tuple[str, float]]:

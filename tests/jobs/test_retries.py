@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from jobs import lifecycle, placement, records, requests
+from jobs import lifecycle, placement, reconciler, records, requests
 from jobs.fence import Claim
 from models import Database, Job, JobStatus
 from models.columns import DatabaseNow
@@ -144,8 +144,18 @@ def test_while_it_waits_no_worker_is_offered_it(database: Database, submitted: C
     assert offered(database) is None
     other = submitted(priority=0).id
     assert offered(database) == other  # those behind it do not wait
+    told = list[str]()
+
+    def tell(each: str) -> bool:
+        told.append(each)
+        return True
+
+    reconciler.sweep(database, tell)
+    assert offered(database) == other
     change(database, job_id, not_before=DatabaseNow(-1))
+    reconciler.sweep(database, tell)
     assert offered(database) == job_id
+    assert told == [job_id]
 
 
 def test_nor_does_one_get_it_that_was_offered_it_before(database: Database, submitted: Callable[..., Job]) -> None:
