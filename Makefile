@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo lab test check chaos fuzz lock bench-start bench-train bench-overhead bench-gpu bench-accuracy bench-regularisation bench-api bench-mlflow
+.PHONY: help setup up demo lab test check chaos fuzz lock bench-start bench-train bench-overhead bench-gpu bench-accuracy bench-regularisation bench-api bench-fleet bench-mlflow
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -63,6 +63,9 @@ bench-mlflow: .venv/.developed ## measure the API beside an MLflow server on the
 
 bench-api: .venv/.developed ## measure the API at up to a million jobs: OPTIONS='--jobs 1000 --databases sqlite'
 	@$(BIN)/python -m benchmarks.api_speed $(OPTIONS)
+
+bench-fleet: .venv/.developed ## measure claims, and what idle workers cost: WORKERS=1,10,50,200 OPTIONS='--seconds 10'
+	@$(BIN)/python -m benchmarks.fleet --workers $(or $(WORKERS),1,10,50,200) $(OPTIONS)
 
 lock: .venv/.uv ## resolve every requirement anew
 	for what in "dev --all-extras --group dev" "service --extra api --extra worker --extra embedded --extra client" \
