@@ -11,6 +11,7 @@ from typing import Any
 
 from jobs import lifecycle, placement, records
 from jobs.fence import Claim
+from logs import configure_logging
 from models import Database
 from settings import Settings
 from storage import StoredFile
@@ -104,7 +105,7 @@ class Orders:
 def claim_and_finish(orders: Orders, told: Connection) -> None:
     """Have workers do what there is to do until the end; then send how many claims they made, and how many in vain."""
     made, counts = _workers(orders), Counts()
-    tasks.Supervisor = NoTrainer  # type: ignore[attr-defined]
+    tasks.Supervisor = NoTrainer  # type: ignore[assignment,attr-defined]
     lifecycle.claim = counts.counting(lifecycle.claim, claims=True)
     placement.next_job = counts.counting(placement.next_job, claims=False)
     orders.begin.wait()
@@ -129,6 +130,7 @@ def be_idle(orders: Orders, _told: Connection) -> None:
 
 
 def _workers(orders: Orders) -> list[Tasks]:
+    configure_logging("warning", "logfmt")
     database = Database(orders.url, pool_size=max(5, len(orders.names) // 4))
     DATABASE.append(database)
     settings = Settings(data_dir=orders.folder, worker_slots=1)
