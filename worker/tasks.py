@@ -99,7 +99,7 @@ class Tasks:
             return
         try:
             with logged(job_id=job_id):
-                self._work(lambda taken: self._wakeups.woken(job_id, times, taken))
+                self._work(self._wakeups.woken(job_id, times))
         finally:
             self._free_slots.release()
 
@@ -174,11 +174,10 @@ class Tasks:
                 self._own.submit(self.run_job, candidate.job_id)
 
     def _work(self, taken: Callable[[str | None], None]) -> None:
-        """One attempt after the other until there is no work. Of the first, `taken` is told whose it is."""
-        more, tell = True, taken
-        while more and not self._draining.is_set():
-            more, tell = self._try(tell), _tell_nobody
-        tell(None)
+        """One attempt after the other until there is no work; `taken` is told whose each is."""
+        while not self._draining.is_set() and self._try(taken):
+            pass
+        taken(None)
 
     def _try(self, taken: Callable[[str | None], None]) -> bool:
         """See one attempt through, of the first job in the queue, if its devices are free soon. Whether there may be
@@ -288,10 +287,6 @@ class Tasks:
 
         with suppress(RuntimeError):  # the worker is leaving
             self._janitor.submit(clean)
-
-
-def _tell_nobody(_taken: str | None) -> None:
-    """Of the attempts behind the first."""
 
 
 def _usable_cores() -> int:

@@ -54,8 +54,20 @@ class Wakeups:
         self._devices = devices
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="wake-ups")
 
-    def woken(self, job_id: str, times: int, taken: str | None) -> None:
-        """A message about a job has woken this worker, and it has `taken` one."""
+    def woken(self, job_id: str, times: int) -> Callable[[str | None], None]:
+        """A message about a job has woken this worker. What is returned is to be told which job it has taken, or that
+        there was none; it hears that once."""
+        told = False
+
+        def taken(first: str | None) -> None:
+            nonlocal told
+            if not told:
+                told = True
+                self._tell(job_id, times, first)
+
+        return taken
+
+    def _tell(self, job_id: str, times: int, taken: str | None) -> None:
         if taken != job_id:
             self._soon(job_id, lambda: self._pass_on(job_id, times, unless_it_fits=True))
         if taken is not None:
