@@ -9,19 +9,19 @@ from datetime import datetime
 
 import structlog
 from pydantic import ValidationError
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from jobs.backing_off import postpone
 from jobs.checkpoints import CheckpointFile
 from jobs.errors import AttemptFenced, StartingWeightsMissing
 from jobs.failures import Failure
-from jobs.fence import Claim, claimable, expired, for_update, held, is_active, is_back, is_current, is_overdue
+from jobs.fence import Claim, claimable, expired, for_update, held, is_active, is_current, is_overdue
 from jobs.ids import new_id
 from jobs.quotas import may_begin, require_room
 from jobs.records import forget_after, forget_loading, usable_checkpoints
 from jobs.transitions import (
-    LONGEST_BACKOFF_SECONDS,
     EndReason,
     append_event,
     end_attempt,
@@ -44,13 +44,6 @@ TIME_IS_UP = Failure(
     message="The job has had as much time with workers as its time limit allows.",
     hint="Raise spec.time_limit_minutes, or lower spec.epochs.",
     retryable=False,
-)
-
-NOT_PREPARED = Failure(
-    code="internal",
-    message="The service could not prepare the job's next attempt.",
-    hint="The worker's log says why; submit the job again when that is mended.",
-    retryable=True,
 )
 
 log = structlog.get_logger()
@@ -117,7 +110,7 @@ def claim(
         raise
     except Exception:  # ours: logged, and no reason to leave those behind it, either
         log.exception("attempt not prepared", job_id=job_id)
-        _postpone(session, job)
+        postpone(session, job)
         return None
     move(job, JobStatus.STARTING)
     job.attempt += 1
@@ -129,22 +122,6 @@ def claim(
     session.add(Attempt(job_id=job.id, number=job.attempt, worker=worker, devices=list(devices)))
     record(session, job, "starting", f"Attempt {job.attempt} on worker {worker}.")
     return replace(prepared, attempt=job.attempt)
-
-
-def _postpone(session: Session, job: Job) -> None:
-    """A fault of ours keeps its next attempt from beginning. Another release, or another worker, may do better."""
-    job.losses += 1
-    if job.losses > job.max_retries:
-        fail(session, job, NOT_PREPARED)
-    else:
-        job.not_before = now(LONGEST_BACKOFF_SECONDS)
-        job.revision += 1
-
-
-def end_backing_off(session: Session, job_ids: Sequence[str]) -> list[str]:
-    """Let a worker have those of them whose wait is over. Their ids."""
-    over = update(Job).where(Job.id.in_(job_ids), is_back()).values(not_before=None).returning(Job.id)
-    return list(session.scalars(over, execution_options={"synchronize_session": False}))
 
 
 def heartbeat(session: Session, claim: Claim, lease_seconds: float) -> Request | None:

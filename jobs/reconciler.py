@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy import select
 
 from jobs import idempotency, lifecycle, usage
+from jobs.backing_off import end_backing_off
 from jobs.fence import has_expired, is_active, is_back, is_overdue
 from models import OUTAGES, Database, Job
 
@@ -102,7 +103,7 @@ def sweep(database: Database, tell: Callable[[str], bool] = lambda _job_id: True
     may_begin = [job_id for job_id, is_expired in found if _settle(database, job_id, is_expired=is_expired)]
     if back:
         with database.session() as session:
-            may_begin += lifecycle.end_backing_off(session, back)
+            may_begin += end_backing_off(session, back)
     all(tell(job_id) for job_id in may_begin)
 
 

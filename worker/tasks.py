@@ -220,8 +220,7 @@ class Tasks:
         return len(devices) == self._count(needs, groups) and any(set(devices) <= set(group) for group in groups)
 
     def _groups(self, needs: Needs) -> list[list[str]]:
-        found = placement.fitting(needs, self.device_names)
-        return [[self._devices[place] for place in places] for places in found]
+        return [[self._devices[place] for place in places] for places in placement.fitting(needs, self.device_names)]
 
     def _count(self, needs: Needs, groups: Sequence[Sequence[str]]) -> int:
         return min(needs.devices, max(map(len, groups)))  # processes share a CPU
