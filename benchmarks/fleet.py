@@ -80,7 +80,7 @@ def fill(database: Database, workers: list[str]) -> None:
 def fleet(url: str, count: int, target: Callable[[Orders, Connection], None]) -> Iterator[Callable[[], list[Any]]]:
     """So many workers at work; what is yielded ends that, and returns what each process has told."""
     context = get_context("spawn")
-    begin, end = context.Event(), context.Event()
+    begin, end = context.Barrier(min(PROCESSES, count) + 1), context.Event()
     names = [f"worker-{number}" for number in range(count)]
     pipes, processes = [], []
     with tempfile.TemporaryDirectory() as folder:
@@ -90,8 +90,7 @@ def fleet(url: str, count: int, target: Callable[[Orders, Connection], None]) ->
             processes.append(context.Process(target=target, args=(orders, writer)))
             processes[-1].start()
             pipes.append(reader)
-        time.sleep(5)  # until each has imported what it needs
-        begin.set()
+        begin.wait()  # until each has imported what it needs
 
         def stop() -> list[Any]:
             end.set()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from multiprocessing.synchronize import Event
+from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +98,7 @@ class Orders:
     url: str
     folder: Path
     names: Sequence[str]  # of its workers
-    begin: Event
+    begin: Barrier  # of all processes and of whoever started them
     end: Event
 
 

@@ -19,7 +19,7 @@ NOT_PREPARED = Failure(
 
 
 def postpone(session: Session, job: Job) -> None:
-    """A fault of ours keeps its next attempt from beginning. It waits, as often as the job has retries: another release,
+    """A fault of ours keeps its next attempt from beginning. It waits, as often as it has retries: another release,
     or another worker, may do better."""
     job.losses += 1
     if job.losses > job.max_retries:
