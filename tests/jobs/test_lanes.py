@@ -1,13 +1,13 @@
 """The queue by lanes: who looks at once finds another job each, whatever else waits."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from jobs import lanes, lifecycle, placement, workers
-from models import Database, Job, Project
+from models import Database, Job, Project, ProjectSession
 from tests.conftest import Databases
 from tests.jobs.conftest import change, spec, take
 
@@ -30,10 +30,18 @@ def submit(database: Database, count: int, **options: object) -> list[str]:
         return [lifecycle.submit(session, spec(), **options).id for _ in range(count)]  # type: ignore[arg-type]
 
 
+@contextmanager
+def patient(database: Database) -> Iterator[ProjectSession]:
+    """A transaction that a busy machine may keep waiting."""
+    with database.session() as session:
+        session.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+        yield session
+
+
 def all_at_once(database: Database, count: int) -> list[str | None]:
     """What so many find of whom none has ended its transaction."""
     with ExitStack() as stack:
-        sessions = [stack.enter_context(database.session()) for _ in range(count)]
+        sessions = [stack.enter_context(patient(database)) for _ in range(count)]
         found = [placement.next_job(session, CPU, lock=True) for session in sessions]
     return [each.job_id if each else None for each in found]
 
@@ -59,7 +67,7 @@ def test_so_it_is_where_a_project_that_may_begin_nothing_stands_in_front(server:
 
 def test_what_was_claimed_while_another_looked_is_not_found(server: Database) -> None:
     first, second = submit(server, 2)
-    with server.session() as holder, server.session() as looking:
+    with patient(server) as holder, patient(server) as looking:
         found = placement.next_job(holder, CPU, lock=True)
         assert found
         assert found.job_id == first

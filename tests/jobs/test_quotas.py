@@ -255,6 +255,7 @@ def test_no_attempt_waits_for_another_of_its_project_to_note_its_use(
         with database.session() as first, database.session() as second:
             for session, claim in zip((first, second), claims, strict=True):
                 session.execute(text("SET LOCAL lock_timeout = '100ms'"))
+                session.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
                 records.record_checkpoint(session, claim, checkpoint_of(claim, 1))
                 lifecycle.lose(session, claim, LOST)
                 session.flush()

@@ -82,17 +82,21 @@ Work = Callable[..., Tasks]
 @pytest.fixture
 def work(database: Database, trainers: Trainers, tmp_path: Path) -> Iterator[Work]:
     """Makes a worker with the devices that a test gives it."""
+    made = list[Tasks]()
 
     def make(*names: str, slots: int | None = None, messages: Messages | None = None) -> Tasks:
         settings = Settings(data_dir=tmp_path, worker_slots=slots)
         devices = Devices(names=names, torch_version="2")
         worker = Tasks("ours", settings, database, messages or Messages(), devices)
+        made.append(worker)
         with database.session() as session:
             workers.sign_on(session, "ours", slots=worker.slots, devices=names or ["cpu"], torch_version="2")
         return worker
 
     yield make
     trainers.go_on.set()
+    for worker in made:
+        worker._wakeups.close()
 
 
 def submit(database: Database, *, priority: int = 5, devices: int = 1, accelerator: str | None = None) -> str:
