@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo lab test check chaos fuzz lock bench-start bench-train bench-overhead bench-gpu bench-accuracy bench-regularisation bench-formats bench-api bench-tenants bench-mlflow
+.PHONY: help setup up demo lab test check chaos fuzz lock bench-start bench-train bench-overhead bench-gpu bench-accuracy bench-regularisation bench-formats bench-api bench-tenants bench-fleet bench-mlflow
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -69,6 +69,8 @@ bench-api: .venv/.developed ## measure the API at up to a million jobs: OPTIONS=
 
 bench-tenants: .venv/.developed ## measure what one tenant can do to another: 60 connections on each route in turn
 	@$(BIN)/python -m benchmarks.tenants $(OPTIONS)
+bench-fleet: .venv/.developed ## measure claims, and what idle workers cost: WORKERS=1,10,50,200 OPTIONS='--seconds 10'
+	@$(BIN)/python -m benchmarks.fleet --workers $(or $(WORKERS),1,10,50,200) $(OPTIONS)
 
 lock: .venv/.uv ## resolve every requirement anew
 	for what in "dev --all-extras --group dev" "service --extra api --extra worker --extra embedded --extra client" \

@@ -56,7 +56,7 @@ from api.whole_server import WholeServer
 from catalog.datasets import Catalogue
 from jobs.delivery import CeleryQueue
 from jobs.figures import Watch
-from jobs.reconciler import doing, forgetting, settling
+from jobs.reconciler import adding_up, doing, forgetting, settling
 from models import Database
 from settings import Settings, read_settings, service_version
 from storage import Storage
@@ -138,7 +138,13 @@ async def _lifespan(
         broker = CeleryQueue(settings.redis_url)
         prompt_queue = PromptQueue(broker)
         stack.enter_context(prompt_queue.sending())
-        chores = [settling(database), forgetting(database), delivery.forgetting(database), gate.noting_uses(database)]
+        chores = [
+            settling(database, prompt_queue.send),
+            adding_up(database),
+            forgetting(database),
+            delivery.forgetting(database),
+            gate.noting_uses(database),
+        ]
         stack.enter_context(doing(chores))
         stack.enter_context(delivery.sending(database, settings.webhook_networks))
         storage, broker_probe = Storage(settings.storage_url), Probe(broker.reachable)

@@ -1,9 +1,14 @@
 """How a worker hears that there is work. A message carries the id of the job that it was sent for and is only a hint:
 a worker takes the first job of the queue that it fits, and the database says who has it.
 
+Who sends does not ask which worker the job fits: a message goes to a queue that all workers listen to, and wakes one of
+them. One that the job does not fit passes the message on, to the queue of a kind of workers that it does.
+
 Losing, repeating or reordering messages loses, repeats or corrupts no job.
 """
 
+from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any, Protocol
 
 import structlog
@@ -16,6 +21,7 @@ from environment.brokers import broker_of, forget_celery_s_variables
 
 QUEUE = "epochal"
 RUN_JOB = "epochal.run_job"
+RUN_PASSED_ON = "epochal.run_passed_on"  # of a queue of one kind of workers
 
 # An API route waits so long for a broker that does not answer; workers look for themselves.
 BROKER_TIMEOUT_SECONDS = 2.0
@@ -44,6 +50,12 @@ def connected_to(redis_url: SecretStr, name: str, *, set_as_current: bool = True
     return app
 
 
+def queue_of(devices: Sequence[str]) -> str:
+    """The queue that workers with these devices, by name, listen to beside the one of all."""
+    names = "\n".join(sorted(name.lower() for name in devices))
+    return f"{QUEUE}.{sha256(names.encode()).hexdigest()[:16]}"
+
+
 class TrainingQueue(Protocol):
     """Where jobs wait to be delivered."""
 
@@ -52,6 +64,13 @@ class TrainingQueue(Protocol):
 
     def reachable(self) -> bool:
         """Whether the broker answers."""
+
+
+class PassingQueue(TrainingQueue, Protocol):
+    """What workers send to each other by, too."""
+
+    def pass_on(self, job_id: str, devices: Sequence[str], times: int) -> bool:
+        """Wake a worker with these devices, of a job that was passed on so many `times`. False as with `send`."""
 
 
 class CeleryQueue:
@@ -65,8 +84,15 @@ class CeleryQueue:
 
     def send(self, job_id: str) -> bool:
         """One message with the job's id."""
+        return self._send(job_id, RUN_JOB, (job_id,), QUEUE)
+
+    def pass_on(self, job_id: str, devices: Sequence[str], times: int) -> bool:
+        """One message to workers of one kind."""
+        return self._send(job_id, RUN_PASSED_ON, (job_id, times), queue_of(devices))
+
+    def _send(self, job_id: str, task: str, arguments: tuple[str | int, ...], queue: str) -> bool:
         try:
-            self._celery.send_task(RUN_JOB, (job_id,), retry=False)
+            self._celery.send_task(task, arguments, queue=queue, retry=False)
         except OperationalError as error:
             log.warning("broker does not answer", job_id=job_id, error=str(error))
             return False

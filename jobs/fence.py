@@ -54,8 +54,14 @@ def is_not_cancelled() -> ColumnElement[bool]:
 
 
 def is_queued() -> ColumnElement[bool]:
-    """No worker has the job, and one may take it now."""
-    return and_(waits(), or_(Job.not_before.is_(None), Job.not_before < DatabaseNow()))
+    """No worker has the job, and one may take it now. One that backs off may be taken from the sweep on that finds its
+    time come: so the queue's indexes have none that may not."""
+    return and_(waits(), Job.not_before.is_(None))
+
+
+def is_back() -> ColumnElement[bool]:
+    """It has backed off for as long as it had to."""
+    return and_(waits(), Job.not_before < DatabaseNow())
 
 
 def waits() -> ColumnElement[bool]:

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 
+import structlog
 from pydantic import ValidationError
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from jobs.backing_off import postpone
 from jobs.checkpoints import CheckpointFile
 from jobs.errors import AttemptFenced, StartingWeightsMissing
 from jobs.failures import Failure
@@ -54,6 +57,8 @@ TIME_IS_UP = Failure(
     hint="Raise spec.time_limit_minutes, or lower spec.epochs.",
     retryable=False,
 )
+
+log = structlog.get_logger()
 
 
 def unrecorded(outage: DatabaseUnavailable) -> Failure:
@@ -129,6 +134,12 @@ def claim(
         prepared = _prepare(session, job)
     except _CannotBegin as reason:  # rather than stand in the way of those behind it
         fail(session, job, reason.failure)
+        return None
+    except SQLAlchemyError:
+        raise
+    except Exception:  # ours: logged, and no reason to leave those behind it, either
+        log.exception("attempt not prepared", job_id=job_id)
+        postpone(session, job)
         return None
     move(job, JobStatus.STARTING)
     job.attempt += 1

@@ -1,15 +1,14 @@
 """Which worker a job fits, and which job a worker takes next."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
-from sqlalchemy import ColumnElement, and_, literal, or_, select
 from sqlalchemy.orm import Session
 
-from jobs.fence import is_queued
-from jobs.quotas import exhausted
-from models import Job, Request
+from jobs.lanes import find_lanes, first
+from jobs.quotas import exhausted, is_exhausted
+from models import Request
 
 CPU = "cpu"
 GPU = "gpu"  # an accelerator of whatever kind
@@ -50,17 +49,28 @@ def fitting(needs: Needs, devices: Sequence[str]) -> list[list[int]]:
     return [places for places in groups.values() if len(places) >= needs.devices]
 
 
-def next_job(session: Session, devices: Sequence[str]) -> Candidate | None:
+def next_job(session: Session, devices: Sequence[str], *, lock: bool = False) -> Candidate | None:
     """The first in the queue, by priority and then by age, that a worker with `devices` could run and its project's
-    quotas let begin."""
-    fit = [is_queued(), _fits(devices)]
-    if waiting := exhausted(session):
-        # One that is to be stopped takes a moment, and ends with the weights that it has.
-        fit.append(or_(Job.project.not_in(waiting), Job.requested == Request.STOP))
-    row = session.execute(
-        select(Job.id, Job.devices, Job.accelerator).where(*fit).order_by(Job.priority.desc(), Job.id).limit(1)
-    ).first()
-    return row and Candidate(row.id, Needs(row.devices, row.accelerator))
+    quotas let begin. With `lock`, the first that no other transaction has locked, locked until this one ends."""
+    within = [
+        lane
+        for lane in find_lanes(session, _servable(devices))
+        if fitting(Needs(lane.devices, lane.kind or None), devices)
+    ]
+    found = first(session, within, lock=lock)
+    if found and found.requested is not Request.STOP and is_exhausted(session, found.project):
+        # What all projects have used is asked for only where one that has used it up stands in the way.
+        found = first(session, within, lock=lock, without={found.project, *exhausted(session)})
+    return found and Candidate(found.id, Needs(found.devices, found.accelerator))
+
+
+def _servable(devices: Sequence[str]) -> set[str]:
+    """Every kind that a worker with `devices` may serve, "" for any."""
+    if _only_cpu(devices):
+        return {"", CPU}
+    names = {name.lower() for name in devices}
+    parts = {name[begin:end] for name in names for begin, end in combinations(range(len(name) + 1), 2)}
+    return {"", GPU, *parts}
 
 
 def _only_cpu(devices: Sequence[str]) -> bool:
@@ -69,16 +79,3 @@ def _only_cpu(devices: Sequence[str]) -> bool:
 
 def _is_of_kind(name: str, accelerator: str | None) -> bool:
     return accelerator in (None, GPU) or (accelerator != CPU and accelerator in name.lower())
-
-
-def _fits(devices: Sequence[str]) -> ColumnElement[bool]:
-    """As `fitting` says, in SQL."""
-    anything = Job.accelerator.is_(None)
-    if _only_cpu(devices):
-        return or_(anything, Job.accelerator == CPU)
-    by_name = Counter(name.lower() for name in devices)
-    of_kind = [
-        and_(literal(name).contains(Job.accelerator), Job.accelerator != CPU, Job.devices <= count)
-        for name, count in by_name.items()
-    ]
-    return or_(and_(or_(anything, Job.accelerator == GPU), Job.devices <= max(by_name.values())), *of_kind)

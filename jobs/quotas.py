@@ -1,14 +1,14 @@
 """How much a project may use. Nothing is counted for a quota that has no bound."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from jobs.errors import QuotaExceeded
-from jobs.usage import device_hours, storage_bytes
+from jobs.usage import device_hours, device_hours_of, storage_bytes, stored
 from models import ACTIVE, EVERY_PROJECT, Job, JobStatus, Project
 from models.columns import DatabaseNow
 
@@ -50,28 +50,69 @@ def require_room(session: Session, project: str) -> datetime:
 
 
 def may_begin(session: Session, project: str) -> bool:
-    """Whether one more job of it may start now. Locks the project's row, as `require_room`."""
-    row = session.get(Project, project)
-    if row is None or not _has_bounds(row):
+    """Whether one more job of it may start now.
+
+    Locks the project's row, as `require_room`, unless it has no bound that matters here, or may begin none as it is:
+    whoever waits for the row waits for every claim of the project that came before.
+    """
+    bounds = _bounds_to_begin(session, Project.id == project)
+    if not bounds:
         return True
+    if _exhausted(session, bounds):
+        return False
     session.execute(select(Project.id).where(Project.id == project).with_for_update(key_share=True))
-    return not _is_exhausted(session, row)
+    return not _exhausted(session, bounds)
 
 
 def exhausted(session: Session) -> list[str]:
-    """Projects of which no job may start now."""
-    bounded = select(Project).where(
-        Project.max_running_jobs.is_not(None)
-        | Project.max_storage_bytes.is_not(None)
-        | Project.max_device_hours.is_not(None)
-    )
-    return [row.id for row in session.scalars(bounded) if _is_exhausted(session, row)]
+    """Projects of which no job may start now. The number of queries does not depend on how many projects there are."""
+    return _exhausted(session, _bounds_to_begin(session, true()))
 
 
 def is_exhausted(session: Session, project: str) -> bool:
     """Whether no job of this one may start now."""
-    row = session.get(Project, project)
-    return row is not None and _has_bounds(row) and _is_exhausted(session, row)
+    return bool(_exhausted(session, _bounds_to_begin(session, Project.id == project)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """What must not be reached for a job to begin."""
+
+    running_jobs: int | None
+    storage_bytes: int | None
+    device_hours: float | None
+
+
+def _bounds_to_begin(session: Session, which: ColumnElement[bool]) -> dict[str, _Bounds]:
+    """Of those projects that have any."""
+    columns = (Project.max_running_jobs, Project.max_storage_bytes, Project.max_device_hours)
+    bounded = or_(*(column.is_not(None) for column in columns))
+    found = session.execute(select(Project.id, *columns).where(which, bounded))
+    return {project: _Bounds(jobs, size, hours) for project, jobs, size, hours in found}
+
+
+def _exhausted(session: Session, bounds: Mapping[str, _Bounds]) -> list[str]:
+    """Which of them have reached one."""
+    if not bounds:
+        return []
+    # A job that is with a worker has a lease, which there is an index of.
+    running = select(Job.project, func.count()).where(Job.lease_until.is_not(None)).group_by(Job.project)
+    jobs = dict(session.execute(running, execution_options=EVERY_PROJECT).all())
+    sizes = stored(session, bounds)
+    reached = {
+        project
+        for project, bound in bounds.items()
+        if _reaches(jobs.get(project, 0), bound.running_jobs) or _reaches(sizes[project], bound.storage_bytes)
+    }
+    timed = [project for project, each in bounds.items() if each.device_hours is not None and project not in reached]
+    if timed:
+        hours = device_hours_of(session, timed)
+        reached.update(project for project in timed if _reaches(hours[project], bounds[project].device_hours))
+    return sorted(reached)
+
+
+def _reaches(used: float, bound: float | None) -> bool:
+    return bound is not None and used >= bound
 
 
 Count = Callable[[Session, str], float]
@@ -83,11 +124,6 @@ def _to_begin(row: Project) -> tuple[tuple[Count, float | None, str], ...]:
         (storage_bytes, row.max_storage_bytes, "max_storage_bytes"),
         (device_hours, row.max_device_hours, "max_device_hours"),
     )
-
-
-def _is_exhausted(session: Session, row: Project) -> bool:
-    bounds = ((_running, row.max_running_jobs, "max_running_jobs"), *_to_begin(row))
-    return any(bound is not None and count(session, row.id) >= bound for count, bound, _ in bounds)
 
 
 def _has_bounds(row: Project) -> bool:

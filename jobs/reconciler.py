@@ -1,7 +1,8 @@
-"""What keeps every job moving where a worker does not: expired leases and overdue cancellations are settled.
+"""What keeps every job moving where a worker does not: expired leases and overdue cancellations are settled, and jobs
+that have backed off for long enough may begin again.
 
-Each sweep is idempotent, so any number of copies may run at once: every worker runs one, and the API another. Queued
-jobs need no sweep: each worker looks by itself for work that it fits (`worker.tasks`).
+Each sweep is idempotent, so any number of copies may run at once: the API runs one each second, and every worker
+another, the more seldom the more workers there are. Queued jobs need no sweep: workers look for them (`worker.tasks`).
 """
 
 import threading
@@ -14,11 +15,14 @@ from time import monotonic
 import structlog
 from sqlalchemy import select
 
-from jobs import idempotency, lifecycle
-from jobs.fence import has_expired, is_active, is_overdue
+from jobs import idempotency, lifecycle, usage
+from jobs.backing_off import end_backing_off
+from jobs.fence import has_expired, is_active, is_back, is_overdue
 from models import Database, DatabaseFull, DatabaseUnavailable, Job
 from models.columns import DatabaseNow
 
+SWEEP_SECONDS = 1.0
+FOLD_SECONDS = 5.0
 AT_ONCE = 100  # jobs a sweep
 LEAVE_WITHIN_SECONDS = 2.0
 
@@ -32,13 +36,33 @@ log = structlog.get_logger()
 class Chore:
     """Something to be done every so many seconds, for the first time when the first of them have passed."""
 
-    every_seconds: float
+    every_seconds: float | Callable[[], float]
     do: Callable[[], None]
 
+    def wait(self) -> float:
+        """Seconds until it is to be done next."""
+        return self.every_seconds() if callable(self.every_seconds) else self.every_seconds
 
-def settling(database: Database) -> Chore:
-    """The sweep as a chore, so often that a takeover waits for the lease, and not for the sweep."""
-    return Chore(1.0, lambda: sweep(database))
+
+def settling(
+    database: Database, tell: Callable[[str], bool], every_seconds: float | Callable[[], float] = SWEEP_SECONDS
+) -> Chore:
+    """The sweep as a chore, so often that a takeover waits for the lease, and not for the sweep. Of jobs that it puts
+    back into the queue it does `tell` workers."""
+    return Chore(every_seconds, lambda: sweep(database, tell))
+
+
+def adding_up(database: Database, every_seconds: float | Callable[[], float] = FOLD_SECONDS) -> Chore:
+    """What projects have used."""
+
+    def add_up() -> None:
+        with database.glance() as session:
+            more = usage.is_noted(session)
+        while more:
+            with database.session() as session:
+                more = usage.fold(session)
+
+    return Chore(every_seconds, add_up)
 
 
 def forgetting(database: Database) -> Chore:
@@ -57,12 +81,12 @@ def doing(chores: Sequence[Chore]) -> Iterator[None]:
     stop = threading.Event()
 
     def until_stopped() -> None:
-        due = [monotonic() + chore.every_seconds for chore in chores]
+        due = [monotonic() + chore.wait() for chore in chores]
         while not stop.wait(max(0.0, min(due) - monotonic())):
             for place, chore in enumerate(chores):
                 if due[place] <= monotonic():
                     _do(chore)
-                    due[place] = monotonic() + chore.every_seconds
+                    due[place] = monotonic() + chore.wait()
 
     thread = threading.Thread(target=until_stopped, name="chores", daemon=True)
     thread.start()
@@ -73,23 +97,37 @@ def doing(chores: Sequence[Chore]) -> Iterator[None]:
         thread.join(LEAVE_WITHIN_SECONDS)
 
 
-def sweep(database: Database) -> None:
-    """Requeue or end what a lost worker left behind, and end what a worker does not let go of."""
-    with database.snapshot() as session:
+def sweep(database: Database, tell: Callable[[str], bool] = lambda _job_id: True) -> None:
+    """Requeue or end what a lost worker left behind, end what a worker does not let go of, and let begin again what has
+    backed off. `tell` is given the ids of jobs that a worker may take now, until it says that nobody hears."""
+    with database.glance() as session:
         expiring = has_expired()
         overdue = select(Job.id, expiring, Job.lease_until, DatabaseNow()).where(is_active(), expiring | is_overdue())
         found = session.execute(overdue.limit(AT_ONCE)).all()
+        back = session.scalars(select(Job.id).where(is_back()).order_by(Job.not_before).limit(AT_ONCE)).all()
+    may_begin = []
     for job_id, is_expired, lease_until, now in found:
-        try:
-            with database.session() as session:
-                if is_expired:
-                    lifecycle.expire_lease(session, job_id, _what_kept_it(database, lease_until, now))
-                else:
-                    lifecycle.expire_cancel(session, job_id)
-        except DatabaseUnavailable:
-            raise
-        except Exception:  # ours, and no reason to leave those behind it
-            log.exception("job not settled", job_id=job_id)
+        outage = _what_kept_it(database, lease_until, now) if is_expired else None
+        if _settle(database, job_id, is_expired=is_expired, outage=outage):
+            may_begin.append(job_id)
+    if back:
+        with database.session() as session:
+            may_begin += end_backing_off(session, back)
+    all(tell(job_id) for job_id in may_begin)
+
+
+def _settle(database: Database, job_id: str, *, is_expired: bool, outage: DatabaseFull | None) -> bool:
+    """Whether it is in the queue."""
+    try:
+        with database.session() as session:
+            if is_expired:
+                return lifecycle.expire_lease(session, job_id, outage)
+            lifecycle.expire_cancel(session, job_id)
+    except DatabaseUnavailable:
+        raise
+    except Exception:  # ours, and no reason to leave those behind it
+        log.exception("job not settled", job_id=job_id)
+    return False
 
 
 def _what_kept_it(database: Database, lease_until: datetime | None, now: datetime) -> DatabaseFull | None:

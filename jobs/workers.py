@@ -1,17 +1,18 @@
 """Which workers there are. A worker signs on, is seen every few seconds, and signs off."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, Text, and_, cast, func, select, update
 from sqlalchemy.orm import Session
 
 from jobs.transitions import now
 from models import EVERY_PROJECT, Job, Worker
 from models.columns import DatabaseNow
 
-SEEN_EVERY_SECONDS = 5.0
+SEEN_EVERY_SECONDS = 10.0
 GONE_AFTER_SECONDS = 3 * SEEN_EVERY_SECONDS
 
 
@@ -22,6 +23,14 @@ class Load:
     load_average: float | None = None  # tasks that run or wait to, over the last minute
     memory_total_bytes: int | None = None
     memory_available_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """How many workers are connected, the one that asks included."""
+
+    all: int = 1
+    alike: int = 1  # with the same devices
 
 
 class HeldJob(NamedTuple):
@@ -85,11 +94,27 @@ def sign_off(session: Session, worker_id: str) -> None:
 
 def connected(session: Session) -> Sequence[Worker]:
     """Workers that have been seen lately and have not signed off, oldest first."""
-    return session.scalars(
-        select(Worker)
-        .where(Worker.ended_at.is_(None), Worker.seen_at > DatabaseNow(-GONE_AFTER_SECONDS))
-        .order_by(Worker.started_at)
-    ).all()
+    return session.scalars(select(Worker).where(_is_connected()).order_by(Worker.started_at)).all()
+
+
+def _is_connected() -> ColumnElement[bool]:
+    return and_(Worker.ended_at.is_(None), Worker.seen_at > DatabaseNow(-GONE_AFTER_SECONDS))
+
+
+def census(session: Session, devices: Sequence[str]) -> Census:
+    """Of the fleet of a worker with `devices`."""
+    counted = (
+        select(cast(Worker.devices, Text), func.count()).where(_is_connected()).group_by(cast(Worker.devices, Text))
+    )
+    counts = [(sorted(json.loads(each)), count) for each, count in session.execute(counted)]
+    alike = sum(count for each, count in counts if each == sorted(devices))
+    return Census(max(1, sum(count for _, count in counts)), max(1, alike))
+
+
+def inventories(session: Session) -> list[list[str]]:
+    """What devices connected workers have that take jobs, by name: each kind of worker once."""
+    kinds = select(cast(Worker.devices, Text)).where(_is_connected(), Worker.draining_at.is_(None)).distinct()
+    return [json.loads(each) for each in session.scalars(kinds)]
 
 
 def at_work(session: Session) -> list[WorkerRecord]:

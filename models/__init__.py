@@ -22,6 +22,7 @@ from models.outages import (
 from models.session import EVERY_PROJECT, ProjectSession
 from models.status import ACTIVE, TERMINAL, TRANSITIONS, JobStatus, Request
 from models.tables import (
+    KIND,
     MAX_RETRIES,
     PRIORITY,
     Attempt,
@@ -33,12 +34,13 @@ from models.tables import (
     Step,
     Worker,
 )
-from models.tenants import ApiKey, DeviceUse, IdempotencyKey, Project, Webhook, WebhookDelivery
+from models.tenants import ApiKey, DeviceUse, IdempotencyKey, Project, UsageEntry, Webhook, WebhookDelivery
 
 __all__ = [
     "ACTIVE",
     "DEFAULT_PROJECT",
     "EVERY_PROJECT",
+    "KIND",
     "MAX_RETRIES",
     "PRIORITY",
     "REVISION",
@@ -72,6 +74,7 @@ __all__ = [
     "Request",
     "Schema",
     "Step",
+    "UsageEntry",
     "Webhook",
     "WebhookDelivery",
     "Worker",

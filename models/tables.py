@@ -3,9 +3,21 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Enum, ForeignKey, Index, Integer, String, Text, func, text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Enum,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    func,
+    literal_column,
+    text,
+)
 from sqlalchemy.ext.hybrid import hybrid_property
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column, relationship
 
 from models.base import DEFAULT_PROJECT, JOB_ID, PROJECT_ID, Base
 from models.columns import DatabaseNow
@@ -98,14 +110,29 @@ class Job(Base):
     attempts: Mapped[list["Attempt"]] = relationship(order_by="Attempt.number", viewonly=True)
 
 
+# The kind of device that a job asks for; "" where any will do. Of a literal, so that it is seen to be what the indexes
+# below are of.
+KIND: ColumnElement[str] = func.coalesce(Job.accelerator, literal_column("''"))
+
+
+def _of_queued(name: str, *columns: ColumnElement[Any] | InstrumentedAttribute[Any], only: str | None = None) -> None:
+    """An index of the few jobs that are queued. It begins with their status, though that is one: or else SQLite takes
+    the index of every status, and sorts all that it finds there."""
+    where = text(" AND ".join(filter(None, ("status = 'queued'", only))))
+    Index(name, Job.status, *columns, postgresql_where=where, sqlite_where=where)
+
+
 # The queue, in the order in which it is served.
-Index(
-    "ix_jobs_queue",
-    Job.priority.desc(),
-    Job.id,
-    postgresql_where=text("status = 'queued'"),
-    sqlite_where=text("status = 'queued'"),
-)
+_of_queued("ix_jobs_queue", Job.priority.desc(), Job.id)
+# Jobs that ask for as many devices of the same kind wait in one lane of the queue. Each lane in the order in which it
+# is served, of all projects and of each: a worker finds which lanes there are, and its next job, without a look at the
+# jobs that it does not fit, or whose project may begin no more.
+_SERVED = (KIND, Job.devices, Job.priority.desc(), Job.id)
+_of_queued("ix_jobs_lane", *_SERVED, only="not_before IS NULL")
+_of_queued("ix_jobs_project_lane", Job.project, *_SERVED, only="not_before IS NULL")
+_of_queued("ix_jobs_stopping", Job.requested, Job.priority.desc(), Job.id, only="requested = 'stop'")
+_of_queued("ix_jobs_backing_off", Job.not_before, only="not_before IS NOT NULL")
+_of_queued("ix_jobs_queued_at", Job.queued_at)  # how long the first of them has been there
 
 
 # Jobs whose files and rows are to go.

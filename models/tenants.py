@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, text
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import DEFAULT_PROJECT, JOB_ID, PROJECT_ID, Base
@@ -19,12 +19,31 @@ class Project(Base):
     max_queued_jobs: Mapped[int | None]
     max_storage_bytes: Mapped[int | None] = mapped_column(BigInteger)
     max_device_hours: Mapped[float | None]  # within a calendar month, in UTC
-    storage_bytes: Mapped[int] = mapped_column(BigInteger, default=0)  # the sum of its jobs'
+    storage_bytes: Mapped[int] = mapped_column(BigInteger, default=0)  # the sum of its jobs', but for `usage_entries`
     created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
 
 
+class UsageEntry(Base):
+    """What has come to a project's use, not yet added to its sums in `projects` and `device_use`.
+
+    Appended by whoever uses, so that no two attempts wait for one row; added up now and then (jobs/usage.py).
+    """
+
+    __tablename__ = "usage_entries"
+    __table_args__ = (Index(None, "project"),)
+
+    # SQLite numbers rows by itself only where the key is an INTEGER.
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
+    # No foreign key: its check would lock the project's row, if only against its deletion.
+    project: Mapped[str] = mapped_column(PROJECT_ID)
+    month: Mapped[str | None] = mapped_column(String(7))  # in which the devices were used, as in DeviceUse
+    device_seconds: Mapped[float] = mapped_column(default=0.0)
+    storage_bytes: Mapped[int] = mapped_column(BigInteger, default=0)  # less than 0 where storage was given back
+
+
 class DeviceUse(Base):
-    """What a project's attempts that have ended used in a month, whether or not their jobs are still there."""
+    """What a project's attempts that have ended used in a month, whether or not their jobs are still there; but for
+    `usage_entries`."""
 
     __tablename__ = "device_use"
 

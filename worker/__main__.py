@@ -12,7 +12,7 @@ from ulid import ULID
 
 from environment.files import require_writable, socket_folder
 from environment.startup import told_in_one_line
-from jobs.delivery import RUN_JOB, CeleryQueue
+from jobs.delivery import QUEUE, RUN_JOB, RUN_PASSED_ON, CeleryQueue, queue_of
 from jobs.deployment import require_usable, warn_of_too_many
 from logs import configure_logging
 from models import Database
@@ -53,6 +53,7 @@ def main() -> None:
     warnings.simplefilter("ignore", SecurityWarning)
     app = create_celery(settings.redis_url)
     app.task(tasks.run_job, name=RUN_JOB)
+    app.task(tasks.run_passed_on, name=RUN_PASSED_ON)
 
     def drain(**_signal: object) -> None:
         tasks.drain()
@@ -63,6 +64,7 @@ def main() -> None:
         hostname=worker_id,
         pool_cls="threads",
         concurrency=tasks.slots,
+        queues=[QUEUE, queue_of(tasks.device_names)],
         loglevel=settings.log_level,
         quiet=True,  # no banner on standard output
         without_gossip=True,

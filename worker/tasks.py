@@ -4,21 +4,24 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import structlog
 
 from jobs import changes, garbage, lifecycle, placement, workers
-from jobs.delivery import TrainingQueue
+from jobs.delivery import PassingQueue
+from jobs.errors import AttemptFenced
+from jobs.failures import Failure
 from jobs.fence import Claim
 from jobs.own_storage import OwnStorage
-from jobs.placement import CPU, Candidate
-from jobs.reconciler import Chore, doing, settling
-from jobs.workers import SEEN_EVERY_SECONDS, Load
+from jobs.placement import CPU, Needs
+from jobs.reconciler import FOLD_SECONDS, SWEEP_SECONDS, Chore, adding_up, doing, settling
+from jobs.workers import SEEN_EVERY_SECONDS, Census, Load
 from models import Database, DatabaseUnavailable
 from settings import Settings, service_version
 from worker.devices import DevicePool
@@ -26,9 +29,13 @@ from worker.fitness import LOOK_SECONDS, Fitness
 from worker.messages import Devices, Order
 from worker.recorder import Recorder
 from worker.supervisor import Supervisor
+from worker.wakeups import LONGEST_LOOK_SECONDS, Wakeups, logged, paced
 
-# So often a worker with a free slot looks whether there is work that no message has told it of.
+# So often the workers of one kind that have a free slot look whether there is work that no message has told them of.
 LOOK_FOR_WORK_SECONDS = 1.0
+
+CENSUS_SECONDS = 60.0
+LONGEST_FOLD_SECONDS = 60.0
 
 # So long a job waits for devices that others of this worker have, before it looks whether a better one has come.
 PATIENCE_SECONDS = 1.0
@@ -36,14 +43,29 @@ PATIENCE_SECONDS = 1.0
 GARBAGE_SECONDS = 3600.0
 PURGE_SECONDS = 5.0  # between two looks for deleted jobs
 
+NOT_SUPERVISED = Failure(
+    code="internal",
+    message="The worker could not supervise the attempt.",
+    hint="The worker's log says why; submit the job again when that is mended.",
+    retryable=True,
+)
+
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An attempt, and the devices that it has."""
+
+    claim: Claim
+    devices: tuple[str, ...]
 
 
 class Tasks:
     """One worker's tasks. Each slot runs one job at a time, on devices of its own where there are enough."""
 
     def __init__(
-        self, worker_id: str, settings: Settings, database: Database, messages: TrainingQueue, devices: Devices
+        self, worker_id: str, settings: Settings, database: Database, messages: PassingQueue, devices: Devices
     ) -> None:
         self.slots = settings.worker_slots or max(1, len(devices.names))
         self._draining = threading.Event()
@@ -52,7 +74,7 @@ class Tasks:
         self._database = database
         self._messages = messages
         self._torch_version = devices.torch_version
-        self._device_names = list(devices.names) or [CPU]
+        self.device_names = list(devices.names) or [CPU]
         self._devices = [f"cuda:{number}" for number in range(len(devices.names))] or ["cpu"]
         # Every device at least once, for jobs that take several; where there are more slots, they share.
         shares = max(self.slots, len(self._devices))
@@ -65,17 +87,21 @@ class Tasks:
         self._free_slots = threading.Semaphore(self.slots)
         # For work that no message has told of: a message may get lost, and the broker be away.
         self._own = ThreadPoolExecutor(self.slots, thread_name_prefix="unprompted")
+        self._wakeups = Wakeups(database, messages, self.device_names)
+        self._census, self._counted_at = Census(), float("-inf")
 
-    def run_job(self, _job_id: str) -> None:
-        """There is work, a message says: take the first job of the queue that fits, and go on until none is left. Where
-        no slot is free there is nothing to do: those that are not look for themselves."""
+    def run_job(self, job_id: str) -> None:
+        """There is work, a message says: take the first job of the queue that fits, and go on until none is left."""
+        self.run_passed_on(job_id, 0)
+
+    def run_passed_on(self, job_id: str, times: int) -> None:
+        """The same of a message that so many workers have passed on."""
         if not self._free_slots.acquire(blocking=False):
+            self._wakeups.busy(job_id, times)
             return
         try:
-            while not self._draining.is_set() and (candidate := self._next_job()):
-                self._try(candidate)
-        except DatabaseUnavailable as error:
-            log.warning("database unavailable", **error.told)
+            with logged(job_id=job_id):
+                self._work(self._wakeups.woken(job_id, times))
         finally:
             self._free_slots.release()
 
@@ -103,17 +129,19 @@ class Tasks:
                 session,
                 self._worker_id,
                 slots=self.slots,
-                devices=self._device_names,
+                devices=self.device_names,
                 torch_version=self._torch_version,
                 python_version=platform.python_version(),
                 epochal_version=service_version(),
                 cores=_usable_cores(),
             )
+        longest = self._settings.lease_seconds / 2  # a takeover is to wait for the lease, and not for the sweep
         self._fitness.look()
         chores = [
             Chore(LOOK_SECONDS, self._fitness.look),
-            Chore(LOOK_FOR_WORK_SECONDS, self._look_for_work),
-            settling(self._database),
+            Chore(lambda: paced(LOOK_FOR_WORK_SECONDS, self._census.alike, LONGEST_LOOK_SECONDS), self._look_for_work),
+            settling(self._database, self._messages.send, lambda: paced(SWEEP_SECONDS, self._census.all, longest)),
+            adding_up(self._database, lambda: paced(FOLD_SECONDS, self._census.all, LONGEST_FOLD_SECONDS)),
             Chore(SEEN_EVERY_SECONDS, self._be_seen),
             Chore(GARBAGE_SECONDS, self._collect_garbage),
             Chore(PURGE_SECONDS, self._purge),
@@ -123,6 +151,7 @@ class Tasks:
                 yield
                 self._own.shutdown()  # what drains there still counts as connected
         finally:
+            self._wakeups.close()
             self._janitor.shutdown(wait=False, cancel_futures=True)  # what is left, another's sweep finds
             try:
                 with self._database.session() as session:
@@ -133,52 +162,95 @@ class Tasks:
     def _be_seen(self) -> None:
         with self._database.session() as session:
             workers.seen(session, self._worker_id, _load())
+            if time.monotonic() >= self._counted_at + CENSUS_SECONDS:
+                self._census = workers.census(session, self.device_names)
+                self._counted_at = time.monotonic()
 
     def _look_for_work(self) -> None:
         """Have a free slot take what there is for it to do, unprompted."""
-        if self._draining.is_set() or not self._free_slots.acquire(blocking=False):
+        if self._draining.is_set() or self._fitness.flaw or not self._free_slots.acquire(blocking=False):
             return
         self._free_slots.release()
-        if candidate := self._next_job():
-            self._own.submit(self.run_job, candidate.job_id)
+        with self._database.glance() as session:
+            candidate = placement.next_job(session, self.device_names)
+        if candidate:
+            with suppress(RuntimeError):  # the worker is leaving
+                self._own.submit(self.run_job, candidate.job_id)
 
-    def _next_job(self) -> Candidate | None:
+    def _work(self, taken: Callable[[str | None], None]) -> None:
+        """One attempt after the other until there is no work; `taken` is told whose each is."""
+        while not self._draining.is_set() and self._try(taken):
+            pass
+        taken(None)
+
+    def _try(self, taken: Callable[[str | None], None]) -> bool:
+        """See one attempt through, of the first job in the queue, if its devices are free soon. Whether there may be
+        more."""
         if self._fitness.flaw:
-            return None
-        with self._database.snapshot() as session:
-            return placement.next_job(session, self._device_names)
-
-    def _try(self, candidate: Candidate) -> None:
-        """See one attempt at the job through, if its devices are free soon, and nobody else takes it before."""
-        groups = [
-            [self._devices[place] for place in places]
-            for places in placement.fitting(candidate.needs, self._device_names)
-        ]
-        count = min(candidate.needs.devices, max(map(len, groups)))  # processes share a CPU
-        with self._pool.take(count, groups, PATIENCE_SECONDS) as devices:
-            if not devices:
-                return
+            return False
+        with ExitStack() as held:
             asked_at = time.monotonic()  # the lease runs from some time after this
-            with self._database.session() as session:
-                claim = lifecycle.claim(
-                    session, candidate.job_id, self._worker_id, self._settings.lease_seconds, devices
-                )
-            if claim is not None:
-                self._see_through(claim, devices, asked_at)
-        if self._draining.is_set():
-            self._messages.send(candidate.job_id)  # others need not wait until they look by themselves
+            begun = self._begin(lambda needs: held.enter_context(self._take(needs, 0.0)))
+            if isinstance(begun, Needs):
+                devices = held.enter_context(self._take(begun, PATIENCE_SECONDS))
+                asked_at = time.monotonic()
+                # By now another job may be the first. It gets these devices where it would have got as many of them.
+                begun = self._begin(lambda needs: devices if self._may_have(needs, devices) else ()) if devices else ()
+            if isinstance(begun, Begun):
+                taken(begun.claim.job_id)
+                self._see_through(begun.claim, begun.devices, asked_at)
+                if self._draining.is_set():
+                    self._messages.send(begun.claim.job_id)  # others need not wait until they look by themselves
+            return begun is not None
+
+    def _begin(self, take: Callable[[Needs], tuple[str, ...]]) -> "Begun | Needs | tuple[()] | None":
+        """Claim the first job of the queue that nobody else is about to. What it needs where `take` has no devices for
+        it; () where it was offered and cannot begin; None where there is none."""
+        with self._database.session() as session:
+            candidate = placement.next_job(session, self.device_names, lock=True)
+            if candidate is None:
+                return None
+            devices = take(candidate.needs)
+            if not devices:
+                return candidate.needs
+            lease = self._settings.lease_seconds
+            claim = lifecycle.claim(session, candidate.job_id, self._worker_id, lease, devices)
+        return Begun(claim, devices) if claim else ()
+
+    def _take(self, needs: Needs, patience: float) -> AbstractContextManager[tuple[str, ...]]:
+        groups = self._groups(needs)
+        return self._pool.take(self._count(needs, groups), groups, patience)
+
+    def _may_have(self, needs: Needs, devices: tuple[str, ...]) -> bool:
+        groups = self._groups(needs)
+        return len(devices) == self._count(needs, groups) and any(set(devices) <= set(group) for group in groups)
+
+    def _groups(self, needs: Needs) -> list[list[str]]:
+        return [[self._devices[place] for place in places] for places in placement.fitting(needs, self.device_names)]
+
+    def _count(self, needs: Needs, groups: Sequence[Sequence[str]]) -> int:
+        return min(needs.devices, max(map(len, groups)))  # processes share a CPU
 
     def _see_through(self, claim: Claim, devices: tuple[str, ...], claimed_at: float) -> None:
         recorder = Recorder(self._database, claim, self._settings.lease_seconds, self._discard, claimed_at)
-        supervisor = Supervisor(
-            claim,
-            recorder,
-            lease_seconds=self._settings.lease_seconds,
-            stall_seconds=self._settings.stall_seconds,
-            draining=self._draining,
-        )
-        supervisor.run(self._order(claim, devices))
+        try:
+            supervisor = Supervisor(
+                claim,
+                recorder,
+                lease_seconds=self._settings.lease_seconds,
+                stall_seconds=self._settings.stall_seconds,
+                draining=self._draining,
+            )
+            supervisor.run(self._order(claim, devices))
+        except Exception:  # ours: the job is not to wait until its lease has run out
+            log.exception("attempt not supervised", job_id=claim.job_id, attempt=claim.attempt)
+            recorder.abandon()
+            self._lose(claim)
         self._clean(partial(garbage.collect, self._database, self._storage, claim.job_id))
+
+    def _lose(self, claim: Claim) -> None:
+        with logged(job_id=claim.job_id), suppress(AttemptFenced), self._database.session() as session:
+            lifecycle.lose(session, claim, NOT_SUPERVISED)
 
     def _order(self, claim: Claim, devices: tuple[str, ...]) -> Order:
         return Order(
@@ -190,7 +262,7 @@ class Tasks:
             dataset_identity=claim.dataset_identity,
             earlier_facts=claim.earlier_facts,
             finish_at_once=claim.finish_at_once,
-            devices=devices if self._device_names != [CPU] else devices * claim.spec.devices,
+            devices=devices if self.device_names != [CPU] else devices * claim.spec.devices,
             threads=self._threads,
             datasets_dir=self._settings.datasets_dir,
             downloads_dir=self._settings.downloads_dir,

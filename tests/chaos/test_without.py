@@ -99,6 +99,9 @@ class Stage:
             session.execute(chosen.values(lease_until=DatabaseNow(-1)))
 
     def _sweep(self) -> None:
+        """After every wait is over."""
+        with self.api.session() as session:
+            session.execute(update(Job).where(Job.not_before.is_not(None)).values(not_before=None))
         for job_id in self._jobs:
             with self.api.session() as session:
                 lifecycle.expire_lease(session, job_id)

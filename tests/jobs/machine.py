@@ -136,7 +136,7 @@ class Jobs(RuleBasedStateMachine):
 
     @rule(worker=workers_)
     def take_the_next(self, worker: str) -> None:
-        waiting = [job for job in self.model.values() if job.may_begin(self.clock.now)]
+        waiting = [job for job in self.model.values() if job.may_begin()]
         first = min(waiting, key=lambda job: (-job.priority, job.id), default=None)
         with self.database.snapshot() as session:
             offered = placement.next_job(session, ["cpu"])
@@ -148,7 +148,7 @@ class Jobs(RuleBasedStateMachine):
     @rule(pick=picks, worker=workers_)
     def take_one_by_a_message_that_comes_late_or_twice(self, pick: Pick, worker: str) -> None:
         job = self.job_of(pick)
-        if job.status != "queued" or job.may_begin(self.clock.now):
+        if job.status != "queued" or job.may_begin():
             self.take(job.id, worker)
 
     @with_an_attempt

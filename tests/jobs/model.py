@@ -67,8 +67,8 @@ class ModelJob:
         cancelled = self.requested == "cancel" and not even_if_cancelled
         return self.attempt == claim.attempt and self.status in HELD and not cancelled
 
-    def may_begin(self, now: int) -> bool:
-        return self.status == "queued" and (self.not_before is None or self.not_before < now)
+    def may_begin(self) -> bool:
+        return self.status == "queued" and self.not_before is None
 
     def has_time(self, now: int) -> bool:
         spent = sum((attempt.ended or now) - attempt.began for attempt in self.attempts)
@@ -150,6 +150,8 @@ class ModelJob:
         return False
 
     def sweep(self, now: int) -> None:
+        if self.status == "queued" and self.not_before is not None and self.not_before < now:
+            self.not_before = None
         if self.status not in HELD:
             return
         if self.lease_until is not None and self.lease_until < now:

@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, select, text
 
-from benchmarks.api_rows import DATASETS, LARGE_EPOCHS, Size, fill
-from jobs import fence, lifecycle, queries, records, thinned
+from benchmarks.api_rows import DATASETS, LARGE_EPOCHS, PROJECTS, Size, fill
+from jobs import fence, figures, lanes, lifecycle, placement, queries, records, thinned
 from jobs.fence import Claim
+from jobs.lanes import Lane
 from jobs.listing import JobFilter, Order, Sort
 from models import DEFAULT_PROJECT, Database, Job, JobStatus, ProjectSession
 from tests.jobs.conftest import SPEC, checkpoint_of, epoch_metrics, step_metrics
@@ -154,6 +155,19 @@ REPORTS: dict[str, Ask] = {
     ),
     "a heartbeat": lambda session, filled: lifecycle.heartbeat(session, _claim(filled), 30),
     "a claim": lambda session, filled: lifecycle.claim(session, filled.a(JobStatus.QUEUED), "worker-1", 30),
+    "the next job": lambda session, _filled: placement.next_job(session, ["cpu"]),
+    "the next job, to be claimed": lambda session, _filled: placement.next_job(session, ["NVIDIA L4"], lock=True),
+    "the next job of other projects": lambda session, _filled: lanes.first(
+        session, [Lane("", 1)], lock=True, without=PROJECTS[1:]
+    ),
+    "what a worker could serve": lambda session, _filled: session.execute(
+        lanes._servable_lanes(session.get_bind().dialect.name), {"lanes": [["", 0], ["h100", 0]]}
+    ).all(),
+    "who has backed off": lambda session, _filled: session.scalars(
+        select(Job.id).where(fence.is_back()).order_by(Job.not_before).limit(5)
+    ).all(),
+    "how many are queued": lambda session, _filled: session.scalar(figures.QUEUED),
+    "since when the first is": lambda session, _filled: session.scalar(figures.OLDEST_QUEUED),
     "expired leases": lambda session, _filled: session.scalars(select(Job.id).where(fence.has_expired())).all(),
 }
 
@@ -182,6 +196,26 @@ def test_a_page_that_is_merged_of_several_sorts_no_more_than_these(filled: Fille
 def test_a_report_is_recorded_without_reading_a_whole_table(filled: Filled, report: str) -> None:
     for plan in _plans(filled, REPORTS[report], None):
         assert not plan.read_whole, plan
+
+
+# What finds a worker's next job, and the index that it goes by: not one that has to be searched through.
+ALONG = {
+    "the next job": "ix_jobs_lane",
+    "the next job, to be claimed": "ix_jobs_lane",
+    "the next job of other projects": "ix_jobs_project_lane",
+    "what a worker could serve": "ix_jobs_lane",
+    "who has backed off": "ix_jobs_backing_off",
+    "since when the first is": "ix_jobs_queued_at",
+}
+
+
+@pytest.mark.parametrize("question", ALONG)
+def test_a_look_for_work_goes_along_its_own_index(filled: Filled, question: str) -> None:
+    of_jobs = [plan for plan in _plans(filled, REPORTS[question], None) if "ix_jobs" in plan.text]
+    assert of_jobs
+    for plan in of_jobs:
+        used = set(re.findall(r"ix_jobs_\w+", plan.text)) - {"ix_jobs_stopping"}
+        assert used == {ALONG[question]}, plan
 
 
 @dataclass(frozen=True, slots=True)

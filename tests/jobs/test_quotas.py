@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
-from jobs import changes, lifecycle, placement, queries, quotas, records, requests
+from jobs import changes, lifecycle, placement, queries, quotas, records, requests, workers
 from jobs.errors import QuotaExceeded
-from jobs.usage import note_device_time
-from models import Attempt, Database, DeviceUse, Job, Project
+from jobs.usage import fold, note_device_time
+from models import Attempt, Database, DeviceUse, Job, Project, UsageEntry
 from models.columns import DatabaseNow
 from storage import Storage
-from tests.jobs.conftest import FACTS, change, job_of, publish, spec, take, weights_of
+from tests.conftest import Databases
+from tests.jobs.conftest import FACTS, LOST, change, checkpoint_of, job_of, publish, spec, take, weights_of
 
 
 def limit(database: Database, **bounds: Any) -> None:
@@ -196,6 +197,66 @@ def test_device_time_counts_in_the_month_in_which_it_was_used(
     with database.session() as session:
         for _ in range(2):
             note_device_time(session, job, began, ended)
+        fold(session)
         rows = session.execute(select(DeviceUse.month, DeviceUse.device_seconds).order_by(DeviceUse.month)).all()
     hours = {month: seconds / 3600 for month, seconds in rows}
     assert hours == {"2026-01": 4 * 1, "2026-02": 4 * 28 * 24, "2026-03": 4 * 2}
+
+
+def test_what_is_used_is_the_same_before_and_after_it_is_added_up(
+    database: Database, submitted: Callable[..., Job]
+) -> None:
+    """And what a release wrote that adds to the sums itself counts, too."""
+    claim = take(database, submitted().id)
+    publish(database, claim, (1, 0), (2, 0))
+    month = f"{datetime.now(UTC):%Y-%m}"
+    with database.session() as session:
+        session.execute(update(Attempt).values(started_at=DatabaseNow(-1), ended_at=DatabaseNow()))
+        session.add(DeviceUse(project="default", month=month, device_seconds=3600.0))
+        session.add_all(UsageEntry(project="default", month=month, device_seconds=900.0) for _ in range(4))
+        session.execute(update(Project).values(storage_bytes=100))
+    before = used(database)
+    assert before.storage_bytes == 106
+    assert before.device_hours == pytest.approx(2.0, abs=0.01)
+    with database.session() as session:
+        assert not fold(session)
+    with database.snapshot() as session:
+        assert session.scalars(select(UsageEntry)).all() == []
+        assert session.scalars(select(Project.storage_bytes)).all() == [106]
+    after = used(database)
+    assert after.storage_bytes == 106
+    assert after.device_hours == pytest.approx(2.0, abs=0.01)
+
+
+def test_several_that_add_up_at_once_add_nothing_twice(database: Database) -> None:
+    with database.session() as session:
+        session.add_all(UsageEntry(project="default", storage_bytes=1) for _ in range(200))
+
+    def add_up(_number: int) -> None:
+        with database.session() as session:
+            fold(session)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(add_up, range(8)))
+    with database.snapshot() as session:
+        assert session.scalars(select(Project.storage_bytes)).all() == [200]
+
+
+def test_no_attempt_waits_for_another_of_its_project_to_note_its_use(
+    postgresql_databases: Databases,
+) -> None:
+    with postgresql_databases(migrated=True) as url:
+        database = Database(url)
+        with database.session() as session:
+            job_ids = [lifecycle.submit(session, spec()).id for _ in range(2)]
+            for name in ("first", "second"):
+                workers.sign_on(session, name, slots=1, devices=["cpu"], torch_version="2")
+        claims = [take(database, job_id) for job_id in job_ids]
+        with database.session() as first, database.session() as second:
+            for session, claim in zip((first, second), claims, strict=True):
+                session.execute(text("SET LOCAL lock_timeout = '100ms'"))
+                session.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+                records.record_checkpoint(session, claim, checkpoint_of(claim, 1))
+                lifecycle.lose(session, claim, LOST)
+                session.flush()
+        database.dispose()

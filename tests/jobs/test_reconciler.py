@@ -139,7 +139,7 @@ def test_a_chore_is_done_when_its_time_has_come_and_not_before(database: Databas
 
 def test_the_service_s_chores_are_the_sweep_and_old_keys(database: Database, running: Claim) -> None:
     expire(database, running.job_id)
-    reconciler.settling(database).do()
+    reconciler.settling(database, lambda _job_id: True).do()
     assert job_of(database, running.job_id).status is JobStatus.QUEUED
     with database.session() as session:
         session.add(IdempotencyKey(key="old", request="", job_id="", answer=""))

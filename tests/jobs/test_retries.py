@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
-from jobs import lifecycle, placement, records, requests
+from jobs import lifecycle, placement, reconciler, records, requests
 from jobs.fence import Claim
 from models import Database, Job, JobStatus
 from models.columns import DatabaseNow
@@ -144,8 +145,18 @@ def test_while_it_waits_no_worker_is_offered_it(database: Database, submitted: C
     assert offered(database) is None
     other = submitted(priority=0).id
     assert offered(database) == other  # those behind it do not wait
+    told = list[str]()
+
+    def tell(each: str) -> bool:
+        told.append(each)
+        return True
+
+    reconciler.sweep(database, tell)
+    assert offered(database) == other
     change(database, job_id, not_before=DatabaseNow(-1))
+    reconciler.sweep(database, tell)
     assert offered(database) == job_id
+    assert told == [job_id]
 
 
 def test_nor_does_one_get_it_that_was_offered_it_before(database: Database, submitted: Callable[..., Job]) -> None:
@@ -165,3 +176,23 @@ def test_resuming_ends_the_wait(database: Database, submitted: Callable[..., Job
         requests.request_pause(session, job_id)
         requests.resume(session, job_id)
     assert offered(database) == job_id
+
+
+def test_a_fault_of_ours_before_an_attempt_begins_leaves_the_way_free_for_others(
+    database: Database, submitted: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_arguments: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(lifecycle, "_prepare", broken)
+    job_id, other = submitted(priority=9, max_retries=1).id, submitted().id
+    with capture_logs() as logs, database.session() as session:
+        assert lifecycle.claim(session, job_id, "first", 30) is None
+    assert [(each["log_level"], each["job_id"]) for each in logs if each["log_level"] == "error"] == [("error", job_id)]
+    assert offered(database) == other
+    assert backoff_of(database, job_id) == pytest.approx(60, abs=5)
+    change(database, job_id, not_before=None)
+    with database.session() as session:
+        assert lifecycle.claim(session, job_id, "first", 30) is None
+    job = job_of(database, job_id)
+    assert (job.status, job.error and job.error["code"]) == (JobStatus.FAILED, "internal")

@@ -3,7 +3,7 @@ from collections.abc import Callable
 from sqlalchemy import update
 
 from jobs import workers
-from jobs.workers import Load
+from jobs.workers import Census, Load
 from models import Database, Job, Worker
 from models.columns import DatabaseNow
 from tests.jobs.conftest import drop, take
@@ -48,3 +48,18 @@ def test_each_is_shown_with_its_jobs_and_free_slots(database: Database, submitte
     with database.session() as session:
         workers.drain(session, "first")
     assert at_work()["first"] == (ids[2:], 0)
+
+
+def test_a_fleet_is_counted_by_what_its_workers_have(database: Database) -> None:
+    with database.session() as session:
+        for name, devices in (("a", ["cpu"]), ("b", ["H100", "L4"]), ("c", ["L4", "H100"]), ("gone", ["cpu"])):
+            workers.sign_on(session, name, slots=1, devices=devices, torch_version="2")
+        workers.sign_off(session, "gone")
+    with database.snapshot() as session:
+        assert workers.census(session, ["cpu"]) == Census(all=3, alike=1)
+        assert workers.census(session, ["H100", "L4"]) == Census(all=3, alike=2)
+        assert workers.census(session, ["A100"]) == Census(all=3, alike=1)
+    with database.session() as session:
+        workers.drain(session, "a")
+    with database.snapshot() as session:
+        assert sorted(workers.inventories(session)) == [["H100", "L4"], ["L4", "H100"]]

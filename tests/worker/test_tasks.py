@@ -2,13 +2,14 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from sqlalchemy.orm import Session
+from structlog.testing import capture_logs
 
 from jobs import lifecycle, queries, records, workers
 from jobs.fence import Claim
@@ -22,6 +23,7 @@ from worker import tasks as module
 from worker.messages import Devices, Order
 from worker.recorder import Recorder
 from worker.tasks import Tasks
+from worker.wakeups import LONGEST_LOOK_SECONDS, MOST_TIMES, paced
 
 
 @dataclass
@@ -29,9 +31,14 @@ class Messages:
     """A broker that keeps what it is given."""
 
     sent: list[str] = field(default_factory=list)
+    passed_on: list[tuple[str, Sequence[str], int]] = field(default_factory=list)
 
     def send(self, job_id: str) -> bool:
         self.sent.append(job_id)
+        return True
+
+    def pass_on(self, job_id: str, devices: Sequence[str], times: int) -> bool:
+        self.passed_on.append((job_id, devices, times))
         return True
 
     def reachable(self) -> bool:
@@ -75,17 +82,21 @@ Work = Callable[..., Tasks]
 @pytest.fixture
 def work(database: Database, trainers: Trainers, tmp_path: Path) -> Iterator[Work]:
     """Makes a worker with the devices that a test gives it."""
+    made = list[Tasks]()
 
     def make(*names: str, slots: int | None = None, messages: Messages | None = None) -> Tasks:
         settings = Settings(data_dir=tmp_path, worker_slots=slots)
         devices = Devices(names=names, torch_version="2")
         worker = Tasks("ours", settings, database, messages or Messages(), devices)
+        made.append(worker)
         with database.session() as session:
             workers.sign_on(session, "ours", slots=worker.slots, devices=names or ["cpu"], torch_version="2")
         return worker
 
     yield make
     trainers.go_on.set()
+    for worker in made:
+        worker._wakeups.close()
 
 
 def submit(database: Database, *, priority: int = 5, devices: int = 1, accelerator: str | None = None) -> str:
@@ -229,3 +240,82 @@ def test_while_it_is_present_it_counts_as_connected_with_its_load(
         until(seen, "it was not seen")
     with database.snapshot() as session:
         assert all(each.id != "other" for each in workers.connected(session))
+
+
+def test_a_message_is_passed_on_to_workers_whom_its_job_fits(
+    database: Database, work: Work, trainers: Trainers
+) -> None:
+    messages = Messages()
+    worker = work(messages=messages)
+    with database.session() as session:
+        for name, devices in (("small", ["L4"]), ("large", ["H100", "H100"]), ("leaving", ["H100"])):
+            workers.sign_on(session, name, slots=1, devices=devices, torch_version="2")
+        workers.drain(session, "leaving")
+    worker.run_job(job := submit(database, accelerator="h100"))
+    until(lambda: messages.passed_on, "nobody was told")
+    assert messages.passed_on == [(job, ["H100", "H100"], 1)]
+    worker.run_passed_on(job, MOST_TIMES)
+    worker._wakeups._thread.shutdown()
+    assert len(messages.passed_on) == 1
+    assert not trainers.orders
+
+
+def test_one_that_is_woken_tells_of_the_next_job(database: Database, work: Work, trainers: Trainers) -> None:
+    trainers.go_on.set()
+    messages = Messages()
+    jobs = [submit(database) for _ in range(3)]
+    work(messages=messages).run_job(jobs[0])
+    assert [order.job_id for order in trainers.orders] == jobs
+    until(lambda: messages.passed_on, "nobody was told")
+    assert messages.passed_on[0][1:] == (["cpu"], 0)
+
+
+def test_one_whose_slots_are_taken_passes_a_message_on(database: Database, work: Work, trainers: Trainers) -> None:
+    messages = Messages()
+    worker = work(messages=messages)
+    submit(database)
+    worker._look_for_work()
+    until(lambda: len(trainers.orders) == 1, "nothing was begun")
+    worker.run_passed_on(later := submit(database), 3)
+    until(lambda: (later, ["cpu"], 4) in messages.passed_on, "nobody was told")
+    trainers.go_on.set()
+
+
+def test_a_fault_of_ours_is_logged_and_its_job_does_not_wait_for_the_lease_to_end(
+    database: Database, work: Work, trainers: Trainers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_self: Trainers.One, _order: Order) -> None:
+        monkeypatch.setattr(Trainers.One, "run", sound)
+        raise ZeroDivisionError
+
+    sound = Trainers.One.run
+    monkeypatch.setattr(Trainers.One, "run", broken)
+    trainers.go_on.set()
+    worker, job = work(), submit(database)
+    with capture_logs() as logs:
+        worker._look_for_work()
+        until(lambda: status_of(database, job) is JobStatus.SUCCEEDED, "it was not tried again")
+    [fault] = [each for each in logs if each["log_level"] == "error"]
+    assert (fault["event"], fault["job_id"], fault["attempt"]) == ("attempt not supervised", job, 1)
+    with database.snapshot() as session:
+        attempts = queries.find(session, job).job.attempts
+    assert [attempt.end_reason for attempt in attempts] == ["internal", "succeeded"]
+
+
+def test_so_is_one_before_there_is_an_attempt(database: Database, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_arguments: object, **_options: object) -> None:
+        raise ZeroDivisionError
+
+    worker, job = work(), submit(database)
+    monkeypatch.setattr(lifecycle, "claim", broken)
+    with capture_logs() as logs:
+        worker._look_for_work()
+        until(lambda: any(each["log_level"] == "error" for each in logs), "nobody was told")
+    assert [each["job_id"] for each in logs if each["log_level"] == "error"] == [job]
+    until(lambda: worker._free_slots.acquire(blocking=False), "its slot is lost")
+
+
+@pytest.mark.parametrize(("count", "longest"), [(1, 1.0), (10, 10.0), (1000, 30.0)])
+def test_the_more_workers_there_are_the_more_seldom_each_looks(count: int, longest: float) -> None:
+    waits = [paced(1.0, count, LONGEST_LOOK_SECONDS) for _ in range(100)]
+    assert 0.75 * longest <= min(waits) < max(waits) <= longest

@@ -1,0 +1,35 @@
+"""Jobs in the queue that may not begin yet. They are in no lane until a sweep finds that their wait is over."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from jobs.failures import Failure
+from jobs.fence import is_back
+from jobs.transitions import LONGEST_BACKOFF_SECONDS, fail, now
+from models import Job
+
+NOT_PREPARED = Failure(
+    code="internal",
+    message="The service could not prepare the job's next attempt.",
+    hint="The worker's log says why; submit the job again when that is mended.",
+    retryable=True,
+)
+
+
+def postpone(session: Session, job: Job) -> None:
+    """A fault of ours keeps its next attempt from beginning. It waits, as often as it has retries: another release,
+    or another worker, may do better."""
+    job.losses += 1
+    if job.losses > job.max_retries:
+        fail(session, job, NOT_PREPARED)
+    else:
+        job.not_before = now(LONGEST_BACKOFF_SECONDS)
+        job.revision += 1
+
+
+def end_backing_off(session: Session, job_ids: Sequence[str]) -> list[str]:
+    """Let a worker have those of them whose wait is over. Their ids."""
+    over = update(Job).where(Job.id.in_(job_ids), is_back()).values(not_before=None).returning(Job.id)
+    return list(session.scalars(over, execution_options={"synchronize_session": False}))
