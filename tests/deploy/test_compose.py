@@ -1,5 +1,6 @@
 """docker-compose.yml as docker compose itself resolves it, and those of its commands that run without an engine."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -510,13 +511,14 @@ def test_a_workers_health_is_its_heartbeat(service: Service) -> None:
 
 
 @contextmanager
-def answering(status: int) -> Iterator[int]:
+def answering(status: int, **states: str) -> Iterator[int]:
     """A server whose every answer to GET /readyz is `status`; the port."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(status if self.path == "/readyz" else 404)
             self.end_headers()
+            self.wfile.write(json.dumps(states).encode())
 
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
             pass
@@ -544,18 +546,23 @@ def api_is_healthy(project: Project, port: int) -> bool:
 
 
 def test_an_api_that_says_it_is_ready_is_healthy(project: Project) -> None:
-    with answering(200) as port:
+    with answering(200, database="ok") as port:
         assert api_is_healthy(project, port)
 
 
-@pytest.mark.parametrize("status", [503, 404])
-def test_an_api_that_says_it_is_not_ready_is_unhealthy(status: int, project: Project) -> None:
-    with answering(status) as port:
+def test_an_api_without_a_worker_yet_is_healthy(project: Project) -> None:
+    with answering(503, database="ok", workers="0") as port:
+        assert api_is_healthy(project, port)
+
+
+@pytest.mark.parametrize(("status", "states"), [(503, {"database": "unreachable"}), (404, {})])
+def test_an_api_without_its_database_is_unhealthy(status: int, states: dict[str, str], project: Project) -> None:
+    with answering(status, **states) as port:
         assert not api_is_healthy(project, port)
 
 
 def test_an_api_that_does_not_answer_is_unhealthy(project: Project) -> None:
-    with answering(200) as port:
+    with answering(200, database="ok") as port:
         pass
     assert not api_is_healthy(project, port)
 
