@@ -1,6 +1,7 @@
 """Real servers for the tests, and a database of its own for each test that asks for one.
 
-A test that takes `database_url`, `empty_database_url` or `database` runs twice: on SQLite and on PostgreSQL.
+A test that takes `database_url`, `empty_database_url` or `database` runs twice, on SQLite and on PostgreSQL; in the
+rooms of ON_SQLITE_ALONE once, but for what may go otherwise on a server.
 
 | fixture | what it gives |
 |---|---|
@@ -122,7 +123,30 @@ def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> Databases:
     return new
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+# Rooms above jobs and models ask both databases the same; what may go otherwise there is tested on both in these files.
+ON_SQLITE_ALONE = ("api", "client", "worker")
+ON_BOTH_ALL_THE_SAME = (
+    "api/test_attacks_races.py",
+    "api/test_health.py",
+    "api/test_idempotency.py",
+    "api/test_keys.py",
+    "api/test_stream.py",
+    "api/test_threads.py",
+    "worker/test_recorder.py",
+    "worker/test_tasks.py",
+)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Which databases a test runs on."""
+    chosen = any(mark.args[0] == "_databases" for mark in metafunc.definition.iter_markers("parametrize"))
+    if "_databases" in metafunc.fixturenames and not chosen:
+        file = Path(metafunc.module.__file__ or "").relative_to(Path(__file__).parent)
+        alone = file.parts[0] in ON_SQLITE_ALONE and str(file) not in ON_BOTH_ALL_THE_SAME
+        metafunc.parametrize("_databases", ["sqlite"] if alone else ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture
 def _databases(request: pytest.FixtureRequest) -> Databases:
     databases: Databases = request.getfixturevalue(f"{request.param}_databases")
     return databases
