@@ -190,9 +190,8 @@ def _end(deployment: Deployment) -> None:
 
 
 def _module(name: str, fence: str | None) -> list[str]:
-    if fence is None:
-        return [sys.executable, "-m", name]
-    return [sys.executable, "-m", "tests.chaos.without", fence, name]
+    missing = [] if fence is None else ["--without", fence]
+    return [sys.executable, "-m", "tests.chaos.signed", *missing, name]
 
 
 def _leads_a_session(pid: int) -> bool:

@@ -76,6 +76,7 @@ INNOCENT = Evidence(
 )
 
 GUILTY_WRITES: Mapping[str, list[Write]] = {
+    "unsigned": [_write("epochs", epoch=1, writer=None), _write("epochs", epoch=1, writer="")],
     "stale_writes": [
         _write("epochs", epoch=0, attempt=1, writer=SECOND),
         _write("steps", epoch=0, step=3, attempt=1),

@@ -10,6 +10,7 @@ from tests.chaos.evidence import Evidence
 from tests.chaos.write_rules import Takeover
 
 WRITE_RULES = (
+    write_rules.unsigned,
     write_rules.stale_writes,
     write_rules.stale_attempts,
     write_rules.taken_back,

@@ -1,7 +1,7 @@
 """Rules for the history of writes: each yields what breaks it, in words.
 
-Writers are known on PostgreSQL only. Where they are, a write is also held against the process that claimed the job, so
-that one which slips in under another's attempt is found, too.
+Each write is also held against the process that claimed the job, so that one which slips in under another's attempt is
+found, too.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,6 +22,11 @@ class Takeover:
 
     job_id: str
     seconds: float  # from the end of the lease to the next claim
+
+
+def unsigned(writes: Sequence[Write]) -> Iterator[str]:
+    """A write of which nobody knows who made it: no rule that asks for its writer could find it guilty."""
+    return (f"{_told(write)} by nobody knows whom" for write in writes if not write.writer)
 
 
 def stale_writes(writes: Sequence[Write]) -> Iterator[str]:
@@ -110,7 +115,7 @@ def two_holders(writes: Sequence[Write]) -> Iterator[str]:
 
 
 def foreign_writers(writes: Sequence[Write]) -> Iterator[str]:
-    """What only the worker that has claimed the job may write, written by another. PostgreSQL only."""
+    """What only the worker that has claimed the job may write, written by another."""
     holders: dict[str, str | None] = {}
     for write in writes:
         if write.relation == "jobs" and _is_claim(write):
