@@ -19,7 +19,6 @@ CHECKPOINTS = "*/*/epoch-*.safetensors"
 SETTINGS = {
     "EPOCHAL_LEASE_SECONDS": str(LEASE_SECONDS),
     "EPOCHAL_STALL_SECONDS": str(STALL_SECONDS),
-    "EPOCHAL_WORKER_SLOTS": "1",
 }
 
 # In the chaos a job may well lose more attempts in a row than one that is merely unlucky.

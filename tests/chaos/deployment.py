@@ -1,4 +1,4 @@
-"""The service under test: database, broker, API and two workers as processes of their own."""
+"""The service under test: database, broker, API and workers as processes of their own."""
 
 import os
 import signal
@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
@@ -23,7 +24,7 @@ from tests.chaos.programs import Command, Program, Watch, send
 from tests.chaos.proxy import Proxy
 from tests.chaos.servers import PostgreSQL, broker
 
-WORKERS = 2
+MOST_WORKERS = 4
 START_SECONDS = 90.0
 DRAIN_SECONDS = 45.0
 LOOK_SECONDS = 0.1
@@ -36,11 +37,20 @@ CANARIES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many workers there are, at most MOST_WORKERS, and how many jobs each trains at once."""
+
+    workers: int = 2
+    slots: int = 1
+
+
 class Deployment:
     """A running service, its logs in `folder / "logs"`; `running` makes one."""
 
-    def __init__(self, folder: Path, backend: Backend, fence: str | None, stack: ExitStack) -> None:
-        self.backend = backend
+    def __init__(self, folder: Path, backend: Backend, size: Size, fence: str | None, stack: ExitStack) -> None:
+        self.backend, self.size = backend, size
+        self.away: set[str] = set()  # of "database", "broker" and "disk", what a fault keeps from everybody
         self.damaged: set[str] = set()  # checkpoints that a fault has damaged, by their names in the storage
         self.data, self.logs = folder / "data", folder / "logs"
         self.logs.mkdir()
@@ -66,7 +76,7 @@ class Deployment:
                     core=cores[number % len(cores)],
                 )
             )
-            for number in range(WORKERS)
+            for number in range(size.workers)
         ]
 
     @property
@@ -82,7 +92,7 @@ class Deployment:
         while time.monotonic() < deadline:
             with suppress(httpx2.HTTPError):
                 ready = httpx2.get(f"{self.url}/readyz", trust_env=False)
-                if ready.status_code == 200 and ready.json()["workers"] >= WORKERS:
+                if ready.status_code == 200 and ready.json()["workers"] >= self.size.workers:
                     return
             for program in self.programs:
                 if program.pid is None:
@@ -163,6 +173,7 @@ class Deployment:
         return {
             **inherited,
             **contract.SETTINGS,
+            "EPOCHAL_WORKER_SLOTS": str(self.size.slots),
             "AWS_SECRET_ACCESS_KEY": CANARIES["the storage's key"],
             "EPOCHAL_DATA_DIR": str(self.data),
             "EPOCHAL_DATABASE_URL": database,
@@ -172,10 +183,10 @@ class Deployment:
 
 
 @contextmanager
-def running(folder: Path, backend: Backend, fence: str | None = None) -> Iterator[Deployment]:
+def running(folder: Path, backend: Backend, size: Size, fence: str | None = None) -> Iterator[Deployment]:
     """The service, ready for jobs, whose programs start again when they die; in the end nothing of it runs."""
     with ExitStack() as stack:
-        deployment = Deployment(folder, backend, fence, stack)
+        deployment = Deployment(folder, backend, size, fence, stack)
         stack.callback(_end, deployment)
         deployment.start()
         watch = Watch(deployment.programs)

@@ -12,8 +12,11 @@ from jobs import garbage
 from models import Checkpoint, Epoch, Job
 from storage import Storage, StoredFile
 from tests.chaos import contract, history
+from tests.chaos.client import Heard
 from tests.chaos.deployment import CANARIES, Deployment
 from tests.chaos.history import Write
+from tests.chaos.log_rules import unexpected
+from tests.chaos.pulse import Beat, Pulse
 from tests.chaos.reader import Reader, Seen
 from tests.chaos.watcher import Told, Watchers
 from tests.chaos.workload import Ticket, Workload
@@ -35,6 +38,14 @@ class FinalJob:
 
 
 @dataclass(frozen=True, slots=True)
+class Aimed:
+    """A fault that was aimed, and whether it has hit anything."""
+
+    kind: str
+    hit: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """All that is judged."""
 
@@ -46,19 +57,42 @@ class Evidence:
     seen: Sequence[Seen]
     told: Sequence[Told]
     references: Mapping[int, str]  # SHA-256 of the weights that each variant's spec comes to without faults
+    faults: Sequence[Aimed]
+    beats: Sequence[Beat]
+    slots: int  # of each worker
+    internal_errors: Sequence[str]  # that clients were answered with
+    repeated: Mapping[int, int]  # how many answers clients repeated a request after, by status
+    logged: Sequence[str]  # lines of the programs' logs that no fault explains
     leaks: Sequence[str]
     problems: Sequence[str]  # of clients, and of the service's end
 
 
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """All who were at work or looked on."""
+
+    workload: Workload
+    reader: Reader
+    watchers: Watchers
+    heard: Heard
+    pulse: Pulse
+
+    def stop(self) -> None:
+        """All but the pulse, which goes on while the service drains."""
+        self.workload.stop()
+        self.reader.stop()
+        self.watchers.stop()
+
+
 def gather(
     deployment: Deployment,
-    workload: Workload,
-    reader: Reader,
-    watchers: Watchers,
+    clients: Clients,
+    faults: Sequence[Aimed],
     references: Mapping[int, str],
     undrained: Sequence[str],
 ) -> Evidence:
     """Once the service has drained: nobody writes any more."""
+    workload, reader, watchers = clients.workload, clients.reader, clients.watchers
     storage_folder = deployment.data / contract.STORAGE_FOLDER
     garbage.collect_all(deployment.database, Storage(f"file://{storage_folder}"))
     with deployment.database.snapshot() as session:
@@ -72,6 +106,12 @@ def gather(
         seen=tuple(reader.seen),
         told=tuple(watchers.told),
         references=references,
+        faults=tuple(faults),
+        beats=tuple(clients.pulse.beats),
+        slots=deployment.size.slots,
+        internal_errors=tuple(clients.heard.internal_errors),
+        repeated=dict(clients.heard.repeated),
+        logged=tuple(_logged(deployment)),
         leaks=tuple(_leaks(deployment)),
         problems=(
             *workload.problems,
@@ -101,6 +141,11 @@ def _files(folder: Path) -> Iterator[tuple[str, str]]:
     for path in folder.rglob("*"):
         if path.is_file():
             yield str(path.relative_to(folder)), sha256(path.read_bytes()).hexdigest()
+
+
+def _logged(deployment: Deployment) -> Iterator[str]:
+    for path in sorted(deployment.logs.iterdir()):
+        yield from unexpected(path.stem, path.read_text(errors="replace"))
 
 
 def _leaks(deployment: Deployment) -> Iterator[str]:

@@ -26,7 +26,7 @@ class Write:
     writer: str | None
     relation: str  # the table
     operation: Operation
-    job_id: str
+    job_id: str  # of a worker, its own id
     attempt: int | None  # of the row; of a job, its attempt afterwards
     old_attempt: int | None  # of a job, before
     epoch: int | None
@@ -34,7 +34,7 @@ class Write:
     status: str | None  # of a job; of an attempt, why it ended
     old_status: str | None
     requested: str | None  # of a job
-    owner: str | None  # of a job: the worker that has it
+    owner: str | None  # of a job: the worker that has it; of a worker, its id
     lease_until: float | None  # of a job, in seconds since 1970
     old_lease_until: float | None
     not_before: float | None  # of a job: its next attempt waits until then
@@ -86,6 +86,12 @@ WATCHED = (
     ),
     Watched("epochs", "job_id", {"attempt": "{row}.attempt", "epoch": "{row}.epoch"}),
     Watched("steps", "job_id", {"attempt": "{row}.attempt", "epoch": "{row}.epoch", "step": "{row}.step"}),
+    Watched(
+        "workers",
+        "id",
+        {"owner": "{row}.id"},
+        "NEW.draining_at IS DISTINCT FROM OLD.draining_at OR NEW.ended_at IS DISTINCT FROM OLD.ended_at",
+    ),
     Watched("checkpoints", "job_id", {"attempt": "{row}.attempt", "epoch": "{row}.epoch", "step": "{row}.step"}),
 )
 TIMES = ("lease_until", "old_lease_until", "not_before")

@@ -10,6 +10,28 @@ from tests.chaos.evidence import Evidence, FinalJob
 from tests.chaos.reader import Seen
 from tests.chaos.workload import Ticket
 
+OFTEN = 3  # a kind of fault that was aimed so often is to have hit once
+
+
+def tried(evidence: Evidence) -> Iterator[str]:
+    """A run in which nothing was done or hit has shown nothing."""
+    writes = Counter((write.relation, write.operation) for write in evidence.writes)
+    there = {
+        "no job was accepted": evidence.tickets,
+        "no job has ended": {job.status for job in evidence.jobs} & TERMINAL
+        or {write.status for write in evidence.writes} & TERMINAL,
+        "no attempt is in the history": writes["attempts", "insert"],
+        "no job's status is in the history": writes["jobs", "update"],
+        "no epoch is in the history": writes["epochs", "insert"],
+        "no reader was answered": evidence.seen,
+        "no fault was aimed": evidence.faults,
+        "no fault hit anything": [fault for fault in evidence.faults if fault.hit],
+    }
+    yield from (what for what, found in there.items() if not found)
+    for kind, count in Counter(fault.kind for fault in evidence.faults).items():
+        if count >= OFTEN and not any(fault.hit for fault in evidence.faults if fault.kind == kind):
+            yield f"{kind} was aimed {count} times and hit nothing"
+
 
 def accepted_once(evidence: Evidence) -> Iterator[str]:
     """Every acknowledged job is there, once for its idempotency key."""
@@ -81,6 +103,16 @@ def files_named(evidence: Evidence) -> Iterator[str]:
 def secrets_kept(evidence: Evidence) -> Iterator[str]:
     """No secret stands anywhere."""
     yield from evidence.leaks
+
+
+def no_internal_error(evidence: Evidence) -> Iterator[str]:
+    """Whatever was away, no request was answered with a 500."""
+    yield from evidence.internal_errors
+
+
+def logs_clean(evidence: Evidence) -> Iterator[str]:
+    """No program has written of an error that nothing explains."""
+    yield from evidence.logged
 
 
 def clients_served(evidence: Evidence) -> Iterator[str]:

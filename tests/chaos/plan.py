@@ -7,7 +7,7 @@ from random import Random
 from typing import Any, Literal
 
 from tests.chaos.contract import LEASE_SECONDS, Backend, Verb
-from tests.chaos.deployment import WORKERS
+from tests.chaos.deployment import MOST_WORKERS, Size
 from tests.chaos.faults import (
     BrokerGone,
     DamageCheckpoint,
@@ -47,6 +47,9 @@ AUGMENTATIONS: tuple[dict[str, Any], ...] = ({}, {"crop": {"padding": 1}, "mixup
 VERBS: tuple[Verb | None, ...] = (None, None, None, None, "cancel", "stop", "pause", "pause")
 STOPPED: tuple[Literal["process", "trainer", "family"], ...] = ("process", "process", "family", "trainer")
 MINUTES_BETWEEN_CHECKPOINTS = (0.004, 0.02, None)
+
+
+TWO_WORKERS = Size(workers=2, slots=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +110,18 @@ class Plan:
             )
 
 
-def draw(seed: int, seconds: float, backend: Backend, *, disk: bool, only: Collection[str] = ()) -> Plan:
+def size(seed: int) -> Size:
+    """Of the service under test."""
+    random = Random(f"{seed} size")
+    return Size(workers=random.randint(2, MOST_WORKERS), slots=random.choice((1, 2)))
+
+
+def draw(
+    seed: int, seconds: float, backend: Backend, *, disk: bool, size: Size = TWO_WORKERS, only: Collection[str] = ()
+) -> Plan:
     """`disk`: whether one can be filled. `only`: names of faults to the exclusion of all others. Faults begin within
     `seconds`. Raises ValueError where `only` leaves none."""
-    kinds = _kinds(backend, only)
+    kinds = _kinds(backend, size.workers, only)
     if not kinds:
         raise ValueError(f"{', '.join(only)}: none of these is a fault on {backend}")
     variants = _variants(Random(f"{seed} variants"), round(seconds / SECONDS_A_VARIANT))
@@ -152,7 +163,10 @@ def _faults(random: Random, seconds: float, kinds: Sequence[Kind]) -> Iterator[P
         at += random.uniform(*GAP_SECONDS)
 
 
-def _kinds(backend: Backend, only: Collection[str]) -> list[Kind]:
+def _kinds(backend: Backend, workers: int, only: Collection[str]) -> list[Kind]:
+    def _worker(random: Random) -> int:
+        return random.randrange(workers)
+
     kinds = [
         Kind(KillTrainer, 6, lambda random: (KillTrainer(_worker(random)), 0.0)),
         Kind(KillForkServer, 2, lambda random: (KillForkServer(_worker(random)), 0.0)),
@@ -175,11 +189,7 @@ def _kinds(backend: Backend, only: Collection[str]) -> list[Kind]:
     return [kind for kind in kinds if not only or kind.fault.__name__ in only]
 
 
-FAULTS = frozenset(kind.fault.__name__ for kind in _kinds("postgresql", ()))
-
-
-def _worker(random: Random) -> int:
-    return random.randrange(WORKERS)
+FAULTS = frozenset(kind.fault.__name__ for kind in _kinds("postgresql", MOST_WORKERS, ()))
 
 
 def _stopped(random: Random) -> float:

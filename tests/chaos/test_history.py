@@ -43,7 +43,8 @@ def write(database: Database) -> Callable[[Any], list[Write]]:
 
 def test_a_claim_is_kept_with_what_was_before(write: Callable[[Any], list[Write]]) -> None:
     claim = update(Job).values(status=JobStatus.STARTING, attempt=1, owner="a-worker", lease_until=SOON)
-    [accepted, claimed] = write(claim)
+    [signed_on, accepted, claimed] = write(claim)
+    assert (signed_on.relation, signed_on.operation, signed_on.owner) == ("workers", "insert", "a-worker")
     assert (accepted.operation, accepted.status, accepted.attempt) == ("insert", "queued", 0)
     assert (claimed.operation, claimed.old_status, claimed.status) == ("update", "queued", "starting")
     assert (claimed.old_attempt, claimed.attempt, claimed.owner) == (0, 1, "a-worker")

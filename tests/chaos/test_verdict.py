@@ -9,9 +9,10 @@ import pytest
 
 from storage import StoredFile
 from tests.chaos.contract import Verb
-from tests.chaos.evidence import Evidence, FinalJob
+from tests.chaos.evidence import Aimed, Evidence, FinalJob
 from tests.chaos.history import Write
 from tests.chaos.plan import PlannedJob
+from tests.chaos.pulse import Beat
 from tests.chaos.reader import Seen
 from tests.chaos.verdict import OUTCOME_RULES, WRITE_RULES, judge
 from tests.chaos.watcher import Told
@@ -71,6 +72,12 @@ INNOCENT = Evidence(
     seen=(Seen(JOB, 1.0, 2.0, ()), Seen(JOB, 3.0, 4.0, (0,)), Seen(JOB, 5.0, 6.0, (0, 1))),
     told=(),
     references={0: WEIGHTS.sha256},
+    faults=(Aimed("KillWorker", hit=True),),
+    beats=(),
+    slots=1,
+    internal_errors=(),
+    repeated={},
+    logged=(),
     leaks=(),
     problems=(),
 )
@@ -141,7 +148,66 @@ FOLLOWED = replace(
     INNOCENT, told=(Told(JOB, (1, 2, 3, 5, 8, 9), (0, 1), "succeeded"), Told(JOB, (1, 2, 3, 5), (0,), None))
 )
 
+
+def _beats(begin: float, end: float, **values: Any) -> tuple[Beat, ...]:
+    """Ten looks a second, at a machine that has nothing else to do."""
+    usual: dict[str, Any] = {
+        "counts": 0.1,
+        "database": True,
+        "disk": True,
+        "ready": frozenset({"api.1", SECOND}),
+        "trainers": {},
+    }
+    return tuple(Beat(at=begin + place / 10, **usual | values) for place in range(round(10 * (end - begin)) + 1))
+
+
+def _requested(verb: str, at: float, let_go: float, **values: Any) -> Evidence:
+    """A job whose worker lets go of it so long after somebody has asked for that."""
+    asked = _move("running", "running", requested=verb, at=at, lease_until=900.0, old_lease_until=900.0)
+    gone = _move("running", "paused", at=let_go, old_lease_until=900.0)
+    return replace(INNOCENT, writes=(*BEGUN, *ENDED[:-1], asked, gone), **values)
+
+
+def _lost(until: float, *, not_before: float | None = None, **values: Any) -> Evidence:
+    """The first worker's lease ends at 85; the second has the job at `until`."""
+    requeued = _move("running", "queued", attempt=1, at=86.0, old_lease_until=85.0, not_before=not_before)
+    claimed = _claim(2, at=until, lease_until=until + 99)
+    running = _move("starting", "running", at=until, lease_until=until + 99, old_lease_until=until + 99)
+    ended = _move("running", "succeeded", at=until, old_lease_until=until + 99)
+    return replace(INNOCENT, writes=(*BEGUN[:5], requeued, claimed, running, *ENDED[:-1], ended), **values)
+
+
 GUILTY_OUTCOMES: Mapping[str, list[Evidence]] = {
+    "tried": [
+        replace(INNOCENT, faults=()),
+        replace(INNOCENT, faults=(Aimed("KillWorker", hit=False),)),
+        replace(INNOCENT, faults=(Aimed("KillApi", hit=True), *[Aimed("KillWorker", hit=False)] * 3)),
+        replace(INNOCENT, seen=()),
+        replace(INNOCENT, tickets=(), jobs=(), files={}),
+        replace(INNOCENT, tickets=()),
+        replace(INNOCENT, writes=()),
+        replace(INNOCENT, writes=[write for write in INNOCENT.writes if write.relation != "attempts"]),
+        replace(INNOCENT, writes=[write for write in INNOCENT.writes if write.relation != "epochs"]),
+    ],
+    "taken_over": [
+        _lost(until=85.0 + 9_996.0),
+        _lost(until=94.0),
+        _lost(until=94.0, beats=_beats(70.0, 100.0)),
+        replace(
+            INNOCENT, writes=BEGUN, beats=_beats(70.0, 120.0, ready=frozenset({FIRST, SECOND}))
+        ),  # nobody has cared since the second lease's end
+    ],
+    "requests_met": [
+        _requested("cancel", 110.0, 116.0),
+        _requested("stop", 110.0, 160.0),
+        _requested("pause", 110.0, 160.0, beats=_beats(70.0, 170.0)),
+    ],
+    "devices_freed": [
+        replace(INNOCENT, beats=_beats(101.0, 107.0, trainers={SECOND: 1})),
+        replace(INNOCENT, beats=_beats(92.0, 98.0, trainers={SECOND: 2})),
+    ],
+    "no_internal_error": [replace(INNOCENT, internal_errors=("GET /v1/jobs: 500, request_id req_1",))],
+    "logs_clean": [replace(INNOCENT, logged=("api: Traceback",))],
     "accepted_once": [
         replace(INNOCENT, jobs=(), files={}),
         replace(INNOCENT, jobs=(*INNOCENT.jobs, *_job(id="job_2", weights=None, checkpoints=()))),
@@ -252,6 +318,60 @@ def test_how_a_job_may_end(verb: Verb, taken: Verb | None, status: str) -> None:
     job = _job(status=status, weights=None, checkpoints=())
     broken = _broken(replace(INNOCENT, jobs=job, tickets=(_ticket(verb, taken),), files={}))
     assert broken == (set() if status != "paused" else {"as_asked"})
+
+
+@pytest.mark.parametrize(
+    "excused",
+    [
+        {"database": False},
+        {"ready": frozenset({"api.1"})},
+        {"ready": frozenset({"worker-1.2"})},  # it has started again, and has not signed on yet
+        {"counts": 0.005},  # on a machine that leaves us a twentieth of the time
+    ],
+)
+def test_seconds_in_which_nobody_could_take_over_do_not_count(excused: dict[str, Any]) -> None:
+    signed_on = [_write("workers", job_id="w", owner="w", writer=SECOND, at=71.0, attempt=None)]
+    signed_on += [_write("workers", job_id="v", owner="v", writer="worker-1.2", at=136.0, attempt=None)]
+    evidence = _lost(until=140.0, beats=_beats(70.0, 141.0))
+    guilty = replace(evidence, writes=(*signed_on, *evidence.writes))
+    assert _broken(guilty) == {"taken_over"}
+    beats = (*_beats(70.0, 86.0), *_beats(86.1, 136.0, **excused), *_beats(136.1, 141.0))
+    assert _broken(replace(guilty, beats=beats)) == set()
+
+
+def test_a_worker_that_has_no_free_slot_cannot_take_over() -> None:
+    others = [
+        _claim(1, job_id="job_2", at=80.0, lease_until=900.0),
+        _claim(1, job_id="job_3", at=80.0, lease_until=900.0),
+    ]
+    evidence = _lost(until=140.0, beats=_beats(70.0, 141.0))
+    for slots, broken in ((2, set()), (3, {"taken_over"})):
+        assert _broken(replace(evidence, writes=(*others, *evidence.writes), slots=slots)) == broken
+
+
+def test_a_job_that_is_to_wait_is_not_late() -> None:
+    assert _broken(_lost(until=140.0, not_before=139.0)) == set()
+    assert _broken(_lost(until=149.0, not_before=139.0)) == {"taken_over"}
+
+
+def test_a_full_disk_holds_up_a_stop_and_no_cancel() -> None:
+    beats = _beats(70.0, 170.0, disk=False)
+    assert _broken(_requested("stop", 110.0, 160.0, beats=beats)) == set()
+    assert _broken(_requested("cancel", 110.0, 160.0, beats=beats)) == {"requests_met"}
+
+
+def test_on_sqlite_too_a_requeue_by_another_than_the_worker_needs_its_lease_to_have_run_out() -> None:
+    early = _move("running", "queued", writer="api.1", at=101.0, old_lease_until=104.0)
+    assert "two_holders" in _broken(replace(INNOCENT, writes=(*BEGUN, early)))
+    own = _move("running", "queued", writer=SECOND, at=101.0, old_lease_until=104.0)
+    assert "two_holders" not in _broken(replace(INNOCENT, writes=(*BEGUN, own)))
+
+
+def test_the_verdict_says_how_many_faults_hit_and_what_was_repeated() -> None:
+    faults = (Aimed("KillWorker", hit=True), Aimed("KillWorker", hit=False), Aimed("KillApi", hit=True))
+    told = judge(replace(INNOCENT, faults=faults, repeated={503: 7})).told()
+    assert "faults: 2 of 3 hit (KillApi 1/1, KillWorker 1/2)" in told
+    assert "7 x 503" in told
 
 
 def test_takeovers_are_measured_from_the_end_of_the_lease() -> None:
