@@ -49,7 +49,7 @@ def as_asked(evidence: Evidence) -> Iterator[str]:
     for ticket, job in _accepted(evidence):
         if job.status not in TERMINAL:
             yield f"{_told(ticket)} is still {job.status}"
-        elif job.status not in _possible(ticket):
+        elif job.status not in _possible(ticket) and not (_is_limited(ticket) and _has_timed_out(job)):
             reason = f" ({job.error})" if job.error else ""
             yield f"{_told(ticket)} ended as {job.status}{reason}, in place of {' or '.join(_possible(ticket))}"
 
@@ -71,6 +71,17 @@ def killed_equals_unkilled(evidence: Evidence) -> Iterator[str]:
         found = job.weights.sha256 if job.weights else "no weights"
         if found != expected:
             yield f"{_told(ticket)} ended with {found}, in place of {expected}"
+
+
+def stopped_equals_unkilled(evidence: Evidence) -> Iterator[str]:
+    """A job that was stopped, or has used up its time, has the weights that its spec comes to without faults at the
+    same place, to the bit: behind the last of its steps that are stored."""
+    for ticket, job in _accepted(evidence):
+        if job.weights is None or not (job.status == JobStatus.STOPPED or _has_timed_out(job)):
+            continue
+        expected = evidence.part_way.get((ticket.planned.variant, *job.reached)) if job.reached else None
+        if job.weights.sha256 != expected:
+            yield f"{_told(ticket)} ended at {job.reached} with {job.weights.sha256}, in place of {expected}"
 
 
 def discarded(evidence: Evidence) -> Iterator[str]:
@@ -123,9 +134,9 @@ def clients_served(evidence: Evidence) -> Iterator[str]:
 def readable(evidence: Evidence) -> Iterator[str]:
     """Whoever polls sees epochs from 0 on, in order and each once, and none vanishes.
 
-    Those that a stopped job's weights have not been through are taken back.
+    Those that a stopped job's weights have not been through are taken back, and those of one whose time is up.
     """
-    stopped = {ticket.job_id for ticket in evidence.tickets if ticket.planned.verb == "stop"}
+    stopped = {ticket.job_id for ticket in evidence.tickets if ticket.planned.verb == "stop" or _is_limited(ticket)}
     latest: dict[str, Seen] = {}
     for seen in evidence.seen:
         if seen.epochs != tuple(range(len(seen.epochs))):
@@ -151,7 +162,7 @@ def streamed(evidence: Evidence) -> Iterator[str]:
         job = jobs.get(told.job_id)
         if job is None or told.ended_as is None:
             continue
-        kept = told.epochs[: len(job.epochs)] if job.status == JobStatus.STOPPED else told.epochs
+        kept = told.epochs[: len(job.epochs)] if job.status == JobStatus.STOPPED or _has_timed_out(job) else told.epochs
         if (told.ended_as, kept) != (job.status, job.epochs):
             was, is_now = f"{told.ended_as} with epochs {list(told.epochs)}", f"{job.status} with {list(job.epochs)}"
             yield f"{told.job_id}: a watcher was told that it ended as {was}, and it is {is_now}"
@@ -187,6 +198,14 @@ def _possible(ticket: Ticket) -> tuple[str, ...]:
         case "stop", _ if not ticket.refused:  # what has trained every epoch meanwhile has succeeded
             return ("succeeded", "stopped")
     return ("succeeded",)
+
+
+def _is_limited(ticket: Ticket) -> bool:
+    return ticket.planned.time_limit_minutes is not None
+
+
+def _has_timed_out(job: FinalJob) -> bool:
+    return job.status == JobStatus.FAILED and (job.error or "").startswith("timeout:")
 
 
 def _files(job: FinalJob) -> tuple[StoredFile, ...]:

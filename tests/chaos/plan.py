@@ -46,6 +46,7 @@ REGULARISATIONS: tuple[dict[str, Any], ...] = ({}, {"ema": {}}, {"label_smoothin
 AUGMENTATIONS: tuple[dict[str, Any], ...] = ({}, {"crop": {"padding": 1}, "mixup": {}}, {"erasing": {}})
 VERBS: tuple[Verb | None, ...] = (None, None, None, None, "cancel", "stop", "pause", "pause")
 STOPPED: tuple[Literal["process", "trainer", "family"], ...] = ("process", "process", "family", "trainer")
+TIME_LIMITS = (None,) * 9 + (0.03,)
 MINUTES_BETWEEN_CHECKPOINTS = (0.004, 0.02, None)
 
 
@@ -81,6 +82,7 @@ class PlannedJob:
     once_it_runs: bool  # the verb waits for that
     verb_after_seconds: float  # after its acceptance, or after it was seen to run
     paused_seconds: float
+    time_limit_minutes: float | None = None  # of the job's time with workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ class Plan:
                 once_it_runs=random.random() < 0.7,
                 verb_after_seconds=random.uniform(0.0, 3.0),
                 paused_seconds=random.uniform(0.2, 5.0),
+                time_limit_minutes=random.choice(TIME_LIMITS),
             )
 
 

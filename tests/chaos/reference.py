@@ -1,9 +1,12 @@
-"""What the same specs come to without faults: trained once each, by the library's own command."""
+"""What the same specs come to without faults: trained once each, by the library's own command; up to a place on the
+way, by this module's: `python -m tests.chaos.reference SPEC FOLDER EPOCH.STEP...`."""
 
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,6 +15,9 @@ from training.spec import TrainingSpec
 
 THREADS = 1  # as each worker has it, which is kept to one core
 LIMIT_SECONDS = 120.0
+
+
+Place = tuple[int, int, int]  # a variant, and the epoch and the step that would be the next
 
 
 class References:
@@ -33,9 +39,23 @@ class References:
             raise RuntimeError(f"a spec does not train even without faults: {self._said}")
         return self._sha256
 
+    def part_way(self, places: Collection[Place]) -> dict[Place, str]:
+        """SHA-256 of the weights of a run that stops at each of them; those that it does not come by are missing."""
+        wanted: Mapping[int, list[str]] = defaultdict(list)
+        for variant, epoch, step in sorted(places):
+            wanted[variant].append(f"{epoch}.{step}")
+        for variant, stops in wanted.items():
+            command = [sys.executable, "-m", "tests.chaos.reference", str(self._spec_file(variant)), str(self._folder)]
+            subprocess.run([*command, *stops], cwd=ROOT, capture_output=True, timeout=LIMIT_SECONDS, check=True)
+        files = {place: part_way_file(self._spec_file(place[0]), self._folder, place[1], place[2]) for place in places}
+        return {place: sha256(file.read_bytes()).hexdigest() for place, file in files.items() if file.exists()}
+
+    def _spec_file(self, variant: int) -> Path:
+        return self._folder / f"spec-{variant}.json"
+
     def _train_all(self) -> None:
         for place, spec in enumerate(self._specs):
-            file, weights = self._folder / f"spec-{place}.json", self._folder / f"weights-{place}.safetensors"
+            file, weights = self._spec_file(place), self._folder / f"weights-{place}.safetensors"
             file.write_text(spec.model_dump_json(exclude_unset=True))
             folders = [f"--{name}-dir={self._folder / name}" for name in ("datasets", "downloads", "cache", "weights")]
             options = [f"--save-weights={weights}", f"--threads={THREADS}", *folders]
@@ -47,3 +67,40 @@ class References:
                 self._said = (done.stdout + done.stderr)[-2000:]
                 return
             self._sha256[place] = sha256(weights.read_bytes()).hexdigest()
+
+
+def part_way_file(spec: Path, folder: Path, epoch: int, step: int) -> Path:
+    """Where `main` leaves the weights."""
+    return folder / f"{spec.stem}-{epoch}-{step}.safetensors"
+
+
+def main(spec_file: Path, folder: Path, places: Sequence[tuple[int, int]]) -> None:
+    """Train once, stopping at each place, which are in order."""
+    import torch  # which the harness itself has no use for
+
+    from training.data import load_dataset
+    from training.trainer import Trainer
+
+    torch.set_num_threads(THREADS)
+    spec = TrainingSpec.model_validate_json(spec_file.read_bytes())
+    datasets, downloads, cache = (folder / name for name in ("datasets", "downloads", "cache"))
+    dataset = load_dataset(spec.dataset, datasets_dir=datasets, downloads_dir=downloads, cache_dir=cache)
+    trainer = Trainer(spec, dataset, "cpu", cache_dir=cache)
+
+    def here() -> tuple[int, int]:
+        return trainer.progress.epoch, trainer.progress.step
+
+    for place in places:
+        for _ in trainer.epochs(partial(_is_at, here, place)):
+            pass
+        if here() == place:
+            trainer.save_weights(part_way_file(spec_file, folder, *place))
+
+
+def _is_at(here: Callable[[], tuple[int, int]], place: tuple[int, int]) -> bool:
+    return here() == place
+
+
+if __name__ == "__main__":
+    stops = [tuple(int(number) for number in place.split(".")) for place in sys.argv[3:]]
+    main(Path(sys.argv[1]), Path(sys.argv[2]), [(epoch, step) for epoch, step in stops])

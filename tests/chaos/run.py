@@ -55,11 +55,10 @@ def run(wanted: Wanted, folder: Path, say: Callable[[str], None]) -> Verdict:
             workload.finish(CALM_SECONDS + planned.seconds / 10)
         finally:
             clients.stop()
-        sha256 = references.sha256()
         undrained = service.drain()
         clients.pulse.stop()
         say("drained")
-        return verdict.judge(evidence.gather(service, clients, faults, sha256, undrained))
+        return verdict.judge(evidence.gather(service, clients, faults, references, undrained))
 
 
 def _plan(service: Deployment, wanted: Wanted, say: Callable[[str], None]) -> Plan:

@@ -72,6 +72,7 @@ INNOCENT = Evidence(
     seen=(Seen(JOB, 1.0, 2.0, ()), Seen(JOB, 3.0, 4.0, (0,)), Seen(JOB, 5.0, 6.0, (0, 1))),
     told=(),
     references={0: WEIGHTS.sha256},
+    part_way={(0, 1, 3): WEIGHTS.sha256},
     faults=(Aimed("KillWorker", hit=True),),
     beats=(),
     slots=1,
@@ -142,6 +143,12 @@ CANCELLED = replace(
     files={},
     tickets=(_ticket("cancel", "cancel", at=3.5),),
     seen=INNOCENT.seen[:2],
+)
+
+STOPPED = replace(INNOCENT, jobs=_job(status="stopped", reached=(1, 3)), tickets=(_ticket("stop", "stop"),))
+LIMITED = Ticket(PlannedJob(NAME, 0, 1, None, False, 0.0, 0.0, 0.03), JOB, 0.0)
+TIMED_OUT = replace(
+    INNOCENT, jobs=_job(status="failed", error="timeout: time is up", reached=(1, 3)), tickets=(LIMITED,)
 )
 
 FOLLOWED = replace(
@@ -223,6 +230,12 @@ GUILTY_OUTCOMES: Mapping[str, list[Evidence]] = {
         replace(CANCELLED, jobs=_job(status="cancelled", weights=None, checkpoints=(), epochs=(1,))),
     ],
     "killed_equals_unkilled": [replace(INNOCENT, references={0: "another"})],
+    "stopped_equals_unkilled": [
+        replace(STOPPED, part_way={(0, 1, 3): "another"}),
+        replace(STOPPED, part_way={(0, 1, 2): WEIGHTS.sha256}),
+        replace(STOPPED, jobs=_job(status="stopped", reached=None)),
+        replace(TIMED_OUT, part_way={(0, 1, 3): "another"}),
+    ],
     "discarded": [replace(CANCELLED, jobs=_job(status="cancelled", checkpoints=()), files={WEIGHTS.name: "a"})],
     "stopped_with_weights": [
         replace(
@@ -267,7 +280,7 @@ def _each(cases: Mapping[str, list[Any]]) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("evidence", [INNOCENT, CANCELLED, FOLLOWED])
+@pytest.mark.parametrize("evidence", [INNOCENT, CANCELLED, STOPPED, TIMED_OUT, FOLLOWED])
 def test_an_innocent_run_breaks_no_rule(evidence: Evidence) -> None:
     assert judge(evidence).violations == ()
 

@@ -32,6 +32,7 @@ OUTCOME_RULES = (
     outcome_rules.as_asked,
     outcome_rules.epochs_whole,
     outcome_rules.killed_equals_unkilled,
+    outcome_rules.stopped_equals_unkilled,
     outcome_rules.discarded,
     outcome_rules.stopped_with_weights,
     outcome_rules.files_named,

@@ -97,10 +97,10 @@ class Workload:
     def _submit(self) -> None:
         """The next job: until it is accepted, it stays the next."""
         planned = self._next
-        body: dict[str, Any] = {
-            "name": planned.name,
-            "spec": self._plan.variants[planned.variant].model_dump(mode="json", exclude_unset=True),
-        }
+        spec = self._plan.variants[planned.variant].model_dump(mode="json", exclude_unset=True)
+        if planned.time_limit_minutes is not None:
+            spec["time_limit_minutes"] = planned.time_limit_minutes
+        body: dict[str, Any] = {"name": planned.name, "spec": spec}
         if self._offers.max_retries is not None:
             body["max_retries"] = self._offers.max_retries
         try:

@@ -54,11 +54,16 @@ def stale_attempts(writes: Sequence[Write]) -> Iterator[str]:
 
 
 def taken_back(writes: Sequence[Write]) -> Iterator[str]:
-    """A measurement that was deleted, other than what a stopped job's weights have not been through."""
-    for write in writes:
+    """A measurement that was deleted, other than what the weights of a job that is stopped, or that fails because its
+    time is up, have not been through."""
+    fails: dict[str, bool] = {}  # whether the job's next change is that it fails
+    for write in reversed(writes):
+        if write.relation == "jobs":
+            fails[write.job_id] = write.status == JobStatus.FAILED
         if write.relation in {"epochs", "steps"} and write.operation == "delete":
             is_ahead = write.attempt is not None and write.attempt < (write.job_attempt or 0)
-            if write.job_requested != "stop" or not is_ahead:
+            is_of_its_end = write.job_requested == "stop" or fails.get(write.job_id, False)
+            if not is_of_its_end or not is_ahead:
                 yield f"{_told(write)} when the job was {write.job_status}, requested {write.job_requested}"
 
 
