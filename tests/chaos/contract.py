@@ -14,6 +14,7 @@ STALL_SECONDS = 30.0  # longer than any fault keeps a trainer from its work
 
 # Folder in EPOCHAL_DATA_DIR that checkpoints and weights lie in, and how checkpoints are named there.
 STORAGE_FOLDER = "storage"
+ROLE = "epochal"  # PostgreSQL's, that the service comes in as
 CHECKPOINTS = "*/*/epoch-*.safetensors"
 
 SETTINGS = {

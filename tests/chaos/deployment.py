@@ -16,7 +16,7 @@ import redis
 from sqlalchemy import text
 
 from migrations import migrate
-from models import OUTAGES, Database
+from models import DEFAULT_PROJECT, OUTAGES, Database
 from tests.chaos import contract, history
 from tests.chaos.contract import Backend
 from tests.chaos.disk import Disk
@@ -39,10 +39,15 @@ CANARIES = {
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many workers there are, at most MOST_WORKERS, and how many jobs each trains at once."""
+    """How many workers there are, at most MOST_WORKERS, how many jobs each trains at once, and how many are asked for.
+
+    With fewer in flight than there are slots, a lost job finds a free one; with more, the queue is under test.
+    """
 
     workers: int = 2
     slots: int = 1
+    in_flight: int = 4
+    quota: int | None = None  # the project's max_running_jobs
 
 
 class Deployment:
@@ -57,6 +62,8 @@ class Deployment:
         self.data.mkdir()
         self.disk = Disk(self.data / contract.STORAGE_FOLDER)
         stack.callback(self.disk.close)
+        self.database_disk = Disk(self.data / "database")  # SQLite's files lie there
+        stack.callback(self.database_disk.close)
         # The path of a socket may have 107 characters.
         sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="epochal-", ignore_cleanup_errors=True)))
         self._start_servers(sockets, stack)
@@ -78,6 +85,11 @@ class Deployment:
             )
             for number in range(size.workers)
         ]
+
+    @property
+    def database_file(self) -> Path:
+        """Of SQLite."""
+        return self.data / "database" / "epochal.db"
 
     @property
     def programs(self) -> list[Program]:
@@ -143,7 +155,8 @@ class Deployment:
             program.start()
         if self._postgresql:
             _make_database(self._postgresql.url())
-        url = self._postgresql.url(database="epochal") if self._postgresql else f"sqlite:///{self.data / 'epochal.db'}"
+        self._sqlite = f"sqlite:///{self.database_file}"
+        url = self._postgresql.url(database="epochal") if self._postgresql else self._sqlite
         self.database = Database(url, pool_size=2)
         stack.callback(self.database.dispose)
         self._migrate()
@@ -159,6 +172,8 @@ class Deployment:
             if self._postgresql:
                 session.execute(text("GRANT ALL ON ALL TABLES IN SCHEMA public TO epochal"))
                 session.execute(text("GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO epochal"))
+            quota = {"quota": self.size.quota, "project": DEFAULT_PROJECT}
+            session.execute(text("UPDATE projects SET max_running_jobs = :quota WHERE id = :project"), quota)
         history.install(self.database)
 
     def _environment(self) -> dict[str, str]:
@@ -168,7 +183,7 @@ class Deployment:
             database = f"postgresql://epochal:{password}@127.0.0.1:{self.database_proxy.port}/epochal"
             redis_url = f"redis://:{self._broker_password}@127.0.0.1:{self.broker_proxy.port}/0"
         else:
-            database = f"sqlite:///{self.data / 'epochal.db'}"
+            database = self._sqlite
             redis_url = f"redis+socket://{self._broker_socket}"
         return {
             **inherited,

@@ -63,6 +63,7 @@ class Evidence:
     faults: Sequence[Aimed]
     beats: Sequence[Beat]
     slots: int  # of each worker
+    quota: int | None  # how many jobs may run at once
     internal_errors: Sequence[str]  # that clients were answered with
     repeated: Mapping[int, int]  # how many answers clients repeated a request after, by status
     logged: Sequence[str]  # lines of the programs' logs that no fault explains
@@ -113,6 +114,7 @@ def gather(
         faults=tuple(faults),
         beats=tuple(clients.pulse.beats),
         slots=deployment.size.slots,
+        quota=deployment.size.quota,
         internal_errors=tuple(clients.heard.internal_errors),
         repeated=dict(clients.heard.repeated),
         logged=tuple(_logged(deployment)),

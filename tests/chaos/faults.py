@@ -11,7 +11,6 @@ from tests.chaos import contract
 from tests.chaos.damage import damage, newest_checkpoint
 from tests.chaos.deployment import MOST_WORKERS, Deployment
 from tests.chaos.programs import Program, send
-from tests.chaos.proxy import Proxy
 
 WORKERS = frozenset(f"worker-{number}" for number in range(MOST_WORKERS))
 
@@ -217,78 +216,6 @@ class BrokerGone(Fixed):
 
 
 @dataclass(slots=True)
-class DatabaseGone(Fixed):
-    """PostgreSQL's immediate shutdown; it stays down until the end, then recovers from its log."""
-
-    occupies = frozenset({"database"})
-
-    def begin(self, deployment: Deployment) -> str:
-        """Whoever is connected loses the connection."""
-        if _database(deployment).pid is None:
-            raise Missed("the database does not run")
-        deployment.away.add("database")
-        _database(deployment).end(10.0, signal.SIGQUIT)
-        return "PostgreSQL shuts down immediately and stays down"
-
-    def end(self, deployment: Deployment) -> None:
-        """It starts."""
-        _database(deployment).start()
-        deployment.away.discard("database")
-
-
-@dataclass(slots=True)
-class NetworkFails(Fixed):
-    """The connections to database or broker are cut and refused, or stay open and carry nothing."""
-
-    of: Literal["database", "broker"]
-    frozen: bool
-
-    @property
-    def occupies(self) -> frozenset[str]:
-        """What nobody reaches meanwhile."""
-        return frozenset({self.of})
-
-    def begin(self, deployment: Deployment) -> str:
-        """For every program at once."""
-        proxy = self._proxy(deployment)
-        deployment.away.add(self.of)
-        if self.frozen:
-            proxy.freeze()
-        else:
-            proxy.cut()
-        return f"the network to the {self.of} is {'frozen' if self.frozen else 'cut'}"
-
-    def end(self, deployment: Deployment) -> None:
-        """What was frozen arrives now."""
-        self._proxy(deployment).restore()
-        deployment.away.discard(self.of)
-
-    def _proxy(self, deployment: Deployment) -> Proxy:
-        proxy = deployment.database_proxy if self.of == "database" else deployment.broker_proxy
-        assert proxy
-        return proxy
-
-
-@dataclass(slots=True)
-class FullDisk(Fixed):
-    """Not a page more fits on the disk of checkpoints and weights."""
-
-    occupies = frozenset({"disk"})
-
-    def begin(self, deployment: Deployment) -> str:
-        """What is being written fails."""
-        if not deployment.disk.fill():
-            raise Missed("the disk cannot be filled")
-        deployment.away.add("disk")
-        return "the storage's disk is full"
-
-    def end(self, deployment: Deployment) -> None:
-        """There is room again."""
-        deployment.disk.free()
-        deployment.away.discard("disk")
-
-
-@dataclass(slots=True)
 class DamageCheckpoint(Momentary):
     """The newest checkpoint has a byte changed, or its end cut off; then each trainer is killed, so that it is read."""
 
@@ -334,8 +261,3 @@ def _sent(pids: Sequence[int], number: signal.Signals) -> list[int]:
     if not reached:
         raise Missed("no such process")
     return reached
-
-
-def _database(deployment: Deployment) -> Program:
-    assert deployment.database_program
-    return deployment.database_program

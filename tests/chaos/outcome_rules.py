@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
-from models import TERMINAL, JobStatus
+from models import ACTIVE, TERMINAL, JobStatus, Request
 from storage import StoredFile
 from tests.chaos.evidence import Evidence, FinalJob
 from tests.chaos.reader import Seen
 from tests.chaos.workload import Ticket
+from tests.chaos.write_rules import is_claim, job_updates
 
 OFTEN = 3  # a kind of fault that was aimed so often is to have hit once
 
@@ -42,6 +43,17 @@ def accepted_once(evidence: Evidence) -> Iterator[str]:
             yield f"{ticket.job_id} was accepted, and is not there"
         if copies[ticket.planned.name] > 1:
             yield f"{ticket.planned.name}: {copies[ticket.planned.name]} jobs for one idempotency key"
+
+
+def quota_kept(evidence: Evidence) -> Iterator[str]:
+    """No attempt begins while as many jobs run as may, but to make the weights of one that is to be stopped."""
+    running: set[str] = set()
+    for write in job_updates(evidence.writes):
+        others = running - {write.job_id}
+        full = evidence.quota is not None and len(others) >= evidence.quota
+        if full and is_claim(write) and write.requested != Request.STOP:
+            yield f"{write.job_id} began at write {write.id} while {len(others)} ran, of {evidence.quota} that may"
+        running = others | ({write.job_id} if write.status in ACTIVE else set())
 
 
 def as_asked(evidence: Evidence) -> Iterator[str]:

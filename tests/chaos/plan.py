@@ -11,19 +11,24 @@ from tests.chaos.deployment import MOST_WORKERS, Size
 from tests.chaos.faults import (
     BrokerGone,
     DamageCheckpoint,
-    DatabaseGone,
     DrainWorker,
     Fault,
     FlushBroker,
-    FullDisk,
     KillApi,
     KillEverything,
     KillForkServer,
     KillTrainer,
     KillWorker,
-    NetworkFails,
     StopApi,
     StopWorker,
+)
+from tests.chaos.ground_faults import (
+    DatabaseGone,
+    FewConnections,
+    FullDatabaseDisk,
+    FullDisk,
+    NetworkFails,
+    ReadOnlyDatabase,
 )
 from training.spec import TrainingSpec
 
@@ -95,6 +100,7 @@ class Plan:
     variants: tuple[TrainingSpec, ...]
     faults: tuple[PlannedFault, ...]
     verb: Verb | None = None  # what every job is asked, in place of what the seed would ask
+    in_flight: int = TWO_WORKERS.in_flight  # jobs that have not ended
 
     def jobs(self) -> Iterator[PlannedJob]:
         """Without end: how many a run comes to is up to the machine."""
@@ -116,7 +122,11 @@ class Plan:
 def size(seed: int) -> Size:
     """Of the service under test."""
     random = Random(f"{seed} size")
-    return Size(workers=random.randint(2, MOST_WORKERS), slots=random.choice((1, 2)))
+    workers, slots = random.randint(2, MOST_WORKERS), random.choice((1, 2))
+    quota = random.choice((None, workers * slots - 1))
+    # Mostly so few that a job which loses its worker finds another with a free slot.
+    in_flight = max(1, (quota or workers * slots) + random.choice((-1, -1, 2)))
+    return Size(workers, slots, in_flight, quota)
 
 
 def draw(
@@ -129,8 +139,8 @@ def draw(
         raise ValueError(f"{', '.join(only)}: none of these is a fault on {backend}")
     variants = _variants(Random(f"{seed} variants"), round(seconds / SECONDS_A_VARIANT))
     faults = _faults(Random(f"{seed} faults"), seconds, kinds)
-    possible = (planned for planned in faults if disk or not isinstance(planned.fault, FullDisk))
-    return Plan(seed, seconds, backend, variants, tuple(possible))
+    possible = (planned for planned in faults if disk or not isinstance(planned.fault, FullDisk | FullDatabaseDisk))
+    return Plan(seed, seconds, backend, variants, tuple(possible), in_flight=size.in_flight)
 
 
 def _variants(random: Random, wanted: int) -> tuple[TrainingSpec, ...]:
@@ -182,17 +192,22 @@ def _kinds(backend: Backend, workers: int, only: Collection[str]) -> list[Kind]:
         Kind(BrokerGone, 2, lambda random: (BrokerGone(), _seconds(random))),
         Kind(FullDisk, 3, lambda random: (FullDisk(), _seconds(random))),
         Kind(DamageCheckpoint, 4, lambda random: (DamageCheckpoint(cut_off=_coin(random)), 0.0)),
+        Kind(FullDatabaseDisk, 2, lambda random: (FullDatabaseDisk(), _seconds(random))),
         Kind(KillEverything, 1, lambda random: (KillEverything(), random.uniform(*SHORT))),
     ]
     if backend == "postgresql":
+        kinds = [kind for kind in kinds if kind.fault is not FullDatabaseDisk]  # PostgreSQL's own turns read-only
         kinds += [
             Kind(DatabaseGone, 3, lambda random: (DatabaseGone(), _seconds(random))),
+            Kind(ReadOnlyDatabase, 2, lambda random: (ReadOnlyDatabase(), _seconds(random))),
+            Kind(FewConnections, 2, lambda random: (FewConnections(), _seconds(random))),
             Kind(NetworkFails, 6, lambda random: (_network(random), _seconds(random))),
         ]
     return [kind for kind in kinds if not only or kind.fault.__name__ in only]
 
 
-FAULTS = frozenset(kind.fault.__name__ for kind in _kinds("postgresql", MOST_WORKERS, ()))
+BACKENDS: tuple[Backend, ...] = ("sqlite", "postgresql")
+FAULTS = frozenset(kind.fault.__name__ for backend in BACKENDS for kind in _kinds(backend, MOST_WORKERS, ()))
 
 
 def _stopped(random: Random) -> float:

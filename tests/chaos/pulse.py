@@ -77,7 +77,7 @@ class Pulse:
 def _answers(service: Deployment, *, stopped: bool) -> bool:
     """SQLite always does; but a process that is stopped in the middle of a write keeps everybody from writing."""
     if service.backend == "sqlite":
-        return not stopped or _can_be_written(service.data / "epochal.db")
+        return not stopped or _can_be_written(service.database_file)
     if service.database_program is None or service.database_program.pid is None:
         return False
     try:

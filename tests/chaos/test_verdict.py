@@ -76,6 +76,7 @@ INNOCENT = Evidence(
     faults=(Aimed("KillWorker", hit=True),),
     beats=(),
     slots=1,
+    quota=None,
     internal_errors=(),
     repeated={},
     logged=(),
@@ -219,6 +220,10 @@ GUILTY_OUTCOMES: Mapping[str, list[Evidence]] = {
         replace(INNOCENT, jobs=(), files={}),
         replace(INNOCENT, jobs=(*INNOCENT.jobs, *_job(id="job_2", weights=None, checkpoints=()))),
     ],
+    "quota_kept": [
+        replace(INNOCENT, quota=0),
+        replace(INNOCENT, quota=1, writes=(_claim(1, job_id="job_2", at=80.0, lease_until=900.0), *INNOCENT.writes)),
+    ],
     "as_asked": [
         replace(INNOCENT, jobs=_job(status="running")),
         replace(INNOCENT, jobs=_job(status="failed")),
@@ -360,6 +365,16 @@ def test_a_worker_that_has_no_free_slot_cannot_take_over() -> None:
     evidence = _lost(until=140.0, beats=_beats(70.0, 141.0))
     for slots, broken in ((2, set()), (3, {"taken_over"})):
         assert _broken(replace(evidence, writes=(*others, *evidence.writes), slots=slots)) == broken
+
+
+def test_a_quota_that_is_used_up_keeps_jobs_waiting_and_no_job_that_is_to_be_stopped() -> None:
+    other = _claim(1, job_id="job_2", at=86.5, lease_until=900.0)
+    evidence = _lost(until=140.0, beats=_beats(70.0, 141.0, ready=frozenset({"worker-2.1"})), slots=2)
+    full = (*evidence.writes[:6], other, *evidence.writes[6:])
+    assert _broken(replace(evidence, writes=full)) == {"taken_over"}
+    assert _broken(replace(evidence, writes=full, quota=1)) == {"quota_kept"}
+    stopped = [replace(write, requested="stop") if write.at == 140.0 else write for write in full]
+    assert "quota_kept" not in _broken(replace(evidence, writes=stopped, quota=1))
 
 
 def test_a_job_that_is_to_wait_is_not_late() -> None:

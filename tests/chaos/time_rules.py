@@ -78,7 +78,7 @@ class Staff:
     """Which workers have signed on, and what each has at a time."""
 
     def __init__(self, evidence: Evidence) -> None:
-        self._slots = evidence.slots
+        self._slots, self._quota = evidence.slots, evidence.quota
         self._signed_on = {
             write.writer: write.at
             for write in reversed(evidence.writes)
@@ -99,7 +99,9 @@ class Staff:
         return self._signed_on.get(writer, at) < at
 
     def has_room(self, beat: Beat) -> bool:
-        """Whether some worker is there and has a free slot, and the database answers."""
+        """Whether some worker is there and has a free slot, the quota leaves room, and the database answers."""
+        if self._quota is not None and sum(self.held(writer, beat.at) for writer in self._holdings) >= self._quota:
+            return False
         return beat.database and any(
             self.is_on(writer, beat.at) and self.held(writer, beat.at) < self._slots for writer in beat.ready
         )

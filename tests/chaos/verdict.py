@@ -29,6 +29,7 @@ OUTCOME_RULES = (
     outcome_rules.no_internal_error,
     outcome_rules.logs_clean,
     outcome_rules.accepted_once,
+    outcome_rules.quota_kept,
     outcome_rules.as_asked,
     outcome_rules.epochs_whole,
     outcome_rules.killed_equals_unkilled,

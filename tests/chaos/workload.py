@@ -14,7 +14,6 @@ from tests.chaos.client import Client, Heard, InternalError
 from tests.chaos.contract import Offers, Verb
 from tests.chaos.plan import Plan, PlannedJob
 
-IN_FLIGHT = 4
 ROUND_SECONDS = 0.2
 
 
@@ -91,7 +90,7 @@ class Workload:
         under_way = [ticket for ticket in self.tickets if not ticket.ended]
         for ticket in under_way:
             yield partial(self._look_after, ticket)
-        if self._submitting.is_set() and len(under_way) < IN_FLIGHT:
+        if self._submitting.is_set() and len(under_way) < self._plan.in_flight:
             yield self._submit
 
     def _submit(self) -> None:
