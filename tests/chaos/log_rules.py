@@ -17,6 +17,7 @@ EXPECTED: tuple[tuple[str, str, str], ...] = (
         r"canceling statement due to (lock|statement) timeout",
         "another process stands still with the lock",
     ),
+    ("postgresql", r"cannot execute .* in a read-only transaction", "the database was made read-only"),
     ("postgresql", r"could not serialize access", "two readers of one state; repeated by the service"),
 )
 MOST_CHARACTERS = 300
