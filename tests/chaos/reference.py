@@ -1,20 +1,21 @@
 """What the same specs come to without faults: trained once each, by the library's own command; up to a place on the
-way, by this module's: `python -m tests.chaos.reference SPEC FOLDER EPOCH.STEP...`."""
+way, by this module's: `python -m tests.chaos.reference FOLDER VARIANT.EPOCH.STEP...`."""
 
 import subprocess
 import sys
 import threading
-from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from hashlib import sha256
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 from tests.chaos.programs import ROOT
 from training.spec import TrainingSpec
 
 THREADS = 1  # as each worker has it, which is kept to one core
-LIMIT_SECONDS = 120.0
+LIMIT_SECONDS = 300.0
 
 
 Place = tuple[int, int, int]  # a variant, and the epoch and the step that would be the next
@@ -41,13 +42,14 @@ class References:
 
     def part_way(self, places: Collection[Place]) -> dict[Place, str]:
         """SHA-256 of the weights of a run that stops at each of them; those that it does not come by are missing."""
-        wanted: Mapping[int, list[str]] = defaultdict(list)
-        for variant, epoch, step in sorted(places):
-            wanted[variant].append(f"{epoch}.{step}")
-        for variant, stops in wanted.items():
-            command = [sys.executable, "-m", "tests.chaos.reference", str(self._spec_file(variant)), str(self._folder)]
-            subprocess.run([*command, *stops], cwd=ROOT, capture_output=True, timeout=LIMIT_SECONDS, check=True)
-        files = {place: part_way_file(self._spec_file(place[0]), self._folder, place[1], place[2]) for place in places}
+        if not places:
+            return {}
+        stops = [".".join(map(str, place)) for place in sorted(places)]
+        command = [sys.executable, "-m", "tests.chaos.reference", str(self._folder), *stops]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"the runs up to {', '.join(stops)} failed: {done.stderr[-2000:]}")
+        files = {place: _part_way_file(self._folder, place) for place in places}
         return {place: sha256(file.read_bytes()).hexdigest() for place, file in files.items() if file.exists()}
 
     def _spec_file(self, variant: int) -> Path:
@@ -69,38 +71,46 @@ class References:
             self._sha256[place] = sha256(weights.read_bytes()).hexdigest()
 
 
-def part_way_file(spec: Path, folder: Path, epoch: int, step: int) -> Path:
-    """Where `main` leaves the weights."""
-    return folder / f"{spec.stem}-{epoch}-{step}.safetensors"
+def _part_way_file(folder: Path, place: Place) -> Path:
+    return folder / f"part-way-{'-'.join(map(str, place))}.safetensors"
 
 
-def main(spec_file: Path, folder: Path, places: Sequence[tuple[int, int]]) -> None:
-    """Train once, stopping at each place, which are in order."""
+def main(folder: Path, places: Sequence[Place]) -> None:
+    """Train each variant once, stopping at each of its places; they are in order."""
     import torch  # which the harness itself has no use for
 
+    torch.set_num_threads(THREADS)
+    for variant, of_it in groupby(places, key=itemgetter(0)):
+        _train_up_to(folder, variant, list(of_it))
+
+
+def _train_up_to(folder: Path, variant: int, places: Sequence[Place]) -> None:
     from training.data import load_dataset
     from training.trainer import Trainer
 
-    torch.set_num_threads(THREADS)
-    spec = TrainingSpec.model_validate_json(spec_file.read_bytes())
+    spec = TrainingSpec.model_validate_json((folder / f"spec-{variant}.json").read_bytes())
     datasets, downloads, cache = (folder / name for name in ("datasets", "downloads", "cache"))
     dataset = load_dataset(spec.dataset, datasets_dir=datasets, downloads_dir=downloads, cache_dir=cache)
     trainer = Trainer(spec, dataset, "cpu", cache_dir=cache)
 
-    def here() -> tuple[int, int]:
-        return trainer.progress.epoch, trainer.progress.step
+    def here() -> Place:
+        return variant, trainer.progress.epoch, trainer.progress.step
 
     for place in places:
         for _ in trainer.epochs(partial(_is_at, here, place)):
             pass
         if here() == place:
-            trainer.save_weights(part_way_file(spec_file, folder, *place))
+            trainer.save_weights(_part_way_file(folder, place))
 
 
-def _is_at(here: Callable[[], tuple[int, int]], place: tuple[int, int]) -> bool:
+def _is_at(here: Callable[[], Place], place: Place) -> bool:
     return here() == place
 
 
+def _read(place: str) -> Place:
+    variant, epoch, step = place.split(".")
+    return int(variant), int(epoch), int(step)
+
+
 if __name__ == "__main__":
-    stops = [tuple(int(number) for number in place.split(".")) for place in sys.argv[3:]]
-    main(Path(sys.argv[1]), Path(sys.argv[2]), [(epoch, step) for epoch, step in stops])
+    main(Path(sys.argv[1]), [_read(place) for place in sys.argv[2:]])
