@@ -50,9 +50,9 @@ class Client:
     """Speaks to the service at `url`. Every call returns None where it got no answer: call again later. Every call
     raises InternalError."""
 
-    def __init__(self, url: str, heard: Heard) -> None:
+    def __init__(self, url: str, heard: Heard, patience: float = PATIENCE_SECONDS) -> None:
         self._heard = heard
-        self._http = httpx2.Client(base_url=url, timeout=PATIENCE_SECONDS, trust_env=False)
+        self._http = httpx2.Client(base_url=url, timeout=patience, trust_env=False)
 
     def close(self) -> None:
         """Close its connections."""
