@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from jobs import garbage
@@ -142,11 +142,11 @@ def _jobs(session: Session) -> Iterator[FinalJob]:
             epochs=epochs,
             weights=None if job.weights is None else StoredFile(**job.weights),
             checkpoints=tuple(StoredFile(row.name, row.size_bytes, row.sha256) for row in checkpoints),
-            reached=_reached(session.execute(last.limit(1)).tuples().first(), epochs),
+            reached=_reached(session.execute(last.limit(1)).first(), epochs),
         )
 
 
-def _reached(last: tuple[int, int] | None, epochs: Sequence[int]) -> tuple[int, int] | None:
+def _reached(last: Row[int, int] | None, epochs: Sequence[int]) -> tuple[int, int] | None:
     """The place behind the last step that is stored."""
     if last is None:
         return None
