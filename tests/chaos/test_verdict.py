@@ -249,3 +249,10 @@ def test_the_verdict_says_how_many_faults_hit_and_what_was_repeated() -> None:
 
 def test_takeovers_are_measured_from_the_end_of_the_lease() -> None:
     assert [takeover.seconds for takeover in judge(INNOCENT).takeovers] == [2.0]
+
+
+def test_what_a_job_whose_time_is_up_takes_back_is_no_violation() -> None:
+    taken_back = written("epochs", "delete", epoch=1, attempt=1)
+    fails = moved("running", "failed", old_lease_until=104.0)
+    assert "taken_back" not in broken(replace(INNOCENT, writes=(*BEGUN, taken_back, fails)))
+    assert "taken_back" in broken(replace(INNOCENT, writes=(*BEGUN, taken_back, *ENDED)))
