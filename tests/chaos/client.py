@@ -1,5 +1,7 @@
 """A good client: it waits no longer than a request should take, and repeats what was not answered."""
 
+import threading
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +12,8 @@ from tests.chaos.contract import Offers, Verb
 PATIENCE_SECONDS = 3.0
 
 # The service is away, or busy with the same request: later, it may answer.
-TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+TRY_AGAIN = frozenset({408, 425, 429, 502, 503, 504})
+INTERNAL_ERROR = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +24,35 @@ class Refusal(Exception):
     body: str
 
 
-class Client:
-    """Speaks to the service at `url`. Every call returns None where it got no answer: call again later."""
+class InternalError(Exception):
+    """The service has failed by itself: 500. That is not to be repeated, and is a violation."""
 
-    def __init__(self, url: str) -> None:
-        self._http = httpx2.Client(base_url=url, timeout=PATIENCE_SECONDS, trust_env=False)
+
+class Heard:
+    """What all clients together were answered that they were not to hear. Threads may use it together."""
+
+    def __init__(self) -> None:
+        self.internal_errors: list[str] = []
+        self.repeated: Counter[int] = Counter()  # answers to repeat after, by status
+        self._lock = threading.Lock()
+
+    def note(self, method: str, path: str, answer: httpx2.Response) -> None:
+        """An answer, of whatever status. A 500 is kept with the id under which the service's log has it."""
+        with self._lock:
+            if answer.status_code == INTERNAL_ERROR:
+                request_id = answer.headers.get("x-request-id", "none")
+                self.internal_errors.append(f"{method} {path}: 500, request_id {request_id}")
+            elif answer.status_code in TRY_AGAIN:
+                self.repeated[answer.status_code] += 1
+
+
+class Client:
+    """Speaks to the service at `url`. Every call returns None where it got no answer: call again later. Every call
+    raises InternalError."""
+
+    def __init__(self, url: str, heard: Heard, patience: float = PATIENCE_SECONDS) -> None:
+        self._heard = heard
+        self._http = httpx2.Client(base_url=url, timeout=patience, trust_env=False)
 
     def close(self) -> None:
         """Close its connections."""
@@ -70,6 +97,9 @@ class Client:
             answer = self._http.request(method, path, **options)
         except httpx2.HTTPError:
             return None
+        self._heard.note(method, path, answer)
+        if answer.status_code == INTERNAL_ERROR:
+            raise InternalError
         if answer.status_code in TRY_AGAIN:
             return None
         if answer.is_success:

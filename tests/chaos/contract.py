@@ -14,12 +14,12 @@ STALL_SECONDS = 30.0  # longer than any fault keeps a trainer from its work
 
 # Folder in EPOCHAL_DATA_DIR that checkpoints and weights lie in, and how checkpoints are named there.
 STORAGE_FOLDER = "storage"
+ROLE = "epochal"  # PostgreSQL's, that the service comes in as
 CHECKPOINTS = "*/*/epoch-*.safetensors"
 
 SETTINGS = {
     "EPOCHAL_LEASE_SECONDS": str(LEASE_SECONDS),
     "EPOCHAL_STALL_SECONDS": str(STALL_SECONDS),
-    "EPOCHAL_WORKER_SLOTS": "1",
 }
 
 # In the chaos a job may well lose more attempts in a row than one that is merely unlucky.

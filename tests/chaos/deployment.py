@@ -1,4 +1,4 @@
-"""The service under test: database, broker, API and two workers as processes of their own."""
+"""The service under test: database, broker, API and workers as processes of their own."""
 
 import os
 import signal
@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
@@ -16,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from migrations import migrate
-from models import Database
+from models import DEFAULT_PROJECT, Database
 from tests.chaos import contract, history
 from tests.chaos.contract import Backend
 from tests.chaos.disk import Disk
@@ -24,7 +25,7 @@ from tests.chaos.programs import Command, Program, Watch, send
 from tests.chaos.proxy import Proxy
 from tests.chaos.servers import PostgreSQL, broker
 
-WORKERS = 2
+MOST_WORKERS = 4
 START_SECONDS = 90.0
 DRAIN_SECONDS = 45.0
 LOOK_SECONDS = 0.1
@@ -37,17 +38,33 @@ CANARIES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many workers there are, at most MOST_WORKERS, how many jobs each trains at once, and how many are asked for.
+
+    With fewer in flight than there are slots, a lost job finds a free one; with more, the queue is under test.
+    """
+
+    workers: int = 2
+    slots: int = 1
+    in_flight: int = 4
+    quota: int | None = None  # the project's max_running_jobs
+
+
 class Deployment:
     """A running service, its logs in `folder / "logs"`; `running` makes one."""
 
-    def __init__(self, folder: Path, backend: Backend, fence: str | None, stack: ExitStack) -> None:
-        self.backend = backend
+    def __init__(self, folder: Path, backend: Backend, size: Size, fence: str | None, stack: ExitStack) -> None:
+        self.backend, self.size = backend, size
+        self.away: set[str] = set()  # of "database", "broker" and "disk", what a fault keeps from everybody
         self.damaged: set[str] = set()  # checkpoints that a fault has damaged, by their names in the storage
         self.data, self.logs = folder / "data", folder / "logs"
         self.logs.mkdir()
         self.data.mkdir()
         self.disk = Disk(self.data / contract.STORAGE_FOLDER)
         stack.callback(self.disk.close)
+        self.database_disk = Disk(self.data / "database")  # SQLite's files lie there
+        stack.callback(self.database_disk.close)
         # The path of a socket may have 107 characters.
         sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="epochal-", ignore_cleanup_errors=True)))
         self._start_servers(sockets, stack)
@@ -67,8 +84,13 @@ class Deployment:
                     core=cores[number % len(cores)],
                 )
             )
-            for number in range(WORKERS)
+            for number in range(size.workers)
         ]
+
+    @property
+    def database_file(self) -> Path:
+        """Of SQLite."""
+        return self.data / "database" / "epochal.db"
 
     @property
     def programs(self) -> list[Program]:
@@ -83,7 +105,7 @@ class Deployment:
         while time.monotonic() < deadline:
             with suppress(httpx2.HTTPError):
                 ready = httpx2.get(f"{self.url}/readyz", trust_env=False)
-                if ready.status_code == 200 and ready.json()["workers"] >= WORKERS:
+                if ready.status_code == 200 and ready.json()["workers"] >= self.size.workers:
                     return
             for program in self.programs:
                 if program.pid is None:
@@ -134,7 +156,8 @@ class Deployment:
             program.start()
         if self._postgresql:
             _make_database(self._postgresql.url())
-        url = self._postgresql.url(database="epochal") if self._postgresql else f"sqlite:///{self.data / 'epochal.db'}"
+        self._sqlite = f"sqlite:///{self.database_file}"
+        url = self._postgresql.url(database="epochal") if self._postgresql else self._sqlite
         self.database = Database(url, connections=4)
         stack.callback(self.database.dispose)
         self._migrate()
@@ -150,6 +173,8 @@ class Deployment:
             if self._postgresql:
                 session.execute(text("GRANT ALL ON ALL TABLES IN SCHEMA public TO epochal"))
                 session.execute(text("GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO epochal"))
+            quota = {"quota": self.size.quota, "project": DEFAULT_PROJECT}
+            session.execute(text("UPDATE projects SET max_running_jobs = :quota WHERE id = :project"), quota)
         history.install(self.database)
 
     def _environment(self) -> dict[str, str]:
@@ -159,11 +184,12 @@ class Deployment:
             database = f"postgresql://epochal:{password}@127.0.0.1:{self.database_proxy.port}/epochal"
             redis_url = f"redis://:{self._broker_password}@127.0.0.1:{self.broker_proxy.port}/0"
         else:
-            database = f"sqlite:///{self.data / 'epochal.db'}"
+            database = self._sqlite
             redis_url = f"redis+socket://{self._broker_socket}"
         return {
             **inherited,
             **contract.SETTINGS,
+            "EPOCHAL_WORKER_SLOTS": str(self.size.slots),
             "AWS_SECRET_ACCESS_KEY": CANARIES["the storage's key"],
             "EPOCHAL_DATA_DIR": str(self.data),
             "EPOCHAL_DATABASE_URL": database,
@@ -173,10 +199,10 @@ class Deployment:
 
 
 @contextmanager
-def running(folder: Path, backend: Backend, fence: str | None = None) -> Iterator[Deployment]:
+def running(folder: Path, backend: Backend, size: Size, fence: str | None = None) -> Iterator[Deployment]:
     """The service, ready for jobs, whose programs start again when they die; in the end nothing of it runs."""
     with ExitStack() as stack:
-        deployment = Deployment(folder, backend, fence, stack)
+        deployment = Deployment(folder, backend, size, fence, stack)
         stack.callback(_end, deployment)
         deployment.start()
         watch = Watch(deployment.programs)
@@ -191,9 +217,8 @@ def _end(deployment: Deployment) -> None:
 
 
 def _module(name: str, fence: str | None) -> list[str]:
-    if fence is None:
-        return [sys.executable, "-m", name]
-    return [sys.executable, "-m", "tests.chaos.without", fence, name]
+    missing = [] if fence is None else ["--without", fence]
+    return [sys.executable, "-m", "tests.chaos.signed", *missing, name]
 
 
 def _leads_a_session(pid: int) -> bool:

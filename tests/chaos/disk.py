@@ -17,14 +17,12 @@ class Disk:
         self.refusal = self._mount(f"size={SIZE}")
         self.mounted = self.refusal is None
 
-    def fill(self) -> None:
-        """Not one page more fits, until `free`."""
+    def fill(self) -> bool:
+        """Not one page more fits, until `free`. Whether it is so."""
         usage = os.statvfs(self._folder)
         used = (usage.f_blocks - usage.f_bfree) * usage.f_frsize
         # A write in between may have taken more: the kernel refuses a size that is too small.
-        for spare in range(64):
-            if self._mount(f"remount,size={used + PAGE + spare * 256 * PAGE}") is None:
-                return
+        return any(self._mount(f"remount,size={used + PAGE + spare * 256 * PAGE}") is None for spare in range(64))
 
     def free(self) -> None:
         """There is room again."""

@@ -5,16 +5,20 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from jobs import garbage
-from models import Checkpoint, Epoch, Job
+from models import Checkpoint, Epoch, Job, JobStatus, Step
 from storage import Storage, StoredFile
 from tests.chaos import contract, history
+from tests.chaos.client import Heard
 from tests.chaos.deployment import CANARIES, Deployment
 from tests.chaos.history import Write
+from tests.chaos.log_rules import unexpected
+from tests.chaos.pulse import Beat, Pulse
 from tests.chaos.reader import Reader, Seen
+from tests.chaos.reference import Place, References
 from tests.chaos.watcher import Told, Watchers
 from tests.chaos.workload import Ticket, Workload
 from training.spec import TrainingSpec
@@ -32,6 +36,15 @@ class FinalJob:
     epochs: tuple[int, ...]
     weights: StoredFile | None
     checkpoints: tuple[StoredFile, ...]
+    reached: tuple[int, int] | None = None  # epoch and step that would have been next, by the steps that are stored
+
+
+@dataclass(frozen=True, slots=True)
+class Aimed:
+    """A fault that was aimed, and whether it has hit anything."""
+
+    kind: str
+    hit: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +59,44 @@ class Evidence:
     seen: Sequence[Seen]
     told: Sequence[Told]
     references: Mapping[int, str]  # SHA-256 of the weights that each variant's spec comes to without faults
+    part_way: Mapping[Place, str]  # the same of runs that stop where jobs were stopped, or had used up their time
+    faults: Sequence[Aimed]
+    beats: Sequence[Beat]
+    slots: int  # of each worker
+    quota: int | None  # how many jobs may run at once
+    internal_errors: Sequence[str]  # that clients were answered with
+    repeated: Mapping[int, int]  # how many answers clients repeated a request after, by status
+    logged: Sequence[str]  # lines of the programs' logs that no fault explains
     leaks: Sequence[str]
     problems: Sequence[str]  # of clients, and of the service's end
 
 
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """All who were at work or looked on."""
+
+    workload: Workload
+    reader: Reader
+    watchers: Watchers
+    heard: Heard
+    pulse: Pulse
+
+    def stop(self) -> None:
+        """All but the pulse, which goes on while the service drains."""
+        self.workload.stop()
+        self.reader.stop()
+        self.watchers.stop()
+
+
 def gather(
     deployment: Deployment,
-    workload: Workload,
-    reader: Reader,
-    watchers: Watchers,
-    references: Mapping[int, str],
+    clients: Clients,
+    faults: Sequence[Aimed],
+    references: References,
     undrained: Sequence[str],
 ) -> Evidence:
     """Once the service has drained: nobody writes any more."""
+    workload, reader, watchers = clients.workload, clients.reader, clients.watchers
     storage_folder = deployment.data / contract.STORAGE_FOLDER
     garbage.collect_all(deployment.database, Storage(f"file://{storage_folder}"))
     with deployment.database.snapshot() as session:
@@ -71,7 +109,15 @@ def gather(
         tickets=workload.tickets,
         seen=tuple(reader.seen),
         told=tuple(watchers.told),
-        references=references,
+        references=references.sha256(),
+        part_way=references.part_way(set(_places(workload.tickets, jobs))),
+        faults=tuple(faults),
+        beats=tuple(clients.pulse.beats),
+        slots=deployment.size.slots,
+        quota=deployment.size.quota,
+        internal_errors=tuple(clients.heard.internal_errors),
+        repeated=dict(clients.heard.repeated),
+        logged=tuple(_logged(deployment)),
         leaks=tuple(_leaks(deployment)),
         problems=(
             *workload.problems,
@@ -85,22 +131,46 @@ def gather(
 def _jobs(session: Session) -> Iterator[FinalJob]:
     for job in session.scalars(select(Job).order_by(Job.id)):
         checkpoints = session.scalars(select(Checkpoint).where(Checkpoint.job_id == job.id))
+        last = select(Step.epoch, Step.step).where(Step.job_id == job.id).order_by(Step.epoch.desc(), Step.step.desc())
+        epochs = tuple(session.scalars(select(Epoch.epoch).where(Epoch.job_id == job.id).order_by(Epoch.epoch)))
         yield FinalJob(
             id=job.id,
             name=job.name,
             status=job.status,
             error=None if job.error is None else f"{job.error['code']}: {job.error['message']}",
             planned_epochs=TrainingSpec.from_stored(job.spec).epochs,
-            epochs=tuple(session.scalars(select(Epoch.epoch).where(Epoch.job_id == job.id).order_by(Epoch.epoch))),
+            epochs=epochs,
             weights=None if job.weights is None else StoredFile(**job.weights),
             checkpoints=tuple(StoredFile(row.name, row.size_bytes, row.sha256) for row in checkpoints),
+            reached=_reached(session.execute(last.limit(1)).first(), epochs),
         )
+
+
+def _reached(last: Row[int, int] | None, epochs: Sequence[int]) -> tuple[int, int] | None:
+    """The place behind the last step that is stored."""
+    if last is None:
+        return None
+    epoch, step = last
+    return (epoch + 1, 0) if epoch in epochs else (epoch, step + 1)
+
+
+def _places(tickets: Sequence[Ticket], jobs: Sequence[FinalJob]) -> Iterator[Place]:
+    """Of jobs that have weights, and not those of their whole run."""
+    variants = {ticket.job_id: ticket.planned.variant for ticket in tickets}
+    for job in jobs:
+        if job.weights and job.reached and job.status != JobStatus.SUCCEEDED and job.id in variants:
+            yield (variants[job.id], *job.reached)
 
 
 def _files(folder: Path) -> Iterator[tuple[str, str]]:
     for path in folder.rglob("*"):
         if path.is_file():
             yield str(path.relative_to(folder)), sha256(path.read_bytes()).hexdigest()
+
+
+def _logged(deployment: Deployment) -> Iterator[str]:
+    for path in sorted(deployment.logs.iterdir()):
+        yield from unexpected(path.stem, path.read_text(errors="replace"))
 
 
 def _leaks(deployment: Deployment) -> Iterator[str]:

@@ -1,14 +1,22 @@
 """The faults: each begins, may last for some seconds, and ends."""
 
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+import redis
+
 from tests.chaos import contract
 from tests.chaos.damage import damage, newest_checkpoint
-from tests.chaos.deployment import Deployment
+from tests.chaos.deployment import MOST_WORKERS, Deployment
 from tests.chaos.programs import Program, send
-from tests.chaos.proxy import Proxy
+
+WORKERS = frozenset(f"worker-{number}" for number in range(MOST_WORKERS))
+
+
+class Missed(Exception):
+    """The fault has hit nothing, and so has not happened: why, in words."""
 
 
 class Fault(Protocol):
@@ -19,13 +27,25 @@ class Fault(Protocol):
         """Parts of the service that no other fault touches while this one lasts."""
 
     def begin(self, deployment: Deployment) -> str:
-        """Do it; in words, what was done."""
+        """Do it; in words, what was done. Raises Missed where there is nothing to hit."""
+
+    def aim_again(self, deployment: Deployment) -> None:
+        """After a miss: at another worker, where it is of one."""
 
     def end(self, deployment: Deployment) -> None:
         """Undo it, if it is of a kind that ends."""
 
 
-class Momentary:
+class Fixed:
+    """A fault that has one target only."""
+
+    __slots__ = ()
+
+    def aim_again(self, deployment: Deployment) -> None:
+        """It may be there later."""
+
+
+class Momentary(Fixed):
     """A fault that is over as soon as it has begun."""
 
     __slots__ = ()
@@ -45,16 +65,26 @@ class OnWorker(Momentary):
         """That worker."""
         return frozenset({f"worker-{self.worker}"})
 
+    def aim_again(self, deployment: Deployment) -> None:
+        """At the next worker."""
+        self.worker = (self.worker + 1) % len(deployment.workers)
+
+    def _busy(self, deployment: Deployment) -> Program:
+        """The worker. Raises Missed where it trains nothing: then there is no attempt to lose."""
+        worker = deployment.workers[self.worker % len(deployment.workers)]
+        if not deployment.trainers(worker):
+            raise Missed(f"{worker.name} trains nothing")
+        return worker
+
 
 @dataclass(slots=True)
 class KillTrainer(OnWorker):
     """SIGKILL to whatever the worker trains with."""
 
     def begin(self, deployment: Deployment) -> str:
-        """None may be there."""
-        pids = deployment.trainers(deployment.workers[self.worker])
-        send(pids, signal.SIGKILL)
-        return f"kill -9 the trainer of worker-{self.worker}: {pids or 'it has none'}"
+        """The worker lives on."""
+        worker = self._busy(deployment)
+        return f"kill -9 the trainers of {worker.name}: {_sent(deployment.trainers(worker), signal.SIGKILL)}"
 
 
 @dataclass(slots=True)
@@ -63,9 +93,9 @@ class KillForkServer(OnWorker):
 
     def begin(self, deployment: Deployment) -> str:
         """It is there as soon as the worker is."""
-        pid = deployment.fork_server(deployment.workers[self.worker])
-        send([pid] if pid else [], signal.SIGKILL)
-        return f"kill -9 the fork server of worker-{self.worker}: {pid or 'it has none'}"
+        worker = self._busy(deployment)
+        pid = deployment.fork_server(worker)
+        return f"kill -9 the fork server of {worker.name}: {_sent([pid] if pid else [], signal.SIGKILL)}"
 
 
 @dataclass(slots=True)
@@ -76,12 +106,10 @@ class KillWorker(OnWorker):
 
     def begin(self, deployment: Deployment) -> str:
         """It starts again by itself."""
-        worker = deployment.workers[self.worker]
-        if self.family:
-            send(worker.family(), signal.SIGKILL)
-            return f"kill -9 worker-{self.worker} and all that it has started"
-        worker.kill()
-        return f"kill -9 worker-{self.worker} alone"
+        worker = self._busy(deployment)
+        pids = list(worker.family()) if self.family else [worker.pid] if worker.pid else []
+        _sent(pids, signal.SIGKILL)
+        return f"kill -9 {worker.name} {'and all that it has started' if self.family else 'alone'}"
 
 
 @dataclass(slots=True)
@@ -90,8 +118,10 @@ class DrainWorker(OnWorker):
 
     def begin(self, deployment: Deployment) -> str:
         """It starts again by itself, once it has drained."""
-        deployment.workers[self.worker].kill(signal.SIGTERM)
-        return f"SIGTERM to worker-{self.worker}"
+        worker = self._busy(deployment)
+        if not worker.kill(signal.SIGTERM):
+            raise Missed(f"{worker.name} does not run")
+        return f"SIGTERM to {worker.name}"
 
 
 @dataclass(slots=True)
@@ -105,8 +135,8 @@ class StopWorker(OnWorker):
     _stopped: list[int] = field(default_factory=list)
 
     def begin(self, deployment: Deployment) -> str:
-        """There may be no trainer."""
-        worker = deployment.workers[self.worker]
+        """Whatever is in the middle of something stays there."""
+        worker = self._busy(deployment)
         match self.what:
             case "process":
                 self._stopped = [worker.pid] if worker.pid else []
@@ -114,8 +144,7 @@ class StopWorker(OnWorker):
                 self._stopped = deployment.trainers(worker)
             case "family":
                 self._stopped = list(worker.family())
-        send(self._stopped, signal.SIGSTOP)
-        return f"SIGSTOP the {self.what} of worker-{self.worker}: {self._stopped or 'there is none'}"
+        return f"SIGSTOP the {self.what} of {worker.name}: {_sent(self._stopped, signal.SIGSTOP)}"
 
     def end(self, deployment: Deployment) -> None:
         """Those that still live go on."""
@@ -130,19 +159,21 @@ class KillApi(Momentary):
 
     def begin(self, deployment: Deployment) -> str:
         """It starts again by itself."""
-        deployment.api.kill()
+        if not deployment.api.kill():
+            raise Missed("the API does not run")
         return "kill -9 the API"
 
 
 @dataclass(slots=True)
-class StopApi:
+class StopApi(Fixed):
     """SIGSTOP to the API; SIGCONT in the end."""
 
     occupies = frozenset({"api"})
 
     def begin(self, deployment: Deployment) -> str:
         """It holds its connections and says nothing."""
-        deployment.api.kill(signal.SIGSTOP)
+        if not deployment.api.kill(signal.SIGSTOP):
+            raise Missed("the API does not run")
         return "SIGSTOP the API"
 
     def end(self, deployment: Deployment) -> None:
@@ -158,19 +189,24 @@ class FlushBroker(Momentary):
 
     def begin(self, deployment: Deployment) -> str:
         """The broker itself lives on."""
-        with deployment.broker_client() as client:
-            client.flushall()
+        try:
+            with deployment.broker_client() as client:
+                client.flushall()
+        except redis.RedisError as error:
+            raise Missed("the broker does not answer") from error
         return "FLUSHALL"
 
 
 @dataclass(slots=True)
-class BrokerGone:
+class BrokerGone(Fixed):
     """SIGKILL to the broker, which stays down until the end."""
 
     occupies = frozenset({"broker"})
 
     def begin(self, deployment: Deployment) -> str:
         """Its socket is refused from now on."""
+        if deployment.broker.pid is None:
+            raise Missed("the broker does not run")
         deployment.broker.end(0.0, signal.SIGKILL)
         return "kill -9 the broker, which stays down"
 
@@ -180,81 +216,18 @@ class BrokerGone:
 
 
 @dataclass(slots=True)
-class DatabaseGone:
-    """PostgreSQL's immediate shutdown; it stays down until the end, then recovers from its log."""
-
-    occupies = frozenset({"database"})
-
-    def begin(self, deployment: Deployment) -> str:
-        """Whoever is connected loses the connection."""
-        _database(deployment).end(10.0, signal.SIGQUIT)
-        return "PostgreSQL shuts down immediately and stays down"
-
-    def end(self, deployment: Deployment) -> None:
-        """It starts."""
-        _database(deployment).start()
-
-
-@dataclass(slots=True)
-class NetworkFails:
-    """The connections to database or broker are cut and refused, or stay open and carry nothing."""
-
-    of: Literal["database", "broker"]
-    frozen: bool
-
-    @property
-    def occupies(self) -> frozenset[str]:
-        """What nobody reaches meanwhile."""
-        return frozenset({self.of})
-
-    def begin(self, deployment: Deployment) -> str:
-        """For every program at once."""
-        proxy = self._proxy(deployment)
-        if self.frozen:
-            proxy.freeze()
-        else:
-            proxy.cut()
-        return f"the network to the {self.of} is {'frozen' if self.frozen else 'cut'}"
-
-    def end(self, deployment: Deployment) -> None:
-        """What was frozen arrives now."""
-        self._proxy(deployment).restore()
-
-    def _proxy(self, deployment: Deployment) -> Proxy:
-        proxy = deployment.database_proxy if self.of == "database" else deployment.broker_proxy
-        assert proxy
-        return proxy
-
-
-@dataclass(slots=True)
-class FullDisk:
-    """Not a page more fits on the disk of checkpoints and weights."""
-
-    occupies = frozenset({"disk"})
-
-    def begin(self, deployment: Deployment) -> str:
-        """What is being written fails."""
-        deployment.disk.fill()
-        return "the storage's disk is full"
-
-    def end(self, deployment: Deployment) -> None:
-        """There is room again."""
-        deployment.disk.free()
-
-
-@dataclass(slots=True)
 class DamageCheckpoint(Momentary):
     """The newest checkpoint has a byte changed, or its end cut off; then each trainer is killed, so that it is read."""
 
     cut_off: bool
-    occupies = frozenset({"worker-0", "worker-1"})
+    occupies = WORKERS
 
     def begin(self, deployment: Deployment) -> str:
-        """There may be none yet."""
+        """What was read from it before is in memory still, hence the kills."""
         storage = deployment.data / contract.STORAGE_FOLDER
         newest = newest_checkpoint(storage)
         if newest is None:
-            return "no checkpoint to damage"
+            raise Missed("there is no checkpoint to damage")
         name = str(newest.relative_to(storage))
         deployment.damaged.add(name)
         damage(newest, cut_off=self.cut_off)
@@ -264,10 +237,10 @@ class DamageCheckpoint(Momentary):
 
 
 @dataclass(slots=True)
-class KillEverything:
+class KillEverything(Fixed):
     """SIGKILL to every program at once, servers too; everything starts again in the end."""
 
-    occupies = frozenset({"worker-0", "worker-1", "api", "broker", "database"})
+    occupies = WORKERS | {"api", "broker", "database"}
 
     def begin(self, deployment: Deployment) -> str:
         """None is up until the end."""
@@ -282,6 +255,9 @@ class KillEverything:
             program.start()
 
 
-def _database(deployment: Deployment) -> Program:
-    assert deployment.database_program
-    return deployment.database_program
+def _sent(pids: Sequence[int], number: signal.Signals) -> list[int]:
+    """Those that the signal has reached. Raises Missed where there is none."""
+    reached = send(pids, number)
+    if not reached:
+        raise Missed("no such process")
+    return reached

@@ -1,7 +1,7 @@
 """An append-only history of writes: triggers on the tables, which the product knows nothing of.
 
 Each write is kept with the job's attempt, status and request at that very moment, in the transaction that made it: one
-that is rolled back leaves no trace. `writer` is the process that wrote, which only PostgreSQL tells.
+that is rolled back leaves no trace. `writer` is the process that wrote: on SQLite, `signed` makes each process say it.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from models import Database
+from tests.chaos import signed
 
 Operation = Literal["insert", "update", "delete"]
 
@@ -25,7 +26,7 @@ class Write:
     writer: str | None
     relation: str  # the table
     operation: Operation
-    job_id: str
+    job_id: str  # of a worker, its own id
     attempt: int | None  # of the row; of a job, its attempt afterwards
     old_attempt: int | None  # of a job, before
     epoch: int | None
@@ -33,9 +34,11 @@ class Write:
     status: str | None  # of a job; of an attempt, why it ended
     old_status: str | None
     requested: str | None  # of a job
-    owner: str | None  # of a job: the worker that has it
+    owner: str | None  # of a job: the worker that has it; of a worker, its id
     lease_until: float | None  # of a job, in seconds since 1970
     old_lease_until: float | None
+    not_before: float | None  # of a job: its next attempt waits until then
+    project: str | None  # of a job
     job_attempt: int | None  # of the job that the row belongs to, at that moment
     job_status: str | None
     job_requested: str | None
@@ -64,6 +67,8 @@ WATCHED = (
             "owner": "{row}.owner",
             "lease_until": "{row}.lease_until",
             "old_lease_until": "{old}.lease_until",
+            "not_before": "{row}.not_before",
+            "project": "{row}.project",
         },
         " OR ".join(f"NEW.{name} IS DISTINCT FROM OLD.{name}" for name in ("status", "attempt", "requested", "owner"))
         + " OR NEW.lease_until IS DISTINCT FROM OLD.lease_until",
@@ -81,15 +86,24 @@ WATCHED = (
     ),
     Watched("epochs", "job_id", {"attempt": "{row}.attempt", "epoch": "{row}.epoch"}),
     Watched("steps", "job_id", {"attempt": "{row}.attempt", "epoch": "{row}.epoch", "step": "{row}.step"}),
+    Watched(
+        "workers",
+        "id",
+        {"owner": "{row}.id"},
+        "NEW.draining_at IS DISTINCT FROM OLD.draining_at OR NEW.ended_at IS DISTINCT FROM OLD.ended_at",
+    ),
     Watched("checkpoints", "job_id", {"attempt": "{row}.attempt", "epoch": "{row}.epoch", "step": "{row}.step"}),
 )
-TIMES = ("lease_until", "old_lease_until")
+TIMES = ("lease_until", "old_lease_until", "not_before")
 
 
 def install(database: Database) -> None:
-    """Into a database that has every table. What happens from now on is kept."""
+    """Into a database that has every table. What happens from now on is kept. On SQLite, only processes that sign their
+    writes can make any from now on."""
     is_postgresql = database.engine.dialect.name == "postgresql"
     statements = _postgresql() if is_postgresql else _sqlite()
+    signed.sign(database.engine)
+    database.dispose()  # connections that cannot sign
     with database.engine.begin() as connection:
         for statement in statements:
             connection.exec_driver_sql(statement)
@@ -102,7 +116,7 @@ def read(session: Session) -> list[Write]:
 
 
 def _table(identity: str, number: str) -> str:
-    types = {"id": identity, "at": f"{number} NOT NULL", "lease_until": number, "old_lease_until": number}
+    types = {"id": identity, "at": f"{number} NOT NULL", **dict.fromkeys(TIMES, number)}
     integers = {"attempt", "old_attempt", "epoch", "step", "job_attempt"}
     columns = (
         f"{field.name} {types.get(field.name, 'INTEGER' if field.name in integers else 'TEXT')}"
@@ -134,7 +148,7 @@ def _sqlite() -> Iterator[str]:
     seconds = "(julianday({}) - 2440587.5) * 86400.0"
     yield _table("INTEGER PRIMARY KEY AUTOINCREMENT", "REAL")
     for watched, operation in _each():
-        insert = _insert(watched, operation, writer="NULL", now=seconds.format("'now'"), time=seconds)
+        insert = _insert(watched, operation, writer=f"{signed.FUNCTION}()", now=seconds.format("'now'"), time=seconds)
         when = f" WHEN {watched.only_when}" if watched.only_when and operation == "update" else ""
         yield (
             f"CREATE TRIGGER chaos_{watched.table}_{operation} AFTER {operation.upper()} ON {watched.table}"

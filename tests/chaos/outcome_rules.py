@@ -4,11 +4,34 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
-from models import TERMINAL, JobStatus
+from models import ACTIVE, TERMINAL, JobStatus, Request
 from storage import StoredFile
 from tests.chaos.evidence import Evidence, FinalJob
 from tests.chaos.reader import Seen
 from tests.chaos.workload import Ticket
+from tests.chaos.write_rules import is_claim, job_updates
+
+OFTEN = 3  # a kind of fault that was aimed so often is to have hit once
+
+
+def tried(evidence: Evidence) -> Iterator[str]:
+    """A run in which nothing was done or hit has shown nothing."""
+    writes = Counter((write.relation, write.operation) for write in evidence.writes)
+    there = {
+        "no job was accepted": evidence.tickets,
+        "no job has ended": {job.status for job in evidence.jobs} & TERMINAL
+        or {write.status for write in evidence.writes} & TERMINAL,
+        "no attempt is in the history": writes["attempts", "insert"],
+        "no job's status is in the history": writes["jobs", "update"],
+        "no epoch is in the history": writes["epochs", "insert"],
+        "no reader was answered": evidence.seen,
+        "no fault was aimed": evidence.faults,
+        "no fault hit anything": [fault for fault in evidence.faults if fault.hit],
+    }
+    yield from (what for what, found in there.items() if not found)
+    for kind, count in Counter(fault.kind for fault in evidence.faults).items():
+        if count >= OFTEN and not any(fault.hit for fault in evidence.faults if fault.kind == kind):
+            yield f"{kind} was aimed {count} times and hit nothing"
 
 
 def accepted_once(evidence: Evidence) -> Iterator[str]:
@@ -22,12 +45,23 @@ def accepted_once(evidence: Evidence) -> Iterator[str]:
             yield f"{ticket.planned.name}: {copies[ticket.planned.name]} jobs for one idempotency key"
 
 
+def quota_kept(evidence: Evidence) -> Iterator[str]:
+    """No attempt begins while as many jobs run as may, but to make the weights of one that is to be stopped."""
+    running: set[str] = set()
+    for write in job_updates(evidence.writes):
+        others = running - {write.job_id}
+        full = evidence.quota is not None and len(others) >= evidence.quota
+        if full and is_claim(write) and write.requested != Request.STOP:
+            yield f"{write.job_id} began at write {write.id} while {len(others)} ran, of {evidence.quota} that may"
+        running = others | ({write.job_id} if write.status in ACTIVE else set())
+
+
 def as_asked(evidence: Evidence) -> Iterator[str]:
     """Every accepted job has ended, and in the way that was asked for."""
     for ticket, job in _accepted(evidence):
         if job.status not in TERMINAL:
             yield f"{_told(ticket)} is still {job.status}"
-        elif job.status not in _possible(ticket):
+        elif job.status not in _possible(ticket) and not (_is_limited(ticket) and _has_timed_out(job)):
             reason = f" ({job.error})" if job.error else ""
             yield f"{_told(ticket)} ended as {job.status}{reason}, in place of {' or '.join(_possible(ticket))}"
 
@@ -49,6 +83,17 @@ def killed_equals_unkilled(evidence: Evidence) -> Iterator[str]:
         found = job.weights.sha256 if job.weights else "no weights"
         if found != expected:
             yield f"{_told(ticket)} ended with {found}, in place of {expected}"
+
+
+def stopped_equals_unkilled(evidence: Evidence) -> Iterator[str]:
+    """A job that was stopped, or has used up its time, has the weights that its spec comes to without faults at the
+    same place, to the bit: behind the last of its steps that are stored."""
+    for ticket, job in _accepted(evidence):
+        if job.weights is None or not (job.status == JobStatus.STOPPED or _has_timed_out(job)):
+            continue
+        expected = evidence.part_way.get((ticket.planned.variant, *job.reached)) if job.reached else None
+        if job.weights.sha256 != expected:
+            yield f"{_told(ticket)} ended at {job.reached} with {job.weights.sha256}, in place of {expected}"
 
 
 def discarded(evidence: Evidence) -> Iterator[str]:
@@ -83,6 +128,16 @@ def secrets_kept(evidence: Evidence) -> Iterator[str]:
     yield from evidence.leaks
 
 
+def no_internal_error(evidence: Evidence) -> Iterator[str]:
+    """Whatever was away, no request was answered with a 500."""
+    yield from evidence.internal_errors
+
+
+def logs_clean(evidence: Evidence) -> Iterator[str]:
+    """No program has written of an error that nothing explains."""
+    yield from evidence.logged
+
+
 def clients_served(evidence: Evidence) -> Iterator[str]:
     """No client got an answer that makes no sense, and the service ended when it was told to."""
     yield from evidence.problems
@@ -91,9 +146,9 @@ def clients_served(evidence: Evidence) -> Iterator[str]:
 def readable(evidence: Evidence) -> Iterator[str]:
     """Whoever polls sees epochs from 0 on, in order and each once, and none vanishes.
 
-    Those that a stopped job's weights have not been through are taken back.
+    Those that a stopped job's weights have not been through are taken back, and those of one whose time is up.
     """
-    stopped = {ticket.job_id for ticket in evidence.tickets if ticket.planned.verb == "stop"}
+    stopped = {ticket.job_id for ticket in evidence.tickets if ticket.planned.verb == "stop" or _is_limited(ticket)}
     latest: dict[str, Seen] = {}
     for seen in evidence.seen:
         if seen.epochs != tuple(range(len(seen.epochs))):
@@ -119,7 +174,7 @@ def streamed(evidence: Evidence) -> Iterator[str]:
         job = jobs.get(told.job_id)
         if job is None or told.ended_as is None:
             continue
-        kept = told.epochs[: len(job.epochs)] if job.status == JobStatus.STOPPED else told.epochs
+        kept = told.epochs[: len(job.epochs)] if job.status == JobStatus.STOPPED or _has_timed_out(job) else told.epochs
         if (told.ended_as, kept) != (job.status, job.epochs):
             was, is_now = f"{told.ended_as} with epochs {list(told.epochs)}", f"{job.status} with {list(job.epochs)}"
             yield f"{told.job_id}: a watcher was told that it ended as {was}, and it is {is_now}"
@@ -155,6 +210,14 @@ def _possible(ticket: Ticket) -> tuple[str, ...]:
         case "stop", _ if not ticket.refused:  # what has trained every epoch meanwhile has succeeded
             return ("succeeded", "stopped")
     return ("succeeded",)
+
+
+def _is_limited(ticket: Ticket) -> bool:
+    return ticket.planned.time_limit_minutes is not None
+
+
+def _has_timed_out(job: FinalJob) -> bool:
+    return job.status == JobStatus.FAILED and (job.error or "").startswith("timeout:")
 
 
 def _files(job: FinalJob) -> tuple[StoredFile, ...]:

@@ -7,23 +7,28 @@ from random import Random
 from typing import Any, Literal
 
 from tests.chaos.contract import LEASE_SECONDS, Backend, Verb
-from tests.chaos.deployment import WORKERS
+from tests.chaos.deployment import MOST_WORKERS, Size
 from tests.chaos.faults import (
     BrokerGone,
     DamageCheckpoint,
-    DatabaseGone,
     DrainWorker,
     Fault,
     FlushBroker,
-    FullDisk,
     KillApi,
     KillEverything,
     KillForkServer,
     KillTrainer,
     KillWorker,
-    NetworkFails,
     StopApi,
     StopWorker,
+)
+from tests.chaos.ground_faults import (
+    DatabaseGone,
+    FewConnections,
+    FullDatabaseDisk,
+    FullDisk,
+    NetworkFails,
+    ReadOnlyDatabase,
 )
 from training.spec import TrainingSpec
 
@@ -46,7 +51,11 @@ REGULARISATIONS: tuple[dict[str, Any], ...] = ({}, {"ema": {}}, {"label_smoothin
 AUGMENTATIONS: tuple[dict[str, Any], ...] = ({}, {"crop": {"padding": 1}, "mixup": {}}, {"erasing": {}})
 VERBS: tuple[Verb | None, ...] = (None, None, None, None, "cancel", "stop", "pause", "pause")
 STOPPED: tuple[Literal["process", "trainer", "family"], ...] = ("process", "process", "family", "trainer")
+TIME_LIMITS = (None,) * 9 + (0.03,)
 MINUTES_BETWEEN_CHECKPOINTS = (0.004, 0.02, None)
+
+
+TWO_WORKERS = Size(workers=2, slots=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +87,7 @@ class PlannedJob:
     once_it_runs: bool  # the verb waits for that
     verb_after_seconds: float  # after its acceptance, or after it was seen to run
     paused_seconds: float
+    time_limit_minutes: float | None = None  # of the job's time with workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +100,7 @@ class Plan:
     variants: tuple[TrainingSpec, ...]
     faults: tuple[PlannedFault, ...]
     verb: Verb | None = None  # what every job is asked, in place of what the seed would ask
+    in_flight: int = TWO_WORKERS.in_flight  # jobs that have not ended
 
     def jobs(self) -> Iterator[PlannedJob]:
         """Without end: how many a run comes to is up to the machine."""
@@ -104,19 +115,32 @@ class Plan:
                 once_it_runs=random.random() < 0.7,
                 verb_after_seconds=random.uniform(0.0, 3.0),
                 paused_seconds=random.uniform(0.2, 5.0),
+                time_limit_minutes=random.choice(TIME_LIMITS),
             )
 
 
-def draw(seed: int, seconds: float, backend: Backend, *, disk: bool, only: Collection[str] = ()) -> Plan:
+def size(seed: int) -> Size:
+    """Of the service under test."""
+    random = Random(f"{seed} size")
+    workers, slots = random.randint(2, MOST_WORKERS), random.choice((1, 2))
+    quota = random.choice((None, workers * slots - 1))
+    # Mostly so few that a job which loses its worker finds another with a free slot.
+    in_flight = max(1, (quota or workers * slots) + random.choice((-1, -1, 2)))
+    return Size(workers, slots, in_flight, quota)
+
+
+def draw(
+    seed: int, seconds: float, backend: Backend, *, disk: bool, size: Size = TWO_WORKERS, only: Collection[str] = ()
+) -> Plan:
     """`disk`: whether one can be filled. `only`: names of faults to the exclusion of all others. Faults begin within
     `seconds`. Raises ValueError where `only` leaves none."""
-    kinds = _kinds(backend, only)
+    kinds = _kinds(backend, size.workers, only)
     if not kinds:
         raise ValueError(f"{', '.join(only)}: none of these is a fault on {backend}")
     variants = _variants(Random(f"{seed} variants"), round(seconds / SECONDS_A_VARIANT))
     faults = _faults(Random(f"{seed} faults"), seconds, kinds)
-    possible = (planned for planned in faults if disk or not isinstance(planned.fault, FullDisk))
-    return Plan(seed, seconds, backend, variants, tuple(possible))
+    possible = (planned for planned in faults if disk or not isinstance(planned.fault, FullDisk | FullDatabaseDisk))
+    return Plan(seed, seconds, backend, variants, tuple(possible), in_flight=size.in_flight)
 
 
 def _variants(random: Random, wanted: int) -> tuple[TrainingSpec, ...]:
@@ -152,7 +176,10 @@ def _faults(random: Random, seconds: float, kinds: Sequence[Kind]) -> Iterator[P
         at += random.uniform(*GAP_SECONDS)
 
 
-def _kinds(backend: Backend, only: Collection[str]) -> list[Kind]:
+def _kinds(backend: Backend, workers: int, only: Collection[str]) -> list[Kind]:
+    def _worker(random: Random) -> int:
+        return random.randrange(workers)
+
     kinds = [
         Kind(KillTrainer, 6, lambda random: (KillTrainer(_worker(random)), 0.0)),
         Kind(KillForkServer, 2, lambda random: (KillForkServer(_worker(random)), 0.0)),
@@ -165,21 +192,22 @@ def _kinds(backend: Backend, only: Collection[str]) -> list[Kind]:
         Kind(BrokerGone, 2, lambda random: (BrokerGone(), _seconds(random))),
         Kind(FullDisk, 3, lambda random: (FullDisk(), _seconds(random))),
         Kind(DamageCheckpoint, 4, lambda random: (DamageCheckpoint(cut_off=_coin(random)), 0.0)),
+        Kind(FullDatabaseDisk, 2, lambda random: (FullDatabaseDisk(), _seconds(random))),
         Kind(KillEverything, 1, lambda random: (KillEverything(), random.uniform(*SHORT))),
     ]
     if backend == "postgresql":
+        kinds = [kind for kind in kinds if kind.fault is not FullDatabaseDisk]  # PostgreSQL's own turns read-only
         kinds += [
             Kind(DatabaseGone, 3, lambda random: (DatabaseGone(), _seconds(random))),
+            Kind(ReadOnlyDatabase, 2, lambda random: (ReadOnlyDatabase(), _seconds(random))),
+            Kind(FewConnections, 2, lambda random: (FewConnections(), _seconds(random))),
             Kind(NetworkFails, 6, lambda random: (_network(random), _seconds(random))),
         ]
     return [kind for kind in kinds if not only or kind.fault.__name__ in only]
 
 
-FAULTS = frozenset(kind.fault.__name__ for kind in _kinds("postgresql", ()))
-
-
-def _worker(random: Random) -> int:
-    return random.randrange(WORKERS)
+BACKENDS: tuple[Backend, ...] = ("sqlite", "postgresql")
+FAULTS = frozenset(kind.fault.__name__ for backend in BACKENDS for kind in _kinds(backend, MOST_WORKERS, ()))
 
 
 def _stopped(random: Random) -> float:

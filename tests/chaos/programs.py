@@ -40,6 +40,7 @@ class Program:
         self._died_at: float | None = None
         self._down = False
         self._starts = 0
+        self._leaves = 0  # at which start it was told to end
         self.name = command.name
 
     @property
@@ -75,11 +76,22 @@ class Program:
         pid = self.pid
         return {} if pid is None else {pid: self.name, **descendants(pid)}
 
-    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
-        """Send it a signal, alone."""
+    @property
+    def signature(self) -> str:
+        """What the history calls this start of it."""
+        return f"{self.name}.{self._starts}"
+
+    @property
+    def leaves(self) -> bool:
+        """It was told to end, and has not been started again since."""
+        return self._leaves == self._starts
+
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> bool:
+        """Send it a signal, alone. Whether it was there."""
         pid = self.pid
-        if pid is not None:
-            send([pid], number)
+        if number is signal.SIGTERM:
+            self._leaves = self._starts
+        return pid is not None and bool(send([pid], number))
 
     def end(self, seconds: float, number: signal.Signals = signal.SIGTERM) -> bool:
         """Hold it down and end it; whether it ended by itself within `seconds`. Nothing of its family is left."""
@@ -102,8 +114,8 @@ class Program:
             return
         self._starts += 1
         command = self._command
-        # As libpq reads it: so the history tells which process wrote, on PostgreSQL.
-        environment = {**command.environment, "PGAPPNAME": f"{command.name}.{self._starts}"}
+        # As libpq reads it: so the history tells which process wrote. On SQLite, `signed` reads it.
+        environment = {**command.environment, "PGAPPNAME": self.signature}
         with command.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command.arguments,
@@ -121,11 +133,14 @@ class Program:
             os.sched_setaffinity(self._process.pid, {command.core})
 
 
-def send(pids: Sequence[int] | Mapping[int, str], number: signal.Signals) -> None:
-    """The signal to each of them that still lives."""
+def send(pids: Sequence[int] | Mapping[int, str], number: signal.Signals) -> list[int]:
+    """The signal to each of them that still lives; those."""
+    reached = []
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, number)
+            reached.append(pid)
+    return reached
 
 
 class Watch:

@@ -4,7 +4,7 @@ import threading
 import time
 from dataclasses import dataclass, replace
 
-from tests.chaos.client import Client
+from tests.chaos.client import Client, Heard, InternalError
 from tests.chaos.workload import Workload
 
 ROUND_SECONDS = 0.1
@@ -24,12 +24,12 @@ class Seen:
 class Reader:
     """Reads in a thread, from the start until `stop`."""
 
-    def __init__(self, url: str, workload: Workload) -> None:
+    def __init__(self, url: str, workload: Workload, heard: Heard) -> None:
         self.seen: list[Seen] = []
         self.problems: list[str] = []
         self._latest: dict[str, int] = {}  # place in `seen` of each job's latest
         self._workload = workload
-        self._client = Client(url)
+        self._client = Client(url, heard)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._read, name="reader", daemon=True)
         self._thread.start()
@@ -47,6 +47,8 @@ class Reader:
             for job_id in newest | {ticket.job_id for ticket in tickets if not ticket.ended}:
                 try:
                     self._look_at(job_id)
+                except InternalError:
+                    continue  # it is noted
                 except Exception as error:  # whatever a reader meets must be judged
                     self.problems.append(f"{job_id}: {type(error).__name__}: {error}")
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, insert, text, update
+from sqlalchemy.exc import OperationalError
 
 from models import Base, Database, Job, JobStatus, Request
 from tests.chaos import history
@@ -42,7 +43,8 @@ def write(database: Database) -> Callable[[Any], list[Write]]:
 
 def test_a_claim_is_kept_with_what_was_before(write: Callable[[Any], list[Write]]) -> None:
     claim = update(Job).values(status=JobStatus.STARTING, attempt=1, owner="a-worker", lease_until=SOON)
-    [accepted, claimed] = write(claim)
+    [signed_on, accepted, claimed] = write(claim)
+    assert (signed_on.relation, signed_on.operation, signed_on.owner) == ("workers", "insert", "a-worker")
     assert (accepted.operation, accepted.status, accepted.attempt) == ("insert", "queued", 0)
     assert (claimed.operation, claimed.old_status, claimed.status) == ("update", "queued", "starting")
     assert (claimed.old_attempt, claimed.attempt, claimed.owner) == (0, 1, "a-worker")
@@ -91,12 +93,34 @@ def test_what_is_rolled_back_leaves_no_trace(write: Callable[[Any], list[Write]]
         assert history.read(session) == before
 
 
-def test_postgresql_tells_who_wrote(write: Callable[[Any], list[Write]], database: Database) -> None:
-    if database.engine.dialect.name == "sqlite":
-        assert write(update(Job).values(attempt=1))[-1].writer is None
-        return
+def test_a_write_tells_who_wrote(
+    write: Callable[[Any], list[Write]], database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGAPPNAME", "worker-1.2")  # as a program of the run has it
     with database.session() as session:
-        session.execute(text("SET application_name = 'worker-1.2'"))
+        if database.engine.dialect.name == "postgresql":
+            session.execute(text("SET application_name = 'worker-1.2'"))
         session.execute(update(Job).values(attempt=1))
     with database.snapshot() as session:
         assert history.read(session)[-1].writer == "worker-1.2"
+
+
+def test_a_requeue_keeps_who_made_it_and_what_was_left_of_the_lease(write: Callable[[Any], list[Write]]) -> None:
+    write(update(Job).values(status=JobStatus.STARTING, attempt=1, owner="a-worker", lease_until=SOON))
+    requeue = update(Job).values(status=JobStatus.QUEUED, owner=None, lease_until=None, not_before=SOON)
+    written = write(requeue)[-1]
+    assert written.old_lease_until == pytest.approx(SOON.timestamp(), abs=0.01)
+    assert written.not_before == pytest.approx(SOON.timestamp(), abs=0.01)
+    assert written.lease_until is None
+
+
+def test_who_does_not_say_who_it_is_writes_nothing(write: Callable[[Any], list[Write]], database: Database) -> None:
+    if database.engine.dialect.name == "postgresql":  # which tells by itself
+        return
+    unsigned = Database(database.engine.url.render_as_string())
+    try:
+        with pytest.raises(OperationalError, match="chaos_writer"), unsigned.session() as session:
+            session.execute(update(Job).values(attempt=1))
+    finally:
+        unsigned.dispose()
+    assert write(update(Job).values(attempt=2))[-1].attempt == 2

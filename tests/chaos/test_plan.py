@@ -5,7 +5,7 @@ import pytest
 
 from tests.chaos import plan
 from tests.chaos.contract import Backend
-from tests.chaos.faults import FullDisk, NetworkFails
+from tests.chaos.ground_faults import FullDatabaseDisk, FullDisk, NetworkFails
 
 BACKENDS: tuple[Backend, ...] = ("sqlite", "postgresql")
 
@@ -37,10 +37,22 @@ def test_no_part_of_the_service_suffers_two_faults_at_once(backend: Backend) -> 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_every_kind_of_fault_comes_up(backend: Backend) -> None:
     kinds = {type(planned.fault) for planned in plan.draw(7, 1800, backend, disk=True).faults}
-    assert len(kinds) == (14 if backend == "postgresql" else 12)
+    assert len(kinds) == (16 if backend == "postgresql" else 13)
     assert (NetworkFails in kinds) == (backend == "postgresql")
 
 
 def test_without_a_disk_to_fill_the_rest_stays_as_it_was() -> None:
     with_disk, without = (plan.draw(7, 600, "sqlite", disk=disk).faults for disk in (True, False))
-    assert without == tuple(planned for planned in with_disk if not isinstance(planned.fault, FullDisk))
+    assert without == tuple(
+        planned for planned in with_disk if not isinstance(planned.fault, FullDisk | FullDatabaseDisk)
+    )
+
+
+def test_every_size_of_service_comes_up_and_each_seed_has_its_own() -> None:
+    sizes = [plan.size(seed) for seed in range(40)]
+    assert sizes == [plan.size(seed) for seed in range(40)]
+    assert {size.workers for size in sizes} == {2, 3, 4}
+    assert {size.slots for size in sizes} == {1, 2}
+    assert {size.quota is None for size in sizes} == {True, False}
+    rooms = {size.in_flight < (size.quota or size.workers * size.slots) for size in sizes}
+    assert rooms == {True, False}

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 
+from tests.chaos.client import Heard
 from tests.chaos.workload import Workload
 
 AT_ONCE = 12  # jobs that are followed
@@ -31,7 +32,8 @@ class Told:
 class Watchers:
     """They begin with the first job, and follow every one that there is room for, until `stop`."""
 
-    def __init__(self, url: str, workload: Workload) -> None:
+    def __init__(self, url: str, workload: Workload, heard: Heard) -> None:
+        self._heard = heard
         self.told: list[Told] = []
         self.problems: list[str] = []
         self._url = url
@@ -74,6 +76,7 @@ class Watchers:
         path = f"{self._url}/v1/jobs/{job_id}/stream"
         try:
             with httpx2.stream("GET", path, headers=headers, timeout=SILENCE_SECONDS, trust_env=False) as answer:
+                self._heard.note("GET", answer.request.url.path, answer)
                 if answer.status_code == 204:
                     return events[-1][1]
                 if answer.status_code >= 500:

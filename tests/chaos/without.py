@@ -1,11 +1,9 @@
-"""The service with one fence taken out: `python -m tests.chaos.without FENCE worker` in place of `python -m worker`.
+"""The service with one fence taken out: `python -m tests.chaos.signed --without FENCE worker`.
 
 A harness that stays green then does not see what the fence is for. (fence.is_queued is not here: without it, the table
 of transitions refuses a second claim.)
 """
 
-import runpy
-import sys
 from collections.abc import Callable
 
 from sqlalchemy import ColumnElement, true
@@ -44,15 +42,3 @@ FENCES: dict[str, Callable[[], None]] = {
     "is_not_cancelled": _without_is_not_cancelled,
     "has_expired": _without_has_expired,
 }
-
-
-def main() -> None:
-    """Take out the fence that the first argument names, then be the module that the second names."""
-    name, module, *arguments = sys.argv[1:]
-    FENCES[name]()
-    sys.argv = [module, *arguments]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
-
-
-if __name__ == "__main__":
-    main()

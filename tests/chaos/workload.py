@@ -4,16 +4,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from models import TERMINAL
-from tests.chaos.client import Client
+from tests.chaos.client import Client, Heard, InternalError
 from tests.chaos.contract import Offers, Verb
 from tests.chaos.plan import Plan, PlannedJob
 
-IN_FLIGHT = 4
 ROUND_SECONDS = 0.2
 
 
@@ -27,6 +27,7 @@ class Ticket:
     taken: Verb | None = None  # what was asked of it, once that was acknowledged
     taken_at: float | None = None  # when the acknowledgement arrived
     refused: bool = False  # it had ended already
+    unanswered: bool = False  # what was asked of it was answered with an internal error, and is not asked again
     resumed: bool = False
     ran_at: float | None = None  # when it was first seen to run
     status: str = "queued"
@@ -40,13 +41,13 @@ class Ticket:
 class Workload:
     """Clients at work, in a thread, from the start on. Times are those of `time.monotonic`."""
 
-    def __init__(self, url: str, plan: Plan, offers: Offers) -> None:
+    def __init__(self, url: str, plan: Plan, offers: Offers, heard: Heard) -> None:
         self.tickets: tuple[Ticket, ...] = ()
         self.problems: list[str] = []  # answers that a good client should never have got
         self._plan = plan
         self._offers = offers
         self._url = url
-        self._client = Client(url)
+        self._client = Client(url, heard)
         self._submitting, self._working = threading.Event(), threading.Event()
         self._submitting.set()
         self._working.set()
@@ -78,7 +79,8 @@ class Workload:
         while self._working.is_set():
             try:
                 for act in self._acts():
-                    act()
+                    with suppress(InternalError):  # it is noted
+                        act()
             except Exception as error:  # whatever a client meets must be judged, and the others must go on
                 self.problems.append(f"{type(error).__name__}: {error}")
             time.sleep(ROUND_SECONDS)
@@ -88,19 +90,23 @@ class Workload:
         under_way = [ticket for ticket in self.tickets if not ticket.ended]
         for ticket in under_way:
             yield partial(self._look_after, ticket)
-        if self._submitting.is_set() and len(under_way) < IN_FLIGHT:
+        if self._submitting.is_set() and len(under_way) < self._plan.in_flight:
             yield self._submit
 
     def _submit(self) -> None:
         """The next job: until it is accepted, it stays the next."""
         planned = self._next
-        body: dict[str, Any] = {
-            "name": planned.name,
-            "spec": self._plan.variants[planned.variant].model_dump(mode="json", exclude_unset=True),
-        }
+        spec = self._plan.variants[planned.variant].model_dump(mode="json", exclude_unset=True)
+        if planned.time_limit_minutes is not None:
+            spec["time_limit_minutes"] = planned.time_limit_minutes
+        body: dict[str, Any] = {"name": planned.name, "spec": spec}
         if self._offers.max_retries is not None:
             body["max_retries"] = self._offers.max_retries
-        ids = self._send_together(planned, body)
+        try:
+            ids = self._send_together(planned, body)
+        except InternalError:  # not to be repeated: it is left out
+            self._next = next(self._planned)
+            raise
         if not ids:
             return
         if len(set(ids)) > 1:
@@ -119,7 +125,8 @@ class Workload:
 
     def _look_after(self, ticket: Ticket) -> None:
         verb = ticket.planned.verb
-        if verb in self._offers.verbs and _is_due(ticket) and ticket.taken is None and not ticket.refused:
+        is_asked = ticket.taken is not None or ticket.refused or ticket.unanswered
+        if verb in self._offers.verbs and _is_due(ticket) and not is_asked:
             self._ask(ticket, verb)
         elif ticket.taken == "pause" and time.monotonic() - (ticket.taken_at or 0.0) >= ticket.planned.paused_seconds:
             self._resume(ticket)
@@ -134,7 +141,11 @@ class Workload:
 
     def _ask(self, ticket: Ticket, verb: Verb | None) -> None:
         assert verb
-        taken = self._client.ask(ticket.job_id, verb)
+        try:
+            taken = self._client.ask(ticket.job_id, verb)
+        except InternalError:
+            ticket.unanswered = True
+            raise
         ticket.refused = taken is False
         if taken:
             ticket.taken, ticket.taken_at = verb, time.monotonic()
