@@ -155,7 +155,7 @@ class _Finder:
         place = self._relative(directory)
         self._refuse_gone(listing, f"{self._folder.name}/{place}")
         for parent, name in listing.image_links.items():
-            self._refuse_another_class(parent, own, f"{place}/{name}")
+            self._refuse_within_another(parent, own, f"{place}/{name}")
         found.files.extend(f"{directory}/{name}" for name in listing.images)
         found.count += listing.count
         found.unknown += listing.unknown
@@ -165,14 +165,18 @@ class _Finder:
         """Raises DatasetInvalid where the directory `real`, at which `place` leads, is another class's than that of
         `own`, or holds the class folders themselves.
         """
+        self._refuse_within_another(real, own, place)
+        held = next((owner for root, owner in self._roots.items() if root.startswith(f"{real.rstrip('/')}/")), None)
+        if held is not None:
+            raise self._shared(place, held)
+
+    def _refuse_within_another(self, real: str, own: str, place: str) -> None:
+        """Raises DatasetInvalid where the directory `real`, at which `place` leads, lies in another class's."""
         for above in (real, *map(str, Path(real).parents)):
             if above == own and real != own:
                 return
             if above != own and above in self._roots:
                 raise self._shared(place, self._roots[above])
-        held = next((owner for root, owner in self._roots.items() if root.startswith(f"{real.rstrip('/')}/")), None)
-        if held is not None:
-            raise self._shared(place, held)
 
     def _shared(self, place: str, other: str) -> DatasetInvalid:
         return DatasetInvalid(

@@ -89,7 +89,8 @@ def exchange_through_links(pets: Path) -> None:
 def link_elsewhere(pets: Path) -> None:
     """A link in the place of a file, to one of the same size and time."""
     (pets / "train/cat/0.bmp").unlink()
-    (pets / "train/cat/0.bmp").symlink_to(pets / "train/dog/0.bmp")
+    shutil.copy2(pets / "train/dog/0.bmp", pets.parent / "elsewhere.bmp")
+    (pets / "train/cat/0.bmp").symlink_to(pets.parent / "elsewhere.bmp")
 
 
 def another_name(pets: Path) -> None:
