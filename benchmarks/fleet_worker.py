@@ -135,4 +135,7 @@ def _workers(orders: Orders) -> list[Tasks]:
     DATABASE.append(database)
     settings = Settings(data_dir=orders.folder, worker_slots=1)
     nothing = Devices(names=(), torch_version="2")
-    return [Tasks(name, settings, database, NoMessages(), nothing) for name in orders.names]
+    made = [Tasks(name, settings, database, NoMessages(), nothing) for name in orders.names]
+    for each in made:
+        each.fitness.look()
+    return made

@@ -81,7 +81,7 @@ class Tasks:
         self._pool = DevicePool([self._devices[share % len(self._devices)] for share in range(shares)])
         self._threads = max(1, _usable_cores() // self.slots)
         self._storage = OwnStorage(settings.storage_url)
-        self._fitness = Fitness(database, self._storage)
+        self.fitness = Fitness(database, self._storage)
         # Deletes files, which may take long, beside what keeps leases.
         self._janitor = ThreadPoolExecutor(1, thread_name_prefix="janitor")
         self._free_slots = threading.Semaphore(self.slots)
@@ -136,9 +136,9 @@ class Tasks:
                 cores=_usable_cores(),
             )
         longest = self._settings.lease_seconds / 2  # a takeover is to wait for the lease, and not for the sweep
-        self._fitness.look()
+        self.fitness.look()
         chores = [
-            Chore(LOOK_SECONDS, self._fitness.look),
+            Chore(LOOK_SECONDS, self.fitness.look),
             Chore(lambda: paced(LOOK_FOR_WORK_SECONDS, self._census.alike, LONGEST_LOOK_SECONDS), self._look_for_work),
             settling(self._database, self._messages.send, lambda: paced(SWEEP_SECONDS, self._census.all, longest)),
             adding_up(self._database, lambda: paced(FOLD_SECONDS, self._census.all, LONGEST_FOLD_SECONDS)),
@@ -168,7 +168,7 @@ class Tasks:
 
     def _look_for_work(self) -> None:
         """Have a free slot take what there is for it to do, unprompted."""
-        if self._draining.is_set() or self._fitness.flaw or not self._free_slots.acquire(blocking=False):
+        if self._draining.is_set() or self.fitness.flaw or not self._free_slots.acquire(blocking=False):
             return
         self._free_slots.release()
         with self._database.glance() as session:
@@ -186,7 +186,7 @@ class Tasks:
     def _try(self, taken: Callable[[str | None], None]) -> bool:
         """See one attempt through, of the first job in the queue, if its devices are free soon. Whether there may be
         more."""
-        if self._fitness.flaw:
+        if self.fitness.flaw:
             return False
         with ExitStack() as held:
             asked_at = time.monotonic()  # the lease runs from some time after this

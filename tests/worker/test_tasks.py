@@ -88,6 +88,7 @@ def work(database: Database, trainers: Trainers, tmp_path: Path) -> Iterator[Wor
         settings = Settings(data_dir=tmp_path, worker_slots=slots)
         devices = Devices(names=names, torch_version="2")
         worker = Tasks("ours", settings, database, messages or Messages(), devices)
+        worker.fitness.look()
         made.append(worker)
         with database.session() as session:
             workers.sign_on(session, "ours", slots=worker.slots, devices=names or ["cpu"], torch_version="2")
