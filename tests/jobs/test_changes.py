@@ -130,7 +130,7 @@ def test_events_of_everything_that_happens_raise_the_revision(database: Database
     for report in (
         lambda session: records.record_steps(session, running, [step_metrics(0, 0)]),
         lambda session: records.record_epoch(session, running, epoch_metrics(0)),
-        lambda session: records.record_facts(session, running, FACTS),
+        lambda session: records.record_facts(session, running, FACTS.model_copy(update={"probe_seconds": 1.0})),
         lambda session: requests.request_pause(session, running.job_id),
         lambda session: lifecycle.let_go(session, running),
         lambda session: requests.resume(session, running.job_id),
