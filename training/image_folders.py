@@ -155,21 +155,24 @@ class _Finder:
         place = self._relative(directory)
         self._refuse_gone(listing, f"{self._folder.name}/{place}")
         for parent, name in listing.image_links.items():
-            self._refuse_another_class(parent, own, f"{place}/{name}")
+            self._refuse_another_class(parent, own, f"{place}/{name}", entered=False)
         found.files.extend(f"{directory}/{name}" for name in listing.images)
         found.count += listing.count
         found.unknown += listing.unknown
         found.ignored.add(listing.ignored, [f"{self._folder.name}/{place}/{name}" for name in listing.ignored_names])
 
-    def _refuse_another_class(self, real: str, own: str, place: str) -> None:
+    def _refuse_another_class(self, real: str, own: str, place: str, *, entered: bool = True) -> None:
         """Raises DatasetInvalid where the directory `real`, at which `place` leads, is another class's than that of
-        `own`, or holds the class folders themselves.
+        `own`; or, where it is `entered`, holds the class folders themselves. Of a link to an image it is not: the image
+        alone is taken from there.
         """
         for above in (real, *map(str, Path(real).parents)):
             if above == own and real != own:
                 return
             if above != own and above in self._roots:
                 raise self._shared(place, self._roots[above])
+        if not entered:
+            return
         held = next((owner for root, owner in self._roots.items() if root.startswith(f"{real.rstrip('/')}/")), None)
         if held is not None:
             raise self._shared(place, held)
