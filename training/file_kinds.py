@@ -160,7 +160,7 @@ def _tests() -> Iterator[tuple[Test, FileKind]]:
 
 
 def _is_targa(head: bytes) -> bool:
-    """It has no mark: of its kinds, those without a palette say so in five bytes, and all have a size and few depths."""
+    """It has no mark: kinds without a palette say so in five bytes, and all have a size and one of few depths."""
     return (
         head[1:3] in (b"\0\2", b"\0\3", b"\0\n", b"\0\v")
         and head[3:8] == bytes(5)

@@ -146,7 +146,7 @@ def _lowest(schedule: Plateau, peak: float, epochs_left: int) -> Iterator[Confli
             f"never reached: {falls} falls at most lead to {plain(float(f'{lowest:.6g}'))}: take a higher one, or 0"
         )
         yield ("schedule", "minimum"), minimum, reason
-    if schedule.cooldown and first <= minimum < peak:
+    if schedule.cooldown and first <= minimum * (1 + ROUNDING) < peak:
         reason = f"the first fall reaches the minimum of {plain(minimum)}, and no other follows: set it to 0"
         yield ("schedule", "cooldown"), schedule.cooldown, reason
 
