@@ -103,6 +103,7 @@ def _tests() -> Iterator[tuple[Test, FileKind]]:
         ("a GIMP document", _begins(b"gimp xcf")),
         ("an SVG drawing", _text(rb"(?:<\?xml.*?\?>\s*)?(?:<!--.*?-->\s*)*(?:<!DOCTYPE svg.*|<svg[\s>])")),
         ("a PostScript document", _begins(b"%!PS", b"\xc5\xd0\xd3\xc6")),
+        ("a Targa image", _is_targa),
         ("a Windows icon or cursor", _begins(b"\0\0\1\0", b"\0\0\2\0")),
         ("a macOS icon", _begins(b"icns")),
         ("a QOI", _begins(b"qoif")),
@@ -117,7 +118,7 @@ def _tests() -> Iterator[tuple[Test, FileKind]]:
     for title, test in unread:
         yield test, FileKind(f"{title}, {_CONVERT}", "unread")
     copied_as_text = "a PNG that was copied as text, which has damaged it: copy it again, as binary"
-    yield _begins(b"\x89PNG", b"\xef\xbf\xbdPNG", b"\xc2\x89PNG"), FileKind(copied_as_text, "read")
+    yield _begins(b"\x89PNG", b"\xef\xbf\xbdPNG", b"\xc2\x89PNG"), FileKind(copied_as_text, "unread")
     base64 = "an image as Base64 text: decode it first"
     yield _text(rb"(?:data:image/|/9j/[0-9A-Za-z+/]|iVBORw0KGgo|R0lGODlh|UklGR)"), FileKind(base64, "unread")
     other: list[tuple[str, Test]] = [
@@ -156,6 +157,16 @@ def _tests() -> Iterator[tuple[Test, FileKind]]:
     ]
     for title, test in other:
         yield test, FileKind(title)
+
+
+def _is_targa(head: bytes) -> bool:
+    """It has no mark: kinds without a palette say so in five bytes, and all have a size and one of few depths."""
+    return (
+        head[1:3] in (b"\0\2", b"\0\3", b"\0\n", b"\0\v")
+        and head[3:8] == bytes(5)
+        and head[12:14] != b"\0\0" != head[14:16]
+        and head[16:17] in (b"\x08", b"\x0f", b"\x10", b"\x18", b"\x20")
+    )
 
 
 def _is_bmp(head: bytes) -> bool:

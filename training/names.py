@@ -52,7 +52,7 @@ def difference(name: str, other: str) -> str:
     """In what two names differ that look alike, with both as they are written."""
     if unicodedata.normalize("NFC", name) == unicodedata.normalize("NFC", other):
         reason, written = "only in their Unicode form", _escaped
-    elif name.casefold() == other.casefold():
+    elif name.lower() == other.lower():
         reason, written = "only in upper and lower case", shown
     elif _without_space(name) == _without_space(other):
         reason, written = "only in spaces or invisible characters", _escaped

@@ -37,9 +37,9 @@ USUAL_COMPILE_SECONDS = 60.0  # what compiling one way may take, as far as anybo
 def memory_format(precision: Precision, device: torch.device) -> MemoryFormat:
     """The format that is likely the faster: what a run computes in that never looks for a faster one.
 
-    In bf16 with AMX, channels_last was the faster for most networks, by up to 1.6 times, and slower by up to 1.15 for
-    one (benchmarks/results/memory_formats.json). With AVX-512 alone, a processor that has no AMX took twice as long in
-    channels_last; one whose AMX was forbidden was a twentieth faster in it: to be wrong there costs less.
+    In bf16 with AMX, channels_last was the faster for most networks, by up to 1.6 times, and slower by up to 1.2 for
+    one (benchmarks/results/memory_formats.json). Where AMX was forbidden, it was a twentieth faster (there, too); but
+    a processor that has no AMX took twice as long in it. So with AVX-512 alone to be wrong in contiguous costs less.
     """
     if device.type == "cpu" and precision == "bf16" and kind_of_processor() == "bf16":
         return "contiguous"

@@ -39,6 +39,11 @@ def array() -> bytes:
     return buffer.getvalue()
 
 
+def targa(compression: str | None = None) -> bytes:
+    Image.new("RGB", (16, 16)).save(buffer := io.BytesIO(), "TGA", compression=compression)
+    return buffer.getvalue()
+
+
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
 KINDS = {
     "HEIC": (brand(b"heic", b"mif1", b"heic"), "a HEIC photograph, which is not read here: convert it"),
@@ -76,7 +81,10 @@ KINDS = {
     "npy": (array(), "a NumPy array"),
     "HDF5": (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
     "icon": (b"\0\0\1\0\1\0", "a Windows icon"),
-    "PNG as text": (b"\x89PNG\n\x1a\n", "a PNG that was copied as text"),
+    "cursor": (b"\0\0\2\0\1\0\x20\x20\0\0\0\0\0\0\x30\1", "a Windows icon or cursor"),
+    "Targa": (targa(), "a Targa image"),
+    "Targa, run lengths": (targa("tga_rle"), "a Targa image"),
+    "PNG as text": (b"\x89PNG\n\x1a\n", "it is a PNG that was copied as text"),
     "program": (b"\x7fELF\2", "a program"),
     "noise": (bytes(range(128, 200)), "no image of a kind that is known here"),
 }

@@ -168,6 +168,13 @@ def test_images_that_lie_beside_the_splits_may_be_linked(pets: Path) -> None:
     assert find_images(pets).count("train") == 5
 
 
+@pytest.mark.parametrize("place", ["pool.png", "pets/pool.png", "pets/train/pool.png"])
+def test_a_single_image_that_lies_above_the_classes_may_be_linked(pets: Path, place: str) -> None:
+    write(pets.parent, place)
+    (pets / "train/cat/1.png").symlink_to(pets.parent / place)
+    assert find_images(pets).splits["train"]["cat"].count == 2
+
+
 @pytest.mark.parametrize("place", ["train/bird", "train/cat/more"])
 def test_a_link_to_nowhere_is_an_error_that_names_it(pets: Path, place: str) -> None:
     (pets / place).symlink_to("/mnt/away/bird")

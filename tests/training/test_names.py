@@ -47,3 +47,4 @@ def test_look_alikes_are_found_and_told_apart() -> None:
     pairs = look_alikes(["Cat", "b\u0456rd", "dog", "fish"], ["cat", "bird", "dog", "whale"])
     assert pairs == [("Cat", "cat"), ("b\u0456rd", "bird")]
     assert difference(*pairs[0]) == "Cat and cat differ only in upper and lower case"
+    assert difference("\ufb01sh", "fish") == "'\\ufb01sh' and 'fish' differ in characters that look alike"

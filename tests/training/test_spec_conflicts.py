@@ -205,7 +205,7 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
         (
             {"regularisation": averaged(start_epoch=30)},
             ("regularisation", "swa", "start_epoch"),
-            "epoch 30 never comes: the epochs are 0 to 29: at most 29",
+            "epoch 30 never comes: the epochs are 0 to 29: at most 28",
             {"regularisation": averaged(start_epoch=28)},
         ),
         (
@@ -307,6 +307,24 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
             {"schedule": {"name": "plateau", "patience": 13, "cooldown": 1}},
         ),
         (
+            {"schedule": {"name": "plateau", "patience": 8, "minimum": 1e-4}},
+            ("schedule", "minimum"),
+            "never reached: 3 falls at most lead to 0.0001: take a higher one, or 0",
+            {"schedule": {"name": "plateau", "patience": 8, "minimum": 2e-4}},
+        ),
+        (
+            {"schedule": {"name": "plateau", "patience": 2, "cooldown": 1, "minimum": 0.01}},
+            ("schedule", "cooldown"),
+            "the first fall reaches the minimum of 0.01, and no other follows: set it to 0",
+            {"schedule": {"name": "plateau", "patience": 2, "cooldown": 1, "minimum": 0.009}},
+        ),
+        (
+            {"schedule": {"name": "constant", "warmup_epochs": 1}, "batch_size": "full"},
+            ("schedule", "warmup_epochs"),
+            "the whole learning rate is taken from the first step on, of which an epoch has one: leave it out",
+            {"schedule": {"name": "constant", "warmup_epochs": 2}, "batch_size": "full"},
+        ),
+        (
             {"schedule": {"name": "one_cycle", "start_divisor": 1, "final_divisor": 1}},
             ("schedule", "start_divisor"),
             "final_divisor is 1, too, so the learning rate never changes: take the schedule constant",
@@ -342,9 +360,26 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
         (
             {"schedule": {"name": "one_cycle", "rise": 0.4}, "regularisation": averaged(start_epoch=10, **FIXED)},
             ("schedule", "rise"),
-            "the learning rate would still be rising at epoch 10, where swa.learning_rate takes its place: "
+            "the learning rate would not have begun to fall at epoch 10, where swa.learning_rate takes over: "
             "lower it, or start swa later",
-            {"schedule": "one_cycle", "regularisation": averaged(start_epoch=10, **FIXED)},
+            {"schedule": {"name": "one_cycle", "rise": 0.3}, "regularisation": averaged(start_epoch=10, **FIXED)},
+        ),
+        (
+            {"schedule": {"name": "one_cycle", "rise": 0.5}, "regularisation": averaged(start_epoch=15, **FIXED)},
+            ("schedule", "rise"),
+            "the learning rate would not have begun to fall at epoch 15, where swa.learning_rate takes over: "
+            "lower it, or start swa later",
+            {"schedule": {"name": "one_cycle", "rise": 0.5}, "regularisation": averaged(start_epoch=16, **FIXED)},
+        ),
+        (
+            {
+                "regularisation": averaged(start_epoch=7),
+                "epochs": 2,
+                "schedule": {"name": "cosine", "warmup_epochs": 1},
+            },
+            ("regularisation", "swa", "start_epoch"),
+            "epoch 7 never comes: the epochs are 0 to 1: set swa to null, or more epochs",
+            {"regularisation": averaged(start_epoch=0), "epochs": 2},
         ),
         (
             {"schedule": {"name": "cosine", "warmup_epochs": 2}, "regularisation": averaged(start_epoch=2, **FIXED)},

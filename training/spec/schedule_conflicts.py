@@ -7,6 +7,7 @@ from training.spec.hyperparameters import Hyperparameters
 from training.spec.part import Conflict, at_most
 from training.spec.schedule import (
     AnySchedule,
+    Constant,
     Cosine,
     Exponential,
     Linear,
@@ -21,6 +22,7 @@ from training.spec.schedule import (
 NO_VALIDATION = "nothing is split off to validate on: set validation_fraction"
 CONSTANT_INSTEAD = "so the learning rate never changes: take the schedule constant"
 LOWER_OR_CONSTANT = "take a lower one, or the schedule constant"
+ROUNDING = 1e-9  # of rates that are multiplied, so that 0.1 * 0.1 reaches 0.01
 TOO_FEW_EPOCHS = "more epochs, a shorter warm-up or another schedule"
 
 
@@ -36,6 +38,9 @@ def schedule_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
         return  # averaging_conflicts has it
     longest = at_most(end - 1 - warmup, 1, TOO_FEW_EPOCHS)
     match schedule:
+        case Constant() | MultiStep() if warmup == 1 and spec.batch_size == "full":
+            reason = "the whole learning rate is taken from the first step on, of which an epoch has one: leave it out"
+            yield ("schedule", "warmup_epochs"), warmup, reason
         case OneCycle():
             yield from _one_cycle(schedule, spec.epochs, end)
         case StepDecay(step_epochs=each) if warmup + each >= end:
@@ -60,13 +65,16 @@ def averaging_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
     if not swa:
         return
     path, start, last = ("regularisation", "swa", "start_epoch"), swa.start_epoch, spec.epochs - 1
+    # A constant learning rate leaves the schedule an epoch before it; without one, two epochs are needed to average.
+    least, most = (warmup, last - 1) if swa.learning_rate is None else (warmup + 1, last)
+    mended = at_most(most, least, "set swa to null, or more epochs")
     if start > last:
-        yield path, start, f"epoch {start} never comes: the epochs are 0 to {last}: at most {last}"
+        yield path, start, f"epoch {start} never comes: the epochs are 0 to {last}: {mended}"
     elif start == last and swa.learning_rate is None:
-        mended = at_most(last - 1, 0, "set swa to null, or more epochs")
         yield path, start, f"the weights of one epoch are no average: {mended}"
     if start < warmup < spec.epochs:
-        yield path, start, f"epoch {start} lies within the warm-up: at least {warmup}"
+        right = f"at least {least}" if least <= most else mended
+        yield path, start, f"epoch {start} lies within the warm-up: {right}"
     elif start == warmup and swa.learning_rate is not None:
         when = "before it begins" if warmup else "from the first epoch on"
         later = "start later, or leave it out" if start < last else "leave it out"
@@ -101,8 +109,8 @@ def _milestones(schedule: MultiStep, spec: Hyperparameters, end: int) -> Iterato
 def _one_cycle(schedule: OneCycle, epochs: int, end: int) -> Iterator[Conflict]:
     if schedule.warmup_epochs:
         yield ("schedule", "warmup_epochs"), schedule.warmup_epochs, "one_cycle rises by itself: set rise"
-    if end < schedule.rise * epochs:
-        reason = f"the learning rate would still be rising at epoch {end}, where swa.learning_rate takes its place"
+    if end <= schedule.rise * epochs:
+        reason = f"the learning rate would not have begun to fall at epoch {end}, where swa.learning_rate takes over"
         yield ("schedule", "rise"), schedule.rise, f"{reason}: lower it, or start swa later"
     if schedule.start_divisor == schedule.final_divisor == 1:
         yield ("schedule", "start_divisor"), 1.0, f"final_divisor is 1, too, {CONSTANT_INSTEAD}"
@@ -120,8 +128,26 @@ def _plateau(schedule: Plateau, spec: Hyperparameters, end: int) -> Iterator[Con
     if schedule.patience > most:
         reason = f"the run is over before it acts: {at_most(most, 0, TOO_FEW_EPOCHS)}"
         yield ("schedule", "patience"), schedule.patience, reason
-    elif schedule.cooldown and 2 * schedule.patience + 1 > most:
+        return
+    if schedule.cooldown and 2 * schedule.patience + 1 > most:
         reason = "the run is over before the learning rate could fall twice: set it to 0, or lower patience"
+        yield ("schedule", "cooldown"), schedule.cooldown, reason
+    yield from _lowest(schedule, spec.optimizer.learning_rate, epochs_left=most - schedule.patience)
+
+
+def _lowest(schedule: Plateau, peak: float, epochs_left: int) -> Iterator[Conflict]:
+    """A minimum below what the most falls lead to is never reached; one that the first fall reaches leaves no other.
+    `epochs_left`: after the first epoch that shows a fall."""
+    minimum, first = schedule.minimum, peak * schedule.gamma
+    falls = 1 + epochs_left // (schedule.patience + 1 + schedule.cooldown)
+    lowest = peak * schedule.gamma**falls
+    if 0 < minimum <= lowest * (1 + ROUNDING):
+        reason = (
+            f"never reached: {falls} falls at most lead to {plain(float(f'{lowest:.6g}'))}: take a higher one, or 0"
+        )
+        yield ("schedule", "minimum"), minimum, reason
+    if schedule.cooldown and first <= minimum * (1 + ROUNDING) < peak:
+        reason = f"the first fall reaches the minimum of {plain(minimum)}, and no other follows: set it to 0"
         yield ("schedule", "cooldown"), schedule.cooldown, reason
 
 
