@@ -3,10 +3,12 @@ import sys
 from pathlib import Path
 from subprocess import Popen
 
+import pytest
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import inspect, text
 
+from environment.startup import CannotStart
 from migrations import migrate
 from models import Base, Database
 
@@ -83,6 +85,31 @@ def test_constraints_and_indexes_are_named_by_convention(database: Database) -> 
         for key in seen.get_foreign_keys(table):
             assert key["name"] == f"fk_{table}_{key['constrained_columns'][0]}"
     assert {check["name"] for check in seen.get_check_constraints("jobs")} == {"ck_jobs_status", "ck_jobs_requested"}
+
+
+REVISIONS = "CREATE TABLE alembic_version (version_num VARCHAR(32))"
+
+
+@pytest.mark.parametrize(
+    ("done", "said"),
+    [
+        (["CREATE TABLE jobs (id INTEGER)"], "tables called jobs that no migration"),
+        ([REVISIONS, "CREATE TABLE epochs (id INTEGER)"], "tables called epochs that no migration"),
+        ([REVISIONS, "INSERT INTO alembic_version VALUES ('0001a')"], "none of this release's"),
+    ],
+)
+def test_what_another_program_has_made_is_left_alone(empty_database_url: str, done: list[str], said: str) -> None:
+    database = Database(empty_database_url)
+    database.create()
+    with database.session() as session:
+        for statement in done:
+            session.execute(text(statement))
+    before = tables(database)
+    with pytest.raises(CannotStart, match=said) as told:
+        migrate(database)
+    assert "\n" not in str(told.value)
+    assert tables(database) == before
+    database.dispose()
 
 
 def test_several_at_once_do_no_harm(empty_database_url: str, tmp_path: Path) -> None:
