@@ -41,10 +41,11 @@ def migrate(database: Database, revision: str = "head") -> None:
     config = Config(Path(__file__).parent.parent / "alembic.ini")
     config.attributes["engine"] = database.engine
     try:
-        if revision == "base":
-            command.downgrade(config, revision)
-        else:
-            command.upgrade(config, revision)
+        with database.explained():
+            if revision == "base":
+                command.downgrade(config, revision)
+            else:
+                command.upgrade(config, revision)
     except CommandError as error:  # of revisions, which are all that it speaks of
         raise DatabaseForeign(
             f"The database's table alembic_version has a revision that is none of this release's: {error}. "

@@ -10,7 +10,8 @@ from sqlalchemy import inspect, text
 
 from environment.startup import CannotStart
 from migrations import migrate
-from models import Base, Database
+from models import Base, Database, DatabaseRefused
+from tests.conftest import Databases
 
 
 def tables(database: Database) -> set[str]:
@@ -110,6 +111,20 @@ def test_what_another_program_has_made_is_left_alone(empty_database_url: str, do
     assert "\n" not in str(told.value)
     assert tables(database) == before
     database.dispose()
+
+
+def test_who_may_make_no_table_is_told_so(postgresql_databases: Databases) -> None:
+    with postgresql_databases(migrated=False) as url:
+        owner, newcomer = Database(url), Database(url.replace("postgres:", "newcomer:", 1))
+        with owner.session() as session:
+            for statement in ("REVOKE CREATE ON SCHEMA public FROM PUBLIC", "CREATE ROLE newcomer LOGIN"):
+                session.execute(text(statement))
+        with pytest.raises(DatabaseRefused, match="permission denied"):
+            migrate(newcomer)
+        newcomer.dispose()
+        with owner.session() as session:
+            session.execute(text("DROP ROLE newcomer"))
+        owner.dispose()
 
 
 def test_several_at_once_do_no_harm(empty_database_url: str, tmp_path: Path) -> None:
