@@ -356,6 +356,8 @@ def main() -> None:
         pass
     except CannotStart as error:
         sys.exit(str(error))
+    except DatabaseUnavailable as error:  # it was there a moment ago, or can be read alone
+        sys.exit(error.in_one_line)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ _UNENCODED = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _USERINFO = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:%-]*")
 _QUERY = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/?%-]*")
 _PATH = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:/%-]*")  # without @, which would be a password's
+_OF_FILES = frozenset({"file", "sqlite", "redis+socket"})
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?")
 
 ENCODE = "with every special character percent-encoded (# is %23, / is %2F, ? is %3F, @ is %40, : is %3A, % is %25)"
@@ -53,7 +54,8 @@ class Address:
 def parse(text: str, *, schemes: Mapping[str, str]) -> Address:
     """An address of one of `schemes`, each with an example, which is what an error shows.
 
-    Where there is no host, the path is a file's: spaces and letters of every script may stand in it as they are.
+    Where a scheme of files has no host, the path is a file's: spaces and letters of every script may stand in it as
+    they are.
     """
     examples = " or ".join(dict.fromkeys(schemes.values()))
     form = f"should be {examples}, {ENCODE}"
@@ -70,7 +72,7 @@ def parse(text: str, *, schemes: Mapping[str, str]) -> Address:
     parts = _AUTHORITY.fullmatch(authority)
     if parts is None or not _USERINFO.fullmatch(parts[1] or "") or not _QUERY.fullmatch(query or ""):
         raise ValueError(f"cannot be divided into user, password, host and port: {form}")
-    if authority and not _PATH.fullmatch(path):
+    if (authority or scheme not in _OF_FILES) and not _PATH.fullmatch(path):
         raise ValueError(f"has behind the host what may not stand there: {form}")
     user, colon, password = (parts[1] or "").partition(":")
     return Address(

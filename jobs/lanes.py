@@ -115,6 +115,14 @@ def _first(dialect: str, size: int, *, lock: bool, by_project: bool) -> Select[*
     return statement.with_for_update(skip_locked=True, of=Job) if lock else statement
 
 
+def queued_projects() -> CTE:
+    """Every project of which a job is in a lane, each found behind the one before in the index; and at last a NULL."""
+    head = select(Job.project).where(is_queued()).order_by(Job.project).limit(1)
+    projects = select(head.scalar_subquery().label("project")).cte("projects_queued", recursive=True)
+    following = head.where(Job.project > projects.c.project).correlate(projects).scalar_subquery()
+    return projects.union_all(select(following).where(projects.c.project.is_not(None)))
+
+
 def _kinds() -> CTE:
     """Every kind that is asked for, each found behind the one before in the lanes' index; and at last a NULL."""
     head = select(KIND).where(is_queued()).order_by(KIND).limit(1)
@@ -147,10 +155,7 @@ def _of_lanes(dialect: str, size: int) -> Select[str]:
 
 def _of_projects(dialect: str, size: int) -> Any:
     """The ids of the first jobs of each, of each project that has any; and of those that are to be stopped."""
-    head = select(Job.project).where(is_queued()).order_by(Job.project).limit(1)
-    projects = select(head.scalar_subquery().label("project")).cte("projects_queued", recursive=True)
-    following = head.where(Job.project > projects.c.project).correlate(projects).scalar_subquery()
-    projects = projects.union_all(select(following).where(projects.c.project.is_not(None)))
+    projects = queued_projects()
     lane = _each(dialect)
     each = (
         select(projects.c.project, lane.c.kind, lane.c.devices)
@@ -168,12 +173,14 @@ def _of_projects(dialect: str, size: int) -> Any:
 def _heads(dialect: str, each: Any, condition: ColumnElement[bool], index: Sequence[Any], size: int) -> Select[str]:
     """The ids of the first jobs that meet the condition, for each row of `each`.
 
-    They are asked for in the order of the columns of an index, though the first of these are given: so no database
-    takes another index, however little it knows of how many jobs there are.
+    PostgreSQL is asked for the order of the columns of an index, though the first of these are given: so it takes no
+    other, however little it knows of how many jobs there are. SQLite, which does not see that one which is an
+    expression is given, would sort all of the lane.
     """
-    head = select(Job.id).where(is_queued(), condition).order_by(*index, *ORDER).correlate(each)
+    heads = select(Job.id).where(is_queued(), condition).correlate(each)
     if dialect == "sqlite":  # where nobody else has anything locked: one is enough
-        return select(head.limit(1).scalar_subquery()).select_from(each)
+        return select(heads.order_by(*ORDER).limit(1).scalar_subquery()).select_from(each)
+    head = heads.order_by(*index, *ORDER)
     lateral = head.limit(size).lateral("heads")
     return select(lateral.c.id).select_from(each.join(lateral, true()))
 

@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, or_, select, true
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from jobs.errors import QuotaExceeded
+from jobs.lanes import queued_projects
 from jobs.usage import device_hours, device_hours_of, storage_bytes, stored
 from models import ACTIVE, EVERY_PROJECT, Job, JobStatus, Project
 from models.columns import DatabaseNow
@@ -65,13 +66,17 @@ def may_begin(session: Session, project: str) -> bool:
 
 
 def exhausted(session: Session) -> list[str]:
-    """Projects of which no job may start now. The number of queries does not depend on how many projects there are."""
-    return _exhausted(session, _bounds_to_begin(session, true()))
+    """Projects of which jobs are in the queue and none may start now. The number of queries does not depend on how many
+    projects there are, nor what they cost on those of which no job waits."""
+    return _exhausted(session, _bounds_to_begin(session, _WAITS))
 
 
 def is_exhausted(session: Session, project: str) -> bool:
     """Whether no job of this one may start now."""
     return bool(_exhausted(session, _bounds_to_begin(session, Project.id == project)))
+
+
+_WAITS = Project.id.in_(select(queued_projects().c.project))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,7 @@ def _bounds_to_begin(session: Session, which: ColumnElement[bool]) -> dict[str, 
     """Of those projects that have any."""
     columns = (Project.max_running_jobs, Project.max_storage_bytes, Project.max_device_hours)
     bounded = or_(*(column.is_not(None) for column in columns))
-    found = session.execute(select(Project.id, *columns).where(which, bounded))
+    found = session.execute(select(Project.id, *columns).where(which, bounded), execution_options=EVERY_PROJECT)
     return {project: _Bounds(jobs, size, hours) for project, jobs, size, hours in found}
 
 

@@ -107,7 +107,7 @@ class Database:
     def session(self, project: str | None = None) -> Iterator[ProjectSession]:
         """A transaction that may write: committed at the end, rolled back on an exception."""
         with (
-            self._explained(),
+            self.explained(),
             ProjectSession(self.engine, expire_on_commit=False) as session,
             session.begin(),
         ):
@@ -118,7 +118,7 @@ class Database:
     def snapshot(self, project: str | None = None) -> Iterator[ProjectSession]:
         """A transaction that only reads, all of it one state of the database. On SQLite it neither waits for a
         writer nor holds one up."""
-        with self._explained(), ProjectSession(self._reader, expire_on_commit=False) as session:
+        with self.explained(), ProjectSession(self._reader, expire_on_commit=False) as session:
             session.project = project
             yield session
 
@@ -126,13 +126,13 @@ class Database:
     def glance(self, project: str | None = None) -> Iterator[ProjectSession]:
         """For reads of which each may see a later state than the one before. Saves PostgreSQL the round trips that
         begin and end a transaction, which are half of what a poll costs."""
-        with self._explained(), ProjectSession(self._glancer, expire_on_commit=False) as session:
+        with self.explained(), ProjectSession(self._glancer, expire_on_commit=False) as session:
             session.project = project
             yield session
 
     def schema(self) -> Schema:
         """What its schema is to this release. Raises DatabaseUnavailable."""
-        with self._explained(), self._reader.connect() as connection:
+        with self.explained(), self._reader.connect() as connection:
             return schema_of(connection)
 
     def flaw(self) -> str | None:
@@ -141,7 +141,11 @@ class Database:
         try:
             return self.schema().flaw
         except DatabaseMissing:
-            return "There is no such database: where it is to be a new one, `python -m migrations` makes it."
+            if self._file:
+                return "There is no such database: where it is to be a new one, `python -m migrations` makes it."
+            return (
+                "The server has no such database, or no such user: create both, and then call `python -m migrations`."
+            )
 
     def seconds_since(self, kind: type[DatabaseUnavailable]) -> float:
         """Since this process last met an outage of that kind; infinite where it never has."""
@@ -158,8 +162,8 @@ class Database:
         self.engine.dispose()
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """What is raised inside is told as what it is."""
+    def explained(self) -> Iterator[None]:
+        """What is raised inside is told as what it is, as by `session`: for whoever uses `engine` itself."""
         try:
             yield
         except (SQLAlchemyError, DatabaseUnavailable) as error:
@@ -222,8 +226,12 @@ def _ping_what_was_idle(engine: Engine) -> None:
     round trip, which a poll would feel."""
 
     @event.listens_for(engine, "checkin")
-    def note(_connection: object, record: ConnectionPoolEntry) -> None:
+    def note(connection: Any, record: ConnectionPoolEntry) -> None:
         record.info["used_at"] = monotonic()
+        # After a snapshot SQLAlchemy leaves it at "read write", which says more than the server's own default: it would
+        # write where its owner has made all read-only, and a standby refuses the very words.
+        if connection is not None and not connection.closed:
+            connection.read_only = None
 
     @event.listens_for(engine, "checkout")
     def ping(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:

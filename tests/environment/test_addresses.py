@@ -58,6 +58,7 @@ def test_every_character_is_taken_where_it_is_encoded(kind: str) -> None:
     "url",
     [
         "", "postgresql://", "postgresql:///", "postgresql://host", "postgresql://host/", "postgresql://:5432/name",
+        "postgresql:///hunter2:zebra@host:5432/name", "postgresql:////hunter2@host/name",
         "postgresql://u:p@/name:5432@x", "postgresql://host:99999/name", "postgresql://host:0/name",
         "postgresql://host:port/name", "postgresql://[::1/name", "postgresql://[zz]/name", "postgresql://::1/name",
         "postgresql://[]/name", "postgresql://ho%20st/name", "postgresql://a b/name", "postgresql://u:12/ss@host/name",

@@ -3,12 +3,15 @@ import sys
 from pathlib import Path
 from subprocess import Popen
 
+import pytest
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import inspect, text
 
+from environment.startup import CannotStart
 from migrations import migrate
-from models import Base, Database
+from models import Base, Database, DatabaseRefused
+from tests.conftest import Databases
 
 
 def tables(database: Database) -> set[str]:
@@ -83,6 +86,45 @@ def test_constraints_and_indexes_are_named_by_convention(database: Database) -> 
         for key in seen.get_foreign_keys(table):
             assert key["name"] == f"fk_{table}_{key['constrained_columns'][0]}"
     assert {check["name"] for check in seen.get_check_constraints("jobs")} == {"ck_jobs_status", "ck_jobs_requested"}
+
+
+REVISIONS = "CREATE TABLE alembic_version (version_num VARCHAR(32))"
+
+
+@pytest.mark.parametrize(
+    ("done", "said"),
+    [
+        (["CREATE TABLE jobs (id INTEGER)"], "tables called jobs that no migration"),
+        ([REVISIONS, "CREATE TABLE epochs (id INTEGER)"], "tables called epochs that no migration"),
+        ([REVISIONS, "INSERT INTO alembic_version VALUES ('0001a')"], "none of this release's"),
+    ],
+)
+def test_what_another_program_has_made_is_left_alone(empty_database_url: str, done: list[str], said: str) -> None:
+    database = Database(empty_database_url)
+    database.create()
+    with database.session() as session:
+        for statement in done:
+            session.execute(text(statement))
+    before = tables(database)
+    with pytest.raises(CannotStart, match=said) as told:
+        migrate(database)
+    assert "\n" not in str(told.value)
+    assert tables(database) == before
+    database.dispose()
+
+
+def test_who_may_make_no_table_is_told_so(postgresql_databases: Databases) -> None:
+    with postgresql_databases(migrated=False) as url:
+        owner, newcomer = Database(url), Database(url.replace("postgres:", "newcomer:", 1))
+        with owner.session() as session:
+            for statement in ("REVOKE CREATE ON SCHEMA public FROM PUBLIC", "CREATE ROLE newcomer LOGIN"):
+                session.execute(text(statement))
+        with pytest.raises(DatabaseRefused, match="permission denied"):
+            migrate(newcomer)
+        newcomer.dispose()
+        with owner.session() as session:
+            session.execute(text("DROP ROLE newcomer"))
+        owner.dispose()
 
 
 def test_several_at_once_do_no_harm(empty_database_url: str, tmp_path: Path) -> None:

@@ -267,7 +267,7 @@ def test_a_database_that_was_dropped_and_made_anew_is_another(postgresql: Databa
 
 def test_a_plan_that_a_migration_has_made_stale_is_made_anew(postgresql: Database) -> None:
     write(postgresql, "CREATE TABLE plans (number integer)")
-    with pytest.raises(DatabaseChanged), postgresql.engine.connect() as connection, postgresql._explained():
+    with pytest.raises(DatabaseChanged), postgresql.engine.connect() as connection, postgresql.explained():
         for _ in range(10):  # prepared from the fifth on
             connection.execute(text("SELECT * FROM plans"))
         connection.commit()
