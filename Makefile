@@ -69,6 +69,7 @@ bench-api: .venv/.developed ## measure the API at up to a million jobs: OPTIONS=
 
 bench-tenants: .venv/.developed ## measure what one tenant can do to another: 60 connections on each route in turn
 	@$(BIN)/python -m benchmarks.tenants $(OPTIONS)
+
 bench-fleet: .venv/.developed ## measure claims, and what idle workers cost: WORKERS=1,10,50,200 OPTIONS='--seconds 10'
 	@$(BIN)/python -m benchmarks.fleet --workers $(or $(WORKERS),1,10,50,200) $(OPTIONS)
 

@@ -45,11 +45,14 @@ class ParsedRequest(Request):
         return self._value
 
 
+def brings_body(request: Request) -> bool:
+    """Whether its headers say that one is on its way."""
+    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+
+
 async def refuse_body(request: Request) -> None:
     """For an operation that takes none. Many clients send an empty object all the same. Raises InvalidRequest."""
-    if request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
-        return
-    if (await request.body()).strip() not in (b"", b"{}"):
+    if brings_body(request) and (await request.body()).strip() not in (b"", b"{}"):
         raise InvalidRequest([{"pointer": "#", "detail": "should not be there: this operation takes no body"}], 1)
 
 

@@ -12,6 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import ClientDisconnect
 
 from access.keys import ANYBODY, Caller, Scope
+from api.bodies import brings_body
 from api.costs import DEAR
 from api.errors import OperatorOnly, ScopeMissing
 from api.gate import Gate
@@ -97,6 +98,8 @@ async def admit(request: Request, cost: int) -> Turn:
                 _look_up, request, service, key, address, cost, limiter=shares.threads_of_checks
             )
     request.state.caller = caller
+    if brings_body(request):
+        await request.body()  # which comes as slowly as the client likes: nobody's turn is to last as long
     who = Who(caller.project, caller.key_id or f"address {address}")
     turn = Turn(shares.ordinary if cost < DEAR else shares.dear, who)
     waited = await turn.take()

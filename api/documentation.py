@@ -14,6 +14,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api.etags import etag_of, etags_of, matches, unchanged
+from api.preconditions import IfMatch, require
 from api.strict_route import OpenRoute
 
 STATIC = Path(__file__).parent / "static"
@@ -71,6 +72,7 @@ class Contract:
         async with self._making:
             if not self._plain:
                 await run_in_threadpool(self._make)
+        require(request, self._etag)
         headers = {"ETag": self._etag, "Vary": "Accept-Encoding", "Cache-Control": "no-cache"}
         etags = etags_of(request)
         if etags and matches(etags, self._etag):
@@ -91,7 +93,7 @@ def documentation(describe: Callable[[], Mapping[str, Any]]) -> APIRouter:
     router = APIRouter(route_class=OpenRoute, include_in_schema=False)
     contract = Contract(describe)
 
-    async def get_contract(request: Request) -> Response:
+    async def get_contract(request: Request, _expected: IfMatch = None) -> Response:
         return await contract.answer(request)
 
     router.add_api_route("/openapi.json", get_contract, methods=["GET"])

@@ -67,7 +67,7 @@ def belongs(body: type[BaseModel], path: Sequence[str | int], value: object) -> 
         return _of_a_change(name, value)
     if body not in (JobCreate, JobRerun):
         return None
-    if not parent and name in Job.model_fields:
+    if not parent and name in Job.model_fields and name not in _index():
         return "the service sets it"
     places = [place for place in _places_of(name) if place != (*parent, name)]
     return " or ".join(_directions(place, parent, name) for place in places) or None

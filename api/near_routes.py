@@ -11,13 +11,16 @@ from fastapi.routing import iter_route_contexts
 ELSEWHERE = {"/v1/fine_tuning/jobs": "/v1/jobs", "/v1/fine-tunes": "/v1/jobs"}
 ALIASES: Mapping[str, str] = {
     "logs": "log",
+    "epoch": "metrics",
     "epochs": "metrics",
     "loss": "metrics",
     "losses": "steps",
     "history": "metrics",
+    "result": "metrics",
     "results": "metrics",
     "model": "weights",
     "models": "weights",
+    "artifact": "checkpoints",
     "artifacts": "checkpoints",
     "curve": "curves.svg",
     "curves": "curves.svg",

@@ -56,7 +56,7 @@ def _answer_known(request: Request, error: Exception) -> Response:
 
 def _answer_framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    kind, path, method = kind_of_status(error.status_code), request.scope["path"], request.method
+    kind, path, method = kind_of_status(error.status_code), address(request.scope["path"]), request.method
     match error.status_code:
         case 404:
             return problem(kind, request.scope, f"There is nothing at {path}. {_meant(request)}")

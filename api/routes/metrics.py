@@ -11,6 +11,7 @@ from api.dependencies import DatabaseDep, JobId, PicturesDep, ProjectDatabase, T
 from api.etags import FRESH, UNCHANGED, IfNoneMatch, etag_of, etags_of, matches, unchanged
 from api.pictures import Pictures
 from api.polling import Content, PollDep
+from api.preconditions import IfMatch, require
 from api.sketch import sketch
 from api.streaming import in_turns
 from api.strict_route import StrictRoute
@@ -106,7 +107,12 @@ def _picture(content: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
     responses=_picture({SVG: {"schema": {"type": "string"}}}),
 )
 def get_curves_svg(
-    job_id: JobId, database: DatabaseDep, pictures: PicturesDep, request: Request, _declared: IfNoneMatch = None
+    job_id: JobId,
+    database: DatabaseDep,
+    pictures: PicturesDep,
+    request: Request,
+    _declared: IfNoneMatch = None,
+    _expected: IfMatch = None,
 ) -> Response:
     """The best epoch is marked; what is not a number is a gap."""
     return _answer(request, _drawn(database, pictures, job_id, "svg"), SVG)
@@ -120,7 +126,12 @@ def get_curves_svg(
     responses=_picture({PNG: {"schema": {"type": "string", "format": "binary"}}}),
 )
 def get_curves_png(
-    job_id: JobId, database: DatabaseDep, pictures: PicturesDep, request: Request, _declared: IfNoneMatch = None
+    job_id: JobId,
+    database: DatabaseDep,
+    pictures: PicturesDep,
+    request: Request,
+    _declared: IfNoneMatch = None,
+    _expected: IfMatch = None,
 ) -> Response:
     """The best epoch is marked; what is not a number is a gap."""
     return _answer(request, _drawn(database, pictures, job_id, "png"), PNG)
@@ -138,6 +149,7 @@ def _drawn(database: ProjectDatabase, pictures: Pictures, job_id: str, form: Lit
 
 def _answer(request: Request, picture: bytes, media_type: str) -> Response:
     etag, etags = etag_of(picture), etags_of(request)
+    require(request, etag)
     if etags and matches(etags, etag):
         return unchanged(etag, {})
     return Response(picture, headers={**FRESH, "ETag": etag}, media_type=media_type)

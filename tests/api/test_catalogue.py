@@ -67,7 +67,7 @@ def test_every_architecture_that_a_job_can_name_is_listed_once(
     architectures: dict[str, Any], front: TestClient
 ) -> None:
     assert list(architectures) == EVERY_NAME
-    sent = front.get("/openapi.json").json()["components"]["schemas"]["TrainingSpec-Input"]["properties"]
+    sent = front.get("/openapi.json").json()["components"]["schemas"]["TrainingSpec"]["properties"]
     assert sorted(EVERY_NAME) == sent["architecture"]["anyOf"][1]["enum"]
 
 

@@ -130,12 +130,12 @@ def test_the_client_works_through_it(behind: str, stage: Stage, tmp_path: Path) 
         claim = stage.start(first.id)
         stage.epoch(claim, 0)
         stage.checkpoint(claim, 1, 0)
+        [checkpoint] = epochal.checkpoints(first.id)
+        assert epochal.download_checkpoint(checkpoint, tmp_path / "there").read_bytes() == b"checkpoint"
         stage.succeed(claim)
         assert [event.type for event in epochal.stream(first.id)][-1] == "succeeded"
         assert epochal.wait(first.id).status == "succeeded"
         assert len(epochal.metrics(first.id)) == 1
-        [checkpoint] = epochal.checkpoints(first.id)
-        assert epochal.download_checkpoint(checkpoint, tmp_path / "there").read_bytes() == b"checkpoint"
 
 
 def test_what_is_no_request_is_refused_with_an_address_that_is_there(front: TestClient) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,6 +18,7 @@ from starlette.datastructures import Headers, QueryParams
 from access import keys
 from api.app import create_app
 from api.costs import DEAR, cost_of
+from api.middleware import BODY_SECONDS
 from api.pacing import Pace, network_of
 from models import Database, Event
 from settings import Settings
@@ -64,6 +66,21 @@ def test_one_tenant_s_waiting_holds_no_thread_that_another_needs(
         assert not answers
         assert httpx2.get(f"{guarded_live}/livez", timeout=60).status_code == 200
     assert answers == [200] * 60
+
+
+def test_a_body_that_does_not_come_holds_no_turn(guarded_live: str, tenants: "Tenants") -> None:
+    """Of operations that take one and of those that do not."""
+    _, _, port = guarded_live.rpartition(":")
+    head = "HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n"
+    head += f"Authorization: {tenants.header('first')['Authorization']}\r\n\r\n{{"
+    with ExitStack() as stack:
+        for request in ("POST /v1/jobs", "GET /v1/jobs", "POST /v1/jobs?dry_run=true") * 12:
+            slow = stack.enter_context(socket.create_connection(("127.0.0.1", int(port))))
+            slow.sendall(f"{request} {head}".encode())
+        for tenant in ("first", "second"):
+            began = monotonic()
+            assert httpx2.get(f"{guarded_live}/v1/jobs", headers=tenants.header(tenant), timeout=60).status_code == 200
+            assert monotonic() - began < BODY_SECONDS / 2
 
 
 def test_what_is_dear_is_charged_as_such(settings: Settings, tenants: "Tenants") -> None:

@@ -528,6 +528,7 @@ def test_a_time_that_is_none_is_told_what_would_be(front: TestClient, written: s
     [
         ("GET", f"{A_JOB}/logs", f"{A_JOB}/log"),
         ("GET", f"{A_JOB}/epochs", f"{A_JOB}/metrics"),
+        ("GET", f"{A_JOB}/epoch", f"{A_JOB}/metrics"),
         ("GET", f"{A_JOB}/model", f"{A_JOB}/weights"),
         ("GET", f"{A_JOB}/checkpoint", f"{A_JOB}/checkpoints"),
         ("GET", f"{A_JOB}/weight", f"{A_JOB}/weights"),
