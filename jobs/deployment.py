@@ -23,10 +23,13 @@ log = structlog.get_logger()
 
 def require_usable(database: Database, *, wait: bool) -> None:
     """Raises CannotStart where this release cannot work with what is there, or is not let in. Where it does not answer:
-    with `wait`, until it does; without, DatabaseUnavailable."""
+    with `wait`, until it does, and can be written; without, DatabaseUnavailable."""
     while True:
         try:
             flaw = database.flaw()
+            if wait and not flaw:
+                with database.session() as session:
+                    write(session)
         except (DatabaseDamaged, DatabaseRefused) as error:  # which does not pass by itself
             raise CannotStart(error.in_one_line) from error
         except DatabaseUnavailable as error:

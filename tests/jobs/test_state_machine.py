@@ -35,6 +35,7 @@ LONG = settings(
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Jobs]]:
     """On a SQLite database that they share, and each of which begins with it empty."""
     database, clock, ids = Database(f"sqlite:///{tmp_path}/jobs.db"), Clock(), count()
+    database.create()
 
     @event.listens_for(database.engine, "connect")
     def prepare(connection: Any, _record: object) -> None:

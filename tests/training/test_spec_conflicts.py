@@ -307,12 +307,6 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
             {"schedule": {"name": "plateau", "patience": 13, "cooldown": 1}},
         ),
         (
-            {"schedule": {"name": "plateau", "patience": 8, "minimum": 1e-4}},
-            ("schedule", "minimum"),
-            "never reached: 3 falls at most lead to 0.0001: take a higher one, or 0",
-            {"schedule": {"name": "plateau", "patience": 8, "minimum": 2e-4}},
-        ),
-        (
             {"schedule": {"name": "plateau", "patience": 2, "cooldown": 1, "minimum": 0.01}},
             ("schedule", "cooldown"),
             "the first fall reaches the minimum of 0.01, and no other follows: set it to 0",

@@ -132,22 +132,9 @@ def _plateau(schedule: Plateau, spec: Hyperparameters, end: int) -> Iterator[Con
     if schedule.cooldown and 2 * schedule.patience + 1 > most:
         reason = "the run is over before the learning rate could fall twice: set it to 0, or lower patience"
         yield ("schedule", "cooldown"), schedule.cooldown, reason
-    yield from _lowest(schedule, spec.optimizer.learning_rate, epochs_left=most - schedule.patience)
-
-
-def _lowest(schedule: Plateau, peak: float, epochs_left: int) -> Iterator[Conflict]:
-    """A minimum below what the most falls lead to is never reached; one that the first fall reaches leaves no other.
-    `epochs_left`: after the first epoch that shows a fall."""
-    minimum, first = schedule.minimum, peak * schedule.gamma
-    falls = 1 + epochs_left // (schedule.patience + 1 + schedule.cooldown)
-    lowest = peak * schedule.gamma**falls
-    if 0 < minimum <= lowest * (1 + ROUNDING):
-        reason = (
-            f"never reached: {falls} falls at most lead to {plain(float(f'{lowest:.6g}'))}: take a higher one, or 0"
-        )
-        yield ("schedule", "minimum"), minimum, reason
-    if schedule.cooldown and first <= minimum * (1 + ROUNDING) < peak:
-        reason = f"the first fall reaches the minimum of {plain(minimum)}, and no other follows: set it to 0"
+    first = spec.optimizer.learning_rate * schedule.gamma
+    if schedule.cooldown and first <= schedule.minimum * (1 + ROUNDING) < spec.optimizer.learning_rate:
+        reason = f"the first fall reaches the minimum of {plain(schedule.minimum)}, and no other follows: set it to 0"
         yield ("schedule", "cooldown"), schedule.cooldown, reason
 
 
