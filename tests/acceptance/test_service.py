@@ -133,7 +133,7 @@ def test_a_data_set_that_is_not_there_is_refused_with_a_hint(deployment: Deploym
     assert answer.status_code == 422
     [error] = answer.json()["errors"]
     assert error["pointer"] == "#/spec/dataset"
-    assert "did you mean 'digits'?" in error["detail"]
+    assert "Did you mean 'digits'?" in error["detail"]
 
 
 @on_one
