@@ -139,7 +139,7 @@ ON_BOTH_ALL_THE_SAME = (
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Which databases a test runs on."""
-    chosen = any(mark.args[0] == "_databases" for mark in metafunc.definition.iter_markers("parametrize"))
+    chosen = any("_databases" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
     if "_databases" in metafunc.fixturenames and not chosen:
         file = Path(metafunc.module.__file__ or "").relative_to(Path(__file__).parent)
         alone = file.parts[0] in ON_SQLITE_ALONE and str(file) not in ON_BOTH_ALL_THE_SAME

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from serve import STOP_SECONDS
-from tests.acceptance.conftest import DATA_DIR, LEASE_SECONDS, PASSWORD, Deployment
+from tests.acceptance.conftest import DATA_DIR, PASSWORD, Deployment
 from tests.processes import descendants
 
 EXERCISE = {
@@ -140,7 +140,7 @@ def test_a_data_set_that_is_not_there_is_refused_with_a_hint(deployment: Deploym
 def test_the_celery_process_has_never_imported_torch(deployment: Deployment) -> None:
     deployment.until(deployment.submit(), "succeeded")
     [worker] = [pid for pid, command in deployment.processes().items() if command.rstrip().endswith("-m worker")]
-    [api] = [pid for pid, command in deployment.processes().items() if "-m api" in command]
+    [api] = [pid for pid, command in deployment.processes().items() if "-m api --fd" in command]
     for pid in (worker, api):
         assert "libtorch" not in Path(f"/proc/{pid}/maps").read_text()
     fork_servers = [pid for pid, command in deployment.processes().items() if "forkserver" in command]
@@ -187,10 +187,7 @@ def test_a_killed_trainer_and_a_killed_worker_cost_an_attempt_and_nothing_else(d
     os.kill(trainers[-1], signal.SIGKILL)
     deployment.until_checkpoint(job_id, 2)
     os.kill(worker_of(deployment), signal.SIGKILL)
-    killed_at = time.monotonic()
-    deployment.until_attempt(job_id, 3)
-    # 1.5 leases and 5 seconds are promised; and here the only worker has to start again, with torch.
-    assert time.monotonic() - killed_at < 1.5 * LEASE_SECONDS + 5 + 30
+    deployment.until_attempt(job_id, 3)  # how soon, test_takeover.py and the chaos run judge
     job = deployment.until(job_id, "succeeded")
     assert [attempt["end_reason"] for attempt in job["attempts"]] == ["worker_lost", "worker_lost", "succeeded"]
     assert [bool(attempt["resumed_from"]) for attempt in job["attempts"]] == [False, True, True]
