@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     from tests.api.conftest import Stage
 
 
+@pytest.fixture(autouse=True)
+def _asked_anew_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer serves whoever asks in the next quarter of a second; tests ask about what they have just changed."""
+    monkeypatch.setattr("api.readiness.FRESH_SECONDS", 0.0)
+
+
 def test_live(front: TestClient) -> None:
     assert front.get("/livez").json() == {"status": "live"}
 
