@@ -27,6 +27,8 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 class StrictRoute(APIRoute):
     """Reads the body as strict JSON, and turns what is wrong with a request into a list that a client can use."""
 
+    waits_for_bodies = True  # also where none is taken: to say so
+
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, _asynchronous(endpoint), **options)
 
@@ -53,7 +55,8 @@ class StrictRoute(APIRoute):
             if not knows_conditions:
                 require(request, None)
             if self.body_field is None:
-                await refuse_body(request)
+                if self.waits_for_bodies:
+                    await refuse_body(request)
             else:
                 request = await self._read(request)
             try:
@@ -104,7 +107,9 @@ class StrictRoute(APIRoute):
 
 
 class OpenRoute(StrictRoute):
-    """For what needs no key, and so may cost next to nothing."""
+    """For what needs no key, and so may cost next to nothing. A body that nobody wants is not waited for."""
+
+    waits_for_bodies = False
 
     def get_route_handler(self) -> Handler:
         """Without asking who it is; `api.pacing` bounds how often."""
