@@ -10,14 +10,11 @@ import threading
 from pathlib import Path
 from typing import Literal
 
+from api.errors import NotDrawn
 from api.frames import read, write
 from api.sketch import Sketch
 
 LONGEST_SECONDS = 60.0  # for one picture, the start of the process included
-
-
-class NotDrawn(Exception):
-    """The process ended, or took too long. The next picture begins another."""
 
 
 class Draughtsman:
@@ -47,12 +44,18 @@ class Draughtsman:
     def close(self) -> None:
         """It ends, and is waited for."""
         with self._lock:
-            if self._process:
-                self._process.kill()
-                self._process.communicate()
+            self._end()
+
+    def _end(self) -> None:
+        if self._process:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
 
     def _running(self) -> "subprocess.Popen[bytes]":
-        if self._process is None or self._process.poll() is not None:
+        if self._process is not None and self._process.poll() is not None:
+            self._end()
+        if self._process is None:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "api.curves"],
                 cwd=Path(__file__).parents[1],

@@ -179,6 +179,10 @@ class StorageUnavailable(ApiError):
     """A file that the database knows of cannot be read from the storage now."""
 
 
+class NotDrawn(ApiError):
+    """The process that draws curves ended, or took too long. The next picture begins another."""
+
+
 class RangeNotSatisfiable(ApiError):
     """The file has none of the bytes that are asked for."""
 
@@ -284,6 +288,7 @@ ERRORS: dict[type[Exception], Kind] = {
     ),
     DatasetsUnavailable: Kind(503, "datasets_unavailable", "The data sets cannot be looked at", headers=_RETRY),
     StorageUnavailable: Kind(503, "storage_unavailable", "The storage does not answer", headers=_RETRY),
+    NotDrawn: Kind(503, "curves_not_drawn", "The curves could not be drawn", headers=_RETRY),
     KeyMissing: Kind(401, "key_missing", "There is no API key", headers=_CHALLENGE),
     KeyInvalid: Kind(401, "key_invalid", "The API key is not valid", headers=_CHALLENGE),
     ScopeMissing: Kind(

@@ -119,7 +119,7 @@ def test_events_in_order_and_none_twice(client: TestClient, stage: "Stage") -> N
     assert len(client.get(f"/v1/jobs/{other}/events").json()["data"]) == 1
 
 
-@pytest.mark.parametrize("after", [2**31, 2**63 - 1])
+@pytest.mark.parametrize("after", [2**31, 2**53])
 def test_events_behind_any_id(client: TestClient, stage: "Stage", after: int) -> None:
     assert client.get(f"/v1/jobs/{stage.submit()}/events?after={after}").json()["data"] == []
     assert client.get(f"/v1/jobs/job_01kasm2pbk5s9d0w3g6vq8zrhf/events?after={after}").status_code == 404
