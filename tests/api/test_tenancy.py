@@ -42,11 +42,11 @@ def test_one_tenant_s_waiting_holds_no_thread_that_another_needs(
     stage.submit(project="second")
     go_on = threading.Event()
 
-    def entries(_folder: object) -> list[object]:
+    def entries(_catalogue: object) -> list[object]:
         assert go_on.wait(60)
         return []
 
-    monkeypatch.setattr("api.routes.datasets.entries", entries)
+    monkeypatch.setattr("catalog.datasets.Catalogue.entries", entries)
     header = tenants.header("second")
     with httpx2.Client(base_url=guarded_live, headers=header, timeout=60) as other, ExitStack() as stack:
         assert other.get("/v1/jobs").status_code == 200
