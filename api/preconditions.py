@@ -28,7 +28,7 @@ IfMatch = Annotated[
     Header(
         alias=IF_MATCH,
         description="The `ETag` of what this is meant for: 412 where that has changed since.",
-        json_schema_extra={"pattern": r'^(\*|(W/)?"[!#-~]*"(, (W/)?"[!#-~]*")*)$'},
+        json_schema_extra={"minLength": 1, "pattern": r'^(\*|(W/)?"[!#-~]*"(, (W/)?"[!#-~]*")*)$'},
     ),
 ]
 
@@ -57,6 +57,8 @@ def _tags(request: Request, header: str) -> str | None:
     tags = ",".join(given)
     if not given or header == IF_NONE_MATCH:
         return tags.strip() if given else None
+    if not tags.strip():
+        return ""  # no tag, of which none is that of what is there
     if not _TAGS.fullmatch(tags):
         detail = "should be * or tags as ETag has them, each in double quotes, with commas between them"
         raise InvalidRequest([{"header": header, "detail": detail}], 1)

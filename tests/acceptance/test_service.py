@@ -235,12 +235,12 @@ def test_everything_killed_at_once_carries_on_when_it_is_started_again(deploymen
         deployment.until(each, "succeeded")
 
 
-def test_with_nothing_to_do_it_uses_less_than_two_percent_of_a_core(deployment: Deployment) -> None:
+def test_with_nothing_to_do_it_uses_less_than_four_percent_of_a_core(deployment: Deployment) -> None:
     processes = {deployment.process.pid, *deployment.processes()}
     before = {pid: cpu_seconds(pid) for pid in processes}
     time.sleep(IDLE_SECONDS)
     used = sum(cpu_seconds(pid) - before[pid] for pid in processes)
-    assert used / IDLE_SECONDS < 0.02, {pid: cpu_seconds(pid) - before[pid] for pid in processes}
+    assert used / IDLE_SECONDS < 0.04, {pid: cpu_seconds(pid) - before[pid] for pid in processes}
 
 
 def cpu_seconds(pid: int) -> float:

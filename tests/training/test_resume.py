@@ -11,7 +11,7 @@ from tests.training.samples import digits, figures_of, spec, weights_of
 from training.checkpoints import load_checkpoint, pack, save_checkpoint, unpack
 from training.metrics import EpochMetrics, StepMetrics
 from training.progress import SavePoint
-from training.spec import TrainingSpec
+from training.spec import ResolvedSpec
 from training.trainer import Trainer
 
 STEPS = 4  # an epoch: 128 images in batches of 32
@@ -24,7 +24,7 @@ EVERYTHING: dict[str, Any] = {
 }
 
 
-def asked(**fields: object) -> TrainingSpec:
+def asked(**fields: object) -> ResolvedSpec:
     return spec(**{"batch_size": 32, "epochs": 3, "deterministic": True, "logging_interval": 1, **fields})
 
 
@@ -43,7 +43,7 @@ def stop_after(run: Trainer, steps: int) -> list[Any]:
     ]
 
 
-def interrupted(wanted: TrainingSpec, stops: list[int], folder: Path) -> tuple[Trainer, list[Any]]:
+def interrupted(wanted: ResolvedSpec, stops: list[int], folder: Path) -> tuple[Trainer, list[Any]]:
     """A run that is stopped after each of `stops` steps, and goes on in a new trainer."""
     run, seen = Trainer(wanted, digits(128)), []
     for number, steps in enumerate(stops):
@@ -82,7 +82,7 @@ def note(measured: object, seen: dict[Any, Any]) -> None:
         assert seen.setdefault(key, figures) == figures
 
 
-def unbroken(wanted: TrainingSpec) -> tuple[Trainer, list[Any]]:
+def unbroken(wanted: ResolvedSpec) -> tuple[Trainer, list[Any]]:
     run = Trainer(wanted, digits(128))
     return run, figures_of(run)
 
