@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
+from jobs.own_storage import MARK
 from models import ACTIVE, TERMINAL, JobStatus, Request
 from storage import StoredFile
 from tests.chaos.evidence import Evidence, FinalJob
@@ -112,14 +113,14 @@ def stopped_with_weights(evidence: Evidence) -> Iterator[str]:
 
 
 def files_named(evidence: Evidence) -> Iterator[str]:
-    """Every file that a row names is there, as it was stored, and no other file is."""
+    """Every file that a row names is there, as it was stored, and no other file is but the storage's own mark."""
     named = {file.name: file for job in evidence.jobs for file in _files(job)}
     for name, file in named.items():
         if name not in evidence.files:
             yield f"{name} is named by a row, and is not there"
         elif evidence.files[name] != file.sha256 and name not in evidence.damaged:
             yield f"{name} is not what its row says: {evidence.files[name]} in place of {file.sha256}"
-    for name in evidence.files.keys() - named.keys():
+    for name in evidence.files.keys() - named.keys() - {MARK}:
         yield f"{name} is there, and no row names it"
 
 

@@ -126,7 +126,7 @@ def _splits(spec: Hyperparameters, train_images: int, test_images: int) -> Itera
         most = _even(train) if mixed else train
         yield ("batch_size",), batch, f"a batch of {batch} is larger than the training set: at most {most}"
     if spec.validation_fraction and validation < 1:
-        reason = f"leaves no validation image of {train_images}"
+        reason = f"leaves no validation image of {train_images}: take a larger one, or 0"
         yield ("validation_fraction",), spec.validation_fraction, reason
     # Whatever is learned of or evaluated is shared out in pairs.
     for images, kind in ((train, "training"), (test_images, "test"), (validation, "validation")):
