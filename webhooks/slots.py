@@ -36,6 +36,8 @@ class Slots:
 
     def take(self, webhook_id: str, project: str, count: int) -> None:
         """So many are being sent."""
+        if not count:
+            return
         self._busy[webhook_id] += count
         self._projects[webhook_id] = project
 
