@@ -7,13 +7,12 @@ are global.
 
 import math
 import os
-import pickle
 import re
 import signal
 import sys
 from collections.abc import Mapping, Sequence
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -22,9 +21,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from api.frames import read, write
-
-if TYPE_CHECKING:
-    from api.sketch import Point, Sketch
+from api.sketch import Form, Point, Sketch, unpack
 
 # Okabe and Ito's, which colour-blind readers tell apart; the lines differ in their dashes, too.
 TRAIN: dict[str, Any] = {"label": "train", "color": "#0072B2", "linestyle": (0, (4, 1.5))}
@@ -51,8 +48,6 @@ matplotlib.rcParams.update(
 )
 GIVES_WAY = 10  # its niceness: who waits for a picture waits a little longer, and everybody else does not
 
-Form = Literal["svg", "png"]
-
 
 def main() -> None:
     """Draw what comes in, until nothing does any more."""
@@ -60,13 +55,13 @@ def main() -> None:
     os.nice(GIVES_WAY)
     while True:
         try:
-            sketch, form = pickle.loads(read(sys.stdin.buffer))  # noqa: S301  # from the API, whose process this is
+            sketch, form = unpack(read(sys.stdin.buffer))
         except EOFError:
             return
         write(sys.stdout.buffer, draw(sketch, form))
 
 
-def draw(sketch: "Sketch", form: Form) -> bytes:
+def draw(sketch: Sketch, form: Form) -> bytes:
     """Loss and accuracy of a job's epochs side by side, its best one marked. A measure that is not finite, or that an
     epoch was not evaluated for, is a gap. One picture at a time: matplotlib's caches are shared."""
     epochs = sketch.epochs
@@ -89,7 +84,7 @@ def draw(sketch: "Sketch", form: Form) -> bytes:
     return output.getvalue()
 
 
-def _plot(axes: Axes, epochs: Sequence["Point"], measured: Sequence[float | None], look: Mapping[str, Any]) -> None:
+def _plot(axes: Axes, epochs: Sequence[Point], measured: Sequence[float | None], look: Mapping[str, Any]) -> None:
     if look is VALIDATION and all(value is None for value in measured):
         return  # nothing was split off
     values = [math.nan if value is None or not abs(value) < LARGEST_DRAWN else value for value in measured]
@@ -107,7 +102,7 @@ def _lonely(values: Sequence[float]) -> list[int]:
     ]
 
 
-def _furnish(axes: Axes, epochs: Sequence["Point"], planned: int) -> None:
+def _furnish(axes: Axes, epochs: Sequence[Point], planned: int) -> None:
     first, last = (epochs[0].epoch, epochs[-1].epoch) if epochs else (0, planned - 1)
     room = max((last - first) * 0.03, 0.5 if first == last else 0)
     axes.set_xlim(first - room, last + room)
@@ -124,7 +119,7 @@ def _furnish(axes: Axes, epochs: Sequence["Point"], planned: int) -> None:
         axes.text(0.5, 0.5, "no epoch is finished yet", transform=axes.transAxes, ha="center", color=GREY)
 
 
-def _name_loss(axes: Axes, epochs: Sequence["Point"]) -> None:
+def _name_loss(axes: Axes, epochs: Sequence[Point]) -> None:
     axes.set_title("Loss", loc="left", color=INK)
     axes.set_ylabel("cross-entropy (nats)", color=GREY)
     axes.margins(y=0.08)
@@ -133,7 +128,7 @@ def _name_loss(axes: Axes, epochs: Sequence["Point"]) -> None:
         axes.set_yticks([])
 
 
-def _name_accuracy(axes: Axes, epochs: Sequence["Point"]) -> None:
+def _name_accuracy(axes: Axes, epochs: Sequence[Point]) -> None:
     axes.set_title("Accuracy", loc="left", color=INK)
     axes.set_ylabel("images classified correctly", color=GREY)
     axes.margins(y=0.08)
@@ -142,7 +137,7 @@ def _name_accuracy(axes: Axes, epochs: Sequence["Point"]) -> None:
     axes.yaxis.set_major_formatter(PercentFormatter(1))
 
 
-def _mark_best(loss: Axes, accuracy: Axes, best: "Point | None") -> None:
+def _mark_best(loss: Axes, accuracy: Axes, best: Point | None) -> None:
     if best is None:
         return
     look, chosen = TEST, best.test_accuracy

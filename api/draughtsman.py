@@ -3,16 +3,14 @@ wait who needs the same interpreter. The process gives way to the others, is sta
 for, and ends with this one, since what it reads from ends then.
 """
 
-import pickle
 import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Literal
 
 from api.errors import NotDrawn
 from api.frames import read, write
-from api.sketch import Sketch
+from api.sketch import Form, Sketch, pack
 
 LONGEST_SECONDS = 60.0  # for one picture, the start of the process included
 
@@ -24,7 +22,7 @@ class Draughtsman:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
-    def draw(self, sketch: Sketch, form: Literal["svg", "png"]) -> bytes:
+    def draw(self, sketch: Sketch, form: Form) -> bytes:
         """As `api.curves.draw`. Raises NotDrawn."""
         with self._lock:
             process = self._running()
@@ -33,7 +31,7 @@ class Draughtsman:
             watch = threading.Timer(LONGEST_SECONDS, process.kill)
             watch.start()
             try:
-                write(process.stdin, pickle.dumps((sketch, form)))
+                write(process.stdin, pack(sketch, form))
                 return read(process.stdout)
             except (OSError, EOFError) as error:
                 process.kill()

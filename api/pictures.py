@@ -2,10 +2,9 @@
 
 from collections import OrderedDict
 from threading import Lock
-from typing import Literal
 
 from api.draughtsman import Draughtsman
-from api.sketch import Sketch
+from api.sketch import Form, Sketch
 
 MOST_BYTES = 32 * 1024 * 1024
 LARGEST_BYTES = MOST_BYTES // 8
@@ -29,7 +28,7 @@ class Pictures:
             self._drawn.move_to_end(name)
             return found[1]
 
-    def draw(self, name: str, revision: int, sketch: Sketch, form: Literal["svg", "png"]) -> bytes:
+    def draw(self, name: str, revision: int, sketch: Sketch, form: Form) -> bytes:
         """Another picture in place of what was drawn under the name before. The revision must not have been read after
         what the sketch is of. Raises NotDrawn."""
         picture = self._draughtsman.draw(sketch, form)

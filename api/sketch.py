@@ -1,13 +1,11 @@
-"""What a picture of a job's curves is drawn from: plain values, which can be sent to another process."""
+"""What a picture of a job's curves is drawn from: plain values, which are sent to the process that draws as JSON."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import asdict, dataclass
+from typing import Literal, NamedTuple
 
-from jobs.queries import JobRecord
-from models import Epoch
-from training.plain import plain
-from training.spec import ResolvedSpec
+Form = Literal["svg", "png"]
 
 
 class Point(NamedTuple):
@@ -33,19 +31,13 @@ class Sketch:
     best: Point | None
 
 
-def sketch(record: JobRecord, epochs: Sequence[Epoch]) -> Sketch:
-    """Of a job and its epochs."""
-    spec = ResolvedSpec.from_stored(record.job.spec)
-    optimizer = spec.optimizer
-    trained = f"{optimizer.name}, learning rate {plain(optimizer.learning_rate)}"
-    return Sketch(
-        title=record.job.name or record.job.id,
-        about=f"{spec.architecture.name} on {spec.dataset}   ·   {trained}",
-        planned=spec.epochs,
-        epochs=[_point(epoch) for epoch in epochs],
-        best=_point(record.best) if record.best else None,
-    )
+def pack(sketch: Sketch, form: Form) -> bytes:
+    """The message that asks for a picture."""
+    return json.dumps([asdict(sketch), form]).encode()
 
 
-def _point(epoch: Epoch) -> Point:
-    return Point._make(getattr(epoch, field) for field in Point._fields)
+def unpack(message: bytes) -> tuple[Sketch, Form]:
+    """What `pack` was given."""
+    fields, form = json.loads(message)
+    epochs, best = [Point(*point) for point in fields.pop("epochs")], fields.pop("best")
+    return Sketch(**fields, epochs=epochs, best=Point(*best) if best else None), form

@@ -1,15 +1,17 @@
 """From what the database holds to what goes over the wire."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlencode
 
 from api import schemas
 from api.progress import progress
 from api.root_path import address
+from api.sketch import Point, Sketch
 from jobs.queries import CheckpointRecord, EventRecord, JobRecord, Page, QueuedJob
 from jobs.workers import WorkerRecord
 from models import Attempt, Epoch, Step
+from training.plain import plain
 from training.spec import ResolvedSpec
 
 JOBS = "/v1/jobs"
@@ -62,6 +64,20 @@ def steps(page: Page[Step], job_id: str, asked: Mapping[str, int]) -> schemas.Pa
     last = {"after_epoch": rows[-1].epoch, "after_step": rows[-1].step} if rows else {}
     following = _url(f"{JOBS}/{job_id}/steps", {**asked, **last})
     return schemas.Page(data=rows, has_more=page.has_more, next=following)
+
+
+def sketch(record: JobRecord, rows: Sequence[Epoch]) -> Sketch:
+    """What the picture of a job and its epochs is drawn from."""
+    spec = ResolvedSpec.from_stored(record.job.spec)
+    optimizer = spec.optimizer
+    trained = f"{optimizer.name}, learning rate {plain(optimizer.learning_rate)}"
+    return Sketch(
+        title=record.job.name or record.job.id,
+        about=f"{spec.architecture.name} on {spec.dataset}   ·   {trained}",
+        planned=spec.epochs,
+        epochs=[_point(row) for row in rows],
+        best=_point(record.best) if record.best else None,
+    )
 
 
 def event(record: EventRecord) -> schemas.Event:
@@ -184,6 +200,10 @@ def best_epoch(row: Epoch) -> schemas.BestEpoch:
     """An epoch has a validation accuracy where something was split off, and then it was chosen by that."""
     chosen_on: Literal["validation", "test"] = "test" if row.validation_accuracy is None else "validation"
     return schemas.BestEpoch(**dict(schemas.EpochRow.model_validate(row)), chosen_on=chosen_on)
+
+
+def _point(row: Epoch) -> Point:
+    return Point._make(getattr(row, field) for field in Point._fields)
 
 
 def _attempt(row: Attempt) -> schemas.Attempt:

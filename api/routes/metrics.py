@@ -1,18 +1,18 @@
 """What a job has measured: as rows, as text, as a picture."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy.orm import Session
 
-from api import csv_text, log_text, metric_rows, schemas
+from api import csv_text, log_text, metric_rows, schemas, translate
 from api.dependencies import DatabaseDep, JobId, PicturesDep, ProjectDatabase, TurnDep
 from api.etags import FRESH, UNCHANGED, IfNoneMatch, etag_of, etags_of, matches, unchanged
 from api.pictures import Pictures
 from api.polling import Content, PollDep
 from api.preconditions import IfMatch, require
-from api.sketch import sketch
+from api.sketch import Form
 from api.streaming import in_turns
 from api.strict_route import StrictRoute
 from jobs import queries
@@ -137,14 +137,14 @@ def get_curves_png(
     return _answer(request, _drawn(database, pictures, job_id, "png"), PNG)
 
 
-def _drawn(database: ProjectDatabase, pictures: Pictures, job_id: str, form: Literal["svg", "png"]) -> bytes:
+def _drawn(database: ProjectDatabase, pictures: Pictures, job_id: str, form: Form) -> bytes:
     """Draws what the job was not drawn as before, and when the transaction is over: pictures wait for one another."""
     with database.snapshot() as session:
         revision, _ = queries.revision_of(session, job_id)
         if known := pictures.at(f"{job_id}.{form}", revision):
             return known
         record, epochs = queries.find(session, job_id), queries.epochs_after(session, job_id).rows
-    return pictures.draw(f"{job_id}.{form}", revision, sketch(record, epochs), form)
+    return pictures.draw(f"{job_id}.{form}", revision, translate.sketch(record, epochs), form)
 
 
 def _answer(request: Request, picture: bytes, media_type: str) -> Response:

@@ -1,11 +1,13 @@
 """The picture of a run."""
 
 import math
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from io import BytesIO
+from subprocess import run
 from typing import TYPE_CHECKING, Literal
 from xml.etree import ElementTree
 
@@ -15,7 +17,8 @@ from PIL import Image
 
 from api import curves
 from api.draughtsman import Draughtsman
-from api.sketch import sketch
+from api.sketch import pack, unpack
+from api.translate import sketch
 from jobs.queries import JobRecord
 from models import Epoch, Job
 from training.spec import TrainingSpec
@@ -142,6 +145,22 @@ def test_pictures_are_drawn_alike_in_the_process_for_it_and_for_several_at_once(
     with ThreadPoolExecutor(4) as pool, closing(draughtsman):
         pictures = list(pool.map(lambda _: draughtsman.draw(drawn, "svg"), range(4)))
     assert set(pictures) == {curves.draw(drawn, "svg")}
+
+
+def test_what_is_drawn_from_comes_out_as_it_went_in() -> None:
+    measured = rows([0.5, math.inf, 0.25])
+    drawn = sketch(record(measured, HOSTILE), measured)
+    assert unpack(pack(drawn, "png")) == (drawn, "png")
+    unmeasured = rows([math.nan])
+    (point,) = unpack(pack(sketch(record(unmeasured), unmeasured), "svg"))[0].epochs
+    assert math.isnan(point.train_loss or 0)
+
+
+def test_drawing_imports_nothing_of_the_service() -> None:
+    """It would cost the process that draws as much again to start, and memory for as long as it is there."""
+    told = "import sys; import api.curves; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    imported = run([sys.executable, "-c", told], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"sqlalchemy", "fastapi", "pydantic", "jobs", "models", "training"} & {*imported}
 
 
 def test_after_the_process_was_killed_another_draws() -> None:
