@@ -1,13 +1,15 @@
 """Training jobs: submitting, looking, submitting again."""
 
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Query, Response
+from fastapi import APIRouter, Body, Depends, Query, Response
 
 from api import dataset_check, rerun, schemas, translate
 from api import dry_run as dry_runs
-from api.dependencies import CatalogueDep, JobId, JobTextsDep, SessionDep, SnapshotDep
+from api.dependencies import CatalogueDep, DatabaseDep, JobId, JobTextsDep, SessionDep, SnapshotDep
+from api.errors import InvalidRequest
 from api.etags import UNCHANGED
 from api.job_list import JobQuery
 from api.once import REPLAYED, OnceDep
@@ -17,6 +19,7 @@ from api.schemas import estimates
 from api.strict_route import StrictRoute
 from api.submission import JobChange, JobCreate, JobRerun
 from jobs import changes, lifecycle, queries
+from jobs.errors import JobNotFound
 from jobs.ids import PATTERN
 from models import DEFAULT_PROJECT, Job, ProjectSession
 
@@ -129,24 +132,40 @@ def delete_job(job_id: JobId, session: SessionDep) -> Response:
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
+def _refusal_of_rerun(
+    job_id: JobId, database: DatabaseDep, catalogue: CatalogueDep, body: Annotated[JobRerun, Body()] = JobRerun()
+) -> InvalidRequest | None:
+    """Why its data set refuses the job that it would be: before the transaction, as in `submit_job`. A stored spec
+    never changes, so that this stays true. None where there is no such job either: the transaction tells if that is an
+    error, or the first request was answered otherwise."""
+    with suppress(JobNotFound, InvalidRequest):
+        with database.snapshot() as session:
+            job = queries.find(session, job_id).job
+        return dataset_check.refusal(catalogue, rerun.revised(job, body).spec)
+    return None
+
+
 @router.post(
     "/{job_id}/rerun",
     status_code=HTTPStatus.CREATED,
     operation_id="rerun_job",
     summary="Submit a job again, as it was or with changes",
-    dependencies=[AS_EXPECTED],
     response_model=schemas.Job,
     response_description="Accepted: it is stored, and will run.",
     responses=CREATED,
 )
 def rerun_job(
-    job_id: JobId, once: OnceDep, catalogue: CatalogueDep, body: Annotated[JobRerun, Body()] = JobRerun()
+    job_id: JobId,
+    refusal: Annotated[InvalidRequest | None, Depends(_refusal_of_rerun)],
+    _expected: Annotated[None, AS_EXPECTED],
+    once: OnceDep,
+    body: Annotated[JobRerun, Body()] = JobRerun(),
 ) -> Response:
     """A new job, of what the old one was submitted with. Without a body, with nothing changed."""
 
     def submit() -> Job:
         revised = rerun.revised(queries.find(once.session, job_id).job, body)
-        if refusal := dataset_check.refusal(catalogue, revised.spec):
+        if refusal:
             raise refusal
         return _submit(once.session, revised)
 
