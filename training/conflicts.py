@@ -15,13 +15,28 @@ class SpecConflict(ValueError):
         self.path = path
 
 
-def require_fit(spec: ResolvedSpec, dataset: Dataset, device: torch.device, team: Team) -> None:
-    """Raises SpecConflict where `spec` cannot be trained on `dataset`, on `device` or by `team`."""
+def require_fit(
+    spec: ResolvedSpec, dataset: Dataset, device: torch.device, team: Team, *, judged_before: bool = False
+) -> None:
+    """Raises SpecConflict where `spec` cannot be trained on `dataset`, on `device` or by `team`.
+
+    `judged_before`: it was held against this data when the run began, and is not again: a rule made since must not
+    refuse what has been trained so far.
+    """
     if spec.dataset != dataset.name:
         raise SpecConflict(("dataset",), f"{spec.dataset} is asked for, and this is {dataset.name}")
     if spec.image_size not in (None, dataset.image_size):
         reason = f"{spec.image_size} is asked for, and the images are {dataset.image_size} pixels a side: load them so"
         raise SpecConflict(("image_size",), reason)
+    if not judged_before:
+        _require_data_rules(spec, dataset)
+    if spec.precision == "fp16" and device.type != "cuda":
+        raise SpecConflict(("precision",), f"fp16 needs a CUDA device, and this is {device.type}: take bf16 or fp32")
+    if spec.devices != team.size:
+        raise SpecConflict(("devices",), f"{spec.devices} are asked for, and {team.size} train")
+
+
+def _require_data_rules(spec: ResolvedSpec, dataset: Dataset) -> None:
     shape = DataShape(
         train_images=len(dataset.train.labels),
         test_images=len(dataset.test.labels),
@@ -32,10 +47,6 @@ def require_fit(spec: ResolvedSpec, dataset: Dataset, device: torch.device, team
     for path, _value, reason in spec.conflicts_with(shape):
         raise SpecConflict(path, reason)
     _require_every_class(spec, dataset)
-    if spec.precision == "fp16" and device.type != "cuda":
-        raise SpecConflict(("precision",), f"fp16 needs a CUDA device, and this is {device.type}: take bf16 or fp32")
-    if spec.devices != team.size:
-        raise SpecConflict(("devices",), f"{spec.devices} are asked for, and {team.size} train")
 
 
 def _require_every_class(spec: ResolvedSpec, dataset: Dataset) -> None:

@@ -63,13 +63,15 @@ class Trainer:
         team: Team = ALONE,
         cache_dir: Path | None = None,
         weights_dir: Path = WEIGHTS_DIR,
+        judged_before: bool = False,
     ) -> None:
-        """`cache_dir` keeps measured speeds for later runs; `weights_dir` holds the weights that a spec may start from.
+        """`cache_dir` keeps measured speeds for later runs; `weights_dir` holds the weights that a spec may start from;
+        `judged_before` is as for `training.conflicts.require_fit`.
 
         Raises SpecConflict where `spec` does not fit `dataset`, `device` or these weights.
         """
         self.spec, self.device, self.team = spec, torch.device(device), team
-        require_fit(spec, dataset, self.device, team)
+        require_fit(spec, dataset, self.device, team, judged_before=judged_before)
         if not team.has_alike(dataset.identity, self.device):
             raise DatasetInvalid(
                 f"The processes that train together have loaded different images: {dataset.name} changed meanwhile.",

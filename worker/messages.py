@@ -44,6 +44,11 @@ class Order(Message):
     storage_url: str  # of checkpoints and weights
     storage_mark: str | None = None  # that it must bear (jobs.own_storage)
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether an earlier attempt has got as far as training."""
+        return bool(self.dataset_identity or self.earlier_facts)
+
 
 class Word(Enum):
     """What a supervisor says; a later word counts in place of an earlier one. Each means the next gap between steps."""

@@ -64,7 +64,15 @@ def begin(order: Order, storage: Storage, device: torch.device, team: Team, send
     weights_dir = _starting_weights(order, reader)
 
     def new_trainer() -> Trainer:
-        return Trainer(order.spec, dataset, device, team=team, cache_dir=order.cache_dir, weights_dir=weights_dir)
+        return Trainer(
+            order.spec,
+            dataset,
+            device,
+            team=team,
+            cache_dir=order.cache_dir,
+            weights_dir=weights_dir,
+            judged_before=order.has_begun,
+        )
 
     trainer = new_trainer()
     if not order.checkpoints:

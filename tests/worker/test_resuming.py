@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from sqlalchemy import select
 
 from jobs import queries
 from jobs.fence import Claim
 from models import Attempt, Database, Event, Job, JobStatus
+from storage import Storage
 from tests.worker.attempts import (
     SHORT,
     Start,
@@ -20,9 +22,15 @@ from tests.worker.attempts import (
     until,
     until_it_is_saved,
 )
+from training.conflicts import SpecConflict
+from training.spec import ResolvedSpec, TrainingSpec
+from training.spec.part import Conflict
+from training.team import ALONE
+from training.trainer import Trainer
 from worker.deaths import died
-from worker.messages import Loading
+from worker.messages import Loading, Order
 from worker.recorder import Recorder
+from worker.resuming import begin
 
 SPEC = {**SHORT, "epochs": 6, "batch_size": 256, "deterministic": True, "logging_interval": 1}
 
@@ -170,3 +178,32 @@ def test_a_storage_that_is_not_mounted_takes_nothing_away(
     again = claimed_again(database, claim)
     start(again).over()
     assert sha256_of_weights(database, again) == unkilled
+
+
+def test_a_rule_made_since_refuses_no_job_that_has_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = Order(
+        job_id="job_1",
+        attempt=2,
+        spec=TrainingSpec.model_validate(SPEC),
+        checkpoints=(),
+        starting_weights=None,
+        dataset_identity=None,
+        earlier_facts=None,
+        finish_at_once=False,
+        devices=("cpu",),
+        threads=1,
+        datasets_dir=tmp_path,
+        downloads_dir=tmp_path,
+        cache_dir=tmp_path,
+        storage_url=f"file://{tmp_path}",
+    )
+
+    def begun(order: Order) -> Trainer:
+        return begin(order, Storage(order.storage_url), torch.device("cpu"), ALONE, lambda _report: None)[0]
+
+    identity = begun(order).dataset.identity
+    rule: Conflict = (("batch_size",), 256, "is refused since")
+    monkeypatch.setattr(ResolvedSpec, "conflicts_with", lambda *_: iter([rule]))
+    with pytest.raises(SpecConflict, match="is refused since"):
+        begun(order)
+    begun(order.model_copy(update={"dataset_identity": identity}))
