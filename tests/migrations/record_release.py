@@ -66,8 +66,8 @@ def note(_connection: Any, cursor: Any, statement: str, parameters: Any, _contex
 def play(settings: Settings, database: Database) -> None:
     """A day of the service."""
     storage = Storage(settings.storage_url)
-    stage = Stage(database, storage)
-    with TestClient(create_app(settings), base_url="http://127.0.0.1:8000") as client:
+    stage, app = Stage(database, storage), create_app(settings)
+    with TestClient(app, base_url="http://127.0.0.1:8000") as client:
 
         def post(path: str, **options: Any) -> Any:
             answer = client.post(path, **options)
@@ -120,7 +120,7 @@ def play(settings: Settings, database: Database) -> None:
             workers.drain(session, worker)
             workers.sign_off(session, worker)
         post(f"/v1/jobs/{jobs[0]}/rerun")
-        for path in sorted({route.path for route in client.app.routes if "GET" in getattr(route, "methods", ())}):  # type: ignore[attr-defined]
+        for path in sorted(path for path, operations in app.openapi()["paths"].items() if "get" in operations):
             client.get(path.replace("{job_id}", jobs[0]).replace("{recipe}", "standard"))
         client.get(f"/v1/jobs/{jobs[0]}/checkpoints/attempt-0001/epoch-0002-step-000000.safetensors")
         client.get("/v1/jobs", params={"status": "succeeded", "limit": 2})
