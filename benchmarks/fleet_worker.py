@@ -105,7 +105,7 @@ class Orders:
 def claim_and_finish(orders: Orders, told: Connection) -> None:
     """Have workers do what there is to do until the end; then send how many claims they made, and how many in vain."""
     made, counts = _workers(orders), Counts()
-    tasks.Supervisor = NoTrainer  # type: ignore[assignment,attr-defined]
+    vars(tasks)["Supervisor"] = NoTrainer
     lifecycle.claim = counts.counting(lifecycle.claim, claims=True)
     placement.next_job = counts.counting(placement.next_job, claims=False)
     orders.begin.wait()

@@ -48,8 +48,11 @@ def attacks(prey: Prey) -> list[Attack]:
     """Every route that there is, dear ones with what makes them dearest; HEAD of those that GET has."""
     jobs, large = prey.jobs, prey.large
 
-    def get(name: str, path: str, **options: bool | None) -> Attack:
-        return Attack(name, lambda number: Asked("GET", path.format(job=jobs[number % len(jobs)])), **options)  # type: ignore[arg-type]
+    def get(name: str, path: str, *, authorised: bool | None = True, slow: bool = False) -> Attack:
+        return Attack(name, lambda number: Asked("GET", path.format(job=jobs[number % len(jobs)])), authorised, slow)
+
+    def head(name: str, path: str) -> Attack:
+        return Attack(f"HEAD of {name}", lambda _: Asked("HEAD", path))
 
     def send(name: str, method: str, path: str, body: Callable[[int], object]) -> Attack:
         return Attack(name, lambda number: Asked(method, path, json.dumps(body(number)).encode()))
@@ -126,7 +129,7 @@ def attacks(prey: Prey) -> list[Attack]:
         Attack("ping", lambda _: Asked("POST", f"/v1/webhooks/{prey.webhook}/ping")),
     ]
     heads = [
-        Attack(f"HEAD of {name}", lambda _, path=path: Asked("HEAD", path))  # type: ignore[misc]
+        head(name, path)
         for name, path in (
             ("curves.png", f"/v1/jobs/{large}/curves.png"),
             ("log", f"/v1/jobs/{large}/log"),

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from access import keys
 from benchmarks import api_service
@@ -126,7 +126,7 @@ def _prey(database: Database, storage: Storage) -> Prey:
                     secret="whsec_",
                 )
             )
-        session.execute(WebhookDelivery.__table__.delete())  # type: ignore[attr-defined]
+        session.execute(delete(WebhookDelivery))
     return Prey(others, large, heavy, CHECKPOINT, webhook)
 
 

@@ -58,7 +58,8 @@ def wrong_aws(environment: Mapping[str, str] = os.environ) -> Wrong:
     if attempts and not re.fullmatch("[1-9][0-9]{0,3}", attempts):
         yield "AWS_MAX_ATTEMPTS", "should be a number from 1 on"
     for name in ("AWS_CA_BUNDLE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        if environment.get(name) and not os.access(os.path.expanduser(environment[name]), os.R_OK):  # noqa: PTH111
+        path = os.path.expanduser(environment.get(name, ""))  # noqa: PTH111 - Path's raises where there is no home
+        if path and not os.access(path, os.R_OK):
             yield name, "should name a file that can be read"
     pair = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     given = [name for name in pair if environment.get(name)]

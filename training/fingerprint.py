@@ -83,11 +83,11 @@ def _settings(device: torch.device) -> dict[str, Any]:
         "oneDNN": (
             torch._C._get_mkldnn_enabled(),
             backends.mkldnn.matmul.fp32_precision,  # type: ignore[attr-defined]  # torch gives it no types
-            backends.mkldnn.conv.fp32_precision,  # type: ignore[attr-defined]
+            backends.mkldnn.conv.fp32_precision,  # type: ignore[attr-defined]  # likewise
         ),
         "cuda": (
             backends.cuda.matmul.fp32_precision,
-            backends.cudnn.conv.fp32_precision,  # type: ignore[attr-defined]
+            backends.cudnn.conv.fp32_precision,  # type: ignore[attr-defined]  # likewise
             backends.cudnn.enabled,
             backends.cuda.matmul.allow_fp16_reduced_precision_reduction,
             backends.cuda.matmul.allow_bf16_reduced_precision_reduction,

@@ -53,8 +53,9 @@ def refused(answer: Any, folders: Path) -> dict[str, str]:
     """The one error of a 422, which has no path of the server."""
     assert answer.status_code == 422, answer.text
     assert str(folders.parent) not in answer.text
+    error: dict[str, str]
     [error] = answer.json()["errors"]
-    return error  # type: ignore[no-any-return]
+    return error
 
 
 def test_what_a_submission_is_refused_for(client: TestClient, folders: Path, stage: "Stage") -> None:

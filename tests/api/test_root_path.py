@@ -101,7 +101,9 @@ def test_every_address_leads_back_through_the_proxy(behind: str, stage: Stage) -
             named |= set(addresses(http.get(f"{behind}{path}").raise_for_status().json()))
         made = http.post(f"{behind}{here}/rerun")
         csv = http.get(f"{behind}{here}/metrics?format=csv&limit=1")
-        named |= {made.headers["Location"], re.fullmatch('<(.+)>; rel="next"', csv.headers["Link"])[1]}  # type: ignore[index]
+        following = re.fullmatch('<(.+)>; rel="next"', csv.headers["Link"])
+        assert following
+        named |= {made.headers["Location"], following[1]}
         named |= set(addresses(http.get(f"{behind}/v1/nope").json()))
         assert len(named) > 25
         assert all(address.startswith(f"{ROOT}/") for address in named)

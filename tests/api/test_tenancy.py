@@ -14,6 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select, update
 from starlette.datastructures import Headers, QueryParams
+from starlette.types import Receive, Scope, Send
 
 from access import keys
 from api.app import create_app
@@ -272,14 +273,14 @@ class TestPace:
 def test_the_client_s_address_is_what_a_trusted_proxy_says(trusted: list[str], forwarded: str, client: str) -> None:
     seen: list[str] = []
 
-    async def app(scope: dict[str, object], _receive: object, send: object) -> None:
+    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            seen.append(scope["client"][0])  # type: ignore[index]
-            await send({"type": "http.response.start", "status": 204, "headers": []})  # type: ignore[operator]
-            await send({"type": "http.response.body", "body": b""})  # type: ignore[operator]
+            seen.append(scope["client"][0])
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
 
     settings = Settings.model_validate({"trusted_proxies": trusted})
-    with served(app, trusted_proxies=settings.trusted_proxies) as (host, port):  # type: ignore[arg-type]
+    with served(app, trusted_proxies=settings.trusted_proxies) as (host, port):
         httpx2.get(f"http://{host}:{port}/", headers={"X-Forwarded-For": forwarded})
     assert seen == [client]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import pytest
 from sqlalchemy import text, update
@@ -25,9 +26,9 @@ def server(postgresql_databases: Databases) -> Iterator[Database]:
         database.dispose()
 
 
-def submit(database: Database, count: int, **options: object) -> list[str]:
+def submit(database: Database, count: int, **options: Any) -> list[str]:
     with database.session() as session:
-        return [lifecycle.submit(session, spec(), **options).id for _ in range(count)]  # type: ignore[arg-type]
+        return [lifecycle.submit(session, spec(), **options).id for _ in range(count)]
 
 
 @contextmanager

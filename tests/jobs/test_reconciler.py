@@ -4,6 +4,7 @@ from threading import Barrier, Event, Thread
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from jobs import lifecycle, reconciler, requests
 from jobs.fence import Claim
@@ -80,9 +81,9 @@ def test_a_worker_that_is_back_in_time_keeps_its_job(
     """Between a sweep's look and its move, the lease is renewed."""
     expire_lease = lifecycle.expire_lease
 
-    def late(session: object, job_id: str) -> bool:
-        lifecycle.heartbeat(session, running, 30)  # type: ignore[arg-type]
-        return expire_lease(session, job_id)  # type: ignore[arg-type]
+    def late(session: Session, job_id: str) -> bool:
+        lifecycle.heartbeat(session, running, 30)
+        return expire_lease(session, job_id)
 
     monkeypatch.setattr(lifecycle, "expire_lease", late)
     expire(database, running.job_id)
