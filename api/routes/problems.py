@@ -20,14 +20,14 @@ router = APIRouter(prefix="/problems", tags=["operations"], route_class=OpenRout
 )
 async def list_problems() -> Response:
     """Each answers as `application/problem+json` (RFC 9457)."""
-    return Response(_every_kind(), media_type="application/json")
+    return Response(_every_kind(address("")), media_type="application/json")
 
 
 @cache
-def _every_kind() -> str:
-    """It never changes: the root path is this process's."""
+def _every_kind(root: str) -> str:
+    """As JSON, with addresses below `root`: of one root, it never changes."""
     every = [
-        schemas.ProblemKind(type=address(kind.type), code=kind.code, status=kind.status, title=kind.title)
+        schemas.ProblemKind(type=f"{root}{kind.type}", code=kind.code, status=kind.status, title=kind.title)
         for kind in kinds()
     ]
     return translate.whole(every).model_dump_json()

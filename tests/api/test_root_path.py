@@ -112,6 +112,14 @@ def test_every_address_leads_back_through_the_proxy(behind: str, stage: Stage) -
                 http.get(httpx2.URL(behind).join(address)).raise_for_status()
 
 
+def test_two_apps_of_one_process_each_name_their_own_addresses(settings: Settings) -> None:
+    for root in ("", ROOT, "/other"):
+        with LocalClient(create_app(settings.model_copy(update={"root_path": root}))) as http:
+            named = list(addresses(http.get("/problems").raise_for_status().json()))
+            assert named
+            assert all(address.startswith(f"{root}/problems#") for address in named)
+
+
 def test_the_contract_and_its_page_are_there(behind: str) -> None:
     with httpx2.Client(timeout=30) as http:
         page = http.get(f"{behind}/docs").raise_for_status()
