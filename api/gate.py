@@ -64,6 +64,7 @@ class Gate:
     _used: set[str] = field(default_factory=set)
     _known: "OrderedDict[bytes, Who]" = field(default_factory=OrderedDict)  # whose keys were valid, by their hash
     _lock: Lock = field(default_factory=Lock)
+    _counting: Lock = field(default_factory=Lock)  # the limiter's storage in memory must be used by one thread at a time
 
     def presented(self, authorization: str | None) -> str | None:
         """The key of an `Authorization` header; None where nobody has to show one. Raises KeyMissing."""
@@ -123,8 +124,9 @@ class Gate:
     def _count(self, kind: str, who: str, a_minute: int, cost: int = 1) -> Allowance:
         """One more request. Raises TooManyRequests. One that costs more than a whole minute's is charged a minute's."""
         limit = RateLimitItemPerMinute(a_minute)
-        within = self._limiter.hit(limit, kind, who, cost=min(cost, a_minute))
-        reset, remaining = self._limiter.get_window_stats(limit, kind, who)
+        with self._counting:
+            within = self._limiter.hit(limit, kind, who, cost=min(cost, a_minute))
+            reset, remaining = self._limiter.get_window_stats(limit, kind, who)
         allowance = Allowance(kind, a_minute, remaining, max(0, ceil(reset - time())))
         if not within:
             raise TooManyRequests(a_minute, max(1, allowance.reset_seconds), allowance.headers)

@@ -1,17 +1,22 @@
 """Keys, scopes and projects: whoever has no key stays out, and whoever has one sees its project alone."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
 
 from access import keys
 from access.errors import NoOperator
 from api.app import create_app
+from api.gate import Gate
 from models import Database
 from settings import Settings
 from tests.api.conftest import LocalClient
@@ -260,6 +265,32 @@ def test_beyond_its_limit_a_key_waits(settings: Settings, tenants: "Tenants") ->
         assert 1 <= int(answers[3].headers["Retry-After"]) <= 60
         assert answers[3].json()["code"] == "too_many_requests"
         assert client.get("/v1/recipes", headers=tenants.header("second")).status_code == 200
+
+
+def test_requests_are_counted_one_at_a_time(tenants: "Tenants", database: Database) -> None:
+    """Two threads that count at once start the timer of the library's storage twice, which raises."""
+    key = tenants.keys["first"]["read"]
+    inside, most = 0, 0
+
+    class Watched(MemoryStorage):
+        def acquire_sliding_window_entry(self, *arguments: Any, **named: Any) -> bool:
+            nonlocal inside, most
+            inside += 1
+            most = max(most, inside)
+            sleep(0.01)  # in which others come in where nothing keeps them out
+            inside -= 1
+            return super().acquire_sliding_window_entry(*arguments, **named)
+
+    limiter = SlidingWindowCounterRateLimiter(Watched())
+    gate = Gate(keys_required=True, requests_a_minute=1000, _limiter=limiter)
+
+    def count(_: int) -> None:
+        with database.glance() as session:
+            gate.admit(session, key, "192.0.2.1")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(count, range(16)))
+    assert most == 1
 
 
 def test_whoever_tries_keys_is_slowed_down_and_nobody_else(guarded: TestClient, tenants: "Tenants") -> None:
