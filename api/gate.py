@@ -64,7 +64,9 @@ class Gate:
     _used: set[str] = field(default_factory=set)
     _known: "OrderedDict[bytes, Who]" = field(default_factory=OrderedDict)  # whose keys were valid, by their hash
     _lock: Lock = field(default_factory=Lock)
-    _counting: Lock = field(default_factory=Lock)  # the limiter's storage in memory must be used by one thread at a time
+    _counting: Lock = field(
+        default_factory=Lock
+    )  # the limiter's storage in memory must be used by one thread at a time
 
     def presented(self, authorization: str | None) -> str | None:
         """The key of an `Authorization` header; None where nobody has to show one. Raises KeyMissing."""

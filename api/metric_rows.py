@@ -124,7 +124,7 @@ def form(request: Request, query: RowQuery) -> str:
 def render(page: schemas.Page[Row], kind: type[Row], media_type: str, name: str) -> Content:
     """`page`, whose rows are of `kind`; as CSV, to be saved under `name`."""
     if media_type == JSON:
-        return Content(page.model_dump_json(), JSON, VARY, is_empty=not page.data)
+        return Content(page.to_json(), JSON, VARY, is_empty=not page.data)
     headers = {**VARY, "Content-Disposition": f'attachment; filename="{name}.csv"'}
     if page.has_more:
         headers["Link"] = f'<{page.next}>; rel="next"'

@@ -126,7 +126,7 @@ def _asynchronous(endpoint: Callable[..., Any]) -> Callable[..., Any]:
 
     def answer(*arguments: Any, **named: Any) -> Any:
         result = endpoint(*arguments, **named)
-        return Response(result.model_dump_json(), media_type="application/json") if isinstance(result, Page) else result
+        return Response(result.to_json(), media_type="application/json") if isinstance(result, Page) else result
 
     @wraps(endpoint)
     async def in_a_thread(*arguments: Any, **named: Any) -> Any:

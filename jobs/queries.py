@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar, TypeVarTuple
 
-from sqlalchemy import Row, Select, and_, func, or_, select, tuple_
+from sqlalchemy import Result, Row, ScalarResult, Select, and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased, selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -18,6 +18,8 @@ from storage import StoredFile
 
 Item = TypeVar("Item")
 Columns = TypeVarTuple("Columns")
+
+ROWS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ def epoch_rows_after(session: Session, job_id: str, after_epoch: int, limit: int
     _must_exist(session, job_id)
     columns = Epoch.__table__.columns
     statement = select(*columns).where(columns.job_id == job_id, columns.epoch > after_epoch).order_by(columns.epoch)
-    return _cut(session.execute(_one_more(statement, limit)).all(), limit)
+    return _cut(fetched(session.execute(_one_more(statement, limit))), limit)
 
 
 def steps_after(
@@ -154,8 +156,8 @@ def events_after(session: Session, job_id: str, after: int = 0, limit: int | Non
     _must_exist(session, job_id)
     position = event_position(session, job_id, after)
     statement = with_their_epochs().where(Event.job_id == job_id, Event.id > position)
-    records = [EventRecord(event, epoch) for event, epoch in session.execute(_one_more(statement, limit))]
-    return _cut(records, limit)
+    rows = fetched(session.execute(_one_more(statement, limit)))
+    return _cut([EventRecord(event, epoch) for event, epoch in rows], limit)
 
 
 def event_position(session: Session, job_id: str, number: int) -> int:
@@ -256,12 +258,18 @@ def _note_found(session: Session, job_id: str) -> None:
 
 
 def _page(session: Session, statement: Select[Item], limit: int | None) -> Page[Item]:
-    return _cut(session.scalars(_one_more(statement, limit)).all(), limit)
+    return _cut(fetched(session.scalars(_one_more(statement, limit))), limit)
 
 
 def _one_more(statement: Select[*Columns], limit: int | None) -> Select[*Columns]:
     """Which tells whether another page follows."""
     return statement if limit is None else statement.limit(limit + 1)
+
+
+def fetched(result: Result[*Columns] | ScalarResult[Item]) -> list[Any]:
+    """Every row. A driver holds the interpreter's lock while it converts rows: a few at a time, so that other threads
+    can do something in between."""
+    return [row for rows in result.partitions(ROWS_AT_ONCE) for row in rows]
 
 
 def _cut(rows: Sequence[Item], limit: int | None) -> Page[Item]:

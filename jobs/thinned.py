@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Integer, column, func, select, tuple_, val
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from jobs.errors import JobNotFound
-from jobs.queries import Page
+from jobs.queries import ROWS_AT_ONCE, Page, fetched
 from jobs.thinning import least, thin
 from models import Epoch, Job, Step
 
@@ -23,14 +23,12 @@ MEASURES: tuple[InstrumentedAttribute[float] | InstrumentedAttribute[float | Non
 LEAST_EPOCHS = least(len(MEASURES))
 LEAST_STEPS = least(1)
 
-ROWS_AT_ONCE = 10_000
-
 
 def epochs_thinned(session: Session, job_id: str, most: int, after_epoch: int = -1) -> Page[Epoch]:
     """At most `most` of a job's epochs, in order. Raises JobNotFound."""
     chosen = choose_epochs(session, job_id, most, after_epoch)
     statement = select(Epoch).where(Epoch.job_id == job_id, Epoch.epoch.in_(chosen)).order_by(Epoch.epoch)
-    return Page(session.scalars(statement).all(), has_more=False)
+    return Page(fetched(session.scalars(statement)), has_more=False)
 
 
 def choose_epochs(session: Session, job_id: str, most: int, after_epoch: int = -1) -> Sequence[int]:
@@ -61,7 +59,7 @@ def steps_thinned(session: Session, job_id: str, most: int, after_epoch: int = -
     keys = values(column("epoch", Integer), column("step", Integer), name="chosen").data(list(chosen)).cte()
     same = (Step.job_id == job_id) & (Step.epoch == keys.c.epoch) & (Step.step == keys.c.step)
     found = select(Step).select_from(keys).outerjoin(Step, same).order_by(keys.c.epoch, keys.c.step)
-    return Page(session.scalars(found).all(), has_more=False)
+    return Page(fetched(session.scalars(found)), has_more=False)
 
 
 def _count(session: Session, kind: type[Epoch] | type[Step], *wanted: ColumnElement[bool]) -> int:

@@ -57,7 +57,7 @@ def compare_jobs(session: SnapshotDep, query: Annotated[CompareQuery, Query()]) 
         differences=[schemas.Difference(pointer=each.pointer, values=dict(each.values)) for each in found.differences],
     )
     # Written here, in a thread: ten curves take a while.
-    return Response(comparison.model_dump_json(), media_type="application/json")
+    return Response(comparison.to_json(), media_type="application/json")
 
 
 def _job(compared: ComparedJob) -> schemas.ComparedJob:

@@ -58,7 +58,7 @@ async def list_events(
     def content(session: ProjectSession) -> Content:
         page = queries.events_after(session, job_id, after, limit)
         answer = translate.events(page, job_id, {"after": after, "limit": limit})
-        return Content(answer.model_dump_json(), is_empty=not answer.data)
+        return Content(answer.to_json(), is_empty=not answer.data)
 
     return await poll.answer(job_id, content)
 

@@ -30,4 +30,4 @@ def _every_kind(root: str) -> str:
         schemas.ProblemKind(type=f"{root}{kind.type}", code=kind.code, status=kind.status, title=kind.title)
         for kind in kinds()
     ]
-    return translate.whole(every).model_dump_json()
+    return translate.whole(every).to_json()

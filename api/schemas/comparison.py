@@ -3,7 +3,7 @@
 from pydantic import Field, JsonValue
 
 from api.schemas.jobs import BestEpoch
-from api.schemas.wire import Number, Wire
+from api.schemas.wire import Number, Wire, json_with_items
 from models import JobStatus
 
 Column = list[Number | None]
@@ -48,3 +48,7 @@ class Comparison(Wire):
     epochs: list[int] = Field(description="Ascending, from 0: those of any of the jobs.")
     jobs: list[ComparedJob]
     differences: list[Difference] = Field(description="Empty where the specs are all the same.")
+
+    def to_json(self) -> str:
+        """The same as `model_dump_json`, by `json_with_items`."""
+        return json_with_items(self.model_copy(update={"jobs": []}), "jobs", self.jobs)

@@ -1,10 +1,11 @@
 """What every answer is made of."""
 
+from collections.abc import Sequence
 from typing import Annotated, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-Item = TypeVar("Item")
+Item = TypeVar("Item", bound="Wire")
 
 # What JSON has no number for, as protobuf's JSON mapping writes it.
 _NOT_FINITE = ["NaN", "Infinity", "-Infinity"]
@@ -20,6 +21,18 @@ class Wire(BaseModel):
     model_config = ConfigDict(frozen=True, from_attributes=True, ser_json_inf_nan="strings")
 
 
+def json_with_items(value: Wire, field: str, items: Sequence[Wire]) -> str:
+    """`value` as JSON, with `items` in its list `field`, which is empty in `value`.
+
+    Each item is written by a call of its own. pydantic holds the interpreter's lock for as long as a call takes, and no
+    other thread can do anything meanwhile: a page of 10,000 rows in one call would take 25 ms or more.
+    """
+    start = f'"{field}":['
+    before, found, after = value.model_dump_json().partition(f"{start}]")
+    assert found
+    return f"{before}{start}{','.join(item.model_dump_json() for item in items)}]{after}"
+
+
 class Page(Wire, Generic[Item]):
     """One page of a list."""
 
@@ -29,3 +42,7 @@ class Page(Wire, Generic[Item]):
         description="Address of the next page, null behind the last. Of metrics, steps and events never null: poll it "
         "for more."
     )
+
+    def to_json(self) -> str:
+        """The same as `model_dump_json`, by `json_with_items`."""
+        return json_with_items(self.model_copy(update={"data": []}), "data", self.data)
