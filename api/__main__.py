@@ -9,7 +9,7 @@ import structlog
 
 from access.keys import require_operator
 from api.app import create_app
-from api.server import Server, configured, limited, most_connections
+from api.http.server import Server, configured, limited, most_connections
 from environment.startup import CannotStart, told_in_one_line
 from jobs.deployment import require_usable, warn_of_too_many
 from logs import configure_logging

@@ -11,26 +11,17 @@ from fastapi import Depends, FastAPI
 from starlette.middleware import Middleware
 
 from access.keys import require_operator
-from api.background import PromptQueue
-from api.dependencies import Service, Shares, may_administer, may_observe, may_use
-from api.documentation import documentation
-from api.draughtsman import Draughtsman
-from api.gate import Gate
-from api.headers import SecurityHeaders
-from api.heads import Heads
-from api.job_texts import JobTexts
-from api.local_only import LocalOnly
-from api.meters import Exposition, Meters
-from api.middleware import BodyLimit, HeadLimit, RequestContext
-from api.observing import Observing
-from api.openapi import describe
-from api.pacing import Pace, Pacing
-from api.pictures import Pictures
-from api.probe import Probe
-from api.problems import add_handlers
-from api.readiness import Readiness
-from api.remembered import MOST_ADDRESSES, Made, Remembered
-from api.root_path import RootPath
+from api.contract.documentation import documentation
+from api.contract.openapi import describe
+from api.dependencies import may_administer, may_observe, may_use
+from api.http.head_requests import HeadAsGet
+from api.http.headers import SecurityHeaders
+from api.http.loopback_only import LoopbackOnly
+from api.http.middleware import BodyLimit, HeadLimit, RequestContext
+from api.http.pacing import Pace, Pacing
+from api.http.problems import add_handlers
+from api.http.root_path import RootPath
+from api.http.special_targets import SpecialTargets
 from api.routes import (
     architectures,
     compare,
@@ -50,9 +41,19 @@ from api.routes import (
     webhooks,
     workers,
 )
-from api.tailer import Tailer
-from api.telemetry import OFF, tracing
-from api.whole_server import WholeServer
+from api.service.access_log import AccessLog
+from api.service.admission import Admission
+from api.service.curve_cache import CurveCache
+from api.service.curve_renderer import CurveRenderer
+from api.service.meters import Exposition, Meters
+from api.service.non_blocking_queue import NonBlockingQueue
+from api.service.probe import Probe
+from api.service.readiness import Readiness
+from api.service.service import FairLimits, Service
+from api.service.tailer import Tailer
+from api.service.telemetry import OFF, tracing
+from api.views.job_json import JobJsonCache
+from api.views.revision_cache import MOST_ADDRESSES, NotModifiedHeaders, RevisionCache
 from catalog.datasets import Catalogue
 from jobs.delivery import CeleryQueue
 from jobs.figures import Watch
@@ -63,7 +64,7 @@ from storage import Storage
 from webhooks import delivery
 
 if TYPE_CHECKING:
-    from api.spans import Tracing
+    from api.service.spans import Tracing
 
 DESCRIPTION = (
     "Training as a service: submit image-classification jobs, read every epoch's loss and accuracy back. "
@@ -87,22 +88,22 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         title="Epochal",
         version=service_version(),
         description=DESCRIPTION,
-        openapi_url=None,  # api.documentation answers it, without making it anew
+        openapi_url=None,  # api.contract.documentation answers it, without making it anew
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         servers=[{"url": settings.root_path or "/"}],
         middleware=[
             Middleware(RootPath, settings.root_path),
-            Middleware(Observing, meters),
+            Middleware(AccessLog, meters),
             Middleware(SecurityHeaders),
             Middleware(RequestContext),
             Middleware(Pacing, Pace()),
             Middleware(HeadLimit),
-            *([] if settings.keys_required else [Middleware(LocalOnly, settings.host)]),
-            Middleware(WholeServer),
+            *([] if settings.keys_required else [Middleware(LoopbackOnly, settings.host)]),
+            Middleware(SpecialTargets),
             Middleware(BodyLimit),
-            Middleware(Heads),
+            Middleware(HeadAsGet),
         ],
         lifespan=partial(_lifespan, settings, meters, traces),
         telemetry=OFF if traces is None else traces.config,
@@ -131,25 +132,25 @@ async def _lifespan(
             stack.enter_context(traces.exporting())
         database = Database(settings.database_url.get_secret_value(), pinned=True)
         stack.callback(database.dispose)
-        gate = Gate(settings.keys_required, settings.rate_limit)
+        admission = Admission(settings.keys_required, settings.rate_limit)
         if settings.keys_required:
             with database.session() as session:
                 require_operator(session, settings.admin_key_file)
         broker = CeleryQueue(settings.redis_url)
-        prompt_queue = PromptQueue(broker)
+        prompt_queue = NonBlockingQueue(broker)
         stack.enter_context(prompt_queue.sending())
         chores = [
             settling(database, prompt_queue.send),
             adding_up(database),
             forgetting(database),
             delivery.forgetting(database),
-            gate.noting_uses(database),
+            admission.noting_uses(database),
         ]
         stack.enter_context(doing(chores))
         stack.enter_context(delivery.sending(database, settings.webhook_networks))
         storage, broker_probe = Storage(settings.storage_url), Probe(broker.reachable)
-        draughtsman = Draughtsman()
-        stack.callback(draughtsman.close)
+        renderer = CurveRenderer()
+        stack.callback(renderer.close)
         catalogue = Catalogue(settings.datasets_dir, checked=settings.check_datasets)
         stack.callback(catalogue.close)
         tailer = Tailer(database)
@@ -160,12 +161,12 @@ async def _lifespan(
                 database=database,
                 storage=storage,
                 queue=prompt_queue,
-                gate=gate,
+                admission=admission,
                 tailer=tailer,
-                remembered=Remembered[Made](MOST_ADDRESSES),
-                job_texts=JobTexts(),
-                pictures=Pictures(draughtsman),
-                shares=Shares(),
+                not_modified=RevisionCache[NotModifiedHeaders](MOST_ADDRESSES),
+                job_json=JobJsonCache(),
+                curve_cache=CurveCache(renderer),
+                limits=FairLimits(),
                 catalogue=catalogue,
                 readiness=Readiness(database, settings.storage_url, broker_probe),
             ),

@@ -3,25 +3,19 @@
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Path, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from starlette.requests import ClientDisconnect
 
-from access.keys import ANYBODY, Caller, Scope
-from api.bodies import brings_body
-from api.costs import DEAR
-from api.errors import OperatorOnly, ScopeMissing
-from api.gate import Gate
-from api.job_texts import JobTexts
-from api.lanes import Lanes, Turn, Who
-from api.pictures import Pictures
-from api.readiness import Readiness
-from api.remembered import Made, Remembered
-from api.tailer import Tailer
+from access.keys import Caller, Scope
+from api.http.errors import OperatorOnly, ScopeMissing
+from api.service.curve_cache import CurveCache
+from api.service.fair_limiter import Slot
+from api.service.service import Service
+from api.service.tailer import Tailer
+from api.views.job_json import JobJsonCache
 from catalog.datasets import Catalogue
 from jobs.delivery import TrainingQueue
 from jobs.errors import CheckpointNotFound, JobNotFound
@@ -31,43 +25,6 @@ from settings import Settings
 from storage import Storage
 
 _CHECKPOINT = re.compile(r"[A-Za-z0-9._-]{1,80}/[A-Za-z0-9._-]{1,80}")
-
-
-# Of the forty threads that answer requests. Of one project two are at work at once while others ask, too: one thread
-# computes at a time in any case, and every other that wants to makes all of them wait for longer.
-AT_ONCE, OF_ONE_PROJECT = 16, 2
-DEAR_AT_ONCE, DEAR_OF_ONE_PROJECT = 2, 1
-# Keys are looked up in threads of their own, which are there however many requests are under way.
-CHECKS_AT_ONCE, CHECKS_OF_ONE_PROJECT = 8, 1
-MOST_IN_LINE = 2_000  # of one key: as many as may wait for news, who all come back at once when the API is restarted
-
-
-@dataclass(frozen=True, slots=True)
-class Shares:
-    """What requests wait for, each project in its own line."""
-
-    ordinary: Lanes = field(default_factory=lambda: Lanes(AT_ONCE, OF_ONE_PROJECT, MOST_IN_LINE))
-    dear: Lanes = field(default_factory=lambda: Lanes(DEAR_AT_ONCE, DEAR_OF_ONE_PROJECT, MOST_IN_LINE))
-    checks: Lanes = field(default_factory=lambda: Lanes(CHECKS_AT_ONCE, CHECKS_OF_ONE_PROJECT, MOST_IN_LINE))
-    threads_of_checks: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(CHECKS_AT_ONCE))
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """What lives as long as the API does."""
-
-    settings: Settings
-    database: Database
-    storage: Storage
-    queue: TrainingQueue
-    gate: Gate
-    tailer: Tailer
-    remembered: Remembered[Made]  # by address: 304s that need nothing read
-    job_texts: JobTexts
-    pictures: Pictures
-    shares: Shares
-    catalogue: Catalogue
-    readiness: Readiness
 
 
 # Those that only pick something are async, so that FastAPI sends them to no thread.
@@ -84,54 +41,18 @@ KEY = HTTPBearer(
 )
 
 
-async def admit(request: Request, cost: int) -> Turn:
-    """Find out who asks, charge the `cost`, and wait for a turn, which is to be given back. Before anything else is
-    looked at: what a request brings is nobody's business whose key is none. Raises what `Gate.admit` raises."""
-    service: Service = request.state.service
-    shares, address = service.shares, request.client.host if request.client else ""
-    key = service.gate.presented(request.headers.get("authorization"))
-    if key is None:
-        caller = ANYBODY
-    else:
-        async with shares.checks.turn(service.gate.line_of(key, address)):
-            caller = await to_thread.run_sync(
-                _look_up, request, service, key, address, cost, limiter=shares.threads_of_checks
-            )
-    request.state.caller = caller
-    if brings_body(request):
-        await request.body()  # which comes as slowly as the client likes: nobody's turn is to last as long
-    who = Who(caller.project, caller.key_id or f"address {address}")
-    turn = Turn(shares.ordinary if cost < DEAR else shares.dear, who)
-    waited = await turn.take()
-    try:
-        if waited and request.method == "GET" and await request.is_disconnected():
-            raise ClientDisconnect
-    except BaseException:
-        turn.give_back()
-        raise
-    request.state.turn = turn
-    return turn
-
-
-def _look_up(request: Request, service: Service, key: str, address: str, cost: int) -> Caller:
-    with service.database.glance() as session:
-        caller, allowance = service.gate.admit(session, key, address, cost)
-    request.state.headers = allowance.headers
-    return caller
-
-
 async def _caller(request: Request, _declared: Annotated[HTTPAuthorizationCredentials | None, Security(KEY)]) -> Caller:
     caller: Caller = request.state.caller  # whom the route has admitted
     return caller
 
 
-async def _turn(request: Request) -> Turn:
-    turn: Turn = request.state.turn
-    return turn
+async def _turn(request: Request) -> Slot:
+    slot: Slot = request.state.slot
+    return slot
 
 
 CallerDep = Annotated[Caller, Depends(_caller)]
-TurnDep = Annotated[Turn, Depends(_turn)]
+SlotDep = Annotated[Slot, Depends(_turn)]
 
 
 async def may_use(request: Request, caller: CallerDep) -> None:
@@ -188,9 +109,9 @@ class ProjectDatabase:
         """As `Database.snapshot`."""
         return self.database.snapshot(self.caller.project)
 
-    def glance(self) -> AbstractContextManager[ProjectSession]:
-        """As `Database.glance`."""
-        return self.database.glance(self.caller.project)
+    def autocommit_read(self) -> AbstractContextManager[ProjectSession]:
+        """As `Database.autocommit_read`."""
+        return self.database.autocommit_read(self.caller.project)
 
 
 async def _database(service: ServiceDep, caller: CallerDep) -> ProjectDatabase:
@@ -217,12 +138,12 @@ async def _catalogue(service: ServiceDep) -> Catalogue:
     return service.catalogue
 
 
-async def _job_texts(service: ServiceDep) -> JobTexts:
-    return service.job_texts
+async def _job_texts(service: ServiceDep) -> JobJsonCache:
+    return service.job_json
 
 
-async def _pictures(service: ServiceDep) -> Pictures:
-    return service.pictures
+async def _pictures(service: ServiceDep) -> CurveCache:
+    return service.curve_cache
 
 
 DatabaseDep = Annotated[ProjectDatabase, Depends(_database)]
@@ -231,8 +152,8 @@ QueueDep = Annotated[TrainingQueue, Depends(_queue)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 StorageDep = Annotated[Storage, Depends(_storage)]
 CatalogueDep = Annotated[Catalogue, Depends(_catalogue)]
-JobTextsDep = Annotated[JobTexts, Depends(_job_texts)]
-PicturesDep = Annotated[Pictures, Depends(_pictures)]
+JobJsonDep = Annotated[JobJsonCache, Depends(_job_texts)]
+CurveCacheDep = Annotated[CurveCache, Depends(_pictures)]
 
 
 async def _job_id(

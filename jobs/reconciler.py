@@ -56,7 +56,7 @@ def adding_up(database: Database, every_seconds: float | Callable[[], float] = F
     """What projects have used."""
 
     def add_up() -> None:
-        with database.glance() as session:
+        with database.autocommit_read() as session:
             more = usage.is_noted(session)
         while more:
             with database.session() as session:
@@ -100,7 +100,7 @@ def doing(chores: Sequence[Chore]) -> Iterator[None]:
 def sweep(database: Database, tell: Callable[[str], bool] = lambda _job_id: True) -> None:
     """Requeue or end what a lost worker left behind, end what a worker does not let go of, and let begin again what has
     backed off. `tell` is given the ids of jobs that a worker may take now, until it says that nobody hears."""
-    with database.glance() as session:
+    with database.autocommit_read() as session:
         expiring = has_expired()
         overdue = select(Job.id, expiring, Job.lease_until, DatabaseNow()).where(is_active(), expiring | is_overdue())
         found = session.execute(overdue.limit(AT_ONCE)).all()

@@ -14,10 +14,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from models.deployment import Schema, schema_of
+from models.fair_lock import FairLock
 from models.outages import DatabaseMissing, DatabaseOutdated, DatabaseUnavailable, is_stale_after, outage
 from models.session import ProjectSession
 from models.sqlite_file import SqliteFile
-from models.turns import Turns
 
 try:
     import pysqlite3 as sqlite  # newer than what Python brings
@@ -123,7 +123,7 @@ class Database:
             yield session
 
     @contextmanager
-    def glance(self, project: str | None = None) -> Iterator[ProjectSession]:
+    def autocommit_read(self, project: str | None = None) -> Iterator[ProjectSession]:
         """For reads of which each may see a later state than the one before. Saves PostgreSQL the round trips that
         begin and end a transaction, which are half of what a poll costs."""
         with self.explained(), ProjectSession(self._glancer, expire_on_commit=False) as session:
@@ -253,7 +253,7 @@ def _connect_args(url: URL) -> dict[str, str | int]:
 def _sqlite_engine(url: URL, module: ModuleType, pool: dict[str, Any]) -> Engine:
     # Writers of one process take turns here. The database has no line: whoever finds it busy sleeps, and tries again
     # after 1 ms, 2, 5 ... 100, while others that come later are served.
-    turns = Turns()
+    turns = FairLock()
     engine = create_engine(
         url,
         module=module,

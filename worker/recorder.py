@@ -179,7 +179,7 @@ class Recorder:
             self.lease.renewed(asked_at)
             self._looked_at = asked_at
         elif asked_at - self._looked_at >= LOOK_SECONDS:
-            with self._database.glance() as session:
+            with self._database.autocommit_read() as session:
                 self.requested = lifecycle.requested(session, self._claim)
             self._looked_at = asked_at
 

@@ -171,7 +171,7 @@ class Tasks:
         if self._draining.is_set() or self.fitness.flaw or not self._free_slots.acquire(blocking=False):
             return
         self._free_slots.release()
-        with self._database.glance() as session:
+        with self._database.autocommit_read() as session:
             candidate = placement.next_job(session, self.device_names)
         if candidate:
             with suppress(RuntimeError):  # the worker is leaving

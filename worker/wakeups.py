@@ -92,7 +92,7 @@ class Wakeups:
     def _pass_on(self, job_id: str, times: int, *, unless_it_fits: bool) -> None:
         if times >= MOST_TIMES:
             return
-        with self._database.glance() as session:
+        with self._database.autocommit_read() as session:
             row = session.execute(select(Job.devices, Job.accelerator).where(Job.id == job_id, is_queued())).first()
             if row is None or (unless_it_fits and fitting(Needs(*row), self._devices)):
                 return
@@ -102,7 +102,7 @@ class Wakeups:
                 self._messages.pass_on(job_id, devices, times + 1)
 
     def _tell_of_next(self) -> None:
-        with self._database.glance() as session:
+        with self._database.autocommit_read() as session:
             following = placement.next_job(session, self._devices)
         if following:
             self._messages.pass_on(following.job_id, self._devices, 0)

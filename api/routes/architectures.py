@@ -8,8 +8,9 @@ from typing import Literal, get_args
 from fastapi import APIRouter
 from pydantic import TypeAdapter
 
-from api import schemas, translate
-from api.strict_route import StrictRoute
+from api import schemas
+from api.service.admitted_route import AdmittedRoute
+from api.views import translate
 from training.plan import count_flops, count_parameters, network_plan
 from training.spec import (
     Architecture,
@@ -22,7 +23,7 @@ from training.spec import (
     WideResNet,
 )
 
-router = APIRouter(prefix="/architectures", tags=["catalogue"], route_class=StrictRoute)
+router = APIRouter(prefix="/architectures", tags=["catalogue"], route_class=AdmittedRoute)
 
 
 @dataclass(frozen=True, slots=True)

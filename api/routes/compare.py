@@ -6,14 +6,16 @@ from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from api import translate
 from api.dependencies import SnapshotDep
+from api.http.problem_kinds import fails_with
 from api.schemas import comparison as schemas
-from api.strict_route import StrictRoute
+from api.service.admitted_route import AdmittedRoute
+from api.views import translate
 from jobs.comparison import ComparedJob, compare
+from jobs.errors import JobNotFound
 from jobs.thinned import LEAST_EPOCHS
 
-router = APIRouter(prefix="/compare", tags=["metrics"], route_class=StrictRoute)
+router = APIRouter(prefix="/compare", tags=["metrics"], route_class=AdmittedRoute)
 
 
 def _unique(job_ids: list[str]) -> list[str]:
@@ -47,6 +49,7 @@ class CompareQuery(BaseModel):
     operation_id="compare_jobs",
     summary="Jobs side by side: their curves, and where their specs differ",
     response_model=schemas.Comparison,
+    responses=fails_with(JobNotFound),
 )
 def compare_jobs(session: SnapshotDep, query: Annotated[CompareQuery, Query()]) -> Response:
     """Columns for a chart: one axis of epochs for all of them. Of the specs, only the fields that are not the same."""

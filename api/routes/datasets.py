@@ -2,11 +2,12 @@
 
 from fastapi import APIRouter
 
-from api import schemas, translate
+from api import schemas
 from api.dependencies import CatalogueDep
-from api.strict_route import StrictRoute
+from api.service.admitted_route import AdmittedRoute
+from api.views import translate
 
-router = APIRouter(prefix="/datasets", tags=["catalogue"], route_class=StrictRoute)
+router = APIRouter(prefix="/datasets", tags=["catalogue"], route_class=AdmittedRoute)
 
 
 @router.get("", operation_id="list_datasets", summary="List the data sets that a job can name")

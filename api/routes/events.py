@@ -7,16 +7,18 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
-from api import schemas, stream, translate
-from api.bodies import EXACT
-from api.dependencies import DatabaseDep, JobId, TailerDep, TurnDep
-from api.etags import UNCHANGED
-from api.polling import Content, PollDep
-from api.strict_route import StrictRoute
+from api import schemas
+from api.dependencies import DatabaseDep, JobId, SlotDep, TailerDep
+from api.http.bodies import EXACT
+from api.http.etags import UNCHANGED
+from api.reading import stream
+from api.reading.polling import Content, PollDep
+from api.service.admitted_route import AdmittedRoute
+from api.views import translate
 from jobs import queries
 from models import ProjectSession
 
-router = APIRouter(prefix="/jobs/{job_id}", tags=["metrics"], route_class=StrictRoute)
+router = APIRouter(prefix="/jobs/{job_id}", tags=["metrics"], route_class=AdmittedRoute)
 
 LARGEST = EXACT  # as far as a client that knows floats alone, and the contract itself, can count
 
@@ -74,7 +76,7 @@ async def stream_events(
     job_id: JobId,
     database: DatabaseDep,
     tailer: TailerDep,
-    turn: TurnDep,
+    slot: SlotDep,
     after: After = 0,
     last_event_id: Annotated[
         str | None,
@@ -90,5 +92,5 @@ async def stream_events(
     past = await run_in_threadpool(stream.read, database, job_id, told)
     if past.is_over and told:
         return Response(status_code=HTTPStatus.NO_CONTENT)
-    events = stream.events(tailer, turn, database, job_id, told, past)
+    events = stream.events(tailer, slot, database, job_id, told, past)
     return StreamingResponse(events, media_type=EVENT_STREAM, headers=HEADERS)

@@ -5,13 +5,17 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
-from api import schemas, translate
-from api.dependencies import CheckpointName, DatabaseDep, JobId, SnapshotDep, StorageDep, TurnDep
-from api.downloads import FILE, WantedDep, download
-from api.strict_route import StrictRoute
+from api import schemas
+from api.dependencies import CheckpointName, DatabaseDep, JobId, SlotDep, SnapshotDep, StorageDep
+from api.http.errors import RangeNotSatisfiable, StorageUnavailable
+from api.http.problem_kinds import fails_with
+from api.reading.downloads import FILE, WantedDep, download
+from api.service.admitted_route import AdmittedRoute
+from api.views import translate
 from jobs import queries
+from jobs.errors import CheckpointNotFound, WeightsNotFound
 
-router = APIRouter(prefix="/jobs/{job_id}", tags=["files"], route_class=StrictRoute)
+router = APIRouter(prefix="/jobs/{job_id}", tags=["files"], route_class=AdmittedRoute)
 
 
 PLACE = "^[0-9]{1,9}-[0-9]{1,9}-[0-9]{1,9}$"
@@ -35,15 +39,15 @@ def list_checkpoints(
     operation_id="download_checkpoint",
     summary="Download a checkpoint",
     response_class=StreamingResponse,
-    responses=FILE,
+    responses=FILE | fails_with(CheckpointNotFound, RangeNotSatisfiable, StorageUnavailable),
 )
 def download_checkpoint(
-    job_id: JobId, name: CheckpointName, database: DatabaseDep, storage: StorageDep, wanted: WantedDep, turn: TurnDep
+    job_id: JobId, name: CheckpointName, database: DatabaseDep, storage: StorageDep, wanted: WantedDep, slot: SlotDep
 ) -> Response:
     """Network, optimizer and all else that a run goes on from, in one safetensors file."""
     with database.snapshot() as session:
         file = queries.checkpoint_file(session, job_id, name)
-    return download(storage, file, wanted, turn)
+    return download(storage, file, wanted, slot)
 
 
 @router.get(
@@ -51,12 +55,12 @@ def download_checkpoint(
     operation_id="download_weights",
     summary="Download the trained weights",
     response_class=StreamingResponse,
-    responses=FILE,
+    responses=FILE | fails_with(WeightsNotFound, RangeNotSatisfiable, StorageUnavailable),
 )
 def download_weights(
-    job_id: JobId, database: DatabaseDep, storage: StorageDep, wanted: WantedDep, turn: TurnDep
+    job_id: JobId, database: DatabaseDep, storage: StorageDep, wanted: WantedDep, slot: SlotDep
 ) -> Response:
     """Of a job that has succeeded or stopped: as safetensors, which torch and others read."""
     with database.snapshot() as session:
         file = queries.weights_file(session, job_id)
-    return download(storage, file, wanted, turn)
+    return download(storage, file, wanted, slot)

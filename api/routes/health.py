@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from api import schemas
 from api.dependencies import ServiceDep
-from api.strict_route import OpenRoute
+from api.http.strict_route import OpenRoute
 
 router = APIRouter(tags=["operations"], route_class=OpenRoute)
 

@@ -6,24 +6,34 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Query, Response
 
-from api import dataset_check, rerun, schemas, translate
-from api import dry_run as dry_runs
-from api.dependencies import CatalogueDep, DatabaseDep, JobId, JobTextsDep, SessionDep, SnapshotDep
-from api.errors import InvalidRequest
-from api.etags import UNCHANGED
-from api.job_list import JobQuery
-from api.once import REPLAYED, OnceDep
-from api.polling import Content, PollDep
-from api.preconditions import AS_EXPECTED
+from api import schemas
+from api.dependencies import CatalogueDep, DatabaseDep, JobId, JobJsonDep, SessionDep, SnapshotDep
+from api.http.errors import InvalidRequest
+from api.http.etags import UNCHANGED
+from api.http.problem_kinds import fails_with
+from api.making import dataset_check, rerun
+from api.making import dry_run as dry_runs
+from api.making.idempotent import REPLAYED, IdempotentSubmissionDep
+from api.making.job_preconditions import AS_EXPECTED
+from api.reading.polling import Content, PollDep
 from api.schemas import estimates
-from api.strict_route import StrictRoute
-from api.submission import JobChange, JobCreate, JobRerun
+from api.schemas.job_list import JobQuery
+from api.schemas.submission import JobChange, JobCreate, JobRerun
+from api.service.admitted_route import AdmittedRoute
+from api.views import translate
 from jobs import changes, lifecycle, queries
-from jobs.errors import JobNotFound
+from jobs.errors import (
+    CursorInvalid,
+    IdempotencyKeyReused,
+    JobNotFinished,
+    JobNotFound,
+    QuotaExceeded,
+    StartingWeightsMissing,
+)
 from jobs.ids import PATTERN
 from models import DEFAULT_PROJECT, Job, ProjectSession
 
-router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=StrictRoute)
+router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=AdmittedRoute)
 
 JOB_CURSOR = Query(description="Id of the last job of the page before.", pattern=PATTERN)
 CREATED: dict[int | str, dict[str, Any]] = {
@@ -49,11 +59,11 @@ PREVIEWED: dict[int | str, dict[str, Any]] = {
     summary="Submit a training job",
     response_model=schemas.Job,
     response_description="Accepted: it is stored, and will run.",
-    responses=CREATED | PREVIEWED,
+    responses=CREATED | PREVIEWED | fails_with(StartingWeightsMissing, IdempotencyKeyReused, QuotaExceeded),
 )
 def submit_job(
     body: JobCreate,
-    once: OnceDep,
+    once: IdempotentSubmissionDep,
     catalogue: CatalogueDep,
     *,
     dry_run: Annotated[bool, Query(description="Store nothing, and answer with what the job would be.")] = False,
@@ -79,8 +89,9 @@ def submit_job(
     operation_id="list_jobs",
     summary="List jobs, by default the newest first",
     response_model=schemas.Page[schemas.Job],
+    responses=fails_with(CursorInvalid),
 )
-def list_jobs(session: SnapshotDep, texts: JobTextsDep, query: Annotated[JobQuery, Query()]) -> Response:
+def list_jobs(session: SnapshotDep, texts: JobJsonDep, query: Annotated[JobQuery, Query()]) -> Response:
     """Filtered first, then cut into pages, which stay as they are while new jobs come in. `next` is the next page."""
     page = queries.list_jobs(session, query.jobs, query.order, after=query.after, limit=query.limit)
     return Response(texts.page(session, page, query.asked), media_type="application/json")
@@ -93,7 +104,7 @@ def list_jobs(session: SnapshotDep, texts: JobTextsDep, query: Annotated[JobQuer
     response_model=schemas.Job,
     responses=UNCHANGED,
 )
-async def get_job(job_id: JobId, poll: PollDep, texts: JobTextsDep) -> Response:
+async def get_job(job_id: JobId, poll: PollDep, texts: JobJsonDep) -> Response:
     """Its status, its progress, its latest and its best epoch, why it waits or why it failed. With `If-None-Match` and
     `Prefer: wait=20`, as soon as any of it changes; but its place in the queue, which others change, is told at the end
     of the wait."""
@@ -125,6 +136,7 @@ def change_job(job_id: JobId, body: JobChange, session: SessionDep) -> schemas.J
     dependencies=[AS_EXPECTED],
     response_class=Response,
     response_description="It is gone; its checkpoints and weights follow within seconds.",
+    responses=fails_with(JobNotFinished),
 )
 def delete_job(job_id: JobId, session: SessionDep) -> Response:
     """Its curves, events, checkpoints and weights cannot be brought back."""
@@ -152,13 +164,13 @@ def _refusal_of_rerun(
     summary="Submit a job again, as it was or with changes",
     response_model=schemas.Job,
     response_description="Accepted: it is stored, and will run.",
-    responses=CREATED,
+    responses=CREATED | fails_with(StartingWeightsMissing, IdempotencyKeyReused, QuotaExceeded),
 )
 def rerun_job(
     job_id: JobId,
     refusal: Annotated[InvalidRequest | None, Depends(_refusal_of_rerun)],
     _expected: Annotated[None, AS_EXPECTED],
-    once: OnceDep,
+    once: IdempotentSubmissionDep,
     body: Annotated[JobRerun, Body()] = JobRerun(),
 ) -> Response:
     """A new job, of what the old one was submitted with. Without a body, with nothing changed."""

@@ -7,15 +7,17 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query
 
 from access import keys
-from access.errors import KeyNotFound
+from access.errors import KeyNotFound, ProjectNotFound, TooManyKeys
 from access.keys import Caller
-from api import schemas, translate
+from api import schemas
 from api.dependencies import CallerDep, SessionDep, SnapshotDep
-from api.errors import OperatorOnly
-from api.once import UNREPEATABLE
-from api.strict_route import StrictRoute
+from api.http.errors import OperatorOnly
+from api.http.problem_kinds import fails_with
+from api.making.idempotent import UNREPEATABLE
+from api.service.admitted_route import AdmittedRoute
+from api.views import translate
 
-router = APIRouter(prefix="/keys", tags=["administration"], route_class=StrictRoute)
+router = APIRouter(prefix="/keys", tags=["administration"], route_class=AdmittedRoute)
 
 KEY_ID = r"^[a-z0-9]{1,32}$"
 
@@ -38,6 +40,7 @@ KeyId = Annotated[str, Depends(_key_id)]
     operation_id="create_key",
     summary="Make an API key",
     dependencies=[UNREPEATABLE],
+    responses=fails_with(OperatorOnly, ProjectNotFound, TooManyKeys),
 )
 def create_key(body: schemas.KeyCreate, session: SessionDep, caller: CallerDep) -> schemas.NewKey:
     """The answer has the whole key, this once: only a hash of it is stored."""

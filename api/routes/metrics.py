@@ -6,18 +6,22 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy.orm import Session
 
-from api import csv_text, log_text, metric_rows, schemas, translate
-from api.dependencies import DatabaseDep, JobId, PicturesDep, ProjectDatabase, TurnDep
-from api.etags import FRESH, UNCHANGED, IfNoneMatch, etag_of, etags_of, matches, unchanged
-from api.pictures import Pictures
-from api.polling import Content, PollDep
-from api.preconditions import IfMatch, require
-from api.sketch import Form
-from api.streaming import in_turns
-from api.strict_route import StrictRoute
+from api import schemas
+from api.dependencies import CurveCacheDep, DatabaseDep, JobId, ProjectDatabase, SlotDep
+from api.http.errors import NotAcceptable
+from api.http.etags import FRESH, UNCHANGED, IfNoneMatch, etag_of, etags_of, matches, unchanged
+from api.http.preconditions import IfMatch, require
+from api.http.problem_kinds import fails_with
+from api.reading import log_text, metric_rows
+from api.reading.polling import Content, PollDep
+from api.reading.streaming import in_turns
+from api.service.admitted_route import AdmittedRoute
+from api.service.curve_cache import CurveCache
+from api.views import csv_text, translate
+from api.views.curve_data import Form
 from jobs import queries
 
-router = APIRouter(prefix="/jobs/{job_id}", tags=["metrics"], route_class=StrictRoute)
+router = APIRouter(prefix="/jobs/{job_id}", tags=["metrics"], route_class=AdmittedRoute)
 
 CSV, PNG, SVG = csv_text.MEDIA_TYPE, "image/png", "image/svg+xml"
 
@@ -43,7 +47,7 @@ def _rows_or_csv(example: str) -> dict[int | str, dict[str, Any]]:
     operation_id="list_metrics",
     summary="A row an epoch",
     response_model=schemas.Page[schemas.EpochRow],
-    responses=_rows_or_csv("epoch,train_loss,…\r\n0,1.8125,…\r\n"),
+    responses=_rows_or_csv("epoch,train_loss,…\r\n0,1.8125,…\r\n") | fails_with(NotAcceptable),
 )
 async def list_metrics(
     job_id: JobId, poll: PollDep, query: Annotated[metric_rows.EpochQuery, Query()], request: Request
@@ -64,7 +68,7 @@ async def list_metrics(
     operation_id="list_steps",
     summary="The recorded losses of single steps",
     response_model=schemas.Page[schemas.StepRow],
-    responses=_rows_or_csv("epoch,step,loss,…\r\n0,0,2.3026,…\r\n"),
+    responses=_rows_or_csv("epoch,step,loss,…\r\n0,0,2.3026,…\r\n") | fails_with(NotAcceptable),
 )
 async def list_steps(
     job_id: JobId, poll: PollDep, query: Annotated[metric_rows.StepQuery, Query()], request: Request
@@ -89,9 +93,9 @@ async def list_steps(
         200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "What there is by now."}
     },
 )
-def get_log(job_id: JobId, database: DatabaseDep, turn: TurnDep) -> StreamingResponse:
+def get_log(job_id: JobId, database: DatabaseDep, slot: SlotDep) -> StreamingResponse:
     """A heading an epoch, a line a recorded step, then the epoch's test loss and accuracy."""
-    pieces = in_turns(log_text.stream(database, job_id), turn)
+    pieces = in_turns(log_text.stream(database, job_id), slot)
     return StreamingResponse(pieces, media_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-cache"})
 
 
@@ -109,13 +113,13 @@ def _picture(content: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
 def get_curves_svg(
     job_id: JobId,
     database: DatabaseDep,
-    pictures: PicturesDep,
+    curve_cache: CurveCacheDep,
     request: Request,
     _declared: IfNoneMatch = None,
     _expected: IfMatch = None,
 ) -> Response:
     """The best epoch is marked; what is not a number is a gap."""
-    return _answer(request, _drawn(database, pictures, job_id, "svg"), SVG)
+    return _answer(request, _drawn(database, curve_cache, job_id, "svg"), SVG)
 
 
 @router.get(
@@ -128,23 +132,23 @@ def get_curves_svg(
 def get_curves_png(
     job_id: JobId,
     database: DatabaseDep,
-    pictures: PicturesDep,
+    curve_cache: CurveCacheDep,
     request: Request,
     _declared: IfNoneMatch = None,
     _expected: IfMatch = None,
 ) -> Response:
     """The best epoch is marked; what is not a number is a gap."""
-    return _answer(request, _drawn(database, pictures, job_id, "png"), PNG)
+    return _answer(request, _drawn(database, curve_cache, job_id, "png"), PNG)
 
 
-def _drawn(database: ProjectDatabase, pictures: Pictures, job_id: str, form: Form) -> bytes:
+def _drawn(database: ProjectDatabase, curve_cache: CurveCache, job_id: str, form: Form) -> bytes:
     """Draws what the job was not drawn as before, and when the transaction is over: pictures wait for one another."""
     with database.snapshot() as session:
         revision, _ = queries.revision_of(session, job_id)
-        if known := pictures.at(f"{job_id}.{form}", revision):
+        if known := curve_cache.at(f"{job_id}.{form}", revision):
             return known
         record, epochs = queries.find(session, job_id), queries.epochs_after(session, job_id).rows
-    return pictures.draw(f"{job_id}.{form}", revision, translate.sketch(record, epochs), form)
+    return curve_cache.draw(f"{job_id}.{form}", revision, translate.sketch(record, epochs), form)
 
 
 def _answer(request: Request, picture: bytes, media_type: str) -> Response:

@@ -4,10 +4,11 @@ from functools import cache
 
 from fastapi import APIRouter, Response
 
-from api import schemas, translate
-from api.errors import kinds
-from api.root_path import address
-from api.strict_route import OpenRoute
+from api import schemas
+from api.http.problem_kinds import kinds
+from api.http.root_path import address
+from api.http.strict_route import OpenRoute
+from api.views import translate
 
 router = APIRouter(prefix="/problems", tags=["operations"], route_class=OpenRoute)
 

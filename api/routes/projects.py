@@ -8,17 +8,20 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query
 
 from access import projects
-from access.errors import ProjectNotFound
+from access.errors import ProjectExists, ProjectNotFound
 from access.keys import Caller
-from api import schemas, translate
+from api import schemas
 from api.dependencies import CallerDep, SessionDep, SnapshotDep, may_operate
-from api.once import UNREPEATABLE
+from api.http.errors import OperatorOnly
+from api.http.problem_kinds import fails_with
+from api.making.idempotent import UNREPEATABLE
 from api.schemas.administration import PROJECT_ID
-from api.strict_route import StrictRoute
+from api.service.admitted_route import AdmittedRoute
+from api.views import translate
 from jobs import quotas
 from models import Project, ProjectSession
 
-router = APIRouter(prefix="/projects", tags=["administration"], route_class=StrictRoute)
+router = APIRouter(prefix="/projects", tags=["administration"], route_class=AdmittedRoute)
 
 
 async def _project_id(
@@ -61,6 +64,7 @@ def get_project(project_id: ProjectId, session: SnapshotDep, caller: CallerDep) 
     operation_id="create_project",
     summary="Make a project",
     dependencies=[Depends(may_operate), UNREPEATABLE],
+    responses=fails_with(OperatorOnly, ProjectExists),
 )
 def create_project(body: schemas.ProjectCreate, session: SessionDep) -> schemas.Project:
     """Then make keys of it with `POST /v1/keys`."""
@@ -72,6 +76,7 @@ def create_project(body: schemas.ProjectCreate, session: SessionDep) -> schemas.
     operation_id="change_project",
     summary="Change a project's quotas",
     dependencies=[Depends(may_operate)],
+    responses=fails_with(OperatorOnly),
 )
 def change_project(project_id: ProjectId, body: schemas.Quotas, session: SessionDep) -> schemas.Project:
     """What is not in the body stays; null lifts a quota. Jobs that run go on."""

@@ -4,10 +4,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from api.meters import CONTENT_TYPE, Exposition
-from api.strict_route import StrictRoute
+from api.http.errors import OperatorOnly
+from api.http.problem_kinds import fails_with
+from api.service.admitted_route import AdmittedRoute
+from api.service.meters import CONTENT_TYPE, Exposition
 
-router = APIRouter(tags=["operations"], route_class=StrictRoute)
+router = APIRouter(tags=["operations"], route_class=AdmittedRoute)
 
 TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 
@@ -23,7 +25,7 @@ async def _exposition(request: Request) -> Exposition:
     summary="What Prometheus scrapes",
     response_class=Response,
     response_description="Prometheus' text format.",
-    responses=TEXT,
+    responses=TEXT | fails_with(OperatorOnly),
 )
 def get_service_metrics(exposition: Annotated[Exposition, Depends(_exposition)]) -> Response:
     """How the service is doing, in numbers; docs/operations.md explains them. Where the database does not answer,

@@ -4,16 +4,21 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api import schemas, translate
+from api import schemas
 from api.dependencies import SnapshotDep
+from api.http.problem_kinds import fails_with
 from api.routes.jobs import JOB_CURSOR
-from api.strict_route import StrictRoute
+from api.service.admitted_route import AdmittedRoute
+from api.views import translate
 from jobs import queries
+from jobs.errors import JobNotFound
 
-router = APIRouter(prefix="/queue", tags=["workers"], route_class=StrictRoute)
+router = APIRouter(prefix="/queue", tags=["workers"], route_class=AdmittedRoute)
 
 
-@router.get("", operation_id="list_queue", summary="List the jobs that wait, and why")
+@router.get(
+    "", operation_id="list_queue", summary="List the jobs that wait, and why", responses=fails_with(JobNotFound)
+)
 def list_queue(
     session: SnapshotDep,
     after: Annotated[str | None, JOB_CURSOR] = None,

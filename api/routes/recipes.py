@@ -2,12 +2,13 @@
 
 from fastapi import APIRouter
 
-from api import schemas, translate
-from api.strict_route import StrictRoute
+from api import schemas
+from api.service.admitted_route import AdmittedRoute
+from api.views import translate
 from training.recipe_results import read_results
 from training.recipes import RECIPES, find_recipe
 
-router = APIRouter(prefix="/recipes", tags=["catalogue"], route_class=StrictRoute)
+router = APIRouter(prefix="/recipes", tags=["catalogue"], route_class=AdmittedRoute)
 
 
 @router.get("", operation_id="list_recipes", summary="List the recipes that a job can name")

@@ -6,14 +6,17 @@ from typing import Any
 from fastapi import APIRouter, BackgroundTasks, Response
 from sqlalchemy.orm import Session
 
-from api import schemas, translate
+from api import schemas
 from api.dependencies import JobId, QueueDep, SessionDep
-from api.preconditions import AS_EXPECTED
-from api.strict_route import StrictRoute
+from api.http.problem_kinds import fails_with
+from api.making.job_preconditions import AS_EXPECTED
+from api.service.admitted_route import AdmittedRoute
+from api.views import translate
 from jobs import queries, requests
+from jobs.errors import JobFinished, JobNotPaused, RequestPending
 from models import Job, JobStatus
 
-router = APIRouter(prefix="/jobs/{job_id}", tags=["jobs"], route_class=StrictRoute, dependencies=[AS_EXPECTED])
+router = APIRouter(prefix="/jobs/{job_id}", tags=["jobs"], route_class=AdmittedRoute, dependencies=[AS_EXPECTED])
 
 
 def _settled(description: str) -> dict[int | str, dict[str, Any]]:
@@ -26,7 +29,7 @@ def _settled(description: str) -> dict[int | str, dict[str, Any]]:
     operation_id="cancel_job",
     summary="Cancel a job",
     response_description="Asked for: no further epoch is stored, and the worker lets go of the job within seconds.",
-    responses=_settled("Cancelled: no worker has the job."),
+    responses=_settled("Cancelled: no worker has the job.") | fails_with(JobFinished),
 )
 def cancel_job(job_id: JobId, session: SessionDep, response: Response) -> schemas.Job:
     """Its epochs stay, its weights do not. Asking again is asking once; what has ended otherwise is 409."""
@@ -40,7 +43,7 @@ def cancel_job(job_id: JobId, session: SessionDep, response: Response) -> schema
     summary="Stop a job, and keep its weights",
     response_description="Asked for: a worker ends it after the current step, or makes its weights from its last "
     "checkpoint.",
-    responses=_settled("Stopped: it has ended."),
+    responses=_settled("Stopped: it has ended.") | fails_with(JobFinished, RequestPending),
 )
 def stop_job(
     job_id: JobId, session: SessionDep, queue: QueueDep, background: BackgroundTasks, response: Response
@@ -58,7 +61,7 @@ def stop_job(
     operation_id="pause_job",
     summary="Pause a job",
     response_description="Asked for: its worker writes a checkpoint after the current step, and frees the device.",
-    responses=_settled("Paused: no worker has the job."),
+    responses=_settled("Paused: no worker has the job.") | fails_with(JobFinished, RequestPending),
 )
 def pause_job(job_id: JobId, session: SessionDep, response: Response) -> schemas.Job:
     """It waits, without a device, until it is resumed, stopped or cancelled. Asking again is asking once."""
@@ -70,6 +73,7 @@ def pause_job(job_id: JobId, session: SessionDep, response: Response) -> schemas
     operation_id="resume_job",
     summary="Resume a paused job",
     response_description="It is in the queue again, or goes on without the pause that was asked for.",
+    responses=fails_with(JobFinished, JobNotPaused),
 )
 def resume_job(job_id: JobId, session: SessionDep, queue: QueueDep, background: BackgroundTasks) -> schemas.Job:
     """It goes on from its last checkpoint, as soon as a worker has room for it."""

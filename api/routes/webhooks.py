@@ -7,15 +7,17 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 
-from api import schemas, translate
+from api import schemas
 from api.dependencies import CallerDep, DatabaseDep, SessionDep, SettingsDep, SnapshotDep
-from api.once import UNREPEATABLE
-from api.strict_route import StrictRoute
+from api.http.problem_kinds import fails_with
+from api.making.idempotent import UNREPEATABLE
+from api.service.admitted_route import AdmittedRoute
+from api.views import translate
 from models import WebhookDelivery
 from webhooks import endpoints, messages
-from webhooks.errors import DeliveryNotFound, WebhookNotFound
+from webhooks.errors import AddressRefused, DeliveryNotFound, TooManyWebhooks, WebhookDisabled, WebhookNotFound
 
-router = APIRouter(prefix="/webhooks", tags=["administration"], route_class=StrictRoute)
+router = APIRouter(prefix="/webhooks", tags=["administration"], route_class=AdmittedRoute)
 
 WEBHOOK_ID = r"^whk_[0-9a-hjkmnp-tv-z]{26}$"
 DELIVERY_ID = r"^msg_[0-9a-hjkmnp-tv-z]{26}$"
@@ -57,6 +59,7 @@ DeliveryId = Annotated[str, Depends(_delivery_id)]
     operation_id="create_webhook",
     summary="Make a webhook",
     dependencies=[UNREPEATABLE],
+    responses=fails_with(AddressRefused, TooManyWebhooks),
 )
 def create_webhook(
     body: schemas.WebhookCreate, session: SessionDep, caller: CallerDep, settings: SettingsDep
@@ -96,7 +99,12 @@ def get_webhook(webhook_id: WebhookId, session: SnapshotDep, caller: CallerDep) 
     return schemas.Webhook.model_validate(endpoints.find(session, caller.project, webhook_id))
 
 
-@router.patch("/{webhook_id}", operation_id="change_webhook", summary="Change a webhook")
+@router.patch(
+    "/{webhook_id}",
+    operation_id="change_webhook",
+    summary="Change a webhook",
+    responses=fails_with(AddressRefused),
+)
 def change_webhook(
     webhook_id: WebhookId,
     body: schemas.WebhookChange,
@@ -141,6 +149,7 @@ def rotate_webhook_secret(webhook_id: WebhookId, session: SessionDep, caller: Ca
     summary="Send a webhook a message to try it",
     dependencies=[UNREPEATABLE],
     response_description="It is sent at once; the deliveries show what becomes of it.",
+    responses=fails_with(WebhookDisabled),
 )
 def ping_webhook(webhook_id: WebhookId, session: SessionDep, caller: CallerDep) -> schemas.WebhookDelivery:
     """Of type `webhook.ping`, which every webhook is sent."""
@@ -171,6 +180,7 @@ def list_webhook_deliveries(
     summary="Send a message again",
     dependencies=[UNREPEATABLE],
     response_description="It is sent at once; the deliveries show what becomes of it.",
+    responses=fails_with(WebhookDisabled),
 )
 def redeliver_webhook_delivery(
     webhook_id: WebhookId, delivery_id: DeliveryId, session: SessionDep, caller: CallerDep

@@ -2,12 +2,13 @@
 
 from fastapi import APIRouter
 
-from api import schemas, translate
+from api import schemas
 from api.dependencies import CallerDep, SnapshotDep
-from api.strict_route import StrictRoute
+from api.service.admitted_route import AdmittedRoute
+from api.views import translate
 from jobs import workers
 
-router = APIRouter(prefix="/workers", tags=["workers"], route_class=StrictRoute)
+router = APIRouter(prefix="/workers", tags=["workers"], route_class=AdmittedRoute)
 
 
 @router.get("", operation_id="list_workers", summary="List the connected workers")

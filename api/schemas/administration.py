@@ -3,14 +3,15 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from access.keys import Scope
-from api.bodies import EXACT
+from api.http.bodies import EXACT
+from api.http.times import Time
+from api.http.validation import RequestBody
+from api.schemas.fields import Name
 from api.schemas.wire import Wire
-from api.submission import Name
-from api.times import Time
 
 PROJECT_ID = r"^[a-z0-9](-?[a-z0-9]){0,39}$"
 
@@ -36,12 +37,11 @@ def _to_come(time: datetime) -> datetime:
     return time
 
 
-class KeyCreate(BaseModel):
+class KeyCreate(RequestBody):
     """A key to make."""
 
     model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
+        strict=False,  # a time is text
         json_schema_extra={"examples": [{"name": "notebook", "scopes": ["train"]}]},
     )
 
@@ -72,13 +72,10 @@ class NewKey(Key):
     key: str = Field(description="The whole key, shown this once: `Authorization: Bearer <key>`.")
 
 
-class Quotas(BaseModel):
+class Quotas(RequestBody):
     """Bounds of a project. Null: none."""
 
     model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
         json_schema_extra={"examples": [{"max_running_jobs": 2, "max_device_hours": 100}]},
     )
 
@@ -102,9 +99,6 @@ class ProjectCreate(Quotas):
     """A project to make."""
 
     model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
         json_schema_extra={"examples": [{"id": "vision-course", "max_running_jobs": 2, "max_device_hours": 100}]},
     )
 

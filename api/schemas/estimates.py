@@ -4,12 +4,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from api.schemas.jobs import QueuePlace
+from api.schemas.jobs import AsSubmitted, QueuePlace
 from api.schemas.wire import Wire
-from api.submission import HIGHER_FIRST, KIND_OF_DEVICE, LOST_ATTEMPTS
 from jobs.estimates import Basis
 from training.metrics import Precision
-from training.spec import ResolvedSpec
 
 RUNS = "Of the project's recent jobs, so many that it stands on."
 
@@ -99,16 +97,9 @@ class SpecConflict(Wire):
     detail: str = Field(description="What would be right.")
 
 
-class DryRun(Wire):
+class DryRun(AsSubmitted):
     """What the job would be. Nothing is stored."""
 
-    name: str | None
-    description: str | None
-    tags: list[str]
-    priority: int = Field(ge=0, le=9, description=HIGHER_FIRST)
-    max_retries: int = Field(description=LOST_ATTEMPTS)
-    accelerator: str | None = Field(description=f"{KIND_OF_DEVICE} In lower case.")
-    spec: ResolvedSpec = Field(description="Every default resolved.")
     queue: QueuePlace = Field(description="Where it would stand now, and why it would wait.")
     data: DataShape | None = Field(description="Null where only a worker could tell; `unknown` says so.")
     unknown: str | None = Field(description="Why `data` is null, and all that follows from it.")

@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from api.schemas.fields import HIGHER_FIRST, KIND_OF_DEVICE, LOST_ATTEMPTS
 from api.schemas.wire import Number, Wire
-from api.submission import HIGHER_FIRST, KIND_OF_DEVICE, LOST_ATTEMPTS
 from jobs.failures import FailureCode
 from jobs.transitions import EndReason
 from jobs.waiting import QueueReason
@@ -147,21 +147,31 @@ class JobLinks(Wire):
     weights: str = Field(description="404 until the job has succeeded or stopped, or failed with weights.")
 
 
-class Job(Wire):
-    """A training job."""
+class AsSubmitted(Wire):
+    """What a job was submitted with, or would be."""
 
-    id: str = Field(description="Ascends with time.")
-    project: str = Field(description="Whose it is.")
     name: str | None
     description: str | None
     tags: list[str]
-    spec: ResolvedSpec = Field(description="Every default resolved.")
-    dataset: JobDataset
-    status: JobStatus = Field(description="Final: succeeded, failed, cancelled, stopped.")
-    requested: Request | None = Field(description="What somebody wants of the job that a worker has yet to do.")
     priority: int = Field(ge=0, le=9, description=HIGHER_FIRST)
     max_retries: int = Field(description=LOST_ATTEMPTS)
     accelerator: str | None = Field(description=f"{KIND_OF_DEVICE} In lower case.")
+    spec: ResolvedSpec = Field(description="Every default resolved.")
+
+
+class Identity(Wire):
+    """Which job."""
+
+    id: str = Field(description="Ascends with time.")
+    project: str = Field(description="Whose it is.")
+
+
+class Job(AsSubmitted, Identity):
+    """A training job."""
+
+    dataset: JobDataset
+    status: JobStatus = Field(description="Final: succeeded, failed, cancelled, stopped.")
+    requested: Request | None = Field(description="What somebody wants of the job that a worker has yet to do.")
     created_at: datetime
     started_at: datetime | None = Field(description="When a worker first took it.")
     finished_at: datetime | None

@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.schemas.fields import HIGHER_FIRST, KIND_OF_DEVICE
 from api.schemas.wire import Wire
-from api.submission import HIGHER_FIRST, KIND_OF_DEVICE
 from jobs.waiting import QueueReason
 from models import Request
 

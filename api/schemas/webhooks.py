@@ -3,11 +3,12 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue
 from pydantic_core import PydanticCustomError
 
+from api.http.validation import RequestBody
+from api.schemas.fields import Name
 from api.schemas.wire import Wire
-from api.submission import Name
 from jobs.outbox import EVENT_TYPES, EventType
 from webhooks.addresses import LONGEST_URL
 
@@ -49,13 +50,10 @@ IS_SENT = "False: it is sent nothing. A receiver that answers 410 disables its w
 EXAMPLE = "https://example.com/epochal"
 
 
-class WebhookCreate(BaseModel):
+class WebhookCreate(RequestBody):
     """A webhook to make."""
 
     model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
         json_schema_extra={
             "examples": [
                 {"url": EXAMPLE, "events": ["job.succeeded", "job.failed"], "description": "the lab's chat"},
@@ -70,13 +68,10 @@ class WebhookCreate(BaseModel):
     enabled: bool = Field(default=True, description=IS_SENT)
 
 
-class WebhookChange(BaseModel):
+class WebhookChange(RequestBody):
     """What is to be different: a JSON merge patch (RFC 7396)."""
 
     model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
         json_schema_extra={"examples": [{"enabled": False}, {"events": ["job.epoch"], "description": None}, {}]},
     )
 

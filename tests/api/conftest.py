@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from access import keys, projects
 from access.keys import Scope
 from api.app import create_app
-from api.server import Server
+from api.http.server import Server
 from jobs import lifecycle, records, requests, workers
 from jobs.checkpoints import CheckpointFile
 from jobs.failures import Failure

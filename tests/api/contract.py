@@ -31,8 +31,8 @@ from schemathesis.generation.case import Case
 from schemathesis.hooks import HookContext
 from schemathesis.openapi.checks import EnsureResourceAvailability, RejectedPositiveData
 
-from api import gate
-from api.submission import JobCreate
+from api.schemas.submission import JobCreate
+from api.service import admission
 from jobs import requests
 from tests.api.conftest import Stage, Tenants
 from training.recipes import RECIPES
@@ -131,7 +131,7 @@ def make_ready(patch: pytest.MonkeyPatch) -> None:
     """An API that is explored reaches nobody, and does not tire of keys that are none: a check tries them, and wants to
     see them refused for that alone."""
     patch.setattr(delivery, "Poster", Nowhere)
-    patch.setattr(gate, "MOST_REFUSALS", UNLIMITED)
+    patch.setattr(admission, "MOST_REFUSALS", UNLIMITED)
 
 
 def set_up(tenants: Tenants, stage: Stage, name: str) -> Tenant:

@@ -12,8 +12,8 @@ import h11
 import uvicorn
 from starlette.types import ASGIApp
 
+from api.http.server import Protocol, configured
 from api.schemas import Problem
-from api.server import Protocol, configured
 
 
 @contextmanager

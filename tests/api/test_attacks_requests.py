@@ -8,9 +8,10 @@ from time import perf_counter
 import pytest
 from fastapi.testclient import TestClient
 
-from api import polling, server
-from api.middleware import MAX_BODY_BYTES, MAX_HEAD_BYTES
-from api.remembered import Remembered
+from api.http import server
+from api.http.middleware import MAX_BODY_BYTES, MAX_HEAD_BYTES
+from api.reading import polling
+from api.views.revision_cache import RevisionCache
 from models import IdempotencyKey
 from tests.api.attacks import refused
 from tests.api.conftest import Stage
@@ -204,11 +205,11 @@ def test_an_address_of_a_webhook_that_is_made_to_be_slow(client: TestClient, url
 
 def test_what_is_remembered_is_bounded(client: TestClient, stage: Stage) -> None:
     """Neither by how many addresses there are nor by how long they are does it grow."""
-    remembered = Remembered[str](most=100)
+    not_modified = RevisionCache[str](most=100)
     for number in range(150):
-        remembered.note(str(number), 1, "etag")
-    assert list(remembered._made) == [str(number) for number in range(50, 150)]
-    job_id, kept = stage.submit(), client.app_state["service"].remembered._made
+        not_modified.note(str(number), 1, "etag")
+    assert list(not_modified._made) == [str(number) for number in range(50, 150)]
+    job_id, kept = stage.submit(), client.app_state["service"].not_modified._made
     client.get(f"/v1/jobs/{job_id}/events", headers={"Accept": "a/b," * 3000})
     assert len(kept) == 1
     assert max(map(len, kept)) <= 64

@@ -15,10 +15,10 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from api import curves
-from api.draughtsman import Draughtsman
-from api.sketch import pack, unpack
-from api.translate import sketch
+from api.service.curve_renderer import CurveRenderer
+from api.views import curves
+from api.views.curve_data import pack, unpack
+from api.views.translate import sketch
 from jobs.queries import JobRecord
 from models import Epoch, Job
 from training.spec import TrainingSpec
@@ -141,10 +141,10 @@ def test_value_between_gaps_is_seen() -> None:
 
 def test_pictures_are_drawn_alike_in_the_process_for_it_and_for_several_at_once() -> None:
     drawn = sketch(record(rows([0.5, 0.4])), rows([0.5, 0.4]))
-    draughtsman = Draughtsman()
-    with ThreadPoolExecutor(4) as pool, closing(draughtsman):
-        pictures = list(pool.map(lambda _: draughtsman.draw(drawn, "svg"), range(4)))
-    assert set(pictures) == {curves.draw(drawn, "svg")}
+    renderer = CurveRenderer()
+    with ThreadPoolExecutor(4) as pool, closing(renderer):
+        curve_cache = list(pool.map(lambda _: renderer.draw(drawn, "svg"), range(4)))
+    assert set(curve_cache) == {curves.draw(drawn, "svg")}
 
 
 def test_what_is_drawn_from_comes_out_as_it_went_in() -> None:
@@ -158,16 +158,16 @@ def test_what_is_drawn_from_comes_out_as_it_went_in() -> None:
 
 def test_drawing_imports_nothing_of_the_service() -> None:
     """It would cost the process that draws as much again to start, and memory for as long as it is there."""
-    told = "import sys; import api.curves; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    told = "import sys; import api.views.curves; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     imported = run([sys.executable, "-c", told], capture_output=True, text=True, check=True).stdout.split()
     assert not {"sqlalchemy", "fastapi", "pydantic", "jobs", "models", "training"} & {*imported}
 
 
 def test_after_the_process_was_killed_another_draws() -> None:
     drawn = sketch(record([]), [])
-    with closing(Draughtsman()) as draughtsman:
-        first = draughtsman.draw(drawn, "svg")
-        assert draughtsman._process
-        draughtsman._process.kill()
-        draughtsman._process.wait()
-        assert draughtsman.draw(drawn, "svg") == first
+    with closing(CurveRenderer()) as renderer:
+        first = renderer.draw(drawn, "svg")
+        assert renderer._process
+        renderer._process.kill()
+        renderer._process.wait()
+        assert renderer.draw(drawn, "svg") == first

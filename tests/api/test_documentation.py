@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 from fastapi.testclient import TestClient
 
-from api.documentation import ASSETS, STATIC
+from api.contract.documentation import ASSETS, STATIC
 
 VENDORED = STATIC / "swagger-ui"
 

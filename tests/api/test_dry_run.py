@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import func, select
 
-from api.dry_run import preview
+from api.making.dry_run import preview
 from api.schemas.estimates import DryRun
 from jobs import lifecycle
 from jobs.errors import StartingWeightsMissing

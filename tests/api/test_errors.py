@@ -20,11 +20,11 @@ from structlog.testing import capture_logs
 
 from access.errors import AccessError
 from api.app import create_app
-from api.errors import ERRORS, kinds
-from api.middleware import MAX_BODY_BYTES
+from api.http.middleware import MAX_BODY_BYTES
+from api.http.problem_kinds import ERRORS, kinds
+from api.http.strict_route import StrictRoute
 from api.schemas import Problem
-from api.strict_route import StrictRoute
-from api.submission import FIRST_JOB
+from api.schemas.submission import FIRST_JOB
 from jobs.errors import JobError, JobNotFound
 from settings import Settings
 from tests.api.conftest import LocalClient
@@ -275,7 +275,7 @@ def test_half_an_answer_is_cut_off(settings: Settings, stage: "Stage", monkeypat
         yield "========== epoch: 0 ==========\n"
         raise RuntimeError("the database is gone")
 
-    monkeypatch.setattr("api.log_text.stream", interrupted)
+    monkeypatch.setattr("api.reading.log_text.stream", interrupted)
     app, sent = create_app(settings), []
 
     async def watched(scope: Scope, receive: Receive, send: Send) -> None:

@@ -12,11 +12,11 @@ from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from api.app import create_app
-from api.errors import REFUSALS
-from api.headers import SecurityHeaders
-from api.local_only import LocalOnly
-from api.middleware import MAX_HEAD_BYTES, BodyLimit, RequestContext
-from api.server import Protocol, limited, most_connections
+from api.http.headers import SecurityHeaders
+from api.http.loopback_only import LoopbackOnly
+from api.http.middleware import MAX_HEAD_BYTES, BodyLimit, RequestContext
+from api.http.problem_kinds import REFUSALS
+from api.http.server import Protocol, limited, most_connections
 from settings import Settings
 from tests.api.conftest import LocalClient
 from tests.api.serving import RawClient, ask, served
@@ -89,7 +89,7 @@ def test_what_an_answer_says_itself_counts(own: Mapping[str, str], cache: str, p
 
 
 def local(host: str = "127.0.0.1") -> TestClient:
-    return LocalClient(RequestContext(LocalOnly(PlainTextResponse("in"), host)))
+    return LocalClient(RequestContext(LoopbackOnly(PlainTextResponse("in"), host)))
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Connection, event, text
 
 from api.app import create_app
-from api.probe import Probe
-from api.submission import FIRST_JOB
+from api.schemas.submission import FIRST_JOB
+from api.service.probe import Probe
 from jobs import workers
 from jobs.deployment import settle_storage
 from jobs.own_storage import OwnStorage
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def _asked_anew_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer serves whoever asks in the next quarter of a second; tests ask about what they have just changed."""
-    monkeypatch.setattr("api.readiness.FRESH_SECONDS", 0.0)
+    monkeypatch.setattr("api.service.readiness.FRESH_SECONDS", 0.0)
 
 
 def test_live(front: TestClient) -> None:

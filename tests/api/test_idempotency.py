@@ -15,7 +15,7 @@ import pytest
 import redis
 from fastapi.testclient import TestClient
 
-from api.submission import FIRST_JOB
+from api.schemas.submission import FIRST_JOB
 from jobs.delivery import QUEUE
 from settings import Settings
 from tests.api.test_submit import next_message

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from fastapi.testclient import TestClient
 
-from api import job_texts, translate
-from api.job_texts import JobTexts
+from api.views import job_json, translate
+from api.views.job_json import JobJsonCache
 from jobs import changes, lifecycle, queries, records, requests
 from models import DEFAULT_PROJECT
 from training.metrics import RunFacts
@@ -77,13 +77,13 @@ def _life(stage: "Stage", job_id: str) -> Iterator[Step]:
 
 def test_whatever_happens_is_told(stage: "Stage") -> None:
     job_id = stage.submit()
-    remembering, told = JobTexts(), list[str]()
+    remembering, told = JobJsonCache(), list[str]()
     for what, happen in _life(stage, job_id):
         happen()
         with stage.database.snapshot(DEFAULT_PROJECT) as session:
             state = queries.state_of(session, job_id)
             (text,) = remembering.of(session, [state])
-            assert (text,) == tuple(JobTexts().of(session, [state])), what
+            assert (text,) == tuple(JobJsonCache().of(session, [state])), what
             assert json.loads(text) == translate.job(queries.find(session, job_id)).model_dump(mode="json"), what
         told.append(text)
     assert len(set(told)) == len(told) - 2  # a heartbeat changes nothing; nor does what is changed to what it is
@@ -120,12 +120,12 @@ def test_the_answer_to_a_submission_is_what_is_there(client: TestClient) -> None
 
 
 def test_a_job_of_very_many_attempts_is_not_remembered(stage: "Stage") -> None:
-    job_id, texts = stage.submit(), JobTexts()
+    job_id, texts = stage.submit(), JobJsonCache()
     for _ in range(20):
         claim = stage.start(job_id)
         stage.epoch(claim, 0)
         stage.let_go(claim)
     with stage.database.snapshot() as session:
         (text,) = texts.of(session, [queries.state_of(session, job_id)])
-    assert len(text) > job_texts.LARGEST_REMEMBERED
+    assert len(text) > job_json.LARGEST_REMEMBERED
     assert not texts._remembered._made

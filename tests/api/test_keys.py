@@ -16,7 +16,7 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from access import keys
 from access.errors import NoOperator
 from api.app import create_app
-from api.gate import Gate
+from api.service.admission import Admission
 from models import Database
 from settings import Settings
 from tests.api.conftest import LocalClient
@@ -282,11 +282,11 @@ def test_requests_are_counted_one_at_a_time(tenants: "Tenants", database: Databa
             return super().acquire_sliding_window_entry(*arguments, **named)
 
     limiter = SlidingWindowCounterRateLimiter(Watched())
-    gate = Gate(keys_required=True, requests_a_minute=1000, _limiter=limiter)
+    admission = Admission(keys_required=True, requests_a_minute=1000, _limiter=limiter)
 
     def count(_: int) -> None:
-        with database.glance() as session:
-            gate.admit(session, key, "192.0.2.1")
+        with database.autocommit_read() as session:
+            admission.admit(session, key, "192.0.2.1")
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(count, range(16)))
@@ -312,7 +312,7 @@ def test_a_use_is_noted(settings: Settings, tenants: "Tenants", database: Databa
         client.get("/v1/jobs", headers=tenants.header("first", "read"))
         key_id = tenants.keys["first"]["read"].partition(".")[0].removeprefix("epochal_")
         service: Any = client.app_state["service"]
-        service.gate.noting_uses(database).do()
+        service.admission.noting_uses(database).do()
         row = client.get(f"/v1/keys/{key_id}").json()
     assert row["last_used_at"] is not None
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from api.errors import TooManyWaiting
-from api.lanes import Lanes, Turn, Who
+from api.http.errors import TooManyWaiting
+from api.service.fair_limiter import FairLimiter, Requester, Slot
 
-A, B, C = (Who(project, "key") for project in "abc")
+A, B, C = (Requester(project, "key") for project in "abc")
 
 
 def run(scenario: Coroutine[Any, Any, None]) -> None:
@@ -24,27 +24,27 @@ async def settle() -> None:
 class Line:
     """Notes who is served, in which order."""
 
-    def __init__(self, lanes: Lanes) -> None:
+    def __init__(self, lanes: FairLimiter) -> None:
         self.lanes = lanes
-        self.served: list[Who] = []
+        self.served: list[Requester] = []
         self.tasks: list[asyncio.Task[None]] = []
 
-    async def ask(self, *whose: Who) -> None:
+    async def ask(self, *whose: Requester) -> None:
         self.tasks += [asyncio.create_task(self._take(who)) for who in whose]
         await settle()
 
-    async def finish(self, who: Who) -> None:
-        self.lanes.give_back(who)
+    async def finish(self, who: Requester) -> None:
+        self.lanes.release(who)
         await settle()
 
-    async def _take(self, who: Who) -> None:
-        await self.lanes.take(who)
+    async def _take(self, who: Requester) -> None:
+        await self.lanes.acquire(who)
         self.served.append(who)
 
 
 def test_whoever_asks_much_waits_for_itself_alone() -> None:
     async def scenario() -> None:
-        line = Line(Lanes(at_once=4, of_one=2, most_waiting=100))
+        line = Line(FairLimiter(at_once=4, of_one=2, most_waiting=100))
         await line.ask(B)
         await line.finish(B)
         await line.ask(*[A] * 60)
@@ -57,7 +57,7 @@ def test_whoever_asks_much_waits_for_itself_alone() -> None:
 
 def test_a_project_that_alone_asks_has_all_the_room() -> None:
     async def scenario() -> None:
-        line = Line(Lanes(at_once=4, of_one=1, most_waiting=100))
+        line = Line(FairLimiter(at_once=4, of_one=1, most_waiting=100))
         await line.ask(*[A] * 6)
         assert line.served == [A] * 4
 
@@ -66,8 +66,8 @@ def test_a_project_that_alone_asks_has_all_the_room() -> None:
 
 def test_what_becomes_free_goes_round_the_projects_and_round_their_callers() -> None:
     async def scenario() -> None:
-        line = Line(Lanes(at_once=1, of_one=1, most_waiting=100))
-        other = Who("a", "another key")
+        line = Line(FairLimiter(at_once=1, of_one=1, most_waiting=100))
+        other = Requester("a", "another key")
         await line.ask(A, A, A, other, B, C)
         for _ in range(5):
             await line.finish(line.served[-1])
@@ -79,12 +79,12 @@ def test_what_becomes_free_goes_round_the_projects_and_round_their_callers() -> 
 
 def test_a_line_has_an_end() -> None:
     async def scenario() -> None:
-        lanes = Lanes(at_once=1, of_one=1, most_waiting=2)
+        lanes = FairLimiter(at_once=1, of_one=1, most_waiting=2)
         line = Line(lanes)
         await line.ask(A, A, A)
         with pytest.raises(TooManyWaiting):
-            await lanes.take(A)
-        await line.ask(Who("a", "another key"))
+            await lanes.acquire(A)
+        await line.ask(Requester("a", "another key"))
         await line.finish(A)
         assert len(line.served) == 2
 
@@ -94,10 +94,10 @@ def test_a_line_has_an_end() -> None:
 @pytest.mark.parametrize("just_served", [False, True])
 def test_who_leaves_the_line_takes_nothing_with_it(*, just_served: bool) -> None:
     async def scenario() -> None:
-        line = Line(Lanes(at_once=1, of_one=1, most_waiting=100))
+        line = Line(FairLimiter(at_once=1, of_one=1, most_waiting=100))
         await line.ask(A, A, A)
         if just_served:
-            line.lanes.give_back(A)  # the second has its turn, and has not heard of it
+            line.lanes.release(A)  # the second has its turn, and has not heard of it
         line.tasks[1].cancel()
         await settle()
         if not just_served:
@@ -110,7 +110,7 @@ def test_who_leaves_the_line_takes_nothing_with_it(*, just_served: bool) -> None
 
 def test_nothing_is_kept_of_who_has_left() -> None:
     async def scenario() -> None:
-        lanes = Lanes(at_once=1, of_one=1, most_waiting=100)
+        lanes = FairLimiter(at_once=1, of_one=1, most_waiting=100)
         line = Line(lanes)
         await line.ask(A, B)
         await line.finish(A)
@@ -122,13 +122,13 @@ def test_nothing_is_kept_of_who_has_left() -> None:
 
 def test_others_are_served_while_a_turn_is_set_aside() -> None:
     async def scenario() -> None:
-        lanes = Lanes(at_once=1, of_one=1, most_waiting=100)
-        turn = Turn(lanes, A)
-        await turn.take()
-        async with turn.set_aside(), lanes.turn(B):
+        lanes = FairLimiter(at_once=1, of_one=1, most_waiting=100)
+        slot = Slot(lanes, A)
+        await slot.acquire()
+        async with slot.released(), lanes.slot(B):
             pass
-        turn.give_back()
-        turn.give_back()  # once is enough
-        await lanes.take(B)
+        slot.release()
+        slot.release()  # once is enough
+        await lanes.acquire(B)
 
     run(scenario())

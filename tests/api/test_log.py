@@ -7,8 +7,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from access.keys import ANYBODY
-from api import log_text
 from api.dependencies import ProjectDatabase
+from api.reading import log_text
 
 if TYPE_CHECKING:
     from tests.api.conftest import Stage

@@ -18,9 +18,9 @@ from structlog.testing import capture_logs
 
 from access.keys import Caller
 from api.app import create_app
-from api.meters import Meters
-from api.middleware import RequestContext
-from api.observing import Observing
+from api.http.middleware import RequestContext
+from api.service.access_log import AccessLog
+from api.service.meters import Meters
 from settings import Settings
 from tests.api.conftest import LocalClient
 from tests.api.serving import RawClient, served
@@ -143,7 +143,7 @@ def value(meters: Meters, name: str, **labels: str) -> float | None:
 
 def observed(meters: Meters, route: Route) -> FastAPI:
     app = FastAPI(routes=[route])
-    app.add_middleware(Observing, meters=meters)
+    app.add_middleware(AccessLog, meters=meters)
     return app
 
 
@@ -190,7 +190,7 @@ def test_a_client_that_leaves_is_gone(meters: Meters) -> None:
 
     app = FastAPI(routes=[Route("/job", wait)])
     app.add_middleware(RequestContext)
-    app.add_middleware(Observing, meters=meters)
+    app.add_middleware(AccessLog, meters=meters)
 
     async def noted(scope: Scope, receive: Receive, send: Send) -> None:
         await app(scope, receive, send)

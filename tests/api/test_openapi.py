@@ -10,9 +10,9 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import BaseModel, ValidationError
 
-from api.problems import MEDIA_TYPE
+from api.http.problems import MEDIA_TYPE
 from api.schemas import Quotas
-from api.submission import JobChange, JobCreate, JobRerun
+from api.schemas.submission import JobChange, JobCreate, JobRerun
 from models import JobStatus
 from training.spec import TrainingSpec
 

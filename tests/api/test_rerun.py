@@ -7,8 +7,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
-from api.rerun import merge_patch
-from api.submission import FIRST_JOB
+from api.making.rerun import merge_patch
+from api.schemas.submission import FIRST_JOB
 from models import Job
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.app import create_app
-from api.server import limited
+from api.http.server import limited
 from client import Client
 from settings import Settings
 from tests.api.conftest import LocalClient, Stage

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 import api.schemas
 import api.schemas.estimates
 import worker.messages
-from api.submission import JobCreate
+from api.schemas.submission import JobCreate
 from jobs import lifecycle
 from models import Database
 from training.spec import ResolvedSpec, TrainingSpec

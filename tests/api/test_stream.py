@@ -155,7 +155,7 @@ def test_watchers_cost_queries_a_tick_and_not_each(
 
         return look(session, positions)
 
-    monkeypatch.setattr("api.tailer.look", counted)
+    monkeypatch.setattr("api.service.tailer.look", counted)
     with serving(app) as url, httpx2.Client(base_url=url, timeout=30) as client, ThreadPoolExecutor(40) as pool:
         watchers = [pool.submit(follow, client, job_id) for job_id in jobs * 2]
         for job_id in jobs:
@@ -186,7 +186,7 @@ def test_a_job_that_is_deleted_ends_its_stream(live: httpx2.Client, stage: "Stag
 def test_a_key_that_is_revoked_ends_its_streams(
     settings: Settings, tenants: "Tenants", stage: "Stage", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.tailer.KEYS_EVERY_SECONDS", 0.1)
+    monkeypatch.setattr("api.service.tailer.KEYS_EVERY_SECONDS", 0.1)
     job_id = stage.submit(project="first")
     app = create_app(settings.model_copy(update={"require_keys": True}))
     with serving(app) as url, httpx2.Client(base_url=url, timeout=30) as client:

@@ -19,10 +19,10 @@ from sqlalchemy.orm import Session
 from starlette.types import Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from api import background
 from api.app import create_app
-from api.background import PromptQueue
-from api.submission import FIRST_JOB
+from api.schemas.submission import FIRST_JOB
+from api.service import non_blocking_queue
+from api.service.non_blocking_queue import NonBlockingQueue
 from jobs import queries, reconciler
 from jobs.delivery import QUEUE
 from jobs.reconciler import Chore
@@ -132,16 +132,16 @@ class SlowQueue:
 
 
 @contextmanager
-def slow_queue() -> Iterator[tuple[SlowQueue, PromptQueue]]:
+def slow_queue() -> Iterator[tuple[SlowQueue, NonBlockingQueue]]:
     slow = SlowQueue()
-    queue = PromptQueue(slow)
+    queue = NonBlockingQueue(slow)
     with queue.sending():
         yield slow, queue
         slow.released.set()
 
 
 def test_prompt_queue_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(background, "MOST_WAITING", 2)
+    monkeypatch.setattr(non_blocking_queue, "MOST_WAITING", 2)
     with slow_queue() as (slow, queue):
         assert queue.send("a")
         assert slow.sending.wait(SOON_SECONDS)
@@ -161,7 +161,7 @@ def test_prompt_queue_survives_an_error() -> None:
             sent.set()
             return True
 
-    queue = PromptQueue(Faulty())
+    queue = NonBlockingQueue(Faulty())
     with queue.sending():
         queue.send("bad")
         queue.send("good")

@@ -15,8 +15,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind
 
 from api.app import create_app
-from api.spans import Tracing, tracing_to
-from api.telemetry import TelemetryUnavailable, tracing
+from api.service.spans import Tracing, tracing_to
+from api.service.telemetry import TelemetryUnavailable, tracing
 from settings import Settings
 from tests.api.conftest import LocalClient
 
@@ -99,8 +99,8 @@ def test_what_cannot_be_done_is_said(environment: dict[str, str], said: str) -> 
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "api.spans")
-    monkeypatch.delattr("api.spans")
+    monkeypatch.delitem(sys.modules, "api.service.spans")
+    monkeypatch.delattr("api.service.spans")
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
     with pytest.raises(TelemetryUnavailable, match="install the extra `telemetry`"):
         tracing({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"})
@@ -109,7 +109,7 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
 def test_nothing_is_imported_that_nobody_asked_for() -> None:
     script = (
         "import sys, api.app; api.app.create_app(); print([name for name in sys.modules"
-        " if name in ('opentelemetry.sdk.trace', 'opentelemetry.exporter', 'api.spans')])"
+        " if name in ('opentelemetry.sdk.trace', 'opentelemetry.exporter', 'api.service.spans')])"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -18,9 +18,9 @@ from starlette.types import Receive, Scope, Send
 
 from access import keys
 from api.app import create_app
-from api.costs import DEAR, cost_of
-from api.middleware import BODY_SECONDS
-from api.pacing import Pace, network_of
+from api.http.middleware import BODY_SECONDS
+from api.http.pacing import Pace, network_of
+from api.service.request_costs import EXPENSIVE, cost_of
 from models import Database, Event
 from settings import Settings
 from tests.api.conftest import LocalClient, serving
@@ -88,8 +88,8 @@ def test_what_is_dear_is_charged_as_such(settings: Settings, tenants: "Tenants")
     narrow = settings.model_copy(update={"require_keys": True, "rate_limit": 100})
     with LocalClient(create_app(narrow)) as client:
         first = client.get("/v1/recipes", headers=tenants.header("first")).headers["RateLimit"]
-        dear = client.get("/v1/datasets", headers=tenants.header("first")).headers["RateLimit"]
-    assert (first.split(";")[1], dear.split(";")[1]) == ("r=99", "r=89")
+        expensive = client.get("/v1/datasets", headers=tenants.header("first")).headers["RateLimit"]
+    assert (first.split(";")[1], expensive.split(";")[1]) == ("r=99", "r=89")
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_what_is_dear_is_charged_as_such(settings: Settings, tenants: "Tenants")
     ],
 )
 def test_what_takes_long_is_dear(operation: str, query: str, headers: dict[str, str]) -> None:
-    assert cost_of(operation, QueryParams(query), Headers(headers)) >= DEAR
+    assert cost_of(operation, QueryParams(query), Headers(headers)) >= EXPENSIVE
 
 
 @pytest.mark.parametrize("query", ["", "limit=20", "limit=-1", "limit=²", "limit=1e9", "limit=" + "9" * 40])
@@ -148,7 +148,7 @@ def test_a_project_has_so_many_keys(client: TestClient, tenants: "Tenants", monk
 class TestContract:
     def test_it_is_made_once(self, front: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
         first = front.get("/openapi.json")
-        monkeypatch.setattr("api.openapi.get_openapi", None)
+        monkeypatch.setattr("api.contract.openapi.get_openapi", None)
         assert front.get("/openapi.json").content == first.content
 
     def test_it_is_not_sent_to_whoever_has_it(self, front: TestClient) -> None:
@@ -175,7 +175,7 @@ def test_a_picture_is_kept_until_its_job_changes(
         drawn.append(form)
         return f"{len(drawn)}".encode()
 
-    monkeypatch.setattr("api.draughtsman.Draughtsman.draw", draw)
+    monkeypatch.setattr("api.service.curve_renderer.Draughtsman.draw", draw)
     first, again = (client.get(f"/v1/jobs/{job_id}/curves.svg") for _ in range(2))
     assert (first.content, again.content) == (b"1", b"1")
     assert client.get(f"/v1/jobs/{job_id}/curves.png").content == b"2"

@@ -13,11 +13,11 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import ErrorType
 
-from api.misplaced import ALIASES, _index
-from api.sentences import _SENTENCES, sentence
-from api.submission import JobCreate
-from api.times import Time
-from api.validation import body_errors
+from api.http.times import Time
+from api.http.validation import body_errors
+from api.http.validation_messages import _SENTENCES, sentence
+from api.schemas.field_suggestions import ALIASES, _index
+from api.schemas.submission import JobCreate
 from tests.api.conftest import Stage
 from tests.training.spec_bodies import broken_bodies
 
@@ -209,7 +209,7 @@ def test_a_field_elsewhere_is_told_where_it_belongs(
 
 def test_every_alias_leads_to_a_field_and_is_none_itself() -> None:
     for place, names in ALIASES.items():
-        assert tuple(place.split(".")) in _index()[place.rpartition(".")[2]], place
+        assert tuple(place.split(".")) in _index(JobCreate)[place.rpartition(".")[2]], place
         assert len(names) == len(set(names))
 
 

@@ -1,0 +1,124 @@
+"""The API's documentation as a page, which needs nothing from outside: Swagger UI is served from static/swagger-ui/."""
+
+import asyncio
+import gzip
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from api.http.etags import etag_of, etags_of, matches, unchanged
+from api.http.preconditions import IfMatch, require
+from api.http.strict_route import OpenRoute
+
+STATIC = Path(__file__).parent / "static"
+
+# The page may load what this API has, ask this API, and nothing else. Swagger UI draws its icons from data addresses.
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+
+# Another content has another address.
+FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file that the page loads."""
+
+    file: str
+    media_type: str
+
+    @property
+    def content(self) -> bytes:
+        """As it lies there."""
+        return (STATIC / self.file).read_bytes()
+
+
+ASSETS: Mapping[str, Asset] = {
+    "bundle": Asset("swagger-ui/swagger-ui-bundle.js", "text/javascript"),
+    "style": Asset("swagger-ui/swagger-ui.css", "text/css"),
+    "favicon": Asset("swagger-ui/favicon-32x32.png", "image/png"),
+    "start": Asset("docs.js", "text/javascript"),
+}
+
+
+class Contract:
+    """The OpenAPI document as bytes: made when somebody first asks for it, in a thread, and never again."""
+
+    def __init__(self, describe: Callable[[], Mapping[str, Any]]) -> None:
+        self._describe = describe
+        self._making = asyncio.Lock()
+        self._plain = self._packed = b""
+        self._etag = ""
+
+    async def answer(self, request: Request) -> Response:
+        """All of it, packed for whoever reads that, or 304."""
+        async with self._making:
+            if not self._plain:
+                await run_in_threadpool(self._make)
+        require(request, self._etag)
+        headers = {"ETag": self._etag, "Vary": "Accept-Encoding", "Cache-Control": "no-cache"}
+        etags = etags_of(request)
+        if etags and matches(etags, self._etag):
+            return unchanged(self._etag, headers)
+        if not _reads_gzip(",".join(request.headers.getlist("accept-encoding"))):
+            return Response(self._plain, headers=headers, media_type="application/json")
+        packed = {**headers, "Content-Encoding": "gzip", "ETag": f"W/{self._etag}"}
+        return Response(self._packed, headers=packed, media_type="application/json")
+
+    def _make(self) -> None:
+        plain = json.dumps(self._describe(), ensure_ascii=False, separators=(",", ":")).encode()
+        self._packed, self._etag = gzip.compress(plain, mtime=0), etag_of(plain)
+        self._plain = plain
+
+
+def documentation(describe: Callable[[], Mapping[str, Any]]) -> APIRouter:
+    """`/docs`, what it loads, and the contract that `describe` makes. Reads the files once."""
+    router = APIRouter(route_class=OpenRoute, include_in_schema=False)
+    contract = Contract(describe)
+
+    async def get_contract(request: Request, _expected: IfMatch = None) -> Response:
+        return await contract.answer(request)
+
+    router.add_api_route("/openapi.json", get_contract, methods=["GET"])
+    addresses = {}
+    for name, asset in ASSETS.items():
+        content = asset.content
+        address = f"docs/assets/{sha256(content).hexdigest()[:16]}/{Path(asset.file).name}"
+        addresses[name] = address
+        _serve(router, f"/{address}", content, asset.media_type, FOR_EVER)
+    page = Template((STATIC / "docs.html").read_text()).substitute(addresses).encode()
+    _serve(router, "/docs", page, "text/html", {"Content-Security-Policy": POLICY, "Cache-Control": "no-cache"})
+    return router
+
+
+def _serve(router: APIRouter, path: str, content: bytes, media_type: str, headers: Mapping[str, str]) -> None:
+    async def get_file() -> Response:
+        return Response(content, media_type=media_type, headers=headers)
+
+    router.add_api_route(path, get_file, methods=["GET"])
+
+
+def _reads_gzip(accepted: str) -> bool:
+    """Of an `Accept-Encoding` (RFC 9110, 12.5.3). One that names it with a weight of 0 does not."""
+    for each in accepted.lower().split(","):
+        coding, _, weight = each.partition(";")
+        if coding.strip() == "gzip":
+            return weight.replace(" ", "").removeprefix("q=").rstrip("0") not in ("", "0", "0.") or not weight
+    return False

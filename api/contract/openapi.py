@@ -1,0 +1,122 @@
+"""The contract: what FastAPI finds in the routes, with every error that there is."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from access.errors import KeyInvalid, KeyNotFound, ProjectNotFound
+from api.http.bodies import JSON, MERGE_PATCH
+from api.http.errors import (
+    BodyTooLarge,
+    InvalidRequest,
+    KeyMissing,
+    MalformedBody,
+    NotReady,
+    PreconditionFailed,
+    ScopeMissing,
+    TooManyRequests,
+    TooManyWaiting,
+    UnsupportedContentEncoding,
+    UnsupportedMediaType,
+)
+from api.http.preconditions import IF_MATCH
+from api.http.problem_kinds import (
+    DATABASE_ERRORS,
+    ERRORS,
+    FAILS_WITH,
+    HEADERS_TOO_LARGE,
+    REQUEST_TOO_SLOW,
+    UNEXPECTED,
+    Kind,
+)
+from api.http.problems import MEDIA_TYPE
+from api.schemas import Problem
+from jobs.errors import (
+    JobNotFound,
+)
+from training.recipes import RecipeNotFound
+from webhooks.errors import DeliveryNotFound, WebhookNotFound
+
+TAGS = [
+    {"name": "jobs", "description": "Submit training jobs, watch them, ask something of them."},
+    {"name": "metrics", "description": "What a job has measured, and what happened to it."},
+    {"name": "files", "description": "What a job has written."},
+    {"name": "catalogue", "description": "What a job can ask for."},
+    {"name": "workers", "description": "Who runs jobs, and what waits for them."},
+    {"name": "administration", "description": "API keys, projects and webhooks."},
+    {"name": "operations", "description": "For who runs the service."},
+]
+
+WITH_BODY = (MalformedBody, BodyTooLarge, UnsupportedMediaType, UnsupportedContentEncoding)
+WITH_KEY = (KeyMissing, KeyInvalid, ScopeMissing, TooManyRequests, TooManyWaiting, *DATABASE_ERRORS)
+NOT_FOUND: dict[str, type[Exception]] = {  # by path parameter
+    "{job_id}": JobNotFound,
+    "{recipe}": RecipeNotFound,
+    "{key_id}": KeyNotFound,
+    "{project_id}": ProjectNotFound,
+    "{webhook_id}": WebhookNotFound,
+    "{delivery_id}": DeliveryNotFound,
+}
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document of `app`."""
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        tags=TAGS,
+        routes=app.routes,
+        servers=app.servers,
+    )
+    schemas = document["components"]["schemas"]
+    for framework_name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(framework_name, None)
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update(problem.pop("$defs"), Problem=problem)
+    for path, operations in document["paths"].items():
+        if "patch" in operations:
+            content = operations["patch"]["requestBody"]["content"]
+            content[MERGE_PATCH] = content[JSON]
+        for operation in operations.values():
+            operation["responses"] |= _responses(_kinds(path, operation))
+            for parameter in operation.get("parameters", ()):
+                _leave_out_null(parameter["schema"])
+    return document
+
+
+def _leave_out_null(schema: dict[str, Any]) -> None:
+    """A query or a header is there or not: none is null."""
+    choices = schema.pop("anyOf", [])
+    kept = [choice for choice in choices if choice != {"type": "null"}]
+    schema |= kept[0] if len(kept) == 1 else {"anyOf": kept} if kept else {}
+
+
+def _kinds(path: str, operation: dict[str, Any]) -> Sequence[Kind]:
+    """How an operation can fail."""
+    kinds = [ERRORS[InvalidRequest], HEADERS_TOO_LARGE, UNEXPECTED]
+    kinds += [ERRORS[error] for parameter, error in NOT_FOUND.items() if parameter in path]
+    by_code = {kind.code: kind for kind in ERRORS.values()}
+    kinds += [by_code[code] for response in operation["responses"].values() for code in response.pop(FAILS_WITH, ())]
+    if any(parameter["name"] == IF_MATCH for parameter in operation.get("parameters", ())):
+        kinds.append(ERRORS[PreconditionFailed])
+    if "requestBody" in operation:
+        kinds += [REQUEST_TOO_SLOW, *(ERRORS[error] for error in WITH_BODY)]
+    if path == "/readyz":
+        kinds.append(ERRORS[NotReady])
+    if path.startswith("/v1/") or path == "/metrics":
+        kinds += [ERRORS[error] for error in WITH_KEY]
+    return list(dict.fromkeys(kinds))
+
+
+def _responses(kinds: Sequence[Kind]) -> dict[str, Any]:
+    """By status, which several kinds may share."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    by_status = groupby(sorted(kinds, key=lambda kind: kind.status), key=lambda kind: kind.status)
+    return {
+        str(status): {"description": " ".join(f"{kind.title} (`{kind.code}`)." for kind in sharing), "content": content}
+        for status, sharing in by_status
+    }

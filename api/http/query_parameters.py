@@ -1,0 +1,74 @@
+"""The parameters of a query, each written as the contract has it: pydantic itself would take `3_0` for 30."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args, get_origin
+from urllib.parse import unquote_to_bytes
+
+from fastapi import Request
+
+from api.http.errors import InvalidRequest
+from api.http.validation import MOST_ERRORS, unknown_name
+from training.names import quoted
+
+# As JSON writes them.
+_WRITTEN: Mapping[type, tuple[re.Pattern[str], str]] = {
+    int: (re.compile("-?(0|[1-9][0-9]*)"), "should be an integer in plain digits, such as 20"),
+    float: (re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"), "should be a number, such as 0.5"),
+    bool: (re.compile("true|false"), "should be true or false"),
+}
+
+
+def require_clear(request: Request, known: Mapping[str, Any]) -> None:
+    """That the query has only parameters that are `known`, by name with their types, each as often as it may be there
+    and written as its type is. Raises InvalidRequest.
+    """
+    _require_utf8(request)
+    given = request.query_params.multi_items()
+    times = Counter(name for name, _ in given)
+    wrong = [name for name in times if name not in known or (times[name] > 1 and not _may_repeat(known[name]))]
+    odd = [
+        (name, value, said) for name, value in given if name in known and (said := _oddly_written(known[name], value))
+    ]
+    errors = []
+    for name in wrong[:MOST_ERRORS]:  # an address has room for thousands, and each takes a while to explain
+        if name in known:
+            errors.append({"parameter": name, "detail": f"should be there once, not {times[name]} times"})
+        else:
+            errors.append({"parameter": name, "detail": unknown_name("this address", "parameter", name, known)})
+    if not errors:
+        errors = [{"parameter": name, "detail": f"{said}, not {quoted(value)}"} for name, value, said in odd]
+        errors = errors[:MOST_ERRORS]
+    if errors:
+        raise InvalidRequest(errors, len(wrong) or len(odd))
+
+
+def _require_utf8(request: Request) -> None:
+    """Where it is not, others would read U+FFFD."""
+    query: bytes = request.scope["query_string"]
+    for part in query.split(b"&"):
+        try:
+            unquote_to_bytes(part).decode()
+        except UnicodeDecodeError:
+            name = unquote_to_bytes(part.partition(b"=")[0]).decode(errors="replace")
+            raise InvalidRequest(
+                [{"parameter": name, "detail": "should be text in UTF-8, percent-encoded"}], 1
+            ) from None
+
+
+def _oddly_written(annotation: object, value: str) -> str | None:
+    """What would be right; None where it is."""
+    forms = [_WRITTEN[kind] for kind in _kinds(annotation) if kind in _WRITTEN]
+    return None if not forms or any(form.fullmatch(value) for form, _ in forms) else forms[0][1]
+
+
+def _kinds(annotation: object) -> Iterator[type]:
+    if isinstance(annotation, type):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _kinds(argument)
+
+
+def _may_repeat(annotation: object) -> bool:
+    return get_origin(annotation) is list

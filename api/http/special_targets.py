@@ -1,0 +1,36 @@
+"""Requests whose target is no path: of the server as a whole, or of one that would be a proxy."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from fastapi import FastAPI, Response
+from fastapi.routing import iter_route_contexts
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.http.problem_kinds import ROUTING
+from api.http.problems import problem
+
+
+class SpecialTargets:
+    """Answers `OPTIONS *` with the methods that there are (RFC 9110, 9.3.7), and no CONNECT."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http" or scope["path"].startswith("/"):
+            await self.app(scope, receive, send)
+            return
+        allowed = {"Allow": ", ".join(_methods(scope["app"]))}
+        if scope["method"] == "OPTIONS":
+            answer = Response(status_code=HTTPStatus.NO_CONTENT, headers=allowed)
+        else:
+            detail = "This is no proxy: it has the methods that Allow names, at addresses that begin with /."
+            answer = problem(ROUTING[405], scope, detail, headers={**allowed, "Connection": "close"})
+        await answer(scope, receive, send)
+
+
+def _methods(app: FastAPI) -> Sequence[str]:
+    of_routes = (route.methods or () for route in iter_route_contexts(app.routes))
+    return sorted({"HEAD", "OPTIONS"}.union(*of_routes))

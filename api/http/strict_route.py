@@ -1,0 +1,130 @@
+"""Routes that ignore nothing: not a query parameter that they do not have, nor a body, nor half of one."""
+
+from collections.abc import Callable, Coroutine, Sequence
+from functools import wraps
+from inspect import isasyncgenfunction, iscoroutinefunction
+from typing import Any, Protocol, runtime_checkable
+
+from fastapi import Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+
+from api.http.bodies import JSON, MERGE_PATCH, ParsedRequest, parse, refuse_body
+from api.http.errors import InvalidRequest
+from api.http.preconditions import IF_MATCH, require
+from api.http.query_parameters import require_clear
+from api.http.validation import body_errors, header_errors, parameter_errors
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+@runtime_checkable
+class WritesJson(Protocol):
+    """An answer that is so long that writing it takes a while."""
+
+    def to_json(self) -> str:
+        """The body."""
+
+
+class StrictRoute(APIRoute):
+    """Reads the body as strict JSON, and turns what is wrong with a request into a list that a client can use."""
+
+    waits_for_bodies = True  # also where none is taken: to say so
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, _run_in_a_thread(endpoint), **options)
+
+    def get_route_handler(self) -> Handler:
+        """FastAPI's own handler with the checks in front of it."""
+        return self._checking(super().get_route_handler())
+
+    def _checking(self, handler: Handler) -> Handler:
+        """`handler`, which is FastAPI's, behind the checks."""
+        knows_conditions = any(parameter.alias == IF_MATCH for parameter in get_flat_params(self.dependant))
+
+        async def answer(request: Request) -> Response:
+            if request.url.query:
+                await run_in_threadpool(require_clear, request, self._parameters())
+            if not knows_conditions:
+                require(request, None)
+            if self.body_field is None:
+                if self.waits_for_bodies:
+                    await refuse_body(request)
+            else:
+                request = await self._read(request)
+            try:
+                return await handler(request)
+            except RequestValidationError as error:
+                raise await run_in_threadpool(self._explain, error) from error
+
+        return answer
+
+    async def _read(self, request: Request) -> Request:
+        """With its body, which is looked at in a thread: to refuse a large one takes a while. FastAPI looks at what was
+        found right once more. Raises what `api.http.bodies.parse` raises, and InvalidRequest."""
+        content = await request.body()
+        value = await run_in_threadpool(self._checked, request, content) if content else None
+        return ParsedRequest(request, content, value)
+
+    def _checked(self, request: Request, content: bytes) -> object:
+        assert self.body_field is not None
+        value = parse(request, content, self._media_types())
+        _, errors = self.body_field.validate(value, loc=("body",))
+        if errors:
+            raise self._explain(RequestValidationError(errors, body=value))
+        return value
+
+    def _media_types(self) -> Sequence[str]:
+        """Of its body: a PATCH is a merge patch, whichever of the two it is called."""
+        return (JSON, MERGE_PATCH) if "PATCH" in (self.methods or ()) else (JSON,)
+
+    def _parameters(self) -> dict[str, Any]:
+        """The query's parameters and their types."""
+        declared = {parameter.alias: parameter.field_info.annotation for parameter in self.dependant.query_params}
+        for name, kind in list(declared.items()):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                del declared[name]
+                declared |= {field: info.annotation for field, info in kind.model_fields.items()}
+        return declared
+
+    def _explain(self, error: RequestValidationError) -> InvalidRequest:
+        errors = error.errors()
+        explained = parameter_errors([item for item in errors if item["loc"][0] == "query"])
+        explained += header_errors([item for item in errors if item["loc"][0] == "header"])
+        if self.body_field is not None:
+            body = self.body_field.field_info.annotation
+            assert isinstance(body, type)
+            assert issubclass(body, BaseModel)
+            explained += body_errors(body, error.body, [item for item in errors if item["loc"][0] == "body"])
+        return InvalidRequest(explained, len(errors))
+
+
+class OpenRoute(StrictRoute):
+    """For what needs no key, and so may cost next to nothing: `api.http.pacing` bounds how often. A body that nobody
+    wants is not waited for."""
+
+    waits_for_bodies = False
+
+
+def _run_in_a_thread(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    """A plain endpoint as an asynchronous one, which runs it in a thread and writes a long answer there, too.
+
+    FastAPI runs a plain endpoint in a thread as well, and then checks its answer in a second one. The request keeps its
+    database connection while it waits for that second thread. Where every thread is taken by a request that waits for
+    a connection, none of them goes on. An asynchronous endpoint's answer is checked in the event loop.
+    """
+    if iscoroutinefunction(endpoint) or isasyncgenfunction(endpoint):
+        return endpoint
+
+    def answer(*arguments: Any, **named: Any) -> Any:
+        result = endpoint(*arguments, **named)
+        return Response(result.to_json(), media_type=JSON) if isinstance(result, WritesJson) else result
+
+    @wraps(endpoint)
+    async def in_a_thread(*arguments: Any, **named: Any) -> Any:
+        return await run_in_threadpool(answer, *arguments, **named)
+
+    return in_a_thread

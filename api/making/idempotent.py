@@ -1,0 +1,96 @@
+"""Making a job, at most once for an Idempotency-Key."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import BackgroundTasks, Depends, Header, Request, Response
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
+
+from api.dependencies import QueueDep, SessionDep
+from api.http.errors import InvalidRequest
+from api.views import job_json, translate
+from jobs import idempotency, queries
+from jobs.delivery import TrainingQueue
+from models import DEFAULT_PROJECT, Job, ProjectSession
+
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotent-Replayed"
+
+_KEY = "^[!-~]{1,255}$"
+
+
+def _visible(key: str) -> str:
+    if not re.fullmatch(_KEY, key):
+        raise PydanticCustomError("idempotency_key", "should be 1 to 255 visible ASCII characters")
+    return key
+
+
+Key = Annotated[
+    Annotated[str, AfterValidator(_visible)] | None,
+    Header(
+        alias=HEADER,
+        description="Chosen by the client, such as a UUID. A request that comes again under its key within a week "
+        "makes nothing new, and is answered as the first time.",
+        json_schema_extra={"pattern": _KEY},
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotentSubmission:
+    """What it takes to make a job and to tell whoever asked, and the workers."""
+
+    session: ProjectSession
+    queue: TrainingQueue
+    background: BackgroundTasks
+    key: str | None
+    body: bytes  # as it was sent
+
+    @property
+    def project(self) -> str:
+        """Whose job it will be."""
+        return self.session.project or DEFAULT_PROJECT
+
+    def make(self, operation: str, submit: Callable[[], Job]) -> Response:
+        """The answer to `operation`, whose job `submit` makes; or the answer that was given before, without another
+        job. Raises IdempotencyKeyReused, and what `submit` raises.
+        """
+        if self.key:
+            first = idempotency.reserve(self.session, self.project, self.key, operation, self.body)
+            if first:
+                return _created(first.job_id, first.answer, replayed=True)
+        job = submit()
+        answer = job_json.new(queries.newly_made(self.session, job))
+        if self.key:
+            idempotency.answer(self.session, self.project, self.key, job.id, answer)
+        self.background.add_task(self.queue.send, job.id)  # after the commit and the answer
+        return _created(job.id, answer)
+
+
+async def _once(
+    request: Request, session: SessionDep, queue: QueueDep, background: BackgroundTasks, key: Key = None
+) -> IdempotentSubmission:
+    if (times := len(request.headers.getlist(HEADER))) > 1:
+        raise InvalidRequest([{"header": HEADER, "detail": f"should be there once, not {times} times"}], 1)
+    return IdempotentSubmission(session, queue, background, key, await request.body())
+
+
+async def _unrepeatable(request: Request) -> None:
+    if HEADER in request.headers:
+        detail = "is not kept here, so that a repetition would do it again: ask without, and look before asking again"
+        raise InvalidRequest([{"header": HEADER, "detail": detail}], 1)
+
+
+# For an operation whose answer has a secret, or that does something each time: a key must not promise otherwise.
+UNREPEATABLE: Any = Depends(_unrepeatable)
+
+IdempotentSubmissionDep = Annotated[IdempotentSubmission, Depends(_once)]
+
+
+def _created(job_id: str, answer: str, *, replayed: bool = False) -> Response:
+    headers = {"Location": translate.job_url(job_id)} | ({REPLAYED: "true"} if replayed else {})
+    return Response(answer, HTTPStatus.CREATED, headers, media_type="application/json")

@@ -1,0 +1,69 @@
+"""A job again, with something else about it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from api.http.errors import InvalidRequest
+from api.http.validation import body_errors
+from api.schemas.submission import JobCreate, JobRerun
+from models import Job
+from training.spec import ResolvedSpec
+
+
+def revised(job: Job, changes: JobRerun) -> JobCreate:
+    """What `job` was submitted with, changed, and checked as if it were new. Raises InvalidRequest.
+
+    A stored spec has its recipe filled in. It is not filled in again: that would bring back what `changes` take away,
+    and bring in what the recipe has come to say since. So the recipe stays as a label alone.
+    """
+    spec = ResolvedSpec.from_stored(job.spec)
+    given = changes.model_dump(exclude_unset=True)
+    patch = given.pop("spec", {})
+    _refuse_another_recipe(spec, patch)
+    submitted = {
+        "name": job.name,
+        "description": job.description,
+        "tags": job.tags,
+        "priority": job.priority,
+        "max_retries": job.max_retries,
+        "accelerator": job.accelerator,
+    }
+    merged = {field: value for field, value in (submitted | given).items() if value is not None}
+    merged["spec"] = merge_patch(spec.model_dump(mode="json"), patch)
+    recipe = merged["spec"].pop("recipe", None)
+    revision = _checked(merged)
+    return revision.model_copy(update={"spec": revision.spec.model_copy(update={"recipe": recipe})})
+
+
+def merge_patch(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """RFC 7396, but that a part of which the patch changes the `name` keeps nothing of the old one."""
+    name = patch.get("name")
+    merged = {} if isinstance(name, str) and target.get("name", name) != name else dict(target)
+    for field, value in patch.items():
+        if value is None:
+            merged.pop(field, None)
+        elif isinstance(value, Mapping):
+            ours = merged.get(field)
+            merged[field] = merge_patch(ours if isinstance(ours, Mapping) else {}, value)
+        else:
+            merged[field] = value
+    return merged
+
+
+def _refuse_another_recipe(spec: ResolvedSpec, patch: Mapping[str, Any]) -> None:
+    if patch.get("recipe") not in (None, spec.recipe):
+        detail = "cannot be changed: the spec is filled in already. Submit a new job to start from another recipe"
+        raise InvalidRequest([{"pointer": "#/spec/recipe", "detail": detail}], 1)
+
+
+def _checked(body: Mapping[str, Any]) -> JobCreate:
+    """As the body of a submission."""
+    try:
+        return JobCreate.model_validate(body)
+    except ValidationError as error:
+        errors = error.errors()
+        for item in errors:
+            item["loc"] = ("body", *item["loc"])
+        raise InvalidRequest(body_errors(JobCreate, body, errors), len(errors)) from error

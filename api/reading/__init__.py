@@ -1,0 +1,1 @@
+"""How jobs are read: polling, streams, pages of rows, the log, downloads."""

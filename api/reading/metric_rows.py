@@ -1,0 +1,133 @@
+"""Pages of epochs and of steps: which rows are asked for, and in which form they go out."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from sqlalchemy.orm import Session
+
+from api import schemas
+from api.http.negotiation import VARY, preferred
+from api.reading.polling import Content
+from api.views import csv_text, translate
+from jobs import queries
+from jobs.queries import Page
+from jobs.thinned import LEAST_EPOCHS, LEAST_STEPS, epochs_thinned, steps_thinned
+from training.spec import refusals
+
+LARGEST = 2**31 - 1  # that the database's integers hold
+
+JSON = "application/json"
+MEDIA_TYPES: Mapping[str, str] = {"json": JSON, "csv": csv_text.MEDIA_TYPE}
+
+Cursor = Annotated[int, Field(ge=-1, le=LARGEST)]
+Row = TypeVar("Row", bound=schemas.Wire)
+
+ENOUGH_FOR_A_CHART = (
+    "At most so many rows in place of a page, for a chart: the first, the last, {kept}, and of the others those that "
+    "the curves would look different without. What is not a number is not passed over."
+)
+
+
+class RowQuery(BaseModel):
+    """How many rows, and in which form."""
+
+    model_config = ConfigDict(frozen=True)
+
+    limit: int = Field(default=1000, ge=1, le=10_000)
+    format: Literal["json", "csv"] | None = Field(
+        default=None,
+        description="JSON by default, or what `Accept` prefers. CSV has a header of field names; its `Link` header "
+        "says where the next page is.",
+    )
+
+    def require_one_bound(self, max_points: int | None) -> None:
+        """Raises what pydantic reports."""
+        if max_points is not None and "limit" in self.model_fields_set:
+            reason = "is for a whole curve, and limit for a page: one of the two"
+            raise refusals([(("max_points",), max_points, reason)])
+
+    @property
+    def asked(self) -> Mapping[str, Any]:
+        """As it was given, for the address of the next page."""
+        given = self.model_dump(exclude_none=True)
+        return {name: value for name, value in given.items() if name != "limit" or "max_points" not in given}
+
+
+class EpochQuery(RowQuery):
+    """Behind which epoch, and how many."""
+
+    after_epoch: Cursor = Field(default=-1, description="Only later epochs.")
+    max_points: int | None = Field(
+        default=None,
+        ge=LEAST_EPOCHS,
+        le=5000,
+        description=ENOUGH_FOR_A_CHART.format(kept="the best, the lowest and the highest of each measure"),
+    )
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Self:
+        self.require_one_bound(self.max_points)
+        return self
+
+
+class StepQuery(RowQuery):
+    """Behind which step, and how many."""
+
+    after_epoch: Cursor = Field(default=-1, description="Steps of later epochs; with `after_step`, of this one, too.")
+    after_step: Cursor | None = Field(default=None, description="In `after_epoch`, steps behind this one.")
+    max_points: int | None = Field(
+        default=None,
+        ge=LEAST_STEPS,
+        le=5000,
+        description=ENOUGH_FOR_A_CHART.format(kept="the lowest and the highest loss"),
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.after_step is not None and "after_epoch" not in self.model_fields_set:
+            reason = "needs after_epoch, the epoch that the step is of"
+            raise refusals([(("after_step",), self.after_step, reason)])
+        self.require_one_bound(self.max_points)
+        return self
+
+    def position(self) -> tuple[int, int]:
+        """Epoch and step of the last step that is not wanted."""
+        return self.after_epoch, LARGEST if self.after_step is None else self.after_step
+
+
+def epochs(session: Session, job_id: str, query: EpochQuery) -> schemas.Page[schemas.EpochRow]:
+    """The epochs that are asked for. Raises JobNotFound."""
+    if query.max_points is None:
+        page: Page[Any] = queries.epoch_rows_after(session, job_id, query.after_epoch, query.limit)
+    else:
+        page = epochs_thinned(session, job_id, query.max_points, query.after_epoch)
+    return translate.epochs(page, job_id, query.asked)
+
+
+def steps(session: Session, job_id: str, query: StepQuery) -> schemas.Page[schemas.StepRow]:
+    """The steps that are asked for. Raises JobNotFound."""
+    if query.max_points is None:
+        page = queries.steps_after(session, job_id, *query.position(), query.limit)
+    else:
+        page = steps_thinned(session, job_id, query.max_points, *query.position())
+    return translate.steps(page, job_id, query.asked)
+
+
+def form(request: Request, query: RowQuery) -> str:
+    """The media type of the answer: what the query says, or else the Accept header. Raises NotAcceptable where the
+    header takes neither JSON nor CSV."""
+    liked = preferred(request.headers.getlist("accept"), list(MEDIA_TYPES.values()))
+    return MEDIA_TYPES[query.format] if query.format else liked
+
+
+def render(page: schemas.Page[Row], kind: type[Row], media_type: str, name: str) -> Content:
+    """`page`, whose rows are of `kind`; as CSV, to be saved under `name`."""
+    if media_type == JSON:
+        return Content(page.to_json(), JSON, VARY, is_empty=not page.data)
+    headers = {**VARY, "Content-Disposition": f'attachment; filename="{name}.csv"'}
+    if page.has_more:
+        headers["Link"] = f'<{page.next}>; rel="next"'
+    body = csv_text.written(kind, page.data)
+    return Content(body, "text/csv; header=present", headers, is_empty=not page.data)

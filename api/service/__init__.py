@@ -1,0 +1,1 @@
+"""What lives as long as the process does: admission, fair shares, caches, background work, measurements."""

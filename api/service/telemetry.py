@@ -1,0 +1,39 @@
+"""Traces of requests, where OTEL_* variables say where they go.
+
+FastAPI makes the spans. What takes them elsewhere is imported only where it is asked for.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from fastapi.telemetry import TelemetryConfig
+
+from environment.libraries import trace_exporter, wrong_otel
+from environment.startup import CannotStart
+
+if TYPE_CHECKING:
+    from api.service.spans import Tracing
+
+OFF: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+
+
+class TelemetryUnavailable(CannotStart):
+    """Traces are asked for and cannot be exported; the message says why and what would help."""
+
+
+def tracing(environment: Mapping[str, str] = os.environ) -> "Tracing | None":
+    """As the variables say; None where they ask for no traces. Raises TelemetryUnavailable."""
+    kind = trace_exporter(environment)
+    if kind is None:
+        return None
+    if wrong := "\n".join(f"{name}: {what}." for name, what in wrong_otel(environment)):
+        raise TelemetryUnavailable(wrong)
+    try:
+        from api.service import spans
+    except ImportError as error:
+        raise TelemetryUnavailable(
+            "OTEL_* variables ask for traces, but what exports them is not installed: "
+            "install the extra `telemetry`, or set OTEL_TRACES_EXPORTER=none."
+        ) from error
+    return spans.tracing_to(spans.exporter_of(kind))

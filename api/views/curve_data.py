@@ -1,0 +1,43 @@
+"""What a picture of a job's curves is drawn from: plain values, which are sent to the process that draws as JSON."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal, NamedTuple
+
+Form = Literal["svg", "png"]
+
+
+class Point(NamedTuple):
+    """Of an epoch, what is drawn. None where it was not measured."""
+
+    epoch: int
+    train_loss: float | None
+    train_accuracy: float | None
+    test_loss: float | None
+    test_accuracy: float | None
+    validation_loss: float | None
+    validation_accuracy: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CurveData:
+    """Everything that is to be seen."""
+
+    title: str
+    about: str
+    planned: int  # epochs
+    epochs: Sequence[Point]
+    best: Point | None
+
+
+def pack(sketch: CurveData, form: Form) -> bytes:
+    """The message that asks for a picture."""
+    return json.dumps([asdict(sketch), form]).encode()
+
+
+def unpack(message: bytes) -> tuple[CurveData, Form]:
+    """What `pack` was given."""
+    fields, form = json.loads(message)
+    epochs, best = [Point(*point) for point in fields.pop("epochs")], fields.pop("best")
+    return CurveData(**fields, epochs=epochs, best=Point(*best) if best else None), form

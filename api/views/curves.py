@@ -1,0 +1,180 @@
+"""Loss and accuracy over epochs as a picture: the same bytes for the same rows.
+
+`python -m api.views.curves` is the process that draws for `api.service.curve_renderer`. Nothing else may import this
+module: it imports matplotlib, which takes as long as the rest of the API together. It does not use pyplot, whose
+figures are global.
+"""
+
+import math
+import os
+import re
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from api.views.curve_data import CurveData, Form, Point, unpack
+from api.views.pipe_messages import read, write
+
+# Okabe and Ito's, which colour-blind readers tell apart; the lines differ in their dashes, too.
+TRAIN: dict[str, Any] = {"label": "train", "color": "#0072B2", "linestyle": (0, (4, 1.5))}
+TEST: dict[str, Any] = {"label": "test", "color": "#D55E00", "linestyle": "solid"}
+VALIDATION: dict[str, Any] = {"label": "validation", "color": "#009E73", "linestyle": (0, (6, 1.5, 1, 1.5))}
+INK, GREY, FAINT = "#222222", "#666666", "#DDDDDD"
+
+TITLE_FONT = FontProperties(weight="bold", size=14)
+
+MARGINS = {"left": 0.065, "right": 0.985, "top": 0.79, "bottom": 0.115, "wspace": 0.17}  # of the figure's size
+
+MOST_WITH_DOTS = 40  # epochs; with more, the dots of a line run into one another
+LONGEST_TITLE = 80  # characters
+LARGEST_DRAWN = 1e30  # matplotlib's own arithmetic overflows not far from the largest float
+
+# Settings are global in matplotlib: as shipped, whatever this machine's matplotlibrc says, but for these.
+matplotlib.rcdefaults()
+matplotlib.rcParams.update(
+    {
+        "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],  # comes with matplotlib; the others serve browsers
+        "svg.fonttype": "none",  # text stays text, which can be searched and read aloud
+        "svg.hashsalt": "epochal",  # ids within an SVG are random without
+    }
+)
+GIVES_WAY = 10  # its niceness: who waits for a picture waits a little longer, and everybody else does not
+
+
+def main() -> None:
+    """Draw what comes in, until nothing does any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(GIVES_WAY)
+    while True:
+        try:
+            sketch, form = unpack(read(sys.stdin.buffer))
+        except EOFError:
+            return
+        write(sys.stdout.buffer, draw(sketch, form))
+
+
+def draw(sketch: CurveData, form: Form) -> bytes:
+    """Loss and accuracy of a job's epochs side by side, its best one marked. A measure that is not finite, or that an
+    epoch was not evaluated for, is a gap. One picture at a time: matplotlib's caches are shared."""
+    epochs = sketch.epochs
+    figure = Figure(figsize=(11, 4.8), facecolor="white")
+    loss, accuracy = figure.subplots(1, 2, gridspec_kw=MARGINS)
+    _plot(loss, epochs, [epoch.train_loss for epoch in epochs], TRAIN)
+    _plot(loss, epochs, [epoch.validation_loss for epoch in epochs], VALIDATION)
+    _plot(loss, epochs, [epoch.test_loss for epoch in epochs], TEST)
+    _plot(accuracy, epochs, [epoch.train_accuracy for epoch in epochs], TRAIN)
+    _plot(accuracy, epochs, [epoch.validation_accuracy for epoch in epochs], VALIDATION)
+    _plot(accuracy, epochs, [epoch.test_accuracy for epoch in epochs], TEST)
+    for axes in (loss, accuracy):
+        _furnish(axes, epochs, sketch.planned)
+    _name_loss(loss, epochs)
+    _name_accuracy(accuracy, epochs)
+    _mark_best(loss, accuracy, sketch.best)
+    _head(figure, sketch.title, f"{sketch.about}   ·   {len(epochs)} of {sketch.planned} epochs")
+    output = BytesIO()
+    figure.savefig(output, format=form, dpi=150, metadata=_metadata(sketch.title, form))
+    return output.getvalue()
+
+
+def _plot(axes: Axes, epochs: Sequence[Point], measured: Sequence[float | None], look: Mapping[str, Any]) -> None:
+    if look is VALIDATION and all(value is None for value in measured):
+        return  # nothing was split off
+    values = [math.nan if value is None or not abs(value) < LARGEST_DRAWN else value for value in measured]
+    dots = list(range(len(values))) if len(values) <= MOST_WITH_DOTS else _lonely(values)
+    axes.plot([epoch.epoch for epoch in epochs], values, marker="o", markersize=3.5, markevery=dots, lw=1.8, **look)
+
+
+def _lonely(values: Sequence[float]) -> list[int]:
+    """Values between two gaps, which a line alone would not show."""
+    padded = [math.nan, *values, math.nan]
+    return [
+        place
+        for place, (before, value, after) in enumerate(zip(padded, padded[1:], padded[2:], strict=False))
+        if math.isnan(before) and not math.isnan(value) and math.isnan(after)
+    ]
+
+
+def _furnish(axes: Axes, epochs: Sequence[Point], planned: int) -> None:
+    first, last = (epochs[0].epoch, epochs[-1].epoch) if epochs else (0, planned - 1)
+    room = max((last - first) * 0.03, 0.5 if first == last else 0)
+    axes.set_xlim(first - room, last + room)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
+    axes.set_xlabel("epoch", color=GREY)
+    axes.set_axisbelow(True)
+    axes.tick_params(color=FAINT, labelcolor=GREY)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(FAINT)
+    if epochs:
+        axes.grid(color=FAINT, linewidth=0.8)
+        axes.legend(loc="best", frameon=True, framealpha=0.85, edgecolor="none", labelcolor=INK, handlelength=2.6)
+    else:
+        axes.text(0.5, 0.5, "no epoch is finished yet", transform=axes.transAxes, ha="center", color=GREY)
+
+
+def _name_loss(axes: Axes, epochs: Sequence[Point]) -> None:
+    axes.set_title("Loss", loc="left", color=INK)
+    axes.set_ylabel("cross-entropy (nats)", color=GREY)
+    axes.margins(y=0.08)
+    axes.set_ylim(bottom=0)
+    if not epochs:
+        axes.set_yticks([])
+
+
+def _name_accuracy(axes: Axes, epochs: Sequence[Point]) -> None:
+    axes.set_title("Accuracy", loc="left", color=INK)
+    axes.set_ylabel("images classified correctly", color=GREY)
+    axes.margins(y=0.08)
+    low, high = axes.get_ylim() if len(epochs) > 1 else (0, 1)
+    axes.set_ylim(max(low, 0), min(high, 1.02))
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+
+
+def _mark_best(loss: Axes, accuracy: Axes, best: Point | None) -> None:
+    if best is None:
+        return
+    look, chosen = TEST, best.test_accuracy
+    if best.validation_accuracy is not None:
+        look, chosen = VALIDATION, best.validation_accuracy
+    if chosen is None or math.isnan(chosen):
+        return
+    for axes in (loss, accuracy):
+        axes.axvline(best.epoch, color=GREY, linewidth=1, linestyle=(0, (1, 2)), zorder=1)
+    ring: dict[str, Any] = {"marker": "o", "markersize": 9, "markerfacecolor": "none", "markeredgewidth": 1.8}
+    accuracy.plot([best.epoch], [chosen], color=look["color"], clip_on=False, zorder=3, **ring)
+    text = f"best: {chosen:.2%} on {look['label']}, epoch {best.epoch}"
+    accuracy.set_title(text, loc="right", color=look["color"], fontsize=10)
+
+
+def _head(figure: Figure, title: str, subtitle: str) -> None:
+    place: dict[str, Any] = {"x": 0.02, "ha": "left", "va": "top", "parse_math": False}
+    figure.text(y=0.97, s=_with_glyphs(_short(title)), color=INK, fontproperties=TITLE_FONT, **place)
+    figure.text(y=0.905, s=subtitle, color=GREY, fontsize=10, **place)
+
+
+def _short(title: str) -> str:
+    return title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…"
+
+
+def _with_glyphs(title: str) -> str:
+    """What the font cannot draw becomes U+FFFD; an SVG has the whole title among its metadata."""
+    font = get_font(findfont(TITLE_FONT))
+    return "".join(character if font.get_char_index(ord(character)) else "\ufffd" for character in title)
+
+
+def _metadata(title: str, form: str) -> dict[str, Any]:
+    """Without the date and matplotlib's version, so that the bytes depend on the rows alone."""
+    if form == "png":
+        return {"Software": None}
+    return {"Date": None, "Creator": None, "Title": re.sub("[\ufffe\uffff]", "\ufffd", title)}  # which XML excludes
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Jobs as they go over the wire."""
+
+from collections.abc import Mapping, Sequence
+from sys import getsizeof
+from typing import Any
+
+from api import schemas
+from api.views import translate
+from api.views.revision_cache import RevisionCache
+from jobs import queries
+from jobs.queries import JobPage, JobRecord
+from jobs.waiting import JobState, QueuePlace
+from models import ProjectSession
+
+MOST_REMEMBERED = 10_000  # jobs
+# Bytes in memory. A job takes 2 to 3 KiB; one of many attempts, or described at length in letters outside of Latin-1,
+# takes more, and is not remembered, so that all together have a bound.
+LARGEST_REMEMBERED = 8 * 1024
+
+
+class JobJsonCache:
+    """Makes the JSON of jobs, and keeps it: it changes with a job's revision, all but its place in the queue, which
+    depends on others. Most jobs that are asked for are as they were when they were asked for last, and what it takes to
+    read and write one is most of what a list costs.
+    """
+
+    def __init__(self) -> None:
+        self._remembered = RevisionCache[str](MOST_REMEMBERED)
+
+    def of(self, session: ProjectSession, jobs: Sequence[JobState]) -> list[str]:
+        """Each of these jobs as `schemas.Job` says. `session` has found them, and is a snapshot."""
+        known = {job.id: self._remembered.at(job.id, job.revision) for job in jobs}
+        texts = {job_id: text for job_id, text in known.items() if text is not None}
+        for record in queries.records(session, [job.id for job in jobs if job.id not in texts]).values():
+            texts[record.job.id] = text = _without_place(record)
+            if getsizeof(text) <= LARGEST_REMEMBERED:
+                self._remembered.note(record.job.id, record.job.revision, text)
+        places = queries.queue_places(session, jobs)
+        return [_with_place(texts[job.id], places.get(job.id)) for job in jobs]
+
+    def page(self, session: ProjectSession, page: JobPage, asked: Mapping[str, Any]) -> str:
+        """A page of jobs; `next` is the next page, with the same filter."""
+        following = translate.jobs_url({**asked, "after": page.next_cursor}) if page.next_cursor else None
+        ends = schemas.Page[schemas.Job](data=[], has_more=following is not None, next=following)
+        rest = ends.model_dump_json(exclude={"data"})
+        return f'{{"data":[{",".join(self.of(session, page.rows))}],{rest[1:]}'
+
+
+def new(record: JobRecord) -> str:
+    """A job that has just been made."""
+    return _with_place(_without_place(record), record.queue)
+
+
+def _without_place(record: JobRecord) -> str:
+    return translate.job(record).model_dump_json(exclude={"queue"})
+
+
+def _with_place(text: str, place: QueuePlace | None) -> str:
+    """As its last member."""
+    queue = schemas.QueuePlace.model_validate(place).model_dump_json() if place else "null"
+    return f'{text[:-1]},"queue":{queue}}}'
