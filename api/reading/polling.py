@@ -93,7 +93,7 @@ class Poll:
             revision, status = queries.revision_of(session, job_id)
             final = status in TERMINAL
             on_job_alone = not (tells_place and status is JobStatus.QUEUED)
-            known = self.not_modified.at(self.address, revision) if on_job_alone and self.etags else None
+            known = self.not_modified.get(self.address, revision) if on_job_alone and self.etags else None
             if known:
                 require(self.request, known.etag)
             if known and self.etags and matches(self.etags, known.etag):
@@ -104,7 +104,7 @@ class Poll:
         etag = etag_of(made.body)
         require(self.request, etag)
         if on_job_alone:
-            self.not_modified.note(self.address, revision, NotModifiedHeaders(etag, made.headers))
+            self.not_modified.put(self.address, revision, NotModifiedHeaders(etag, made.headers))
         headers = {**FRESH, **applied, **made.headers, "ETag": etag}
         if self.etags and matches(self.etags, etag):
             return _Look(unchanged(etag, {**applied, **made.headers}), revision, is_news=False, is_final=final)

@@ -145,7 +145,7 @@ def _drawn(database: ProjectDatabase, curve_cache: CurveCache, job_id: str, form
     """Draws what the job was not drawn as before, and when the transaction is over: pictures wait for one another."""
     with database.snapshot() as session:
         revision, _ = queries.revision_of(session, job_id)
-        if known := curve_cache.at(f"{job_id}.{form}", revision):
+        if known := curve_cache.get(f"{job_id}.{form}", revision):
             return known
         record, epochs = queries.find(session, job_id), queries.epochs_after(session, job_id).rows
     return curve_cache.draw(f"{job_id}.{form}", revision, translate.sketch(record, epochs), form)

@@ -12,10 +12,10 @@ from jobs.queries import JobPage, JobRecord
 from jobs.waiting import JobState, QueuePlace
 from models import ProjectSession
 
-MOST_REMEMBERED = 10_000  # jobs
+MOST_CACHED = 10_000  # jobs
 # Bytes in memory. A job takes 2 to 3 KiB; one of many attempts, or described at length in letters outside of Latin-1,
-# takes more, and is not remembered, so that all together have a bound.
-LARGEST_REMEMBERED = 8 * 1024
+# takes more, and is not cached, so that all together have a bound.
+LARGEST_CACHED = 8 * 1024
 
 
 class JobJsonCache:
@@ -25,16 +25,16 @@ class JobJsonCache:
     """
 
     def __init__(self) -> None:
-        self._remembered = RevisionCache[str](MOST_REMEMBERED)
+        self._cache = RevisionCache[str](MOST_CACHED)
 
     def of(self, session: ProjectSession, jobs: Sequence[JobState]) -> list[str]:
         """Each of these jobs as `schemas.Job` says. `session` has found them, and is a snapshot."""
-        known = {job.id: self._remembered.at(job.id, job.revision) for job in jobs}
+        known = {job.id: self._cache.get(job.id, job.revision) for job in jobs}
         texts = {job_id: text for job_id, text in known.items() if text is not None}
         for record in queries.records(session, [job.id for job in jobs if job.id not in texts]).values():
             texts[record.job.id] = text = _without_place(record)
-            if getsizeof(text) <= LARGEST_REMEMBERED:
-                self._remembered.note(record.job.id, record.job.revision, text)
+            if getsizeof(text) <= LARGEST_CACHED:
+                self._cache.put(record.job.id, record.job.revision, text)
         places = queries.queue_places(session, jobs)
         return [_with_place(texts[job.id], places.get(job.id)) for job in jobs]
 

@@ -207,7 +207,7 @@ def test_what_is_remembered_is_bounded(client: TestClient, stage: Stage) -> None
     """Neither by how many addresses there are nor by how long they are does it grow."""
     not_modified = RevisionCache[str](most=100)
     for number in range(150):
-        not_modified.note(str(number), 1, "etag")
+        not_modified.put(str(number), 1, "etag")
     assert list(not_modified._made) == [str(number) for number in range(50, 150)]
     job_id, kept = stage.submit(), client.app_state["service"].not_modified._made
     client.get(f"/v1/jobs/{job_id}/events", headers={"Accept": "a/b," * 3000})
