@@ -81,6 +81,9 @@ class Lanes:
             project.lines.move_to_end(caller)
             if not line:
                 del project.lines[caller]
+            if turn.cancelled():  # whoever waited has gone, and has not run since to leave the line
+                self._drop_empty(name)
+                continue
             self._begin(project)
             turn.set_result(None)
 
@@ -115,8 +118,11 @@ class Lanes:
             self._asking.popitem(last=False)
 
     def _forget(self, who: Who, turn: "asyncio.Future[None]") -> None:
-        project = self._projects[who.project]
-        line = project.lines[who.caller]
+        """Leave the line, unless `give_back` has taken `turn` out of it already."""
+        project = self._projects.get(who.project)
+        line = project.lines.get(who.caller) if project else None
+        if project is None or line is None or turn not in line:
+            return
         line.remove(turn)
         if not line:
             del project.lines[who.caller]

@@ -108,6 +108,26 @@ def test_who_leaves_the_line_takes_nothing_with_it(*, just_served: bool) -> None
     run(scenario())
 
 
+@pytest.mark.parametrize("leaving", [1, 2, 4])
+def test_whoever_leaves_as_a_turn_becomes_free_does_not_keep_it(leaving: int) -> None:
+    """A task that is cancelled has cancelled what it waits for before it runs again, and so is still in the line."""
+
+    async def scenario() -> None:
+        lanes = Lanes(at_once=2, of_one=2, most_waiting=100)
+        line = Line(lanes)
+        await line.ask(*[A] * 8)
+        for task in line.tasks[2 : 2 + leaving]:
+            task.cancel()
+        lanes.give_back(A)
+        lanes.give_back(A)
+        await settle()
+        assert line.served == [A] * 4
+        assert all(task.done() and not task.cancelled() for task in line.tasks[2 + leaving : 4 + leaving])
+        assert all(task.cancelled() for task in line.tasks[2 : 2 + leaving])
+
+    run(scenario())
+
+
 def test_nothing_is_kept_of_who_has_left() -> None:
     async def scenario() -> None:
         lanes = Lanes(at_once=1, of_one=1, most_waiting=100)
