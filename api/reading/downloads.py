@@ -17,7 +17,7 @@ from api.http.errors import RangeNotSatisfiable, StorageUnavailable
 from api.http.etags import UNCHANGED, IfNoneMatch, etags_of, matches, unchanged
 from api.http.head_requests import HEAD_ALONE
 from api.http.preconditions import IfMatch, require
-from api.reading.streaming import in_turns
+from api.reading.streaming import piece_by_piece
 from api.service.fair_limiter import Slot
 from storage import Storage, StoredFile
 
@@ -104,7 +104,7 @@ def download(storage: Storage, file: StoredFile, wanted: Wanted, slot: Slot) -> 
     if wanted.head_alone:
         return Response(status_code=status, headers=headers, media_type=MEDIA_TYPE)
     blocks = _blocks(storage, file.name, asked.start, len(asked))
-    return StreamingResponse(in_turns(blocks, slot), status, headers=headers, media_type=MEDIA_TYPE)
+    return StreamingResponse(piece_by_piece(blocks, slot), status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def _part(asked: str, size: int) -> range | None:

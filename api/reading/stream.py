@@ -78,7 +78,7 @@ async def events(
                 yield _end(past.end)
                 return
             try:
-                async with slot.again():
+                async with slot.another():
                     past = await run_in_threadpool(read, database, job_id, told)
             except JobNotFound:
                 yield _end("deleted")

@@ -10,10 +10,11 @@ from api.service.fair_limiter import Slot
 Piece = TypeVar("Piece", bytes, str)
 
 
-async def in_turns(pieces: Iterator[Piece], slot: Slot) -> AsyncIterator[Piece]:
-    """Each piece made in a thread, in a turn of its own: while it goes out, however slowly, others are served."""
+async def piece_by_piece(pieces: Iterator[Piece], slot: Slot) -> AsyncIterator[Piece]:
+    """Make each piece in a thread and with a slot of its own. While a piece goes out, however slowly, others have the
+    slot."""
     while True:
-        async with slot.again():
+        async with slot.another():
             piece = await run_in_threadpool(next, pieces, None)
         if piece is None:
             return

@@ -14,7 +14,7 @@ from api.http.preconditions import IfMatch, require
 from api.http.problem_kinds import fails_with
 from api.reading import log_text, metric_rows
 from api.reading.polling import Content, PollDep
-from api.reading.streaming import in_turns
+from api.reading.streaming import piece_by_piece
 from api.service.admitted_route import AdmittedRoute
 from api.service.curve_cache import CurveCache
 from api.views import csv_text, translate
@@ -95,7 +95,7 @@ async def list_steps(
 )
 def get_log(job_id: JobId, database: DatabaseDep, slot: SlotDep) -> StreamingResponse:
     """A heading an epoch, a line a recorded step, then the epoch's test loss and accuracy."""
-    pieces = in_turns(log_text.stream(database, job_id), slot)
+    pieces = piece_by_piece(log_text.stream(database, job_id), slot)
     return StreamingResponse(pieces, media_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-cache"})
 
 

@@ -1,8 +1,9 @@
-"""A share of what all requests need for every tenant: threads, connections of the database, the interpreter itself.
+"""A limit on how many requests are worked on at once, which is shared fairly between projects.
 
-So many requests are worked on at once, and of one project no more than a few while others ask, too. The rest waits in a
-line of its own, in the event loop, where waiting costs nothing: a project that asks for more than its part waits for
-itself. What becomes free goes round the projects, and within a project round its callers.
+Requests share threads, connections of the database, and the interpreter itself. While several projects ask, each of
+them has a few slots at most. What finds no free slot waits in its caller's queue in the event loop, where waiting costs
+nothing, so that a project that asks for more than its part waits for itself. A slot that becomes free goes to the next
+project, and within a project to its next caller.
 """
 
 import asyncio
@@ -16,11 +17,11 @@ from typing import NamedTuple
 from api.http.errors import TooManyWaiting
 
 # A project that has asked for something within so long counts as one that asks.
-ASKS_SECONDS = 5.0
+ACTIVE_SECONDS = 5.0
 
 
 class Requester(NamedTuple):
-    """Whose line a request stands in."""
+    """Whose queue a request waits in."""
 
     project: str
     caller: str  # within the project: a key, or an address where no key is shown
@@ -28,15 +29,15 @@ class Requester(NamedTuple):
 
 @dataclass(slots=True)
 class _Project:
-    """What one project has under way, and its lines: of each caller one, the next to be served first."""
+    """How many slots a project has, and the queue of each of its callers, the next one to be served first."""
 
     running: int = 0
-    lines: "OrderedDict[str, deque[asyncio.Future[None]]]" = field(default_factory=OrderedDict)
+    queues: "OrderedDict[str, deque[asyncio.Future[None]]]" = field(default_factory=OrderedDict)
 
 
 class FairLimiter:
-    """Room for `at_once` requests, of which one project has `of_one` at most unless it alone asks. A caller may have
-    `most_waiting` in line. Used from the event loop alone."""
+    """`at_once` slots, of which a project has `of_one` at most unless no other asks. A caller may have `most_waiting`
+    requests in its queue. Used from the event loop alone."""
 
     def __init__(self, at_once: int, of_one: int, most_waiting: int) -> None:
         self._free = at_once
@@ -44,44 +45,41 @@ class FairLimiter:
         self._most_waiting = most_waiting
         self._at_once = at_once
         self._projects: OrderedDict[str, _Project] = OrderedDict()
-        self._asking: OrderedDict[str, float] = OrderedDict()  # since when each project has not
+        self._last_asked: OrderedDict[str, float] = OrderedDict()  # by project; the longest ago first
 
     async def acquire(self, who: Requester) -> bool:
-        """Wait for a turn, which has to be given back. Whether it had to be waited for. Raises TooManyWaiting."""
-        self._note(who.project)
+        """Wait for a slot, which has to be released. Returns whether there was a wait. Raises TooManyWaiting."""
+        self._note_activity(who.project)
         project = self._projects.setdefault(who.project, _Project())
-        if self._free and project.running < self._share and not project.lines:
-            self._begin(project)
+        if self._free and project.running < self._share and not project.queues:
+            self._occupy(project)
             return False
-        line = project.lines.setdefault(who.caller, deque())
-        if len(line) >= self._most_waiting:
+        queue = project.queues.setdefault(who.caller, deque())
+        if len(queue) >= self._most_waiting:
             raise TooManyWaiting(self._most_waiting, "requests in line")
         slot = asyncio.get_running_loop().create_future()
-        line.append(slot)
+        queue.append(slot)
         try:
             await slot
         except asyncio.CancelledError:
             if slot.cancelled():
-                self._forget(who, slot)
-            else:  # it came at the same moment
+                self._leave(who, slot)
+            else:  # it was given a slot before it was cancelled
                 self.release(who)
             raise
         return True
 
     def release(self, who: Requester) -> None:
-        """To whoever is next."""
+        """Give a slot to whoever is next."""
         self._projects[who.project].running -= 1
         self._free += 1
-        self._drop_empty(who.project)
-        while self._free and (name := self._next()):
-            self._projects.move_to_end(name)
-            project = self._projects[name]
-            caller, line = next(iter(project.lines.items()))
-            slot = line.popleft()
-            project.lines.move_to_end(caller)
-            if not line:
-                del project.lines[caller]
-            self._begin(project)
+        self._drop_if_empty(who.project)
+        while self._free and (name := self._next_project()):
+            slot = self._dequeue(name)
+            if slot.cancelled():  # its task is cancelled, but has not run since, and so has not left the queue
+                self._drop_if_empty(name)
+                continue
+            self._occupy(self._projects[name])
             slot.set_result(None)
 
     @asynccontextmanager
@@ -93,70 +91,84 @@ class FairLimiter:
         finally:
             self.release(who)
 
-    def _begin(self, project: _Project) -> None:
+    def _occupy(self, project: _Project) -> None:
         project.running += 1
         self._free -= 1
 
-    def _next(self) -> str | None:
+    def _next_project(self) -> str | None:
         share = self._share
-        ready = (name for name, each in self._projects.items() if each.lines and each.running < share)
+        ready = (name for name, project in self._projects.items() if project.queues and project.running < share)
         return next(ready, None)
+
+    def _dequeue(self, name: str) -> "asyncio.Future[None]":
+        """Of the project's next caller. The project and the caller go behind the others."""
+        self._projects.move_to_end(name)
+        queues = self._projects[name].queues
+        caller, queue = next(iter(queues.items()))
+        queues.move_to_end(caller)
+        slot = queue.popleft()
+        if not queue:
+            del queues[caller]
+        return slot
 
     @property
     def _share(self) -> int:
-        """Of one project."""
-        return self._of_one if len(self._asking) > 1 else self._at_once
+        """How many slots one project may have now."""
+        return self._of_one if len(self._last_asked) > 1 else self._at_once
 
-    def _note(self, project: str) -> None:
+    def _note_activity(self, project: str) -> None:
         now = monotonic()
-        self._asking[project] = now
-        self._asking.move_to_end(project)
-        while next(iter(self._asking.values())) < now - ASKS_SECONDS:
-            self._asking.popitem(last=False)
+        self._last_asked[project] = now
+        self._last_asked.move_to_end(project)
+        while next(iter(self._last_asked.values())) < now - ACTIVE_SECONDS:
+            self._last_asked.popitem(last=False)
 
-    def _forget(self, who: Requester, slot: "asyncio.Future[None]") -> None:
-        project = self._projects[who.project]
-        line = project.lines[who.caller]
-        line.remove(slot)
-        if not line:
-            del project.lines[who.caller]
-        self._drop_empty(who.project)
+    def _leave(self, who: Requester, slot: "asyncio.Future[None]") -> None:
+        """Leave the queue, unless `release` has dequeued `slot` already."""
+        project = self._projects.get(who.project)
+        queue = project.queues.get(who.caller) if project else None
+        if project is None or queue is None or slot not in queue:
+            return
+        queue.remove(slot)
+        if not queue:
+            del project.queues[who.caller]
+        self._drop_if_empty(who.project)
 
-    def _drop_empty(self, name: str) -> None:
+    def _drop_if_empty(self, name: str) -> None:
         project = self._projects[name]
-        if not project.running and not project.lines:
+        if not project.running and not project.queues:
             del self._projects[name]
 
 
 class Slot:
-    """One request's turn. Whatever lasts without doing anything, such as a wait for news, gives it back meanwhile."""
+    """One request's slot. While a request only waits, such as for news, it releases the slot for others."""
 
-    def __init__(self, lanes: FairLimiter, who: Requester) -> None:
+    def __init__(self, limiter: FairLimiter, who: Requester) -> None:
         self.who = who
-        self._lanes = lanes
-        self._has = False
+        self._limiter = limiter
+        self._held = False
 
     async def acquire(self) -> bool:
         """As `FairLimiter.acquire`."""
-        waited = await self._lanes.acquire(self.who)
-        self._has = True
+        waited = await self._limiter.acquire(self.who)
+        self._held = True
         return waited
 
     def release(self) -> None:
-        """Where it has not been given back already."""
-        if self._has:
-            self._has = False
-            self._lanes.release(self.who)
+        """Unless it is released already."""
+        if self._held:
+            self._held = False
+            self._limiter.release(self.who)
 
     @asynccontextmanager
     async def released(self) -> AsyncIterator[None]:
-        """Others have it meanwhile."""
+        """Others have it for as long as the context lasts."""
         self.release()
         yield
         await self.acquire()
 
     @asynccontextmanager
-    async def again(self) -> AsyncIterator[None]:
+    async def another(self) -> AsyncIterator[None]:
         """One more, for a part of an answer that is made while the answer goes out."""
-        async with self._lanes.slot(self.who):
+        async with self._limiter.slot(self.who):
             yield

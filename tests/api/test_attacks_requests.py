@@ -208,8 +208,8 @@ def test_what_is_remembered_is_bounded(client: TestClient, stage: Stage) -> None
     not_modified = RevisionCache[str](most=100)
     for number in range(150):
         not_modified.put(str(number), 1, "etag")
-    assert list(not_modified._made) == [str(number) for number in range(50, 150)]
-    job_id, kept = stage.submit(), client.app_state["service"].not_modified._made
+    assert [number for number in range(150) if not_modified.get(str(number), 1)] == list(range(50, 150))
+    job_id, kept = stage.submit(), client.app_state["service"].not_modified._entries
     client.get(f"/v1/jobs/{job_id}/events", headers={"Accept": "a/b," * 3000})
     assert len(kept) == 1
     assert max(map(len, kept)) <= 64

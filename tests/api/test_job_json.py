@@ -127,5 +127,5 @@ def test_a_job_of_very_many_attempts_is_not_remembered(stage: "Stage") -> None:
         stage.let_go(claim)
     with stage.database.snapshot() as session:
         (text,) = texts.of(session, [queries.state_of(session, job_id)])
-    assert len(text) > job_json.LARGEST_REMEMBERED
-    assert not texts._remembered._made
+    assert len(text) > job_json.LARGEST_CACHED
+    assert not texts._cache._made

@@ -24,8 +24,8 @@ async def settle() -> None:
 class Line:
     """Notes who is served, in which order."""
 
-    def __init__(self, lanes: FairLimiter) -> None:
-        self.lanes = lanes
+    def __init__(self, limiter: FairLimiter) -> None:
+        self.limiter = limiter
         self.served: list[Requester] = []
         self.tasks: list[asyncio.Task[None]] = []
 
@@ -34,11 +34,11 @@ class Line:
         await settle()
 
     async def finish(self, who: Requester) -> None:
-        self.lanes.release(who)
+        self.limiter.release(who)
         await settle()
 
     async def _take(self, who: Requester) -> None:
-        await self.lanes.acquire(who)
+        await self.limiter.acquire(who)
         self.served.append(who)
 
 
@@ -79,11 +79,11 @@ def test_what_becomes_free_goes_round_the_projects_and_round_their_callers() -> 
 
 def test_a_line_has_an_end() -> None:
     async def scenario() -> None:
-        lanes = FairLimiter(at_once=1, of_one=1, most_waiting=2)
-        line = Line(lanes)
+        limiter = FairLimiter(at_once=1, of_one=1, most_waiting=2)
+        line = Line(limiter)
         await line.ask(A, A, A)
         with pytest.raises(TooManyWaiting):
-            await lanes.acquire(A)
+            await limiter.acquire(A)
         await line.ask(Requester("a", "another key"))
         await line.finish(A)
         assert len(line.served) == 2
@@ -97,7 +97,7 @@ def test_who_leaves_the_line_takes_nothing_with_it(*, just_served: bool) -> None
         line = Line(FairLimiter(at_once=1, of_one=1, most_waiting=100))
         await line.ask(A, A, A)
         if just_served:
-            line.lanes.release(A)  # the second has its turn, and has not heard of it
+            line.limiter.release(A)  # the second has its turn, and has not heard of it
         line.tasks[1].cancel()
         await settle()
         if not just_served:
@@ -108,27 +108,47 @@ def test_who_leaves_the_line_takes_nothing_with_it(*, just_served: bool) -> None
     run(scenario())
 
 
+@pytest.mark.parametrize("leaving", [1, 2, 4])
+def test_whoever_leaves_as_a_turn_becomes_free_does_not_keep_it(leaving: int) -> None:
+    """A task that is cancelled has cancelled what it waits for before it runs again, and so is still in the line."""
+
+    async def scenario() -> None:
+        limiter = FairLimiter(at_once=2, of_one=2, most_waiting=100)
+        line = Line(limiter)
+        await line.ask(*[A] * 8)
+        for task in line.tasks[2 : 2 + leaving]:
+            task.cancel()
+        limiter.release(A)
+        limiter.release(A)
+        await settle()
+        assert line.served == [A] * 4
+        assert all(task.done() and not task.cancelled() for task in line.tasks[2 + leaving : 4 + leaving])
+        assert all(task.cancelled() for task in line.tasks[2 : 2 + leaving])
+
+    run(scenario())
+
+
 def test_nothing_is_kept_of_who_has_left() -> None:
     async def scenario() -> None:
-        lanes = FairLimiter(at_once=1, of_one=1, most_waiting=100)
-        line = Line(lanes)
+        limiter = FairLimiter(at_once=1, of_one=1, most_waiting=100)
+        line = Line(limiter)
         await line.ask(A, B)
         await line.finish(A)
         await line.finish(B)
-        assert not lanes._projects
+        assert not limiter._projects
 
     run(scenario())
 
 
 def test_others_are_served_while_a_turn_is_set_aside() -> None:
     async def scenario() -> None:
-        lanes = FairLimiter(at_once=1, of_one=1, most_waiting=100)
-        slot = Slot(lanes, A)
+        limiter = FairLimiter(at_once=1, of_one=1, most_waiting=100)
+        slot = Slot(limiter, A)
         await slot.acquire()
-        async with slot.released(), lanes.slot(B):
+        async with slot.released(), limiter.slot(B):
             pass
         slot.release()
         slot.release()  # once is enough
-        await lanes.acquire(B)
+        await limiter.acquire(B)
 
     run(scenario())
