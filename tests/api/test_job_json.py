@@ -128,4 +128,4 @@ def test_a_job_of_very_many_attempts_is_not_remembered(stage: "Stage") -> None:
     with stage.database.snapshot() as session:
         (text,) = texts.of(session, [queries.state_of(session, job_id)])
     assert len(text) > job_json.LARGEST_CACHED
-    assert not texts._cache._made
+    assert not texts._cache._entries
