@@ -11,6 +11,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from access.keys import Caller, Scope
 from api.http.errors import OperatorOnly, ScopeMissing
+from api.http.path_ids import path_id
 from api.service.curve_cache import CurveCache
 from api.service.fair_limiter import Slot
 from api.service.service import Service
@@ -156,18 +157,16 @@ JobJsonDep = Annotated[JobJsonCache, Depends(_job_texts)]
 CurveCacheDep = Annotated[CurveCache, Depends(_pictures)]
 
 
-async def _job_id(
-    job_id: Annotated[
-        str, Path(description="As `POST /v1/jobs` returned it.", examples=["job_01kasm2pbk5s9d0w3g6vq8zrhf"])
-    ],
-) -> str:
-    """What no id looks like names no job."""
-    if not is_id(job_id):
-        raise JobNotFound(job_id)
-    return job_id
-
-
-JobId = Annotated[str, Depends(_job_id)]
+JobId = Annotated[
+    str,
+    path_id(
+        "job_id",
+        "As `POST /v1/jobs` returned it.",
+        "job_01kasm2pbk5s9d0w3g6vq8zrhf",
+        is_id,
+        lambda path: JobNotFound(path["job_id"]),
+    ),
+]
 
 
 async def _checkpoint_name(

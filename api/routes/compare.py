@@ -3,12 +3,12 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.dependencies import SnapshotDep
 from api.http.problem_kinds import fails_with
 from api.schemas import comparison as schemas
+from api.schemas.fields import EACH_ONCE, UNIQUE_ITEMS
 from api.service.admitted_route import AdmittedRoute
 from api.views import translate
 from jobs.comparison import ComparedJob, compare
@@ -18,22 +18,16 @@ from jobs.thinned import LEAST_EPOCHS
 router = APIRouter(prefix="/compare", tags=["metrics"], route_class=AdmittedRoute)
 
 
-def _unique(job_ids: list[str]) -> list[str]:
-    if len(set(job_ids)) < len(job_ids):
-        raise PydanticCustomError("repeated", "should name each job once")
-    return job_ids
-
-
 class CompareQuery(BaseModel):
     """Which jobs, and how much of their curves."""
 
     model_config = ConfigDict(frozen=True)
 
-    job: Annotated[list[str], AfterValidator(_unique)] = Field(
+    job: Annotated[list[str], EACH_ONCE] = Field(
         min_length=2,
         max_length=10,
         description="Ids of the jobs, each as a parameter of its own.",
-        json_schema_extra={"uniqueItems": True},
+        json_schema_extra=UNIQUE_ITEMS,
     )
     max_points: int = Field(
         default=1000,

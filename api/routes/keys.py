@@ -4,7 +4,7 @@ import re
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Query
 
 from access import keys
 from access.errors import KeyNotFound, ProjectNotFound, TooManyKeys
@@ -12,6 +12,7 @@ from access.keys import Caller
 from api import schemas
 from api.dependencies import CallerDep, SessionDep, SnapshotDep
 from api.http.errors import OperatorOnly
+from api.http.path_ids import path_id
 from api.http.problem_kinds import fails_with
 from api.making.idempotent import UNREPEATABLE
 from api.service.admitted_route import AdmittedRoute
@@ -22,16 +23,16 @@ router = APIRouter(prefix="/keys", tags=["administration"], route_class=Admitted
 KEY_ID = r"^[a-z0-9]{1,32}$"
 
 
-async def _key_id(
-    key_id: Annotated[str, Path(description="As `GET /v1/keys` has it.", examples=["01kasm2pbk5s9d0w3g6vq8zrhf"])],
-) -> str:
-    """What no id looks like names no key."""
-    if not re.fullmatch(KEY_ID, key_id):
-        raise KeyNotFound(key_id)
-    return key_id
-
-
-KeyId = Annotated[str, Depends(_key_id)]
+KeyId = Annotated[
+    str,
+    path_id(
+        "key_id",
+        "As `GET /v1/keys` has it.",
+        "01kasm2pbk5s9d0w3g6vq8zrhf",
+        re.compile(KEY_ID).fullmatch,
+        lambda path: KeyNotFound(path["key_id"]),
+    ),
+]
 
 
 @router.post(

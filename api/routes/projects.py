@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Query
 
 from access import projects
 from access.errors import ProjectExists, ProjectNotFound
@@ -13,6 +13,7 @@ from access.keys import Caller
 from api import schemas
 from api.dependencies import CallerDep, SessionDep, SnapshotDep, may_operate
 from api.http.errors import OperatorOnly
+from api.http.path_ids import path_id
 from api.http.problem_kinds import fails_with
 from api.making.idempotent import UNREPEATABLE
 from api.schemas.administration import PROJECT_ID
@@ -24,16 +25,16 @@ from models import Project, ProjectSession
 router = APIRouter(prefix="/projects", tags=["administration"], route_class=AdmittedRoute)
 
 
-async def _project_id(
-    project_id: Annotated[str, Path(description="As `GET /v1/projects` has it.", examples=["default"])],
-) -> str:
-    """What no id looks like names no project."""
-    if not re.fullmatch(PROJECT_ID, project_id):
-        raise ProjectNotFound(project_id)
-    return project_id
-
-
-ProjectId = Annotated[str, Depends(_project_id)]
+ProjectId = Annotated[
+    str,
+    path_id(
+        "project_id",
+        "As `GET /v1/projects` has it.",
+        "default",
+        re.compile(PROJECT_ID).fullmatch,
+        lambda path: ProjectNotFound(path["project_id"]),
+    ),
+]
 
 
 @router.get("", operation_id="list_projects", summary="List the projects, and what they use")

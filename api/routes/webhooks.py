@@ -5,10 +5,11 @@ import re
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Query
 
 from api import schemas
 from api.dependencies import CallerDep, DatabaseDep, SessionDep, SettingsDep, SnapshotDep
+from api.http.path_ids import path_id
 from api.http.problem_kinds import fails_with
 from api.making.idempotent import UNREPEATABLE
 from api.service.admitted_route import AdmittedRoute
@@ -24,33 +25,26 @@ DELIVERY_ID = r"^msg_[0-9a-hjkmnp-tv-z]{26}$"
 Limit = Annotated[int, Query(ge=1, le=100)]
 
 
-async def _webhook_id(
-    webhook_id: Annotated[
-        str, Path(description="As `POST /v1/webhooks` returned it.", examples=["whk_01kasm2pbk5s9d0w3g6vq8zrhf"])
-    ],
-) -> str:
-    """What no id looks like names no webhook."""
-    if not re.fullmatch(WEBHOOK_ID, webhook_id):
-        raise WebhookNotFound(webhook_id)
-    return webhook_id
-
-
-WebhookId = Annotated[str, Depends(_webhook_id)]
-
-
-async def _delivery_id(
-    webhook_id: WebhookId,
-    delivery_id: Annotated[
-        str, Path(description="The message's `webhook-id`.", examples=["msg_01kasm2pbk5s9d0w3g6vq8zrhf"])
-    ],
-) -> str:
-    """What no id looks like names no delivery."""
-    if not re.fullmatch(DELIVERY_ID, delivery_id):
-        raise DeliveryNotFound(webhook_id, delivery_id)
-    return delivery_id
-
-
-DeliveryId = Annotated[str, Depends(_delivery_id)]
+WebhookId = Annotated[
+    str,
+    path_id(
+        "webhook_id",
+        "As `POST /v1/webhooks` returned it.",
+        "whk_01kasm2pbk5s9d0w3g6vq8zrhf",
+        re.compile(WEBHOOK_ID).fullmatch,
+        lambda path: WebhookNotFound(path["webhook_id"]),
+    ),
+]
+DeliveryId = Annotated[
+    str,
+    path_id(
+        "delivery_id",
+        "The message's `webhook-id`.",
+        "msg_01kasm2pbk5s9d0w3g6vq8zrhf",
+        re.compile(DELIVERY_ID).fullmatch,
+        lambda path: DeliveryNotFound(path["webhook_id"], path["delivery_id"]),
+    ),
+]
 
 
 @router.post(

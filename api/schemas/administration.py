@@ -10,7 +10,7 @@ from access.keys import Scope
 from api.http.bodies import EXACT
 from api.http.times import Time
 from api.http.validation import RequestBody
-from api.schemas.fields import Name
+from api.schemas.fields import EACH_ONCE, UNIQUE_ITEMS, Name
 from api.schemas.wire import Wire
 
 PROJECT_ID = r"^[a-z0-9](-?[a-z0-9]){0,39}$"
@@ -18,16 +18,10 @@ PROJECT_ID = r"^[a-z0-9](-?[a-z0-9]){0,39}$"
 ProjectId = Annotated[str, Field(pattern=PROJECT_ID, max_length=40)]
 
 
-def _each_once(scopes: list[Scope]) -> list[Scope]:
-    if len(set(scopes)) < len(scopes):
-        raise PydanticCustomError("repeated", "should have each scope once")
-    return scopes
-
-
 Scopes = Annotated[
     list[Scope],
-    Field(min_length=1, json_schema_extra={"uniqueItems": True}, description="`train` includes `read`, `admin` both."),
-    AfterValidator(_each_once),
+    Field(min_length=1, json_schema_extra=UNIQUE_ITEMS, description="`train` includes `read`, `admin` both."),
+    EACH_ONCE,
 ]
 
 

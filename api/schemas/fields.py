@@ -1,10 +1,12 @@
 """Fields that several schemas have."""
 
 import re
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, JsonValue
 from pydantic_core import PydanticCustomError
+
+Item = TypeVar("Item")
 
 NOT_ONE_LINE = "\\u0000-\\u001F\\u007F-\\u009F\\u2028\\u2029"  # control characters and line separators
 
@@ -27,12 +29,18 @@ def storable(text: str) -> str:
     return text
 
 
-def _unique(tags: list[str]) -> list[str]:
-    for tag in tags:
-        if tags.count(tag) > 1:
-            raise PydanticCustomError("repeated", "{tag} is there more than once", {"tag": repr(tag)})
-    return tags
+def _each_once(values: list[Item]) -> list[Item]:
+    seen: set[Item] = set()
+    for value in values:
+        if value in seen:
+            raise PydanticCustomError("repeated", "{value} is there more than once", {"value": repr(value)})
+        seen.add(value)
+    return values
 
+
+# For a list in which nothing may be twice. EACH_ONCE stands behind the list's bounds, so that it meets no longer list.
+EACH_ONCE = AfterValidator(_each_once)
+UNIQUE_ITEMS: dict[str, JsonValue] = {"uniqueItems": True}
 
 _ONE_LINE = {"pattern": f"^[^{NOT_ONE_LINE}]*$"}
 Name = Annotated[str, Field(min_length=1, max_length=200, json_schema_extra=_ONE_LINE), AfterValidator(_one_line)]
@@ -42,11 +50,7 @@ Description = Annotated[
     AfterValidator(storable),
 ]
 Tag = Annotated[str, Field(min_length=1, max_length=64, json_schema_extra=_ONE_LINE), AfterValidator(_one_line)]
-Tags = Annotated[
-    list[Tag],
-    Field(max_length=20, json_schema_extra={"uniqueItems": True}),
-    AfterValidator(_unique),
-]
+Tags = Annotated[list[Tag], Field(max_length=20, json_schema_extra=UNIQUE_ITEMS), EACH_ONCE]
 
 Priority = Annotated[int, Field(ge=0, le=9)]
 Retries = Annotated[int, Field(ge=0, le=100)]

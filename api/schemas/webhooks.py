@@ -3,21 +3,13 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, JsonValue
-from pydantic_core import PydanticCustomError
+from pydantic import ConfigDict, Field, JsonValue
 
 from api.http.validation import RequestBody
-from api.schemas.fields import Name
+from api.schemas.fields import EACH_ONCE, UNIQUE_ITEMS, Name
 from api.schemas.wire import Wire
 from jobs.outbox import EVENT_TYPES, EventType
 from webhooks.addresses import LONGEST_URL
-
-
-def _each_once(events: list[EventType]) -> list[EventType]:
-    if len(set(events)) < len(events):
-        raise PydanticCustomError("repeated", "should have each type once")
-    return events
-
 
 # What every deployment accepts. An address in place of the name, or http, is not for every one.
 _LABEL = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
@@ -40,10 +32,10 @@ Events = Annotated[
     Field(
         min_length=1,
         max_length=len(EVENT_TYPES),
-        json_schema_extra={"uniqueItems": True},
+        json_schema_extra=UNIQUE_ITEMS,
         description="What to be told of.",
     ),
-    AfterValidator(_each_once),
+    EACH_ONCE,
 ]
 FOR_PEOPLE = "For people."
 IS_SENT = "False: it is sent nothing. A receiver that answers 410 disables its webhook."
