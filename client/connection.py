@@ -10,7 +10,7 @@ from urllib.parse import quote
 import httpx2
 
 from client.decoding import decode
-from client.errors import EpochalError, EpochalKeyRefused, EpochalUnreachable, kind_of
+from client.errors import EpochalError, EpochalKeyRefused, EpochalUnreachable, kind_of, without_login
 from client.records import Page
 
 Record = TypeVar("Record")
@@ -69,8 +69,9 @@ class Connection:
         self.timeout_seconds = timeout_seconds
         try:
             address = httpx2.URL(self.url)
-        except httpx2.InvalidURL as error:
-            raise EpochalUnreachable(self.url, str(error)) from error
+        except httpx2.InvalidURL:  # whose text has a part of the address, which may be a password's
+            reason = "it is no address; every special character of a user and a password is percent-encoded"
+            raise EpochalUnreachable(self.url, reason) from None
         self._prefix = address.path.rstrip("/")
         self._http = httpx2.Client(
             base_url=address,
@@ -201,7 +202,7 @@ def _refusal(response: httpx2.Response) -> EpochalError:
     kind = kind_of(status)
     if response.headers.get("Content-Type", "").startswith("application/problem+json"):
         return kind.from_problem(_json(response), status, retry_after_seconds)
-    detail = f"{response.url} answered {status} {response.reason_phrase}."
+    detail = f"{without_login(str(response.url))} answered {status} {response.reason_phrase}."
     return kind(detail, code=f"http_{status}", status=status, retry_after_seconds=retry_after_seconds)
 
 
@@ -215,7 +216,7 @@ def _json(response: httpx2.Response) -> Any:
     try:
         return response.json()
     except ValueError as error:
-        raise _unexpected(f"{response.url} answered no JSON") from error
+        raise _unexpected(f"{without_login(str(response.url))} answered no JSON") from error
 
 
 def _unexpected(reason: str) -> EpochalError:
