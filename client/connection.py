@@ -73,14 +73,19 @@ class Connection:
             reason = "it is no address; every special character of a user and a password is percent-encoded"
             raise EpochalUnreachable(self.url, reason) from None
         self._prefix = address.path.rstrip("/")
-        self._http = httpx2.Client(
-            base_url=address,
-            auth=_auth((api_key or os.environ.get("EPOCHAL_API_KEY") or "").strip(), address),
-            timeout=timeout_seconds,
-            transport=transport,
-            # No proxy of the environment leads to this machine itself.
-            trust_env=address.host not in LOOPBACK,
-        )
+        auth = _auth((api_key or os.environ.get("EPOCHAL_API_KEY") or "").strip(), address)
+        try:
+            self._http = httpx2.Client(
+                base_url=address,
+                auth=auth,
+                timeout=timeout_seconds,
+                transport=transport,
+                # No proxy of the environment leads to this machine itself.
+                trust_env=address.host not in LOOPBACK,
+            )
+        except (httpx2.InvalidURL, ValueError):  # likewise
+            reason = "HTTP_PROXY, HTTPS_PROXY or ALL_PROXY should be http://user:password@host:port, percent-encoded"
+            raise EpochalUnreachable(self.url, reason) from None
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -168,6 +168,14 @@ def test_no_piece_of_a_password_in_the_address_is_shown(character: str, monkeypa
     assert raised.value.__cause__ is None or "hunter2" not in str(raised.value.__cause__)
 
 
+@pytest.mark.parametrize("proxy", ["http://u:hunter2#x@proxy:1", "http://u:hunter2/x@proxy:1", "foo://u:hunter2@p:1"])
+def test_no_piece_of_a_proxy_s_password_is_shown(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    with pytest.raises(EpochalUnreachable, match="HTTP_PROXY") as raised:
+        Client("http://epochal.test")
+    assert "hunter2" not in "".join(traceback.format_exception(raised.value))
+
+
 def test_an_answer_without_a_problem_shows_no_password() -> None:
     answers = Answers(httpx2.Response(502))
     with pytest.raises(EpochalError) as raised:
