@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SerializeAsAny
 
 from api.schemas.wire import Number, Wire
 from api.submission import HIGHER_FIRST, KIND_OF_DEVICE, LOST_ATTEMPTS
@@ -155,7 +155,7 @@ class Job(Wire):
     name: str | None
     description: str | None
     tags: list[str]
-    spec: ResolvedSpec = Field(description="Every default resolved.")
+    spec: SerializeAsAny[ResolvedSpec] = Field(description="Every default resolved.")
     dataset: JobDataset
     status: JobStatus = Field(description="Final: succeeded, failed, cancelled, stopped.")
     requested: Request | None = Field(description="What somebody wants of the job that a worker has yet to do.")
