@@ -226,6 +226,18 @@ def test_a_schema_says_what_to_do(database: Database) -> None:
         assert (flaw is None) if said is None else (flaw and said in flaw)
 
 
+def test_a_damaged_file_is_damaged_and_no_other_database(sqlite: Database, file: Path) -> None:
+    with sqlite.snapshot() as session:
+        page = int(session.scalar(text("SELECT rootpage FROM sqlite_master WHERE name = 'deployment'")) or 0)
+        size = int(session.scalar(text("PRAGMA page_size")) or 0)
+    sqlite.dispose()  # which writes the log's content into the file
+    with file.open("r+b") as content:
+        content.seek((page - 1) * size)
+        content.write(b"\xff" * size)
+    with pytest.raises(DatabaseDamaged):
+        read(sqlite)
+
+
 def test_a_server_that_turns_read_only_and_back(postgresql: Database) -> None:
     """As a standby does that is promoted, or a role that may only read: what was set when a session began stays."""
     name = postgresql.engine.url.database
@@ -263,6 +275,23 @@ def test_a_database_that_was_dropped_and_made_anew_is_another(postgresql: Databa
     postgresql.engine.dispose()
     with pytest.raises(DatabaseMissing, match="another"):
         read(postgresql)
+
+
+def test_a_database_that_cannot_be_asked_who_it_is_is_not_another(
+    postgresql: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As while a migration has the table: what a new connection is refused there is an outage of its own kind."""
+    read(postgresql)
+    with postgresql.engine.connect() as migration:
+        migration.execute(text("LOCK TABLE deployment IN ACCESS EXCLUSIVE MODE"))
+        url = postgresql.engine.url.update_query_dict({"options": "-c lock_timeout=50ms"})
+        newcomer = Database(url.render_as_string(hide_password=False), pinned=True)
+        newcomer._identity = postgresql._identity
+        with pytest.raises(DatabaseBusy):
+            read(newcomer)
+        migration.rollback()
+    assert read(newcomer) == postgresql._identity
+    newcomer.dispose()
 
 
 def test_a_plan_that_a_migration_has_made_stale_is_made_anew(postgresql: Database) -> None:
