@@ -112,7 +112,7 @@ class CeleryQueue:
         try:
             transport.establish_connection()
             transport.create_channel(transport).client.set(WRITTEN, "", ex=WRITTEN_FOR_SECONDS)
-        except (RedisError, OSError) as error:
+        except (OperationalError, RedisError, OSError) as error:
             state = _state_after(error)
             log.warning("broker takes no messages", reason=state, error=str(error))
             return state

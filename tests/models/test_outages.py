@@ -226,18 +226,6 @@ def test_a_schema_says_what_to_do(database: Database) -> None:
         assert (flaw is None) if said is None else (flaw and said in flaw)
 
 
-def test_a_damaged_file_is_damaged_and_no_other_database(sqlite: Database, file: Path) -> None:
-    with sqlite.snapshot() as session:
-        page = int(session.scalar(text("SELECT rootpage FROM sqlite_master WHERE name = 'deployment'")) or 0)
-        size = int(session.scalar(text("PRAGMA page_size")) or 0)
-    sqlite.dispose()  # which writes the log's content into the file
-    with file.open("r+b") as content:
-        content.seek((page - 1) * size)
-        content.write(b"\xff" * size)
-    with pytest.raises(DatabaseDamaged):
-        read(sqlite)
-
-
 def test_a_server_that_turns_read_only_and_back(postgresql: Database) -> None:
     """As a standby does that is promoted, or a role that may only read: what was set when a session began stays."""
     name = postgresql.engine.url.database
