@@ -138,7 +138,6 @@ class Tasks:
         longest = self._settings.lease_seconds / 2  # a takeover is to wait for the lease, and not for the sweep
         self.fitness.look()
         chores = [
-            Chore(LOOK_SECONDS, self.fitness.look),
             Chore(lambda: paced(LOOK_FOR_WORK_SECONDS, self._census.alike, LONGEST_LOOK_SECONDS), self._look_for_work),
             settling(self._database, self._messages.send, lambda: paced(SWEEP_SECONDS, self._census.all, longest)),
             adding_up(self._database, lambda: paced(FOLD_SECONDS, self._census.all, LONGEST_FOLD_SECONDS)),
@@ -147,7 +146,8 @@ class Tasks:
             Chore(PURGE_SECONDS, self._purge),
         ]
         try:
-            with doing(chores):
+            # In a thread of its own: a storage that does not answer holds up whoever asks it, for a minute and more.
+            with doing(chores), doing([Chore(LOOK_SECONDS, self.fitness.look)]):
                 yield
                 self._own.shutdown()  # what drains there still counts as connected
         finally:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from api import curves
 from api.draughtsman import Draughtsman
+from api.errors import NotDrawn
 from api.sketch import pack, unpack
 from api.translate import sketch
 from jobs.queries import JobRecord
@@ -171,3 +172,15 @@ def test_after_the_process_was_killed_another_draws() -> None:
         draughtsman._process.kill()
         draughtsman._process.wait()
         assert draughtsman.draw(drawn, "svg") == first
+
+
+def test_where_none_can_be_started_curves_are_not_drawn_until_one_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    drawn = sketch(record([]), [])
+    with closing(Draughtsman()) as draughtsman:
+        with monkeypatch.context() as without, pytest.raises(NotDrawn):
+            without.setattr("api.draughtsman.subprocess.Popen", refuse)
+            draughtsman.draw(drawn, "svg")
+        assert draughtsman.draw(drawn, "svg")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis
 from fastapi.testclient import TestClient
+from pydantic import SecretStr
 from sqlalchemy import Connection, event, text
 
 from api.app import create_app
@@ -51,6 +52,56 @@ def test_not_ready_without_a_worker(client: TestClient) -> None:
     assert answer.headers["retry-after"] == "5"
     assert (problem["code"], problem["detail"]) == ("not_ready", "Not answering: any worker.")
     assert (problem["database"], problem["broker"], problem["workers"]) == ("ok", "ok", 0)
+
+
+def test_a_worker_that_drains_is_none_that_works(client: TestClient, stage: "Stage") -> None:
+    worker = stage.sign_on()
+    with stage.database.session() as session:
+        workers.drain(session, worker)
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["workers"]) == (503, 0)
+
+
+@pytest.fixture
+def broker(redis_socket: Path) -> Iterator[redis.Redis]:
+    with redis.Redis(unix_socket_path=str(redis_socket)) as broker:
+        yield broker
+        broker.acl_deluser("guest")
+        broker.config_set("maxmemory", 0)
+        broker.replicaof("NO", "ONE")
+
+
+@pytest.mark.parametrize("flaw", ["full", "replica"])
+def test_a_broker_that_answers_and_takes_no_message_is_not_ready(
+    client: TestClient, stage: "Stage", broker: redis.Redis, flaw: str
+) -> None:
+    stage.sign_on()
+    if flaw == "full":
+        broker.config_set("maxmemory", 1)
+    else:
+        broker.replicaof("127.0.0.1", 1)
+    assert broker.ping()
+    problem = client.get("/readyz").json()
+    assert (problem["code"], problem["broker"]) == ("not_ready", "read_only")
+    assert problem["detail"].startswith("The broker takes no messages")
+    broker.config_set("maxmemory", 0)
+    broker.replicaof("NO", "ONE")
+    assert client.get("/readyz").status_code == 200
+
+
+def test_a_broker_that_lets_the_service_not_in_is_told_as_that(
+    settings: Settings, stage: "Stage", broker: redis.Redis, redis_socket: Path
+) -> None:
+    stage.sign_on()
+    broker.acl_setuser("guest", enabled=True, passwords=["+secret"], keys=["*"], commands=["+@read", "+ping"])
+    for password in ("wrong", "secret"):
+        url = SecretStr(f"redis+socket://guest:{password}@{redis_socket}")
+        with LocalClient(create_app(settings.model_copy(update={"redis_url": url}))) as client:
+            problem = client.get("/readyz").json()
+        assert (problem["broker"], problem["detail"]) == (
+            "refused",
+            "The broker does not let the service in, or not write.",
+        )
 
 
 def test_not_ready_without_the_broker(settings: Settings, stage: "Stage", tmp_path: Path) -> None:
@@ -114,6 +165,17 @@ def test_probe_asks_once_at_a_time() -> None:
     released.set()
     assert probe.ask(10) == 1
     assert probe.ask(10) == 2
+
+
+def test_probe_asks_again_where_the_system_had_no_thread_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    probe = Probe(lambda: 7)
+    with monkeypatch.context() as without:
+        without.setattr(threading.Thread, "start", refuse)
+        assert probe.ask(0.1) is None
+    assert probe.ask(10) == 7
 
 
 def test_probe_has_no_answer_where_there_is_an_error() -> None:

@@ -10,8 +10,9 @@ from fastapi.testclient import TestClient
 
 from access import keys
 from api.app import create_app
-from api.polling import _wait_of
+from api.polling import Poll, _wait_of
 from api.tailer import Tailer
+from models import DatabaseUnavailable
 from settings import Settings
 from tests.api.conftest import serving
 
@@ -102,6 +103,25 @@ def test_in_vain_it_waits_as_long_as_was_asked(live: httpx2.Client, stage: "Stag
     assert answer.json()["data"] == []
     tag = answer.headers["ETag"]
     assert live.get(f"/v1/jobs/{job_id}/metrics", headers={"Prefer": "wait=1", "If-None-Match": tag}).status_code == 304
+
+
+@pytest.mark.parametrize("part", ["", "/metrics"])
+def test_who_waits_asks_the_database_nothing(
+    live: httpx2.Client, stage: "Stage", monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    monkeypatch.setattr("api.polling.GONE_AFTER_SECONDS", 0.05)
+    looks, look = [], Poll._look
+
+    def counted(poll: Poll, *arguments: Any, **named: Any) -> Any:
+        looks.append(arguments)
+        return look(poll, *arguments, **named)
+
+    monkeypatch.setattr(Poll, "_look", counted)
+    address = f"/v1/jobs/{stage.submit()}{part}"
+    tag = live.get(address).headers["ETag"]
+    looks.clear()
+    assert live.get(address, headers={"Prefer": "wait=2", "If-None-Match": tag}).status_code == 304
+    assert len(looks) == 2  # before and after
 
 
 def test_what_has_ended_is_not_waited_for(live: httpx2.Client, stage: "Stage") -> None:
@@ -237,6 +257,29 @@ def test_a_service_that_stops_sends_everybody_away_at_once(settings: Settings, s
         assert poll.result(5).json()["data"] == []
         assert "event: queued" in stream.result(5)
         client.close()
+
+
+def test_a_database_that_is_away_is_not_asked_all_the_time(
+    settings: Settings, stage: "Stage", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = stage.submit()
+    app, asked = create_app(settings), []
+
+    def away(*_: object) -> None:
+        asked.append(time.monotonic())
+        raise DatabaseUnavailable("nobody there")
+
+    with serving(app) as url, httpx2.Client(base_url=url, timeout=30) as client, ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(client.get, f"/v1/jobs/{job_id}/metrics", headers={"Prefer": "wait=20"})
+        _wait_until_somebody_waits(app)
+        with monkeypatch.context() as outage:
+            outage.setattr("api.tailer.look", away)
+            deadline = time.monotonic() + 20
+            while len(asked) < 3 and time.monotonic() < deadline:
+                time.sleep(0.05)
+        stage.epoch(stage.start(job_id), 0)
+        assert len(waiting.result(20).json()["data"]) == 1
+    assert asked[2] - asked[0] > 1.5
 
 
 def _tailer(app: Any) -> Tailer:

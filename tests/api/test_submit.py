@@ -24,7 +24,7 @@ from api.app import create_app
 from api.background import PromptQueue
 from api.submission import FIRST_JOB
 from jobs import queries, reconciler
-from jobs.delivery import QUEUE
+from jobs.delivery import QUEUE, BrokerState
 from jobs.reconciler import Chore
 from models import Database, DatabaseUnavailable
 from settings import Settings
@@ -127,8 +127,8 @@ class SlowQueue:
         self.sent.append(job_id)
         return True
 
-    def reachable(self) -> bool:
-        return False
+    def state(self) -> BrokerState:
+        return "unreachable"
 
 
 @contextmanager
@@ -148,7 +148,7 @@ def test_prompt_queue_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
         assert queue.send("b")
         assert queue.send("c")
         assert not queue.send("d"), "there is room for two beside the one that is being sent"
-        assert not queue.reachable()
+        assert queue.state() == "unreachable"
 
 
 def test_prompt_queue_survives_an_error() -> None:

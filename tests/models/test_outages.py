@@ -265,6 +265,23 @@ def test_a_database_that_was_dropped_and_made_anew_is_another(postgresql: Databa
         read(postgresql)
 
 
+def test_a_database_that_cannot_be_asked_who_it_is_is_not_another(
+    postgresql: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As while a migration has the table: what a new connection is refused there is an outage of its own kind."""
+    read(postgresql)
+    with postgresql.engine.connect() as migration:
+        migration.execute(text("LOCK TABLE deployment IN ACCESS EXCLUSIVE MODE"))
+        url = postgresql.engine.url.update_query_dict({"options": "-c lock_timeout=50ms"})
+        newcomer = Database(url.render_as_string(hide_password=False), pinned=True)
+        newcomer._identity = postgresql._identity
+        with pytest.raises(DatabaseBusy):
+            read(newcomer)
+        migration.rollback()
+    assert read(newcomer) == postgresql._identity
+    newcomer.dispose()
+
+
 def test_a_plan_that_a_migration_has_made_stale_is_made_anew(postgresql: Database) -> None:
     write(postgresql, "CREATE TABLE plans (number integer)")
     with pytest.raises(DatabaseChanged), postgresql.engine.connect() as connection, postgresql.explained():

@@ -5,15 +5,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
 from jobs import lifecycle, queries, records, workers
+from jobs.delivery import BrokerState
 from jobs.fence import Claim
-from models import Database, JobStatus
+from models import Database, JobStatus, Worker
 from settings import Settings
 from storage import StoredFile
 from tests.jobs.conftest import FACTS
@@ -41,8 +44,8 @@ class Messages:
         self.passed_on.append((job_id, devices, times))
         return True
 
-    def reachable(self) -> bool:
-        return True
+    def state(self) -> BrokerState:
+        return "ok"
 
 
 @dataclass
@@ -241,6 +244,30 @@ def test_while_it_is_present_it_counts_as_connected_with_its_load(
         until(seen, "it was not seen")
     with database.snapshot() as session:
         assert all(each.id != "other" for each in workers.connected(session))
+
+
+def test_a_worker_whose_storage_does_not_answer_is_there_all_the_same(
+    database: Database, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.tasks.SEEN_EVERY_SECONDS", 0.05)
+    monkeypatch.setattr("worker.tasks.LOOK_SECONDS", 0.05)
+    worker = Tasks("other", work()._settings, database, Messages(), Devices(names=(), torch_version="2"))
+    hangs, answers = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        hangs.set()
+        answers.wait(60)
+
+    def seen_at() -> datetime:
+        with database.snapshot() as session:
+            return session.scalars(select(Worker.seen_at).where(Worker.id == "other")).one()
+
+    with worker.present():
+        monkeypatch.setattr(worker.fitness, "_found", wait)
+        assert hangs.wait(20)
+        before = seen_at()
+        until(lambda: seen_at() > before, "it was not seen while it waited for the storage")
+        answers.set()
 
 
 def test_a_message_is_passed_on_to_workers_whom_its_job_fits(
