@@ -31,8 +31,8 @@ from worker.recorder import Recorder
 from worker.supervisor import Supervisor
 from worker.wakeups import LONGEST_LOOK_SECONDS, Wakeups, logged, paced
 
-# So often the workers of one kind that have a free slot look whether there is work that no message has told them of.
-LOOK_FOR_WORK_SECONDS = 1.0
+# So often the workers of one kind that have a free slot, together, look whether there is work that no message told of.
+LOOK_FOR_WORK_SECONDS = 2.0
 
 CENSUS_SECONDS = 60.0
 LONGEST_FOLD_SECONDS = 60.0
@@ -139,7 +139,8 @@ class Tasks:
         self.fitness.look()
         chores = [
             Chore(lambda: paced(LOOK_FOR_WORK_SECONDS, self._census.alike, LONGEST_LOOK_SECONDS), self._look_for_work),
-            settling(self._database, self._messages.send, lambda: paced(SWEEP_SECONDS, self._census.all, longest)),
+            # With the API, which sweeps, too.
+            settling(self._database, self._messages.send, lambda: paced(SWEEP_SECONDS, 1 + self._census.all, longest)),
             adding_up(self._database, lambda: paced(FOLD_SECONDS, self._census.all, LONGEST_FOLD_SECONDS)),
             Chore(SEEN_EVERY_SECONDS, self._be_seen),
             Chore(GARBAGE_SECONDS, self._collect_garbage),

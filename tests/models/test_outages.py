@@ -137,10 +137,10 @@ def test_writes_recover_from_a_read_only_spell_under_many_threads(
         try:
             if number % 2:
                 with sqlite.snapshot() as session:
-                    barrier.wait(20)  # every thread has a connection of its own
+                    barrier.wait(60)  # every thread has a connection of its own
                     session.scalar(text("SELECT id FROM deployment"))
             else:
-                barrier.wait(20)
+                barrier.wait(60)
                 write(sqlite)
         except DatabaseUnavailable as error:
             return type(error)

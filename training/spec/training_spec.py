@@ -9,7 +9,7 @@ from pydantic import PrivateAttr, ValidationError, model_serializer, model_valid
 
 from training.known_datasets import KNOWN_DATASETS, SHIPPED
 from training.recipes import RECIPES, filled
-from training.spec.conflicts import DataShape, data_conflicts, inner_conflicts, shipped_conflicts
+from training.spec.conflicts import DataShape, data_conflicts, inner_conflicts, published_conflicts
 from training.spec.hyperparameters import Hyperparameters
 from training.spec.part import Conflict, refusals
 
@@ -128,7 +128,7 @@ class TrainingSpec(ResolvedSpec):
         """What a download or a folder holds is known to the worker alone; what ships with us, at once."""
         if self.dataset in SHIPPED:
             known = KNOWN_DATASETS[self.dataset]
-            yield from shipped_conflicts(self)
+            yield from published_conflicts(self)
             yield from self.conflicts_with(
                 DataShape(
                     train_images=known.train_images,
