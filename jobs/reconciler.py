@@ -13,8 +13,7 @@ from datetime import datetime
 from time import monotonic
 
 import structlog
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import select
 
 from jobs import idempotency, lifecycle, usage
 from jobs.backing_off import end_backing_off
@@ -104,8 +103,6 @@ def sweep(database: Database, tell: Callable[[str], bool] = lambda _job_id: True
     """Requeue or end what a lost worker left behind, end what a worker does not let go of, and let begin again what has
     backed off. `tell` is given the ids of jobs that a worker may take now, until it says that nobody hears."""
     with database.glance() as session:
-        if not _is_anything_due(session):
-            return
         expiring = has_expired()
         overdue = select(Job.id, expiring, Job.lease_until, DatabaseNow()).where(is_active(), expiring | is_overdue())
         found = session.execute(overdue.limit(AT_ONCE)).all()
@@ -119,14 +116,6 @@ def sweep(database: Database, tell: Callable[[str], bool] = lambda _job_id: True
         with database.session() as session:
             may_begin += end_backing_off(session, back)
     all(tell(job_id) for job_id in may_begin)
-
-
-def _is_anything_due(session: Session) -> bool:
-    """One look, since mostly nothing is."""
-    overdue = select(Job.id).where(is_active(), has_expired() | is_overdue()).limit(1)
-    back = select(Job.id).where(is_back()).order_by(Job.not_before).limit(1)
-    found = select(func.coalesce(overdue.scalar_subquery(), back.scalar_subquery()))
-    return session.scalar(found) is not None
 
 
 def _settle(database: Database, job_id: str, *, is_expired: bool, outage: DatabaseFull | None) -> bool:

@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import Connection, event, select, text
 
 from benchmarks.api_rows import DATASETS, LARGE_EPOCHS, PROJECTS, Size, fill
-from jobs import fence, figures, lanes, lifecycle, placement, queries, reconciler, records, thinned
+from jobs import fence, figures, lanes, lifecycle, placement, queries, records, thinned
 from jobs.fence import Claim
 from jobs.lanes import Lane
 from jobs.listing import JobFilter, Order, Sort
@@ -168,7 +168,6 @@ REPORTS: dict[str, Ask] = {
     ).all(),
     "how many are queued": lambda session, _filled: session.scalar(figures.QUEUED),
     "since when the first is": lambda session, _filled: session.scalar(figures.OLDEST_QUEUED),
-    "whether anything is to be settled": lambda session, _filled: reconciler._is_anything_due(session),
     "expired leases": lambda session, _filled: session.scalars(select(Job.id).where(fence.has_expired())).all(),
 }
 
