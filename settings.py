@@ -21,7 +21,7 @@ from environment.addresses import file_address, is_host, sqlite_address
 from environment.brokers import broker_of
 from environment.databases import database_of, wrong_variables
 from environment.files import why_not_a_database, wrong_folder
-from environment.libraries import wrong_aws
+from environment.libraries import wrong_aws, wrong_proxies
 from environment.names import PREFIX, is_of_kubernetes, other_names
 from storage import Storage
 from training.image_folders import LARGEST_IMAGE_MEGAPIXELS
@@ -256,6 +256,7 @@ def _unusable(settings: Settings) -> Iterator[tuple[str, str]]:
             given = "database_url" in settings.model_fields_set
             yield f"{PREFIX}{'DATABASE_URL' if given else 'DATA_DIR'}", f"the database cannot be used: {reason}"
     yield from wrong_variables(url)
+    yield from wrong_proxies()
     if settings.storage_url.startswith("s3://"):
         yield from wrong_aws()
 

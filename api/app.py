@@ -139,16 +139,17 @@ async def _lifespan(
         broker = CeleryQueue(settings.redis_url)
         prompt_queue = NonBlockingQueue(broker)
         stack.enter_context(prompt_queue.sending())
-        chores = [
-            settling(database, prompt_queue.send),
+        stack.enter_context(doing([settling(database, prompt_queue.send)]))
+        # In another thread: where there is much to do, it takes long, and no lost job is to wait for that.
+        beside = [
             adding_up(database),
             forgetting(database),
             delivery.forgetting(database),
             admission.noting_uses(database),
         ]
-        stack.enter_context(doing(chores))
+        stack.enter_context(doing(beside))
         stack.enter_context(delivery.sending(database, settings.webhook_networks))
-        storage, broker_probe = Storage(settings.storage_url), Probe(broker.reachable)
+        storage, broker_probe = Storage(settings.storage_url), Probe(broker.state)
         renderer = CurveRenderer()
         stack.callback(renderer.close)
         catalogue = Catalogue(settings.datasets_dir, checked=settings.check_datasets)

@@ -14,7 +14,7 @@ from training.invalid import DatasetInvalid
 from training.known_datasets import KNOWN_DATASETS, SHIPPED, KnownDataset
 from training.names import shown
 from training.spec import DataShape, TrainingSpec
-from training.spec.conflicts import count_conflicts, data_conflicts
+from training.spec.conflicts import count_conflicts, data_conflicts, published_conflicts
 from training.spec.part import Conflict
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # what a spec accepts
@@ -180,7 +180,8 @@ def _known_conflicts(spec: TrainingSpec, known: KnownDataset) -> Iterator[Confli
         image_size=spec.image_size or known.image_size,
         channels=known.channels,
     )
-    return data_conflicts(spec, shape)
+    yield from published_conflicts(spec)
+    yield from data_conflicts(spec, shape)
 
 
 def _refused(name: str, error: DatasetInvalid) -> Conflict:

@@ -12,7 +12,7 @@ import httpx2
 
 from client.comparison import Comparison
 from client.connection import CUT, NO_ANSWER, RETRY_AFTER_SECONDS, Connection, Tries, path_to, record
-from client.errors import EpochalError, EpochalNoStream
+from client.errors import EpochalError, EpochalNoStream, without_login
 from client.estimates import DryRun
 from client.following import Following, looks
 from client.keys import Keys
@@ -283,7 +283,7 @@ class Client:
                     response.close()
                 headers = {"Range": f"bytes={file.tell()}-", "If-Range": tag} if tag and file.tell() else {}
         if tag != f'"{digest.hexdigest()}"':
-            raise EpochalError(f"{response.url} did not come over whole.", code="damaged_download")
+            raise EpochalError(f"{without_login(str(response.url))} did not come over whole.", code="damaged_download")
 
 
 def _bound(max_points: int | None) -> dict[str, int]:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import httpx2
 
 from client.decoding import decode
-from client.errors import EpochalError, EpochalKeyRefused, EpochalUnreachable, kind_of
+from client.errors import EpochalError, EpochalKeyRefused, EpochalUnreachable, kind_of, without_login
 from client.records import Page
 
 Record = TypeVar("Record")
@@ -69,17 +69,23 @@ class Connection:
         self.timeout_seconds = timeout_seconds
         try:
             address = httpx2.URL(self.url)
-        except httpx2.InvalidURL as error:
-            raise EpochalUnreachable(self.url, str(error)) from error
+        except httpx2.InvalidURL:  # whose text has a part of the address, which may be a password's
+            reason = "it is no address; every special character of a user and a password is percent-encoded"
+            raise EpochalUnreachable(self.url, reason) from None
         self._prefix = address.path.rstrip("/")
-        self._http = httpx2.Client(
-            base_url=address,
-            auth=_auth((api_key or os.environ.get("EPOCHAL_API_KEY") or "").strip(), address),
-            timeout=timeout_seconds,
-            transport=transport,
-            # No proxy of the environment leads to this machine itself.
-            trust_env=address.host not in LOOPBACK,
-        )
+        auth = _auth((api_key or os.environ.get("EPOCHAL_API_KEY") or "").strip(), address)
+        try:
+            self._http = httpx2.Client(
+                base_url=address,
+                auth=auth,
+                timeout=timeout_seconds,
+                transport=transport,
+                # No proxy of the environment leads to this machine itself.
+                trust_env=address.host not in LOOPBACK,
+            )
+        except (httpx2.InvalidURL, ValueError):  # likewise
+            reason = "HTTP_PROXY, HTTPS_PROXY or ALL_PROXY should be http://user:password@host:port, percent-encoded"
+            raise EpochalUnreachable(self.url, reason) from None
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -201,7 +207,7 @@ def _refusal(response: httpx2.Response) -> EpochalError:
     kind = kind_of(status)
     if response.headers.get("Content-Type", "").startswith("application/problem+json"):
         return kind.from_problem(_json(response), status, retry_after_seconds)
-    detail = f"{response.url} answered {status} {response.reason_phrase}."
+    detail = f"{without_login(str(response.url))} answered {status} {response.reason_phrase}."
     return kind(detail, code=f"http_{status}", status=status, retry_after_seconds=retry_after_seconds)
 
 
@@ -215,7 +221,7 @@ def _json(response: httpx2.Response) -> Any:
     try:
         return response.json()
     except ValueError as error:
-        raise _unexpected(f"{response.url} answered no JSON") from error
+        raise _unexpected(f"{without_login(str(response.url))} answered no JSON") from error
 
 
 def _unexpected(reason: str) -> EpochalError:

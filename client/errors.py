@@ -8,6 +8,7 @@ EpochalError                the service refused, failed, or answered what it sho
 └── EpochalNoStream         it answers, but events cannot be followed as they happen
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -72,9 +73,9 @@ class EpochalUnreachable(EpochalError):
     """Nothing answered at `address`. Whether a request that changes something arrived is not known then."""
 
     def __init__(self, address: str, reason: str, retry_after_seconds: float | None = None) -> None:
-        detail = f"No answer from {address}: {reason}"
+        self.address = without_login(address)
+        detail = f"No answer from {self.address}: {reason}"
         super().__init__(detail, code="unreachable", retry_after_seconds=retry_after_seconds)
-        self.address = address
 
     def __str__(self) -> str:
         return self.detail
@@ -100,6 +101,11 @@ class EpochalNoStream(EpochalError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"Events cannot be followed as they happen: {reason}.", code="no_stream")
+
+
+def without_login(address: str) -> str:
+    """To be shown: with nothing of a user and a password, whatever is in them."""
+    return re.sub(r"^([A-Za-z][A-Za-z0-9+.-]*://)?.*@", r"\1", address, flags=re.DOTALL)
 
 
 _KINDS: Mapping[int, type[EpochalError]] = {401: EpochalKeyRefused, 403: EpochalForbidden, 429: EpochalTooManyRequests}

@@ -62,8 +62,9 @@ def _socket(address: Address) -> str:
 def _login(address: Address) -> str:
     if not (address.user or address.password):
         return ""
-    password = f":{quote(address.password, safe='')}" if address.password else ""
-    return f"{quote(address.user or '', safe='')}{password}@"
+    if not address.password:  # of a server that has a password alone; Celery would log it as the user's name
+        raise ValueError(f"has a user and no password; a password alone has a colon in front: {SCHEMES['redis']}")
+    return f"{quote(address.user or '', safe='')}:{quote(address.password, safe='')}@"
 
 
 def _database(text: str) -> int:

@@ -40,7 +40,23 @@ _SAMPLERS = tuple(
 EXPORTERS = ("otlp", "console")
 PROTOCOL = "http/protobuf"
 
+PROXIES = tuple(
+    cased for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY") for cased in (name, name.lower())
+)
+_PROXY = re.compile(
+    r"(?:[A-Za-z][A-Za-z0-9+.-]*://)?(?:[A-Za-z0-9._~!$&'()*+,;=:%-]*@)?"
+    r"(\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)(?::([0-9]{1,5}))?(?:/[^\s?#@]*)?"
+)
+
 Wrong = Iterator[tuple[str, str]]
+
+
+def wrong_proxies(environment: Mapping[str, str] = os.environ) -> Wrong:
+    """Variables that name a proxy, whose parts a library would quote: where data sets are downloaded, to whoever
+    submitted the job."""
+    for name in PROXIES:
+        if environment.get(name) and not _is_proxy(environment[name]):
+            yield name, "should be http://user:password@host:port, with every special character percent-encoded"
 
 
 def wrong_aws(environment: Mapping[str, str] = os.environ) -> Wrong:
@@ -148,9 +164,17 @@ def _is_profile(name: str) -> bool:
     return True
 
 
+def _is_proxy(text: str) -> bool:
+    form = _PROXY.fullmatch(text)
+    return form is not None and not re.search("%(?![0-9A-Fa-f]{2})", text) and _is_place(form[1], form[2])
+
+
+def _is_place(host: str, port: str | None) -> bool:
+    return is_host(host.strip("[]")) and (port is None or 1 <= int(port) <= 65_535)
+
+
 def _is_http(text: str) -> bool:
     form = _HTTP.fullmatch(text)
     if form is None or re.search("%(?![0-9A-Fa-f]{2})", text) or not (text.isascii() and text.isprintable()):
         return False
-    port = form[3]
-    return is_host(form[2].strip("[]")) and (port is None or 1 <= int(port) <= 65_535)
+    return _is_place(form[2], form[3])

@@ -10,6 +10,8 @@ from jobs.fence import is_back
 from jobs.transitions import LONGEST_BACKOFF_SECONDS, fail, now
 from models import Job
 
+UNKNOWN_SPEC_SECONDS = 5.0
+
 NOT_PREPARED = Failure(
     code="internal",
     message="The service could not prepare the job's next attempt.",
@@ -27,6 +29,13 @@ def postpone(session: Session, job: Job) -> None:
     else:
         job.not_before = now(LONGEST_BACKOFF_SECONDS)
         job.revision += 1
+
+
+def leave_to_another(session: Session, job: Job) -> None:
+    """Its spec says what this release does not know. It waits a moment for a worker whose release does; what looks
+    for work here looks at others meanwhile."""
+    job.not_before = now(UNKNOWN_SPEC_SECONDS)
+    job.revision += 1
 
 
 def end_backing_off(session: Session, job_ids: Sequence[str]) -> list[str]:

@@ -41,7 +41,7 @@ def delete_job(session: Session, job_id: str) -> None:
 def purge(database: Database, storage: Storage) -> None:
     """The files of deleted jobs, and then their rows: whoever dies in between is followed by one who does it again.
     Raises OSError."""
-    with database.snapshot() as session:
+    with database.autocommit_read() as session:
         gone = select(Job.id).where(Job.deleted_at.is_not(None)).order_by(Job.deleted_at).limit(AT_ONCE)
         job_ids = session.scalars(gone).all()
     for job_id in job_ids:

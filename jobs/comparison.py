@@ -47,7 +47,7 @@ def compare(session: Session, job_ids: Sequence[str], most: int) -> Comparison:
     found = {job_id: _find(session, job_id) for job_id in job_ids}
     epochs = sorted({epoch for job_id in job_ids for epoch in choose_epochs(session, job_id, most)})
     jobs = [ComparedJob(job, best, _rows(session, job.id, epochs)) for job, best in found.values()]
-    specs = {job.id: ResolvedSpec.from_stored(job.spec).model_dump(mode="json") for job, _ in found.values()}
+    specs = {job.id: ResolvedSpec.to_show(job.spec).model_dump(mode="json") for job, _ in found.values()}
     return Comparison(jobs, epochs, [*_differences("", specs, job_ids)])
 
 

@@ -9,13 +9,14 @@ Losing, repeating or reordering messages loses, repeats or corrupts no job.
 
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
 from pydantic import SecretStr
 from redis import RedisError
+from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
 from environment.brokers import broker_of, forget_celery_s_variables
 
@@ -35,6 +36,12 @@ BROKER_SETTINGS: dict[str, Any] = {
     "task_ignore_result": True,
     "task_serializer": "json",
 }
+
+# Written to see whether anything can be.
+WRITTEN, WRITTEN_FOR_SECONDS = f"{QUEUE}.written", 60
+
+# read_only: it answers, and takes no message: its memory or disk is full, or it is a replica.
+BrokerState = Literal["ok", "unreachable", "read_only", "refused"]
 
 log = structlog.get_logger()
 
@@ -60,10 +67,10 @@ class TrainingQueue(Protocol):
     """Where jobs wait to be delivered."""
 
     def send(self, job_id: str) -> bool:
-        """Wake a worker. False where the broker does not answer: workers look for themselves later."""
+        """Wake a worker. False where the broker takes no message: workers look for themselves later."""
 
-    def reachable(self) -> bool:
-        """Whether the broker answers."""
+    def state(self) -> BrokerState:
+        """Whether the broker answers and takes messages."""
 
 
 class PassingQueue(TrainingQueue, Protocol):
@@ -94,15 +101,28 @@ class CeleryQueue:
         try:
             self._celery.send_task(task, arguments, queue=queue, retry=False)
         except OperationalError as error:
-            log.warning("broker does not answer", job_id=job_id, error=str(error))
+            log.warning("message not sent", reason=_state_after(error), job_id=job_id, error=str(error))
             return False
         return True
 
-    def reachable(self) -> bool:
-        """Whether the broker answers a ping."""
+    def state(self) -> BrokerState:
+        """By a write: a broker whose memory is full, or that has become a replica, answers every ping."""
+        # Not through the connection itself, which would try again for two seconds, whatever the error is.
+        transport = self._celery.connection_for_write().transport
         try:
-            with self._celery.connection_for_write() as connection:
-                return bool(connection.default_channel.client.ping())
-        except (OperationalError, RedisError) as error:  # kombu lets the latter through from its client
-            log.warning("broker does not answer", error=str(error))
-            return False
+            transport.establish_connection()
+            transport.create_channel(transport).client.set(WRITTEN, "", ex=WRITTEN_FOR_SECONDS)
+        except (OperationalError, RedisError, OSError) as error:
+            state = _state_after(error)
+            log.warning("broker takes no messages", reason=state, error=str(error))
+            return state
+        finally:
+            transport.close_connection(transport)
+        return "ok"
+
+
+def _state_after(error: BaseException) -> BrokerState:
+    cause = error.__cause__ if isinstance(error, OperationalError) else error
+    if isinstance(cause, AuthenticationError | NoPermissionError):
+        return "refused"
+    return "read_only" if isinstance(cause, ResponseError) else "unreachable"

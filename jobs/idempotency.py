@@ -3,7 +3,7 @@
 from datetime import timedelta
 from hashlib import sha256
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -12,6 +12,7 @@ from models import IdempotencyKey
 from models.columns import DatabaseNow
 
 KEPT = timedelta(days=7)
+AT_ONCE = 1000
 
 
 def reserve(session: Session, project: str, key: str, operation: str, body: bytes) -> IdempotencyKey | None:
@@ -40,6 +41,13 @@ def answer(session: Session, project: str, key: str, job_id: str, body: str) -> 
     row.job_id, row.answer = job_id, body
 
 
-def forget_old(session: Session) -> None:
-    """Keys that came longer ago than any client tries again."""
-    session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < DatabaseNow(-KEPT.total_seconds())))
+def forget_old(session: Session) -> bool:
+    """Keys that came longer ago than any client tries again, at most AT_ONCE of them: a busy week's all at once would
+    keep everybody else from writing. Whether there may be more."""
+    old = select(IdempotencyKey.project, IdempotencyKey.key).where(
+        IdempotencyKey.created_at < DatabaseNow(-KEPT.total_seconds())
+    )
+    found = session.execute(old.order_by(IdempotencyKey.created_at).limit(AT_ONCE)).all()
+    mine = tuple_(IdempotencyKey.project, IdempotencyKey.key).in_([tuple(row) for row in found])
+    session.execute(delete(IdempotencyKey).where(mine), execution_options={"synchronize_session": False})
+    return len(found) == AT_ONCE

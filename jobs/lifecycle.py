@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from jobs.backing_off import postpone
+from jobs.backing_off import leave_to_another, postpone
 from jobs.checkpoints import CheckpointFile
 from jobs.errors import AttemptFenced, StartingWeightsMissing
 from jobs.failures import Failure
@@ -49,7 +49,7 @@ from models import (
     Request,
 )
 from storage import StoredFile
-from training.spec import ResolvedSpec
+from training.spec import ResolvedSpec, says_more
 
 TIME_IS_UP = Failure(
     code="timeout",
@@ -134,6 +134,10 @@ def claim(
         prepared = _prepare(session, job)
     except _CannotBegin as reason:  # rather than stand in the way of those behind it
         fail(session, job, reason.failure)
+        return None
+    except _OfALaterRelease:
+        log.warning("spec of a later release", job_id=job_id)
+        leave_to_another(session, job)
         return None
     except SQLAlchemyError:
         raise
@@ -287,12 +291,18 @@ class _CannotBegin(Exception):
         self.failure = failure
 
 
+class _OfALaterRelease(Exception):
+    """The job's spec has fields, kinds or values that this release does not know."""
+
+
 def _prepare(session: Session, job: Job) -> Claim:
-    """What the next attempt begins with. Raises _CannotBegin."""
+    """What the next attempt begins with. Raises _CannotBegin and _OfALaterRelease."""
     try:
         spec = ResolvedSpec.from_stored(job.spec)
         weights = _weights_of(session, spec.starting_weights, job.project) if spec.starting_weights else None
     except ValidationError as error:
+        if says_more(error):
+            raise _OfALaterRelease from error
         hint = "Submit it again: it was stored by a release that wrote specs in another way."
         message = f"Its stored spec cannot be read: {error.errors()[0]['msg']}."
         raise _CannotBegin(Failure("internal", message, hint, retryable=False)) from error

@@ -69,8 +69,10 @@ def forgetting(database: Database) -> Chore:
     """Idempotency keys that nobody can still mean."""
 
     def forget() -> None:
-        with database.session() as session:
-            idempotency.forget_old(session)
+        more = True
+        while more:
+            with database.session() as session:
+                more = idempotency.forget_old(session)
 
     return Chore(3600.0, forget)
 

@@ -1,7 +1,7 @@
 """The engine and its sessions: PostgreSQL, or SQLite in WAL mode."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 from types import ModuleType
@@ -15,7 +15,14 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from models.deployment import Schema, schema_of
 from models.fair_lock import FairLock
-from models.outages import DatabaseMissing, DatabaseOutdated, DatabaseUnavailable, is_stale_after, outage
+from models.outages import (
+    DatabaseMissing,
+    DatabaseOutdated,
+    DatabaseUnavailable,
+    is_stale_after,
+    lacks_table,
+    outage,
+)
 from models.session import ProjectSession
 from models.sqlite_file import SqliteFile
 
@@ -193,12 +200,16 @@ class Database:
 
 
 def _identity_of(connection: Any, error: type[Exception]) -> str | None:
-    """None where there is no such table."""
+    """None where there is no such table. Whatever else goes wrong does not tell of another database."""
     cursor = connection.cursor()
-    row = None
-    with suppress(error):
+    try:
         row = cursor.execute("SELECT id FROM deployment").fetchone()
-    cursor.close()
+    except error as failure:
+        if not lacks_table(failure):
+            raise
+        row = None
+    finally:
+        cursor.close()
     connection.rollback()
     return str(row[0]) if row else None
 

@@ -216,6 +216,12 @@ def _of_postgresql(state: str, text: str) -> type[DatabaseUnavailable] | None:
     return OF_POSTGRESQL.get(state) or OF_POSTGRESQL.get(state[:2])
 
 
+def lacks_table(error: Exception) -> bool:
+    """Whether a driver's own error says that there is no such table, and nothing else."""
+    code, state = getattr(error, "sqlite_errorcode", None), getattr(error, "sqlstate", None)
+    return state == "42P01" or (code == 1 and "no such table" in str(error))
+
+
 def is_stale_after(error: BaseException) -> bool:
     """Whether connections that were opened before `error` are of no use after it."""
     kind = kind_of(error)

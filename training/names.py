@@ -94,9 +94,10 @@ def in_one_form(name: str) -> str:
 
 
 def alike_in_form(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Pairs of `names` that are one name in two Unicode forms."""
+    """Pairs of `names` that nobody could tell apart by looking: one name in two Unicode forms, or with invisible
+    characters, another kind of space, or spaces at an end."""
     seen: dict[str, str] = {}
-    return [(seen[form], name) for name in names if seen.setdefault(form := in_one_form(name), name) != name]
+    return [(seen[form], name) for name in names if seen.setdefault(form := _as_drawn(name), name) != name]
 
 
 @lru_cache(4096)  # the known names, again and again
@@ -106,6 +107,12 @@ def _folded(name: str) -> str:
 
 def _escaped(name: str) -> str:
     return ascii(name)
+
+
+def _as_drawn(name: str) -> str:
+    kinds = ((letter, unicodedata.category(letter)) for letter in in_one_form(name))
+    drawn = "".join(" " if kind[0] == "Z" else letter for letter, kind in kinds if kind not in ("Cc", "Cf"))
+    return drawn.strip()
 
 
 def _without_space(name: str) -> str:

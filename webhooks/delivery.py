@@ -77,7 +77,7 @@ class Sender:
         self.wait(seconds)
 
     def _any_due(self) -> bool:
-        with self._database.snapshot() as session:
+        with self._database.autocommit_read() as session:
             return any_due(session)
 
     def _claim_and_begin(self) -> None:

@@ -31,8 +31,8 @@ from worker.recorder import Recorder
 from worker.supervisor import Supervisor
 from worker.wakeups import LONGEST_LOOK_SECONDS, Wakeups, logged, paced
 
-# So often the workers of one kind that have a free slot look whether there is work that no message has told them of.
-LOOK_FOR_WORK_SECONDS = 1.0
+# So often the workers of one kind that have a free slot, together, look whether there is work that no message told of.
+LOOK_FOR_WORK_SECONDS = 2.0
 
 CENSUS_SECONDS = 60.0
 LONGEST_FOLD_SECONDS = 60.0
@@ -138,16 +138,17 @@ class Tasks:
         longest = self._settings.lease_seconds / 2  # a takeover is to wait for the lease, and not for the sweep
         self.fitness.look()
         chores = [
-            Chore(LOOK_SECONDS, self.fitness.look),
             Chore(lambda: paced(LOOK_FOR_WORK_SECONDS, self._census.alike, LONGEST_LOOK_SECONDS), self._look_for_work),
-            settling(self._database, self._messages.send, lambda: paced(SWEEP_SECONDS, self._census.all, longest)),
+            # With the API, which sweeps, too.
+            settling(self._database, self._messages.send, lambda: paced(SWEEP_SECONDS, 1 + self._census.all, longest)),
             adding_up(self._database, lambda: paced(FOLD_SECONDS, self._census.all, LONGEST_FOLD_SECONDS)),
             Chore(SEEN_EVERY_SECONDS, self._be_seen),
             Chore(GARBAGE_SECONDS, self._collect_garbage),
             Chore(PURGE_SECONDS, self._purge),
         ]
         try:
-            with doing(chores):
+            # In a thread of its own: a storage that does not answer holds up whoever asks it, for a minute and more.
+            with doing(chores), doing([Chore(LOOK_SECONDS, self.fitness.look)]):
                 yield
                 self._own.shutdown()  # what drains there still counts as connected
         finally:

@@ -2,7 +2,7 @@
 
 A message wakes one worker, whichever that is. So the one that it wakes tells others: of the job, where it does not fit
 it; and of the next in the queue, so that one message wakes as many workers as there is work for. A message may get
-lost: hence workers look, all of one kind together about once a second, and each the more seldom the more there are.
+lost: hence workers look, all of one kind together about every two seconds, and each the more seldom the more there are.
 """
 
 import random

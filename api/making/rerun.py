@@ -16,9 +16,10 @@ def revised(job: Job, changes: JobRerun) -> JobCreate:
     """What `job` was submitted with, changed, and checked as if it were new. Raises InvalidRequest.
 
     A stored spec has its recipe filled in. It is not filled in again: that would bring back what `changes` take away,
-    and bring in what the recipe has come to say since. So the recipe stays as a label alone.
+    and bring in what the recipe has come to say since. So the recipe stays as a label alone. What this release does not
+    know in it is refused, as in a submission.
     """
-    spec = ResolvedSpec.from_stored(job.spec)
+    spec = ResolvedSpec.to_show(job.spec)
     given = changes.model_dump(exclude_unset=True)
     patch = given.pop("spec", {})
     _refuse_another_recipe(spec, patch)

@@ -78,11 +78,20 @@ class Poll:
             if waits == 1:
                 self.tailer.require_room(self.caller.key_id)
             async with self.slot.released():
-                changed = await self.tailer.changed(
-                    job_id, look.revision, min(left, GONE_AFTER_SECONDS), self.caller.key_id
-                )
-            if not changed and await self.request.is_disconnected():
+                is_there = await self._wait(job_id, look.revision, left)
+            if not is_there:
                 return look.response  # which nobody reads
+
+    async def _wait(self, job_id: str, revision: int, seconds: float) -> bool:
+        """Until the job has changed, or the time is up. Whether the client is still there. Asks the database nothing:
+        the tailer does, once for all who wait."""
+        until = monotonic() + seconds
+        while (left := until - monotonic()) > 0:
+            if await self.tailer.changed(job_id, revision, min(left, GONE_AFTER_SECONDS), self.caller.key_id):
+                return True
+            if await self.request.is_disconnected():
+                return False
+        return True
 
     def _look(self, job_id: str, content: Answer, *, in_one_state: bool, tells_place: bool, again: bool) -> "_Look":
         applied = {} if self.wait_seconds is None else {"Preference-Applied": f"wait={self.wait_seconds:.0f}"}

@@ -18,6 +18,6 @@ async def get_liveness() -> schemas.Live:
 @router.get("/readyz", operation_id="get_readiness", summary="Whether the service can do its work")
 async def get_readiness(service: ServiceDep) -> schemas.Ready:
     """Asks whether the database is the one that it was, has a schema that this release works with, and can be written;
-    whether broker and storage are there, and whether a worker is connected. Without the last three, jobs are accepted
-    all the same, and run once they are back."""
+    whether the broker takes messages and the storage is there, and whether a worker is connected that takes jobs.
+    Without the last three, jobs are accepted all the same, and run once they are back."""
     return await service.readiness.check()

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SerializeAsAny
 
 from api.schemas.fields import HIGHER_FIRST, KIND_OF_DEVICE, LOST_ATTEMPTS
 from api.schemas.wire import Number, Wire
@@ -156,7 +156,7 @@ class AsSubmitted(Wire):
     priority: int = Field(ge=0, le=9, description=HIGHER_FIRST)
     max_retries: int = Field(description=LOST_ATTEMPTS)
     accelerator: str | None = Field(description=f"{KIND_OF_DEVICE} In lower case.")
-    spec: ResolvedSpec = Field(description="Every default resolved.")
+    spec: SerializeAsAny[ResolvedSpec] = Field(description="Every default resolved.")
 
 
 class Identity(Wire):

@@ -63,7 +63,7 @@ class Ready(Wire):
     database: Literal["ok"] = "ok"
     broker: Literal["ok"] = "ok"
     storage: Literal["ok"] = "ok"
-    workers: int = Field(ge=1, description="How many are connected.")
+    workers: int = Field(ge=1, description="How many are connected and take jobs.")
 
 
 class ProblemKind(Wire):

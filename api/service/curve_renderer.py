@@ -25,16 +25,19 @@ class CurveRenderer:
     def draw(self, sketch: CurveData, form: Form) -> bytes:
         """As `api.views.curves.draw`. Raises NotDrawn."""
         with self._lock:
-            process = self._running()
+            try:
+                process = self._running()
+            except OSError as error:
+                raise CurvesNotDrawn("What draws curves could not be started.") from error
             assert process.stdin
             assert process.stdout
             watch = threading.Timer(LONGEST_SECONDS, process.kill)
-            watch.start()
             try:
+                watch.start()
                 write(process.stdin, pack(sketch, form))
                 return read(process.stdout)
             except (OSError, EOFError) as error:
-                process.kill()
+                self._end()
                 raise CurvesNotDrawn("What draws curves ended before it had drawn them.") from error
             finally:
                 watch.cancel()

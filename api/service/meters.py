@@ -19,6 +19,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.registry import Collector
 
 from api.service.probe import Probe
+from jobs.delivery import BrokerState
 from jobs.figures import Figures
 from models import Database
 from settings import service_version
@@ -65,7 +66,7 @@ class Meters:
 class Exposition:
     """All that there is to read, as text."""
 
-    def __init__(self, meters: Meters, figures: Probe[Figures], broker: Probe[bool], database: Database) -> None:
+    def __init__(self, meters: Meters, figures: Probe[Figures], broker: Probe[BrokerState], database: Database) -> None:
         self._registry = meters.registry
         self._registry.register(_Service(figures, broker, database))
 
@@ -77,7 +78,7 @@ class Exposition:
 class _Service(Collector):
     """Asks when it is asked: figures are never older than the scrape that shows them."""
 
-    def __init__(self, figures: Probe[Figures], broker: Probe[bool], database: Database) -> None:
+    def __init__(self, figures: Probe[Figures], broker: Probe[BrokerState], database: Database) -> None:
         self._figures = figures
         self._broker = broker
         self._database = database
@@ -92,7 +93,7 @@ class _Service(Collector):
         figures = self._figures.ask(PATIENCE_SECONDS)
         yield _gauge("epochal_database_up", "Whether the database answers.", figures is not None)
         broker = self._broker.ask(PATIENCE_SECONDS)
-        yield _gauge("epochal_broker_up", "Whether the broker answers.", bool(broker))
+        yield _gauge("epochal_broker_up", "Whether the broker answers and takes messages.", broker == "ok")
         yield _connections(
             "epochal_database_connections",
             "Connections to the database of this process: open ones, and the most that it opens.",

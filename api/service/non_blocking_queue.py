@@ -7,7 +7,7 @@ from queue import Empty, Full, Queue
 
 import structlog
 
-from jobs.delivery import BROKER_TIMEOUT_SECONDS, TrainingQueue
+from jobs.delivery import BROKER_TIMEOUT_SECONDS, BrokerState, TrainingQueue
 
 # Messages that wait to be sent. One that finds no room is not sent: workers look for themselves.
 MOST_WAITING = 1000
@@ -35,9 +35,9 @@ class NonBlockingQueue:
             return False
         return True
 
-    def reachable(self) -> bool:
+    def state(self) -> BrokerState:
         """As the queue says."""
-        return self._queue.reachable()
+        return self._queue.state()
 
     @contextmanager
     def sending(self) -> Iterator[None]:

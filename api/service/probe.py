@@ -46,8 +46,9 @@ class Probe(Generic[Answer]):
     def _begin(self) -> "Future[Answer]":
         with self._lock:
             if self._asked is None or self._asked.done():
-                self._asked = Future()
-                threading.Thread(target=self._answer, args=(self._asked,), name="probe", daemon=True).start()
+                asked: Future[Answer] = Future()
+                threading.Thread(target=self._answer, args=(asked,), name="probe", daemon=True).start()
+                self._asked = asked  # not before there is a thread that answers it
             return self._asked
 
     def _answer(self, asked: "Future[Answer]") -> None:

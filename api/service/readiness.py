@@ -1,7 +1,7 @@
 """Whether the service can do its work: the database is the one that it was, with a schema that this release works with,
-and can be written; the broker answers, the storage is there, and a worker is connected."""
+and can be written; the broker takes messages, the storage is there, and a worker is connected that takes jobs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import monotonic
 
@@ -9,6 +9,7 @@ from api import schemas
 from api.http.errors import NotReady
 from api.service.probe import Probe
 from jobs import deployment
+from jobs.delivery import BrokerState
 from jobs.own_storage import OwnStorage
 from jobs.workers import connected
 from models import (
@@ -27,6 +28,11 @@ FRESH_SECONDS = 0.25  # so long an answer serves whoever else asks: nobody makes
 WRITE_SECONDS = 30.0
 STORAGE_SECONDS = 10.0
 
+BROKER_FLAWS: Mapping[BrokerState, str] = {
+    "read_only": "The broker takes no messages: its memory or disk is full, or it is a replica.",
+    "refused": "The broker does not let the service in, or not write.",
+}
+
 CANNOT_WRITE = (DatabaseDamaged, DatabaseFull, DatabaseReadOnly, DatabaseRefused)
 
 
@@ -36,13 +42,13 @@ class Found:
 
     database: str = "ok"  # or the reason of an outage
     flaw: str | None = None  # in a sentence, where it answers and cannot be worked with
-    workers: int | None = None
+    workers: int | None = None  # that take jobs: without those that drain
 
 
 class Readiness:
     """Asks everything that the work needs, each in a thread of its own, so that a poll waits for PATIENCE_SECONDS."""
 
-    def __init__(self, database: Database, storage_url: str, broker: Probe[bool]) -> None:
+    def __init__(self, database: Database, storage_url: str, broker: Probe[BrokerState]) -> None:
         self._database = database
         self._storage = OwnStorage(storage_url)
         self._broker = broker
@@ -53,18 +59,19 @@ class Readiness:
     async def check(self) -> schemas.Ready:
         """Raises NotReady, which says what is missing."""
         found = await self._database_probe.hear(PATIENCE_SECONDS, FRESH_SECONDS) or Found("unreachable")
-        broker = "ok" if await self._broker.hear(PATIENCE_SECONDS, FRESH_SECONDS) else "unreachable"
+        broker = await self._broker.hear(PATIENCE_SECONDS, FRESH_SECONDS) or "unreachable"
         is_there = None if found.workers is None else await self._storage_probe.hear(PATIENCE_SECONDS, FRESH_SECONDS)
         storage = "unknown" if found.workers is None else "ok" if is_there else "away"
         missing = [
             *(["database"] if found.database == "unreachable" else []),
-            *(["broker"] if broker != "ok" else []),
+            *(["broker"] if broker == "unreachable" else []),
             *(["storage"] if storage == "away" else []),
             *(["any worker"] if found.workers == 0 else []),
         ]
-        if missing or found.flaw:
+        flaws = [flaw for flaw in (found.flaw, BROKER_FLAWS.get(broker)) if flaw]
+        if missing or flaws:
             states = {"database": found.database, "broker": broker, "storage": storage, "workers": found.workers}
-            raise NotReady(missing, [found.flaw] if found.flaw else [], states)
+            raise NotReady(missing, flaws, states)
         assert found.workers
         return schemas.Ready(workers=found.workers)
 
@@ -74,7 +81,7 @@ class Readiness:
             if schema.flaw:
                 return Found("schema", schema.flaw)
             with self._database.snapshot() as session:
-                workers = len(connected(session))
+                workers = sum(worker.draining_at is None for worker in connected(session))
             self._try_to_write()
         except DatabaseUnavailable as error:
             answers = type(error) is not DatabaseUnavailable

@@ -24,6 +24,7 @@ from models import Database, DatabaseUnavailable
 LEAST_TICK_SECONDS = 0.05
 MOST_TICK_SECONDS = 0.1
 MOST_LOOKING = 0.2  # of the time, as far as the longest tick allows
+AWAY_SECONDS = 1.0  # from one that the database has not answered to the next
 
 # Between two looks whether the keys of watchers still let them in.
 KEYS_EVERY_SECONDS = 5.0
@@ -108,9 +109,11 @@ class Tailer:
             while True:
                 await self._somebody.wait()
                 began = loop.time()
-                await self._look_once(loop)
-                wanted = (loop.time() - began) / MOST_LOOKING
-                due = began + min(max(LEAST_TICK_SECONDS, wanted), MOST_TICK_SECONDS)
+                if await self._look_once(loop):
+                    wanted = (loop.time() - began) / MOST_LOOKING
+                    due = began + min(max(LEAST_TICK_SECONDS, wanted), MOST_TICK_SECONDS)
+                else:
+                    due = loop.time() + AWAY_SECONDS
                 if loop.time() >= keys_due:
                     keys_due = loop.time() + KEYS_EVERY_SECONDS
                     await self._shut_out(loop)
@@ -182,10 +185,13 @@ class Tailer:
         if not self._jobs:
             self._somebody.clear()
 
-    async def _look_once(self, loop: asyncio.AbstractEventLoop) -> None:
+    async def _look_once(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether there was an answer."""
         positions = {job_id: job.position for job_id, job in self._jobs.items()}
-        if found := await self._asked(loop, partial(self._look, positions)):
+        found = await self._asked(loop, partial(self._look, positions))
+        if found:
             self._tell(positions, *found)
+        return found is not None
 
     async def _shut_out(self, loop: asyncio.AbstractEventLoop) -> None:
         """End what watchers see whose keys let nobody in any more."""

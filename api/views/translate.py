@@ -12,7 +12,7 @@ from jobs.queries import CheckpointRecord, EventRecord, JobRecord, Page, QueuedJ
 from jobs.workers import WorkerRecord
 from models import Attempt, Epoch, Step
 from training.plain import plain
-from training.spec import ResolvedSpec
+from training.spec import ResolvedSpec, UnknownSpec
 
 JOBS = "/v1/jobs"
 
@@ -22,7 +22,7 @@ Identified = TypeVar("Identified", schemas.Key, schemas.Project, schemas.Webhook
 def job(record: JobRecord) -> schemas.Job:
     """A job with everything beside it."""
     row = record.job
-    spec = ResolvedSpec.from_stored(row.spec)
+    spec = ResolvedSpec.to_show(row.spec)
     return schemas.Job(
         id=row.id,
         project=row.project,
@@ -68,12 +68,13 @@ def steps(page: Page[Step], job_id: str, asked: Mapping[str, int]) -> schemas.Pa
 
 def sketch(record: JobRecord, rows: Sequence[Epoch]) -> CurveData:
     """What the picture of a job and its epochs is drawn from."""
-    spec = ResolvedSpec.from_stored(record.job.spec)
+    spec = ResolvedSpec.to_show(record.job.spec)
     optimizer = spec.optimizer
     trained = f"{optimizer.name}, learning rate {plain(optimizer.learning_rate)}"
+    about = f"{spec.architecture.name} on {spec.dataset}   ·   {trained}"
     return CurveData(
         title=record.job.name or record.job.id,
-        about=f"{spec.architecture.name} on {spec.dataset}   ·   {trained}",
+        about=f"on {spec.dataset}" if isinstance(spec, UnknownSpec) else about,
         planned=spec.epochs,
         epochs=[_point(row) for row in rows],
         best=_point(record.best) if record.best else None,

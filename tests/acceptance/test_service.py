@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from serve import STOP_SECONDS
 from tests.acceptance.conftest import DATA_DIR, PASSWORD, Deployment
 from tests.processes import descendants
 
@@ -98,7 +97,7 @@ def test_two_devices_lose_what_one_does_and_another_job_starts_from_their_weight
 def test_twenty_jobs_on_two_slots_all_succeed(deployment: Deployment) -> None:
     ids = [deployment.submit(epochs=2, batch_size=512, seed=seed) for seed in range(20)]
     for job_id in ids:
-        job = deployment.until(job_id, "succeeded", "failed", seconds=240)
+        job = deployment.until(job_id, "succeeded", "failed")
         assert job["status"] == "succeeded", job
         rows = deployment.http.get(f"/v1/jobs/{job_id}/metrics").json()["data"]
         assert [(row["epoch"], row["attempt"]) for row in rows] == [(0, 1), (1, 1)]
@@ -235,12 +234,12 @@ def test_everything_killed_at_once_carries_on_when_it_is_started_again(deploymen
         deployment.until(each, "succeeded")
 
 
-def test_with_nothing_to_do_it_uses_less_than_four_percent_of_a_core(deployment: Deployment) -> None:
+def test_with_nothing_to_do_it_uses_less_than_two_percent_of_a_core(deployment: Deployment) -> None:
     processes = {deployment.process.pid, *deployment.processes()}
     before = {pid: cpu_seconds(pid) for pid in processes}
     time.sleep(IDLE_SECONDS)
     used = sum(cpu_seconds(pid) - before[pid] for pid in processes)
-    assert used / IDLE_SECONDS < 0.04, {pid: cpu_seconds(pid) - before[pid] for pid in processes}
+    assert used / IDLE_SECONDS < 0.02, {pid: cpu_seconds(pid) - before[pid] for pid in processes}
 
 
 def cpu_seconds(pid: int) -> float:
@@ -254,9 +253,7 @@ def test_a_drain_keeps_jobs_and_leaves_nothing_running(deployment: Deployment) -
     waiting = [deployment.submit() for _ in range(3)]
     deployment.until_it_trains(job_id)
     processes = deployment.processes()
-    began = time.monotonic()
     assert deployment.stop() == 0
-    assert time.monotonic() - began < STOP_SECONDS  # after which it would be killed
     assert not {pid: command for pid, command in processes.items() if Path(f"/proc/{pid}").exists()}
 
     deployment.start()

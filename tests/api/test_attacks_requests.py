@@ -3,7 +3,7 @@
 import gzip
 import json
 import re
-from time import perf_counter
+from time import process_time
 
 import pytest
 from fastapi.testclient import TestClient
@@ -29,7 +29,7 @@ HOST = b"Host: 127.0.0.1\r\n"
 JSON = {"Content-Type": "application/json"}
 SPEC = {"dataset": "digits"}
 
-# An answer to the worst of these takes some milliseconds on an idle machine.
+# Of CPU time, whatever else the machine does. An answer to the worst of these takes some milliseconds.
 AT_ONCE_SECONDS = 5.0
 
 # JSON
@@ -90,9 +90,9 @@ def test_no_body_brings_it_down(client: TestClient, stage: Stage, bomb: str) -> 
         ("POST", "/v1/webhooks"),
         ("POST", "/v1/projects"),
     ):
-        began = perf_counter()
+        began = process_time()
         problem = refused(client.request(method, address, content=BOMBS[bomb], headers=JSON), 400, 404, 422)
-        assert perf_counter() - began < AT_ONCE_SECONDS
+        assert process_time() - began < AT_ONCE_SECONDS
         assert len(json.dumps(problem)) < 64 * 1024  # an answer does not outgrow what it answers
     assert stage.jobs() == 1
 
@@ -167,9 +167,9 @@ def test_a_huge_header_costs_nothing(client: TestClient, stage: Stage, header: s
     job_id = stage.submit()
     stage.fail(stage.start(job_id))  # so that a stream of it ends
     for part in ("", "/metrics", "/events", "/stream", "/log"):
-        began = perf_counter()
+        began = process_time()
         answer = client.get(f"/v1/jobs/{job_id}{part}", headers={header: HUGE[header]})
-        assert perf_counter() - began < AT_ONCE_SECONDS
+        assert process_time() - began < AT_ONCE_SECONDS
         assert answer.status_code in (200, 401, 406, 422)
         assert "content-encoding" not in answer.headers
 
@@ -183,9 +183,9 @@ def test_a_huge_header_costs_nothing(client: TestClient, stage: Stage, header: s
     ],
 )
 def test_no_pattern_goes_over_its_text_again_and_again(pattern: re.Pattern[str], text: str) -> None:
-    began = perf_counter()
+    began = process_time()
     assert not pattern.fullmatch(text)
-    assert perf_counter() - began < 1
+    assert process_time() - began < 1
 
 
 @pytest.mark.parametrize(
@@ -198,9 +198,9 @@ def test_no_pattern_goes_over_its_text_again_and_again(pattern: re.Pattern[str],
     ],
 )
 def test_an_address_of_a_webhook_that_is_made_to_be_slow(client: TestClient, url: str) -> None:
-    began = perf_counter()
+    began = process_time()
     refused(client.post("/v1/webhooks", json={"url": url, "events": ["job.failed"]}), 422)
-    assert perf_counter() - began < 1
+    assert process_time() - began < 1
 
 
 def test_what_is_remembered_is_bounded(client: TestClient, stage: Stage) -> None:

@@ -15,6 +15,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from api.http.errors import CurvesNotDrawn
 from api.service.curve_renderer import CurveRenderer
 from api.views import curves
 from api.views.curve_data import pack, unpack
@@ -171,3 +172,15 @@ def test_after_the_process_was_killed_another_draws() -> None:
         renderer._process.kill()
         renderer._process.wait()
         assert renderer.draw(drawn, "svg") == first
+
+
+def test_where_none_can_be_started_curves_are_not_drawn_until_one_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    drawn = sketch(record([]), [])
+    with closing(CurveRenderer()) as renderer:
+        with monkeypatch.context() as without, pytest.raises(CurvesNotDrawn):
+            without.setattr("api.service.curve_renderer.subprocess.Popen", refuse)
+            renderer.draw(drawn, "svg")
+        assert renderer.draw(drawn, "svg")

@@ -114,7 +114,7 @@ def test_storm_of_one_key_makes_one_job(client: TestClient, stage: "Stage") -> N
     together = Barrier(THREADS)
 
     def submit(_number: int) -> httpx2.Response:
-        together.wait(10)
+        together.wait(60)
         return client.post("/v1/jobs", json=FIRST_JOB, headers=under("storm"))
 
     with ThreadPoolExecutor(THREADS) as pool:
@@ -172,7 +172,7 @@ def test_api_that_is_killed_makes_no_second_job(
         address = f"http://127.0.0.1:{int(api.stdout.readline())}"
         with httpx2.Client(base_url=address, trust_env=False) as dying, pytest.raises(httpx2.TransportError):
             dying.post("/v1/jobs", json=FIRST_JOB, headers=under("k"))
-        assert api.wait(30) == -signal.SIGKILL
+        assert api.wait(60) == -signal.SIGKILL
     assert stage.jobs() == jobs
     answers = [client.post("/v1/jobs", json=FIRST_JOB, headers=under("k")) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [201, 201]

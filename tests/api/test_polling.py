@@ -6,17 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from access import keys
 from api.app import create_app
-from api.reading.polling import _wait_of
+from api.reading.polling import Poll, _wait_of
 from api.service.tailer import Tailer
+from models import DatabaseUnavailable
 from settings import Settings
 from tests.api.conftest import serving
 
 if TYPE_CHECKING:
     from tests.api.conftest import Stage, Tenants
+
+IN_TIME_SECONDS = 45.0  # on a machine however busy; who waits in vain waits for 60
 
 PARTS = ("", "/events", "/metrics", "/steps")
 
@@ -64,44 +68,61 @@ def test_pages_and_forms_have_tags_of_their_own(client: TestClient, stage: "Stag
 
 
 @pytest.mark.parametrize("part", ["/metrics?after_epoch=0", "/events?after=LAST", "/steps?after_epoch=0", ""])
-def test_a_poll_waits_for_news(live: httpx2.Client, stage: "Stage", part: str) -> None:
+def test_a_poll_waits_for_news(app: FastAPI, live: httpx2.Client, stage: "Stage", part: str) -> None:
     job_id = stage.submit()
     claim = stage.start(job_id)
     stage.steps(claim, 0, {0: 1.0})
     stage.epoch(claim, 0)
     last = live.get(f"/v1/jobs/{job_id}/events").json()["data"][-1]["id"]
     address = f"/v1/jobs/{job_id}{part.replace('LAST', str(last))}"
-    headers = {"Prefer": "wait=20", "If-None-Match": live.get(address).headers["ETag"]}
+    headers = {"Prefer": "wait=60", "If-None-Match": live.get(address).headers["ETag"]}
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(live.get, address, headers=headers)
-        time.sleep(0.5)
+        waiting = pool.submit(live.get, address, headers=headers, timeout=120)
+        _wait_until_somebody_waits(app)
         assert not waiting.done()
-        began = time.monotonic()
         stage.steps(claim, 1, {0: 1.0})
         stage.epoch(claim, 1)
-        answer = waiting.result(20)
-    assert time.monotonic() - began < 5
+        answer = waiting.result(IN_TIME_SECONDS)
     assert answer.status_code == 200
-    assert answer.headers["Preference-Applied"] == "wait=20"
+    assert answer.headers["Preference-Applied"] == "wait=60"
 
 
 def test_a_poll_without_a_tag_waits_for_rows(live: httpx2.Client, stage: "Stage") -> None:
     job_id = stage.submit()
     claim = stage.start(job_id)
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(live.get, f"/v1/jobs/{job_id}/metrics", headers={"Prefer": "wait=20"})
+        waiting = pool.submit(live.get, f"/v1/jobs/{job_id}/metrics", headers={"Prefer": "wait=60"}, timeout=120)
         stage.epoch(claim, 0)
-        assert [row["epoch"] for row in waiting.result(20).json()["data"]] == [0]
+        assert [row["epoch"] for row in waiting.result(IN_TIME_SECONDS).json()["data"]] == [0]
 
 
 def test_in_vain_it_waits_as_long_as_was_asked(live: httpx2.Client, stage: "Stage") -> None:
     job_id = stage.submit()
     began = time.monotonic()
     answer = live.get(f"/v1/jobs/{job_id}/metrics", headers={"Prefer": "wait=1"})
-    assert 0.9 < time.monotonic() - began < 10
+    assert time.monotonic() - began > 0.9
     assert answer.json()["data"] == []
     tag = answer.headers["ETag"]
     assert live.get(f"/v1/jobs/{job_id}/metrics", headers={"Prefer": "wait=1", "If-None-Match": tag}).status_code == 304
+
+
+@pytest.mark.parametrize("part", ["", "/metrics"])
+def test_who_waits_asks_the_database_nothing(
+    live: httpx2.Client, stage: "Stage", monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    monkeypatch.setattr("api.reading.polling.GONE_AFTER_SECONDS", 0.05)
+    looks, look = [], Poll._look
+
+    def counted(poll: Poll, *arguments: Any, **named: Any) -> Any:
+        looks.append(arguments)
+        return look(poll, *arguments, **named)
+
+    monkeypatch.setattr(Poll, "_look", counted)
+    address = f"/v1/jobs/{stage.submit()}{part}"
+    tag = live.get(address).headers["ETag"]
+    looks.clear()
+    assert live.get(address, headers={"Prefer": "wait=2", "If-None-Match": tag}).status_code == 304
+    assert len(looks) == 2  # before and after
 
 
 def test_what_has_ended_is_not_waited_for(live: httpx2.Client, stage: "Stage") -> None:
@@ -110,18 +131,17 @@ def test_what_has_ended_is_not_waited_for(live: httpx2.Client, stage: "Stage") -
     for part in PARTS:
         address = f"/v1/jobs/{job_id}{part}"
         tag = live.get(address).headers["ETag"]
-        began = time.monotonic()
-        answer = live.get(address, headers={"Prefer": "wait=20", "If-None-Match": tag})
-        assert (answer.status_code, time.monotonic() - began < 5) == (304, True)
+        headers = {"Prefer": "wait=60", "If-None-Match": tag}
+        assert live.get(address, headers=headers, timeout=IN_TIME_SECONDS).status_code == 304
 
 
 def test_a_job_that_ends_or_goes_ends_the_wait(live: httpx2.Client, stage: "Stage") -> None:
     job_id = stage.submit()
     claim = stage.start(job_id)
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(live.get, f"/v1/jobs/{job_id}/metrics", headers={"Prefer": "wait=20"})
+        waiting = pool.submit(live.get, f"/v1/jobs/{job_id}/metrics", headers={"Prefer": "wait=60"}, timeout=120)
         stage.fail(claim)
-        assert waiting.result(10).json()["data"] == []
+        assert waiting.result(IN_TIME_SECONDS).json()["data"] == []
 
 
 @pytest.mark.parametrize(
@@ -141,21 +161,19 @@ def test_preferences(header: str | None, seconds: float | None) -> None:
     assert _wait_of(header) == seconds
 
 
-def test_many_who_wait_hold_no_thread(live: httpx2.Client, stage: "Stage") -> None:
+def test_many_who_wait_hold_no_thread(app: FastAPI, live: httpx2.Client, stage: "Stage") -> None:
     """The pool has forty."""
     job_id = stage.submit()
     with ThreadPoolExecutor(80) as pool:
-        headers: dict[str, Any] = {"Prefer": "wait=20"}
-        waiting = [pool.submit(live.get, f"/v1/jobs/{job_id}/metrics", headers=headers) for _ in range(80)]
-        time.sleep(1)
-        began = time.monotonic()
-        assert live.get("/v1/recipes").status_code == 200
-        assert time.monotonic() - began < 5
+        options: dict[str, Any] = {"headers": {"Prefer": "wait=60"}, "timeout": 120}
+        waiting = [pool.submit(live.get, f"/v1/jobs/{job_id}/metrics", **options) for _ in range(80)]
+        _wait_until_somebody_waits(app, 80)
+        assert live.get("/v1/recipes", timeout=IN_TIME_SECONDS).status_code == 200
         stage.pause(job_id)
         assert not any(future.done() for future in waiting)
         claim_id = live.post(f"/v1/jobs/{job_id}/cancel").json()["status"]
         assert claim_id == "cancelled"
-        assert {future.result(20).status_code for future in waiting} == {200}
+        assert {future.result(IN_TIME_SECONDS).status_code for future in waiting} == {200}
 
 
 def test_a_304_says_what_it_varies_by_however_it_was_found(client: TestClient, stage: "Stage") -> None:
@@ -178,13 +196,13 @@ def test_a_key_that_is_revoked_meanwhile_is_told_nothing(
     job_id = stage.submit(project="first")
     app = create_app(settings.model_copy(update={"require_keys": True}))
     with serving(app) as url, httpx2.Client(base_url=url, timeout=30) as client, ThreadPoolExecutor(1) as pool:
-        headers = {**tenants.header("first", "read"), "Prefer": "wait=20"}
-        waiting = pool.submit(client.get, f"/v1/jobs/{job_id}/metrics", headers=headers)
+        headers = {**tenants.header("first", "read"), "Prefer": "wait=60"}
+        waiting = pool.submit(client.get, f"/v1/jobs/{job_id}/metrics", headers=headers, timeout=120)
         _wait_until_somebody_waits(app)
         with stage.database.session() as session:
             keys.revoke(session, None, tenants.keys["first"]["read"].partition(".")[0].removeprefix("epochal_"))
         stage.start(job_id)
-        answer = waiting.result(20)
+        answer = waiting.result(IN_TIME_SECONDS)
     assert (answer.status_code, answer.json()["code"]) == (401, "key_invalid")
 
 
@@ -195,7 +213,7 @@ def test_whoever_hangs_up_waits_no_longer(settings: Settings, stage: "Stage", mo
         with pytest.raises(httpx2.ReadTimeout):
             client.get(f"/v1/jobs/{stage.submit()}/metrics", headers={"Prefer": "wait=60"})
         client.close()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + IN_TIME_SECONDS
         while _tailer(app)._jobs and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not _tailer(app)._jobs
@@ -228,15 +246,36 @@ def test_a_service_that_stops_sends_everybody_away_at_once(settings: Settings, s
     app = create_app(settings)
     with ThreadPoolExecutor(2) as pool:
         with serving(app) as url:
-            client = httpx2.Client(base_url=url, timeout=30)
+            client = httpx2.Client(base_url=url, timeout=120)
             poll = pool.submit(client.get, f"/v1/jobs/{job_id}/metrics", headers={"Prefer": "wait=60"})
             stream = pool.submit(lambda: client.get(f"/v1/jobs/{job_id}/stream").text)
             _wait_until_somebody_waits(app, 2)
-            began = time.monotonic()
-        assert time.monotonic() - began < 5
-        assert poll.result(5).json()["data"] == []
-        assert "event: queued" in stream.result(5)
+        assert poll.result(IN_TIME_SECONDS).json()["data"] == []
+        assert "event: queued" in stream.result(IN_TIME_SECONDS)
         client.close()
+
+
+def test_a_database_that_is_away_is_not_asked_all_the_time(
+    settings: Settings, stage: "Stage", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = stage.submit()
+    app, asked = create_app(settings), []
+
+    def away(*_: object) -> None:
+        asked.append(time.monotonic())
+        raise DatabaseUnavailable("nobody there")
+
+    with serving(app) as url, httpx2.Client(base_url=url, timeout=30) as client, ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(client.get, f"/v1/jobs/{job_id}/metrics", headers={"Prefer": "wait=20"})
+        _wait_until_somebody_waits(app)
+        with monkeypatch.context() as outage:
+            outage.setattr("api.service.tailer.look", away)
+            deadline = time.monotonic() + 20
+            while len(asked) < 3 and time.monotonic() < deadline:
+                time.sleep(0.05)
+        stage.epoch(stage.start(job_id), 0)
+        assert len(waiting.result(20).json()["data"]) == 1
+    assert asked[2] - asked[0] > 1.5
 
 
 def _tailer(app: Any) -> Tailer:
@@ -246,7 +285,7 @@ def _tailer(app: Any) -> Tailer:
 
 
 def _wait_until_somebody_waits(app: Any, count: int = 1) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + IN_TIME_SECONDS
     while _tailer(app)._waiting.total() < count:
         assert time.monotonic() < deadline
         time.sleep(0.02)

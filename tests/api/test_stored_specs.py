@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fastapi.testclient import TestClient
 from pydantic import BaseModel
+from sqlalchemy import update
 
 import api.schemas
 import api.schemas.estimates
 import worker.messages
 from api.schemas.submission import JobCreate
 from jobs import lifecycle
-from models import Database
+from models import Database, Job
 from training.spec import ResolvedSpec, TrainingSpec
 from worker.messages import Order
 
@@ -71,6 +72,54 @@ def test_every_answer_shows_every_stored_spec(client: TestClient, stored: dict[s
     compared = client.get("/v1/compare", params={"job": [first, last]})
     assert compared.status_code == 200, compared.text
     assert client.get(f"/v1/jobs/{last}/curves.svg").status_code == 200
+
+
+# Each says something that only a later release knows, at another place.
+OF_A_LATER_RELEASE: list[dict[str, Any]] = [
+    {"colour_of_the_curve": "red"},
+    {"optimizer": {"name": "sgd", "learning_rate": 0.2, "lookahead": {"steps": 5}}},
+    {"optimizer": {"name": "sophia", "learning_rate": 0.2}},
+    {"schedule": {"name": "multistep", "milestones": [9, 20], "wobble": 1}},
+    {"architecture": "convnext"},
+    {"recipe": "of-next-year"},
+    {"precision": "fp8"},
+    {"epochs": 20_000},
+    {"dataset": "of/another/form"},
+]
+
+
+@pytest.fixture
+def of_a_later_release(database: Database) -> dict[str, dict[str, Any]]:
+    """Stored specs by their jobs."""
+    with database.session() as session:
+        specs = {lifecycle.submit(session, ResolvedSpec(dataset="digits")).id: DIGITS | f for f in OF_A_LATER_RELEASE}
+        for job_id, spec in specs.items():
+            session.execute(update(Job).where(Job.id == job_id).values(spec=spec))
+    return specs
+
+
+def test_a_spec_of_a_later_release_is_shown_as_it_is_stored(
+    client: TestClient, of_a_later_release: dict[str, dict[str, Any]]
+) -> None:
+    listed = client.get("/v1/jobs", params={"limit": 100})
+    assert listed.status_code == 200, listed.text
+    assert {job["id"]: job["spec"] for job in listed.json()["data"]} == of_a_later_release
+    for job_id in of_a_later_release:
+        for address in ("", "/metrics", "/log", "/events", "/curves.svg"):
+            answer = client.get(f"/v1/jobs/{job_id}{address}")
+            assert answer.status_code == 200, answer.text
+    first, *_, last = of_a_later_release
+    compared = client.get("/v1/compare", params={"job": [first, last]})
+    assert compared.status_code == 200, compared.text
+    assert "/colour_of_the_curve" in [each["pointer"] for each in compared.json()["differences"]]
+
+
+def test_a_rerun_of_it_is_refused_for_what_is_not_known(
+    client: TestClient, of_a_later_release: dict[str, dict[str, Any]]
+) -> None:
+    answer = client.post(f"/v1/jobs/{next(iter(of_a_later_release))}/rerun")
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["#/spec/colour_of_the_curve"]
 
 
 def test_every_stored_spec_is_claimed_and_goes_to_the_trainer(

@@ -100,7 +100,7 @@ def test_every_watcher_is_told_each_epoch_once(live: httpx2.Client, stage: "Stag
                 watchers.append(pool.submit(follow, live, job_id))
             stage.epoch(claim, epoch)
         stage.succeed(claim)
-        seen = [watcher.result(30) for watcher in watchers]
+        seen = [watcher.result(60) for watcher in watchers]
     kinds = ["queued", "starting", "running", *["epoch"] * 40, "succeeded", "end"]
     for messages in seen:
         assert [message.kind for message in messages] == kinds
@@ -163,7 +163,7 @@ def test_watchers_cost_queries_a_tick_and_not_each(
         for job_id in jobs:
             with stage.database.session() as session:
                 requests.request_cancel(session, job_id)
-        seen = [watcher.result(30) for watcher in watchers]
+        seen = [watcher.result(60) for watcher in watchers]
     assert {tuple(message.kind for message in messages) for messages in seen} == {
         ("queued", "paused", "cancelled", "end")
     }
@@ -177,7 +177,7 @@ def test_a_job_that_is_deleted_ends_its_stream(live: httpx2.Client, stage: "Stag
         messages = told(response)
         assert [next(messages).kind for _ in range(3)] == ["queued", "starting", "running"]
         stage.fail(claim)
-        assert pool.submit(lambda: [message.kind for message in messages]).result(30) == ["failed", "end"]
+        assert pool.submit(lambda: [message.kind for message in messages]).result(60) == ["failed", "end"]
     with stage.database.session() as session:
         changes.delete_job(session, job_id)
     assert live.get(f"/v1/jobs/{job_id}/stream").status_code == 404

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from access import keys
 from api.app import create_app
-from api.http.middleware import BODY_SECONDS
+from api.http.middleware import BodyLimit
 from api.http.pacing import Pace, network_of
 from api.service.request_costs import EXPENSIVE, cost_of
 from models import Database, Event
@@ -69,19 +70,21 @@ def test_one_tenant_s_waiting_holds_no_thread_that_another_needs(
     assert answers == [200] * 60
 
 
-def test_a_body_that_does_not_come_holds_no_turn(guarded_live: str, tenants: "Tenants") -> None:
-    """Of operations that take one and of those that do not."""
-    _, _, port = guarded_live.rpartition(":")
+def test_a_body_that_does_not_come_holds_no_turn(
+    settings: Settings, tenants: "Tenants", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of operations that take one and of those that do not. No body's time runs out before the others are answered."""
+    monkeypatch.setattr("api.app.BodyLimit", partial(BodyLimit, body_seconds=3600))
     head = "HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n"
     head += f"Authorization: {tenants.header('first')['Authorization']}\r\n\r\n{{"
-    with ExitStack() as stack:
+    app = create_app(settings.model_copy(update={"require_keys": True}))
+    with serving(app) as url, ExitStack() as stack:
         for request in ("POST /v1/jobs", "GET /v1/jobs", "POST /v1/jobs?dry_run=true") * 12:
-            slow = stack.enter_context(socket.create_connection(("127.0.0.1", int(port))))
+            slow = stack.enter_context(socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))))
             slow.sendall(f"{request} {head}".encode())
         for tenant in ("first", "second"):
-            began = monotonic()
-            assert httpx2.get(f"{guarded_live}/v1/jobs", headers=tenants.header(tenant), timeout=60).status_code == 200
-            assert monotonic() - began < BODY_SECONDS / 2
+            answer = httpx2.get(f"{url}/v1/jobs", headers=tenants.header(tenant), timeout=60)
+            assert answer.status_code == 200
 
 
 def test_what_is_dear_is_charged_as_such(settings: Settings, tenants: "Tenants") -> None:

@@ -180,6 +180,13 @@ def test_what_the_counts_conflict_with_is_refused(tmp_path: Path) -> None:
     assert conflicts(tmp_path, dataset="fashion_mnist", batch_size=2, **grey) == [], "a folder hides the download"
 
 
+def test_what_has_no_effect_on_a_known_data_set_is_refused(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"dataset": "cifar10", "resize": "pad", "unreadable_images": "drop", "batch_size": 2}
+    assert [path for path, _ in conflicts(tmp_path, **options)] == [("resize",), ("unreadable_images",)]
+    write_pets(tmp_path, "cifar10")
+    assert conflicts(tmp_path, **options) == [], "a folder hides the download"
+
+
 def test_a_folder_that_has_not_changed_is_not_walked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pets = write_pets(tmp_path)
     for directory in (tmp_path, *[path for path in tmp_path.rglob("*") if path.is_dir()]):

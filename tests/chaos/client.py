@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +63,12 @@ class Client:
         """What the service can be asked for."""
         document = self._send("GET", "/openapi.json")
         return None if document is None else Offers.of(document)
+
+    def is_ready(self) -> bool:
+        """Whether the service says that it can do its work."""
+        with suppress(InternalError):  # it is noted
+            return self._send("GET", "/readyz") is not None
+        return False
 
     def submit(self, key: str, body: dict[str, Any]) -> str | None:
         """The accepted job's id. Raises Refusal."""

@@ -67,7 +67,7 @@ INNOCENT = Evidence(
     damaged=frozenset(),
     tickets=(Ticket(PlannedJob(NAME, 0, 1, None, False, 0.0, 0.0), JOB, 0.0, status="succeeded"),),
     seen=(Seen(JOB, 1.0, 2.0, ()), Seen(JOB, 3.0, 4.0, (0,)), Seen(JOB, 5.0, 6.0, (0, 1))),
-    told=(),
+    told=(Told(JOB, (1, 2), (0,), None),),
     references={0: WEIGHTS.sha256},
     part_way={(0, 1, 3): WEIGHTS.sha256},
     faults=(Aimed("KillWorker", hit=True),),

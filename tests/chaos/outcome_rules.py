@@ -26,6 +26,7 @@ def tried(evidence: Evidence) -> Iterator[str]:
         "no job's status is in the history": writes["jobs", "update"],
         "no epoch is in the history": writes["epochs", "insert"],
         "no reader was answered": evidence.seen,
+        "no watcher was told of an event": [told for told in evidence.told if told.event_ids],
         "no fault was aimed": evidence.faults,
         "no fault hit anything": [fault for fault in evidence.faults if fault.hit],
     }

@@ -6,7 +6,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from tests.chaos import plan
 from tests.chaos.client import Client, Heard, InternalError
+from tests.chaos.contract import Offers
+from tests.chaos.workload import Workload
 
 
 class Broken(BaseHTTPRequestHandler):
@@ -61,3 +64,14 @@ def test_a_service_that_is_away_is_asked_again_and_that_is_counted(server: Threa
     client.close()
     assert heard.repeated == {503: 2}
     assert not heard.internal_errors
+
+
+def test_a_service_that_takes_nothing_after_the_last_fault_is_a_problem(server: ThreadingHTTPServer) -> None:
+    server.status = 503  # type: ignore[attr-defined]
+    planned = plan.draw(1, 10.0, "sqlite", disk=False)
+    workload = Workload(f"http://127.0.0.1:{server.server_port}", planned, Offers(frozenset(), None), Heard())
+    workload.finish(0.5)
+    assert workload.problems == [
+        "no job was accepted after the last fault",
+        "the service was not ready again after the last fault",
+    ]

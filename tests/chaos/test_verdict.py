@@ -90,6 +90,7 @@ GUILTY_OUTCOMES: Mapping[str, list[Evidence]] = {
         replace(INNOCENT, faults=(Aimed("KillWorker", hit=False),)),
         replace(INNOCENT, faults=(Aimed("KillApi", hit=True), *[Aimed("KillWorker", hit=False)] * 3)),
         replace(INNOCENT, seen=()),
+        replace(INNOCENT, told=()),
         replace(INNOCENT, tickets=(), jobs=(), files={}),
         replace(INNOCENT, tickets=()),
         replace(INNOCENT, writes=()),

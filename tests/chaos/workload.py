@@ -58,12 +58,24 @@ class Workload:
         self._thread.start()
 
     def finish(self, seconds: float) -> None:
-        """Submit no more, and wait at most so long until every accepted job has ended."""
+        """After the last fault: have one more job accepted, submit no more, and wait until every accepted job has ended
+        and the service says that it is ready; for so long at most."""
+        deadline, accepted = time.monotonic() + seconds, len(self.tickets)
+        if not self._wait(lambda: len(self.tickets) > accepted, deadline):
+            self.problems.append("no job was accepted after the last fault")
         self._submitting.clear()
-        deadline = time.monotonic() + seconds
-        while not self._all_ended() and time.monotonic() < deadline and self._thread.is_alive():
-            time.sleep(ROUND_SECONDS)
+        self._wait(self._all_ended, deadline)
+        if not self._wait(self._client.is_ready, deadline):
+            self.problems.append("the service was not ready again after the last fault")
         self.stop()
+
+    def _wait(self, until: Callable[[], bool], deadline: float) -> bool:
+        """Whether it came to be, in time or at the last moment."""
+        while not until():
+            if time.monotonic() >= deadline or not self._thread.is_alive():
+                return False
+            time.sleep(ROUND_SECONDS)
+        return True
 
     def stop(self) -> None:
         """At once, whatever is under way."""

@@ -15,8 +15,8 @@ class Answers:
         self.requests: list[httpx2.Request] = []
         self._answers = iter(answers)
 
-    def client(self, api_key: str | None = None) -> Client:
-        return Client("http://epochal.test", api_key, transport=httpx2.MockTransport(self._handle))
+    def client(self, api_key: str | None = None, url: str = "http://epochal.test") -> Client:
+        return Client(url, api_key, transport=httpx2.MockTransport(self._handle))
 
     def asked(self) -> list[str]:
         return [f"{request.method} {request.url.raw_path.decode()}" for request in self.requests]

@@ -155,6 +155,34 @@ def test_what_changes_something_is_not_sent_again_to_a_service_that_may_have_don
     assert len(answers.requests) == 1
 
 
+@pytest.mark.parametrize("character", ["#", "/", "?", "@", ":", " ", "%zz", "\n", "%23", ""])
+def test_no_piece_of_a_password_in_the_address_is_shown(character: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EPOCHAL_URL", f"http://u:hunter2{character}zebra@127.0.0.1:1")
+    monkeypatch.setattr("client.connection.RETRY_AFTER_SECONDS", ())
+    with pytest.raises(EpochalUnreachable) as raised, Client() as epochal:
+        epochal.job("job_1")
+    for said in (str(raised.value), raised.value.address):
+        assert "hunter2" not in said
+        assert "zebra" not in said
+        assert "127.0.0.1:1" in said
+    assert raised.value.__cause__ is None or "hunter2" not in str(raised.value.__cause__)
+
+
+@pytest.mark.parametrize("proxy", ["http://u:hunter2#x@proxy:1", "http://u:hunter2/x@proxy:1", "foo://u:hunter2@p:1"])
+def test_no_piece_of_a_proxy_s_password_is_shown(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    with pytest.raises(EpochalUnreachable, match="HTTP_PROXY") as raised:
+        Client("http://epochal.test")
+    assert "hunter2" not in "".join(traceback.format_exception(raised.value))
+
+
+def test_an_answer_without_a_problem_shows_no_password() -> None:
+    answers = Answers(httpx2.Response(502))
+    with pytest.raises(EpochalError) as raised:
+        answers.client(url="http://u:hunter2@epochal.test").keys.create("notebook", ["train"])
+    assert "hunter2" not in str(raised.value)
+
+
 def test_an_address_that_is_none_is_an_answer_that_does_not_come() -> None:
     with pytest.raises(EpochalUnreachable, match=r"No answer from http://\[::1: "):
         Client("http://[::1")

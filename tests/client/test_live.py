@@ -36,8 +36,8 @@ def test_the_real_stream_of_a_job(running: Client, stage: "Stage") -> None:
         for epoch in range(1, 4):
             stage.epoch(claim, epoch)
         stage.succeed(claim)
-        events = told.result(30)
-        assert ended.result(30).status == "succeeded"
+        events = told.result(60)
+        assert ended.result(60).status == "succeeded"
     kinds = ["queued", "starting", "running", *["epoch"] * 4, "succeeded"]
     assert [event.type for event in events] == kinds
     assert [event.metrics.epoch for event in events if event.metrics] == [0, 1, 2, 3]
@@ -53,7 +53,7 @@ def test_a_change_is_seen_at_once_and_not_after_the_wait(running: Client, stage:
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(lambda: next(job for job in looks if job.status != "queued"))
         claim = stage.start(job_id)
-        assert coming.result(20).status in ("starting", "running")
+        assert coming.result(60).status in ("starting", "running")
     stage.succeed(claim)
     assert [job.status for job in looks][-1] == "succeeded"
 
@@ -91,16 +91,16 @@ def test_a_service_that_is_started_again_goes_on_where_it_was(settings: Settings
             place.url = httpx2.URL(url)
             followed = pool.submit(follow)
             stage.epoch(claim, 0)
-            assert first.wait(20)
+            assert first.wait(60)
             place.url = None
         stage.epoch(claim, 1)
-        assert place.was_missed.wait(20)
+        assert place.was_missed.wait(60)
         with serving(create_app(settings)) as url:
             place.url = httpx2.URL(url)
             for epoch in range(2, 6):
                 stage.epoch(claim, epoch)
             stage.succeed(claim)
-            followed.result(30)
+            followed.result(60)
     assert epochs == [0, 1, 2, 3, 4, 5]
 
 

@@ -108,6 +108,7 @@ def test_what_is_one_means_the_same_for_sqlalchemy(url: str) -> None:
         "rediss://host?ssl_check_hostname=maybe", "rediss://host?ssl_ca_certs=/no/such/file",
         "rediss://host?ssl_ca_certs=/etc/passwd", "rediss://host?ssl_keyfile=/etc/passwd",
         "redis+socket://", "redis+socket:///", "redis+socket://host/a", f"redis+socket:///{'a' * 107}",
+        "redis://hunter2@host", "redis://hunter2:@host", "rediss://hunter2@host", "redis+socket://hunter2@/a",
         "redis+socket:///a?db=1", "redis+socket:///a?virtual_host=hunter2", "redis+socket:///a#b",
     ],
 )  # fmt: skip

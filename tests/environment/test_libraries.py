@@ -3,7 +3,7 @@
 import pytest
 
 from environment.databases import wrong_variables
-from environment.libraries import wrong_aws, wrong_otel
+from environment.libraries import wrong_aws, wrong_otel, wrong_proxies
 from settings import read_settings
 
 SECRET = "hunter2"
@@ -31,6 +31,34 @@ def test_a_variable_that_s3_cannot_be_reached_with(name: str, value: str, monkey
     with pytest.raises(SystemExit, match=f"^{name}: should ") as ended:
         read_settings()
     assert "\n" not in str(ended.value)
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "ALL_PROXY"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "http://u:hunter2#x@proxy:3128", "http://u:hunter2/x@proxy:3128", "http://u:hunter2?x@proxy", "http://",
+        "http://u:12/hunter2@proxy", "http://u:hunter2@x@proxy", "http://u:hunter2%zz@proxy", "http://u:hunter2 @proxy",
+        "http://u:hunter2\n@proxy", "http://u:hunter2", "http://proxy:99999", "http://[::1", "http://u:hunter2é@proxy",
+    ],
+)  # fmt: skip
+def test_a_proxy_that_cannot_be_read(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit, match=f"^{name}: should be http://user:password@host:port") as ended:
+        read_settings()
+    assert "\n" not in str(ended.value)
+    assert SECRET not in str(ended.value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "", "http://proxy", "http://proxy.example:3128/", "proxy:3128", "10.0.0.1:3128", "http://[::1]:3128",
+        "http://u:p%23%2F%40@proxy:3128", "socks5h://u@localhost:1080", "https://u:p!$&'()*+,;=@proxy_1:443/path",
+    ],
+)  # fmt: skip
+def test_a_proxy_that_libraries_read(value: str) -> None:
+    assert not list(wrong_proxies({"https_proxy": value}))
 
 
 def test_one_half_of_s3_s_credentials_is_told() -> None:

@@ -130,7 +130,7 @@ def test_a_broker_with_a_certificate_of_its_own_is_sent_nothing(
 ) -> None:
     queue = CeleryQueue(secure(proxy))
     assert not queue.send("job_1")
-    assert not queue.reachable()
+    assert queue.state() == "unreachable"
     with (
         create_celery(secure(proxy)).connection_for_read() as connection,
         pytest.raises(OperationalError, match="CERTIFICATE_VERIFY_FAILED"),
@@ -151,20 +151,20 @@ def test_a_broker_whose_certificate_the_address_trusts_is_used(proxy: TlsProxy, 
 def test_a_certificate_must_be_the_host_s_unless_the_address_says_otherwise(broker: Path, tmp_path: Path) -> None:
     with TlsProxy(certificate(tmp_path, "127.0.0.2", "127.0.0.3"), broker).serving() as proxy:
         trusted = f"?ssl_ca_certs={quote(str(tmp_path / '2.pem'), safe='')}"
-        assert not CeleryQueue(secure(proxy, trusted)).reachable()
+        assert CeleryQueue(secure(proxy, trusted)).state() == "unreachable"
         assert proxy.received == b""
-        assert CeleryQueue(secure(proxy, f"{trusted}&ssl_check_hostname=false")).reachable()
+        assert CeleryQueue(secure(proxy, f"{trusted}&ssl_check_hostname=false")).state() == "ok"
 
 
 def test_verification_is_off_where_the_address_says_so(proxy: TlsProxy) -> None:
-    assert CeleryQueue(secure(proxy, "?ssl_cert_reqs=none")).reachable()
+    assert CeleryQueue(secure(proxy, "?ssl_cert_reqs=none")).state() == "ok"
 
 
 def test_another_program_s_celery_variables_lead_nowhere(broker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"):
         monkeypatch.setenv(name, "redis://127.0.0.1:1/0")
     url = SecretStr(f"redis+socket://:{quote(PASSWORD, safe='')}@{broker}")
-    assert CeleryQueue(url).reachable()
+    assert CeleryQueue(url).state() == "ok"
     with create_celery(url).connection_for_read() as connection:
         connection.ensure_connection(max_retries=1)
 

@@ -23,7 +23,7 @@ def test_a_message_carries_the_job_s_id_alone(messages: CeleryQueue, redis_socke
     assert isinstance(sent, bytes)
     assert b"job_1" in sent
     assert b"digits" not in sent
-    assert messages.reachable()
+    assert messages.state() == "ok"
 
 
 def test_what_is_passed_on_goes_to_workers_with_these_devices(messages: CeleryQueue, redis_socket: Path) -> None:
@@ -38,7 +38,7 @@ def test_without_a_broker_a_message_is_not_sent_and_nothing_raises() -> None:
     nowhere = CeleryQueue(SecretStr("redis+socket:///nowhere/at-all.sock"))
     assert not nowhere.send("job_1")
     assert not nowhere.pass_on("job_1", ["cpu"], 0)
-    assert not nowhere.reachable()
+    assert nowhere.state() == "unreachable"
 
 
 def test_a_cancelled_job_is_not_claimed_by_a_message_that_comes_late(

@@ -109,3 +109,13 @@ def test_keys_are_forgotten_after_a_week(database: Database, aged: Callable[[flo
         with database.session() as session:
             idempotency.forget_old(session)
         assert reserve(database) == expected
+
+
+def test_a_busy_week_is_forgotten_bit_by_bit(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobs.idempotency.AT_ONCE", 2)
+    with database.session() as session:
+        for number in range(5):
+            idempotency.reserve(session, DEFAULT_PROJECT, f"key {number}", OPERATION, BODY)
+        session.execute(update(IdempotencyKey).values(created_at=DatabaseNow(-8 * 24 * 3600)))
+        assert [idempotency.forget_old(session) for _ in range(3)] == [True, True, False]
+        assert not session.scalars(select(IdempotencyKey.key)).all()

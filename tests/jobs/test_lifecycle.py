@@ -1,11 +1,13 @@
 from collections.abc import Callable
 from dataclasses import asdict
 from threading import Barrier, Thread
+from typing import Any
 
 import pytest
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
-from jobs import lifecycle, queries, records
+from jobs import lifecycle, placement, queries, records
 from jobs.errors import StartingWeightsMissing
 from jobs.fence import Claim
 from models import MAX_RETRIES, PRIORITY, Attempt, Database, Event, Job, JobStatus
@@ -179,6 +181,24 @@ def test_a_stored_spec_that_cannot_be_read_fails_its_job(database: Database, sub
     assert after.error["code"] == "internal"
     assert "cannot be read" in after.error["message"]
     assert events_of(database, job.id) == ["queued", "failed"]
+
+
+@pytest.mark.parametrize("more", [{"field": 1}, {"optimizer": {"name": "sophia"}}, {"epochs": 20_000}])
+def test_a_stored_spec_of_a_later_release_is_left_to_a_worker_that_knows_it(
+    database: Database, submitted: Callable[..., Job], more: dict[str, Any]
+) -> None:
+    job, other = submitted(priority=9), submitted()
+    change(database, job.id, spec=job.spec | more)
+    with capture_logs() as logs, database.session() as session:
+        assert lifecycle.claim(session, job.id, "first", 30) is None
+    assert [each["event"] for each in logs if each["log_level"] == "warning"] == ["spec of a later release"]
+    with database.session() as session:
+        offered = placement.next_job(session, ["cpu"])
+        assert offered
+        assert offered.job_id == other.id
+    after = job_of(database, job.id)
+    assert (after.status, after.losses, after.error) == (JobStatus.QUEUED, 0, None)
+    assert after.not_before
 
 
 def test_a_lease_expires_once_and_not_before_its_time(database: Database, running: Claim) -> None:

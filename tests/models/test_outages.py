@@ -137,10 +137,10 @@ def test_writes_recover_from_a_read_only_spell_under_many_threads(
         try:
             if number % 2:
                 with sqlite.snapshot() as session:
-                    barrier.wait(20)  # every thread has a connection of its own
+                    barrier.wait(60)  # every thread has a connection of its own
                     session.scalar(text("SELECT id FROM deployment"))
             else:
-                barrier.wait(20)
+                barrier.wait(60)
                 write(sqlite)
         except DatabaseUnavailable as error:
             return type(error)
@@ -263,6 +263,23 @@ def test_a_database_that_was_dropped_and_made_anew_is_another(postgresql: Databa
     postgresql.engine.dispose()
     with pytest.raises(DatabaseMissing, match="another"):
         read(postgresql)
+
+
+def test_a_database_that_cannot_be_asked_who_it_is_is_not_another(
+    postgresql: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As while a migration has the table: what a new connection is refused there is an outage of its own kind."""
+    read(postgresql)
+    with postgresql.engine.connect() as migration:
+        migration.execute(text("LOCK TABLE deployment IN ACCESS EXCLUSIVE MODE"))
+        url = postgresql.engine.url.update_query_dict({"options": "-c lock_timeout=50ms"})
+        newcomer = Database(url.render_as_string(hide_password=False), pinned=True)
+        newcomer._identity = postgresql._identity
+        with pytest.raises(DatabaseBusy):
+            read(newcomer)
+        migration.rollback()
+    assert read(newcomer) == postgresql._identity
+    newcomer.dispose()
 
 
 def test_a_plan_that_a_migration_has_made_stale_is_made_anew(postgresql: Database) -> None:

@@ -1,9 +1,8 @@
 """Writers of one process take turns with SQLite."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Event
+from threading import Event, Semaphore
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ import models.database as database_module
 from models import Database, DatabaseBusy
 
 WRITERS = 8
-HELD_SECONDS = 0.05
 
 
 @pytest.fixture
@@ -26,24 +24,35 @@ def database(tmp_path: Path) -> Database:
     return database
 
 
-def _write(database: Database, number: int) -> float:
-    """How long it had to wait."""
-    asked = time.perf_counter()
+def _write(database: Database, number: int) -> None:
     with database.session() as session:
         session.execute(text("INSERT INTO written VALUES (:number)"), {"number": number})
-        waited = time.perf_counter() - asked
-        time.sleep(HELD_SECONDS)
-    return waited
 
 
-def test_nobody_waits_longer_than_those_in_front_of_it_take(database: Database) -> None:
-    """Left to SQLite, the last of eight sleeps up to 0.1 s at a time, and finds others in front of it again."""
+def test_turns_come_in_the_order_in_which_they_are_asked_for(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Left to SQLite, who waits sleeps up to 0.1 s at a time, and finds others in front of it again."""
+    asked = Semaphore(0)
+
+    class Asking(Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            asked.release()
+            return super().wait(timeout)
+
+    monkeypatch.setattr("models.fair_lock.Event", Asking)
+    monkeypatch.setattr(database_module, "TURN_SECONDS", 60)
     with ThreadPoolExecutor(WRITERS) as threads:
-        for _ in range(3):
-            waited = list(threads.map(lambda number: _write(database, number), range(WRITERS)))
-            assert max(waited) < WRITERS * HELD_SECONDS + 0.4
+        with database.session() as session:
+            session.execute(text("INSERT INTO written VALUES (-1)"))
+            writing = []
+            for number in range(WRITERS):
+                writing.append(threads.submit(_write, database, number))
+                assert asked.acquire(timeout=60)
+        for each in writing:
+            each.result(60)
     with database.snapshot() as session:
-        assert session.scalar(text("SELECT count(*) FROM written")) == 3 * WRITERS
+        assert session.scalars(text("SELECT number FROM written ORDER BY rowid")).all() == [*range(-1, WRITERS)]
 
 
 def test_whoever_gets_no_turn_is_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,11 +63,11 @@ def test_whoever_gets_no_turn_is_told(database: Database, monkeypatch: pytest.Mo
         with database.session() as session:
             session.execute(text("INSERT INTO written VALUES (1)"))
             holding.set()
-            done.wait(10)
+            done.wait(60)
 
     with ThreadPoolExecutor(1) as threads:
         held = threads.submit(hold)
-        assert holding.wait(10)
+        assert holding.wait(60)
         with pytest.raises(DatabaseBusy, match="No turn to write"):
             _write(database, 2)
         with database.snapshot() as session:  # a reader needs no turn
@@ -107,8 +116,8 @@ def test_a_writer_elsewhere_is_waited_for(database: Database) -> None:
     with other.session() as session, ThreadPoolExecutor(1) as threads:
         session.execute(text("INSERT INTO written VALUES (1)"))
         writing = threads.submit(_write, database, 2)
-        time.sleep(0.2)
-        assert not writing.done()
+        with pytest.raises(TimeoutError):
+            writing.result(0.2)
         session.commit()
-        assert writing.result(5) > 0.1
+        writing.result(60)
     other.dispose()

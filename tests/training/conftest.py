@@ -1,5 +1,5 @@
-"""Trains in the tests' own process: one thread, as several of pytest's processes share the cores; and an image folder
-that several files look at."""
+"""Trains in the tests' own process: with one thread, as several of pytest's processes share the cores, and with nothing
+left of what a trainer has set for its whole process; and an image folder that several files look at."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -15,11 +15,13 @@ from training.data.images import open_image
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
+def _torch_as_it_starts() -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    torch.manual_seed(0)
     yield
     torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(False)
 
 
 @pytest.fixture

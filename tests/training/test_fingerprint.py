@@ -49,16 +49,20 @@ def test_processes_with_equal_fingerprints_end_in_equal_weights_and_other_instru
 @contextmanager
 def coarse_products() -> Iterator[None]:
     torch.set_float32_matmul_precision("medium")
-    yield
-    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision("highest")
 
 
 @contextmanager
 def two_threads() -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(threads + 1)
-    yield
-    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @contextmanager

@@ -204,6 +204,18 @@ def test_two_folders_of_one_split_in_two_forms_are_told_apart(pets: Path) -> Non
     assert "only in their Unicode form" in detail
 
 
+@pytest.mark.parametrize("twin", ["bird ", " bird", "bird\u200b", "bi\u00adrd", "\ufeffbird", "bird\u00a0"])
+def test_two_folders_of_one_split_that_nobody_sees_apart_are_refused(pets: Path, twin: str) -> None:
+    write(pets, *(f"{split}/{name}/0.png" for split in ("train", "test") for name in ("bird", twin)))
+    assert "differ only in spaces or invisible characters" in refusal(pets).detail
+
+
+def test_two_classes_may_differ_in_case_or_alphabet(pets: Path) -> None:
+    names = ("a", "A", "\u0430", "a b", "ab")
+    write(pets, *(f"{split}/{name}/0.png" for split in ("train", "test") for name in names))
+    assert set(names) <= {*find_images(pets).classes}
+
+
 @pytest.mark.parametrize(
     ("here", "there", "told"),
     [

@@ -405,6 +405,29 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
             },
         ),
         (
+            {
+                "schedule": "constant",
+                "optimizer": {"name": "sgd", "learning_rate": 0.05},
+                "regularisation": averaged(start_epoch=10, **FIXED),
+            },
+            ("regularisation", "swa", "learning_rate"),
+            "the schedule constant has this learning rate anyway: take another, or leave it out",
+            {"schedule": "constant", "regularisation": averaged(start_epoch=10, **FIXED)},
+        ),
+        (
+            {"schedule": {"name": "linear", "final_learning_rate": 0.01}, "epochs": 1, "batch_size": "full"},
+            ("schedule", "final_learning_rate"),
+            "the one step behind the warm-up takes the whole learning rate: "
+            "more epochs, a shorter warm-up or another schedule",
+            {"schedule": {"name": "linear", "final_learning_rate": 0.01}, "epochs": 2, "batch_size": "full"},
+        ),
+        (
+            {"dataset": "digits", "batch_size": 1436, "schedule": {"name": "constant", "warmup_epochs": 1}},
+            ("schedule", "warmup_epochs"),
+            "the whole learning rate is taken from the first step on, of which an epoch has one: leave it out",
+            {"dataset": "digits", "batch_size": 1435, "schedule": {"name": "constant", "warmup_epochs": 1}},
+        ),
+        (
             {"augmentation": {"resized_crop": {"smallest_area": 1}}},
             ("augmentation", "resized_crop", "smallest_area"),
             "at 1 the window is always the whole image: lower it, or leave resized_crop out",

@@ -22,7 +22,7 @@ from webhooks.posting import Poster
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)

@@ -55,17 +55,17 @@ class Attempt:
             storage_url=storage_url,
         )
         self.recorder = Recorder(database, claim, lease_seconds, self.discarded.extend)
-        supervisor = Supervisor(
+        self.supervisor = Supervisor(
             claim,
             self.recorder,
             lease_seconds=lease_seconds,
             stall_seconds=stall_seconds,
             draining=self.draining,
         )
-        self.thread = threading.Thread(target=supervisor.run, args=(order,))
+        self.thread = threading.Thread(target=self.supervisor.run, args=(order,))
         self.thread.start()
 
-    def over(self, seconds: float = 60) -> None:
+    def over(self, seconds: float = 120) -> None:
         """Wait for its end."""
         self.thread.join(seconds)
         assert not self.thread.is_alive()
@@ -80,7 +80,7 @@ def job_of(database: Database, claim: Claim) -> Job:
         return queries.find(session, claim.job_id).job
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
+def until(condition: Callable[[], object], what: str, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, what

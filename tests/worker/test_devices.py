@@ -64,10 +64,10 @@ def test_a_job_that_needs_many_is_not_overtaken() -> None:
         def hold() -> None:
             with pool.take(1, [["cuda:0", "cuda:1"]], SOON):
                 waiting.set()
-                release.wait(10)
+                release.wait(60)
 
         threads.submit(hold)
-        waiting.wait(10)
+        waiting.wait(60)
         many = threads.submit(take, 2, "many")
         while not pool.waiting:  # until it stands in line
             pass
@@ -75,8 +75,8 @@ def test_a_job_that_needs_many_is_not_overtaken() -> None:
         while pool.waiting < 2:
             pass
         release.set()
-        many.result(10)
-        one.result(10)
+        many.result(60)
+        one.result(60)
     assert order == ["many", "one"]
 
 
@@ -93,4 +93,4 @@ def test_who_waits_when_the_pool_is_closed_gets_nothing() -> None:
             while not pool.waiting:
                 pass
             pool.close()
-            assert waiter.result(10) == ()
+            assert waiter.result(60) == ()

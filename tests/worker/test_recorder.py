@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -50,7 +51,7 @@ def test_what_follows_the_last_report_is_of_no_interest(database: Database, clai
     recorder.report(Succeeded(stopped_early=False, epochs=1, weights=WEIGHTS))
     recorder.report(Failed(code="worker_lost", message="It was killed.", hint="Look.", retryable=True))
     recorder.start()
-    assert recorder.over.wait(10)
+    assert recorder.over.wait(60)
     assert job_of(database, claim).status is JobStatus.SUCCEEDED
 
 
@@ -70,7 +71,7 @@ def test_what_is_not_the_jobs_own_fault_is_tried_again(
 ) -> None:
     recorder.start()
     recorder.report(Failed(code=code, message="So it is.", hint="Look.", retryable=retryable))
-    assert recorder.over.wait(10)
+    assert recorder.over.wait(60)
     assert job_of(database, claim).status is status
 
 
@@ -82,7 +83,7 @@ def test_an_end_that_is_reported_once_a_cancel_was_asked_for_is_a_cancel(
     recorder.report(Succeeded(stopped_early=False, epochs=1, weights=WEIGHTS))
     recorder.end(None)
     recorder.start()
-    assert recorder.over.wait(10)
+    assert recorder.over.wait(60)
     job = job_of(database, claim)
     assert (job.status, job.weights) == (JobStatus.CANCELLED, None)
 
@@ -103,10 +104,11 @@ def test_an_outage_is_waited_for_and_loses_no_report(
     recorder.report(Started(facts=FACTS, resumed_from=None))
     recorder.end(LOST)
     recorder.start()
-    assert not recorder.over.wait(3 * AGAIN_SECONDS)
-    assert 1 < len(asked) <= 5  # a few, and not as many as the machine can
+    until(lambda: len(asked) > 3, "it was not tried again")
+    assert not recorder.over.is_set()
+    assert all(later - earlier >= AGAIN_SECONDS / 2 for earlier, later in pairwise(asked))  # not as often as it can
     back.set()
-    assert recorder.over.wait(10)
+    assert recorder.over.wait(60)
     job = job_of(database, claim)
     assert (job.status, job.attempts[0].facts is not None, job.losses) == (JobStatus.QUEUED, True, 1)
 

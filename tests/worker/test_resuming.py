@@ -126,7 +126,7 @@ def test_a_checkpoint_that_two_attempts_died_of_loading_is_left_alone(database: 
         recorder.start()
         recorder.report(Loading(name=newest.file.name))
         recorder.end(died("The trainer process", -signal.SIGSEGV))
-        assert recorder.over.wait(10)
+        assert recorder.over.wait(60)
         with database.session() as session:
             session.get_one(Job, claim.job_id).not_before = None
         claim = claimed_again(database, claim)

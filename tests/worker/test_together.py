@@ -112,7 +112,7 @@ def begin(devices: Devices, tmp_path: Path) -> Iterator[Begin]:
 
 
 def until_gone(pids: dict[int, str]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while left := [pid for pid in pids if is_alive(pid)]:
         if time.monotonic() > deadline:
             for pid in left:
@@ -160,7 +160,7 @@ def test_a_team_stops_between_two_steps_when_asked(begin: Begin) -> None:
     halted = list(trainer.reports())[-1]
     assert isinstance(halted, Halted)
     assert halted.weights
-    trainer.process.join(10)
+    trainer.process.join(60)
     assert trainer.process.exitcode == 0
     until_gone(team)
 
@@ -190,7 +190,7 @@ def test_nothing_outlives_the_trainer_process(begin: Begin, sent: signal.Signals
     freeze(team)
     assert trainer.process.pid
     os.kill(trainer.process.pid, sent)
-    trainer.process.join(10)
+    trainer.process.join(60)
     assert trainer.process.exitcode == -sent
     until_gone(team)
 
@@ -200,7 +200,7 @@ def test_nor_its_supervisor(begin: Begin) -> None:
     team = trainer.until_it_trains()
     freeze(team)
     trainer.connection.close()
-    trainer.process.join(10)
+    trainer.process.join(60)
     assert trainer.process.exitcode == 1
     until_gone(team)
 

@@ -71,7 +71,7 @@ from training.spec.schedule import (
     StepDecay,
     WarmRestarts,
 )
-from training.spec.training_spec import ResolvedSpec, TrainingSpec
+from training.spec.training_spec import ResolvedSpec, TrainingSpec, UnknownSpec, says_more
 
 __all__ = [
     "Activation",
@@ -134,8 +134,10 @@ __all__ = [
     "Swa",
     "TrainingSpec",
     "TrivialAugment",
+    "UnknownSpec",
     "WarmRestarts",
     "WideResNet",
     "WideResNetName",
     "refusals",
+    "says_more",
 ]

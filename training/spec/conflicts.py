@@ -12,7 +12,12 @@ from training.spec.architecture import SMALLEST_IMAGE_FOR_IMAGENET_STEM, ResNet,
 from training.spec.hyperparameters import Hyperparameters
 from training.spec.optimizer import GradientDescent
 from training.spec.part import Conflict, at_most, conflicts_within
-from training.spec.schedule_conflicts import NO_VALIDATION, averaging_conflicts, schedule_conflicts
+from training.spec.schedule_conflicts import (
+    NO_VALIDATION,
+    averaging_conflicts,
+    one_step_conflicts,
+    schedule_conflicts,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +44,8 @@ def inner_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
     yield from _early_stopping(spec)
 
 
-def shipped_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
-    """What has no effect on a data set that ships with Epochal: its images are square, and none is broken."""
+def published_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
+    """What has no effect on a known data set: its images are square, and none is broken."""
     if spec.resize != "crop":
         yield ("resize",), spec.resize, f"the images of {spec.dataset} are square already: leave it out"
     if spec.unreadable_images != "refuse":
@@ -117,6 +122,8 @@ def _splits(spec: Hyperparameters, train_images: int, test_images: int) -> Itera
         reason = f"leaves {train} of {train_images} images to train on: take a smaller one, or 0"
         yield ("validation_fraction",), spec.validation_fraction, reason
         return
+    if isinstance(batch, int) and train - batch in (0, 1):  # a single image that is left over joins the batch
+        yield from one_step_conflicts(spec)
     if train < 2:
         are = "image is" if train == 1 else "images are"
         yield ("dataset",), spec.dataset, f"{train} training {are} not enough: two, for batches to be normalised"

@@ -38,9 +38,6 @@ def schedule_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
         return  # averaging_conflicts has it
     longest = at_most(end - 1 - warmup, 1, TOO_FEW_EPOCHS)
     match schedule:
-        case Constant() | MultiStep() if warmup == 1 and spec.batch_size == "full":
-            reason = "the whole learning rate is taken from the first step on, of which an epoch has one: leave it out"
-            yield ("schedule", "warmup_epochs"), warmup, reason
         case OneCycle():
             yield from _one_cycle(schedule, spec.epochs, end)
         case StepDecay(step_epochs=each) if warmup + each >= end:
@@ -57,6 +54,22 @@ def schedule_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
         case Plateau():
             yield from _plateau(schedule, spec, end)
     yield from _flat(schedule, spec.optimizer.learning_rate)
+    if spec.batch_size == "full":
+        yield from one_step_conflicts(spec)
+
+
+def one_step_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
+    """Where an epoch is one step: a warm-up of one epoch ends where it begins, and of a fall of one epoch only the
+    beginning is seen."""
+    schedule, warmup = spec.schedule, spec.schedule.warmup_epochs
+    if isinstance(schedule, Constant | MultiStep) and warmup == 1 < _end(spec):
+        reason = "the whole learning rate is taken from the first step on, of which an epoch has one: leave it out"
+        yield ("schedule", "warmup_epochs"), warmup, reason
+    if not isinstance(schedule, Cosine | Linear | Polynomial) or not _end(spec) == warmup + 1 == spec.epochs:
+        return
+    if schedule.final_learning_rate > 0:
+        reason = f"the one step behind the warm-up takes the whole learning rate: {TOO_FEW_EPOCHS}"
+        yield ("schedule", "final_learning_rate"), schedule.final_learning_rate, reason
 
 
 def averaging_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
@@ -79,6 +92,9 @@ def averaging_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
         when = "before it begins" if warmup else "from the first epoch on"
         later = "start later, or leave it out" if start < last else "leave it out"
         reason = f"takes the schedule's place {when}: {later}"
+        yield ("regularisation", "swa", "learning_rate"), swa.learning_rate, reason
+    elif isinstance(spec.schedule, Constant) and swa.learning_rate == spec.optimizer.learning_rate:
+        reason = "the schedule constant has this learning rate anyway: take another, or leave it out"
         yield ("regularisation", "swa", "learning_rate"), swa.learning_rate, reason
 
 
