@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo lab test check chaos fuzz lock bench-start bench-train bench-overhead bench-gpu bench-accuracy bench-regularisation bench-formats bench-api bench-tenants bench-fleet bench-mlflow
+.PHONY: help setup up demo lab test test-python coverage wheels check chaos fuzz lock bench-start bench-train bench-overhead bench-gpu bench-accuracy bench-regularisation bench-formats bench-api bench-tenants bench-fleet bench-mlflow
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -24,6 +24,21 @@ lab: .venv/.installed ## the lab exercise: ResNet-18 on CIFAR-100; EPOCHS=n trai
 
 test: .venv/.developed ## run every test
 	$(BIN)/python -m pytest
+
+test-python: .venv/.uv ## run every test with another Python, in an environment of its own: VERSION=3.13
+	$(UV) venv --quiet --allow-existing --python $(or $(VERSION),$(error Set VERSION: 3.11, 3.12, 3.13 or 3.14)) .venv-$(VERSION)
+	$(UV) pip install --python .venv-$(VERSION)/bin/python --quiet --require-hashes --requirements requirements-dev.lock
+	.venv-$(VERSION)/bin/python -m pytest
+
+coverage: .venv/.developed ## run every test, and say which lines and branches no test reaches
+	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered
+
+wheels: .venv/.uv ## check that every pinned package has a wheel for Python 3.11 to 3.14 (Linux on x86-64)
+	for version in 3.11 3.12 3.13 3.14; do \
+		echo "Python $$version"; \
+		$(UV) pip compile requirements-dev.lock --quiet --only-binary :all: --python-version $$version \
+			--python-platform x86_64-manylinux_2_28 > /dev/null || exit 1; \
+	done
 
 check: .venv/.developed ## lint, types and import contracts
 	$(BIN)/ruff check

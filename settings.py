@@ -1,6 +1,6 @@
 """How this deployment is set up: read from `EPOCHAL_*` variables, never a hyperparameter.
 
-The README lists every variable; a test holds that table and this class together.
+docs/operations.md lists every variable; a test holds that table and this class together.
 """
 
 import os
@@ -236,7 +236,7 @@ def read_settings() -> Settings:
     if wrong:
         sys.exit("\n".join(wrong))
     for name in names.unknown:
-        sys.stderr.write(f"{name} is no setting, and is ignored: the README lists them.\n")
+        sys.stderr.write(f"{name} is no setting, and is ignored: docs/operations.md lists them.\n")
     return settings
 
 

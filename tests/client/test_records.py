@@ -17,10 +17,15 @@ import client.webhooks
 from api import schemas
 from api.schemas import comparison, estimates
 from client import EpochalError, Failure
+from models import TERMINAL
 from tests.client.answers import Answers, page
 from training.metrics import RunFacts, StepChoice, StepTiming
 
 Body = Callable[..., dict[str, Any]]
+
+
+def test_final_statuses_are_the_service_s() -> None:
+    assert {status.value for status in TERMINAL} == client.records.FINAL
 
 
 def test_a_job_is_read_with_all_its_parts(job_body: Body, attempt_body: Body, epoch_body: Body) -> None:

@@ -59,7 +59,7 @@ def test_what_is_like_no_setting_is_told_and_ignored(
 ) -> None:
     monkeypatch.setenv("EPOCHAL_VERSION", "hunter2")
     read_settings()
-    assert capsys.readouterr().err == "EPOCHAL_VERSION is no setting, and is ignored: the README lists them.\n"
+    assert capsys.readouterr().err == "EPOCHAL_VERSION is no setting, and is ignored: docs/operations.md lists them.\n"
 
 
 def test_a_setting_in_small_letters_is_one() -> None:

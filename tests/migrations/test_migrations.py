@@ -1,4 +1,5 @@
 import os
+import re
 import sys
 from pathlib import Path
 from subprocess import Popen
@@ -10,7 +11,7 @@ from sqlalchemy import inspect, text
 
 from environment.startup import CannotStart
 from migrations import migrate
-from models import Base, Database, DatabaseRefused
+from models import Base, Database, DatabaseRefused, JobStatus, Request
 from tests.conftest import Databases
 
 
@@ -86,6 +87,13 @@ def test_constraints_and_indexes_are_named_by_convention(database: Database) -> 
         for key in seen.get_foreign_keys(table):
             assert key["name"] == f"fk_{table}_{key['constrained_columns'][0]}"
     assert {check["name"] for check in seen.get_check_constraints("jobs")} == {"ck_jobs_status", "ck_jobs_requested"}
+
+
+def test_the_database_takes_every_status_and_every_request(database: Database) -> None:
+    """Alembic does not compare CHECK constraints with the models."""
+    checks = {check["name"]: check["sqltext"] for check in inspect(database.engine).get_check_constraints("jobs")}
+    assert set(re.findall(r"'(\w+)'", checks["ck_jobs_status"])) == set(JobStatus)
+    assert set(re.findall(r"'(\w+)'", checks["ck_jobs_requested"])) == set(Request)
 
 
 REVISIONS = "CREATE TABLE alembic_version (version_num VARCHAR(32))"

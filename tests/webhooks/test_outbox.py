@@ -23,6 +23,10 @@ URL = "https://example.com/hook"
 REPOSITORY = Path(__file__).parents[2]
 
 
+def test_a_webhook_may_ask_for_every_status() -> None:
+    assert {f"job.{status}" for status in JobStatus} <= set(EVENT_TYPES)
+
+
 def payload_of(delivery: WebhookDelivery) -> dict[str, Any]:
     payload: dict[str, Any] = json.loads(delivery.payload)
     return payload
