@@ -13,9 +13,9 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from api.http.etags import etag_of, etags_of, matches, unchanged
-from api.http.preconditions import IfMatch, require
-from api.http.strict_route import OpenRoute
+from api.http.etags import etag_of, if_none_match_of, matches, not_modified
+from api.http.preconditions import IfMatch, check_preconditions
+from api.http.strict_route import KeylessRoute
 
 STATIC = Path(__file__).parent / "static"
 
@@ -34,7 +34,7 @@ POLICY = "; ".join(
 )
 
 # Another content has another address.
-FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ ASSETS: Mapping[str, Asset] = {
 }
 
 
-class Contract:
+class OpenApiDocument:
     """The OpenAPI document as bytes: made when somebody first asks for it, in a thread, and never again."""
 
     def __init__(self, describe: Callable[[], Mapping[str, Any]]) -> None:
@@ -72,11 +72,11 @@ class Contract:
         async with self._making:
             if not self._plain:
                 await run_in_threadpool(self._make)
-        require(request, self._etag)
+        check_preconditions(request, self._etag)
         headers = {"ETag": self._etag, "Vary": "Accept-Encoding", "Cache-Control": "no-cache"}
-        etags = etags_of(request)
+        etags = if_none_match_of(request)
         if etags and matches(etags, self._etag):
-            return unchanged(self._etag, headers)
+            return not_modified(self._etag, headers)
         if not _reads_gzip(",".join(request.headers.getlist("accept-encoding"))):
             return Response(self._plain, headers=headers, media_type="application/json")
         packed = {**headers, "Content-Encoding": "gzip", "ETag": f"W/{self._etag}"}
@@ -88,10 +88,10 @@ class Contract:
         self._plain = plain
 
 
-def documentation(describe: Callable[[], Mapping[str, Any]]) -> APIRouter:
+def documentation_router(describe: Callable[[], Mapping[str, Any]]) -> APIRouter:
     """`/docs`, what it loads, and the contract that `describe` makes. Reads the files once."""
-    router = APIRouter(route_class=OpenRoute, include_in_schema=False)
-    contract = Contract(describe)
+    router = APIRouter(route_class=KeylessRoute, include_in_schema=False)
+    contract = OpenApiDocument(describe)
 
     async def get_contract(request: Request, _expected: IfMatch = None) -> Response:
         return await contract.answer(request)
@@ -102,7 +102,7 @@ def documentation(describe: Callable[[], Mapping[str, Any]]) -> APIRouter:
         content = asset.content
         address = f"docs/assets/{sha256(content).hexdigest()[:16]}/{Path(asset.file).name}"
         addresses[name] = address
-        _serve(router, f"/{address}", content, asset.media_type, FOR_EVER)
+        _serve(router, f"/{address}", content, asset.media_type, IMMUTABLE)
     page = Template((STATIC / "docs.html").read_text()).substitute(addresses).encode()
     _serve(router, "/docs", page, "text/html", {"Content-Security-Policy": POLICY, "Cache-Control": "no-cache"})
     return router

@@ -14,11 +14,11 @@ from api.http.errors import InvalidRequest, MalformedBody, UnsupportedContentEnc
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 
-EXACT = 2**53  # up to which a float has every integer
+LARGEST_EXACT_INTEGER = 2**53  # up to which a float has every integer
 
 # Values in a body, of all kinds. The largest that makes sense has some hundreds; and each that is wrong is an error of
 # its own, all of which pydantic makes at once, with everybody waiting.
-MOST_VALUES = 4000
+MAX_VALUES = 4000
 
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})  # ASCII is UTF-8, too
 # JSON begins with two ASCII characters, or is one: the NULs around them tell which form it has.
@@ -45,18 +45,18 @@ class ParsedRequest(Request):
         return self._value
 
 
-def brings_body(request: Request) -> bool:
+def has_body(request: Request) -> bool:
     """Whether its headers say that one is on its way."""
     return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
 
 
-async def refuse_body(request: Request) -> None:
+async def require_no_body(request: Request) -> None:
     """For an operation that takes none. Many clients send an empty object all the same. Raises InvalidRequest."""
-    if brings_body(request) and (await request.body()).strip() not in (b"", b"{}"):
+    if has_body(request) and (await request.body()).strip() not in (b"", b"{}"):
         raise InvalidRequest([{"pointer": "#", "detail": "should not be there: this operation takes no body"}], 1)
 
 
-def parse(request: Request, content: bytes, media_types: Sequence[str]) -> object:
+def parse_body(request: Request, content: bytes, media_types: Sequence[str]) -> object:
     """What `content`, the body of `request`, means. Raises UnsupportedMediaType, UnsupportedContentEncoding,
     MalformedBody, and InvalidRequest where it has more than MOST_VALUES."""
     value = _parse(request, content, media_types)
@@ -135,20 +135,20 @@ def _fault(text: str, position: int) -> str:
 
 def _refuse_too_many(value: object) -> None:
     """One value within another counts, too."""
-    left, unseen = MOST_VALUES, [value]
+    left, unseen = MAX_VALUES, [value]
     while unseen:
         each = unseen.pop()
         inner = list(each.values()) if isinstance(each, dict) else each if isinstance(each, list) else ()
         left -= len(inner)
         if left < 0:
-            raise InvalidRequest([{"pointer": "#", "detail": f"should have at most {MOST_VALUES} values in it"}], 1)
+            raise InvalidRequest([{"pointer": "#", "detail": f"should have at most {MAX_VALUES} values in it"}], 1)
         unseen.extend(inner)
 
 
 def _number(text: str) -> float:
     """`5.0` and `5e0` are the integer 5, in JSON Schema and in languages that know one kind of number."""
     value = float(text)
-    return int(value) if value.is_integer() and abs(value) < EXACT else value
+    return int(value) if value.is_integer() and abs(value) < LARGEST_EXACT_INTEGER else value
 
 
 def _without_repetition(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from fastapi import Header, Request, Response
 
-FRESH = {"Cache-Control": "private, no-cache"}  # to be kept, but asked about each time
+REVALIDATE = {"Cache-Control": "private, no-cache"}  # to be kept, but asked about each time
 
-UNCHANGED: dict[int | str, dict[str, Any]] = {
+NOT_MODIFIED_RESPONSE: dict[int | str, dict[str, Any]] = {
     HTTPStatus.NOT_MODIFIED.value: {"description": "As the client has it: `If-None-Match` has its `ETag`."}
 }
 
@@ -20,7 +20,7 @@ IfNoneMatch = Annotated[
 ]
 
 
-def etags_of(request: Request) -> str | None:
+def if_none_match_of(request: Request) -> str | None:
     """What `If-None-Match` has, on one line or on several."""
     return ",".join(request.headers.getlist("if-none-match")) or None
 
@@ -36,6 +36,6 @@ def matches(etags: str, etag: str) -> bool:
     return etags.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in etags.split(","))
 
 
-def unchanged(etag: str, headers: Mapping[str, str]) -> Response:
+def not_modified(etag: str, headers: Mapping[str, str]) -> Response:
     """In place of what the client has."""
-    return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={**FRESH, **headers, "ETag": etag})
+    return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={**REVALIDATE, **headers, "ETag": etag})

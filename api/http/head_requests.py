@@ -6,7 +6,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # In a request's state: nobody will see the body.
-HEAD_ALONE = "head_alone"
+HEAD_ONLY = "head_only"
 
 
 class HeadAsGet:
@@ -33,7 +33,7 @@ class HeadAsGet:
         # A range is of a body (RFC 9110, 14.2).
         headers = [header for header in scope["headers"] if header[0] not in (b"range", b"if-range")]
         asked = {**scope, "method": "GET", "headers": headers}
-        asked.setdefault("state", {})[HEAD_ALONE] = True
+        asked.setdefault("state", {})[HEAD_ONLY] = True
         try:
             with suppress(ClientDisconnect):
                 await self.app(asked, receive, send_head)

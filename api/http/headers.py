@@ -23,7 +23,7 @@ _ALWAYS: tuple[Header, ...] = (
 )
 
 
-def complete(headers: MutableSequence[Header]) -> None:
+def add_missing_headers(headers: MutableSequence[Header]) -> None:
     """Add to an answer's headers what it does not say itself."""
     present = {name.lower(): value for name, value in headers}
     headers.extend(header for header in _ALWAYS if header[0] not in present)
@@ -50,7 +50,7 @@ class SecurityHeaders:
         async def send_completed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = list(message.get("headers", ()))
-                complete(headers)
+                add_missing_headers(headers)
                 message["headers"] = headers
             await send(message)
 

@@ -12,7 +12,7 @@ from api.http.problems import problem
 _PORTS = {"http": 80, "https": 443}
 
 
-NO_PAGE = "Without API keys, the API answers to no page of another origin."
+FOREIGN_ORIGIN = "Without API keys, the API answers to no page of another origin."
 
 
 class LoopbackOnly:
@@ -44,13 +44,13 @@ class LoopbackOnly:
                 "or set EPOCHAL_REQUIRE_KEYS and use a key."
             )
         if origins and origins != [""] and not all(_same_origin(origin, hosts[0]) for origin in origins):
-            return NO_PAGE
+            return FOREIGN_ORIGIN
         # What a page loads without a script, such as an image, has no Origin; browsers say whose page it is all the
         # same. A link to /docs that somebody follows is none of these.
         from_elsewhere = headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
         is_followed = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == ("navigate", "document")
         if from_elsewhere and not (is_followed and method == "GET"):
-            return NO_PAGE
+            return FOREIGN_ORIGIN
         return None
 
     def _is_local(self, host: str) -> bool:

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ulid import ULID
 
 from api.http.errors import ApiError, BodyTooLarge
-from api.http.problem_kinds import ERRORS, HEADERS_TOO_LARGE, REQUEST_TOO_SLOW, UNEXPECTED
+from api.http.problem_kinds import HEADERS_TOO_LARGE, INTERNAL_ERROR, PROBLEM_KINDS, REQUEST_TOO_SLOW
 from api.http.problems import problem
 from training.plain import plain
 
@@ -18,7 +18,7 @@ MAX_HEAD_BYTES = 16 * 1024
 # The largest valid body, every character of its texts escaped, has some 140 KiB; and to explain a body that is wrong
 # everywhere takes the event loop a second a megabyte and more.
 MAX_BODY_BYTES = 192 * 1024
-BODY_SECONDS = 30.0
+BODY_TIMEOUT_SECONDS = 30.0
 
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
@@ -60,7 +60,7 @@ class RequestContext:
                 log.exception("unexpected error", method=scope["method"], path=scope["path"])
                 if answering:
                     raise  # the server cuts the connection: half an answer must not look like a whole one
-                await problem(UNEXPECTED, scope, "")(scope, receive, send_with_id)
+                await problem(INTERNAL_ERROR, scope, "")(scope, receive, send_with_id)
 
 
 class HeadLimit:
@@ -85,9 +85,9 @@ class BodyLimit:
     comes in; and one that is not there after BODY_SECONDS.
     """
 
-    def __init__(self, app: ASGIApp, body_seconds: float = BODY_SECONDS) -> None:
+    def __init__(self, app: ASGIApp, body_timeout_seconds: float = BODY_TIMEOUT_SECONDS) -> None:
         self.app = app
-        self._body_seconds = body_seconds
+        self._timeout_seconds = body_timeout_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -97,9 +97,9 @@ class BodyLimit:
         detail = f"A body may have {MAX_BODY_BYTES} bytes."
         stated = Headers(scope=scope).get("content-length", "")
         if stated.isdecimal() and int(stated) > MAX_BODY_BYTES:
-            await problem(ERRORS[BodyTooLarge], scope, detail)(scope, receive, send)
+            await problem(PROBLEM_KINDS[BodyTooLarge], scope, detail)(scope, receive, send)
             return
-        received, more, deadline = 0, True, asyncio.get_running_loop().time() + self._body_seconds
+        received, more, deadline = 0, True, asyncio.get_running_loop().time() + self._timeout_seconds
         answering = False
 
         async def receive_within_limits() -> Message:
@@ -127,7 +127,7 @@ class BodyLimit:
         except _BodyTooSlow:
             if answering:
                 raise
-            detail = f"Send the whole body within {plain(self._body_seconds)} seconds."
+            detail = f"Send the whole body within {plain(self._timeout_seconds)} seconds."
             await problem(REQUEST_TOO_SLOW, scope, detail)(scope, receive, send)
 
 

@@ -26,7 +26,7 @@ IfMatch = Annotated[
 ]
 
 
-def require(request: Request, etag: str | None) -> None:
+def check_preconditions(request: Request, etag: str | None) -> None:
     """That what is there, with this tag, is what `If-Match` names, and of a change also what `If-None-Match` does not.
     Raises PreconditionFailed and InvalidRequest.
     """
@@ -40,7 +40,7 @@ def require(request: Request, etag: str | None) -> None:
         raise PreconditionFailed(etag)
 
 
-def is_conditional(request: Request) -> bool:
+def has_preconditions(request: Request) -> bool:
     """Whether `require` has anything to compare."""
     return IF_MATCH in request.headers or (IF_NONE_MATCH in request.headers and request.method not in ("GET", "HEAD"))
 

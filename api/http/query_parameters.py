@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 from fastapi import Request
 
 from api.http.errors import InvalidRequest
-from api.http.validation import MOST_ERRORS, unknown_name
+from api.http.validation import MAX_ERRORS, unknown_name_message
 from training.names import quoted
 
 # As JSON writes them.
@@ -20,7 +20,7 @@ _WRITTEN: Mapping[type, tuple[re.Pattern[str], str]] = {
 }
 
 
-def require_clear(request: Request, known: Mapping[str, Any]) -> None:
+def check_query(request: Request, known: Mapping[str, Any]) -> None:
     """That the query has only parameters that are `known`, by name with their types, each as often as it may be there
     and written as its type is. Raises InvalidRequest.
     """
@@ -32,14 +32,14 @@ def require_clear(request: Request, known: Mapping[str, Any]) -> None:
         (name, value, said) for name, value in given if name in known and (said := _oddly_written(known[name], value))
     ]
     errors = []
-    for name in wrong[:MOST_ERRORS]:  # an address has room for thousands, and each takes a while to explain
+    for name in wrong[:MAX_ERRORS]:  # an address has room for thousands, and each takes a while to explain
         if name in known:
             errors.append({"parameter": name, "detail": f"should be there once, not {times[name]} times"})
         else:
-            errors.append({"parameter": name, "detail": unknown_name("this address", "parameter", name, known)})
+            errors.append({"parameter": name, "detail": unknown_name_message("this address", "parameter", name, known)})
     if not errors:
         errors = [{"parameter": name, "detail": f"{said}, not {quoted(value)}"} for name, value, said in odd]
-        errors = errors[:MOST_ERRORS]
+        errors = errors[:MAX_ERRORS]
     if errors:
         raise InvalidRequest(errors, len(wrong) or len(odd))
 

@@ -17,11 +17,11 @@ _ENCODED = re.compile(rb"\ntransfer-encoding[ \t]*:", re.IGNORECASE)
 _ABSOLUTE = re.compile(r"https?://", re.IGNORECASE)
 
 
-class Unclear(h11.RemoteProtocolError):
+class AmbiguousRequest(h11.RemoteProtocolError):
     """A request that could be read in two ways, or not at all. The message is for the client."""
 
 
-class Connection(h11.Connection):
+class StrictConnection(h11.Connection):
     """The server's side of a connection. Raises Unclear as h11 raises its own errors."""
 
     def __init__(self, longest_head: int) -> None:
@@ -46,16 +46,16 @@ def _require_clear(head: bytes) -> None:
     """`head` begins with a line feed, so that each of its lines does."""
     lines = head.count(b"\r\n")
     if head.count(b"\n") - 1 != lines or head.count(b"\r") != lines:
-        raise Unclear("Each line of the head should end in CR and LF, and have neither of them within.")
+        raise AmbiguousRequest("Each line of the head should end in CR and LF, and have neither of them within.")
     if b"\n " in head or b"\n\t" in head:
-        raise Unclear("A header should stand on one line.")
+        raise AmbiguousRequest("A header should stand on one line.")
     lengths, encoded = _LENGTH.findall(head), _ENCODED.search(head)
     if lengths and encoded:
-        raise Unclear("Send Content-Length or Transfer-Encoding: with both, two readers see two bodies.")
+        raise AmbiguousRequest("Send Content-Length or Transfer-Encoding: with both, two readers see two bodies.")
     if len(lengths) > 1 or any(b"," in value for _, value in lengths):
-        raise Unclear("Content-Length should be there once, with one number.")
+        raise AmbiguousRequest("Content-Length should be there once, with one number.")
     if encoded and b" HTTP/1.0\r\n" in head[: head.index(b"\r\n") + 2]:
-        raise Unclear("HTTP/1.0 has no Transfer-Encoding: send Content-Length.")
+        raise AmbiguousRequest("HTTP/1.0 has no Transfer-Encoding: send Content-Length.")
 
 
 def _to_a_path(request: h11.Request) -> h11.Request:
@@ -64,14 +64,14 @@ def _to_a_path(request: h11.Request) -> h11.Request:
     if target.startswith("/") or request.method == b"CONNECT" or (request.method, target) == (b"OPTIONS", "*"):
         return request
     if not _ABSOLUTE.match(target):
-        raise Unclear("The address of a request should begin with /, or be a whole http:// address.")
+        raise AmbiguousRequest("The address of a request should begin with /, or be a whole http:// address.")
     try:
         parts = urlsplit(target)
         _ = parts.port  # raises where it is none
     except ValueError:
-        raise Unclear("The address of the request names no host and port that could be.") from None
+        raise AmbiguousRequest("The address of the request names no host and port that could be.") from None
     if not parts.hostname or parts.username is not None or parts.fragment:
-        raise Unclear("The address of a request should name a host, and neither a user nor a fragment.")
+        raise AmbiguousRequest("The address of a request should name a host, and neither a user nor a fragment.")
     rest = target[target.index("://") + 3 + len(parts.netloc) :]
     path = rest if rest.startswith("/") else f"/{rest}"
     if not rest and request.method == b"OPTIONS":

@@ -10,13 +10,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 _root: ContextVar[str] = ContextVar("root_path", default="")
 
 
-def address(path: str) -> str:
+def public_path(path: str) -> str:
     """Where a client of this request finds what is at `path` here."""
     return f"{_root.get()}{path}"
 
 
 @contextmanager
-def below(root: str) -> Iterator[None]:
+def using_root_path(root: str) -> Iterator[None]:
     """Addresses that are made meanwhile are below `root`."""
     token = _root.set(root)
     try:
@@ -41,5 +41,5 @@ class RootPath:
             rest = scope["path"].removeprefix(self._root)
             if rest != scope["path"] and rest[:1] in ("", "/"):
                 scope = {**scope, "path": rest or "/", "raw_path": scope["raw_path"].removeprefix(self._raw) or b"/"}
-        with below(self._root):
+        with using_root_path(self._root):
             await self.app(scope, receive, send)

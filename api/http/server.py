@@ -19,17 +19,23 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from api.http.headers import SecurityHeaders, complete
+from api.http.headers import SecurityHeaders, add_missing_headers
 from api.http.middleware import MAX_HEAD_BYTES, RequestContext, new_request_id
-from api.http.problem_kinds import HEADERS_TOO_LARGE, MALFORMED_REQUEST, REQUEST_TOO_SLOW, TOO_MANY_CONNECTIONS, Kind
+from api.http.problem_kinds import (
+    HEADERS_TOO_LARGE,
+    MALFORMED_REQUEST,
+    REQUEST_TOO_SLOW,
+    TOO_MANY_CONNECTIONS,
+    ProblemKind,
+)
 from api.http.problems import problem
-from api.http.request_framing import Connection, Unclear
-from api.http.root_path import RootPath, below
+from api.http.request_framing import AmbiguousRequest, StrictConnection
+from api.http.root_path import RootPath, using_root_path
 from training.plain import plain
 
-HEAD_SECONDS = 15.0  # from a connection's opening, or a request's first byte, to the end of its headers
+HEAD_TIMEOUT_SECONDS = 15.0  # from a connection's opening, or a request's first byte, to the end of its headers
 # A client that takes no byte of its answer for so long is gone, or does it on purpose.
-UNREAD_SECONDS = 60.0
+WRITE_TIMEOUT_SECONDS = 60.0
 # More than proxies keep theirs (60 s, as nginx and most balancers have it): who closes first must not be us, since a
 # proxy that sends a request into a connection that is just closed has to tell its client that it failed.
 KEEP_ALIVE_SECONDS = 75
@@ -37,21 +43,21 @@ KEEP_ALIVE_SECONDS = 75
 TLS_HANDSHAKE = b"\x16"
 SPEAKS_NO_TLS = "This looks like TLS, which this port does not speak: ask by http://."
 
-MOST_CONNECTIONS = 10_000
-OTHER_FILES = 200  # that the process needs beside its connections: database, broker, downloads
+MAX_CONNECTIONS = 10_000
+RESERVED_FILES = 200  # that the process needs beside its connections: database, broker, downloads
 
 
-def most_connections() -> int:
+def max_connections() -> int:
     """How many connections may be open at once: as many as the system has files for. Asks it for all it may have."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_CONNECTIONS + OTHER_FILES
+    wanted = MAX_CONNECTIONS + RESERVED_FILES
     enough = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < enough:
         resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
-    return enough - OTHER_FILES
+    return enough - RESERVED_FILES
 
 
-def configured(
+def uvicorn_config(
     app: ASGIApp,
     protocol: "type[Protocol]",
     *,
@@ -83,22 +89,22 @@ def configured(
 class Protocol(H11Protocol):
     """HTTP/1.1 on one connection."""
 
-    head_seconds = HEAD_SECONDS
-    unread_seconds = UNREAD_SECONDS
-    most_connections = MOST_CONNECTIONS
-    shown_below = ""  # a path of a proxy; uvicorn's own `root_path` would stand in front of what is asked for
+    head_timeout_seconds = HEAD_TIMEOUT_SECONDS
+    write_timeout_seconds = WRITE_TIMEOUT_SECONDS
+    max_connections = MAX_CONNECTIONS
+    public_root_path = ""  # a path of a proxy; uvicorn's own `root_path` would stand in front of what is asked for
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self.conn = Connection(MAX_HEAD_BYTES)
+        self.conn = StrictConnection(MAX_HEAD_BYTES)
         self._waiting: asyncio.TimerHandle | None = None  # for the headers of a request
         self._unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Start the clock."""
         super().connection_made(transport)
-        if len(self.connections) > self.most_connections:
-            self.app = _Refusing(self.app, self.shown_below)
+        if len(self.connections) > self.max_connections:
+            self.app = _Refusing(self.app, self.public_root_path)
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -127,7 +133,7 @@ class Protocol(H11Protocol):
     def pause_writing(self) -> None:
         """The client reads more slowly than we write."""
         super().pause_writing()
-        self._unread = self.loop.call_later(self.unread_seconds, self.transport.abort)
+        self._unread = self.loop.call_later(self.write_timeout_seconds, self.transport.abort)
 
     def resume_writing(self) -> None:
         """It has caught up."""
@@ -147,21 +153,23 @@ class Protocol(H11Protocol):
                 self._waiting.cancel()
                 self._waiting = None
         elif self._waiting is None and self.timeout_keep_alive_task is None:
-            self._waiting = self.loop.call_later(self.head_seconds, self._too_slow)
+            self._waiting = self.loop.call_later(self.head_timeout_seconds, self._too_slow)
 
     def _too_slow(self) -> None:
         self._waiting = None
         if self.conn.trailing_data[0]:
-            self._refuse(REQUEST_TOO_SLOW, f"Send address and headers within {plain(self.head_seconds)} seconds.")
+            self._refuse(
+                REQUEST_TOO_SLOW, f"Send address and headers within {plain(self.head_timeout_seconds)} seconds."
+            )
         else:
             self.transport.close()
 
-    def _refuse(self, kind: Kind, detail: str) -> None:
+    def _refuse(self, kind: ProblemKind, detail: str) -> None:
         """Answer what never became a request, as far as nothing has been answered yet, and hang up."""
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE) and not self.transport.is_closing():
             request_id = new_request_id()
             scope = {"path": "", "state": {"request_id": request_id}}
-            with below(self.shown_below):
+            with using_root_path(self.public_root_path):
                 self._write(problem(kind, scope, detail), request_id)
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True  # whoever is still at the request hears that the client is gone
@@ -171,7 +179,7 @@ class Protocol(H11Protocol):
     def _write(self, answer: Response, request_id: str) -> None:
         headers = [header for header in answer.raw_headers if header[0] != b"connection"]
         headers += [(b"connection", b"close"), (b"x-request-id", request_id.encode())]
-        complete(headers)
+        add_missing_headers(headers)
         for event in (
             h11.Response(status_code=answer.status_code, headers=headers, reason=HTTPStatus(answer.status_code).phrase),
             h11.Data(data=bytes(answer.body)),
@@ -196,16 +204,16 @@ _FAULTS = {
 
 def _fault(error: BaseException | None) -> str:
     """What is wrong with a request that was not understood."""
-    if isinstance(error, Unclear):
+    if isinstance(error, AmbiguousRequest):
         return str(error)
     said = str(error)
     known = (fault for beginning, fault in _FAULTS.items() if said.startswith(beginning))
     return next(known, "It should be a request as RFC 9112 has it.")
 
 
-def limited(most: int, root_path: str = "") -> type[Protocol]:
+def protocol_class(most: int, root_path: str = "") -> type[Protocol]:
     """The protocol with room for `most` connections, of an API below `root_path`."""
-    return type("Protocol", (Protocol,), {"most_connections": most, "shown_below": root_path})
+    return type("Protocol", (Protocol,), {"max_connections": most, "public_root_path": root_path})
 
 
 class _Refusing:

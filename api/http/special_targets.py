@@ -7,7 +7,7 @@ from fastapi import FastAPI, Response
 from fastapi.routing import iter_route_contexts
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http.problem_kinds import ROUTING
+from api.http.problem_kinds import BY_ROUTER
 from api.http.problems import problem
 
 
@@ -27,7 +27,7 @@ class SpecialTargets:
             answer = Response(status_code=HTTPStatus.NO_CONTENT, headers=allowed)
         else:
             detail = "This is no proxy: it has the methods that Allow names, at addresses that begin with /."
-            answer = problem(ROUTING[405], scope, detail, headers={**allowed, "Connection": "close"})
+            answer = problem(BY_ROUTER[405], scope, detail, headers={**allowed, "Connection": "close"})
         await answer(scope, receive, send)
 
 

@@ -12,17 +12,17 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from api.http.bodies import JSON, MERGE_PATCH, ParsedRequest, parse, refuse_body
+from api.http.bodies import JSON, MERGE_PATCH, ParsedRequest, parse_body, require_no_body
 from api.http.errors import InvalidRequest
-from api.http.preconditions import IF_MATCH, require
-from api.http.query_parameters import require_clear
+from api.http.preconditions import IF_MATCH, check_preconditions
+from api.http.query_parameters import check_query
 from api.http.validation import body_errors, header_errors, parameter_errors
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 @runtime_checkable
-class WritesJson(Protocol):
+class SupportsToJson(Protocol):
     """An answer that is so long that writing it takes a while."""
 
     def to_json(self) -> str:
@@ -32,7 +32,7 @@ class WritesJson(Protocol):
 class StrictRoute(APIRoute):
     """Reads the body as strict JSON, and turns what is wrong with a request into a list that a client can use."""
 
-    waits_for_bodies = True  # also where none is taken: to say so
+    refuses_bodies = True  # also where none is taken: to say so
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, _run_in_a_thread(endpoint), **options)
@@ -47,12 +47,12 @@ class StrictRoute(APIRoute):
 
         async def answer(request: Request) -> Response:
             if request.url.query:
-                await run_in_threadpool(require_clear, request, self._parameters())
+                await run_in_threadpool(check_query, request, self._parameters())
             if not knows_conditions:
-                require(request, None)
+                check_preconditions(request, None)
             if self.body_field is None:
-                if self.waits_for_bodies:
-                    await refuse_body(request)
+                if self.refuses_bodies:
+                    await require_no_body(request)
             else:
                 request = await self._read(request)
             try:
@@ -64,14 +64,14 @@ class StrictRoute(APIRoute):
 
     async def _read(self, request: Request) -> Request:
         """With its body, which is looked at in a thread: to refuse a large one takes a while. FastAPI looks at what was
-        found right once more. Raises what `api.http.bodies.parse` raises, and InvalidRequest."""
+        found right once more. Raises what `api.http.bodies.parse_body` raises, and InvalidRequest."""
         content = await request.body()
         value = await run_in_threadpool(self._checked, request, content) if content else None
         return ParsedRequest(request, content, value)
 
     def _checked(self, request: Request, content: bytes) -> object:
         assert self.body_field is not None
-        value = parse(request, content, self._media_types())
+        value = parse_body(request, content, self._media_types())
         _, errors = self.body_field.validate(value, loc=("body",))
         if errors:
             raise self._explain(RequestValidationError(errors, body=value))
@@ -102,11 +102,14 @@ class StrictRoute(APIRoute):
         return InvalidRequest(explained, len(errors))
 
 
-class OpenRoute(StrictRoute):
-    """For what needs no key, and so may cost next to nothing: `api.http.pacing` bounds how often. A body that nobody
-    wants is not waited for."""
+class KeylessRoute(StrictRoute):
+    """A route that needs no API key.
 
-    waits_for_bodies = False
+    Anybody may call it, so each call must cost next to nothing; `api.http.throttling` bounds how often. It does not
+    read a body: to wait for one that nobody wants would hold the connection for as long as the client likes.
+    """
+
+    refuses_bodies = False
 
 
 def _run_in_a_thread(endpoint: Callable[..., Any]) -> Callable[..., Any]:
@@ -121,7 +124,7 @@ def _run_in_a_thread(endpoint: Callable[..., Any]) -> Callable[..., Any]:
 
     def answer(*arguments: Any, **named: Any) -> Any:
         result = endpoint(*arguments, **named)
-        return Response(result.to_json(), media_type=JSON) if isinstance(result, WritesJson) else result
+        return Response(result.to_json(), media_type=JSON) if isinstance(result, SupportsToJson) else result
 
     @wraps(endpoint)
     async def in_a_thread(*arguments: Any, **named: Any) -> Any:

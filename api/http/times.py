@@ -19,7 +19,7 @@ _NO_OFFSET = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?)?", re.
 EXAMPLE = "2026-11-25T12:00:00Z"
 
 
-def read(value: object) -> datetime:
+def parse_time(value: object) -> datetime:
     """In UTC, without what is less than a microsecond. Raises PydanticCustomError, which says what would be right."""
     if isinstance(value, datetime):
         return value.astimezone(UTC)
@@ -70,4 +70,4 @@ def _refusal(reason: str) -> PydanticCustomError:
     return PydanticCustomError("rfc_3339", "{reason}", {"reason": reason})
 
 
-Time = Annotated[AwareDatetime, BeforeValidator(read)]
+Time = Annotated[AwareDatetime, BeforeValidator(parse_time)]

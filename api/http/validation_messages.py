@@ -10,11 +10,11 @@ from pydantic_core.core_schema import ErrorType
 from training.names import did_you_mean
 from training.plain import plain
 
-LONGEST_QUOTE = 64  # characters of the client's own text in a detail
+MAX_QUOTED = 64  # characters of the client's own text in a detail
 
-_LIBRARYS = frozenset(get_args(ErrorType))
+_PYDANTIC_TYPES = frozenset(get_args(ErrorType))
 
-_SENTENCES = {
+_MESSAGES = {
     "int_type": "should be an integer",
     "int_from_float": "should be an integer",
     "int_parsing": "should be an integer",
@@ -47,9 +47,9 @@ _SENTENCES = {
 _UNKNOWN = "does not fit: /docs says what does"  # of an error that none of our fields is known to have
 
 
-def sentence(error: ErrorDetails) -> str:
+def error_message(error: ErrorDetails) -> str:
     """What would be right, and the value where it is short and the sentence does not say it already."""
-    detail = _sentence(error)
+    detail = _message(error)
     value = error["input"]
     if (
         error["type"] in ("conflict", "string_unicode")
@@ -58,19 +58,19 @@ def sentence(error: ErrorDetails) -> str:
     ):
         return detail
     shown = json.dumps(value, ensure_ascii=False)
-    detail = f"{detail}, not {shown}" if len(shown) <= LONGEST_QUOTE else detail
+    detail = f"{detail}, not {shown}" if len(shown) <= MAX_QUOTED else detail
     if error["type"] in ("literal_error", "enum") and isinstance(value, str):
         return detail + did_you_mean(value, re.findall("'([^']*)'", str(error["ctx"]["expected"])))
     return detail
 
 
-def _sentence(error: ErrorDetails) -> str:
-    if error["type"] not in _LIBRARYS:
+def _message(error: ErrorDetails) -> str:
+    if error["type"] not in _PYDANTIC_TYPES:
         return str(error["msg"])  # our own
     if error["type"] == "string_too_short" and error["ctx"]["min_length"] == 1:
         return "should not be empty"
     told = {name: _plain(value) for name, value in error.get("ctx", {}).items()}
-    return _SENTENCES.get(error["type"], _UNKNOWN).format_map(told)
+    return _MESSAGES.get(error["type"], _UNKNOWN).format_map(told)
 
 
 def _plain(value: Any) -> str:

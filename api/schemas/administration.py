@@ -7,11 +7,11 @@ from pydantic import AfterValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from access.keys import Scope
-from api.http.bodies import EXACT
+from api.http.bodies import LARGEST_EXACT_INTEGER
 from api.http.times import Time
 from api.http.validation import RequestBody
-from api.schemas.fields import EACH_ONCE, UNIQUE_ITEMS, Name
-from api.schemas.wire import Wire
+from api.schemas.base import ResponseSchema
+from api.schemas.fields import NO_DUPLICATES, UNIQUE_ITEMS, Name
 
 PROJECT_ID = r"^[a-z0-9](-?[a-z0-9]){0,39}$"
 
@@ -21,7 +21,7 @@ ProjectId = Annotated[str, Field(pattern=PROJECT_ID, max_length=40)]
 Scopes = Annotated[
     list[Scope],
     Field(min_length=1, json_schema_extra=UNIQUE_ITEMS, description="`train` includes `read`, `admin` both."),
-    EACH_ONCE,
+    NO_DUPLICATES,
 ]
 
 
@@ -47,7 +47,7 @@ class KeyCreate(RequestBody):
     )
 
 
-class Key(Wire):
+class Key(ResponseSchema):
     """An API key, without its secret."""
 
     id: str = Field(description="The part of the key between `_` and `.`.")
@@ -79,7 +79,7 @@ class Quotas(RequestBody):
     max_queued_jobs: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
         default=None, description="Paused ones among them. No more are accepted."
     )
-    max_storage_bytes: Annotated[int, Field(ge=0, le=EXACT)] | None = Field(
+    max_storage_bytes: Annotated[int, Field(ge=0, le=LARGEST_EXACT_INTEGER)] | None = Field(
         default=None, description="Of checkpoints and weights. Beyond it no job is accepted and none begins."
     )
     max_device_hours: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None = Field(
@@ -99,7 +99,7 @@ class ProjectCreate(Quotas):
     id: ProjectId = Field(description="Lower-case letters, digits and single hyphens; never changes.")
 
 
-class Usage(Wire):
+class Usage(ResponseSchema):
     """What a project uses now."""
 
     running_jobs: int
@@ -108,7 +108,7 @@ class Usage(Wire):
     device_hours: float = Field(description="In this calendar month, in UTC.")
 
 
-class Project(Wire):
+class Project(ResponseSchema):
     """A tenant: whoever has a key of one project sees nothing of another."""
 
     id: str

@@ -4,13 +4,13 @@ from typing import Literal
 
 from pydantic import Field, JsonValue
 
-from api.schemas.wire import Wire
+from api.schemas.base import ResponseSchema
 from training.recipe_results import RecipeResult
 from training.recipes import RecipeName
 from training.spec import Stem
 
 
-class Dataset(Wire):
+class Dataset(ResponseSchema):
     """A data set that a job can name, or a folder that would be one but for its `reason`. Null is what only loading it
     would tell."""
 
@@ -33,7 +33,7 @@ class Dataset(Wire):
     ignored_examples: list[str] = Field(description="Places of some of them.")
 
 
-class NetworkSize(Wire):
+class NetworkSize(ResponseSchema):
     """How large an architecture is on a reference task."""
 
     stem: Stem
@@ -45,7 +45,7 @@ class NetworkSize(Wire):
     flops: int = Field(description="Multiply-accumulates of one image's forward pass, as papers on ResNets count them.")
 
 
-class Architecture(Wire):
+class Architecture(ResponseSchema):
     """An architecture that a job can name."""
 
     name: str
@@ -58,7 +58,7 @@ class Architecture(Wire):
     sizes: list[NetworkSize] = Field(description="One a stem, with every option at its default.")
 
 
-class Recipe(Wire):
+class Recipe(ResponseSchema):
     """A named starting point for a spec."""
 
     name: RecipeName = Field(description="What a spec's `recipe` says.")

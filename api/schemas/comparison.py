@@ -2,14 +2,14 @@
 
 from pydantic import Field, JsonValue
 
+from api.schemas.base import Number, ResponseSchema, json_with_items
 from api.schemas.jobs import BestEpoch
-from api.schemas.wire import Number, Wire, json_with_items
 from models import JobStatus
 
 Column = list[Number | None]
 
 
-class Curves(Wire):
+class Curves(ResponseSchema):
     """A number for each of the comparison's `epochs`, in their order; null where the job has no such epoch, or has not
     measured it there."""
 
@@ -23,7 +23,7 @@ class Curves(Wire):
     learning_rate: Column
 
 
-class ComparedJob(Wire):
+class ComparedJob(ResponseSchema):
     """One of the jobs."""
 
     id: str
@@ -33,7 +33,7 @@ class ComparedJob(Wire):
     curves: Curves
 
 
-class Difference(Wire):
+class Difference(ResponseSchema):
     """A field in which the specs are not all the same."""
 
     pointer: str = Field(description="Into the spec, as RFC 6901 has it.", examples=["/optimizer/learning_rate"])
@@ -42,7 +42,7 @@ class Difference(Wire):
     )
 
 
-class Comparison(Wire):
+class Comparison(ResponseSchema):
     """Jobs side by side, in the order in which they were asked for."""
 
     epochs: list[int] = Field(description="Ascending, from 0: those of any of the jobs.")

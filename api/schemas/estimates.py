@@ -4,15 +4,15 @@ from typing import Literal
 
 from pydantic import Field
 
-from api.schemas.jobs import AsSubmitted, QueuePlace
-from api.schemas.wire import Wire
+from api.schemas.base import ResponseSchema
+from api.schemas.jobs import QueuePlace, SubmittedFields
 from jobs.estimates import Basis
 from training.metrics import Precision
 
-RUNS = "Of the project's recent jobs, so many that it stands on."
+RUNS_DESCRIPTION = "Of the project's recent jobs, so many that it stands on."
 
 
-class Span(Wire):
+class Span(ResponseSchema):
     """A number that is not known exactly."""
 
     low: float
@@ -20,7 +20,7 @@ class Span(Wire):
     high: float = Field(description="It would be a surprise to see less than `low` or more than this.")
 
 
-class DataShape(Wire):
+class DataShape(ResponseSchema):
     """The data set, with its images as large as the spec has them."""
 
     train_images: int = Field(description="Those that the spec splits off for validation included.")
@@ -30,7 +30,7 @@ class DataShape(Wire):
     channels: int = Field(description="1 for grey, 3 for RGB.")
 
 
-class MemoryParts(Wire):
+class MemoryParts(ResponseSchema):
     """Bytes, counted from the network's plan. Together they are more than the peak: activations are gone when the
     optimizer works, and gradients come as activations go."""
 
@@ -48,7 +48,7 @@ class MemoryParts(Wire):
     total: int = Field(description="Their peak.")
 
 
-class MemoryEstimate(Wire):
+class MemoryEstimate(ResponseSchema):
     """Memory of each device at its peak, as its allocator counts it: of a GPU, without what the driver takes; of a CPU,
     without the process itself."""
 
@@ -62,10 +62,10 @@ class MemoryEstimate(Wire):
         "workspaces of libraries; with `auto`, `low` is of bf16. `same_network`: corrected by what jobs with this "
         "architecture took, as far apart as they were, give or take a fifth."
     )
-    runs: int = Field(description=RUNS)
+    runs: int = Field(description=RUNS_DESCRIPTION)
 
 
-class Pace(Wire):
+class Pace(ResponseSchema):
     """How fast it would train, and how long. Without waiting in the queue, loading data, and looking for a faster step;
     if every epoch is trained."""
 
@@ -78,10 +78,10 @@ class Pace(Wire):
         "measured in those nearest in size, by FLOPs: off by another factor of 1.5 and the root of how far they are "
         "apart."
     )
-    runs: int = Field(description=RUNS)
+    runs: int = Field(description=RUNS_DESCRIPTION)
 
 
-class DeviceEstimate(Wire):
+class DeviceEstimate(ResponseSchema):
     """A kind of device that fits the job."""
 
     device: str = Field(description="`cpu`, or the accelerator's own name.")
@@ -90,14 +90,14 @@ class DeviceEstimate(Wire):
     reason: str | None = Field(description="Why there is no pace.")
 
 
-class SpecConflict(Wire):
+class SpecConflict(ResponseSchema):
     """Where the spec does not fit the data."""
 
     pointer: str = Field(description="Into the body: an RFC 6901 pointer as a URI fragment.")
     detail: str = Field(description="What would be right.")
 
 
-class DryRun(AsSubmitted):
+class DryRun(SubmittedFields):
     """What the job would be. Nothing is stored."""
 
     queue: QueuePlace = Field(description="Where it would stand now, and why it would wait.")

@@ -5,7 +5,7 @@ from functools import cache
 
 from pydantic import BaseModel
 
-from api.http.validation import parts_of
+from api.http.validation import nested_schemas
 from api.schemas.jobs import Job
 
 Path = tuple[str, ...]
@@ -58,7 +58,7 @@ _VERBS = {
 }
 
 
-def in_a_submission(submission: type[BaseModel], path: Sequence[str | int]) -> str | None:
+def suggest_for_submission(submission: type[BaseModel], path: Sequence[str | int]) -> str | None:
     """Where the unknown field at `path` should stand in a `submission`; None where nobody knows."""
     *parents, name = map(str, path)
     parent = tuple(parents)
@@ -68,7 +68,7 @@ def in_a_submission(submission: type[BaseModel], path: Sequence[str | int]) -> s
     return " or ".join(_directions(place, parent, name) for place in places) or None
 
 
-def in_a_change(
+def suggest_for_change(
     submission: type[BaseModel], change: type[BaseModel], path: Sequence[str | int], value: object
 ) -> str | None:
     """What to do in place of changing the unknown field at `path` of a `change` to `value`, where it is a field of a
@@ -115,5 +115,5 @@ def _index(submission: type[BaseModel]) -> Mapping[str, Sequence[Path]]:
 def _fields(part: type[BaseModel], path: Path) -> Iterator[Path]:
     for name, field in part.model_fields.items():
         yield (*path, name)
-        for inner in parts_of(field.annotation):
+        for inner in nested_schemas(field.annotation):
             yield from _fields(inner, (*path, name))

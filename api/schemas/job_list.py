@@ -10,7 +10,7 @@ from api.schemas.fields import storable
 from jobs.listing import JobFilter, Order, Sort
 from models import JobStatus
 
-Direction = Literal[
+SortParameter = Literal[
     "created_at",
     "-created_at",
     "finished_at",
@@ -38,7 +38,7 @@ class JobQuery(BaseModel):
     name: Text | None = Field(default=None, description="The whole name.")
     created_after: Time | None = Field(default=None, description="RFC 3339, exclusive.")
     created_before: Time | None = Field(default=None, description="RFC 3339, exclusive.")
-    sort: Direction = Field(
+    sort: SortParameter = Field(
         default="-created_at",
         description="With `-` the greatest first. Jobs that have no name, end or accuracy are left out where it is "
         "sorted by that.",

@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from api.schemas.fields import HIGHER_FIRST, KIND_OF_DEVICE, LOST_ATTEMPTS
-from api.schemas.wire import Number, Wire
+from api.schemas.base import Number, ResponseSchema
+from api.schemas.fields import ACCELERATOR_DESCRIPTION, MAX_RETRIES_DESCRIPTION, PRIORITY_DESCRIPTION
 from jobs.failures import FailureCode
 from jobs.transitions import EndReason
 from jobs.waiting import QueueReason
@@ -15,7 +15,7 @@ from training.metrics import RunFacts
 from training.spec import ResolvedSpec
 
 
-class Progress(Wire):
+class Progress(ResponseSchema):
     """How far a job has got: to the last step that its current attempt has recorded, or to the checkpoint that it goes
     on from. What was lost with an attempt is not progress."""
 
@@ -30,7 +30,7 @@ class Progress(Wire):
     )
 
 
-class QueuePlace(Wire):
+class QueuePlace(ResponseSchema):
     """Where a queued job stands, and why it is not running."""
 
     position: int | None = Field(
@@ -40,7 +40,7 @@ class QueuePlace(Wire):
     reason: str = Field(description="The same in words.")
 
 
-class EpochRow(Wire):
+class EpochRow(ResponseSchema):
     """One epoch. Train figures are means over the epoch's batches while the network changes, test and validation
     figures are of the network at its end, or of its average where the spec asks for one.
     """
@@ -70,7 +70,7 @@ class BestEpoch(EpochRow):
     )
 
 
-class StepRow(Wire):
+class StepRow(ResponseSchema):
     """The mean loss of one batch, measured in front of its optimizer step."""
 
     epoch: int = Field(description="From 0.")
@@ -81,7 +81,7 @@ class StepRow(Wire):
     recorded_at: datetime
 
 
-class Attempt(Wire):
+class Attempt(ResponseSchema):
     """One worker's try at a job."""
 
     number: int = Field(description="From 1.")
@@ -99,7 +99,7 @@ class Attempt(Wire):
     )
 
 
-class JobError(Wire):
+class JobError(ResponseSchema):
     """Why a job failed."""
 
     code: FailureCode
@@ -109,7 +109,7 @@ class JobError(Wire):
     attempt: int
 
 
-class Weights(Wire):
+class Weights(ResponseSchema):
     """What a job has trained."""
 
     size_bytes: int
@@ -117,7 +117,7 @@ class Weights(Wire):
     download: str = Field(description="Its address.")
 
 
-class JobDataset(Wire):
+class JobDataset(ResponseSchema):
     """What a job is trained on."""
 
     name: str
@@ -127,7 +127,7 @@ class JobDataset(Wire):
     )
 
 
-class JobLinks(Wire):
+class JobLinks(ResponseSchema):
     """Where the rest of a job is."""
 
     self: str
@@ -147,26 +147,26 @@ class JobLinks(Wire):
     weights: str = Field(description="404 until the job has succeeded or stopped, or failed with weights.")
 
 
-class AsSubmitted(Wire):
+class SubmittedFields(ResponseSchema):
     """What a job was submitted with, or would be."""
 
     name: str | None
     description: str | None
     tags: list[str]
-    priority: int = Field(ge=0, le=9, description=HIGHER_FIRST)
-    max_retries: int = Field(description=LOST_ATTEMPTS)
-    accelerator: str | None = Field(description=f"{KIND_OF_DEVICE} In lower case.")
+    priority: int = Field(ge=0, le=9, description=PRIORITY_DESCRIPTION)
+    max_retries: int = Field(description=MAX_RETRIES_DESCRIPTION)
+    accelerator: str | None = Field(description=f"{ACCELERATOR_DESCRIPTION} In lower case.")
     spec: ResolvedSpec = Field(description="Every default resolved.")
 
 
-class Identity(Wire):
+class JobIdentity(ResponseSchema):
     """Which job."""
 
     id: str = Field(description="Ascends with time.")
     project: str = Field(description="Whose it is.")
 
 
-class Job(AsSubmitted, Identity):
+class Job(SubmittedFields, JobIdentity):
     """A training job."""
 
     dataset: JobDataset
@@ -185,7 +185,7 @@ class Job(AsSubmitted, Identity):
     queue: QueuePlace | None = Field(description="Null unless the job is queued.")
 
 
-class Event(Wire):
+class Event(ResponseSchema):
     """Something that happened to a job."""
 
     id: int = Field(description="Ascends with time within the job, and counts its events alone.")
@@ -200,7 +200,7 @@ class Event(Wire):
     created_at: datetime
 
 
-class Checkpoint(Wire):
+class Checkpoint(ResponseSchema):
     """A file that a job can go on from."""
 
     name: str = Field(description="Within the job.")

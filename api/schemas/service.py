@@ -5,13 +5,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.schemas.fields import HIGHER_FIRST, KIND_OF_DEVICE
-from api.schemas.wire import Wire
+from api.schemas.base import ResponseSchema
+from api.schemas.fields import ACCELERATOR_DESCRIPTION, PRIORITY_DESCRIPTION
 from jobs.waiting import QueueReason
 from models import Request
 
 
-class Worker(Wire):
+class Worker(ResponseSchema):
     """A connected worker."""
 
     id: str
@@ -33,14 +33,14 @@ class Worker(Wire):
     seen_at: datetime
 
 
-class QueuedJob(Wire):
+class QueuedJob(ResponseSchema):
     """A job that waits, and why."""
 
     job_id: str
     name: str | None
-    priority: int = Field(description=HIGHER_FIRST)
+    priority: int = Field(description=PRIORITY_DESCRIPTION)
     devices: int = Field(description="How many it trains on.")
-    accelerator: str | None = Field(description=KIND_OF_DEVICE)
+    accelerator: str | None = Field(description=ACCELERATOR_DESCRIPTION)
     requested: Request | None = Field(description="`stop`: a worker is to make its weights from its last checkpoint.")
     queued_at: datetime = Field(description="When it last came into the queue.")
     position: int | None = Field(
@@ -50,13 +50,13 @@ class QueuedJob(Wire):
     reason: str = Field(description="The same in words.")
 
 
-class Live(Wire):
+class Live(ResponseSchema):
     """The process answers."""
 
     status: Literal["live"] = "live"
 
 
-class Ready(Wire):
+class Ready(ResponseSchema):
     """The service can do its work."""
 
     status: Literal["ready"] = "ready"
@@ -66,7 +66,7 @@ class Ready(Wire):
     workers: int = Field(ge=1, description="How many are connected.")
 
 
-class ProblemKind(Wire):
+class ProblemKind(ResponseSchema):
     """A kind of error."""
 
     type: str = Field(description="What a problem of this kind has as its `type`.")

@@ -5,12 +5,12 @@ from typing import Any
 
 from pydantic import ConfigDict, Field, JsonValue
 
-from api.http.validation import Element, RequestBody
+from api.http.validation import PathElement, RequestBody
 from api.schemas import field_suggestions
 from api.schemas.fields import (
-    HIGHER_FIRST,
-    KIND_OF_DEVICE,
-    LOST_ATTEMPTS,
+    ACCELERATOR_DESCRIPTION,
+    MAX_RETRIES_DESCRIPTION,
+    PRIORITY_DESCRIPTION,
     Accelerator,
     Description,
     Name,
@@ -53,15 +53,15 @@ class JobCreate(RequestBody):
     name: Name | None = Field(default=None, description="For people; need not be unique.")
     description: Description | None = Field(default=None, description="For people.")
     tags: Tags = Field(default=[], description="For people; each once.")
-    priority: Priority = Field(default=PRIORITY, description=HIGHER_FIRST)
-    max_retries: Retries = Field(default=MAX_RETRIES, description=LOST_ATTEMPTS)
-    accelerator: Accelerator | None = Field(default=None, description=KIND_OF_DEVICE)
+    priority: Priority = Field(default=PRIORITY, description=PRIORITY_DESCRIPTION)
+    max_retries: Retries = Field(default=MAX_RETRIES, description=MAX_RETRIES_DESCRIPTION)
+    accelerator: Accelerator | None = Field(default=None, description=ACCELERATOR_DESCRIPTION)
     spec: TrainingSpec
 
     @classmethod
-    def where_belongs(cls, path: Sequence[Element], value: object) -> str | None:
+    def suggest_field(cls, path: Sequence[PathElement], value: object) -> str | None:
         """See RequestBody."""
-        return field_suggestions.in_a_submission(cls, path)
+        return field_suggestions.suggest_for_submission(cls, path)
 
 
 SMALLER_STEPS: dict[str, Any] = {"name": "smaller steps", "spec": {"optimizer": {"learning_rate": 0.05}, "seed": 1}}
@@ -76,9 +76,9 @@ class JobRerun(RequestBody):
     name: Name | None = Field(default=None, description="For people; need not be unique.")
     description: Description | None = Field(default=None, description="For people.")
     tags: Tags | None = Field(default=None, description="For people; each once.")
-    priority: Priority | None = Field(default=None, description=HIGHER_FIRST)
-    max_retries: Retries | None = Field(default=None, description=LOST_ATTEMPTS)
-    accelerator: Accelerator | None = Field(default=None, description=KIND_OF_DEVICE)
+    priority: Priority | None = Field(default=None, description=PRIORITY_DESCRIPTION)
+    max_retries: Retries | None = Field(default=None, description=MAX_RETRIES_DESCRIPTION)
+    accelerator: Accelerator | None = Field(default=None, description=ACCELERATOR_DESCRIPTION)
     spec: dict[str, JsonValue] = Field(
         default={},
         description="Fields of a spec. A part whose `name` changes begins with its own defaults. The recipe is filled "
@@ -86,9 +86,9 @@ class JobRerun(RequestBody):
     )
 
     @classmethod
-    def where_belongs(cls, path: Sequence[Element], value: object) -> str | None:
+    def suggest_field(cls, path: Sequence[PathElement], value: object) -> str | None:
         """See RequestBody."""
-        return field_suggestions.in_a_submission(JobCreate, path)
+        return field_suggestions.suggest_for_submission(JobCreate, path)
 
 
 class JobChange(RequestBody):
@@ -102,12 +102,14 @@ class JobChange(RequestBody):
     name: Name | None = Field(default=None, description="For people; need not be unique.")
     description: Description | None = Field(default=None, description="For people.")
     tags: Tags | None = Field(default=None, description="For people; each once.")
-    priority: Priority | None = Field(default=None, description=f"{HIGHER_FIRST} Of a job that waits; of any, a label.")
+    priority: Priority | None = Field(
+        default=None, description=f"{PRIORITY_DESCRIPTION} Of a job that waits; of any, a label."
+    )
 
     @classmethod
-    def where_belongs(cls, path: Sequence[Element], value: object) -> str | None:
+    def suggest_field(cls, path: Sequence[PathElement], value: object) -> str | None:
         """See RequestBody."""
-        return field_suggestions.in_a_change(JobCreate, cls, path, value)
+        return field_suggestions.suggest_for_change(JobCreate, cls, path, value)
 
     def values(self) -> dict[str, Any]:
         """What is given, null filled in."""

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, JsonValue
 
 from api.http.validation import RequestBody
-from api.schemas.fields import EACH_ONCE, UNIQUE_ITEMS, Name
-from api.schemas.wire import Wire
+from api.schemas.base import ResponseSchema
+from api.schemas.fields import NO_DUPLICATES, UNIQUE_ITEMS, Name
 from jobs.outbox import EVENT_TYPES, EventType
 from webhooks.addresses import LONGEST_URL
 
@@ -35,10 +35,10 @@ Events = Annotated[
         json_schema_extra=UNIQUE_ITEMS,
         description="What to be told of.",
     ),
-    EACH_ONCE,
+    NO_DUPLICATES,
 ]
 FOR_PEOPLE = "For people."
-IS_SENT = "False: it is sent nothing. A receiver that answers 410 disables its webhook."
+ENABLED_DESCRIPTION = "False: it is sent nothing. A receiver that answers 410 disables its webhook."
 EXAMPLE = "https://example.com/epochal"
 
 
@@ -57,7 +57,7 @@ class WebhookCreate(RequestBody):
     url: Url
     events: Events
     description: Name | None = Field(default=None, description=FOR_PEOPLE)
-    enabled: bool = Field(default=True, description=IS_SENT)
+    enabled: bool = Field(default=True, description=ENABLED_DESCRIPTION)
 
 
 class WebhookChange(RequestBody):
@@ -71,17 +71,17 @@ class WebhookChange(RequestBody):
     url: Url = Field(default_factory=str)
     events: Events = Field(default_factory=list)
     description: Name | None = Field(default=None, description=FOR_PEOPLE)
-    enabled: bool = Field(default_factory=bool, description=IS_SENT)
+    enabled: bool = Field(default_factory=bool, description=ENABLED_DESCRIPTION)
 
 
-class Webhook(Wire):
+class Webhook(ResponseSchema):
     """An address that is told of a project's events. Its secret is not shown again."""
 
     id: str
     url: str
     description: str | None
     events: list[EventType]
-    enabled: bool = Field(description=IS_SENT)
+    enabled: bool = Field(description=ENABLED_DESCRIPTION)
     created_at: datetime
 
 
@@ -93,7 +93,7 @@ class WebhookWithSecret(Webhook):
     )
 
 
-class WebhookDelivery(Wire):
+class WebhookDelivery(ResponseSchema):
     """A message to a webhook, and what became of it."""
 
     id: str = Field(description="The `webhook-id` of the message, the same each time that it is sent.")

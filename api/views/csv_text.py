@@ -5,12 +5,12 @@ import json
 from collections.abc import Sequence
 from io import StringIO
 
-from api.schemas import Wire
+from api.schemas import ResponseSchema
 
 MEDIA_TYPE = "text/csv"
 
 
-def written(kind: type[Wire], rows: Sequence[Wire]) -> str:
+def to_csv(kind: type[ResponseSchema], rows: Sequence[ResponseSchema]) -> str:
     """A header of the field names of `kind`, then a line a row: values as JSON has them, null as nothing at all."""
     text = StringIO()
     writer = csv.writer(text)  # whose own dialect is RFC 4180's

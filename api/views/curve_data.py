@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal, NamedTuple
 
-Form = Literal["svg", "png"]
+ImageFormat = Literal["svg", "png"]
 
 
 class Point(NamedTuple):
@@ -31,12 +31,12 @@ class CurveData:
     best: Point | None
 
 
-def pack(sketch: CurveData, form: Form) -> bytes:
+def pack(curve_data: CurveData, form: ImageFormat) -> bytes:
     """The message that asks for a picture."""
-    return json.dumps([asdict(sketch), form]).encode()
+    return json.dumps([asdict(curve_data), form]).encode()
 
 
-def unpack(message: bytes) -> tuple[CurveData, Form]:
+def unpack(message: bytes) -> tuple[CurveData, ImageFormat]:
     """What `pack` was given."""
     fields, form = json.loads(message)
     epochs, best = [Point(*point) for point in fields.pop("epochs")], fields.pop("best")

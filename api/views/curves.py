@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from api.views.curve_data import CurveData, Form, Point, unpack
+from api.views.curve_data import CurveData, ImageFormat, Point, unpack
 from api.views.pipe_messages import read, write
 
 # Okabe and Ito's, which colour-blind readers tell apart; the lines differ in their dashes, too.
@@ -33,8 +33,8 @@ TITLE_FONT = FontProperties(weight="bold", size=14)
 
 MARGINS = {"left": 0.065, "right": 0.985, "top": 0.79, "bottom": 0.115, "wspace": 0.17}  # of the figure's size
 
-MOST_WITH_DOTS = 40  # epochs; with more, the dots of a line run into one another
-LONGEST_TITLE = 80  # characters
+MAX_EPOCHS_WITH_DOTS = 40  # epochs; with more, the dots of a line run into one another
+MAX_TITLE = 80  # characters
 LARGEST_DRAWN = 1e30  # matplotlib's own arithmetic overflows not far from the largest float
 
 # Settings are global in matplotlib: as shipped, whatever this machine's matplotlibrc says, but for these.
@@ -46,25 +46,25 @@ matplotlib.rcParams.update(
         "svg.hashsalt": "epochal",  # ids within an SVG are random without
     }
 )
-GIVES_WAY = 10  # its niceness: who waits for a picture waits a little longer, and everybody else does not
+NICENESS = 10  # its niceness: who waits for a picture waits a little longer, and everybody else does not
 
 
 def main() -> None:
     """Draw what comes in, until nothing does any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(GIVES_WAY)
+    os.nice(NICENESS)
     while True:
         try:
-            sketch, form = unpack(read(sys.stdin.buffer))
+            curve_data, form = unpack(read(sys.stdin.buffer))
         except EOFError:
             return
-        write(sys.stdout.buffer, draw(sketch, form))
+        write(sys.stdout.buffer, draw(curve_data, form))
 
 
-def draw(sketch: CurveData, form: Form) -> bytes:
+def draw(curve_data: CurveData, form: ImageFormat) -> bytes:
     """Loss and accuracy of a job's epochs side by side, its best one marked. A measure that is not finite, or that an
     epoch was not evaluated for, is a gap. One picture at a time: matplotlib's caches are shared."""
-    epochs = sketch.epochs
+    epochs = curve_data.epochs
     figure = Figure(figsize=(11, 4.8), facecolor="white")
     loss, accuracy = figure.subplots(1, 2, gridspec_kw=MARGINS)
     _plot(loss, epochs, [epoch.train_loss for epoch in epochs], TRAIN)
@@ -74,13 +74,13 @@ def draw(sketch: CurveData, form: Form) -> bytes:
     _plot(accuracy, epochs, [epoch.validation_accuracy for epoch in epochs], VALIDATION)
     _plot(accuracy, epochs, [epoch.test_accuracy for epoch in epochs], TEST)
     for axes in (loss, accuracy):
-        _furnish(axes, epochs, sketch.planned)
+        _style_axes(axes, epochs, curve_data.planned)
     _name_loss(loss, epochs)
     _name_accuracy(accuracy, epochs)
-    _mark_best(loss, accuracy, sketch.best)
-    _head(figure, sketch.title, f"{sketch.about}   ·   {len(epochs)} of {sketch.planned} epochs")
+    _mark_best(loss, accuracy, curve_data.best)
+    _head(figure, curve_data.title, f"{curve_data.about}   ·   {len(epochs)} of {curve_data.planned} epochs")
     output = BytesIO()
-    figure.savefig(output, format=form, dpi=150, metadata=_metadata(sketch.title, form))
+    figure.savefig(output, format=form, dpi=150, metadata=_metadata(curve_data.title, form))
     return output.getvalue()
 
 
@@ -88,11 +88,11 @@ def _plot(axes: Axes, epochs: Sequence[Point], measured: Sequence[float | None],
     if look is VALIDATION and all(value is None for value in measured):
         return  # nothing was split off
     values = [math.nan if value is None or not abs(value) < LARGEST_DRAWN else value for value in measured]
-    dots = list(range(len(values))) if len(values) <= MOST_WITH_DOTS else _lonely(values)
+    dots = list(range(len(values))) if len(values) <= MAX_EPOCHS_WITH_DOTS else _isolated(values)
     axes.plot([epoch.epoch for epoch in epochs], values, marker="o", markersize=3.5, markevery=dots, lw=1.8, **look)
 
 
-def _lonely(values: Sequence[float]) -> list[int]:
+def _isolated(values: Sequence[float]) -> list[int]:
     """Values between two gaps, which a line alone would not show."""
     padded = [math.nan, *values, math.nan]
     return [
@@ -102,7 +102,7 @@ def _lonely(values: Sequence[float]) -> list[int]:
     ]
 
 
-def _furnish(axes: Axes, epochs: Sequence[Point], planned: int) -> None:
+def _style_axes(axes: Axes, epochs: Sequence[Point], planned: int) -> None:
     first, last = (epochs[0].epoch, epochs[-1].epoch) if epochs else (0, planned - 1)
     room = max((last - first) * 0.03, 0.5 if first == last else 0)
     axes.set_xlim(first - room, last + room)
@@ -160,7 +160,7 @@ def _head(figure: Figure, title: str, subtitle: str) -> None:
 
 
 def _short(title: str) -> str:
-    return title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…"
+    return title if len(title) <= MAX_TITLE else f"{title[: MAX_TITLE - 1]}…"
 
 
 def _with_glyphs(title: str) -> str:

@@ -12,7 +12,7 @@ from jobs.queries import JobPage, JobRecord
 from jobs.waiting import JobState, QueuePlace
 from models import ProjectSession
 
-MOST_CACHED = 10_000  # jobs
+MAX_CACHED = 10_000  # jobs
 # Bytes in memory. A job takes 2 to 3 KiB; one of many attempts, or described at length in letters outside of Latin-1,
 # takes more, and is not cached, so that all together have a bound.
 LARGEST_CACHED = 8 * 1024
@@ -25,7 +25,7 @@ class JobJsonCache:
     """
 
     def __init__(self) -> None:
-        self._cache = RevisionCache[str](MOST_CACHED)
+        self._cache = RevisionCache[str](MAX_CACHED)
 
     def of(self, session: ProjectSession, jobs: Sequence[JobState]) -> list[str]:
         """Each of these jobs as `schemas.Job` says. `session` has found them, and is a snapshot."""

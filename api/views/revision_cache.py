@@ -9,7 +9,7 @@ from cachetools import LRUCache
 
 Value = TypeVar("Value")
 
-MOST_ADDRESSES = 10_000
+MAX_ADDRESSES = 10_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Any, Literal, TypeVar
 from urllib.parse import urlencode
 
 from api import schemas
-from api.http.root_path import address
+from api.http.root_path import public_path
 from api.views.curve_data import CurveData, Point
 from api.views.progress import progress
 from jobs.queries import CheckpointRecord, EventRecord, JobRecord, Page, QueuedJob
@@ -66,7 +66,7 @@ def steps(page: Page[Step], job_id: str, asked: Mapping[str, int]) -> schemas.Pa
     return schemas.Page(data=rows, has_more=page.has_more, next=following)
 
 
-def sketch(record: JobRecord, rows: Sequence[Epoch]) -> CurveData:
+def curve_data(record: JobRecord, rows: Sequence[Epoch]) -> CurveData:
     """What the picture of a job and its epochs is drawn from."""
     spec = ResolvedSpec.from_stored(record.job.spec)
     optimizer = spec.optimizer
@@ -174,7 +174,7 @@ def worker(record: WorkerRecord, project: str) -> schemas.Worker:
     )
 
 
-def whole(items: list[schemas.Item]) -> schemas.Page[schemas.Item]:
+def single_page(items: list[schemas.Item]) -> schemas.Page[schemas.Item]:
     """A list that has one page."""
     return schemas.Page(data=items, has_more=False, next=None)
 
@@ -188,7 +188,7 @@ def page(items: list[Identified], limit: int, path: str) -> schemas.Page[Identif
 
 def job_url(job_id: str) -> str:
     """Where a job is."""
-    return address(f"{JOBS}/{job_id}")
+    return public_path(f"{JOBS}/{job_id}")
 
 
 def jobs_url(query: Mapping[str, Any]) -> str:
@@ -245,4 +245,4 @@ def _links(job_id: str) -> schemas.JobLinks:
 
 
 def _url(path: str, query: Mapping[str, Any]) -> str:
-    return f"{address(path)}?{urlencode(query, doseq=True)}"
+    return f"{public_path(path)}?{urlencode(query, doseq=True)}"

@@ -252,6 +252,6 @@ def test_compressed_bodies_are_not_unpacked(client: TestClient, stage: Stage) ->
 
 
 def test_a_connection_has_its_limits() -> None:
-    assert server.HEAD_SECONDS <= 30
-    assert server.UNREAD_SECONDS <= 120
-    assert server.most_connections() <= server.MOST_CONNECTIONS
+    assert server.HEAD_TIMEOUT_SECONDS <= 30
+    assert server.WRITE_TIMEOUT_SECONDS <= 120
+    assert server.max_connections() <= server.MAX_CONNECTIONS

@@ -18,8 +18,8 @@ from starlette.types import Receive, Scope, Send
 
 from access import keys
 from api.app import create_app
-from api.http.middleware import BODY_SECONDS
-from api.http.pacing import Pace, network_of
+from api.http.middleware import BODY_TIMEOUT_SECONDS
+from api.http.throttling import AddressThrottle, network_of
 from api.service.request_costs import EXPENSIVE, cost_of
 from models import Database, Event
 from settings import Settings
@@ -81,7 +81,7 @@ def test_a_body_that_does_not_come_holds_no_turn(guarded_live: str, tenants: "Te
         for tenant in ("first", "second"):
             began = monotonic()
             assert httpx2.get(f"{guarded_live}/v1/jobs", headers=tenants.header(tenant), timeout=60).status_code == 200
-            assert monotonic() - began < BODY_SECONDS / 2
+            assert monotonic() - began < BODY_TIMEOUT_SECONDS / 2
 
 
 def test_what_is_dear_is_charged_as_such(settings: Settings, tenants: "Tenants") -> None:
@@ -171,7 +171,7 @@ def test_a_picture_is_kept_until_its_job_changes(
     job_id = stage.submit()
     drawn: list[str] = []
 
-    def draw(_self: object, sketch: object, form: str) -> bytes:
+    def draw(_self: object, curve_data: object, form: str) -> bytes:
         drawn.append(form)
         return f"{len(drawn)}".encode()
 
@@ -226,7 +226,7 @@ def test_events_of_the_release_before_keep_the_ids_that_they_were_called_by(
 
 class TestPace:
     def test_who_asks_without_end_waits(self) -> None:
-        pace = Pace(per_second=10, at_once=5)
+        pace = AddressThrottle(per_second=10, at_once=5)
         waits = [pace.wait("10.0.0.1") for _ in range(20)]
         assert waits[:5] == [0] * 5
         assert 0.9 < waits[-1] <= 1.5
@@ -247,13 +247,13 @@ class TestPace:
     def test_a_caller_is_not_held_back(
         self, settings: Settings, tenants: "Tenants", monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        pace = Pace(per_second=1, at_once=1)
+        pace = AddressThrottle(per_second=1, at_once=1)
         monkeypatch.setattr("api.app.Pace", lambda: pace)
         app = create_app(settings.model_copy(update={"require_keys": True}))
         with LocalClient(app) as client:
             for _ in range(5):
                 assert client.get("/v1/recipes", headers=tenants.header("first")).status_code == 200
-            assert pace.wait("testclient", costs=False) == 0
+            assert pace.wait("testclient", consume=False) == 0
             began = monotonic()
             assert [client.get("/livez").status_code for _ in range(2)] == [200, 200]
             assert client.get("/v1/nothing").status_code == 404

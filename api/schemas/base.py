@@ -5,7 +5,7 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-Item = TypeVar("Item", bound="Wire")
+Item = TypeVar("Item", bound="ResponseSchema")
 
 # What JSON has no number for, as protobuf's JSON mapping writes it.
 _NOT_FINITE = ["NaN", "Infinity", "-Infinity"]
@@ -15,13 +15,13 @@ Number = Annotated[
 ]
 
 
-class Wire(BaseModel):
+class ResponseSchema(BaseModel):
     """A shape of an answer."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True, ser_json_inf_nan="strings")
 
 
-def json_with_items(value: Wire, field: str, items: Sequence[Wire]) -> str:
+def json_with_items(value: ResponseSchema, field: str, items: Sequence[ResponseSchema]) -> str:
     """`value` as JSON, with `items` in its list `field`, which is empty in `value`.
 
     Each item is written by a call of its own. pydantic holds the interpreter's lock for as long as a call takes, and no
@@ -33,7 +33,7 @@ def json_with_items(value: Wire, field: str, items: Sequence[Wire]) -> str:
     return f"{before}{start}{','.join(item.model_dump_json() for item in items)}]{after}"
 
 
-class Page(Wire, Generic[Item]):
+class Page(ResponseSchema, Generic[Item]):
     """One page of a list."""
 
     data: list[Item]  # in a Sequence, pydantic would write NaN as null
