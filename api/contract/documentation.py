@@ -1,4 +1,4 @@
-"""The API's documentation as a page, which needs nothing from outside: Swagger UI is served from static/swagger-ui/."""
+"""The documentation page. It loads nothing from other hosts: Swagger UI is served from static/swagger-ui/."""
 
 import asyncio
 import gzip
@@ -19,7 +19,7 @@ from api.http.strict_route import KeylessRoute
 
 STATIC = Path(__file__).parent / "static"
 
-# The page may load what this API has, ask this API, and nothing else. Swagger UI draws its icons from data addresses.
+# The page may load from this API and call it, and nothing else. Swagger UI's icons are data: URLs.
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -33,7 +33,7 @@ POLICY = "; ".join(
     )
 )
 
-# Another content has another address.
+# The path contains a hash of the content, so that a path's content never changes.
 IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
@@ -46,7 +46,7 @@ class Asset:
 
     @property
     def content(self) -> bytes:
-        """As it lies there."""
+        """The file's bytes."""
         return (STATIC / self.file).read_bytes()
 
 
@@ -59,7 +59,7 @@ ASSETS: Mapping[str, Asset] = {
 
 
 class OpenApiDocument:
-    """The OpenAPI document as bytes: made when somebody first asks for it, in a thread, and never again."""
+    """The OpenAPI document as bytes. It is made once, at the first request, in a thread."""
 
     def __init__(self, describe: Callable[[], Mapping[str, Any]]) -> None:
         self._describe = describe
@@ -68,7 +68,7 @@ class OpenApiDocument:
         self._etag = ""
 
     async def answer(self, request: Request) -> Response:
-        """All of it, packed for whoever reads that, or 304."""
+        """The document, compressed for a client that accepts gzip; or 304."""
         async with self._making:
             if not self._plain:
                 await run_in_threadpool(self._make)
@@ -89,7 +89,7 @@ class OpenApiDocument:
 
 
 def documentation_router(describe: Callable[[], Mapping[str, Any]]) -> APIRouter:
-    """`/docs`, what it loads, and the contract that `describe` makes. Reads the files once."""
+    """Routes for `/docs`, its assets, and the document that `describe` makes. Reads the files once."""
     router = APIRouter(route_class=KeylessRoute, include_in_schema=False)
     contract = OpenApiDocument(describe)
 
@@ -116,7 +116,7 @@ def _serve(router: APIRouter, path: str, content: bytes, media_type: str, header
 
 
 def _reads_gzip(accepted: str) -> bool:
-    """Of an `Accept-Encoding` (RFC 9110, 12.5.3). One that names it with a weight of 0 does not."""
+    """Whether an `Accept-Encoding` allows gzip (RFC 9110, 12.5.3). A weight of 0 forbids it."""
     for each in accepted.lower().split(","):
         coding, _, weight = each.partition(";")
         if coding.strip() == "gzip":

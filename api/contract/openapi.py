@@ -1,4 +1,4 @@
-"""The contract: what FastAPI finds in the routes, with every error that there is."""
+"""The OpenAPI document: what FastAPI derives from the routes, with every error that each operation may answer."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -89,14 +89,14 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
 
 
 def _leave_out_null(schema: dict[str, Any]) -> None:
-    """A query or a header is there or not: none is null."""
+    """Remove null from a parameter's schema: an optional query parameter or header is absent, never null."""
     choices = schema.pop("anyOf", [])
     kept = [choice for choice in choices if choice != {"type": "null"}]
     schema |= kept[0] if len(kept) == 1 else {"anyOf": kept} if kept else {}
 
 
 def _kinds(path: str, operation: dict[str, Any]) -> Sequence[ProblemKind]:
-    """How an operation can fail."""
+    """The kinds of errors that an operation may answer."""
     kinds = [PROBLEM_KINDS[InvalidRequest], HEADERS_TOO_LARGE, INTERNAL_ERROR]
     kinds += [PROBLEM_KINDS[error] for parameter, error in NOT_FOUND.items() if parameter in path]
     by_code = {kind.code: kind for kind in PROBLEM_KINDS.values()}
@@ -113,7 +113,7 @@ def _kinds(path: str, operation: dict[str, Any]) -> Sequence[ProblemKind]:
 
 
 def _responses(kinds: Sequence[ProblemKind]) -> dict[str, Any]:
-    """By status, which several kinds may share."""
+    """One response for each status, which several kinds may share."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     by_status = groupby(sorted(kinds, key=lambda kind: kind.status), key=lambda kind: kind.status)
     return {

@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, limits on what it sends and how slowly, an answer to what nobody expected."""
+"""What surrounds every request: its id, limits on its size and on its time, the answer to an unexpected exception."""
 
 import asyncio
 import re
@@ -15,8 +15,8 @@ from api.http.problems import problem
 from training.plain import plain
 
 MAX_HEAD_BYTES = 16 * 1024
-# The largest valid body, every character of its texts escaped, has some 140 KiB; and to explain a body that is wrong
-# everywhere takes the event loop a second a megabyte and more.
+# The largest valid body, with every character of its texts escaped, has some 140 KiB. A larger limit costs time: to
+# explain a body that is wrong everywhere takes a second and more for each megabyte.
 MAX_BODY_BYTES = 192 * 1024
 BODY_TIMEOUT_SECONDS = 30.0
 
@@ -26,8 +26,10 @@ log = structlog.get_logger()
 
 
 class RequestContext:
-    """Gives each request an id, the client's own where it sends a sane one: in `X-Request-ID` of the answer and in
-    every line of the log. Answers an exception that nothing else has answered.
+    """Gives each request an id, and answers an exception that no handler has answered.
+
+    The id is the client's `X-Request-ID` where that is short and plain; it stands in the same header of the answer and
+    in every line of the log.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -47,7 +49,7 @@ class RequestContext:
             nonlocal answering
             if message["type"] == "http.response.start":
                 answering = True
-                # What a dependency has to say in whatever answer there will be, such as how much a key may still ask.
+                # Dependencies set headers for every answer, errors included, such as the requests that a key has left.
                 MutableHeaders(scope=message).update({"X-Request-ID": request_id, **scope["state"].get("headers", {})})
             await send(message)
 
@@ -64,8 +66,8 @@ class RequestContext:
 
 
 class HeadLimit:
-    """Refuses an address and headers of more than MAX_HEAD_BYTES together. The server has the same limit, but keeps to
-    it only where they come in several pieces.
+    """Refuses a request whose address and headers together exceed MAX_HEAD_BYTES. The server has the same limit, but
+    enforces it only where they arrive in several reads.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -81,8 +83,9 @@ class HeadLimit:
 
 
 class BodyLimit:
-    """Refuses a body of more than MAX_BODY_BYTES, by its stated length or, where that is missing or a lie, as it
-    comes in; and one that is not there after BODY_SECONDS.
+    """Refuses a body of more than MAX_BODY_BYTES, and one that is not complete after BODY_TIMEOUT_SECONDS.
+
+    Content-Length is checked first. Where it is missing or wrong, the bytes are counted as they arrive.
     """
 
     def __init__(self, app: ASGIApp, body_timeout_seconds: float = BODY_TIMEOUT_SECONDS) -> None:
@@ -104,7 +107,7 @@ class BodyLimit:
 
         async def receive_within_limits() -> Message:
             nonlocal received, more
-            if not more:  # the next message is the client's leaving, which takes as long as it takes
+            if not more:  # the body is complete: the next message is the disconnect, which has no deadline
                 return await receive()
             try:
                 async with asyncio.timeout_at(deadline):
@@ -132,11 +135,11 @@ class BodyLimit:
 
 
 class _BodyTooSlow(ApiError):
-    """The rest of the body is not there in time."""
+    """The body is not complete at the deadline."""
 
 
 def new_request_id() -> str:
-    """For a request that brings none."""
+    """An id for a request that has none."""
     return f"req_{str(ULID()).lower()}"
 
 

@@ -1,6 +1,6 @@
-"""One table: which error becomes which answer.
+"""The table of errors and their answers: status, code and title of each.
 
-A domain error knows no HTTP; its status, code and title stand here, and a test holds every one of them in the table.
+Domain errors know no HTTP. A test checks that every one of them is in the table.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -73,19 +73,19 @@ def _with_status(error: Any) -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProblemKind:
-    """How one kind of error goes over the wire. `code` never changes its meaning."""
+    """How one kind of error is answered. Clients depend on `code`: its meaning never changes."""
 
     status: int
     code: str
     title: str
-    detail: str | None = None  # stands for the error's own text where that is not for the client's eyes
+    detail: str | None = None  # replaces the error's own text where a client must not see that
     headers: Mapping[str, str] = field(default_factory=dict)
-    members: Callable[[Any], Mapping[str, Any]] = _no_members  # what a client may want beside the detail
-    own_headers: Callable[[Any], Mapping[str, str]] = _no_headers  # beside those of the kind
+    members: Callable[[Any], Mapping[str, Any]] = _no_members  # extension members (RFC 9457, 3.2)
+    own_headers: Callable[[Any], Mapping[str, str]] = _no_headers  # headers that depend on the error
 
     @property
     def type(self) -> str:
-        """A URI reference; `GET /problems` describes what it names."""
+        """A URI reference. `GET /problems` lists all of them."""
         return f"/problems#{self.code}"
 
 
@@ -97,7 +97,7 @@ _OPERATOR = "This does not pass by itself: whoever runs the service has to mend 
 
 
 def _database(error: type[DatabaseUnavailable], code: str, status: int = 503) -> ProblemKind:
-    """How an outage of the database is told. To ask again is recommended where that helps."""
+    """The kind for an outage of the database, with Retry-After where it passes by itself."""
     detail, headers = (_SOON, _RETRY) if error.passes else (_OPERATOR, {})
     return ProblemKind(status, code, error.title().rstrip("."), detail=detail, headers=headers)
 
@@ -212,7 +212,7 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
     **DATABASE_KINDS,
 }
 
-# What is refused before any route is asked.
+# Refusals before routing: by the server and the outer middleware.
 _CLOSE = {"Connection": "close"}
 MALFORMED_REQUEST = ProblemKind(400, "malformed_request", "The request is not HTTP")
 NOT_LOCAL = ProblemKind(403, "not_local", "The request does not come from a program on this machine")
@@ -223,7 +223,7 @@ TOO_MANY_CONNECTIONS = ProblemKind(
 )
 BEFORE_ROUTING = (MALFORMED_REQUEST, NOT_LOCAL, REQUEST_TOO_SLOW, HEADERS_TOO_LARGE, TOO_MANY_CONNECTIONS)
 
-# What the router answers by itself, by status.
+# Answers of the router itself, by status.
 BY_ROUTER: dict[int, ProblemKind] = {
     404: ProblemKind(404, "route_not_found", "There is nothing at this address"),
     405: ProblemKind(405, "method_not_allowed", "The address does not have this method"),
@@ -238,7 +238,7 @@ INTERNAL_ERROR = ProblemKind(
 
 
 def all_kinds() -> Sequence[ProblemKind]:
-    """Every kind of error that there is, by status."""
+    """Every kind of error, by status and code."""
     return sorted(
         {*PROBLEM_KINDS.values(), *BY_ROUTER.values(), *BEFORE_ROUTING, INTERNAL_ERROR},
         key=lambda kind: (kind.status, kind.code),
@@ -246,7 +246,7 @@ def all_kinds() -> Sequence[ProblemKind]:
 
 
 def kind_of_status(status: int) -> ProblemKind:
-    """For an error of the framework's, which is known by its status alone."""
+    """The kind for an HTTPException of the framework, of which only the status is known."""
     phrase = HTTPStatus(status).phrase
     return BY_ROUTER.get(status) or ProblemKind(status, phrase.lower().replace(" ", "_"), phrase)
 
@@ -255,8 +255,8 @@ FAILS_WITH = "x-fails-with"
 
 
 def fails_with(*errors: type[Exception]) -> dict[int | str, dict[str, Any]]:
-    """For a route's `responses`: the errors that it alone answers with. Those that follow from its path, its body or
-    its conditions need not be named: `api.contract.openapi` adds them, and takes the key FAILS_WITH out again."""
+    """For a route's `responses`: the errors that are particular to it. `api.contract.openapi` adds those that follow
+    from its path parameters, its body and its preconditions, and removes the key FAILS_WITH from the document."""
     found: dict[int | str, dict[str, Any]] = {}
     for error in errors:
         kind = PROBLEM_KINDS[error]

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 `application/problem+json`, whatever raised them."""
+"""Every error as `application/problem+json` (RFC 9457)."""
 
 import json
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ log = structlog.get_logger()
 def problem(
     kind: ProblemKind, scope: Scope, detail: str, *, headers: Mapping[str, str] | None = None, **members: object
 ) -> Response:
-    """The answer to the request of `scope`. Its `request_id` is what the log has the error under."""
+    """The error's answer to the request of `scope`. Its `request_id` finds the error in the log."""
     content = {
         "type": public_path(kind.type),
         "title": kind.title,
@@ -35,13 +35,13 @@ def problem(
         "request_id": scope["state"]["request_id"],
         **members,
     }
-    # A detail may quote text that is no Unicode; it must not make an invalid body.
+    # A detail may quote a lone surrogate, which UTF-8 cannot encode: it becomes a question mark.
     body = json.dumps(content, ensure_ascii=False, allow_nan=False).encode(errors="replace")
     return Response(body, kind.status, {**kind.headers, **(headers or {})}, media_type=MEDIA_TYPE)
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Make `app` answer every error that it knows with a problem. The rest is for the middleware."""
+    """Make `app` answer every known error with a problem. `RequestContext` answers unexpected ones."""
     for error in PROBLEM_KINDS:
         app.add_exception_handler(error, _answer_known)
     app.add_exception_handler(HTTPException, _answer_framework)
@@ -70,7 +70,7 @@ def _answer_framework(request: Request, error: Exception) -> Response:
 
 
 def _meant(request: Request) -> str:
-    """Which address was probably meant."""
+    """A sentence about the address that was probably meant."""
     method = request.method
     found = suggest_route(request.app, request.scope["path"], method)
     if found is None:
@@ -80,7 +80,7 @@ def _meant(request: Request) -> str:
 
 
 def _methods_at(request: Request) -> list[str]:
-    """Of every route with this path: the router itself names only the first one's."""
+    """The methods of all routes with this path. The router itself names only those of the first one."""
     routes = iter_route_contexts(request.app.routes)
     path = request.scope["path"]
     methods = {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}

@@ -1,4 +1,4 @@
-"""Which address was meant by one that is not there."""
+"""Suggests an existing route for an address that does not exist."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
-# What others call them: a client that is pointed here asks for these first.
+# The names that other services have for ours: what a client written for them asks for first.
 FOREIGN_PATHS = {"/v1/fine_tuning/jobs": "/v1/jobs", "/v1/fine-tunes": "/v1/jobs"}
 ALIASES: Mapping[str, str] = {
     "logs": "log",
@@ -41,24 +41,24 @@ ALIASES: Mapping[str, str] = {
     "swagger": "docs",
     "redoc": "docs",
 }
-# The job itself says how it is doing.
+# Fields of a job, which are no routes: the job itself is suggested.
 JOB_FIELDS = frozenset({"status", "progress", "state", "best", "error", "info", "spec", "config"})
 
-MAX_COMPARED = 100  # characters: to find what is alike takes longer, the longer it is
-MAX_SEGMENT = 32
+MAX_COMPARED = 100  # characters of a path; comparing takes more than linear time
+MAX_SEGMENT = 32  # characters of a segment that are compared
 MIN_SIMILARITY = 0.75
 
 
 @dataclass(frozen=True, slots=True)
 class RouteSuggestion:
-    """An address that there is."""
+    """A route that exists."""
 
     path: str
     methods: frozenset[str]
 
 
 def suggest_route(app: FastAPI, path: str, method: str) -> RouteSuggestion | None:
-    """What is most like `path`, if anything is: of several that are, one that has the method."""
+    """The route most similar to `path`, if any is similar enough; of equal ones, one that has the method."""
     if len(path) > MAX_COMPARED:
         return None
     for theirs, ours in FOREIGN_PATHS.items():
@@ -89,7 +89,7 @@ def _candidates(app: FastAPI, asked: list[str], method: str) -> Iterable[tuple[t
 
 
 def _similarity(asked: list[str], template: list[str]) -> float:
-    """Of the segment that is least alike; 1.0 is the same."""
+    """The similarity of the least similar segment; 1.0 means equal paths."""
     if template == [""]:
         return 0.0
     return min(_segment_similarity(theirs, ours) for theirs, ours in zip(asked, template, strict=True))
@@ -97,7 +97,7 @@ def _similarity(asked: list[str], template: list[str]) -> float:
 
 def _segment_similarity(theirs: str, ours: str) -> float:
     if ours.startswith("{"):
-        # An id ends in digits and letters; a word in its place is more likely the name of something else.
+        # An id contains digits. A plain word in its place is more likely a misspelt route.
         return 1.0 if not theirs.isalpha() or ours == "{recipe}" else 0.0
     if theirs == ours:
         return 1.0

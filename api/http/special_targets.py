@@ -1,4 +1,4 @@
-"""Requests whose target is no path: of the server as a whole, or of one that would be a proxy."""
+"""Requests whose target is not a path: `OPTIONS *`, and CONNECT, which is for proxies."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -12,7 +12,7 @@ from api.http.problems import problem
 
 
 class SpecialTargets:
-    """Answers `OPTIONS *` with the methods that there are (RFC 9110, 9.3.7), and no CONNECT."""
+    """Answers `OPTIONS *` with all methods of the API (RFC 9110, 9.3.7), and CONNECT with 405."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -1,4 +1,4 @@
-"""Routes that ignore nothing: not a query parameter that they do not have, nor a body, nor half of one."""
+"""Routes that ignore no input: unknown query parameters, unwanted bodies and unmet preconditions are errors."""
 
 from collections.abc import Callable, Coroutine, Sequence
 from functools import wraps
@@ -23,16 +23,16 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 @runtime_checkable
 class SupportsToJson(Protocol):
-    """An answer that is so long that writing it takes a while."""
+    """An answer that may be long, and writes its own JSON in the route's thread."""
 
     def to_json(self) -> str:
-        """The body."""
+        """The body as JSON."""
 
 
 class StrictRoute(APIRoute):
-    """Reads the body as strict JSON, and turns what is wrong with a request into a list that a client can use."""
+    """A route that checks query, preconditions and body strictly, and explains each error to the client."""
 
-    refuses_bodies = True  # also where none is taken: to say so
+    refuses_bodies = True  # on a route that takes no body: read it and refuse it
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, _run_in_a_thread(endpoint), **options)
@@ -42,7 +42,7 @@ class StrictRoute(APIRoute):
         return self._checking(super().get_route_handler())
 
     def _checking(self, handler: Handler) -> Handler:
-        """`handler`, which is FastAPI's, behind the checks."""
+        """`handler`, FastAPI's own, behind the checks."""
         knows_conditions = any(parameter.alias == IF_MATCH for parameter in get_flat_params(self.dependant))
 
         async def answer(request: Request) -> Response:
@@ -63,8 +63,9 @@ class StrictRoute(APIRoute):
         return answer
 
     async def _read(self, request: Request) -> Request:
-        """With its body, which is looked at in a thread: to refuse a large one takes a while. FastAPI looks at what was
-        found right once more. Raises what `api.http.bodies.parse_body` raises, and InvalidRequest."""
+        """The request with its body parsed and validated. This runs in a thread: to explain a large wrong body takes a
+        while. It costs a second validation, since FastAPI validates the parsed value again. Raises what
+        `api.http.bodies.parse_body` raises, and InvalidRequest."""
         content = await request.body()
         value = await run_in_threadpool(self._checked, request, content) if content else None
         return ParsedRequest(request, content, value)
@@ -78,11 +79,11 @@ class StrictRoute(APIRoute):
         return value
 
     def _media_types(self) -> Sequence[str]:
-        """Of its body: a PATCH is a merge patch, whichever of the two it is called."""
+        """Accepted types of the body. The body of PATCH is a merge patch under either type."""
         return (JSON, MERGE_PATCH) if "PATCH" in (self.methods or ()) else (JSON,)
 
     def _parameters(self) -> dict[str, Any]:
-        """The query's parameters and their types."""
+        """The types of the query parameters, by name."""
         declared = {parameter.alias: parameter.field_info.annotation for parameter in self.dependant.query_params}
         for name, kind in list(declared.items()):
             if isinstance(kind, type) and issubclass(kind, BaseModel):

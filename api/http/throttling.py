@@ -1,8 +1,8 @@
-"""Answers to nobody in particular go out at a bounded pace: what needs no key, and what is refused.
+"""A rate limit by address, for answers that no API key stands for: routes without a key, and refused requests.
 
-A key's requests are counted and stand in their project's line. Whoever shows none has an address, and an address gets
-so many answers a second; those beyond it wait a little. That costs nothing, and a client that asks again once it is
-answered is as fast as its answers.
+Requests with a valid key have limits of their own (`api.service.admission`). All others share the bucket of their
+address: PER_SECOND answers, with a burst of BURST. Answers beyond that are delayed, which costs the server one timer
+each and slows a client that waits for its answers to the limit. Only beyond MAX_DELAY_SECONDS are they refused.
 """
 
 import asyncio
@@ -17,14 +17,14 @@ from api.http.problem_kinds import PROBLEM_KINDS
 from api.http.problems import problem
 
 PER_SECOND = 100.0
-BURST = 300  # that need not wait, after a while of silence
-MAX_DELAY_SECONDS = 5.0  # beyond that, an answer is refused
+BURST = 300  # answers that an idle address gets without delay
+MAX_DELAY_SECONDS = 5.0  # a request without a key that would wait longer is refused with 429
 
 MAX_ADDRESSES = 10_000
 
 
 def network_of(address: str) -> str:
-    """What counts as one address: of IPv6 the network, of which a client has as many addresses as it likes."""
+    """What shares one limit: an IPv4 address, or an IPv6 /64 network, in which one client may use any address."""
     try:
         parsed = ip_address(address)
     except ValueError:
@@ -37,15 +37,15 @@ def network_of(address: str) -> str:
 
 
 class AddressThrottle:
-    """How long each address has to wait."""
+    """A token bucket for each address, kept as the time at which its next answer is due (GCRA)."""
 
     def __init__(self, per_second: float = PER_SECOND, at_once: int = BURST) -> None:
         self._interval = 1 / per_second
         self._ahead = at_once / per_second
-        self._next: OrderedDict[str, float] = OrderedDict()  # when the address would be where it began
+        self._next: OrderedDict[str, float] = OrderedDict()  # when its next answer is due at the plain rate
 
     def wait(self, address: str, *, consume: bool = True) -> float:
-        """Seconds until it may have an answer; unless it `costs` nothing, one that it gets then."""
+        """Seconds until the address may get an answer. With `consume`, that answer counts; without, this only looks."""
         name, now = network_of(address), monotonic()
         due = max(self._next.get(name, 0.0), now)
         if consume:
@@ -57,7 +57,7 @@ class AddressThrottle:
 
 
 class Throttling:
-    """Holds back what goes to nobody in particular."""
+    """Delays each answer to a request that no valid key has been found for."""
 
     def __init__(self, app: ASGIApp, throttle: AddressThrottle) -> None:
         self.app = app
@@ -69,7 +69,7 @@ class Throttling:
             await self.app(scope, receive, send)
             return
         address = scope["client"][0] if scope.get("client") else ""
-        # Whoever shows a key may be somebody; without one, nothing needs to be looked at.
+        # A request with a key may turn out to be valid, so it is not refused yet. Without one, nothing needs checking.
         shows_key = any(name == b"authorization" for name, _ in scope["headers"])
         if not shows_key and self._throttle.wait(address, consume=False) > MAX_DELAY_SECONDS:
             await asyncio.sleep(MAX_DELAY_SECONDS)

@@ -1,7 +1,7 @@
-"""What is wrong with a request, where it is, and what would be right.
+"""Turns pydantic's errors into errors for the client: a pointer into its body, and what is expected there.
 
-Pydantic says where in terms of the schema: `('body', 'spec', 'optimizer', 'adamw', 'momentum')`, in which `adamw` is
-the choice that a union made and nothing that the client sent there. A client wants a pointer into its own body.
+Pydantic locates an error in the schema: `('body', 'spec', 'optimizer', 'adamw', 'momentum')`. Here `adamw` is the
+chosen member of a union, and no element of the client's body. Such elements are removed to get the pointer.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -18,44 +18,44 @@ from training.names import did_you_mean, quoted
 
 PathElement = str | int
 
-# What is wrong with a body is told in full up to here: a mebibyte holds a hundred thousand misspelt fields.
+# Errors that are explained; the rest are only counted. A body of the largest size can hold tens of thousands.
 MAX_ERRORS = 50
 
 
 class RequestBody(BaseModel):
-    """What a client may send: these fields and no others, each of exactly its type."""
+    """A base of request schemas: unknown fields are errors, and values are not coerced to a field's type."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     @classmethod
     def suggest_field(cls, path: Sequence[PathElement], value: object) -> str | None:
-        """What to write in place of the unknown field at `path`, which has `value`. None where nobody knows."""
+        """What to write instead of the unknown field at `path`, which has `value`; None without a suggestion."""
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class BodyLocation:
-    """A place in the body."""
+    """A location in the body, and the schema there."""
 
     path: tuple[PathElement, ...]
-    owner: type[BaseModel] | None  # what the last element of `path` is, or should be, a field of
+    owner: type[BaseModel] | None  # the schema whose field the last element of `path` is, or should be
     owner_label: str
     label: str
-    parts: Sequence[type[BaseModel]]  # what may stand there: several where it comes in several kinds
+    parts: Sequence[type[BaseModel]]  # the schemas that may stand there: several for a union
 
     @property
     def pointer(self) -> str:
-        """RFC 6901, as a URI fragment."""
+        """A JSON pointer (RFC 6901), as a URI fragment."""
         tokens = (str(element).replace("~", "~0").replace("/", "~1") for element in self.path)
         return "#" + "".join("/" + quote(token, safe="~", errors="replace") for token in tokens)
 
     def at(self, name: str) -> "BodyLocation":
-        """The field `name` of what stands here."""
+        """The field `name` of the object at this location."""
         return BodyLocation((*self.path, name), None, self.label, name, ())
 
 
 def body_errors(body: type[BaseModel], sent: object, errors: Sequence[ErrorDetails]) -> list[dict[str, str]]:
-    """Pydantic's errors on what was sent as a `body`, as `{"pointer", "detail"}`: the first MOST_ERRORS of them."""
+    """Pydantic's errors on `sent`, validated as a `body`: `{"pointer", "detail"}` for the first MAX_ERRORS."""
     explained = []
     for error in errors[:MAX_ERRORS]:
         place, detail = _explain(error, body, sent)
@@ -74,14 +74,14 @@ def header_errors(errors: Sequence[ErrorDetails]) -> list[dict[str, str]]:
 
 
 def unknown_name_message(owner: str, noun: str, name: str, known: Collection[str]) -> str:
-    """That `owner` has no such field or parameter, what it has, and which of them may have been meant."""
+    """A message that `owner` has no such field or parameter, with those that it has and the most similar one."""
     if not known:
         return f"{owner} has no {noun} {quoted(name)}; it has none"
     return f"{owner} has no {noun} {quoted(name)}; it has {', '.join(sorted(known))}{did_you_mean(name, known)}"
 
 
 def _locate(body: type[BaseModel], location: Sequence[PathElement]) -> BodyLocation:
-    """Follow `location` through the schema, leaving out which kind of a part was chosen."""
+    """Follow pydantic's `location` through the schema, leaving out the chosen members of unions."""
     place = BodyLocation((), None, "", "the body", [body])
     for element in location:
         place = _step(place, element)
@@ -102,13 +102,13 @@ def _step(place: BodyLocation, element: PathElement) -> BodyLocation:
 
 
 def _names(part: type[BaseModel]) -> tuple[str, ...]:
-    """The names that choose this part where it is one of several kinds."""
+    """The values of the discriminator `name` that select this member of a union."""
     return get_args(part.model_fields["name"].annotation) if "name" in part.model_fields else ()
 
 
 def _explain(error: ErrorDetails, body: type[BaseModel], sent: object) -> tuple[BodyLocation, str]:
     path = error["loc"][1:]
-    # A conflict's path is the field's; in pydantic's own, the name of a kind stands behind each part of several.
+    # The path of a conflict names fields alone. In pydantic's own paths, the chosen member follows each union.
     place = BodyLocation(path, None, "", "", ()) if error["type"] == "conflict" else _locate(body, path)
     kinds = sorted(name for part in place.parts for name in _names(part)) if len(place.parts) > 1 else []
     match error["type"]:
@@ -145,7 +145,7 @@ def _explain(error: ErrorDetails, body: type[BaseModel], sent: object) -> tuple[
 
 
 def nested_schemas(annotation: object) -> Iterator[type[BaseModel]]:
-    """Every part that may stand in a field of this type."""
+    """Every schema within this type annotation."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for argument in get_args(annotation):

@@ -1,4 +1,4 @@
-"""What is wrong with a value, in our own words: what a library says of it is for whoever wrote the program."""
+"""Messages for the client in place of pydantic's, which speak to the programmer of the service."""
 
 import json
 import re
@@ -44,11 +44,11 @@ _MESSAGES = {
     "none_required": "should be null",
     "missing": "is missing",
 }
-_UNKNOWN = "does not fit: /docs says what does"  # of an error that none of our fields is known to have
+_UNKNOWN = "does not fit: /docs says what does"  # for a type of error that no field is known to cause
 
 
 def error_message(error: ErrorDetails) -> str:
-    """What would be right, and the value where it is short and the sentence does not say it already."""
+    """What is expected, and the value itself if it is short and the message does not quote it already."""
     detail = _message(error)
     value = error["input"]
     if (
@@ -66,7 +66,7 @@ def error_message(error: ErrorDetails) -> str:
 
 def _message(error: ErrorDetails) -> str:
     if error["type"] not in _PYDANTIC_TYPES:
-        return str(error["msg"])  # our own
+        return str(error["msg"])  # from a PydanticCustomError of ours
     if error["type"] == "string_too_short" and error["ctx"]["min_length"] == 1:
         return "should not be empty"
     told = {name: _plain(value) for name, value in error.get("ctx", {}).items()}
