@@ -1,4 +1,4 @@
-"""What comes back. Times are RFC 3339 in UTC, accuracies fractions in [0, 1], losses cross-entropy in nats."""
+"""Requests and responses. Times are RFC 3339 in UTC, accuracies fractions in [0, 1], losses cross-entropy in nats."""
 
 from api.schemas.administration import (
     Key,

@@ -1,4 +1,4 @@
-"""What every answer is made of."""
+"""The base of every response schema, and the page of a list."""
 
 from collections.abc import Sequence
 from typing import Annotated, Generic, TypeVar
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 Item = TypeVar("Item", bound="ResponseSchema")
 
-# What JSON has no number for, as protobuf's JSON mapping writes it.
+# JSON has no such numbers: they are written as strings, as in protobuf's JSON mapping.
 _NOT_FINITE = ["NaN", "Infinity", "-Infinity"]
 Number = Annotated[
     float,
@@ -16,7 +16,7 @@ Number = Annotated[
 
 
 class ResponseSchema(BaseModel):
-    """A shape of an answer."""
+    """The base of response schemas: frozen, and readable from objects of the database."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True, ser_json_inf_nan="strings")
 
@@ -24,8 +24,8 @@ class ResponseSchema(BaseModel):
 def json_with_items(value: ResponseSchema, field: str, items: Sequence[ResponseSchema]) -> str:
     """`value` as JSON, with `items` in its list `field`, which is empty in `value`.
 
-    Each item is written by a call of its own. pydantic holds the interpreter's lock for as long as a call takes, and no
-    other thread can do anything meanwhile: a page of 10,000 rows in one call would take 25 ms or more.
+    Each item is serialised in a call of its own. Pydantic holds the interpreter's lock for the whole of a call, and
+    blocks every other thread: 10,000 rows in one call take 25 ms or more.
     """
     start = f'"{field}":['
     before, found, after = value.model_dump_json().partition(f"{start}]")
@@ -36,13 +36,13 @@ def json_with_items(value: ResponseSchema, field: str, items: Sequence[ResponseS
 class Page(ResponseSchema, Generic[Item]):
     """One page of a list."""
 
-    data: list[Item]  # in a Sequence, pydantic would write NaN as null
-    has_more: bool = Field(description="Whether another page follows now.")
+    data: list[Item]  # not Sequence: pydantic would write NaN in it as null
+    has_more: bool = Field(description="Whether there is another page now.")
     next: str | None = Field(
-        description="Address of the next page, null behind the last. Of metrics, steps and events never null: poll it "
-        "for more."
+        description="URL of the next page; null on the last. For metrics, steps and events it is never null: poll it "
+        "for new rows."
     )
 
     def to_json(self) -> str:
-        """The same as `model_dump_json`, by `json_with_items`."""
+        """The same as `model_dump_json`, but written in short calls: see `json_with_items`."""
         return json_with_items(self.model_copy(update={"data": []}), "data", self.data)

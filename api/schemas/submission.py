@@ -1,4 +1,4 @@
-"""What a client sends: a job to submit, or what is to be different when one is submitted again."""
+"""Request bodies: submit a job, rerun one with changes, change one."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -50,9 +50,9 @@ class JobCreate(RequestBody):
         json_schema_extra={"examples": [FIRST_JOB, {"spec": {"dataset": "digits"}}]},
     )
 
-    name: Name | None = Field(default=None, description="For people; need not be unique.")
-    description: Description | None = Field(default=None, description="For people.")
-    tags: Tags = Field(default=[], description="For people; each once.")
+    name: Name | None = Field(default=None, description="A label for people. It need not be unique.")
+    description: Description | None = Field(default=None, description="A text for people.")
+    tags: Tags = Field(default=[], description="Labels for people, without duplicates.")
     priority: Priority = Field(default=PRIORITY, description=PRIORITY_DESCRIPTION)
     max_retries: Retries = Field(default=MAX_RETRIES, description=MAX_RETRIES_DESCRIPTION)
     accelerator: Accelerator | None = Field(default=None, description=ACCELERATOR_DESCRIPTION)
@@ -68,21 +68,21 @@ SMALLER_STEPS: dict[str, Any] = {"name": "smaller steps", "spec": {"optimizer": 
 
 
 class JobRerun(RequestBody):
-    """What is to be different in the new job: a JSON merge patch (RFC 7396) over what the old one was submitted with,
-    its spec as it was resolved. What is not here stays, null is the default, and an array replaces an array."""
+    """The changes for the new job: a JSON merge patch (RFC 7396) over the fields of the old one and its resolved spec.
+    A field that is left out stays as it was, null resets it to the default, and an array replaces an array."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [SMALLER_STEPS, {"priority": 9}, {}]})
 
-    name: Name | None = Field(default=None, description="For people; need not be unique.")
-    description: Description | None = Field(default=None, description="For people.")
-    tags: Tags | None = Field(default=None, description="For people; each once.")
+    name: Name | None = Field(default=None, description="A label for people. It need not be unique.")
+    description: Description | None = Field(default=None, description="A text for people.")
+    tags: Tags | None = Field(default=None, description="Labels for people, without duplicates.")
     priority: Priority | None = Field(default=None, description=PRIORITY_DESCRIPTION)
     max_retries: Retries | None = Field(default=None, description=MAX_RETRIES_DESCRIPTION)
     accelerator: Accelerator | None = Field(default=None, description=ACCELERATOR_DESCRIPTION)
     spec: dict[str, JsonValue] = Field(
         default={},
-        description="Fields of a spec. A part whose `name` changes begins with its own defaults. The recipe is filled "
-        "in already, so that another one cannot be named here.",
+        description="Fields of a spec. A part whose `name` changes starts from its own defaults. The old spec already "
+        "has its recipe filled in, so that no recipe can be named here.",
     )
 
     @classmethod
@@ -92,18 +92,18 @@ class JobRerun(RequestBody):
 
 
 class JobChange(RequestBody):
-    """What is to be different about a job: a JSON merge patch (RFC 7396). What is not here stays, null is the
-    default."""
+    """The changes to a job: a JSON merge patch (RFC 7396). A field that is left out stays as it is, and null resets it
+    to the default."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"name": "baseline", "tags": ["report"]}, {"priority": 9}]},
     )
 
-    name: Name | None = Field(default=None, description="For people; need not be unique.")
-    description: Description | None = Field(default=None, description="For people.")
-    tags: Tags | None = Field(default=None, description="For people; each once.")
+    name: Name | None = Field(default=None, description="A label for people. It need not be unique.")
+    description: Description | None = Field(default=None, description="A text for people.")
+    tags: Tags | None = Field(default=None, description="Labels for people, without duplicates.")
     priority: Priority | None = Field(
-        default=None, description=f"{PRIORITY_DESCRIPTION} Of a job that waits; of any, a label."
+        default=None, description=f"{PRIORITY_DESCRIPTION} It has an effect only while the job waits."
     )
 
     @classmethod
@@ -112,7 +112,7 @@ class JobChange(RequestBody):
         return field_suggestions.suggest_for_change(JobCreate, cls, path, value)
 
     def values(self) -> dict[str, Any]:
-        """What is given, null filled in."""
+        """The fields that are given, with null replaced by the default."""
         defaults: dict[str, Any] = {"tags": [], "priority": PRIORITY}
         given = self.model_dump(exclude_unset=True)
         return {field: defaults.get(field) if value is None else value for field, value in given.items()}
