@@ -116,9 +116,10 @@ class KeylessRoute(StrictRoute):
 def _run_in_a_thread(endpoint: Callable[..., Any]) -> Callable[..., Any]:
     """A plain endpoint as an asynchronous one, which runs it in a thread and writes a long answer there, too.
 
-    FastAPI runs a plain endpoint in a thread as well, and then checks its answer in a second one. The request keeps its
-    database connection while it waits for that second thread. Where every thread is taken by a request that waits for
-    a connection, none of them goes on. An asynchronous endpoint's answer is checked in the event loop.
+    This prevents a deadlock. FastAPI runs a plain endpoint in a thread, and then validates its answer in a second one.
+    While the request waits for the second thread, it holds a database connection; if requests that wait for a
+    connection occupy all threads, none of them continues. FastAPI validates the answer of an asynchronous endpoint in
+    the event loop, which needs no second thread.
     """
     if iscoroutinefunction(endpoint) or isasyncgenfunction(endpoint):
         return endpoint

@@ -18,12 +18,12 @@ from training.names import did_you_mean, quoted
 
 PathElement = str | int
 
-# Errors that are explained; the rest are only counted. A body of the largest size can hold tens of thousands.
+# Errors that are explained; the rest are only counted. A body may have thousands.
 MAX_ERRORS = 50
 
 
 class RequestBody(BaseModel):
-    """A base of request schemas: unknown fields are errors, and values are not coerced to a field's type."""
+    """The base of request schemas: unknown fields are errors, and values are not coerced to a field's type."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 

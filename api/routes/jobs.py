@@ -93,7 +93,7 @@ def submit_job(
 )
 def list_jobs(session: SnapshotDep, texts: JobJsonDep, query: Annotated[JobQuery, Query()]) -> Response:
     """Filtered first, then cut into pages, which stay as they are while new jobs come in. `next` is the next page."""
-    page = queries.list_jobs(session, query.jobs, query.order, after=query.after, limit=query.limit)
+    page = queries.list_jobs(session, query.filter, query.order, after=query.after, limit=query.limit)
     return Response(texts.page(session, page, query.asked), media_type="application/json")
 
 

@@ -53,7 +53,7 @@ class JobQuery(BaseModel):
     limit: int = Field(default=20, ge=1, le=100)
 
     @property
-    def jobs(self) -> JobFilter:
+    def filter(self) -> JobFilter:
         """The filter of the list."""
         return JobFilter(
             statuses=self.status,

@@ -25,7 +25,7 @@ class CurveData:
     """Everything that the picture shows."""
 
     title: str
-    about: str
+    subtitle: str
     planned: int  # epochs that the spec asks for
     epochs: Sequence[Point]
     best: Point | None

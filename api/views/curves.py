@@ -82,7 +82,7 @@ def draw(curve_data: CurveData, form: ImageFormat) -> bytes:
     _name_loss(loss, epochs)
     _name_accuracy(accuracy, epochs)
     _mark_best(loss, accuracy, curve_data.best)
-    _head(figure, curve_data.title, f"{curve_data.about}   ·   {len(epochs)} of {curve_data.planned} epochs")
+    _head(figure, curve_data.title, f"{curve_data.subtitle}   ·   {len(epochs)} of {curve_data.planned} epochs")
     output = BytesIO()
     figure.savefig(output, format=form, dpi=150, metadata=_metadata(curve_data.title, form))
     return output.getvalue()

@@ -29,8 +29,8 @@ class JobJsonCache:
         self._cache = RevisionCache[str](MAX_CACHED)
 
     def of(self, session: ProjectSession, jobs: Sequence[JobState]) -> list[str]:
-        """The JSON of each job, by `schemas.Job`. `jobs` come from this `session`, which is a snapshot, so that
-        revision and content are of one moment."""
+        """The JSON of each job, by `schemas.Job`. `jobs` come from this `session`, a snapshot, so that revision
+        and content are of one moment."""
         known = {job.id: self._cache.get(job.id, job.revision) for job in jobs}
         texts = {job_id: text for job_id, text in known.items() if text is not None}
         for record in queries.records(session, [job.id for job in jobs if job.id not in texts]).values():

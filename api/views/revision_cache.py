@@ -33,11 +33,11 @@ class RevisionCache(Generic[Value]):
     In the other order, an old value would be stored under the new revision, and served until the revision after it.
     """
 
-    def __init__(self, most: int, size_of: Callable[[Value], int] = lambda _: 1) -> None:
-        """`most`: the largest sum of the values' sizes; by default each has the size 1. A value larger than an eighth
-        of `most` is not cached."""
-        self._entries: LRUCache[str, _Entry[Value]] = LRUCache(most, lambda entry: size_of(entry.value))
-        self._largest = max(1, most // 8)
+    def __init__(self, max_size: int, size_of: Callable[[Value], int] = lambda _: 1) -> None:
+        """`max_size` bounds the sum of the values' sizes; by default each has the size 1. A value larger than an eighth
+        of it is not cached."""
+        self._entries: LRUCache[str, _Entry[Value]] = LRUCache(max_size, lambda entry: size_of(entry.value))
+        self._largest = max(1, max_size // 8)
         self._size_of = size_of
         self._lock = Lock()
 

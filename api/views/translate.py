@@ -20,7 +20,7 @@ Identified = TypeVar("Identified", schemas.Key, schemas.Project, schemas.Webhook
 
 
 def job(record: JobRecord) -> schemas.Job:
-    """A job with its epochs, attempts, weights and place in the queue."""
+    """A job with its progress, latest and best epoch, attempts, weights and place in the queue."""
     row = record.job
     spec = ResolvedSpec.from_stored(row.spec)
     return schemas.Job(
@@ -73,7 +73,7 @@ def curve_data(record: JobRecord, rows: Sequence[Epoch]) -> CurveData:
     trained = f"{optimizer.name}, learning rate {plain(optimizer.learning_rate)}"
     return CurveData(
         title=record.job.name or record.job.id,
-        about=f"{spec.architecture.name} on {spec.dataset}   ·   {trained}",
+        subtitle=f"{spec.architecture.name} on {spec.dataset}   ·   {trained}",
         planned=spec.epochs,
         epochs=[_point(row) for row in rows],
         best=_point(record.best) if record.best else None,

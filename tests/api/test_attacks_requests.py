@@ -205,7 +205,7 @@ def test_an_address_of_a_webhook_that_is_made_to_be_slow(client: TestClient, url
 
 def test_what_is_remembered_is_bounded(client: TestClient, stage: Stage) -> None:
     """Neither by how many addresses there are nor by how long they are does it grow."""
-    not_modified = RevisionCache[str](most=100)
+    not_modified = RevisionCache[str](max_size=100)
     for number in range(150):
         not_modified.put(str(number), 1, "etag")
     assert [number for number in range(150) if not_modified.get(str(number), 1)] == list(range(50, 150))
