@@ -175,7 +175,7 @@ def test_a_picture_is_kept_until_its_job_changes(
         drawn.append(form)
         return f"{len(drawn)}".encode()
 
-    monkeypatch.setattr("api.service.curve_renderer.Draughtsman.draw", draw)
+    monkeypatch.setattr("api.service.curve_renderer.CurveRenderer.draw", draw)
     first, again = (client.get(f"/v1/jobs/{job_id}/curves.svg") for _ in range(2))
     assert (first.content, again.content) == (b"1", b"1")
     assert client.get(f"/v1/jobs/{job_id}/curves.png").content == b"2"
@@ -248,7 +248,7 @@ class TestPace:
         self, settings: Settings, tenants: "Tenants", monkeypatch: pytest.MonkeyPatch
     ) -> None:
         pace = AddressThrottle(per_second=1, at_once=1)
-        monkeypatch.setattr("api.app.Pace", lambda: pace)
+        monkeypatch.setattr("api.app.AddressThrottle", lambda: pace)
         app = create_app(settings.model_copy(update={"require_keys": True}))
         with LocalClient(app) as client:
             for _ in range(5):
