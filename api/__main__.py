@@ -9,7 +9,7 @@ import structlog
 
 from access.keys import require_operator
 from api.app import create_app
-from api.http.server import Server, configured, limited, most_connections
+from api.http.server import Server, max_connections, protocol_class, uvicorn_config
 from environment.startup import CannotStart, told_in_one_line
 from jobs.deployment import require_usable, warn_of_too_many
 from logs import configure_logging
@@ -44,9 +44,9 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*gc.get_threshold()[:2], YOUNGER_COLLECTIONS_FOR_A_FULL_ONE)
-    config = configured(
+    config = uvicorn_config(
         app,
-        limited(most_connections(), settings.root_path),
+        protocol_class(max_connections(), settings.root_path),
         grace_seconds=GRACE_SECONDS,
         host=settings.host,
         port=settings.port,

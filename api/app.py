@@ -11,17 +11,17 @@ from fastapi import Depends, FastAPI
 from starlette.middleware import Middleware
 
 from access.keys import require_operator
-from api.contract.documentation import documentation
-from api.contract.openapi import describe
+from api.contract.documentation import documentation_router
+from api.contract.openapi import openapi_document
 from api.dependencies import may_administer, may_observe, may_use
 from api.http.head_requests import HeadAsGet
 from api.http.headers import SecurityHeaders
 from api.http.loopback_only import LoopbackOnly
 from api.http.middleware import BodyLimit, HeadLimit, RequestContext
-from api.http.pacing import Pace, Pacing
 from api.http.problems import add_handlers
 from api.http.root_path import RootPath
 from api.http.special_targets import SpecialTargets
+from api.http.throttling import AddressThrottle, Throttling
 from api.routes import (
     architectures,
     compare,
@@ -53,7 +53,7 @@ from api.service.service import FairLimits, Service
 from api.service.tailer import Tailer
 from api.service.telemetry import OFF, tracing
 from api.views.job_json import JobJsonCache
-from api.views.revision_cache import MOST_ADDRESSES, NotModifiedHeaders, RevisionCache
+from api.views.revision_cache import MAX_ADDRESSES, NotModifiedHeaders, RevisionCache
 from catalog.datasets import Catalogue
 from jobs.delivery import CeleryQueue
 from jobs.figures import Watch
@@ -98,7 +98,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             Middleware(AccessLog, meters),
             Middleware(SecurityHeaders),
             Middleware(RequestContext),
-            Middleware(Pacing, Pace()),
+            Middleware(Throttling, AddressThrottle()),
             Middleware(HeadLimit),
             *([] if settings.keys_required else [Middleware(LoopbackOnly, settings.host)]),
             Middleware(SpecialTargets),
@@ -114,10 +114,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_administer)])
     app.include_router(projects.router, prefix="/v1", dependencies=[Depends(may_use)])
     app.include_router(prometheus.router, dependencies=[Depends(may_observe)])
-    for operation in (health.router, problems.router, documentation(partial(describe, app))):
+    for operation in (health.router, problems.router, documentation_router(partial(openapi_document, app))):
         app.include_router(operation)
     add_handlers(app)
-    app.openapi = partial(describe, app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
+    app.openapi = partial(openapi_document, app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     return app
 
 
@@ -164,7 +164,7 @@ async def _lifespan(
                 queue=prompt_queue,
                 admission=admission,
                 tailer=tailer,
-                not_modified=RevisionCache[NotModifiedHeaders](MOST_ADDRESSES),
+                not_modified=RevisionCache[NotModifiedHeaders](MAX_ADDRESSES),
                 job_json=JobJsonCache(),
                 curve_cache=CurveCache(renderer),
                 limits=FairLimits(),

@@ -1,4 +1,4 @@
-"""The API's documentation as a page, which needs nothing from outside: Swagger UI is served from static/swagger-ui/."""
+"""The documentation page. It loads nothing from other hosts: Swagger UI is served from static/swagger-ui/."""
 
 import asyncio
 import gzip
@@ -13,13 +13,13 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from api.http.etags import etag_of, etags_of, matches, unchanged
-from api.http.preconditions import IfMatch, require
-from api.http.strict_route import OpenRoute
+from api.http.etags import etag_of, if_none_match_of, matches, not_modified
+from api.http.preconditions import IfMatch, check_preconditions
+from api.http.strict_route import KeylessRoute
 
 STATIC = Path(__file__).parent / "static"
 
-# The page may load what this API has, ask this API, and nothing else. Swagger UI draws its icons from data addresses.
+# The page may load from this API and call it, and nothing else. Swagger UI's icons are data: URLs.
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -33,8 +33,8 @@ POLICY = "; ".join(
     )
 )
 
-# Another content has another address.
-FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+# The path contains a hash of the content, so that a path's content never changes.
+IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Asset:
 
     @property
     def content(self) -> bytes:
-        """As it lies there."""
+        """The file's bytes."""
         return (STATIC / self.file).read_bytes()
 
 
@@ -58,8 +58,8 @@ ASSETS: Mapping[str, Asset] = {
 }
 
 
-class Contract:
-    """The OpenAPI document as bytes: made when somebody first asks for it, in a thread, and never again."""
+class OpenApiDocument:
+    """The OpenAPI document as bytes. It is made once, at the first request, in a thread."""
 
     def __init__(self, describe: Callable[[], Mapping[str, Any]]) -> None:
         self._describe = describe
@@ -68,15 +68,15 @@ class Contract:
         self._etag = ""
 
     async def answer(self, request: Request) -> Response:
-        """All of it, packed for whoever reads that, or 304."""
+        """The document, compressed for a client that accepts gzip; or 304."""
         async with self._making:
             if not self._plain:
                 await run_in_threadpool(self._make)
-        require(request, self._etag)
+        check_preconditions(request, self._etag)
         headers = {"ETag": self._etag, "Vary": "Accept-Encoding", "Cache-Control": "no-cache"}
-        etags = etags_of(request)
+        etags = if_none_match_of(request)
         if etags and matches(etags, self._etag):
-            return unchanged(self._etag, headers)
+            return not_modified(self._etag, headers)
         if not _reads_gzip(",".join(request.headers.getlist("accept-encoding"))):
             return Response(self._plain, headers=headers, media_type="application/json")
         packed = {**headers, "Content-Encoding": "gzip", "ETag": f"W/{self._etag}"}
@@ -88,10 +88,10 @@ class Contract:
         self._plain = plain
 
 
-def documentation(describe: Callable[[], Mapping[str, Any]]) -> APIRouter:
-    """`/docs`, what it loads, and the contract that `describe` makes. Reads the files once."""
-    router = APIRouter(route_class=OpenRoute, include_in_schema=False)
-    contract = Contract(describe)
+def documentation_router(describe: Callable[[], Mapping[str, Any]]) -> APIRouter:
+    """Routes for `/docs`, its assets, and the document that `describe` makes. Reads the files once."""
+    router = APIRouter(route_class=KeylessRoute, include_in_schema=False)
+    contract = OpenApiDocument(describe)
 
     async def get_contract(request: Request, _expected: IfMatch = None) -> Response:
         return await contract.answer(request)
@@ -102,7 +102,7 @@ def documentation(describe: Callable[[], Mapping[str, Any]]) -> APIRouter:
         content = asset.content
         address = f"docs/assets/{sha256(content).hexdigest()[:16]}/{Path(asset.file).name}"
         addresses[name] = address
-        _serve(router, f"/{address}", content, asset.media_type, FOR_EVER)
+        _serve(router, f"/{address}", content, asset.media_type, IMMUTABLE)
     page = Template((STATIC / "docs.html").read_text()).substitute(addresses).encode()
     _serve(router, "/docs", page, "text/html", {"Content-Security-Policy": POLICY, "Cache-Control": "no-cache"})
     return router
@@ -116,7 +116,7 @@ def _serve(router: APIRouter, path: str, content: bytes, media_type: str, header
 
 
 def _reads_gzip(accepted: str) -> bool:
-    """Of an `Accept-Encoding` (RFC 9110, 12.5.3). One that names it with a weight of 0 does not."""
+    """Whether an `Accept-Encoding` allows gzip (RFC 9110, 12.5.3). A weight of 0 forbids it."""
     for each in accepted.lower().split(","):
         coding, _, weight = each.partition(";")
         if coding.strip() == "gzip":

@@ -1,4 +1,4 @@
-"""The contract: what FastAPI finds in the routes, with every error that there is."""
+"""The OpenAPI document: what FastAPI derives from the routes, with every error that each operation may answer."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -24,13 +24,13 @@ from api.http.errors import (
 )
 from api.http.preconditions import IF_MATCH
 from api.http.problem_kinds import (
-    DATABASE_ERRORS,
-    ERRORS,
+    DATABASE_KINDS,
     FAILS_WITH,
     HEADERS_TOO_LARGE,
+    INTERNAL_ERROR,
+    PROBLEM_KINDS,
     REQUEST_TOO_SLOW,
-    UNEXPECTED,
-    Kind,
+    ProblemKind,
 )
 from api.http.problems import MEDIA_TYPE
 from api.schemas import Problem
@@ -50,8 +50,8 @@ TAGS = [
     {"name": "operations", "description": "For who runs the service."},
 ]
 
-WITH_BODY = (MalformedBody, BodyTooLarge, UnsupportedMediaType, UnsupportedContentEncoding)
-WITH_KEY = (KeyMissing, KeyInvalid, ScopeMissing, TooManyRequests, TooManyWaiting, *DATABASE_ERRORS)
+BODY_ERRORS = (MalformedBody, BodyTooLarge, UnsupportedMediaType, UnsupportedContentEncoding)
+KEY_ERRORS = (KeyMissing, KeyInvalid, ScopeMissing, TooManyRequests, TooManyWaiting, *DATABASE_KINDS)
 NOT_FOUND: dict[str, type[Exception]] = {  # by path parameter
     "{job_id}": JobNotFound,
     "{recipe}": RecipeNotFound,
@@ -62,7 +62,7 @@ NOT_FOUND: dict[str, type[Exception]] = {  # by path parameter
 }
 
 
-def describe(app: FastAPI) -> dict[str, Any]:
+def openapi_document(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI document of `app`."""
     document = get_openapi(
         title=app.title,
@@ -89,31 +89,31 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 
 def _leave_out_null(schema: dict[str, Any]) -> None:
-    """A query or a header is there or not: none is null."""
+    """Remove null from a parameter's schema: an optional query parameter or header is absent, never null."""
     choices = schema.pop("anyOf", [])
     kept = [choice for choice in choices if choice != {"type": "null"}]
     schema |= kept[0] if len(kept) == 1 else {"anyOf": kept} if kept else {}
 
 
-def _kinds(path: str, operation: dict[str, Any]) -> Sequence[Kind]:
-    """How an operation can fail."""
-    kinds = [ERRORS[InvalidRequest], HEADERS_TOO_LARGE, UNEXPECTED]
-    kinds += [ERRORS[error] for parameter, error in NOT_FOUND.items() if parameter in path]
-    by_code = {kind.code: kind for kind in ERRORS.values()}
+def _kinds(path: str, operation: dict[str, Any]) -> Sequence[ProblemKind]:
+    """The kinds of errors that an operation may answer."""
+    kinds = [PROBLEM_KINDS[InvalidRequest], HEADERS_TOO_LARGE, INTERNAL_ERROR]
+    kinds += [PROBLEM_KINDS[error] for parameter, error in NOT_FOUND.items() if parameter in path]
+    by_code = {kind.code: kind for kind in PROBLEM_KINDS.values()}
     kinds += [by_code[code] for response in operation["responses"].values() for code in response.pop(FAILS_WITH, ())]
     if any(parameter["name"] == IF_MATCH for parameter in operation.get("parameters", ())):
-        kinds.append(ERRORS[PreconditionFailed])
+        kinds.append(PROBLEM_KINDS[PreconditionFailed])
     if "requestBody" in operation:
-        kinds += [REQUEST_TOO_SLOW, *(ERRORS[error] for error in WITH_BODY)]
+        kinds += [REQUEST_TOO_SLOW, *(PROBLEM_KINDS[error] for error in BODY_ERRORS)]
     if path == "/readyz":
-        kinds.append(ERRORS[NotReady])
+        kinds.append(PROBLEM_KINDS[NotReady])
     if path.startswith("/v1/") or path == "/metrics":
-        kinds += [ERRORS[error] for error in WITH_KEY]
+        kinds += [PROBLEM_KINDS[error] for error in KEY_ERRORS]
     return list(dict.fromkeys(kinds))
 
 
-def _responses(kinds: Sequence[Kind]) -> dict[str, Any]:
-    """By status, which several kinds may share."""
+def _responses(kinds: Sequence[ProblemKind]) -> dict[str, Any]:
+    """One response for each status, which several kinds may share."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     by_status = groupby(sorted(kinds, key=lambda kind: kind.status), key=lambda kind: kind.status)
     return {

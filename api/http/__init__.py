@@ -1,1 +1,1 @@
-"""What any HTTP service needs: errors as problem+json, strict requests, conditions, negotiation, the server itself."""
+"""What any HTTP service needs: problem+json errors, strict requests, preconditions, negotiation, limits, the server."""

@@ -1,4 +1,4 @@
-"""Bodies: strict JSON in UTF-8, as it was sent, or a sentence about what it is instead."""
+"""Request bodies: parses strict JSON in UTF-8. A body that is anything else is refused with a message that says why."""
 
 import codecs
 import json
@@ -14,14 +14,14 @@ from api.http.errors import InvalidRequest, MalformedBody, UnsupportedContentEnc
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 
-EXACT = 2**53  # up to which a float has every integer
+LARGEST_EXACT_INTEGER = 2**53  # a float represents every integer up to here
 
-# Values in a body, of all kinds. The largest that makes sense has some hundreds; and each that is wrong is an error of
-# its own, all of which pydantic makes at once, with everybody waiting.
-MOST_VALUES = 4000
+# Values in a body, nested ones included. The largest useful body has some hundreds. Pydantic makes one error for each
+# wrong value, all in one call that holds the interpreter's lock: every other request waits meanwhile.
+MAX_VALUES = 4000
 
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})  # ASCII is UTF-8, too
-# JSON begins with two ASCII characters, or is one: the NULs around them tell which form it has.
+# JSON text begins with ASCII characters. Where NUL bytes stand around them shows whether it is UTF-16 or UTF-32.
 _WIDE = {
     "UTF-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, re.compile(rb"\0\0\0[^\0]|[^\0]\0\0\0")),
     "UTF-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, re.compile(rb"\0[^\0]|[^\0]\0(?!\0)")),
@@ -37,28 +37,28 @@ class ParsedRequest(Request):
         self._value = value
 
     async def body(self) -> bytes:
-        """The bytes, as they were sent."""
+        """The bytes as the client sent them."""
         return self._content
 
     async def json(self) -> object:
-        """Their meaning."""
+        """The value that was parsed from them."""
         return self._value
 
 
-def brings_body(request: Request) -> bool:
-    """Whether its headers say that one is on its way."""
+def has_body(request: Request) -> bool:
+    """Whether the request's headers announce a body."""
     return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
 
 
-async def refuse_body(request: Request) -> None:
-    """For an operation that takes none. Many clients send an empty object all the same. Raises InvalidRequest."""
-    if brings_body(request) and (await request.body()).strip() not in (b"", b"{}"):
+async def require_no_body(request: Request) -> None:
+    """For an operation that takes no body. `{}` passes, since many clients always send one. Raises InvalidRequest."""
+    if has_body(request) and (await request.body()).strip() not in (b"", b"{}"):
         raise InvalidRequest([{"pointer": "#", "detail": "should not be there: this operation takes no body"}], 1)
 
 
-def parse(request: Request, content: bytes, media_types: Sequence[str]) -> object:
-    """What `content`, the body of `request`, means. Raises UnsupportedMediaType, UnsupportedContentEncoding,
-    MalformedBody, and InvalidRequest where it has more than MOST_VALUES."""
+def parse_body(request: Request, content: bytes, media_types: Sequence[str]) -> object:
+    """The value of `content`, the body of `request`. Raises UnsupportedMediaType, UnsupportedContentEncoding and
+    MalformedBody; InvalidRequest for more than MAX_VALUES values."""
     value = _parse(request, content, media_types)
     _refuse_too_many(value)
     return value
@@ -114,7 +114,7 @@ def _wide_form(content: bytes) -> str | None:
 
 
 def _fault(text: str, position: int) -> str:
-    """What stands at `position` in place of what JSON has there."""
+    """What is wrong at `position`, where the JSON parser gave up."""
     rest, before = text[position:], text[:position].rstrip()
     if not rest.strip() or rest.startswith('"'):
         return "it ends too early." if not rest.strip() else "a text is not closed, or a comma or colon is missing."
@@ -134,25 +134,25 @@ def _fault(text: str, position: int) -> str:
 
 
 def _refuse_too_many(value: object) -> None:
-    """One value within another counts, too."""
-    left, unseen = MOST_VALUES, [value]
+    """Nested values count, too."""
+    left, unseen = MAX_VALUES, [value]
     while unseen:
         each = unseen.pop()
         inner = list(each.values()) if isinstance(each, dict) else each if isinstance(each, list) else ()
         left -= len(inner)
         if left < 0:
-            raise InvalidRequest([{"pointer": "#", "detail": f"should have at most {MOST_VALUES} values in it"}], 1)
+            raise InvalidRequest([{"pointer": "#", "detail": f"should have at most {MAX_VALUES} values in it"}], 1)
         unseen.extend(inner)
 
 
 def _number(text: str) -> float:
-    """`5.0` and `5e0` are the integer 5, in JSON Schema and in languages that know one kind of number."""
+    """`5.0` and `5e0` become the integer 5, as JSON Schema and languages with a single number type have it."""
     value = float(text)
-    return int(value) if value.is_integer() and abs(value) < EXACT else value
+    return int(value) if value.is_integer() and abs(value) < LARGEST_EXACT_INTEGER else value
 
 
 def _without_repetition(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """JSON leaves it open which of two members with one name counts, so that neither does."""
+    """Refuse repeated names in an object: JSON does not define which value counts, and parsers differ."""
     value = dict(pairs)
     if len(value) < len(pairs):
         name, _ = Counter(name for name, _ in pairs).most_common(1)[0]

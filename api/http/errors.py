@@ -1,4 +1,4 @@
-"""What only HTTP knows of: requests that are at fault themselves, and a service that cannot answer any."""
+"""Errors of the HTTP layer: requests that are wrong in themselves, and a service that cannot answer."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from access.keys import Scope
 
 
 class ApiError(Exception):
-    """What only HTTP knows: the request itself is at fault, or the service cannot answer any."""
+    """An error of the HTTP layer. Errors of the domain, such as JobNotFound, are not among them."""
 
 
 class MalformedBody(ApiError):
@@ -15,7 +15,7 @@ class MalformedBody(ApiError):
 
 
 class UnsupportedMediaType(ApiError):
-    """The body is said to be something else than JSON."""
+    """The Content-Type is not JSON."""
 
     def __init__(self, detail: str, media_types: Sequence[str]) -> None:
         super().__init__(detail)
@@ -24,18 +24,18 @@ class UnsupportedMediaType(ApiError):
 
 
 class UnsupportedContentEncoding(ApiError):
-    """The body is said to be compressed."""
+    """The body has a Content-Encoding, such as gzip."""
 
     def __init__(self) -> None:
         super().__init__("Send it as it is, without a Content-Encoding.")
 
 
 class NotAcceptable(ApiError):
-    """The client takes none of the forms that there are."""
+    """The client's Accept names none of the media types that the address offers."""
 
 
 class PreconditionFailed(ApiError):
-    """What is there is not what the request is meant for."""
+    """The resource's ETag does not satisfy If-Match or If-None-Match."""
 
     def __init__(self, etag: str | None) -> None:
         super().__init__(
@@ -47,11 +47,11 @@ class PreconditionFailed(ApiError):
 
 
 class BodyTooLarge(ApiError):
-    """The body is longer than any that makes sense."""
+    """The body is larger than the limit."""
 
 
 class InvalidRequest(ApiError):
-    """The body is JSON, and the query well-formed, but not what the operation takes."""
+    """The body, the query or a header parses, but the operation does not accept its values."""
 
     def __init__(self, errors: Sequence[Mapping[str, str]], count: int) -> None:
         first = ": ".join(errors[0].values())
@@ -60,14 +60,14 @@ class InvalidRequest(ApiError):
 
 
 class KeyMissing(ApiError):
-    """Whoever asks must show a key."""
+    """The request has no API key, and needs one."""
 
     def __init__(self) -> None:
         super().__init__("Send `Authorization: Bearer <key>` with an API key that an administrator made.")
 
 
 class ScopeMissing(ApiError):
-    """The key is not for this."""
+    """The API key lacks the scope that the operation needs."""
 
     def __init__(self, needed: Scope) -> None:
         super().__init__(f"This needs a key with the scope {needed!r}: ask an administrator for one.")
@@ -75,14 +75,14 @@ class ScopeMissing(ApiError):
 
 
 class OperatorOnly(ApiError):
-    """Only whoever runs the service may do this."""
+    """Only a key of the operator's project may do this."""
 
     def __init__(self, scope: Scope) -> None:
         super().__init__(f"This needs a key of the project 'default', the operator's, with the scope {scope!r}.")
 
 
 class TooManyRequests(ApiError):
-    """More requests than a key may make, or more keys tried than anybody mistypes."""
+    """A rate limit is exceeded: of a key's requests, or of an address's invalid keys."""
 
     def __init__(self, a_minute: int, retry_after_seconds: int, headers: Mapping[str, str]) -> None:
         super().__init__(
@@ -93,32 +93,32 @@ class TooManyRequests(ApiError):
 
 
 class TooManyWaiting(ApiError):
-    """One key holds more connections open than it may."""
+    """One key has too many streams and waiting requests open."""
 
     def __init__(self, most: int, what: str = "streams and waiting requests open") -> None:
         super().__init__(f"One key may have {most} {what} at once: end some of them first, or wait for their answers.")
 
 
 class NotReady(ApiError):
-    """The service cannot do its work now."""
+    """A dependency of the service is down or unusable."""
 
     def __init__(self, missing: Sequence[str], flaws: Sequence[str], members: Mapping[str, Any]) -> None:
-        """`missing` does not answer; `flaws` are sentences about what answers, and cannot be worked with."""
+        """`missing`: dependencies that do not answer. `flaws`: sentences about those that answer but are unusable."""
         said = [f"Not answering: {', '.join(missing)}."] if missing else []
         super().__init__(" ".join([*said, *flaws]))
         self.members = members
 
 
 class StorageUnavailable(ApiError):
-    """A file that the database knows of cannot be read from the storage now."""
+    """The storage does not deliver a file that the database lists."""
 
 
 class CurvesNotDrawn(ApiError):
-    """The process that draws curves ended, or took too long. The next picture begins another."""
+    """The process that draws curves ended, or took too long. The next picture starts a new process."""
 
 
 class RangeNotSatisfiable(ApiError):
-    """The file has none of the bytes that are asked for."""
+    """The requested byte range lies outside of the file."""
 
     def __init__(self, size: int) -> None:
         super().__init__(f"The file has {size} bytes, from 0.")

@@ -1,17 +1,18 @@
-"""HEAD wherever there is GET."""
+"""HEAD for every route that has GET."""
 
 from contextlib import suppress
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# In a request's state: nobody will see the body.
-HEAD_ALONE = "head_alone"
+# Key in the request's state: it is a HEAD request, so no route needs to read what only the body shows.
+HEAD_ONLY = "head_only"
 
 
 class HeadAsGet:
-    """Answers HEAD as it would answer GET, without the body (RFC 9110, 9.3.2). A stream has begun once its headers are
-    there, and ends then.
+    """Answers HEAD with the status and headers of GET, without the body (RFC 9110, 9.3.2).
+
+    Runs the route as GET. Once the headers are sent, a stream is cut off: the rest of its body has no reader.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -28,15 +29,15 @@ class HeadAsGet:
                 await send(message)
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
             elif message.get("more_body", False):
-                raise ClientDisconnect  # to whoever makes the body: nobody takes the rest of it
+                raise ClientDisconnect  # stops the route that produces the body
 
-        # A range is of a body (RFC 9110, 14.2).
+        # Range applies to GET alone (RFC 9110, 14.2).
         headers = [header for header in scope["headers"] if header[0] not in (b"range", b"if-range")]
         asked = {**scope, "method": "GET", "headers": headers}
-        asked.setdefault("state", {})[HEAD_ALONE] = True
+        asked.setdefault("state", {})[HEAD_ONLY] = True
         try:
             with suppress(ClientDisconnect):
                 await self.app(asked, receive, send_head)
         finally:
-            if "endpoint" in asked:  # by which the request is counted
+            if "endpoint" in asked:  # metrics and the access log group requests by it
                 scope["endpoint"] = asked["endpoint"]

@@ -1,7 +1,7 @@
-"""Headers that every answer has: what a browser may do with it, and who may keep it.
+"""Security and cache headers of every answer.
 
-None of them speaks of TLS or of other origins. Strict-Transport-Security is for the proxy that has the certificate to
-send; and CORS is off: without `Access-Control-*`, no page of another origin can read an answer.
+Two are missing on purpose. Strict-Transport-Security is for the proxy that terminates TLS to send. CORS is off:
+without `Access-Control-*`, no page of another origin can read an answer.
 """
 
 from collections.abc import MutableSequence
@@ -10,9 +10,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 Header = tuple[bytes, bytes]
 
-# An answer is data. Were a browser made to show it as a page, that page could load, run and embed nothing.
+# An answer is data. If a browser is made to show it as a page, that page can load, run and embed nothing.
 _NOTHING = b"default-src 'none'; frame-ancestors 'none'"
-# A drawing that is opened by itself has its colours in style sheets of its own.
+# An SVG that is opened by itself needs its inline styles for its colours.
 _DRAWING = b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
 
 _ALWAYS: tuple[Header, ...] = (
@@ -23,20 +23,20 @@ _ALWAYS: tuple[Header, ...] = (
 )
 
 
-def complete(headers: MutableSequence[Header]) -> None:
-    """Add to an answer's headers what it does not say itself."""
+def add_missing_headers(headers: MutableSequence[Header]) -> None:
+    """Add the security and cache headers that an answer does not set itself."""
     present = {name.lower(): value for name, value in headers}
     headers.extend(header for header in _ALWAYS if header[0] not in present)
     if b"content-security-policy" not in present:
         drawing = present.get(b"content-type", b"").startswith(b"image/svg")
         headers.append((b"content-security-policy", _DRAWING if drawing else _NOTHING))
     if b"cache-control" not in present:
-        # What has an ETag may be kept by whoever asked, and has to be asked for again.
+        # The client may store an answer with an ETag, and must revalidate it before each use.
         headers.append((b"cache-control", b"private, no-cache" if b"etag" in present else b"no-store"))
 
 
 class SecurityHeaders:
-    """Completes the headers of each answer."""
+    """Adds the missing headers to each answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -50,7 +50,7 @@ class SecurityHeaders:
         async def send_completed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = list(message.get("headers", ()))
-                complete(headers)
+                add_missing_headers(headers)
                 message["headers"] = headers
             await send(message)
 

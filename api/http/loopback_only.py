@@ -1,4 +1,7 @@
-"""Where nobody needs a key, only programs on this machine may ask, and no page that a browser on it happens to show."""
+"""Protects an API that requires no keys: only programs on the same machine may call it, and no web page may.
+
+Listening on the loopback is not enough: a browser on that machine sends requests there for any page that it shows.
+"""
 
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -12,15 +15,16 @@ from api.http.problems import problem
 _PORTS = {"http": 80, "https": 443}
 
 
-NO_PAGE = "Without API keys, the API answers to no page of another origin."
+FOREIGN_ORIGIN = "Without API keys, the API answers to no page of another origin."
 
 
 class LoopbackOnly:
-    """Refuses what a page from elsewhere can make a browser send to the loopback.
+    """Refuses requests that a page of another origin makes a browser send to the loopback.
 
-    A name of the attacker's that suddenly leads to 127.0.0.1 (DNS rebinding) stands in `Host`; a form or a script of
-    another origin is named in `Origin`, and what it loads in `Sec-Fetch-Site`. `own_host` is the address that the API
-    listens on.
+    - DNS rebinding: the attacker's host name resolves to 127.0.0.1. The browser sends that name in `Host`, so `Host`
+      must name the loopback, or `own_host`, the address that the API listens on.
+    - Forms and scripts of another origin: the browser sends that origin in `Origin`.
+    - Images, style sheets and the like, without a script: the browser sends `Sec-Fetch-Site`.
     """
 
     def __init__(self, app: ASGIApp, own_host: str) -> None:
@@ -44,13 +48,13 @@ class LoopbackOnly:
                 "or set EPOCHAL_REQUIRE_KEYS and use a key."
             )
         if origins and origins != [""] and not all(_same_origin(origin, hosts[0]) for origin in origins):
-            return NO_PAGE
-        # What a page loads without a script, such as an image, has no Origin; browsers say whose page it is all the
-        # same. A link to /docs that somebody follows is none of these.
+            return FOREIGN_ORIGIN
+        # A page loads images without an Origin; Sec-Fetch-Site still tells that the page is of another origin. To
+        # follow a link to the API is allowed: it shows an answer to the user, and to no page.
         from_elsewhere = headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
         is_followed = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == ("navigate", "document")
         if from_elsewhere and not (is_followed and method == "GET"):
-            return NO_PAGE
+            return FOREIGN_ORIGIN
         return None
 
     def _is_local(self, host: str) -> bool:
@@ -62,7 +66,7 @@ class LoopbackOnly:
 
 
 def _authority(scheme: str, authority: str) -> tuple[str, int] | None:
-    """Host and port, or None where it is neither."""
+    """Host and port of `authority`; None where it is not valid."""
     try:
         parts = urlsplit(f"//{authority}")
         port = parts.port
@@ -74,8 +78,8 @@ def _authority(scheme: str, authority: str) -> tuple[str, int] | None:
 
 
 def _same_origin(origin: str, host: str) -> bool:
-    """Whether `origin` is the one that `host` was asked by. The API itself does not know whether a proxy in front of it
-    speaks TLS: either scheme will do."""
+    """Whether `origin` names the same host and port as the `Host` header. Its scheme may be http or https: the API does
+    not know whether a proxy in front of it terminates TLS."""
     scheme, separator, authority = origin.lower().partition("://")
     if not separator or scheme not in _PORTS:
         return False

@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, limits on what it sends and how slowly, an answer to what nobody expected."""
+"""What surrounds every request: its id, limits on its size and on its time, the answer to an unexpected exception."""
 
 import asyncio
 import re
@@ -10,15 +10,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ulid import ULID
 
 from api.http.errors import ApiError, BodyTooLarge
-from api.http.problem_kinds import ERRORS, HEADERS_TOO_LARGE, REQUEST_TOO_SLOW, UNEXPECTED
+from api.http.problem_kinds import HEADERS_TOO_LARGE, INTERNAL_ERROR, PROBLEM_KINDS, REQUEST_TOO_SLOW
 from api.http.problems import problem
 from training.plain import plain
 
 MAX_HEAD_BYTES = 16 * 1024
-# The largest valid body, every character of its texts escaped, has some 140 KiB; and to explain a body that is wrong
-# everywhere takes the event loop a second a megabyte and more.
+# The largest valid body, with every character of its texts escaped, has some 140 KiB. A larger limit costs time: to
+# explain a body that is wrong everywhere takes a second and more for each megabyte.
 MAX_BODY_BYTES = 192 * 1024
-BODY_SECONDS = 30.0
+BODY_TIMEOUT_SECONDS = 30.0
 
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
@@ -26,8 +26,10 @@ log = structlog.get_logger()
 
 
 class RequestContext:
-    """Gives each request an id, the client's own where it sends a sane one: in `X-Request-ID` of the answer and in
-    every line of the log. Answers an exception that nothing else has answered.
+    """Gives each request an id, and answers an exception that no handler has answered.
+
+    The id is the client's `X-Request-ID` where that is short and plain; it stands in the same header of the answer and
+    in every line of the log.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -47,7 +49,7 @@ class RequestContext:
             nonlocal answering
             if message["type"] == "http.response.start":
                 answering = True
-                # What a dependency has to say in whatever answer there will be, such as how much a key may still ask.
+                # Dependencies set headers for every answer, errors included, such as the requests that a key has left.
                 MutableHeaders(scope=message).update({"X-Request-ID": request_id, **scope["state"].get("headers", {})})
             await send(message)
 
@@ -60,12 +62,12 @@ class RequestContext:
                 log.exception("unexpected error", method=scope["method"], path=scope["path"])
                 if answering:
                     raise  # the server cuts the connection: half an answer must not look like a whole one
-                await problem(UNEXPECTED, scope, "")(scope, receive, send_with_id)
+                await problem(INTERNAL_ERROR, scope, "")(scope, receive, send_with_id)
 
 
 class HeadLimit:
-    """Refuses an address and headers of more than MAX_HEAD_BYTES together. The server has the same limit, but keeps to
-    it only where they come in several pieces.
+    """Refuses a request whose address and headers together exceed MAX_HEAD_BYTES. The server has the same limit, but
+    enforces it only where they arrive in several reads.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -81,13 +83,14 @@ class HeadLimit:
 
 
 class BodyLimit:
-    """Refuses a body of more than MAX_BODY_BYTES, by its stated length or, where that is missing or a lie, as it
-    comes in; and one that is not there after BODY_SECONDS.
+    """Refuses a body of more than MAX_BODY_BYTES, and one that is not complete after BODY_TIMEOUT_SECONDS.
+
+    Content-Length is checked first. Where it is missing or wrong, the bytes are counted as they arrive.
     """
 
-    def __init__(self, app: ASGIApp, body_seconds: float = BODY_SECONDS) -> None:
+    def __init__(self, app: ASGIApp, body_timeout_seconds: float = BODY_TIMEOUT_SECONDS) -> None:
         self.app = app
-        self._body_seconds = body_seconds
+        self._timeout_seconds = body_timeout_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -97,14 +100,14 @@ class BodyLimit:
         detail = f"A body may have {MAX_BODY_BYTES} bytes."
         stated = Headers(scope=scope).get("content-length", "")
         if stated.isdecimal() and int(stated) > MAX_BODY_BYTES:
-            await problem(ERRORS[BodyTooLarge], scope, detail)(scope, receive, send)
+            await problem(PROBLEM_KINDS[BodyTooLarge], scope, detail)(scope, receive, send)
             return
-        received, more, deadline = 0, True, asyncio.get_running_loop().time() + self._body_seconds
+        received, more, deadline = 0, True, asyncio.get_running_loop().time() + self._timeout_seconds
         answering = False
 
         async def receive_within_limits() -> Message:
             nonlocal received, more
-            if not more:  # the next message is the client's leaving, which takes as long as it takes
+            if not more:  # the body is complete: the next message is the disconnect, which has no deadline
                 return await receive()
             try:
                 async with asyncio.timeout_at(deadline):
@@ -127,16 +130,16 @@ class BodyLimit:
         except _BodyTooSlow:
             if answering:
                 raise
-            detail = f"Send the whole body within {plain(self._body_seconds)} seconds."
+            detail = f"Send the whole body within {plain(self._timeout_seconds)} seconds."
             await problem(REQUEST_TOO_SLOW, scope, detail)(scope, receive, send)
 
 
 class _BodyTooSlow(ApiError):
-    """The rest of the body is not there in time."""
+    """The body is not complete at the deadline."""
 
 
 def new_request_id() -> str:
-    """For a request that brings none."""
+    """An id for a request that has none."""
     return f"req_{str(ULID()).lower()}"
 
 

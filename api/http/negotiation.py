@@ -1,4 +1,4 @@
-"""In which form a client wants its answer."""
+"""Content negotiation: which media type a client prefers."""
 
 from collections.abc import Sequence
 
@@ -8,8 +8,8 @@ VARY = {"Vary": "Accept"}
 
 
 def preferred(accept: Sequence[str], offered: Sequence[str]) -> str:
-    """Of `offered`, in the order in which we like to send them, what a request with these Accept headers likes best
-    (RFC 9110, section 12.5.1). Raises NotAcceptable where it takes none of them."""
+    """The media type of `offered` that these Accept headers rate highest (RFC 9110, 12.5.1); of equal ones the first.
+    Raises NotAcceptable where they accept none."""
     ranges = [each for header in accept for each in header.split(",") if each.strip()]
     qualities = {media_type: _quality(media_type, ranges) for media_type in offered}
     best = max(offered, key=lambda media_type: qualities[media_type])
@@ -20,7 +20,7 @@ def preferred(accept: Sequence[str], offered: Sequence[str]) -> str:
 
 
 def _quality(media_type: str, ranges: Sequence[str]) -> float:
-    """What the most specific range that fits says; without any range, everything is fine."""
+    """The weight that the most specific matching range gives; without an Accept header, 1."""
     if not ranges:
         return 1.0
     wildcards = {media_type: 2, f"{media_type.partition('/')[0]}/*": 1, "*/*": 0}
@@ -33,7 +33,7 @@ def _quality(media_type: str, ranges: Sequence[str]) -> float:
 
 
 def _weight(parameters: Sequence[str]) -> float:
-    """1 where nothing is said, or nothing that makes sense."""
+    """The parameter `q`; 1 where it is missing or invalid."""
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "q":

@@ -1,4 +1,4 @@
-"""Ids in paths."""
+"""Ids in paths: checked before the database is asked."""
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
@@ -13,8 +13,8 @@ def path_id(
     is_id: Callable[[str], Any],
     not_found: Callable[[Mapping[str, str]], Exception],
 ) -> Any:
-    """A dependency that reads the path's parameter `name`. Text that is no id names nothing that exists: it is answered
-    with `not_found`, made of the path's parameters, and the database is not asked."""
+    """A dependency that reads the path parameter `name`. Text that `is_id` rejects cannot name anything that exists, so
+    it raises `not_found`, called with the path parameters, without a database query."""
 
     async def read(
         request: Request, value: Annotated[str, Path(alias=name, description=description, examples=[example])]

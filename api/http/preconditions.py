@@ -1,6 +1,6 @@
-"""Conditions on what is asked for: `If-Match`, that nobody has changed it since it was looked at (RFC 9110, 13.1.1).
+"""Preconditions (RFC 9110, 13.1): with `If-Match`, a request succeeds only if the resource has not changed.
 
-A condition is never passed over. Where there is no `ETag` to compare with, no tag is that of what is there.
+No precondition is ignored, on any route. On a resource without an `ETag`, `If-Match` with a tag always fails.
 """
 
 import re
@@ -20,15 +20,15 @@ IfMatch = Annotated[
     str | None,
     Header(
         alias=IF_MATCH,
-        description="The `ETag` of what this is meant for: 412 where that has changed since.",
+        description="The `ETag` that the client last saw. If the current one differs, the answer is 412.",
         json_schema_extra={"minLength": 1, "pattern": r'^(\*|(W/)?"[!#-~]*"(, (W/)?"[!#-~]*")*)$'},
     ),
 ]
 
 
-def require(request: Request, etag: str | None) -> None:
-    """That what is there, with this tag, is what `If-Match` names, and of a change also what `If-None-Match` does not.
-    Raises PreconditionFailed and InvalidRequest.
+def check_preconditions(request: Request, etag: str | None) -> None:
+    """Compare `etag`, the resource's current tag, with the request's preconditions: `If-Match` must name it; unless
+    the request is a GET or HEAD, `If-None-Match` must not. Raises PreconditionFailed and InvalidRequest.
     """
     wanted = _tags(request, IF_MATCH)
     if wanted is not None and wanted != "*" and (etag is None or not _is_named(etag, wanted)):
@@ -40,8 +40,8 @@ def require(request: Request, etag: str | None) -> None:
         raise PreconditionFailed(etag)
 
 
-def is_conditional(request: Request) -> bool:
-    """Whether `require` has anything to compare."""
+def has_preconditions(request: Request) -> bool:
+    """Whether the request has a precondition that `check_preconditions` would check."""
     return IF_MATCH in request.headers or (IF_NONE_MATCH in request.headers and request.method not in ("GET", "HEAD"))
 
 
@@ -51,7 +51,7 @@ def _tags(request: Request, header: str) -> str | None:
     if not given or header == IF_NONE_MATCH:
         return tags.strip() if given else None
     if not tags.strip():
-        return ""  # no tag, of which none is that of what is there
+        return ""  # an empty list of tags, which matches no resource
     if not _TAGS.fullmatch(tags):
         detail = "should be * or tags as ETag has them, each in double quotes, with commas between them"
         raise InvalidRequest([{"header": header, "detail": detail}], 1)
@@ -59,5 +59,5 @@ def _tags(request: Request, header: str) -> str | None:
 
 
 def _is_named(etag: str, tags: str) -> bool:
-    """A strong comparison: a weak tag names nothing."""
+    """By strong comparison: a weak tag never matches."""
     return any(f'"{tag}"' == etag for weak, tag in _TAG.findall(tags) if not weak)

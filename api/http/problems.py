@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 `application/problem+json`, whatever raised them."""
+"""Every error as `application/problem+json` (RFC 9457)."""
 
 import json
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from api.http.bodies import JSON, MERGE_PATCH
-from api.http.problem_kinds import ERRORS, Kind, kind_of_status
-from api.http.root_path import address
-from api.http.route_suggestions import near
+from api.http.problem_kinds import PROBLEM_KINDS, ProblemKind, kind_of_status
+from api.http.root_path import public_path
+from api.http.route_suggestions import suggest_route
 from models import DatabaseUnavailable
 
 MEDIA_TYPE = "application/problem+json"
@@ -22,33 +22,33 @@ log = structlog.get_logger()
 
 
 def problem(
-    kind: Kind, scope: Scope, detail: str, *, headers: Mapping[str, str] | None = None, **members: object
+    kind: ProblemKind, scope: Scope, detail: str, *, headers: Mapping[str, str] | None = None, **members: object
 ) -> Response:
-    """The answer to the request of `scope`. Its `request_id` is what the log has the error under."""
+    """The error's answer to the request of `scope`. Its `request_id` finds the error in the log."""
     content = {
-        "type": address(kind.type),
+        "type": public_path(kind.type),
         "title": kind.title,
         "status": kind.status,
         "detail": kind.detail or detail,
-        "instance": quote(address(scope["path"]), errors="replace"),
+        "instance": quote(public_path(scope["path"]), errors="replace"),
         "code": kind.code,
         "request_id": scope["state"]["request_id"],
         **members,
     }
-    # A detail may quote text that is no Unicode; it must not make an invalid body.
+    # A detail may quote a lone surrogate, which UTF-8 cannot encode: it becomes a question mark.
     body = json.dumps(content, ensure_ascii=False, allow_nan=False).encode(errors="replace")
     return Response(body, kind.status, {**kind.headers, **(headers or {})}, media_type=MEDIA_TYPE)
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Make `app` answer every error that it knows with a problem. The rest is for the middleware."""
-    for error in ERRORS:
+    """Make `app` answer every known error with a problem. `RequestContext` answers unexpected ones."""
+    for error in PROBLEM_KINDS:
         app.add_exception_handler(error, _answer_known)
     app.add_exception_handler(HTTPException, _answer_framework)
 
 
 def _answer_known(request: Request, error: Exception) -> Response:
-    kind = next(ERRORS[parent] for parent in type(error).__mro__ if parent in ERRORS)
+    kind = next(PROBLEM_KINDS[parent] for parent in type(error).__mro__ if parent in PROBLEM_KINDS)
     if isinstance(error, DatabaseUnavailable):
         log.warning("database unavailable", **error.told)
     return problem(kind, request.scope, str(error), headers=kind.own_headers(error), **kind.members(error))
@@ -56,7 +56,7 @@ def _answer_known(request: Request, error: Exception) -> Response:
 
 def _answer_framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    kind, path, method = kind_of_status(error.status_code), address(request.scope["path"]), request.method
+    kind, path, method = kind_of_status(error.status_code), public_path(request.scope["path"]), request.method
     match error.status_code:
         case 404:
             return problem(kind, request.scope, f"There is nothing at {path}. {_meant(request)}")
@@ -70,17 +70,17 @@ def _answer_framework(request: Request, error: Exception) -> Response:
 
 
 def _meant(request: Request) -> str:
-    """Which address was probably meant."""
+    """A sentence about the address that was probably meant."""
     method = request.method
-    found = near(request.app, request.scope["path"], method)
+    found = suggest_route(request.app, request.scope["path"], method)
     if found is None:
-        return f"{address('/docs')} has all that there is."
+        return f"{public_path('/docs')} has all that there is."
     others = "" if method in found.methods or method == "HEAD" else f"{min(found.methods)} "
-    return f"Did you mean {others}{address(found.path)}?"
+    return f"Did you mean {others}{public_path(found.path)}?"
 
 
 def _methods_at(request: Request) -> list[str]:
-    """Of every route with this path: the router itself names only the first one's."""
+    """The methods of all routes with this path. The router itself names only those of the first one."""
     routes = iter_route_contexts(request.app.routes)
     path = request.scope["path"]
     methods = {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}

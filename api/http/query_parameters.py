@@ -1,4 +1,4 @@
-"""The parameters of a query, each written as the contract has it: pydantic itself would take `3_0` for 30."""
+"""Checks query parameters more strictly than pydantic, which would accept `3_0` as 30 and ignore unknown names."""
 
 import re
 from collections import Counter
@@ -9,10 +9,10 @@ from urllib.parse import unquote_to_bytes
 from fastapi import Request
 
 from api.http.errors import InvalidRequest
-from api.http.validation import MOST_ERRORS, unknown_name
+from api.http.validation import MAX_ERRORS, unknown_name_message
 from training.names import quoted
 
-# As JSON writes them.
+# Numbers and booleans are written as in JSON.
 _WRITTEN: Mapping[type, tuple[re.Pattern[str], str]] = {
     int: (re.compile("-?(0|[1-9][0-9]*)"), "should be an integer in plain digits, such as 20"),
     float: (re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"), "should be a number, such as 0.5"),
@@ -20,9 +20,9 @@ _WRITTEN: Mapping[type, tuple[re.Pattern[str], str]] = {
 }
 
 
-def require_clear(request: Request, known: Mapping[str, Any]) -> None:
-    """That the query has only parameters that are `known`, by name with their types, each as often as it may be there
-    and written as its type is. Raises InvalidRequest.
+def check_query(request: Request, known: Mapping[str, Any]) -> None:
+    """Check that every parameter of the query is `known` (types by name), is repeated only if it is a list, and is
+    written as its type requires. Raises InvalidRequest.
     """
     _require_utf8(request)
     given = request.query_params.multi_items()
@@ -32,20 +32,20 @@ def require_clear(request: Request, known: Mapping[str, Any]) -> None:
         (name, value, said) for name, value in given if name in known and (said := _oddly_written(known[name], value))
     ]
     errors = []
-    for name in wrong[:MOST_ERRORS]:  # an address has room for thousands, and each takes a while to explain
+    for name in wrong[:MAX_ERRORS]:  # a query has room for thousands, and each takes a while to explain
         if name in known:
             errors.append({"parameter": name, "detail": f"should be there once, not {times[name]} times"})
         else:
-            errors.append({"parameter": name, "detail": unknown_name("this address", "parameter", name, known)})
+            errors.append({"parameter": name, "detail": unknown_name_message("this address", "parameter", name, known)})
     if not errors:
         errors = [{"parameter": name, "detail": f"{said}, not {quoted(value)}"} for name, value, said in odd]
-        errors = errors[:MOST_ERRORS]
+        errors = errors[:MAX_ERRORS]
     if errors:
         raise InvalidRequest(errors, len(wrong) or len(odd))
 
 
 def _require_utf8(request: Request) -> None:
-    """Where it is not, others would read U+FFFD."""
+    """Starlette would silently replace invalid bytes with U+FFFD."""
     query: bytes = request.scope["query_string"]
     for part in query.split(b"&"):
         try:
@@ -58,7 +58,7 @@ def _require_utf8(request: Request) -> None:
 
 
 def _oddly_written(annotation: object, value: str) -> str | None:
-    """What would be right; None where it is."""
+    """The rule that `value` breaks; None if it is written correctly."""
     forms = [_WRITTEN[kind] for kind in _kinds(annotation) if kind in _WRITTEN]
     return None if not forms or any(form.fullmatch(value) for form, _ in forms) else forms[0][1]
 

@@ -1,4 +1,4 @@
-"""The API below a path of a proxy, as `https://lab.example/epochal/v1/jobs`."""
+"""The API below a path of a proxy, such as `/epochal` in `https://lab.example/epochal/v1/jobs`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,18 +6,18 @@ from contextvars import ContextVar
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-# Of the request that is being answered. Addresses are made in many places, most of which see neither it nor settings.
+# A context variable, since links are made in many places, most of which have neither the request nor the settings.
 _root: ContextVar[str] = ContextVar("root_path", default="")
 
 
-def address(path: str) -> str:
-    """Where a client of this request finds what is at `path` here."""
+def public_path(path: str) -> str:
+    """The path by which the client reaches `path`: behind a proxy, its root path stands in front."""
     return f"{_root.get()}{path}"
 
 
 @contextmanager
-def below(root: str) -> Iterator[None]:
-    """Addresses that are made meanwhile are below `root`."""
+def using_root_path(root: str) -> Iterator[None]:
+    """Within this context, `public_path` puts `root` in front."""
     token = _root.set(root)
     try:
         yield
@@ -26,8 +26,8 @@ def below(root: str) -> Iterator[None]:
 
 
 class RootPath:
-    """Takes requests with `root` in front of their path and without, since some proxies take it away and others do
-    not, and names addresses with it.
+    """Accepts request paths with `root` in front and without, since some proxies remove it and others do not. All
+    links in answers have it.
     """
 
     def __init__(self, app: ASGIApp, root: str) -> None:
@@ -41,5 +41,5 @@ class RootPath:
             rest = scope["path"].removeprefix(self._root)
             if rest != scope["path"] and rest[:1] in ("", "/"):
                 scope = {**scope, "path": rest or "/", "raw_path": scope["raw_path"].removeprefix(self._raw) or b"/"}
-        with below(self._root):
+        with using_root_path(self._root):
             await self.app(scope, receive, send)

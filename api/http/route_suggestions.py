@@ -1,4 +1,4 @@
-"""Which address was meant by one that is not there."""
+"""Suggests an existing route for an address that does not exist."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from difflib import SequenceMatcher
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
-# What others call them: a client that is pointed here asks for these first.
-ELSEWHERE = {"/v1/fine_tuning/jobs": "/v1/jobs", "/v1/fine-tunes": "/v1/jobs"}
+# The names that other services have for ours: what a client written for them asks for first.
+FOREIGN_PATHS = {"/v1/fine_tuning/jobs": "/v1/jobs", "/v1/fine-tunes": "/v1/jobs"}
 ALIASES: Mapping[str, str] = {
     "logs": "log",
     "epoch": "metrics",
@@ -41,63 +41,63 @@ ALIASES: Mapping[str, str] = {
     "swagger": "docs",
     "redoc": "docs",
 }
-# The job itself says how it is doing.
-OF_THE_JOB = frozenset({"status", "progress", "state", "best", "error", "info", "spec", "config"})
+# Fields of a job, which are no routes: the job itself is suggested.
+JOB_FIELDS = frozenset({"status", "progress", "state", "best", "error", "info", "spec", "config"})
 
-LONGEST_COMPARED = 100  # characters: to find what is alike takes longer, the longer it is
-LONGEST_SEGMENT = 32
-ALIKE = 0.75
+MAX_COMPARED = 100  # characters of a path; comparing takes more than linear time
+MAX_SEGMENT = 32  # characters of a segment that are compared
+MIN_SIMILARITY = 0.75
 
 
 @dataclass(frozen=True, slots=True)
-class Near:
-    """An address that there is."""
+class RouteSuggestion:
+    """A route that exists."""
 
     path: str
     methods: frozenset[str]
 
 
-def near(app: FastAPI, path: str, method: str) -> Near | None:
-    """What is most like `path`, if anything is: of several that are, one that has the method."""
-    if len(path) > LONGEST_COMPARED:
+def suggest_route(app: FastAPI, path: str, method: str) -> RouteSuggestion | None:
+    """The route most similar to `path`, if any is similar enough; of equal ones, one that has the method."""
+    if len(path) > MAX_COMPARED:
         return None
-    for theirs, ours in ELSEWHERE.items():
+    for theirs, ours in FOREIGN_PATHS.items():
         rest = path.removeprefix(theirs)
         if rest != path and rest[:1] in ("", "/"):
-            return Near(f"{ours}{rest}", frozenset({method}))
+            return RouteSuggestion(f"{ours}{rest}", frozenset({method}))
     asked = [segment for segment in path.split("/") if segment]
     candidates = list(_candidates(app, asked, method))
     return max(candidates, key=lambda each: each[0])[1] if candidates else None
 
 
-def _candidates(app: FastAPI, asked: list[str], method: str) -> Iterable[tuple[tuple[float, bool], Near]]:
+def _candidates(app: FastAPI, asked: list[str], method: str) -> Iterable[tuple[tuple[float, bool], RouteSuggestion]]:
     forms = [asked]
     if asked[:1] == ["api"]:
         forms.append(asked[1:])
     forms += [["v1", *form] for form in forms if form[:1] != ["v1"]]
-    if len(asked) > 2 and asked[-1] in OF_THE_JOB:
+    if len(asked) > 2 and asked[-1] in JOB_FIELDS:
         forms.append(asked[:-1])
     for route in iter_route_contexts(app.routes):
         template = (route.path or "").strip("/").split("/")
         for form in forms:
-            if len(form) == len(template) and (alike := _alike(form, template)) >= ALIKE:
+            if len(form) == len(template) and (alike := _similarity(form, template)) >= MIN_SIMILARITY:
                 path = "/" + "/".join(
                     ours if ours[0] != "{" else theirs for theirs, ours in zip(form, template, strict=True)
                 )
                 methods = frozenset(route.methods or ())
-                yield (alike, method in methods), Near(path, methods)
+                yield (alike, method in methods), RouteSuggestion(path, methods)
 
 
-def _alike(asked: list[str], template: list[str]) -> float:
-    """Of the segment that is least alike; 1.0 is the same."""
+def _similarity(asked: list[str], template: list[str]) -> float:
+    """The similarity of the least similar segment; 1.0 means equal paths."""
     if template == [""]:
         return 0.0
-    return min(_ratio(theirs, ours) for theirs, ours in zip(asked, template, strict=True))
+    return min(_segment_similarity(theirs, ours) for theirs, ours in zip(asked, template, strict=True))
 
 
-def _ratio(theirs: str, ours: str) -> float:
+def _segment_similarity(theirs: str, ours: str) -> float:
     if ours.startswith("{"):
-        # An id ends in digits and letters; a word in its place is more likely the name of something else.
+        # An id contains digits. A plain word in its place is more likely a misspelt route.
         return 1.0 if not theirs.isalpha() or ours == "{recipe}" else 0.0
     if theirs == ours:
         return 1.0
@@ -105,5 +105,5 @@ def _ratio(theirs: str, ours: str) -> float:
         return 0.95
     if len(theirs) > 3 and ours.startswith(theirs.lower()):
         return 0.8
-    matcher = SequenceMatcher(None, theirs.lower()[:LONGEST_SEGMENT], ours)
-    return matcher.ratio() * 0.9 if matcher.quick_ratio() >= ALIKE else 0.0
+    matcher = SequenceMatcher(None, theirs.lower()[:MAX_SEGMENT], ours)
+    return matcher.ratio() * 0.9 if matcher.quick_ratio() >= MIN_SIMILARITY else 0.0

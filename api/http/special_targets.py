@@ -1,4 +1,4 @@
-"""Requests whose target is no path: of the server as a whole, or of one that would be a proxy."""
+"""Requests whose target is not a path: `OPTIONS *`, and CONNECT, which is for proxies."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -7,12 +7,12 @@ from fastapi import FastAPI, Response
 from fastapi.routing import iter_route_contexts
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http.problem_kinds import ROUTING
+from api.http.problem_kinds import BY_ROUTER
 from api.http.problems import problem
 
 
 class SpecialTargets:
-    """Answers `OPTIONS *` with the methods that there are (RFC 9110, 9.3.7), and no CONNECT."""
+    """Answers `OPTIONS *` with all methods of the API (RFC 9110, 9.3.7), and CONNECT with 405."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -27,7 +27,7 @@ class SpecialTargets:
             answer = Response(status_code=HTTPStatus.NO_CONTENT, headers=allowed)
         else:
             detail = "This is no proxy: it has the methods that Allow names, at addresses that begin with /."
-            answer = problem(ROUTING[405], scope, detail, headers={**allowed, "Connection": "close"})
+            answer = problem(BY_ROUTER[405], scope, detail, headers={**allowed, "Connection": "close"})
         await answer(scope, receive, send)
 
 

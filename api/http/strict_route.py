@@ -1,4 +1,4 @@
-"""Routes that ignore nothing: not a query parameter that they do not have, nor a body, nor half of one."""
+"""Routes that ignore no input: unknown query parameters, unwanted bodies and unmet preconditions are errors."""
 
 from collections.abc import Callable, Coroutine, Sequence
 from functools import wraps
@@ -12,27 +12,27 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from api.http.bodies import JSON, MERGE_PATCH, ParsedRequest, parse, refuse_body
+from api.http.bodies import JSON, MERGE_PATCH, ParsedRequest, parse_body, require_no_body
 from api.http.errors import InvalidRequest
-from api.http.preconditions import IF_MATCH, require
-from api.http.query_parameters import require_clear
+from api.http.preconditions import IF_MATCH, check_preconditions
+from api.http.query_parameters import check_query
 from api.http.validation import body_errors, header_errors, parameter_errors
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 @runtime_checkable
-class WritesJson(Protocol):
-    """An answer that is so long that writing it takes a while."""
+class SupportsToJson(Protocol):
+    """An answer that may be long, and writes its own JSON in the route's thread."""
 
     def to_json(self) -> str:
-        """The body."""
+        """The body as JSON."""
 
 
 class StrictRoute(APIRoute):
-    """Reads the body as strict JSON, and turns what is wrong with a request into a list that a client can use."""
+    """A route that checks query, preconditions and body strictly, and explains each error to the client."""
 
-    waits_for_bodies = True  # also where none is taken: to say so
+    refuses_bodies = True  # on a route that takes no body: read it and refuse it
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, _run_in_a_thread(endpoint), **options)
@@ -42,17 +42,17 @@ class StrictRoute(APIRoute):
         return self._checking(super().get_route_handler())
 
     def _checking(self, handler: Handler) -> Handler:
-        """`handler`, which is FastAPI's, behind the checks."""
+        """`handler`, FastAPI's own, behind the checks."""
         knows_conditions = any(parameter.alias == IF_MATCH for parameter in get_flat_params(self.dependant))
 
         async def answer(request: Request) -> Response:
             if request.url.query:
-                await run_in_threadpool(require_clear, request, self._parameters())
+                await run_in_threadpool(check_query, request, self._parameters())
             if not knows_conditions:
-                require(request, None)
+                check_preconditions(request, None)
             if self.body_field is None:
-                if self.waits_for_bodies:
-                    await refuse_body(request)
+                if self.refuses_bodies:
+                    await require_no_body(request)
             else:
                 request = await self._read(request)
             try:
@@ -63,26 +63,27 @@ class StrictRoute(APIRoute):
         return answer
 
     async def _read(self, request: Request) -> Request:
-        """With its body, which is looked at in a thread: to refuse a large one takes a while. FastAPI looks at what was
-        found right once more. Raises what `api.http.bodies.parse` raises, and InvalidRequest."""
+        """The request with its body parsed and validated. This runs in a thread: to explain a large wrong body takes a
+        while. It costs a second validation, since FastAPI validates the parsed value again. Raises what
+        `api.http.bodies.parse_body` raises, and InvalidRequest."""
         content = await request.body()
         value = await run_in_threadpool(self._checked, request, content) if content else None
         return ParsedRequest(request, content, value)
 
     def _checked(self, request: Request, content: bytes) -> object:
         assert self.body_field is not None
-        value = parse(request, content, self._media_types())
+        value = parse_body(request, content, self._media_types())
         _, errors = self.body_field.validate(value, loc=("body",))
         if errors:
             raise self._explain(RequestValidationError(errors, body=value))
         return value
 
     def _media_types(self) -> Sequence[str]:
-        """Of its body: a PATCH is a merge patch, whichever of the two it is called."""
+        """Accepted types of the body. The body of PATCH is a merge patch under either type."""
         return (JSON, MERGE_PATCH) if "PATCH" in (self.methods or ()) else (JSON,)
 
     def _parameters(self) -> dict[str, Any]:
-        """The query's parameters and their types."""
+        """The types of the query parameters, by name."""
         declared = {parameter.alias: parameter.field_info.annotation for parameter in self.dependant.query_params}
         for name, kind in list(declared.items()):
             if isinstance(kind, type) and issubclass(kind, BaseModel):
@@ -102,26 +103,30 @@ class StrictRoute(APIRoute):
         return InvalidRequest(explained, len(errors))
 
 
-class OpenRoute(StrictRoute):
-    """For what needs no key, and so may cost next to nothing: `api.http.pacing` bounds how often. A body that nobody
-    wants is not waited for."""
+class KeylessRoute(StrictRoute):
+    """A route that needs no API key.
 
-    waits_for_bodies = False
+    Anybody may call it, so each call must cost next to nothing; `api.http.throttling` bounds how often. It does not
+    read a body: to wait for one that nobody wants would hold the connection for as long as the client likes.
+    """
+
+    refuses_bodies = False
 
 
 def _run_in_a_thread(endpoint: Callable[..., Any]) -> Callable[..., Any]:
     """A plain endpoint as an asynchronous one, which runs it in a thread and writes a long answer there, too.
 
-    FastAPI runs a plain endpoint in a thread as well, and then checks its answer in a second one. The request keeps its
-    database connection while it waits for that second thread. Where every thread is taken by a request that waits for
-    a connection, none of them goes on. An asynchronous endpoint's answer is checked in the event loop.
+    This prevents a deadlock. FastAPI runs a plain endpoint in a thread, and then validates its answer in a second one.
+    While the request waits for the second thread, it holds a database connection; if requests that wait for a
+    connection occupy all threads, none of them continues. FastAPI validates the answer of an asynchronous endpoint in
+    the event loop, which needs no second thread.
     """
     if iscoroutinefunction(endpoint) or isasyncgenfunction(endpoint):
         return endpoint
 
     def answer(*arguments: Any, **named: Any) -> Any:
         result = endpoint(*arguments, **named)
-        return Response(result.to_json(), media_type=JSON) if isinstance(result, WritesJson) else result
+        return Response(result.to_json(), media_type=JSON) if isinstance(result, SupportsToJson) else result
 
     @wraps(endpoint)
     async def in_a_thread(*arguments: Any, **named: Any) -> Any:

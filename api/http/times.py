@@ -1,4 +1,4 @@
-"""Times that clients send: RFC 3339, with their offset from UTC."""
+"""Times in requests: RFC 3339, with an offset from UTC."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
@@ -12,15 +12,15 @@ _RFC_3339 = re.compile(
     r"(\.(?P<fraction>\d{1,64}))?([Zz]|(?P<sign>[+-])(?P<hours>\d\d):(?P<minutes>\d\d))",
     re.ASCII,
 )
-# What a form makes of an unencoded plus.
+# In a query, an unencoded plus is decoded as a space.
 _LOST_PLUS = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)? \d\d:\d\d", re.ASCII)
 _NO_OFFSET = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?)?", re.ASCII)
 
 EXAMPLE = "2026-11-25T12:00:00Z"
 
 
-def read(value: object) -> datetime:
-    """In UTC, without what is less than a microsecond. Raises PydanticCustomError, which says what would be right."""
+def parse_time(value: object) -> datetime:
+    """`value` in UTC, cut to microseconds. Raises PydanticCustomError, which says what is expected."""
     if isinstance(value, datetime):
         return value.astimezone(UTC)
     found = _RFC_3339.fullmatch(value) if isinstance(value, str) else None
@@ -70,4 +70,4 @@ def _refusal(reason: str) -> PydanticCustomError:
     return PydanticCustomError("rfc_3339", "{reason}", {"reason": reason})
 
 
-Time = Annotated[AwareDatetime, BeforeValidator(read)]
+Time = Annotated[AwareDatetime, BeforeValidator(parse_time)]

@@ -1,7 +1,7 @@
-"""What is wrong with a request, where it is, and what would be right.
+"""Turns pydantic's errors into errors for the client: a pointer into its body, and what is expected there.
 
-Pydantic says where in terms of the schema: `('body', 'spec', 'optimizer', 'adamw', 'momentum')`, in which `adamw` is
-the choice that a union made and nothing that the client sent there. A client wants a pointer into its own body.
+Pydantic locates an error in the schema: `('body', 'spec', 'optimizer', 'adamw', 'momentum')`. Here `adamw` is the
+chosen member of a union, and no element of the client's body. Such elements are removed to get the pointer.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -12,52 +12,52 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import ErrorDetails
 
-from api.http.validation_messages import sentence
+from api.http.validation_messages import error_message
 from training.known_datasets import KNOWN_DATASETS
 from training.names import did_you_mean, quoted
 
-Element = str | int
+PathElement = str | int
 
-# What is wrong with a body is told in full up to here: a mebibyte holds a hundred thousand misspelt fields.
-MOST_ERRORS = 50
+# Errors that are explained; the rest are only counted. A body may have thousands.
+MAX_ERRORS = 50
 
 
 class RequestBody(BaseModel):
-    """What a client may send: these fields and no others, each of exactly its type."""
+    """The base of request schemas: unknown fields are errors, and values are not coerced to a field's type."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     @classmethod
-    def where_belongs(cls, path: Sequence[Element], value: object) -> str | None:
-        """What to write in place of the unknown field at `path`, which has `value`. None where nobody knows."""
+    def suggest_field(cls, path: Sequence[PathElement], value: object) -> str | None:
+        """What to write instead of the unknown field at `path`, which has `value`; None without a suggestion."""
         return None
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A place in the body."""
+class BodyLocation:
+    """A location in the body, and the schema there."""
 
-    path: tuple[Element, ...]
-    owner: type[BaseModel] | None  # what the last element of `path` is, or should be, a field of
+    path: tuple[PathElement, ...]
+    owner: type[BaseModel] | None  # the schema whose field the last element of `path` is, or should be
     owner_label: str
     label: str
-    parts: Sequence[type[BaseModel]]  # what may stand there: several where it comes in several kinds
+    parts: Sequence[type[BaseModel]]  # the schemas that may stand there: several for a union
 
     @property
     def pointer(self) -> str:
-        """RFC 6901, as a URI fragment."""
+        """A JSON pointer (RFC 6901), as a URI fragment."""
         tokens = (str(element).replace("~", "~0").replace("/", "~1") for element in self.path)
         return "#" + "".join("/" + quote(token, safe="~", errors="replace") for token in tokens)
 
-    def at(self, name: str) -> "Place":
-        """The field `name` of what stands here."""
-        return Place((*self.path, name), None, self.label, name, ())
+    def at(self, name: str) -> "BodyLocation":
+        """The field `name` of the object at this location."""
+        return BodyLocation((*self.path, name), None, self.label, name, ())
 
 
 def body_errors(body: type[BaseModel], sent: object, errors: Sequence[ErrorDetails]) -> list[dict[str, str]]:
-    """Pydantic's errors on what was sent as a `body`, as `{"pointer", "detail"}`: the first MOST_ERRORS of them."""
+    """Pydantic's errors on `sent`, validated as a `body`: `{"pointer", "detail"}` for the first MAX_ERRORS."""
     explained = []
-    for error in errors[:MOST_ERRORS]:
+    for error in errors[:MAX_ERRORS]:
         place, detail = _explain(error, body, sent)
         explained.append({"pointer": place.pointer, "detail": detail})
     return explained
@@ -65,30 +65,30 @@ def body_errors(body: type[BaseModel], sent: object, errors: Sequence[ErrorDetai
 
 def parameter_errors(errors: Sequence[ErrorDetails]) -> list[dict[str, str]]:
     """Pydantic's errors on the query as `{"parameter", "detail"}`."""
-    return [{"parameter": ".".join(map(str, error["loc"][1:2])), "detail": sentence(error)} for error in errors]
+    return [{"parameter": ".".join(map(str, error["loc"][1:2])), "detail": error_message(error)} for error in errors]
 
 
 def header_errors(errors: Sequence[ErrorDetails]) -> list[dict[str, str]]:
     """Pydantic's errors on the headers as `{"header", "detail"}`."""
-    return [{"header": str(error["loc"][1]), "detail": sentence(error)} for error in errors]
+    return [{"header": str(error["loc"][1]), "detail": error_message(error)} for error in errors]
 
 
-def unknown_name(owner: str, noun: str, name: str, known: Collection[str]) -> str:
-    """That `owner` has no such field or parameter, what it has, and which of them may have been meant."""
+def unknown_name_message(owner: str, noun: str, name: str, known: Collection[str]) -> str:
+    """A message that `owner` has no such field or parameter, with those that it has and the most similar one."""
     if not known:
         return f"{owner} has no {noun} {quoted(name)}; it has none"
     return f"{owner} has no {noun} {quoted(name)}; it has {', '.join(sorted(known))}{did_you_mean(name, known)}"
 
 
-def _locate(body: type[BaseModel], location: Sequence[Element]) -> Place:
-    """Follow `location` through the schema, leaving out which kind of a part was chosen."""
-    place = Place((), None, "", "the body", [body])
+def _locate(body: type[BaseModel], location: Sequence[PathElement]) -> BodyLocation:
+    """Follow pydantic's `location` through the schema, leaving out the chosen members of unions."""
+    place = BodyLocation((), None, "", "the body", [body])
     for element in location:
         place = _step(place, element)
     return place
 
 
-def _step(place: Place, element: Element) -> Place:
+def _step(place: BodyLocation, element: PathElement) -> BodyLocation:
     kinds = [part for part in place.parts if element in _names(part)] if len(place.parts) > 1 else []
     if kinds:
         return replace(place, parts=kinds, label=str(element))
@@ -97,27 +97,27 @@ def _step(place: Place, element: Element) -> Place:
         return replace(place, path=path)
     owner = place.parts[0] if len(place.parts) == 1 else None
     field = owner.model_fields.get(element) if owner else None
-    parts = list(parts_of(field.annotation)) if field else []
-    return Place(path, owner, place.label, element, parts)
+    parts = list(nested_schemas(field.annotation)) if field else []
+    return BodyLocation(path, owner, place.label, element, parts)
 
 
 def _names(part: type[BaseModel]) -> tuple[str, ...]:
-    """The names that choose this part where it is one of several kinds."""
+    """The values of the discriminator `name` that select this member of a union."""
     return get_args(part.model_fields["name"].annotation) if "name" in part.model_fields else ()
 
 
-def _explain(error: ErrorDetails, body: type[BaseModel], sent: object) -> tuple[Place, str]:
+def _explain(error: ErrorDetails, body: type[BaseModel], sent: object) -> tuple[BodyLocation, str]:
     path = error["loc"][1:]
-    # A conflict's path is the field's; in pydantic's own, the name of a kind stands behind each part of several.
-    place = Place(path, None, "", "", ()) if error["type"] == "conflict" else _locate(body, path)
+    # The path of a conflict names fields alone. In pydantic's own paths, the chosen member follows each union.
+    place = BodyLocation(path, None, "", "", ()) if error["type"] == "conflict" else _locate(body, path)
     kinds = sorted(name for part in place.parts for name in _names(part)) if len(place.parts) > 1 else []
     match error["type"]:
         case "extra_forbidden" if place.owner is not None:
             name = str(place.path[-1])
-            elsewhere = body.where_belongs(place.path, error["input"]) if issubclass(body, RequestBody) else None
+            elsewhere = body.suggest_field(place.path, error["input"]) if issubclass(body, RequestBody) else None
             if elsewhere:
                 return place, f"{place.owner_label} has no field {quoted(name)}: {elsewhere}"
-            return place, unknown_name(place.owner_label, "field", name, place.owner.model_fields)
+            return place, unknown_name_message(place.owner_label, "field", name, place.owner.model_fields)
         case "missing" if not place.path:
             return place, "should be a JSON object"
         case "missing":
@@ -141,18 +141,18 @@ def _explain(error: ErrorDetails, body: type[BaseModel], sent: object) -> tuple[
             rule = "letters, digits, dots, underscores and hyphens, 64 at most, and a letter or digit first"
             return place, f"{quoted(error['input'])} is no name: {rule}{did_you_mean(error['input'], KNOWN_DATASETS)}"
         case _:
-            return place, sentence(error)
+            return place, error_message(error)
 
 
-def parts_of(annotation: object) -> Iterator[type[BaseModel]]:
-    """Every part that may stand in a field of this type."""
+def nested_schemas(annotation: object) -> Iterator[type[BaseModel]]:
+    """Every schema within this type annotation."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for argument in get_args(annotation):
-        yield from parts_of(argument)
+        yield from nested_schemas(argument)
 
 
-def _value_at(sent: Any, path: Sequence[Element]) -> object:
+def _value_at(sent: Any, path: Sequence[PathElement]) -> object:
     for element in path:
         sent = sent[element]
     return sent

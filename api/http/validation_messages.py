@@ -1,4 +1,4 @@
-"""What is wrong with a value, in our own words: what a library says of it is for whoever wrote the program."""
+"""Messages for the client in place of pydantic's, which speak to the programmer of the service."""
 
 import json
 import re
@@ -10,11 +10,11 @@ from pydantic_core.core_schema import ErrorType
 from training.names import did_you_mean
 from training.plain import plain
 
-LONGEST_QUOTE = 64  # characters of the client's own text in a detail
+MAX_QUOTED = 64  # characters of the client's own text in a detail
 
-_LIBRARYS = frozenset(get_args(ErrorType))
+_PYDANTIC_TYPES = frozenset(get_args(ErrorType))
 
-_SENTENCES = {
+_MESSAGES = {
     "int_type": "should be an integer",
     "int_from_float": "should be an integer",
     "int_parsing": "should be an integer",
@@ -44,12 +44,12 @@ _SENTENCES = {
     "none_required": "should be null",
     "missing": "is missing",
 }
-_UNKNOWN = "does not fit: /docs says what does"  # of an error that none of our fields is known to have
+_UNKNOWN = "does not fit: /docs says what does"  # for a type of error that no field is known to cause
 
 
-def sentence(error: ErrorDetails) -> str:
-    """What would be right, and the value where it is short and the sentence does not say it already."""
-    detail = _sentence(error)
+def error_message(error: ErrorDetails) -> str:
+    """What is expected, and the value itself if it is short and the message does not quote it already."""
+    detail = _message(error)
     value = error["input"]
     if (
         error["type"] in ("conflict", "string_unicode")
@@ -58,19 +58,19 @@ def sentence(error: ErrorDetails) -> str:
     ):
         return detail
     shown = json.dumps(value, ensure_ascii=False)
-    detail = f"{detail}, not {shown}" if len(shown) <= LONGEST_QUOTE else detail
+    detail = f"{detail}, not {shown}" if len(shown) <= MAX_QUOTED else detail
     if error["type"] in ("literal_error", "enum") and isinstance(value, str):
         return detail + did_you_mean(value, re.findall("'([^']*)'", str(error["ctx"]["expected"])))
     return detail
 
 
-def _sentence(error: ErrorDetails) -> str:
-    if error["type"] not in _LIBRARYS:
-        return str(error["msg"])  # our own
+def _message(error: ErrorDetails) -> str:
+    if error["type"] not in _PYDANTIC_TYPES:
+        return str(error["msg"])  # from a PydanticCustomError of ours
     if error["type"] == "string_too_short" and error["ctx"]["min_length"] == 1:
         return "should not be empty"
     told = {name: _plain(value) for name, value in error.get("ctx", {}).items()}
-    return _SENTENCES.get(error["type"], _UNKNOWN).format_map(told)
+    return _MESSAGES.get(error["type"], _UNKNOWN).format_map(told)
 
 
 def _plain(value: Any) -> str:

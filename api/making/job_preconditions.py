@@ -7,7 +7,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from api.dependencies import JobId, JobJsonDep, SessionDep
 from api.http.etags import etag_of
-from api.http.preconditions import IfMatch, is_conditional, require
+from api.http.preconditions import IfMatch, check_preconditions, has_preconditions
 from api.views.job_json import JobJsonCache
 from jobs import queries
 from jobs.errors import JobNotFound
@@ -18,7 +18,7 @@ from models import ProjectSession
 async def _job_as_expected(
     request: Request, job_id: JobId, session: SessionDep, texts: JobJsonDep, _declared: IfMatch = None
 ) -> None:
-    if is_conditional(request):
+    if has_preconditions(request):
         await run_in_threadpool(_require_job, request, job_id, session, texts)
 
 
@@ -27,7 +27,7 @@ def _require_job(request: Request, job_id: str, session: ProjectSession, texts: 
     if session.scalar(for_update(job_id)) is None:
         raise JobNotFound(job_id)
     (text,) = texts.of(session, [queries.state_of(session, job_id)])
-    require(request, etag_of(text))
+    check_preconditions(request, etag_of(text))
 
 
 # For an operation that changes a job.

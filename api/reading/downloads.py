@@ -14,9 +14,9 @@ from fastapi import Depends, Header, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api.http.errors import RangeNotSatisfiable, StorageUnavailable
-from api.http.etags import UNCHANGED, IfNoneMatch, etags_of, matches, unchanged
-from api.http.head_requests import HEAD_ALONE
-from api.http.preconditions import IfMatch, require
+from api.http.etags import NOT_MODIFIED_RESPONSE, IfNoneMatch, if_none_match_of, matches, not_modified
+from api.http.head_requests import HEAD_ONLY
+from api.http.preconditions import IfMatch, check_preconditions
 from api.reading.streaming import piece_by_piece
 from api.service.fair_limiter import Slot
 from storage import Storage, StoredFile
@@ -36,7 +36,7 @@ class Wanted:
     etags: str | None  # that the client has
     range: str | None
     if_range: str | None  # what the file must still be for `range` to count
-    head_alone: bool  # nothing is to be read
+    head_only: bool  # nothing is to be read
 
 
 async def _wanted(
@@ -54,7 +54,9 @@ async def _wanted(
         str | None, Header(description="The `ETag` that the rest has: the whole file where it is another.")
     ] = None,
 ) -> Wanted:
-    return Wanted(request, etags_of(request), asked, if_range, head_alone=getattr(request.state, HEAD_ALONE, False))
+    return Wanted(
+        request, if_none_match_of(request), asked, if_range, head_only=getattr(request.state, HEAD_ONLY, False)
+    )
 
 
 WantedDep = Annotated[Wanted, Depends(_wanted)]
@@ -75,7 +77,7 @@ FILE: dict[int | str, dict[str, Any]] = {
         "description": "The part that `Range` asks for.",
         "headers": {**_HEADERS, "Content-Range": {"schema": {"type": "string"}}},
     },
-    **UNCHANGED,
+    **NOT_MODIFIED_RESPONSE,
 }
 
 
@@ -91,9 +93,9 @@ def download(storage: Storage, file: StoredFile, wanted: Wanted, slot: Slot) -> 
         "Content-Disposition": f'attachment; filename="{file.name.replace("/", "-")}"',
         "ETag": etag,
     }
-    require(wanted.request, etag)
+    check_preconditions(wanted.request, etag)
     if wanted.etags and matches(wanted.etags, etag):
-        return unchanged(etag, headers)
+        return not_modified(etag, headers)
     # RFC 9110, 13.1.5: a strong comparison, and never with a date, since a file has none.
     part = _part(wanted.range, size) if wanted.range and wanted.if_range in (None, etag) else None
     status, asked = HTTPStatus.OK, range(size)
@@ -101,7 +103,7 @@ def download(storage: Storage, file: StoredFile, wanted: Wanted, slot: Slot) -> 
         status, asked = HTTPStatus.PARTIAL_CONTENT, part
         headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
     headers["Content-Length"] = str(len(asked))
-    if wanted.head_alone:
+    if wanted.head_only:
         return Response(status_code=status, headers=headers, media_type=MEDIA_TYPE)
     blocks = _blocks(storage, file.name, asked.start, len(asked))
     return StreamingResponse(piece_by_piece(blocks, slot), status, headers=headers, media_type=MEDIA_TYPE)

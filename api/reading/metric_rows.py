@@ -22,7 +22,7 @@ JSON = "application/json"
 MEDIA_TYPES: Mapping[str, str] = {"json": JSON, "csv": csv_text.MEDIA_TYPE}
 
 Cursor = Annotated[int, Field(ge=-1, le=LARGEST)]
-Row = TypeVar("Row", bound=schemas.Wire)
+Row = TypeVar("Row", bound=schemas.ResponseSchema)
 
 ENOUGH_FOR_A_CHART = (
     "At most so many rows in place of a page, for a chart: the first, the last, {kept}, and of the others those that "
@@ -129,5 +129,5 @@ def render(page: schemas.Page[Row], kind: type[Row], media_type: str, name: str)
     headers = {**VARY, "Content-Disposition": f'attachment; filename="{name}.csv"'}
     if page.has_more:
         headers["Link"] = f'<{page.next}>; rel="next"'
-    body = csv_text.written(kind, page.data)
+    body = csv_text.to_csv(kind, page.data)
     return Content(body, "text/csv; header=present", headers, is_empty=not page.data)

@@ -15,8 +15,8 @@ from fastapi.concurrency import run_in_threadpool
 from access import keys
 from access.keys import Caller
 from api.dependencies import CallerDep, ServiceDep, SlotDep
-from api.http.etags import FRESH, IfNoneMatch, etag_of, etags_of, matches, unchanged
-from api.http.preconditions import IfMatch, require
+from api.http.etags import REVALIDATE, IfNoneMatch, etag_of, if_none_match_of, matches, not_modified
+from api.http.preconditions import IfMatch, check_preconditions
 from api.service.fair_limiter import Slot
 from api.service.tailer import Tailer
 from api.views.revision_cache import NotModifiedHeaders, RevisionCache
@@ -104,19 +104,19 @@ class Poll:
             on_job_alone = not (tells_place and status is JobStatus.QUEUED)
             known = self.not_modified.get(self.address, revision) if on_job_alone and self.etags else None
             if known:
-                require(self.request, known.etag)
+                check_preconditions(self.request, known.etag)
             if known and self.etags and matches(self.etags, known.etag):
                 return _Look(
-                    unchanged(known.etag, {**applied, **known.headers}), revision, is_news=False, is_final=final
+                    not_modified(known.etag, {**applied, **known.headers}), revision, is_news=False, is_final=final
                 )
             made = content(session)
         etag = etag_of(made.body)
-        require(self.request, etag)
+        check_preconditions(self.request, etag)
         if on_job_alone:
             self.not_modified.put(self.address, revision, NotModifiedHeaders(etag, made.headers))
-        headers = {**FRESH, **applied, **made.headers, "ETag": etag}
+        headers = {**REVALIDATE, **applied, **made.headers, "ETag": etag}
         if self.etags and matches(self.etags, etag):
-            return _Look(unchanged(etag, {**applied, **made.headers}), revision, is_news=False, is_final=final)
+            return _Look(not_modified(etag, {**applied, **made.headers}), revision, is_news=False, is_final=final)
         response = Response(made.body, headers=headers, media_type=made.media_type)
         # Without an ETag to compare with, rows are news; an answer that is always there, is.
         return _Look(response, revision, is_news=not made.is_empty, is_final=final)
@@ -159,7 +159,7 @@ async def _poll(
         caller=caller,
         slot=slot,
         address=digest,
-        etags=etags_of(request),
+        etags=if_none_match_of(request),
         wait_seconds=_wait_of(",".join(request.headers.getlist("prefer"))),
     )
 

@@ -61,7 +61,7 @@ _ARCHITECTURE: TypeAdapter[Architecture] = TypeAdapter(Architecture)
 @router.get("", operation_id="list_architectures", summary="List the architectures that a job can name")
 def list_architectures() -> schemas.Page[schemas.Architecture]:
     """With their sizes on a reference task; on another, only the number of classes and channels changes parameters."""
-    return translate.whole(_every_architecture())
+    return translate.single_page(_every_architecture())
 
 
 @cache

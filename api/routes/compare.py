@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.dependencies import SnapshotDep
 from api.http.problem_kinds import fails_with
 from api.schemas import comparison as schemas
-from api.schemas.fields import EACH_ONCE, UNIQUE_ITEMS
+from api.schemas.fields import NO_DUPLICATES, UNIQUE_ITEMS
 from api.service.admitted_route import AdmittedRoute
 from api.views import translate
 from jobs.comparison import ComparedJob, compare
@@ -23,7 +23,7 @@ class CompareQuery(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    job: Annotated[list[str], EACH_ONCE] = Field(
+    job: Annotated[list[str], NO_DUPLICATES] = Field(
         min_length=2,
         max_length=10,
         description="Ids of the jobs, each as a parameter of its own.",

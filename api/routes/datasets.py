@@ -14,4 +14,4 @@ router = APIRouter(prefix="/datasets", tags=["catalogue"], route_class=AdmittedR
 def list_datasets(catalogue: CatalogueDep) -> schemas.Page[schemas.Dataset]:
     """Those that Epochal knows, and the image folders that this deployment has; those that cannot be used, too, with
     the reason."""
-    return translate.whole([schemas.Dataset.model_validate(entry) for entry in catalogue.entries()])
+    return translate.single_page([schemas.Dataset.model_validate(entry) for entry in catalogue.entries()])

@@ -9,8 +9,8 @@ from fastapi.responses import StreamingResponse
 
 from api import schemas
 from api.dependencies import DatabaseDep, JobId, SlotDep, TailerDep
-from api.http.bodies import EXACT
-from api.http.etags import UNCHANGED
+from api.http.bodies import LARGEST_EXACT_INTEGER
+from api.http.etags import NOT_MODIFIED_RESPONSE
 from api.reading import stream
 from api.reading.polling import Content, PollDep
 from api.service.admitted_route import AdmittedRoute
@@ -20,7 +20,7 @@ from models import ProjectSession
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["metrics"], route_class=AdmittedRoute)
 
-LARGEST = EXACT  # as far as a client that knows floats alone, and the contract itself, can count
+LARGEST = LARGEST_EXACT_INTEGER  # as far as a client that knows floats alone, and the contract itself, can count
 
 EVENT_STREAM = "text/event-stream"
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx would hold small events back
@@ -50,7 +50,7 @@ After = Annotated[int, Query(ge=0, le=LARGEST, description="Only events behind t
     operation_id="list_events",
     summary="What happened to a job",
     response_model=schemas.Page[schemas.Event],
-    responses=UNCHANGED,
+    responses=NOT_MODIFIED_RESPONSE,
 )
 async def list_events(
     job_id: JobId, poll: PollDep, after: After = 0, limit: Annotated[int, Query(ge=1, le=10_000)] = 1000

@@ -4,9 +4,9 @@ from fastapi import APIRouter
 
 from api import schemas
 from api.dependencies import ServiceDep
-from api.http.strict_route import OpenRoute
+from api.http.strict_route import KeylessRoute
 
-router = APIRouter(tags=["operations"], route_class=OpenRoute)
+router = APIRouter(tags=["operations"], route_class=KeylessRoute)
 
 
 @router.get("/livez", operation_id="get_liveness", summary="Whether the process answers")

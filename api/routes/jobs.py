@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Depends, Query, Response
 from api import schemas
 from api.dependencies import CatalogueDep, DatabaseDep, JobId, JobJsonDep, SessionDep, SnapshotDep
 from api.http.errors import InvalidRequest
-from api.http.etags import UNCHANGED
+from api.http.etags import NOT_MODIFIED_RESPONSE
 from api.http.problem_kinds import fails_with
 from api.making import dataset_check, rerun
 from api.making import dry_run as dry_runs
@@ -93,7 +93,7 @@ def submit_job(
 )
 def list_jobs(session: SnapshotDep, texts: JobJsonDep, query: Annotated[JobQuery, Query()]) -> Response:
     """Filtered first, then cut into pages, which stay as they are while new jobs come in. `next` is the next page."""
-    page = queries.list_jobs(session, query.jobs, query.order, after=query.after, limit=query.limit)
+    page = queries.list_jobs(session, query.filter, query.order, after=query.after, limit=query.limit)
     return Response(texts.page(session, page, query.asked), media_type="application/json")
 
 
@@ -102,7 +102,7 @@ def list_jobs(session: SnapshotDep, texts: JobJsonDep, query: Annotated[JobQuery
     operation_id="get_job",
     summary="How a job is doing",
     response_model=schemas.Job,
-    responses=UNCHANGED,
+    responses=NOT_MODIFIED_RESPONSE,
 )
 async def get_job(job_id: JobId, poll: PollDep, texts: JobJsonDep) -> Response:
     """Its status, its progress, its latest and its best epoch, why it waits or why it failed. With `If-None-Match` and

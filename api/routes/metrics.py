@@ -9,8 +9,16 @@ from sqlalchemy.orm import Session
 from api import schemas
 from api.dependencies import CurveCacheDep, DatabaseDep, JobId, ProjectDatabase, SlotDep
 from api.http.errors import NotAcceptable
-from api.http.etags import FRESH, UNCHANGED, IfNoneMatch, etag_of, etags_of, matches, unchanged
-from api.http.preconditions import IfMatch, require
+from api.http.etags import (
+    NOT_MODIFIED_RESPONSE,
+    REVALIDATE,
+    IfNoneMatch,
+    etag_of,
+    if_none_match_of,
+    matches,
+    not_modified,
+)
+from api.http.preconditions import IfMatch, check_preconditions
 from api.http.problem_kinds import fails_with
 from api.reading import log_text, metric_rows
 from api.reading.polling import Content, PollDep
@@ -18,7 +26,7 @@ from api.reading.streaming import piece_by_piece
 from api.service.admitted_route import AdmittedRoute
 from api.service.curve_cache import CurveCache
 from api.views import csv_text, translate
-from api.views.curve_data import Form
+from api.views.curve_data import ImageFormat
 from jobs import queries
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["metrics"], route_class=AdmittedRoute)
@@ -27,7 +35,7 @@ CSV, PNG, SVG = csv_text.MEDIA_TYPE, "image/png", "image/svg+xml"
 
 
 def _rows_or_csv(example: str) -> dict[int | str, dict[str, Any]]:
-    return UNCHANGED | {
+    return NOT_MODIFIED_RESPONSE | {
         200: {
             "content": {CSV: {"schema": {"type": "string"}, "example": example}},
             "description": "What there is by now.",
@@ -100,7 +108,7 @@ def get_log(job_id: JobId, database: DatabaseDep, slot: SlotDep) -> StreamingRes
 
 
 def _picture(content: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
-    return UNCHANGED | {200: {"content": content, "description": "As they are by now."}}
+    return NOT_MODIFIED_RESPONSE | {200: {"content": content, "description": "As they are by now."}}
 
 
 @router.get(
@@ -141,19 +149,19 @@ def get_curves_png(
     return _answer(request, _drawn(database, curve_cache, job_id, "png"), PNG)
 
 
-def _drawn(database: ProjectDatabase, curve_cache: CurveCache, job_id: str, form: Form) -> bytes:
+def _drawn(database: ProjectDatabase, curve_cache: CurveCache, job_id: str, form: ImageFormat) -> bytes:
     """Draws what the job was not drawn as before, and when the transaction is over: pictures wait for one another."""
     with database.snapshot() as session:
         revision, _ = queries.revision_of(session, job_id)
         if known := curve_cache.get(f"{job_id}.{form}", revision):
             return known
         record, epochs = queries.find(session, job_id), queries.epochs_after(session, job_id).rows
-    return curve_cache.draw(f"{job_id}.{form}", revision, translate.sketch(record, epochs), form)
+    return curve_cache.draw(f"{job_id}.{form}", revision, translate.curve_data(record, epochs), form)
 
 
 def _answer(request: Request, picture: bytes, media_type: str) -> Response:
-    etag, etags = etag_of(picture), etags_of(request)
-    require(request, etag)
+    etag, etags = etag_of(picture), if_none_match_of(request)
+    check_preconditions(request, etag)
     if etags and matches(etags, etag):
-        return unchanged(etag, {})
-    return Response(picture, headers={**FRESH, "ETag": etag}, media_type=media_type)
+        return not_modified(etag, {})
+    return Response(picture, headers={**REVALIDATE, "ETag": etag}, media_type=media_type)

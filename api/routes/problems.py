@@ -5,12 +5,12 @@ from functools import cache
 from fastapi import APIRouter, Response
 
 from api import schemas
-from api.http.problem_kinds import kinds
-from api.http.root_path import address
-from api.http.strict_route import OpenRoute
+from api.http.problem_kinds import all_kinds
+from api.http.root_path import public_path
+from api.http.strict_route import KeylessRoute
 from api.views import translate
 
-router = APIRouter(prefix="/problems", tags=["operations"], route_class=OpenRoute)
+router = APIRouter(prefix="/problems", tags=["operations"], route_class=KeylessRoute)
 
 
 @router.get(
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/problems", tags=["operations"], route_class=OpenRout
 )
 async def list_problems() -> Response:
     """Each answers as `application/problem+json` (RFC 9457)."""
-    return Response(_every_kind(address("")), media_type="application/json")
+    return Response(_every_kind(public_path("")), media_type="application/json")
 
 
 @cache
@@ -29,6 +29,6 @@ def _every_kind(root: str) -> str:
     """As JSON, with addresses below `root`: of one root, it never changes."""
     every = [
         schemas.ProblemKind(type=f"{root}{kind.type}", code=kind.code, status=kind.status, title=kind.title)
-        for kind in kinds()
+        for kind in all_kinds()
     ]
-    return translate.whole(every).to_json()
+    return translate.single_page(every).to_json()

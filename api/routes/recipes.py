@@ -14,7 +14,7 @@ router = APIRouter(prefix="/recipes", tags=["catalogue"], route_class=AdmittedRo
 @router.get("", operation_id="list_recipes", summary="List the recipes that a job can name")
 def list_recipes() -> schemas.Page[schemas.Recipe]:
     """With what each fills in, and what it was measured to reach."""
-    return translate.whole([_recipe(name) for name in RECIPES])
+    return translate.single_page([_recipe(name) for name in RECIPES])
 
 
 @router.get("/{recipe}", operation_id="get_recipe", summary="What a recipe fills in, and what it reaches")

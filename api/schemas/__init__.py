@@ -1,4 +1,4 @@
-"""What comes back. Times are RFC 3339 in UTC, accuracies fractions in [0, 1], losses cross-entropy in nats."""
+"""Requests and responses. Times are RFC 3339 in UTC, accuracies fractions in [0, 1], losses cross-entropy in nats."""
 
 from api.schemas.administration import (
     Key,
@@ -8,6 +8,11 @@ from api.schemas.administration import (
     ProjectCreate,
     Quotas,
     Usage,
+)
+from api.schemas.base import (
+    Item,
+    Page,
+    ResponseSchema,
 )
 from api.schemas.catalogue import (
     Architecture,
@@ -46,11 +51,6 @@ from api.schemas.webhooks import (
     WebhookDelivery,
     WebhookWithSecret,
 )
-from api.schemas.wire import (
-    Item,
-    Page,
-    Wire,
-)
 
 __all__ = [
     "Architecture",
@@ -82,6 +82,7 @@ __all__ = [
     "Quotas",
     "Ready",
     "Recipe",
+    "ResponseSchema",
     "StepRow",
     "Usage",
     "Webhook",
@@ -90,6 +91,5 @@ __all__ = [
     "WebhookDelivery",
     "WebhookWithSecret",
     "Weights",
-    "Wire",
     "Worker",
 ]

@@ -7,11 +7,11 @@ from pydantic import AfterValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from access.keys import Scope
-from api.http.bodies import EXACT
+from api.http.bodies import LARGEST_EXACT_INTEGER
 from api.http.times import Time
 from api.http.validation import RequestBody
-from api.schemas.fields import EACH_ONCE, UNIQUE_ITEMS, Name
-from api.schemas.wire import Wire
+from api.schemas.base import ResponseSchema
+from api.schemas.fields import NO_DUPLICATES, UNIQUE_ITEMS, Name
 
 PROJECT_ID = r"^[a-z0-9](-?[a-z0-9]){0,39}$"
 
@@ -20,34 +20,36 @@ ProjectId = Annotated[str, Field(pattern=PROJECT_ID, max_length=40)]
 
 Scopes = Annotated[
     list[Scope],
-    Field(min_length=1, json_schema_extra=UNIQUE_ITEMS, description="`train` includes `read`, `admin` both."),
-    EACH_ONCE,
+    Field(min_length=1, json_schema_extra=UNIQUE_ITEMS, description="`train` includes `read`; `admin` includes both."),
+    NO_DUPLICATES,
 ]
 
 
-def _to_come(time: datetime) -> datetime:
+def _in_the_future(time: datetime) -> datetime:
     if time <= datetime.now(UTC):
         raise PydanticCustomError("past", "should be a time to come")
     return time
 
 
 class KeyCreate(RequestBody):
-    """A key to make."""
+    """A key to create."""
 
     model_config = ConfigDict(
-        strict=False,  # a time is text
+        strict=False,  # so that a time may come as text
         json_schema_extra={"examples": [{"name": "notebook", "scopes": ["train"]}]},
     )
 
-    name: Name = Field(description="For people: who or what it is for.")
+    name: Name = Field(description="A label for people: who or what uses the key.")
     scopes: Scopes
-    project: ProjectId | None = Field(default=None, description="By default the caller's. Another is the operator's.")
-    expires_at: Annotated[Time, AfterValidator(_to_come)] | None = Field(
-        default=None, description="From when on it lets nobody in, with an offset from UTC. Null: never."
+    project: ProjectId | None = Field(
+        default=None, description="The caller's own by default. Only the operator may name another."
+    )
+    expires_at: Annotated[Time, AfterValidator(_in_the_future)] | None = Field(
+        default=None, description="When the key stops working: a time with an offset from UTC. Null: never."
     )
 
 
-class Key(Wire):
+class Key(ResponseSchema):
     """An API key, without its secret."""
 
     id: str = Field(description="The part of the key between `_` and `.`.")
@@ -57,59 +59,59 @@ class Key(Wire):
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
-    last_used_at: datetime | None = Field(description="To some seconds.")
+    last_used_at: datetime | None = Field(description="Accurate to some seconds.")
 
 
 class NewKey(Key):
-    """A key that was just made."""
+    """A key that has just been created."""
 
-    key: str = Field(description="The whole key, shown this once: `Authorization: Bearer <key>`.")
+    key: str = Field(description="The whole key, for `Authorization: Bearer <key>`. It is shown only this once.")
 
 
 class Quotas(RequestBody):
-    """Bounds of a project. Null: none."""
+    """Limits of a project. Null: no limit."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"max_running_jobs": 2, "max_device_hours": 100}]},
     )
 
     max_running_jobs: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
-        default=None, description="Others wait in the queue."
+        default=None, description="Further jobs wait in the queue."
     )
     max_queued_jobs: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
-        default=None, description="Paused ones among them. No more are accepted."
+        default=None, description="Paused jobs count. Beyond it no job is accepted."
     )
-    max_storage_bytes: Annotated[int, Field(ge=0, le=EXACT)] | None = Field(
-        default=None, description="Of checkpoints and weights. Beyond it no job is accepted and none begins."
+    max_storage_bytes: Annotated[int, Field(ge=0, le=LARGEST_EXACT_INTEGER)] | None = Field(
+        default=None, description="Checkpoints and weights together. Beyond it no job is accepted and none starts."
     )
     max_device_hours: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None = Field(
         default=None,
-        description="Of all attempts in this calendar month, in UTC, times their devices. Beyond it no job is accepted "
-        "and none begins.",
+        description="Hours of all attempts in this calendar month (UTC), each times its number of devices. Beyond it "
+        "no job is accepted and none starts.",
     )
 
 
 class ProjectCreate(Quotas):
-    """A project to make."""
+    """A project to create."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"id": "vision-course", "max_running_jobs": 2, "max_device_hours": 100}]},
     )
 
-    id: ProjectId = Field(description="Lower-case letters, digits and single hyphens; never changes.")
+    id: ProjectId = Field(description="Lower-case letters, digits and single hyphens. It never changes.")
 
 
-class Usage(Wire):
+class Usage(ResponseSchema):
     """What a project uses now."""
 
     running_jobs: int
-    queued_jobs: int = Field(description="Paused ones among them.")
+    queued_jobs: int = Field(description="Paused jobs count.")
     storage_bytes: int
     device_hours: float = Field(description="In this calendar month, in UTC.")
 
 
-class Project(Wire):
-    """A tenant: whoever has a key of one project sees nothing of another."""
+class Project(ResponseSchema):
+    """A tenant: a key of one project shows nothing of another."""
 
     id: str
     max_running_jobs: int | None

@@ -4,15 +4,15 @@ from typing import Literal
 
 from pydantic import Field, JsonValue
 
-from api.schemas.wire import Wire
+from api.schemas.base import ResponseSchema
 from training.recipe_results import RecipeResult
 from training.recipes import RecipeName
 from training.spec import Stem
 
 
-class Dataset(Wire):
-    """A data set that a job can name, or a folder that would be one but for its `reason`. Null is what only loading it
-    would tell."""
+class Dataset(ResponseSchema):
+    """A data set that a job can name, or a folder that is not usable for its `reason`. A field that is known only once
+    the data is loaded is null."""
 
     name: str
     title: str
@@ -22,18 +22,18 @@ class Dataset(Wire):
     classes: int | None
     train_images: int | None
     test_images: int | None
-    image_size: int | None = Field(description="Side of its square images in pixels.")
+    image_size: int | None = Field(description="Side of the square images in pixels.")
     channels: int | None = Field(description="1 for grey, 3 for RGB.")
     licence: str | None
     usable: bool = Field(description="Whether a job can name it.")
-    reason: str | None = Field(description="Why a job that names it would be refused, and what would be right.")
+    reason: str | None = Field(description="If not usable: why, and what to change.")
     ignored_files: int | None = Field(
-        description="Of a folder: files that are no images. Hidden files and known companions do not count."
+        description="How many files of a folder are not images. Hidden files and known companions do not count."
     )
-    ignored_examples: list[str] = Field(description="Places of some of them.")
+    ignored_examples: list[str] = Field(description="Paths of some of them.")
 
 
-class NetworkSize(Wire):
+class NetworkSize(ResponseSchema):
     """How large an architecture is on a reference task."""
 
     stem: Stem
@@ -42,29 +42,31 @@ class NetworkSize(Wire):
     channels: int
     classes: int
     parameters: int
-    flops: int = Field(description="Multiply-accumulates of one image's forward pass, as papers on ResNets count them.")
+    flops: int = Field(
+        description="Multiply-accumulate operations of one image's forward pass, the count in papers on ResNets."
+    )
 
 
-class Architecture(Wire):
+class Architecture(ResponseSchema):
     """An architecture that a job can name."""
 
     name: str
     family: Literal["cifar_resnet", "resnet", "cifar_resnext", "resnext", "wide_resnet", "pyramidnet"]
-    title: str = Field(description="Of the family.")
-    description: str = Field(description="Of the family: what its networks consist of.")
+    title: str = Field(description="The family's name.")
+    description: str = Field(description="What the networks of the family consist of.")
     paper: str
-    options: list[str] = Field(description="Fields that the spec's architecture takes beside `name`.")
-    stems: list[Stem] = Field(description="What it begins with: of two, the option `stem` chooses one.")
-    sizes: list[NetworkSize] = Field(description="One a stem, with every option at its default.")
+    options: list[str] = Field(description="Fields of the spec's `architecture` that it accepts beside `name`.")
+    stems: list[Stem] = Field(description="Its possible first layers. Where there are two, the option `stem` chooses.")
+    sizes: list[NetworkSize] = Field(description="One for each stem, with every other option at its default.")
 
 
-class Recipe(Wire):
+class Recipe(ResponseSchema):
     """A named starting point for a spec."""
 
-    name: RecipeName = Field(description="What a spec's `recipe` says.")
+    name: RecipeName = Field(description="The value of a spec's `recipe`.")
     title: str
     description: str
     spec: dict[str, JsonValue] = Field(
-        description="What it fills in where the spec says nothing; all else takes its default."
+        description="The values of fields that a spec leaves out. All other fields have their defaults."
     )
-    results: list[RecipeResult] = Field(description="What it was measured to reach; empty where nothing was measured.")
+    results: list[RecipeResult] = Field(description="Measured results; empty if there are none.")

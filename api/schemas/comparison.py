@@ -2,16 +2,16 @@
 
 from pydantic import Field, JsonValue
 
+from api.schemas.base import Number, ResponseSchema, json_with_items
 from api.schemas.jobs import BestEpoch
-from api.schemas.wire import Number, Wire, json_with_items
 from models import JobStatus
 
 Column = list[Number | None]
 
 
-class Curves(Wire):
-    """A number for each of the comparison's `epochs`, in their order; null where the job has no such epoch, or has not
-    measured it there."""
+class Curves(ResponseSchema):
+    """One value for each of the comparison's `epochs`, in the same order. Null if the job lacks that epoch, or did not
+    measure the value in it."""
 
     train_loss: Column
     train_accuracy: Column
@@ -23,32 +23,32 @@ class Curves(Wire):
     learning_rate: Column
 
 
-class ComparedJob(Wire):
+class ComparedJob(ResponseSchema):
     """One of the jobs."""
 
     id: str
     name: str | None
     status: JobStatus
-    best: BestEpoch | None = Field(description="The epoch with the highest accuracy, the earliest of several.")
+    best: BestEpoch | None = Field(description="The epoch with the highest accuracy; of equal ones the earliest.")
     curves: Curves
 
 
-class Difference(Wire):
-    """A field in which the specs are not all the same."""
+class Difference(ResponseSchema):
+    """A field in which the specs differ."""
 
-    pointer: str = Field(description="Into the spec, as RFC 6901 has it.", examples=["/optimizer/learning_rate"])
+    pointer: str = Field(description="A JSON pointer (RFC 6901) into the spec.", examples=["/optimizer/learning_rate"])
     values: dict[str, JsonValue] = Field(
-        description="What each job's spec says there, by the job's id; a job whose spec has no such field is missing."
+        description="The field's value in each job's spec, by the job's id. A job without the field is left out."
     )
 
 
-class Comparison(Wire):
-    """Jobs side by side, in the order in which they were asked for."""
+class Comparison(ResponseSchema):
+    """Jobs side by side, in the order of the request."""
 
-    epochs: list[int] = Field(description="Ascending, from 0: those of any of the jobs.")
+    epochs: list[int] = Field(description="The epochs that any of the jobs has, ascending, from 0.")
     jobs: list[ComparedJob]
-    differences: list[Difference] = Field(description="Empty where the specs are all the same.")
+    differences: list[Difference] = Field(description="Empty if the specs are equal.")
 
     def to_json(self) -> str:
-        """The same as `model_dump_json`, by `json_with_items`."""
+        """The same as `model_dump_json`, but written in short calls: see `json_with_items`."""
         return json_with_items(self.model_copy(update={"jobs": []}), "jobs", self.jobs)

@@ -1,116 +1,118 @@
-"""What a job would be, as a dry run tells."""
+"""The answer of a dry run: what the job would be, need and take."""
 
 from typing import Literal
 
 from pydantic import Field
 
-from api.schemas.jobs import AsSubmitted, QueuePlace
-from api.schemas.wire import Wire
+from api.schemas.base import ResponseSchema
+from api.schemas.jobs import QueuePlace, SubmittedFields
 from jobs.estimates import Basis
 from training.metrics import Precision
 
-RUNS = "Of the project's recent jobs, so many that it stands on."
+RUNS_DESCRIPTION = "How many of the project's recent jobs the estimate is based on."
 
 
-class Span(Wire):
-    """A number that is not known exactly."""
+class Span(ResponseSchema):
+    """An estimate with its range."""
 
     low: float
     expected: float
-    high: float = Field(description="It would be a surprise to see less than `low` or more than this.")
+    high: float = Field(description="A value below `low` or above `high` is unlikely.")
 
 
-class DataShape(Wire):
-    """The data set, with its images as large as the spec has them."""
+class DataShape(ResponseSchema):
+    """The data set, with images resized as the spec asks."""
 
-    train_images: int = Field(description="Those that the spec splits off for validation included.")
+    train_images: int = Field(description="Includes those that the spec splits off for validation.")
     test_images: int
     classes: int
     image_size: int = Field(description="Side in pixels.")
     channels: int = Field(description="1 for grey, 3 for RGB.")
 
 
-class MemoryParts(Wire):
-    """Bytes, counted from the network's plan. Together they are more than the peak: activations are gone when the
-    optimizer works, and gradients come as activations go."""
+class MemoryParts(ResponseSchema):
+    """Bytes, counted from the network's plan. Their sum exceeds the peak, since they are not all in memory at once:
+    activations are freed while gradients are computed, and are gone when the optimizer steps."""
 
-    weights: int = Field(description="With normalisations' statistics.")
-    casts: int = Field(description="Copies of the weights in half precision, to compute with.")
+    weights: int = Field(description="Includes the statistics of normalisation layers.")
+    casts: int = Field(description="Copies of the weights in half precision, for computing.")
     gradients: int
-    optimizer: int = Field(description="What it keeps for each weight.")
-    scratch: int = Field(description="What the optimizer needs while it works.")
-    averages: int = Field(description="The average of the weights, where the spec asks for one.")
-    activations: int = Field(description="What the forward pass of one batch keeps for the backward pass.")
+    optimizer: int = Field(description="Its state for each weight.")
+    scratch: int = Field(description="Temporary memory during the optimizer's step.")
+    averages: int = Field(description="The average of the weights, if the spec asks for one.")
+    activations: int = Field(description="What the forward pass of one batch stores for the backward pass.")
     images: int = Field(
-        description="The data set, where it lies on the device. With the placement `auto`, a device streams what takes "
-        "more than half of its free memory."
+        description="The data set, if it is placed on the device. With placement `auto`, a data set that takes more "
+        "than half of the free memory is streamed instead."
     )
-    total: int = Field(description="Their peak.")
+    total: int = Field(description="The peak.")
 
 
-class MemoryEstimate(Wire):
-    """Memory of each device at its peak, as its allocator counts it: of a GPU, without what the driver takes; of a CPU,
-    without the process itself."""
+class MemoryEstimate(ResponseSchema):
+    """Peak memory of each device, as its allocator counts it: on a GPU without the driver's own memory, on a CPU
+    without that of the process itself."""
 
     total: Span = Field(description="Bytes.")
     parts: MemoryParts
     precision: Precision = Field(
-        description="In which it is counted: with `auto`, fp32, since runs that are long enough try that, too."
+        description="The assumed precision. For `auto` it is fp32, since runs that are long enough also try that."
     )
     basis: Literal["counted", "same_network"] = Field(
-        description="`counted`: from the plan alone, within a tenth below and a quarter above, and 256 MiB for the "
-        "workspaces of libraries; with `auto`, `low` is of bf16. `same_network`: corrected by what jobs with this "
-        "architecture took, as far apart as they were, give or take a fifth."
+        description="`counted`: from the plan alone. The range is 10 % below to 25 % above, plus 256 MiB for the "
+        "workspaces of libraries; with precision `auto`, `low` is for bf16. `same_network`: corrected by what jobs "
+        "with this architecture took. The range is that of those jobs, widened by 20 %."
     )
-    runs: int = Field(description=RUNS)
+    runs: int = Field(description=RUNS_DESCRIPTION)
 
 
-class Pace(Wire):
-    """How fast it would train, and how long. Without waiting in the queue, loading data, and looking for a faster step;
-    if every epoch is trained."""
+class Pace(ResponseSchema):
+    """How fast the job would train, and how long, if it trains every epoch. Excludes waiting in the queue, loading the
+    data, and the search for a faster step."""
 
     images_per_second: Span
-    epoch_seconds: Span = Field(description="Of an epoch that is evaluated.")
+    epoch_seconds: Span = Field(description="Seconds of an epoch with evaluation.")
     total_seconds: Span
     basis: Basis = Field(
-        description="`same_network`: measured in the same network, image size, precision and kind of step, with half "
-        "to twice the batch: as far apart as they were, give or take a fifth, on a CPU a half. `other_networks`: "
-        "measured in those nearest in size, by FLOPs: off by another factor of 1.5 and the root of how far they are "
-        "apart."
+        description="`same_network`: measured with the same network, image size, precision and kind of step, and half "
+        "to twice the batch size. The range is that of the measurements, widened by 20 %, on a CPU by 50 %. "
+        "`other_networks`: measured with the networks nearest in FLOPs. The range is wider by a factor of 1.5, and by "
+        "the square root of the ratio of the FLOPs."
     )
-    runs: int = Field(description=RUNS)
+    runs: int = Field(description=RUNS_DESCRIPTION)
 
 
-class DeviceEstimate(Wire):
-    """A kind of device that fits the job."""
+class DeviceEstimate(ResponseSchema):
+    """A kind of device that the job can run on."""
 
-    device: str = Field(description="`cpu`, or the accelerator's own name.")
-    workers: int = Field(description="Connected ones that have it; 0: none does, but it is where a job ran last.")
+    device: str = Field(description="`cpu`, or the accelerator's name.")
+    workers: int = Field(description="How many connected workers have it. 0: none, but the latest job ran on it.")
     pace: Pace | None
-    reason: str | None = Field(description="Why there is no pace.")
+    reason: str | None = Field(description="If `pace` is null: why.")
 
 
-class SpecConflict(Wire):
-    """Where the spec does not fit the data."""
+class SpecConflict(ResponseSchema):
+    """A field of the spec that does not fit the data."""
 
-    pointer: str = Field(description="Into the body: an RFC 6901 pointer as a URI fragment.")
-    detail: str = Field(description="What would be right.")
+    pointer: str = Field(description="A JSON pointer (RFC 6901) into the body, as a URI fragment.")
+    detail: str = Field(description="What is expected.")
 
 
-class DryRun(AsSubmitted):
-    """What the job would be. Nothing is stored."""
+class DryRun(SubmittedFields):
+    """What the submitted job would be. Nothing is stored."""
 
-    queue: QueuePlace = Field(description="Where it would stand now, and why it would wait.")
-    data: DataShape | None = Field(description="Null where only a worker could tell; `unknown` says so.")
-    unknown: str | None = Field(description="Why `data` is null, and all that follows from it.")
-    conflicts: list[SpecConflict] = Field(description="For these a worker would refuse the job, once it has the data.")
+    queue: QueuePlace = Field(description="Its position in the queue now, and why it would wait.")
+    data: DataShape | None = Field(description="Null if only a worker can know; then `unknown` says why.")
+    unknown: str | None = Field(description="Why `data`, and everything that depends on it, is null.")
+    conflicts: list[SpecConflict] = Field(
+        description="Reasons for which the job would fail once a worker has the data."
+    )
     parameters: int | None
     flops: int | None = Field(
-        description="Multiply-accumulates of one image's forward pass, as papers on ResNets count them."
+        description="Multiply-accumulate operations of one image's forward pass, the count in papers on ResNets."
     )
     steps_per_epoch: int | None
     memory: MemoryEstimate | None
     devices: list[DeviceEstimate] = Field(
-        description="Kinds that connected workers have and that fit the job. Where none does, the one where a job ran "
-        "last that does; empty where there is none of that, either."
+        description="Kinds of devices of the connected workers that the job can run on. If there is none, the suitable "
+        "kind that a job ran on last; empty if there is none of that either."
     )

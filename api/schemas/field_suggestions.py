@@ -1,16 +1,16 @@
-"""Fields that another library calls otherwise, or that belong elsewhere in a body: where each should stand."""
+"""Suggestions for unknown fields: those that other libraries name differently, or that belong elsewhere in the body."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 from pydantic import BaseModel
 
-from api.http.validation import parts_of
+from api.http.validation import nested_schemas
 from api.schemas.jobs import Job
 
 Path = tuple[str, ...]
 
-# By the place of a field: what it is called elsewhere.
+# By the path of a field: its names in other libraries.
 ALIASES: Mapping[str, Sequence[str]] = {
     "name": ("title", "job_name", "run_name", "experiment_name"),
     "description": ("notes", "comment"),
@@ -58,8 +58,8 @@ _VERBS = {
 }
 
 
-def in_a_submission(submission: type[BaseModel], path: Sequence[str | int]) -> str | None:
-    """Where the unknown field at `path` should stand in a `submission`; None where nobody knows."""
+def suggest_for_submission(submission: type[BaseModel], path: Sequence[str | int]) -> str | None:
+    """Where the unknown field at `path` belongs in a `submission`; None without a suggestion."""
     *parents, name = map(str, path)
     parent = tuple(parents)
     if not parent and name in Job.model_fields and name not in _index(submission):
@@ -68,11 +68,11 @@ def in_a_submission(submission: type[BaseModel], path: Sequence[str | int]) -> s
     return " or ".join(_directions(place, parent, name) for place in places) or None
 
 
-def in_a_change(
+def suggest_for_change(
     submission: type[BaseModel], change: type[BaseModel], path: Sequence[str | int], value: object
 ) -> str | None:
-    """What to do in place of changing the unknown field at `path` of a `change` to `value`, where it is a field of a
-    `submission` or of a job."""
+    """What to do instead of setting the unknown field at `path` of a `change` to `value`; None unless a `submission` or
+    a job has such a field."""
     name = str(path[-1])
     if name in ("status", "requested", "state"):
         verb = _VERBS.get(value.lower()) if isinstance(value, str) else None
@@ -94,7 +94,7 @@ def _directions(place: Path, parent: Path, name: str) -> str:
 
 
 def _places_of(submission: type[BaseModel], name: str) -> Sequence[Path]:
-    """Of a field, or of what is called so elsewhere. Of fields in several places, the outermost."""
+    """The paths of the fields that `name` is an alias of, or else of those named so: only the outermost ones."""
     asked = name.lower().replace("-", "_")
     aliased = [tuple(place.split(".")) for place, names in ALIASES.items() if asked in names]
     if aliased:
@@ -105,7 +105,7 @@ def _places_of(submission: type[BaseModel], name: str) -> Sequence[Path]:
 
 @cache
 def _index(submission: type[BaseModel]) -> Mapping[str, Sequence[Path]]:
-    """Every field of a submission, by its name."""
+    """The paths of all fields of a submission, by name."""
     found: dict[str, list[Path]] = {}
     for path in dict.fromkeys(_fields(submission, ())):
         found.setdefault(path[-1], []).append(path)
@@ -115,5 +115,5 @@ def _index(submission: type[BaseModel]) -> Mapping[str, Sequence[Path]]:
 def _fields(part: type[BaseModel], path: Path) -> Iterator[Path]:
     for name, field in part.model_fields.items():
         yield (*path, name)
-        for inner in parts_of(field.annotation):
+        for inner in nested_schemas(field.annotation):
             yield from _fields(inner, (*path, name))

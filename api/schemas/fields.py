@@ -1,4 +1,4 @@
-"""Fields that several schemas have."""
+"""Fields that several schemas share."""
 
 import re
 from typing import Annotated, TypeVar
@@ -8,12 +8,12 @@ from pydantic_core import PydanticCustomError
 
 Item = TypeVar("Item")
 
-NOT_ONE_LINE = "\\u0000-\\u001F\\u007F-\\u009F\\u2028\\u2029"  # control characters and line separators
+CONTROL_CHARACTERS = "\\u0000-\\u001F\\u007F-\\u009F\\u2028\\u2029"  # control characters and line separators
 
 
 def _one_line(text: str) -> str:
-    """No line break, and no NUL, which PostgreSQL stores in no text."""
-    if found := re.search(f"[{NOT_ONE_LINE}]", text):
+    """Refuse line breaks and other control characters; PostgreSQL cannot store NUL."""
+    if found := re.search(f"[{CONTROL_CHARACTERS}]", text):
         raise PydanticCustomError(
             "not_one_line",
             "should be one line of text: the character at {position} is U+{code}",
@@ -23,7 +23,7 @@ def _one_line(text: str) -> str:
 
 
 def storable(text: str) -> str:
-    """Without NUL, which PostgreSQL stores in no text."""
+    """Refuse NUL, which PostgreSQL cannot store."""
     if "\0" in text:
         raise PydanticCustomError("nul", "should be text without NUL")
     return text
@@ -38,11 +38,11 @@ def _each_once(values: list[Item]) -> list[Item]:
     return values
 
 
-# For a list in which nothing may be twice. EACH_ONCE stands behind the list's bounds, so that it meets no longer list.
-EACH_ONCE = AfterValidator(_each_once)
+# For a list without duplicates. NO_DUPLICATES comes after the bounds on its length, so that it only sees short lists.
+NO_DUPLICATES = AfterValidator(_each_once)
 UNIQUE_ITEMS: dict[str, JsonValue] = {"uniqueItems": True}
 
-_ONE_LINE = {"pattern": f"^[^{NOT_ONE_LINE}]*$"}
+_ONE_LINE = {"pattern": f"^[^{CONTROL_CHARACTERS}]*$"}
 Name = Annotated[str, Field(min_length=1, max_length=200, json_schema_extra=_ONE_LINE), AfterValidator(_one_line)]
 Description = Annotated[
     str,
@@ -50,17 +50,17 @@ Description = Annotated[
     AfterValidator(storable),
 ]
 Tag = Annotated[str, Field(min_length=1, max_length=64, json_schema_extra=_ONE_LINE), AfterValidator(_one_line)]
-Tags = Annotated[list[Tag], Field(max_length=20, json_schema_extra=UNIQUE_ITEMS), EACH_ONCE]
+Tags = Annotated[list[Tag], Field(max_length=20, json_schema_extra=UNIQUE_ITEMS), NO_DUPLICATES]
 
 Priority = Annotated[int, Field(ge=0, le=9)]
 Retries = Annotated[int, Field(ge=0, le=100)]
 Accelerator = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9 .-]+$")]
 
-HIGHER_FIRST = "Higher goes first."
-LOST_ATTEMPTS = (
-    "Attempts that may be lost in a row without progress, to a dead worker, a stall or a full disk, before the job "
-    "fails."
+PRIORITY_DESCRIPTION = "A job with a higher priority runs first."
+MAX_RETRIES_DESCRIPTION = (
+    "How many attempts in a row may be lost without progress before the job fails. An attempt is lost to a dead "
+    "worker, a stall or a full disk."
 )
-KIND_OF_DEVICE = (
-    "`cpu`, `gpu`, or part of an accelerator's name as GET /v1/workers shows it, such as `H100`; null: any."
+ACCELERATOR_DESCRIPTION = (
+    "`cpu`, `gpu`, or part of an accelerator's name in GET /v1/workers, such as `H100`. Null: any device."
 )

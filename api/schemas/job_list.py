@@ -1,4 +1,4 @@
-"""The query of a list of jobs."""
+"""The query parameters of the list of jobs."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
@@ -10,7 +10,7 @@ from api.schemas.fields import storable
 from jobs.listing import JobFilter, Order, Sort
 from models import JobStatus
 
-Direction = Literal[
+SortParameter = Literal[
     "created_at",
     "-created_at",
     "finished_at",
@@ -31,28 +31,30 @@ class JobQuery(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    status: list[JobStatus] = Field(default=[], max_length=len(JobStatus), description="One or more; all by default.")
-    dataset: Text | None = Field(default=None, description="Whose spec has exactly this data set.")
-    architecture: Text | None = Field(default=None, description="Whose spec has exactly this architecture.")
-    tag: list[Text] = Field(default=[], max_length=20, description="Several times: jobs that have each of them.")
-    name: Text | None = Field(default=None, description="The whole name.")
+    status: list[JobStatus] = Field(
+        default=[], max_length=len(JobStatus), description="One or more statuses; all by default."
+    )
+    dataset: Text | None = Field(default=None, description="Jobs whose spec names exactly this data set.")
+    architecture: Text | None = Field(default=None, description="Jobs whose spec names exactly this architecture.")
+    tag: list[Text] = Field(default=[], max_length=20, description="If repeated: jobs that have all of these tags.")
+    name: Text | None = Field(default=None, description="Jobs with exactly this name.")
     created_after: Time | None = Field(default=None, description="RFC 3339, exclusive.")
     created_before: Time | None = Field(default=None, description="RFC 3339, exclusive.")
-    sort: Direction = Field(
+    sort: SortParameter = Field(
         default="-created_at",
-        description="With `-` the greatest first. Jobs that have no name, end or accuracy are left out where it is "
-        "sorted by that.",
+        description="With `-` in descending order. Sorted by name, end or accuracy, the list leaves out jobs without "
+        "one.",
     )
     after: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z0-9_-]{1,1000}$",
-        description="Where the page begins, as `next` has it; where it is sorted by `created_at`, the id of a job.",
+        description="Where the page begins: the cursor in `next`. Sorted by `created_at`, it is the id of a job.",
     )
     limit: int = Field(default=20, ge=1, le=100)
 
     @property
-    def jobs(self) -> JobFilter:
-        """Which."""
+    def filter(self) -> JobFilter:
+        """The filter of the list."""
         return JobFilter(
             statuses=self.status,
             dataset=self.dataset,
@@ -65,11 +67,11 @@ class JobQuery(BaseModel):
 
     @property
     def order(self) -> Order:
-        """In which order."""
+        """The order of the list."""
         sort: Sort = next(name for name in get_args(Sort) if name == self.sort.removeprefix("-"))
         return Order(sort, descending=self.sort.startswith("-"))
 
     @property
     def asked(self) -> Mapping[str, Any]:
-        """As it was given, for the address of the next page."""
+        """The parameters of the request, for the URL of the next page."""
         return self.model_dump(mode="json", exclude_defaults=True) | {"limit": self.limit}

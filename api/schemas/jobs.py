@@ -1,12 +1,12 @@
-"""Jobs and what they leave."""
+"""Jobs, and what they produce."""
 
 from datetime import datetime
 from typing import Literal
 
 from pydantic import Field, SerializeAsAny
 
-from api.schemas.fields import HIGHER_FIRST, KIND_OF_DEVICE, LOST_ATTEMPTS
-from api.schemas.wire import Number, Wire
+from api.schemas.base import Number, ResponseSchema
+from api.schemas.fields import ACCELERATOR_DESCRIPTION, MAX_RETRIES_DESCRIPTION, PRIORITY_DESCRIPTION
 from jobs.failures import FailureCode
 from jobs.transitions import EndReason
 from jobs.waiting import QueueReason
@@ -15,34 +15,34 @@ from training.metrics import RunFacts
 from training.spec import ResolvedSpec
 
 
-class Progress(Wire):
-    """How far a job has got: to the last step that its current attempt has recorded, or to the checkpoint that it goes
-    on from. What was lost with an attempt is not progress."""
+class Progress(ResponseSchema):
+    """How far a job has got: the last step that its current attempt has recorded, or the checkpoint that it resumes
+    from. Work that was lost with an earlier attempt does not count."""
 
     epoch: int | None = Field(description="Epoch of that step, from 0; null before the first.")
-    epochs: int = Field(description="Epochs that the spec asks for; a job that stops early trains fewer.")
+    epochs: int = Field(description="Epochs that the spec asks for. A job that stops early trains fewer.")
     step: int | None = Field(description="The step within that epoch, from 0.")
     steps_per_epoch: int | None = Field(description="Known once a worker has loaded the data.")
     percent: float = Field(ge=0, le=100)
     estimated_finish: datetime | None = Field(
-        description="At the pace of the latest epoch, if every epoch is trained: a job that stops early is done "
+        description="At the pace of the latest epoch, if every epoch is trained. A job that stops early finishes "
         "sooner. Null unless the job is running and has trained an epoch."
     )
 
 
-class QueuePlace(Wire):
-    """Where a queued job stands, and why it is not running."""
+class QueuePlace(ResponseSchema):
+    """A queued job's position, and why it is not running."""
 
     position: int | None = Field(
-        description="From 1: by priority, then by age, among the jobs of all projects; null behind a thousand others."
+        description="From 1, among the jobs of all projects, by priority, then by age. Null beyond the first thousand."
     )
     code: QueueReason
     reason: str = Field(description="The same in words.")
 
 
-class EpochRow(Wire):
-    """One epoch. Train figures are means over the epoch's batches while the network changes, test and validation
-    figures are of the network at its end, or of its average where the spec asks for one.
+class EpochRow(ResponseSchema):
+    """One epoch. Train figures are means over the epoch's batches, while the network changes. Test and validation
+    figures are of the network at the epoch's end, or of the average of its weights if the spec asks for one.
     """
 
     epoch: int = Field(description="From 0.")
@@ -50,13 +50,13 @@ class EpochRow(Wire):
     train_accuracy: Number
     test_loss: Number | None = Field(description="Null in epochs that are not evaluated.")
     test_accuracy: Number | None = Field(description="Null in epochs that are not evaluated.")
-    test_top5_accuracy: Number | None = Field(description="Null there, too, and where there are five classes or fewer.")
-    validation_loss: Number | None = Field(description="Null there, too, and where nothing was split off.")
-    validation_accuracy: Number | None = Field(description="Null there, too, and where nothing was split off.")
-    learning_rate: Number = Field(description="Of the epoch's last step.")
-    seconds: Number = Field(description="Wall time of training and evaluation together.")
-    images_per_second: Number = Field(description="Training images over the wall time of training alone.")
-    device_memory_bytes: int | None = Field(description="Peak that the accelerator allocated; null on a CPU.")
+    test_top5_accuracy: Number | None = Field(description="Null likewise, and if there are five classes or fewer.")
+    validation_loss: Number | None = Field(description="Null likewise, and if no validation split was taken.")
+    validation_accuracy: Number | None = Field(description="Null likewise, and if no validation split was taken.")
+    learning_rate: Number = Field(description="The learning rate of the epoch's last step.")
+    seconds: Number = Field(description="Wall time of training and evaluation.")
+    images_per_second: Number = Field(description="Training images per second of training, without evaluation.")
+    device_memory_bytes: int | None = Field(description="Peak memory allocated on the accelerator. Null on a CPU.")
     attempt: int = Field(description="The attempt that measured it.")
     recorded_at: datetime
 
@@ -65,13 +65,13 @@ class BestEpoch(EpochRow):
     """The best epoch so far, and what it was chosen on."""
 
     chosen_on: Literal["validation", "test"] = Field(
-        description="Whose accuracy is the highest: of the validation split where the spec has one. Where it has "
-        "none, of the test split itself, so that its test accuracy is an optimistic estimate for new images."
+        description="The split whose accuracy is the highest in this epoch: the validation split if the spec has one. "
+        "Otherwise the test split itself; then the test accuracy is an optimistic estimate for new images."
     )
 
 
-class StepRow(Wire):
-    """The mean loss of one batch, measured in front of its optimizer step."""
+class StepRow(ResponseSchema):
+    """The mean loss of one batch, measured before its optimizer step."""
 
     epoch: int = Field(description="From 0.")
     step: int = Field(description="From 0 within the epoch.")
@@ -81,7 +81,7 @@ class StepRow(Wire):
     recorded_at: datetime
 
 
-class Attempt(Wire):
+class Attempt(ResponseSchema):
     """One worker's try at a job."""
 
     number: int = Field(description="From 1.")
@@ -89,49 +89,49 @@ class Attempt(Wire):
     started_at: datetime
     ended_at: datetime | None
     end_reason: EndReason | None = Field(description="Null while it lasts.")
-    devices: list[str] | None = Field(description="That it trains on, by name.")
+    devices: list[str] | None = Field(description="Names of the devices that it trains on.")
     resumed_from: str | None = Field(
-        description="Name of the checkpoint that it went on from; null: it began at the beginning, or has not begun."
+        description="The checkpoint that it resumed from. Null: it began with the first step, or has not begun."
     )
     facts: RunFacts | None = Field(
-        description="What it found before its first step: device, network and data; and the fastest way of computing "
-        "a step that it has found since."
+        description="What it found before its first step about device, network and data, and the fastest way to "
+        "compute a step that it has found since."
     )
 
 
-class JobError(Wire):
+class JobError(ResponseSchema):
     """Why a job failed."""
 
     code: FailureCode
     message: str
     hint: str = Field(description="What to change.")
-    retryable: bool = Field(description="Whether the same job may well succeed if it is submitted again as it is.")
+    retryable: bool = Field(description="Whether the same job may succeed if it is submitted again unchanged.")
     attempt: int
 
 
-class Weights(Wire):
-    """What a job has trained."""
+class Weights(ResponseSchema):
+    """The trained weights of a job."""
 
     size_bytes: int
-    sha256: str = Field(description="Of the file, in hexadecimal digits.")
-    download: str = Field(description="Its address.")
+    sha256: str = Field(description="Hash of the file, in hexadecimal digits.")
+    download: str = Field(description="The URL of the file.")
 
 
-class JobDataset(Wire):
-    """What a job is trained on."""
+class JobDataset(ResponseSchema):
+    """The data set that a job is trained on."""
 
     name: str
     identity: str | None = Field(
-        description="Of its classes and images, by content: equal where these are, whatever their files are called. "
-        "64 hexadecimal digits; null until an attempt has loaded the data."
+        description="A hash of the content of its classes and images, independent of file names: 64 hexadecimal "
+        "digits. Null until an attempt has loaded the data."
     )
 
 
-class JobLinks(Wire):
-    """Where the rest of a job is."""
+class JobLinks(ResponseSchema):
+    """URLs of a job's resources and actions."""
 
     self: str
-    stream: str = Field(description="Its events as they happen, as server-sent events.")
+    stream: str = Field(description="The job's events as they happen, as server-sent events.")
     cancel: str
     stop: str
     pause: str
@@ -147,37 +147,37 @@ class JobLinks(Wire):
     weights: str = Field(description="404 until the job has succeeded or stopped, or failed with weights.")
 
 
-class AsSubmitted(Wire):
-    """What a job was submitted with, or would be."""
+class SubmittedFields(ResponseSchema):
+    """The fields that a job is submitted with: shared by a job and a dry run."""
 
     name: str | None
     description: str | None
     tags: list[str]
-    priority: int = Field(ge=0, le=9, description=HIGHER_FIRST)
-    max_retries: int = Field(description=LOST_ATTEMPTS)
-    accelerator: str | None = Field(description=f"{KIND_OF_DEVICE} In lower case.")
-    spec: SerializeAsAny[ResolvedSpec] = Field(description="Every default resolved.")
+    priority: int = Field(ge=0, le=9, description=PRIORITY_DESCRIPTION)
+    max_retries: int = Field(description=MAX_RETRIES_DESCRIPTION)
+    accelerator: str | None = Field(description=f"{ACCELERATOR_DESCRIPTION} In lower case.")
+    spec: SerializeAsAny[ResolvedSpec] = Field(description="The spec with every default filled in.")
 
 
-class Identity(Wire):
-    """Which job."""
+class JobIdentity(ResponseSchema):
+    """The id and the project of a job."""
 
-    id: str = Field(description="Ascends with time.")
-    project: str = Field(description="Whose it is.")
+    id: str = Field(description="Later jobs have greater ids.")
+    project: str = Field(description="The project that owns the job.")
 
 
-class Job(AsSubmitted, Identity):
+class Job(SubmittedFields, JobIdentity):
     """A training job."""
 
     dataset: JobDataset
-    status: JobStatus = Field(description="Final: succeeded, failed, cancelled, stopped.")
-    requested: Request | None = Field(description="What somebody wants of the job that a worker has yet to do.")
+    status: JobStatus = Field(description="Final statuses are succeeded, failed, cancelled and stopped.")
+    requested: Request | None = Field(description="A request on the job that a worker has not carried out yet.")
     created_at: datetime
-    started_at: datetime | None = Field(description="When a worker first took it.")
+    started_at: datetime | None = Field(description="When a worker first claimed the job.")
     finished_at: datetime | None
     progress: Progress
     latest: EpochRow | None = Field(description="The last epoch trained.")
-    best: BestEpoch | None = Field(description="The epoch with the highest accuracy, the earliest of several.")
+    best: BestEpoch | None = Field(description="The epoch with the highest accuracy; of equal ones the earliest.")
     attempts: list[Attempt]
     weights: Weights | None = Field(description="Null until the job has succeeded or stopped, or failed with weights.")
     error: JobError | None = Field(description="Null unless the job has failed.")
@@ -185,31 +185,33 @@ class Job(AsSubmitted, Identity):
     queue: QueuePlace | None = Field(description="Null unless the job is queued.")
 
 
-class Event(Wire):
+class Event(ResponseSchema):
     """Something that happened to a job."""
 
-    id: int = Field(description="Ascends with time within the job, and counts its events alone.")
+    id: int = Field(description="The number of the event within the job, ascending with time.")
     type: str = Field(
-        description="A status that it came into, `epoch` where one is measured (each once, in order), "
-        "`epoch_revised` where one was trained again and went otherwise, or what else happened."
+        description="The job's new status; `epoch` when an epoch is measured (each once, in order); `epoch_revised` "
+        "when an epoch was trained again with a different result; or another kind of event."
     )
     message: str
-    attempt: int = Field(description="The attempt under way, or the last one; 0 before the first.")
-    epoch: int | None = Field(description="Of `epoch` and `epoch_revised`: which one. Null of all else.")
-    metrics: EpochRow | None = Field(description="Of that epoch, as they are now.")
+    attempt: int = Field(description="The attempt under way, or else the last one. 0 before the first.")
+    epoch: int | None = Field(description="The epoch of `epoch` and `epoch_revised`. Null for other events.")
+    metrics: EpochRow | None = Field(description="The current metrics of that epoch.")
     created_at: datetime
 
 
-class Checkpoint(Wire):
-    """A file that a job can go on from."""
+class Checkpoint(ResponseSchema):
+    """A file that a job can resume from."""
 
-    name: str = Field(description="Within the job.")
+    name: str = Field(description="Unique within the job.")
     attempt: int = Field(description="The attempt that wrote it.")
-    epoch: int = Field(description="Of the next step, from 0.")
+    epoch: int = Field(description="The epoch of the next step, from 0.")
     step: int = Field(description="The next step within that epoch, from 0.")
     size_bytes: int
-    sha256: str = Field(description="Of the file, in hexadecimal digits.")
+    sha256: str = Field(description="Hash of the file, in hexadecimal digits.")
     created_at: datetime
-    metrics: EpochRow | None = Field(description="Of the epoch that it closes; null for one in the middle of an epoch.")
-    usable: bool = Field(description="False: attempts have tried to go on from it, and could not.")
-    download: str = Field(description="Its address.")
+    metrics: EpochRow | None = Field(
+        description="Metrics of the epoch that it completes. Null for a checkpoint within an epoch."
+    )
+    usable: bool = Field(description="False: attempts have tried to resume from it and failed.")
+    download: str = Field(description="The URL of the file.")

@@ -1,62 +1,66 @@
-"""Who runs jobs, what waits, how the service is, and what it answers where it refuses."""
+"""Workers, the queue, health, and errors."""
 
 from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.schemas.fields import HIGHER_FIRST, KIND_OF_DEVICE
-from api.schemas.wire import Wire
+from api.schemas.base import ResponseSchema
+from api.schemas.fields import ACCELERATOR_DESCRIPTION, PRIORITY_DESCRIPTION
 from jobs.waiting import QueueReason
 from models import Request
 
 
-class Worker(Wire):
+class Worker(ResponseSchema):
     """A connected worker."""
 
     id: str
-    state: Literal["online", "draining"] = Field(description="`draining`: it takes no more jobs, and leaves.")
-    slots: int = Field(description="Jobs that it runs at once.")
+    state: Literal["online", "draining"] = Field(
+        description="`draining`: it claims no more jobs, and is shutting down."
+    )
+    slots: int = Field(description="How many jobs it runs at once.")
     busy_slots: int
-    jobs: list[str] = Field(description="Ids of those that it runs, of the caller's project.")
-    devices: list[str] = Field(description="Its accelerators by name, or `cpu`.")
+    jobs: list[str] = Field(description="Ids of the jobs that it runs, only those of the caller's project.")
+    devices: list[str] = Field(description="Names of its accelerators, or `cpu`.")
     torch_version: str
     python_version: str | None
     epochal_version: str | None
-    cores: int | None = Field(description="That it may use.")
+    cores: int | None = Field(description="CPU cores that it may use.")
     load_average: float | None = Field(
-        description="Tasks that run on its machine or wait to, over the last minute; null where it does not say."
+        description="Load average of its machine over the last minute. Null if the machine does not tell."
     )
-    memory_total_bytes: int | None = Field(description="Of its machine.")
-    memory_available_bytes: int | None = Field(description="Of its machine, without swapping.")
+    memory_total_bytes: int | None = Field(description="Memory of its machine.")
+    memory_available_bytes: int | None = Field(description="Memory of its machine that is available without swapping.")
     started_at: datetime
     seen_at: datetime
 
 
-class QueuedJob(Wire):
-    """A job that waits, and why."""
+class QueuedJob(ResponseSchema):
+    """A job in the queue, and why it waits."""
 
     job_id: str
     name: str | None
-    priority: int = Field(description=HIGHER_FIRST)
+    priority: int = Field(description=PRIORITY_DESCRIPTION)
     devices: int = Field(description="How many it trains on.")
-    accelerator: str | None = Field(description=KIND_OF_DEVICE)
-    requested: Request | None = Field(description="`stop`: a worker is to make its weights from its last checkpoint.")
-    queued_at: datetime = Field(description="When it last came into the queue.")
+    accelerator: str | None = Field(description=ACCELERATOR_DESCRIPTION)
+    requested: Request | None = Field(
+        description="`stop`: a worker is going to write the job's weights from its last checkpoint."
+    )
+    queued_at: datetime = Field(description="When it last entered the queue.")
     position: int | None = Field(
-        description="From 1: by priority, then by age, among the jobs of all projects; null behind a thousand others."
+        description="From 1, among the jobs of all projects, by priority, then by age. Null beyond the first thousand."
     )
     code: QueueReason
     reason: str = Field(description="The same in words.")
 
 
-class Live(Wire):
+class Live(ResponseSchema):
     """The process answers."""
 
     status: Literal["live"] = "live"
 
 
-class Ready(Wire):
+class Ready(ResponseSchema):
     """The service can do its work."""
 
     status: Literal["ready"] = "ready"
@@ -66,26 +70,26 @@ class Ready(Wire):
     workers: int = Field(ge=1, description="How many are connected and take jobs.")
 
 
-class ProblemKind(Wire):
+class ProblemKind(ResponseSchema):
     """A kind of error."""
 
-    type: str = Field(description="What a problem of this kind has as its `type`.")
+    type: str = Field(description="The `type` of problems of this kind.")
     code: str
     status: int
     title: str
 
 
 class InvalidPart(BaseModel):
-    """What is wrong in one place of a request: of its body, of its query or of its headers."""
+    """An error in one place of a request: in its body, its query or its headers."""
 
-    pointer: str | None = Field(default=None, description="Into the body: an RFC 6901 pointer as a URI fragment.")
-    parameter: str | None = Field(default=None, description="Of the query.")
-    header: str | None = Field(default=None, description="The header's name.")
-    detail: str = Field(description="What would be right.")
+    pointer: str | None = Field(default=None, description="A JSON pointer (RFC 6901) into the body, as a URI fragment.")
+    parameter: str | None = Field(default=None, description="The name of the query parameter.")
+    header: str | None = Field(default=None, description="The name of the header.")
+    detail: str = Field(description="What is expected.")
 
 
 class Problem(BaseModel):
-    """An error, as RFC 9457 has it."""
+    """An error: problem details of RFC 9457."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -93,7 +97,7 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
-    instance: str = Field(description="The path that was asked for.")
-    code: str = Field(description="What a program may depend on.")
-    request_id: str = Field(description="As in `X-Request-ID` and in the service's log.")
-    errors: list[InvalidPart] | None = Field(default=None, description="Of a request that is not valid.")
+    instance: str = Field(description="The path of the request.")
+    code: str = Field(description="A stable code, for programs to depend on.")
+    request_id: str = Field(description="The same as in `X-Request-ID` and in the service's log.")
+    errors: list[InvalidPart] | None = Field(default=None, description="If the request is not valid: its errors.")

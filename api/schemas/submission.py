@@ -1,16 +1,16 @@
-"""What a client sends: a job to submit, or what is to be different when one is submitted again."""
+"""Request bodies: submit a job, rerun one with changes, change one."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ConfigDict, Field, JsonValue
 
-from api.http.validation import Element, RequestBody
+from api.http.validation import PathElement, RequestBody
 from api.schemas import field_suggestions
 from api.schemas.fields import (
-    HIGHER_FIRST,
-    KIND_OF_DEVICE,
-    LOST_ATTEMPTS,
+    ACCELERATOR_DESCRIPTION,
+    MAX_RETRIES_DESCRIPTION,
+    PRIORITY_DESCRIPTION,
     Accelerator,
     Description,
     Name,
@@ -50,67 +50,69 @@ class JobCreate(RequestBody):
         json_schema_extra={"examples": [FIRST_JOB, {"spec": {"dataset": "digits"}}]},
     )
 
-    name: Name | None = Field(default=None, description="For people; need not be unique.")
-    description: Description | None = Field(default=None, description="For people.")
-    tags: Tags = Field(default=[], description="For people; each once.")
-    priority: Priority = Field(default=PRIORITY, description=HIGHER_FIRST)
-    max_retries: Retries = Field(default=MAX_RETRIES, description=LOST_ATTEMPTS)
-    accelerator: Accelerator | None = Field(default=None, description=KIND_OF_DEVICE)
+    name: Name | None = Field(default=None, description="A label for people. It need not be unique.")
+    description: Description | None = Field(default=None, description="A text for people.")
+    tags: Tags = Field(default=[], description="Labels for people, without duplicates.")
+    priority: Priority = Field(default=PRIORITY, description=PRIORITY_DESCRIPTION)
+    max_retries: Retries = Field(default=MAX_RETRIES, description=MAX_RETRIES_DESCRIPTION)
+    accelerator: Accelerator | None = Field(default=None, description=ACCELERATOR_DESCRIPTION)
     spec: TrainingSpec
 
     @classmethod
-    def where_belongs(cls, path: Sequence[Element], value: object) -> str | None:
+    def suggest_field(cls, path: Sequence[PathElement], value: object) -> str | None:
         """See RequestBody."""
-        return field_suggestions.in_a_submission(cls, path)
+        return field_suggestions.suggest_for_submission(cls, path)
 
 
 SMALLER_STEPS: dict[str, Any] = {"name": "smaller steps", "spec": {"optimizer": {"learning_rate": 0.05}, "seed": 1}}
 
 
 class JobRerun(RequestBody):
-    """What is to be different in the new job: a JSON merge patch (RFC 7396) over what the old one was submitted with,
-    its spec as it was resolved. What is not here stays, null is the default, and an array replaces an array."""
+    """The changes for the new job: a JSON merge patch (RFC 7396) over the fields of the old one and its resolved spec.
+    A field that is left out stays as it was, null resets it to the default, and an array replaces an array."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [SMALLER_STEPS, {"priority": 9}, {}]})
 
-    name: Name | None = Field(default=None, description="For people; need not be unique.")
-    description: Description | None = Field(default=None, description="For people.")
-    tags: Tags | None = Field(default=None, description="For people; each once.")
-    priority: Priority | None = Field(default=None, description=HIGHER_FIRST)
-    max_retries: Retries | None = Field(default=None, description=LOST_ATTEMPTS)
-    accelerator: Accelerator | None = Field(default=None, description=KIND_OF_DEVICE)
+    name: Name | None = Field(default=None, description="A label for people. It need not be unique.")
+    description: Description | None = Field(default=None, description="A text for people.")
+    tags: Tags | None = Field(default=None, description="Labels for people, without duplicates.")
+    priority: Priority | None = Field(default=None, description=PRIORITY_DESCRIPTION)
+    max_retries: Retries | None = Field(default=None, description=MAX_RETRIES_DESCRIPTION)
+    accelerator: Accelerator | None = Field(default=None, description=ACCELERATOR_DESCRIPTION)
     spec: dict[str, JsonValue] = Field(
         default={},
-        description="Fields of a spec. A part whose `name` changes begins with its own defaults. The recipe is filled "
-        "in already, so that another one cannot be named here.",
+        description="Fields of a spec. A part whose `name` changes starts from its own defaults. The old spec already "
+        "has its recipe filled in, so that no recipe can be named here.",
     )
 
     @classmethod
-    def where_belongs(cls, path: Sequence[Element], value: object) -> str | None:
+    def suggest_field(cls, path: Sequence[PathElement], value: object) -> str | None:
         """See RequestBody."""
-        return field_suggestions.in_a_submission(JobCreate, path)
+        return field_suggestions.suggest_for_submission(JobCreate, path)
 
 
 class JobChange(RequestBody):
-    """What is to be different about a job: a JSON merge patch (RFC 7396). What is not here stays, null is the
-    default."""
+    """The changes to a job: a JSON merge patch (RFC 7396). A field that is left out stays as it is, and null resets it
+    to the default."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"name": "baseline", "tags": ["report"]}, {"priority": 9}]},
     )
 
-    name: Name | None = Field(default=None, description="For people; need not be unique.")
-    description: Description | None = Field(default=None, description="For people.")
-    tags: Tags | None = Field(default=None, description="For people; each once.")
-    priority: Priority | None = Field(default=None, description=f"{HIGHER_FIRST} Of a job that waits; of any, a label.")
+    name: Name | None = Field(default=None, description="A label for people. It need not be unique.")
+    description: Description | None = Field(default=None, description="A text for people.")
+    tags: Tags | None = Field(default=None, description="Labels for people, without duplicates.")
+    priority: Priority | None = Field(
+        default=None, description=f"{PRIORITY_DESCRIPTION} It has an effect only while the job waits."
+    )
 
     @classmethod
-    def where_belongs(cls, path: Sequence[Element], value: object) -> str | None:
+    def suggest_field(cls, path: Sequence[PathElement], value: object) -> str | None:
         """See RequestBody."""
-        return field_suggestions.in_a_change(JobCreate, cls, path, value)
+        return field_suggestions.suggest_for_change(JobCreate, cls, path, value)
 
     def values(self) -> dict[str, Any]:
-        """What is given, null filled in."""
+        """The fields that are given, with null replaced by the default."""
         defaults: dict[str, Any] = {"tags": [], "priority": PRIORITY}
         given = self.model_dump(exclude_unset=True)
         return {field: defaults.get(field) if value is None else value for field, value in given.items()}

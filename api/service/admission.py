@@ -16,7 +16,7 @@ from access import keys
 from access.errors import KeyInvalid
 from access.keys import Caller
 from api.http.errors import KeyMissing, TooManyRequests
-from api.http.pacing import network_of
+from api.http.throttling import network_of
 from api.service.fair_limiter import Requester
 from jobs.reconciler import Chore
 from models import Database, DatabaseUnavailable

@@ -5,7 +5,7 @@ from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 
 from access.keys import ANYBODY, Caller
-from api.http.bodies import brings_body
+from api.http.bodies import has_body
 from api.http.strict_route import Handler, StrictRoute
 from api.service.fair_limiter import Requester, Slot
 from api.service.request_costs import EXPENSIVE, cost_of
@@ -43,7 +43,7 @@ async def _admit(request: Request, cost: int) -> Slot:
                 _look_up, request, service, key, address, cost, limiter=limits.threads_of_checks
             )
     request.state.caller = caller
-    if brings_body(request):
+    if has_body(request):
         await request.body()  # which comes as slowly as the client likes: nobody's turn is to last as long
     who = Requester(caller.project, caller.key_id or f"address {address}")
     slot = Slot(limits.ordinary if cost < EXPENSIVE else limits.expensive, who)

@@ -1,7 +1,7 @@
 """Pictures of curves, each kept until its job changes or others need the room."""
 
 from api.service.curve_renderer import CurveRenderer
-from api.views.curve_data import CurveData, Form
+from api.views.curve_data import CurveData, ImageFormat
 from api.views.revision_cache import RevisionCache
 
 MOST_BYTES = 32 * 1024 * 1024
@@ -18,7 +18,7 @@ class CurveCache:
         """What was drawn of that name and revision."""
         return self._pictures.get(name, revision)
 
-    def draw(self, name: str, revision: int, data: CurveData, form: Form) -> bytes:
+    def draw(self, name: str, revision: int, data: CurveData, form: ImageFormat) -> bytes:
         """Another picture in place of what was drawn under the name before. The revision must have been read no later
         than `data`. Raises CurvesNotDrawn."""
         picture = self._renderer.draw(data, form)

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 from api.http.errors import CurvesNotDrawn
-from api.views.curve_data import CurveData, Form, pack
+from api.views.curve_data import CurveData, ImageFormat, pack
 from api.views.pipe_messages import read, write
 
 LONGEST_SECONDS = 60.0  # for one picture, the start of the process included
@@ -22,7 +22,7 @@ class CurveRenderer:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
-    def draw(self, sketch: CurveData, form: Form) -> bytes:
+    def draw(self, curve_data: CurveData, form: ImageFormat) -> bytes:
         """As `api.views.curves.draw`. Raises NotDrawn."""
         with self._lock:
             try:
@@ -34,7 +34,7 @@ class CurveRenderer:
             watch = threading.Timer(LONGEST_SECONDS, process.kill)
             try:
                 watch.start()
-                write(process.stdin, pack(sketch, form))
+                write(process.stdin, pack(curve_data, form))
                 return read(process.stdout)
             except (OSError, EOFError) as error:
                 self._end()

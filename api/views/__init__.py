@@ -1,1 +1,1 @@
-"""From what the database holds to what goes over the wire: JSON, text, pictures. Reads nothing by itself."""
+"""Turns domain objects into JSON, CSV and pictures. Nothing here begins a transaction of its own."""

@@ -1,15 +1,15 @@
-"""What a picture of a job's curves is drawn from: plain values, which are sent to the process that draws as JSON."""
+"""The data of a picture of a job's curves. It is sent as JSON to the process that draws."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal, NamedTuple
 
-Form = Literal["svg", "png"]
+ImageFormat = Literal["svg", "png"]
 
 
 class Point(NamedTuple):
-    """Of an epoch, what is drawn. None where it was not measured."""
+    """The values of one epoch; None where one was not measured."""
 
     epoch: int
     train_loss: float | None
@@ -22,22 +22,22 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CurveData:
-    """Everything that is to be seen."""
+    """Everything that the picture shows."""
 
     title: str
-    about: str
-    planned: int  # epochs
+    subtitle: str
+    planned: int  # epochs that the spec asks for
     epochs: Sequence[Point]
     best: Point | None
 
 
-def pack(sketch: CurveData, form: Form) -> bytes:
-    """The message that asks for a picture."""
-    return json.dumps([asdict(sketch), form]).encode()
+def pack(curve_data: CurveData, form: ImageFormat) -> bytes:
+    """The message that requests a picture."""
+    return json.dumps([asdict(curve_data), form]).encode()
 
 
-def unpack(message: bytes) -> tuple[CurveData, Form]:
-    """What `pack` was given."""
+def unpack(message: bytes) -> tuple[CurveData, ImageFormat]:
+    """The inverse of `pack`."""
     fields, form = json.loads(message)
     epochs, best = [Point(*point) for point in fields.pop("epochs")], fields.pop("best")
     return CurveData(**fields, epochs=epochs, best=Point(*best) if best else None), form

@@ -1,8 +1,8 @@
-"""Loss and accuracy over epochs as a picture: the same bytes for the same rows.
+"""Draws loss and accuracy over epochs. Equal rows give equal bytes.
 
 `python -m api.views.curves` is the process that draws for `api.service.curve_renderer`. Nothing else may import this
-module: it imports matplotlib, which takes as long as the rest of the API together. It does not use pyplot, whose
-figures are global.
+module: it imports matplotlib, which takes as long as importing the rest of the API. It does not use pyplot, which
+keeps its figures in global state.
 """
 
 import math
@@ -20,10 +20,10 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from api.views.curve_data import CurveData, Form, Point, unpack
+from api.views.curve_data import CurveData, ImageFormat, Point, unpack
 from api.views.pipe_messages import read, write
 
-# Okabe and Ito's, which colour-blind readers tell apart; the lines differ in their dashes, too.
+# The palette of Okabe and Ito, which colour-blind readers can tell apart. The lines also differ in their dashes.
 TRAIN: dict[str, Any] = {"label": "train", "color": "#0072B2", "linestyle": (0, (4, 1.5))}
 TEST: dict[str, Any] = {"label": "test", "color": "#D55E00", "linestyle": "solid"}
 VALIDATION: dict[str, Any] = {"label": "validation", "color": "#009E73", "linestyle": (0, (6, 1.5, 1, 1.5))}
@@ -33,38 +33,42 @@ TITLE_FONT = FontProperties(weight="bold", size=14)
 
 MARGINS = {"left": 0.065, "right": 0.985, "top": 0.79, "bottom": 0.115, "wspace": 0.17}  # of the figure's size
 
-MOST_WITH_DOTS = 40  # epochs; with more, the dots of a line run into one another
-LONGEST_TITLE = 80  # characters
-LARGEST_DRAWN = 1e30  # matplotlib's own arithmetic overflows not far from the largest float
+MAX_EPOCHS_WITH_DOTS = 40  # with more, the dots of a line overlap
+MAX_TITLE = 80  # characters
+LARGEST_DRAWN = 1e30  # greater values overflow in matplotlib's arithmetic
 
-# Settings are global in matplotlib: as shipped, whatever this machine's matplotlibrc says, but for these.
+# Matplotlib's settings are global. They start from its defaults, so that no matplotlibrc changes the pictures.
 matplotlib.rcdefaults()
 matplotlib.rcParams.update(
     {
-        "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],  # comes with matplotlib; the others serve browsers
-        "svg.fonttype": "none",  # text stays text, which can be searched and read aloud
-        "svg.hashsalt": "epochal",  # ids within an SVG are random without
+        "font.sans-serif": [
+            "DejaVu Sans",
+            "Verdana",
+            "Arial",
+        ],  # DejaVu comes with matplotlib; the others are for browsers
+        "svg.fonttype": "none",  # text remains text, so that it can be searched and read aloud
+        "svg.hashsalt": "epochal",  # without it, ids within an SVG are random
     }
 )
-GIVES_WAY = 10  # its niceness: who waits for a picture waits a little longer, and everybody else does not
+NICENESS = 10  # requests for pictures take a little longer, so that no other request does
 
 
 def main() -> None:
-    """Draw what comes in, until nothing does any more."""
+    """Draw each request on standard input, until it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(GIVES_WAY)
+    os.nice(NICENESS)
     while True:
         try:
-            sketch, form = unpack(read(sys.stdin.buffer))
+            curve_data, form = unpack(read(sys.stdin.buffer))
         except EOFError:
             return
-        write(sys.stdout.buffer, draw(sketch, form))
+        write(sys.stdout.buffer, draw(curve_data, form))
 
 
-def draw(sketch: CurveData, form: Form) -> bytes:
-    """Loss and accuracy of a job's epochs side by side, its best one marked. A measure that is not finite, or that an
-    epoch was not evaluated for, is a gap. One picture at a time: matplotlib's caches are shared."""
-    epochs = sketch.epochs
+def draw(curve_data: CurveData, form: ImageFormat) -> bytes:
+    """Loss and accuracy side by side, with the best epoch marked. A value that is missing or not finite is a gap. Not
+    safe between threads: matplotlib's caches are shared."""
+    epochs = curve_data.epochs
     figure = Figure(figsize=(11, 4.8), facecolor="white")
     loss, accuracy = figure.subplots(1, 2, gridspec_kw=MARGINS)
     _plot(loss, epochs, [epoch.train_loss for epoch in epochs], TRAIN)
@@ -74,26 +78,26 @@ def draw(sketch: CurveData, form: Form) -> bytes:
     _plot(accuracy, epochs, [epoch.validation_accuracy for epoch in epochs], VALIDATION)
     _plot(accuracy, epochs, [epoch.test_accuracy for epoch in epochs], TEST)
     for axes in (loss, accuracy):
-        _furnish(axes, epochs, sketch.planned)
+        _style_axes(axes, epochs, curve_data.planned)
     _name_loss(loss, epochs)
     _name_accuracy(accuracy, epochs)
-    _mark_best(loss, accuracy, sketch.best)
-    _head(figure, sketch.title, f"{sketch.about}   ·   {len(epochs)} of {sketch.planned} epochs")
+    _mark_best(loss, accuracy, curve_data.best)
+    _head(figure, curve_data.title, f"{curve_data.subtitle}   ·   {len(epochs)} of {curve_data.planned} epochs")
     output = BytesIO()
-    figure.savefig(output, format=form, dpi=150, metadata=_metadata(sketch.title, form))
+    figure.savefig(output, format=form, dpi=150, metadata=_metadata(curve_data.title, form))
     return output.getvalue()
 
 
 def _plot(axes: Axes, epochs: Sequence[Point], measured: Sequence[float | None], look: Mapping[str, Any]) -> None:
     if look is VALIDATION and all(value is None for value in measured):
-        return  # nothing was split off
+        return  # the job has no validation split
     values = [math.nan if value is None or not abs(value) < LARGEST_DRAWN else value for value in measured]
-    dots = list(range(len(values))) if len(values) <= MOST_WITH_DOTS else _lonely(values)
+    dots = list(range(len(values))) if len(values) <= MAX_EPOCHS_WITH_DOTS else _isolated(values)
     axes.plot([epoch.epoch for epoch in epochs], values, marker="o", markersize=3.5, markevery=dots, lw=1.8, **look)
 
 
-def _lonely(values: Sequence[float]) -> list[int]:
-    """Values between two gaps, which a line alone would not show."""
+def _isolated(values: Sequence[float]) -> list[int]:
+    """The indices of values between two gaps: they need a dot, since no line passes through them."""
     padded = [math.nan, *values, math.nan]
     return [
         place
@@ -102,7 +106,7 @@ def _lonely(values: Sequence[float]) -> list[int]:
     ]
 
 
-def _furnish(axes: Axes, epochs: Sequence[Point], planned: int) -> None:
+def _style_axes(axes: Axes, epochs: Sequence[Point], planned: int) -> None:
     first, last = (epochs[0].epoch, epochs[-1].epoch) if epochs else (0, planned - 1)
     room = max((last - first) * 0.03, 0.5 if first == last else 0)
     axes.set_xlim(first - room, last + room)
@@ -160,20 +164,20 @@ def _head(figure: Figure, title: str, subtitle: str) -> None:
 
 
 def _short(title: str) -> str:
-    return title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…"
+    return title if len(title) <= MAX_TITLE else f"{title[: MAX_TITLE - 1]}…"
 
 
 def _with_glyphs(title: str) -> str:
-    """What the font cannot draw becomes U+FFFD; an SVG has the whole title among its metadata."""
+    """Replace characters that the font lacks with U+FFFD. An SVG's metadata still has the original title."""
     font = get_font(findfont(TITLE_FONT))
     return "".join(character if font.get_char_index(ord(character)) else "\ufffd" for character in title)
 
 
 def _metadata(title: str, form: str) -> dict[str, Any]:
-    """Without the date and matplotlib's version, so that the bytes depend on the rows alone."""
+    """Leave out the date and matplotlib's version, so that the bytes depend only on the rows."""
     if form == "png":
         return {"Software": None}
-    return {"Date": None, "Creator": None, "Title": re.sub("[\ufffe\uffff]", "\ufffd", title)}  # which XML excludes
+    return {"Date": None, "Creator": None, "Title": re.sub("[\ufffe\uffff]", "\ufffd", title)}  # XML excludes these two
 
 
 if __name__ == "__main__":

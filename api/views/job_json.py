@@ -1,4 +1,4 @@
-"""Jobs as they go over the wire."""
+"""The JSON of jobs, cached by revision."""
 
 from collections.abc import Mapping, Sequence
 from sys import getsizeof
@@ -12,23 +12,25 @@ from jobs.queries import JobPage, JobRecord
 from jobs.waiting import JobState, QueuePlace
 from models import ProjectSession
 
-MOST_CACHED = 10_000  # jobs
-# Bytes in memory. A job takes 2 to 3 KiB; one of many attempts, or described at length in letters outside of Latin-1,
-# takes more, and is not cached, so that all together have a bound.
+MAX_CACHED = 10_000  # jobs
+# Bytes in memory. A job usually takes 2 to 3 KiB. One with many attempts, or with a long description in characters
+# outside of Latin-1, takes more and is not cached: so the cache takes at most MAX_CACHED times this.
 LARGEST_CACHED = 8 * 1024
 
 
 class JobJsonCache:
-    """Makes the JSON of jobs, and keeps it: it changes with a job's revision, all but its place in the queue, which
-    depends on others. Most jobs that are asked for are as they were when they were asked for last, and what it takes to
-    read and write one is most of what a list costs.
+    """Makes the JSON of jobs, and caches it by the job's revision.
+
+    Reading and serialising jobs is most of the cost of a list, and most jobs have not changed since the last request.
+    The place in the queue is not cached: it depends on other jobs, and changes without a new revision.
     """
 
     def __init__(self) -> None:
-        self._cache = RevisionCache[str](MOST_CACHED)
+        self._cache = RevisionCache[str](MAX_CACHED)
 
     def of(self, session: ProjectSession, jobs: Sequence[JobState]) -> list[str]:
-        """Each of these jobs as `schemas.Job` says. `session` has found them, and is a snapshot."""
+        """The JSON of each job, by `schemas.Job`. `jobs` come from this `session`, a snapshot, so that revision
+        and content are of one moment."""
         known = {job.id: self._cache.get(job.id, job.revision) for job in jobs}
         texts = {job_id: text for job_id, text in known.items() if text is not None}
         for record in queries.records(session, [job.id for job in jobs if job.id not in texts]).values():
@@ -39,7 +41,7 @@ class JobJsonCache:
         return [_with_place(texts[job.id], places.get(job.id)) for job in jobs]
 
     def page(self, session: ProjectSession, page: JobPage, asked: Mapping[str, Any]) -> str:
-        """A page of jobs; `next` is the next page, with the same filter."""
+        """A page of jobs; `next` has the filter and the order of `asked`."""
         following = translate.jobs_url({**asked, "after": page.next_cursor}) if page.next_cursor else None
         ends = schemas.Page[schemas.Job](data=[], has_more=following is not None, next=following)
         rest = ends.model_dump_json(exclude={"data"})
@@ -47,7 +49,7 @@ class JobJsonCache:
 
 
 def new(record: JobRecord) -> str:
-    """A job that has just been made."""
+    """The JSON of a job that has just been created."""
     return _with_place(_without_place(record), record.queue)
 
 
@@ -56,6 +58,6 @@ def _without_place(record: JobRecord) -> str:
 
 
 def _with_place(text: str, place: QueuePlace | None) -> str:
-    """As its last member."""
+    """Append `queue` as the last member."""
     queue = schemas.QueuePlace.model_validate(place).model_dump_json() if place else "null"
     return f'{text[:-1]},"queue":{queue}}}'

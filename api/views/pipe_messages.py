@@ -1,4 +1,4 @@
-"""Messages between two processes over pipes."""
+"""Length-prefixed messages between two processes over pipes."""
 
 from struct import Struct
 from typing import IO
@@ -7,7 +7,7 @@ LENGTH = Struct("!I")
 
 
 def write(stream: IO[bytes], message: bytes) -> None:
-    """A message behind its length."""
+    """Write the message's length, then the message."""
     stream.write(LENGTH.pack(len(message)) + message)
     stream.flush()
 

@@ -9,25 +9,26 @@ from models import Checkpoint, Epoch, Job, JobStatus
 from training.metrics import RunFacts
 from training.spec import ResolvedSpec
 
-# An estimate beyond this says nothing, and may be later than any date there is.
+# A longer estimate tells nothing, and can exceed the greatest datetime.
 LONGEST_ESTIMATE = timedelta(days=3650)
 
 
 class _Place(NamedTuple):
-    """The last step that is done. Places are in order."""
+    """The last step that is done. Places compare in the order of training."""
 
     epoch: int
-    step: int | float  # infinity: the epoch's last, where it is not known how many it has
+    step: int | float  # infinity: the last step of the epoch, if steps per epoch are unknown
 
 
 def progress(record: JobRecord, spec: ResolvedSpec) -> schemas.Progress:
-    """Of the current attempt, and of what it goes on from: work that was lost with another does not count."""
+    """Progress of the current attempt, or of the checkpoint that it resumes from. Work that was lost with an earlier
+    attempt does not count."""
     job = record.job
     steps_per_epoch = _steps_per_epoch(job)
     places = [_of_attempt(job), _of_checkpoint(record.checkpoint, steps_per_epoch)]
     place = max((place for place in places if place), default=None)
     attempt = job.attempts[-1] if job.attempts else None
-    # An epoch that an earlier attempt has trained is not this one's pace.
+    # The pace is estimated from an epoch of the current attempt only.
     mine = record.latest if attempt and record.latest and record.latest.attempt == attempt.number else None
     running = job.status is JobStatus.RUNNING
     return schemas.Progress(
@@ -41,7 +42,7 @@ def progress(record: JobRecord, spec: ResolvedSpec) -> schemas.Progress:
 
 
 def _steps_per_epoch(job: Job) -> int | None:
-    """As the last attempt found that has loaded the data."""
+    """As found by the last attempt that loaded the data."""
     found = [attempt.facts for attempt in job.attempts if attempt.facts]
     return RunFacts.model_validate(found[-1]).steps_per_epoch if found else None
 
@@ -54,7 +55,7 @@ def _of_attempt(job: Job) -> _Place | None:
 
 
 def _of_checkpoint(checkpoint: Checkpoint | None, steps_per_epoch: int | None) -> _Place | None:
-    """A checkpoint's own position is that of the step behind it."""
+    """A checkpoint names the next step, so that the last one done is the step before."""
     if checkpoint is None or (checkpoint.epoch, checkpoint.step) == (0, 0):
         return None
     if checkpoint.step > 0:
@@ -63,7 +64,7 @@ def _of_checkpoint(checkpoint: Checkpoint | None, steps_per_epoch: int | None) -
 
 
 def _percent(place: _Place | None, latest: Epoch | None, epochs: int, steps_per_epoch: int | None) -> float:
-    """Of all steps, one decimal, rounded down."""
+    """The percentage of all steps, rounded down to one decimal."""
     trained = float(latest.epoch + 1) if latest else 0.0
     if place:
         share = (place.step + 1) / steps_per_epoch if steps_per_epoch else float(place.step == float("inf"))
@@ -73,6 +74,6 @@ def _percent(place: _Place | None, latest: Epoch | None, epochs: int, steps_per_
 
 def _estimated_finish(latest: Epoch, epochs: int) -> datetime | None:
     remaining = (epochs - latest.epoch - 1) * latest.seconds
-    if not remaining < LONGEST_ESTIMATE.total_seconds():  # nor if it is NaN
+    if not remaining < LONGEST_ESTIMATE.total_seconds():  # written so that NaN gives None, too
         return None
     return latest.recorded_at + timedelta(seconds=remaining)

@@ -1,4 +1,4 @@
-"""What was made of a revision of a job, kept for as long as the job has that revision."""
+"""A cache of values made from a revision of a job, valid until the job has its next revision."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from cachetools import LRUCache
 
 Value = TypeVar("Value")
 
-MOST_ADDRESSES = 10_000
+MAX_ADDRESSES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,29 +26,29 @@ class _Entry(NamedTuple, Generic[Value]):
 
 
 class RevisionCache(Generic[Value]):
-    """Values by key, each made of one revision of a job. The least recently used ones make room for others.
+    """An LRU cache of values by key, each made from one revision of a job. Safe between threads.
 
-    Whoever puts a value must have read its revision no later than what the value is made of. If the job has changed in
-    between, the value is newer than its revision: then the job's next revision misses it, and it is made again. The
-    other order would keep an old value under a new revision. Safe between threads.
+    The caller must read the revision before the data that it makes the value from, or in the same snapshot. If the job
+    changes in between, a new value is stored under an old revision: the next lookup misses, and costs one more read.
+    In the other order, an old value would be stored under the new revision, and served until the revision after it.
     """
 
-    def __init__(self, most: int, size_of: Callable[[Value], int] = lambda _: 1) -> None:
-        """Keeps values of `most` in all, by `size_of` each: by default so many values. A value of more than an eighth
-        of that is not kept."""
-        self._entries: LRUCache[str, _Entry[Value]] = LRUCache(most, lambda entry: size_of(entry.value))
-        self._largest = max(1, most // 8)
+    def __init__(self, max_size: int, size_of: Callable[[Value], int] = lambda _: 1) -> None:
+        """`max_size` bounds the sum of the values' sizes; by default each has the size 1. A value larger than an eighth
+        of it is not cached."""
+        self._entries: LRUCache[str, _Entry[Value]] = LRUCache(max_size, lambda entry: size_of(entry.value))
+        self._largest = max(1, max_size // 8)
         self._size_of = size_of
         self._lock = Lock()
 
     def get(self, key: str, revision: int) -> Value | None:
-        """The value of this key, where it is of this revision."""
+        """The value of this key, if it was made from this revision."""
         with self._lock:
             entry = self._entries.get(key)
         return entry.value if entry and entry.revision == revision else None
 
     def put(self, key: str, revision: int, value: Value) -> None:
-        """In place of the key's value of another revision."""
+        """Store the value, replacing the key's value of any other revision."""
         if self._size_of(value) > self._largest:
             return
         with self._lock:

@@ -1,11 +1,11 @@
-"""From what the database holds to what goes over the wire."""
+"""Turns rows of the database into response schemas."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlencode
 
 from api import schemas
-from api.http.root_path import address
+from api.http.root_path import public_path
 from api.views.curve_data import CurveData, Point
 from api.views.progress import progress
 from jobs.queries import CheckpointRecord, EventRecord, JobRecord, Page, QueuedJob
@@ -20,7 +20,7 @@ Identified = TypeVar("Identified", schemas.Key, schemas.Project, schemas.Webhook
 
 
 def job(record: JobRecord) -> schemas.Job:
-    """A job with everything beside it."""
+    """A job with its progress, latest and best epoch, attempts, weights and place in the queue."""
     row = record.job
     spec = ResolvedSpec.to_show(row.spec)
     return schemas.Job(
@@ -51,7 +51,7 @@ def job(record: JobRecord) -> schemas.Job:
 
 
 def epochs(page: Page[Any], job_id: str, asked: Mapping[str, Any]) -> schemas.Page[schemas.EpochRow]:
-    """A page of epochs; `next` is where those will be that are not there yet, too."""
+    """A page of epochs. `next` is never null: it is the address of epochs yet to come, too."""
     rows = [schemas.EpochRow.model_validate(epoch) for epoch in page.rows]
     last = {"after_epoch": rows[-1].epoch} if rows else {}
     following = _url(f"{JOBS}/{job_id}/metrics", {**asked, **last})
@@ -59,22 +59,22 @@ def epochs(page: Page[Any], job_id: str, asked: Mapping[str, Any]) -> schemas.Pa
 
 
 def steps(page: Page[Step], job_id: str, asked: Mapping[str, int]) -> schemas.Page[schemas.StepRow]:
-    """A page of steps; `next` is where those will be that are not there yet, too."""
+    """A page of steps. `next` is never null: it is the address of steps yet to come, too."""
     rows = [schemas.StepRow.model_validate(step) for step in page.rows]
     last = {"after_epoch": rows[-1].epoch, "after_step": rows[-1].step} if rows else {}
     following = _url(f"{JOBS}/{job_id}/steps", {**asked, **last})
     return schemas.Page(data=rows, has_more=page.has_more, next=following)
 
 
-def sketch(record: JobRecord, rows: Sequence[Epoch]) -> CurveData:
-    """What the picture of a job and its epochs is drawn from."""
+def curve_data(record: JobRecord, rows: Sequence[Epoch]) -> CurveData:
+    """The data for the picture of a job and its epochs."""
     spec = ResolvedSpec.to_show(record.job.spec)
     optimizer = spec.optimizer
     trained = f"{optimizer.name}, learning rate {plain(optimizer.learning_rate)}"
-    about = f"{spec.architecture.name} on {spec.dataset}   ·   {trained}"
+    subtitle = f"{spec.architecture.name} on {spec.dataset}   ·   {trained}"
     return CurveData(
         title=record.job.name or record.job.id,
-        about=f"on {spec.dataset}" if isinstance(spec, UnknownSpec) else about,
+        subtitle=f"on {spec.dataset}" if isinstance(spec, UnknownSpec) else subtitle,
         planned=spec.epochs,
         epochs=[_point(row) for row in rows],
         best=_point(record.best) if record.best else None,
@@ -82,7 +82,7 @@ def sketch(record: JobRecord, rows: Sequence[Epoch]) -> CurveData:
 
 
 def event(record: EventRecord) -> schemas.Event:
-    """An event, with the metrics of the epoch that it tells of."""
+    """An event, with the metrics of its epoch."""
     row = record.event
     return schemas.Event(
         id=row.number,
@@ -96,7 +96,7 @@ def event(record: EventRecord) -> schemas.Event:
 
 
 def events(page: Page[EventRecord], job_id: str, asked: Mapping[str, int]) -> schemas.Page[schemas.Event]:
-    """A page of events; `next` is where those will be that have not happened yet, too."""
+    """A page of events. `next` is never null: it is the address of events yet to come, too."""
     rows = [event(record) for record in page.rows]
     last = {"after": rows[-1].id} if rows else {}
     following = _url(f"{JOBS}/{job_id}/events", {**asked, **last})
@@ -104,7 +104,7 @@ def events(page: Page[EventRecord], job_id: str, asked: Mapping[str, int]) -> sc
 
 
 def checkpoint(record: CheckpointRecord) -> schemas.Checkpoint:
-    """A checkpoint with the metrics of the epoch that it closes."""
+    """A checkpoint with the metrics of the epoch that it completes."""
     row = record.checkpoint
     name = _within_job(row.name)
     return schemas.Checkpoint(
@@ -122,7 +122,7 @@ def checkpoint(record: CheckpointRecord) -> schemas.Checkpoint:
 
 
 def checkpoints(page: Page[CheckpointRecord], job_id: str, limit: int) -> schemas.Page[schemas.Checkpoint]:
-    """A page of checkpoints. Its cursor is a place, which stays where it is when the checkpoint there is given up."""
+    """A page of checkpoints. Its cursor is a position, which remains valid when that checkpoint is deleted."""
     following = None
     if page.has_more:
         last = page.rows[-1].checkpoint
@@ -154,7 +154,7 @@ def queue(page: Page[QueuedJob], limit: int) -> schemas.Page[schemas.QueuedJob]:
 
 
 def worker(record: WorkerRecord, project: str) -> schemas.Worker:
-    """A worker with what it does, as `project` may see it."""
+    """A worker with those of its jobs that `project` may see."""
     row = record.worker
     return schemas.Worker(
         id=row.id,
@@ -175,30 +175,30 @@ def worker(record: WorkerRecord, project: str) -> schemas.Worker:
     )
 
 
-def whole(items: list[schemas.Item]) -> schemas.Page[schemas.Item]:
-    """A list that has one page."""
+def single_page(items: list[schemas.Item]) -> schemas.Page[schemas.Item]:
+    """A list that fits on one page."""
     return schemas.Page(data=items, has_more=False, next=None)
 
 
 def page(items: list[Identified], limit: int, path: str) -> schemas.Page[Identified]:
-    """A page of a list by id, of which one item more than `limit` was asked for."""
+    """A page of a list ordered by id. `items` has one item more than `limit` if there is another page."""
     rows, has_more = items[:limit], len(items) > limit
     following = _url(path, {"after": rows[-1].id, "limit": limit}) if has_more else None
     return schemas.Page(data=rows, has_more=has_more, next=following)
 
 
 def job_url(job_id: str) -> str:
-    """Where a job is."""
-    return address(f"{JOBS}/{job_id}")
+    """The URL of a job."""
+    return public_path(f"{JOBS}/{job_id}")
 
 
 def jobs_url(query: Mapping[str, Any]) -> str:
-    """Where a page of jobs is."""
+    """The URL of a page of jobs."""
     return _url(JOBS, query)
 
 
 def best_epoch(row: Epoch) -> schemas.BestEpoch:
-    """An epoch has a validation accuracy where something was split off, and then it was chosen by that."""
+    """An epoch with the split that it was chosen on: validation if that was measured, test otherwise."""
     chosen_on: Literal["validation", "test"] = "test" if row.validation_accuracy is None else "validation"
     return schemas.BestEpoch(**dict(schemas.EpochRow.model_validate(row)), chosen_on=chosen_on)
 
@@ -214,7 +214,7 @@ def _attempt(row: Attempt) -> schemas.Attempt:
 
 
 def _within_job(name: str) -> str:
-    """The name of a stored file without the job that it is of."""
+    """The name of a stored file without its prefix, the job's id."""
     return name.partition("/")[2]
 
 
@@ -246,4 +246,4 @@ def _links(job_id: str) -> schemas.JobLinks:
 
 
 def _url(path: str, query: Mapping[str, Any]) -> str:
-    return f"{address(path)}?{urlencode(query, doseq=True)}"
+    return f"{public_path(path)}?{urlencode(query, doseq=True)}"

@@ -12,7 +12,7 @@ import h11
 import uvicorn
 from starlette.types import ASGIApp
 
-from api.http.server import Protocol, configured
+from api.http.server import Protocol, uvicorn_config
 from api.schemas import Problem
 
 
@@ -20,7 +20,7 @@ from api.schemas import Problem
 def served(app: ASGIApp, protocol: type[Protocol] = Protocol, **options: Any) -> Iterator[tuple[str, int]]:
     """Its address, as long as the context lasts."""
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(configured(app, protocol, grace_seconds=5, **options))
+    server = uvicorn.Server(uvicorn_config(app, protocol, grace_seconds=5, **options))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:

@@ -205,7 +205,7 @@ def test_an_address_of_a_webhook_that_is_made_to_be_slow(client: TestClient, url
 
 def test_what_is_remembered_is_bounded(client: TestClient, stage: Stage) -> None:
     """Neither by how many addresses there are nor by how long they are does it grow."""
-    not_modified = RevisionCache[str](most=100)
+    not_modified = RevisionCache[str](max_size=100)
     for number in range(150):
         not_modified.put(str(number), 1, "etag")
     assert [number for number in range(150) if not_modified.get(str(number), 1)] == list(range(50, 150))
@@ -252,6 +252,6 @@ def test_compressed_bodies_are_not_unpacked(client: TestClient, stage: Stage) ->
 
 
 def test_a_connection_has_its_limits() -> None:
-    assert server.HEAD_SECONDS <= 30
-    assert server.UNREAD_SECONDS <= 120
-    assert server.most_connections() <= server.MOST_CONNECTIONS
+    assert server.HEAD_TIMEOUT_SECONDS <= 30
+    assert server.WRITE_TIMEOUT_SECONDS <= 120
+    assert server.max_connections() <= server.MAX_CONNECTIONS

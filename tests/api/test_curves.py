@@ -19,7 +19,7 @@ from api.http.errors import CurvesNotDrawn
 from api.service.curve_renderer import CurveRenderer
 from api.views import curves
 from api.views.curve_data import pack, unpack
-from api.views.translate import sketch
+from api.views.translate import curve_data
 from jobs.queries import JobRecord
 from models import Epoch, Job
 from training.spec import TrainingSpec
@@ -69,7 +69,7 @@ def test_picture(client: TestClient, stage: "Stage", form: str, media_type: str)
 
 def test_svg_says_what_it_shows() -> None:
     epochs = rows([0.9, 0.7, 0.8])
-    text = text_of(curves.draw(sketch(record(epochs), epochs), "svg"))
+    text = text_of(curves.draw(curve_data(record(epochs), epochs), "svg"))
     for said in ("first", "resnet18 on digits", "3 of 3 epochs", "Loss", "Accuracy", "train", "test", "epoch"):
         assert said in text
     assert "best: 90.00% on test, epoch 0" in text
@@ -77,11 +77,11 @@ def test_svg_says_what_it_shows() -> None:
 
 def test_a_validation_split_has_a_curve_and_chooses_the_best_epoch() -> None:
     epochs = rows([0.9, 0.7, 0.8])
-    without = curves.draw(sketch(record(epochs), epochs), "svg")
+    without = curves.draw(curve_data(record(epochs), epochs), "svg")
     assert "validation" not in text_of(without)
     for epoch in epochs:
         epoch.validation_loss, epoch.validation_accuracy = 0.5, 0.1 + 0.1 * epoch.epoch
-    svg = curves.draw(sketch(record(epochs), epochs), "svg")
+    svg = curves.draw(curve_data(record(epochs), epochs), "svg")
     assert "best: 30.00% on validation, epoch 2" in text_of(svg)
     assert text_of(svg).splitlines().count("validation") == 2  # one legend each
     assert svg.count(COLOUR_OF_VALIDATION) > 2
@@ -92,13 +92,15 @@ def test_epochs_that_are_not_evaluated_are_gaps() -> None:
     for epoch in some:
         if epoch.epoch % 4:
             epoch.test_loss = epoch.test_accuracy = None
-    dots = [curves.draw(sketch(replace(record(each), best=None), each), "svg").count(b"<use") for each in (every, some)]
+    dots = [
+        curves.draw(curve_data(replace(record(each), best=None), each), "svg").count(b"<use") for each in (every, some)
+    ]
     assert dots[0] - dots[1] == 2 * 6  # of nine epochs three were evaluated, in two pictures
 
 
 def test_svg_escapes_the_name() -> None:
     epochs = rows([0.9])
-    root = ElementTree.fromstring(curves.draw(sketch(record(epochs, HOSTILE), epochs), "svg"))
+    root = ElementTree.fromstring(curves.draw(curve_data(record(epochs, HOSTILE), epochs), "svg"))
     title = root.find(f"{SVG}title")
     assert title is not None
     assert title.text == HOSTILE.replace("\ufffe", "\ufffd")
@@ -123,7 +125,7 @@ def test_svg_escapes_the_name() -> None:
 )
 def test_any_run_can_be_drawn(losses: Sequence[float], form: Literal["svg", "png"]) -> None:
     epochs = rows(losses)
-    picture = curves.draw(sketch(record(epochs), epochs), form)
+    picture = curves.draw(curve_data(record(epochs), epochs), form)
     if form == "png":
         assert Image.open(BytesIO(picture)).size == (1650, 720)
     else:
@@ -136,12 +138,12 @@ def test_value_between_gaps_is_seen() -> None:
     with_one = rows([*gaps[:50], 0.5, *gaps[51:]])
     without = rows(gaps)
     unmarked = replace(record(without), best=None)
-    dots = [curves.draw(sketch(unmarked, epochs), "svg").count(b"<use") for epochs in (with_one, without)]
+    dots = [curves.draw(curve_data(unmarked, epochs), "svg").count(b"<use") for epochs in (with_one, without)]
     assert dots[0] > dots[1]
 
 
 def test_pictures_are_drawn_alike_in_the_process_for_it_and_for_several_at_once() -> None:
-    drawn = sketch(record(rows([0.5, 0.4])), rows([0.5, 0.4]))
+    drawn = curve_data(record(rows([0.5, 0.4])), rows([0.5, 0.4]))
     renderer = CurveRenderer()
     with ThreadPoolExecutor(4) as pool, closing(renderer):
         curve_cache = list(pool.map(lambda _: renderer.draw(drawn, "svg"), range(4)))
@@ -150,10 +152,10 @@ def test_pictures_are_drawn_alike_in_the_process_for_it_and_for_several_at_once(
 
 def test_what_is_drawn_from_comes_out_as_it_went_in() -> None:
     measured = rows([0.5, math.inf, 0.25])
-    drawn = sketch(record(measured, HOSTILE), measured)
+    drawn = curve_data(record(measured, HOSTILE), measured)
     assert unpack(pack(drawn, "png")) == (drawn, "png")
     unmeasured = rows([math.nan])
-    (point,) = unpack(pack(sketch(record(unmeasured), unmeasured), "svg"))[0].epochs
+    (point,) = unpack(pack(curve_data(record(unmeasured), unmeasured), "svg"))[0].epochs
     assert math.isnan(point.train_loss or 0)
 
 
@@ -165,7 +167,7 @@ def test_drawing_imports_nothing_of_the_service() -> None:
 
 
 def test_after_the_process_was_killed_another_draws() -> None:
-    drawn = sketch(record([]), [])
+    drawn = curve_data(record([]), [])
     with closing(CurveRenderer()) as renderer:
         first = renderer.draw(drawn, "svg")
         assert renderer._process
@@ -178,7 +180,7 @@ def test_where_none_can_be_started_curves_are_not_drawn_until_one_can(monkeypatc
     def refuse(*_: object, **__: object) -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    drawn = sketch(record([]), [])
+    drawn = curve_data(record([]), [])
     with closing(CurveRenderer()) as renderer:
         with monkeypatch.context() as without, pytest.raises(CurvesNotDrawn):
             without.setattr("api.service.curve_renderer.subprocess.Popen", refuse)

@@ -21,7 +21,7 @@ from structlog.testing import capture_logs
 from access.errors import AccessError
 from api.app import create_app
 from api.http.middleware import MAX_BODY_BYTES
-from api.http.problem_kinds import ERRORS, kinds
+from api.http.problem_kinds import PROBLEM_KINDS, all_kinds
 from api.http.strict_route import StrictRoute
 from api.schemas import Problem
 from api.schemas.submission import FIRST_JOB
@@ -57,12 +57,12 @@ def every_domain_error() -> list[type[Exception]]:
 
 def test_every_domain_error_is_in_the_table() -> None:
     assert len(every_domain_error()) >= 20
-    assert [error for error in every_domain_error() if error not in ERRORS] == []
+    assert [error for error in every_domain_error() if error not in PROBLEM_KINDS] == []
 
 
 def test_codes_and_their_statuses_are_one_to_one() -> None:
-    assert len({kind.code for kind in kinds()}) == len(kinds())
-    assert all(400 <= kind.status < 600 for kind in kinds())
+    assert len({kind.code for kind in all_kinds()}) == len(all_kinds())
+    assert all(400 <= kind.status < 600 for kind in all_kinds())
 
 
 def test_problems_are_listed_where_their_type_says(front: TestClient) -> None:

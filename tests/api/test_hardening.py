@@ -15,8 +15,8 @@ from api.app import create_app
 from api.http.headers import SecurityHeaders
 from api.http.loopback_only import LoopbackOnly
 from api.http.middleware import MAX_HEAD_BYTES, BodyLimit, RequestContext
-from api.http.problem_kinds import REFUSALS
-from api.http.server import Protocol, limited, most_connections
+from api.http.problem_kinds import BEFORE_ROUTING
+from api.http.server import Protocol, max_connections, protocol_class
 from settings import Settings
 from tests.api.conftest import LocalClient
 from tests.api.serving import RawClient, ask, served
@@ -226,8 +226,8 @@ def test_an_upgrade_is_ignored(address: tuple[str, int], upgrade: bytes) -> None
 
 
 class Hasty(Protocol):
-    head_seconds = 0.3
-    unread_seconds = 0.3
+    head_timeout_seconds = 0.3
+    write_timeout_seconds = 0.3
 
 
 @pytest.fixture(scope="module")
@@ -298,8 +298,8 @@ def slow_post(address: tuple[str, int], path: bytes) -> RawClient:
 
 def test_a_body_that_does_not_come(front_settings: Settings) -> None:
     for app in (
-        RequestContext(BodyLimit(_body, body_seconds=0.2)),
-        BodyLimit(create_app(front_settings), body_seconds=0.2),
+        RequestContext(BodyLimit(_body, body_timeout_seconds=0.2)),
+        BodyLimit(create_app(front_settings), body_timeout_seconds=0.2),
     ):
         with served(app) as address, slow_post(address, b"/v1/jobs") as client:
             answer = client.receive()
@@ -308,7 +308,10 @@ def test_a_body_that_does_not_come(front_settings: Settings) -> None:
 
 
 def test_a_body_has_its_time() -> None:
-    with served(RequestContext(BodyLimit(_body, body_seconds=600))) as address, slow_post(address, b"/") as client:
+    with (
+        served(RequestContext(BodyLimit(_body, body_timeout_seconds=600))) as address,
+        slow_post(address, b"/") as client,
+    ):
         client.send(b"67890")
         assert client.receive().body == b"10"
 
@@ -321,7 +324,10 @@ def test_waiting_for_a_client_to_leave_is_not_waiting_for_its_body() -> None:
         left.set()
 
     left = threading.Event()
-    with served(RequestContext(BodyLimit(until_it_leaves, body_seconds=0.05))) as address, capture_logs() as lines:
+    with (
+        served(RequestContext(BodyLimit(until_it_leaves, body_timeout_seconds=0.05))) as address,
+        capture_logs() as lines,
+    ):
         with RawClient(address) as client:
             client.send(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
             assert not left.wait(0.3)
@@ -350,7 +356,7 @@ def test_who_takes_nothing_of_its_answer_is_cut_off() -> None:
 
 
 def test_a_connection_too_many_is_answered_all_the_same(front_settings: Settings) -> None:
-    with served(create_app(front_settings), limited(1)) as address, RawClient(address) as first:
+    with served(create_app(front_settings), protocol_class(1)) as address, RawClient(address) as first:
         first.send(b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n")
         assert first.receive().status == 200
         refused = ask(address, b"GET /v1/jobs HTTP/1.1\r\n" + HOST + b"\r\n")
@@ -365,11 +371,11 @@ def test_there_is_room_for_every_connection_that_is_let_in() -> None:
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
-        most = most_connections()
+        most = max_connections()
         assert 0 < most < resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_refusals_have_codes_of_their_own() -> None:
-    assert len({kind.code for kind in REFUSALS}) == len(REFUSALS)
+    assert len({kind.code for kind in BEFORE_ROUTING}) == len(BEFORE_ROUTING)

@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.app import create_app
-from api.http.server import limited
+from api.http.server import protocol_class
 from client import Client
 from settings import Settings
 from tests.api.conftest import LocalClient, Stage
@@ -149,13 +149,13 @@ def test_the_client_works_through_it(behind: str, stage: Stage, tmp_path: Path) 
 
 
 def test_what_is_no_request_is_refused_with_an_address_that_is_there(front: TestClient) -> None:
-    with served(front.app, limited(100, ROOT)) as address:
+    with served(front.app, protocol_class(100, ROOT)) as address:
         assert ask(address, b"HELLO\r\n\r\n").problem(400, "malformed_request")["type"].startswith(f"{ROOT}/problems#")
 
 
 def test_a_connection_too_many_sees_that_the_process_lives(front_settings: Settings) -> None:
     app = create_app(front_settings.model_copy(update={"root_path": ROOT}))
-    with served(app, limited(0, ROOT)) as address:
+    with served(app, protocol_class(0, ROOT)) as address:
         head = b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
         for path in (b"/livez", ROOT.encode() + b"/livez"):
             assert ask(address, b"GET " + path + head).status == 200

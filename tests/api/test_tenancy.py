@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 from access import keys
 from api.app import create_app
 from api.http.middleware import BodyLimit
-from api.http.pacing import Pace, network_of
+from api.http.throttling import AddressThrottle, network_of
 from api.service.request_costs import EXPENSIVE, cost_of
 from models import Database, Event
 from settings import Settings
@@ -74,7 +74,7 @@ def test_a_body_that_does_not_come_holds_no_turn(
     settings: Settings, tenants: "Tenants", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of operations that take one and of those that do not. No body's time runs out before the others are answered."""
-    monkeypatch.setattr("api.app.BodyLimit", partial(BodyLimit, body_seconds=3600))
+    monkeypatch.setattr("api.app.BodyLimit", partial(BodyLimit, body_timeout_seconds=3600))
     head = "HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n"
     head += f"Authorization: {tenants.header('first')['Authorization']}\r\n\r\n{{"
     app = create_app(settings.model_copy(update={"require_keys": True}))
@@ -174,11 +174,11 @@ def test_a_picture_is_kept_until_its_job_changes(
     job_id = stage.submit()
     drawn: list[str] = []
 
-    def draw(_self: object, sketch: object, form: str) -> bytes:
+    def draw(_self: object, curve_data: object, form: str) -> bytes:
         drawn.append(form)
         return f"{len(drawn)}".encode()
 
-    monkeypatch.setattr("api.service.curve_renderer.Draughtsman.draw", draw)
+    monkeypatch.setattr("api.service.curve_renderer.CurveRenderer.draw", draw)
     first, again = (client.get(f"/v1/jobs/{job_id}/curves.svg") for _ in range(2))
     assert (first.content, again.content) == (b"1", b"1")
     assert client.get(f"/v1/jobs/{job_id}/curves.png").content == b"2"
@@ -229,7 +229,7 @@ def test_events_of_the_release_before_keep_the_ids_that_they_were_called_by(
 
 class TestPace:
     def test_who_asks_without_end_waits(self) -> None:
-        pace = Pace(per_second=10, at_once=5)
+        pace = AddressThrottle(per_second=10, at_once=5)
         waits = [pace.wait("10.0.0.1") for _ in range(20)]
         assert waits[:5] == [0] * 5
         assert 0.9 < waits[-1] <= 1.5
@@ -250,13 +250,13 @@ class TestPace:
     def test_a_caller_is_not_held_back(
         self, settings: Settings, tenants: "Tenants", monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        pace = Pace(per_second=1, at_once=1)
-        monkeypatch.setattr("api.app.Pace", lambda: pace)
+        pace = AddressThrottle(per_second=1, at_once=1)
+        monkeypatch.setattr("api.app.AddressThrottle", lambda: pace)
         app = create_app(settings.model_copy(update={"require_keys": True}))
         with LocalClient(app) as client:
             for _ in range(5):
                 assert client.get("/v1/recipes", headers=tenants.header("first")).status_code == 200
-            assert pace.wait("testclient", costs=False) == 0
+            assert pace.wait("testclient", consume=False) == 0
             began = monotonic()
             assert [client.get("/livez").status_code for _ in range(2)] == [200, 200]
             assert client.get("/v1/nothing").status_code == 404

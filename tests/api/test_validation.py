@@ -15,7 +15,7 @@ from pydantic_core.core_schema import ErrorType
 
 from api.http.times import Time
 from api.http.validation import body_errors
-from api.http.validation_messages import _SENTENCES, sentence
+from api.http.validation_messages import _MESSAGES, error_message
 from api.schemas.field_suggestions import ALIASES, _index
 from api.schemas.submission import JobCreate
 from tests.api.conftest import Stage
@@ -328,11 +328,11 @@ def test_what_is_no_json_is_told_in_our_words(front: TestClient, content: bytes,
 @pytest.mark.parametrize("error", get_args(ErrorType))
 def test_nothing_that_pydantic_says_is_passed_on(error: str) -> None:
     """Whatever a field should come to be checked by."""
-    context = dict.fromkeys(re.findall(r"\{(\w+)\}", str(_SENTENCES.get(error))), 1)
+    context = dict.fromkeys(re.findall(r"\{(\w+)\}", str(_MESSAGES.get(error))), 1)
     told: Any = {"type": error, "loc": ("a",), "msg": "Input should be a valid thing", "input": {}, "ctx": context}
     told["ctx"] |= {"min_length": 2, "max_length": 2, "actual_length": 1}
-    assert "valid" not in sentence(told)
-    assert "{" not in sentence(told)
+    assert "valid" not in error_message(told)
+    assert "{" not in error_message(told)
 
 
 def test_a_byte_order_mark_is_no_part_of_a_body(client: TestClient) -> None:
