@@ -1,5 +1,5 @@
-"""The API. `python -m api` serves it, with our log: structlog by itself writes the values of variables, and so keys,
-beside an error."""
+"""Builds the API. `python -m api` serves it, and configures the log: structlog's default writes the local variables of
+a traceback, which may contain API keys."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -74,21 +74,21 @@ DESCRIPTION = (
 
 
 class State(TypedDict):
-    """What the lifespan hands to every request."""
+    """The state that every request gets from the lifespan."""
 
     service: Service
     exposition: Exposition
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The application. Without `settings`, those of the environment. Opens nothing until it is started."""
+    """The application. `settings` default to those of the environment. No connection is opened before it starts."""
     settings = settings or read_settings()
     meters, traces = Meters(), tracing()
     app = FastAPI(
         title="Epochal",
         version=service_version(),
         description=DESCRIPTION,
-        openapi_url=None,  # api.contract.documentation answers it, without making it anew
+        openapi_url=None,  # api.contract.documentation serves it, made once
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -117,7 +117,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for operation in (health.router, problems.router, documentation(partial(describe, app))):
         app.include_router(operation)
     add_handlers(app)
-    app.openapi = partial(describe, app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
+    app.openapi = partial(describe, app)  # type: ignore[method-assign]  # as FastAPI documents it
     return app
 
 
@@ -176,7 +176,7 @@ async def _lifespan(
 
 @contextmanager
 def _running(tailer: Tailer) -> Iterator[None]:
-    """In the event loop, beside the requests."""
+    """Run the tailer in the event loop while the context lasts."""
     task = asyncio.get_running_loop().create_task(tailer.run())
     try:
         yield

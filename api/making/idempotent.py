@@ -1,4 +1,4 @@
-"""Making a job, at most once for an Idempotency-Key."""
+"""Makes a job at most once for an Idempotency-Key."""
 
 import re
 from collections.abc import Callable
@@ -33,8 +33,8 @@ Key = Annotated[
     Annotated[str, AfterValidator(_visible)] | None,
     Header(
         alias=HEADER,
-        description="Chosen by the client, such as a UUID. A request that comes again under its key within a week "
-        "makes nothing new, and is answered as the first time.",
+        description="Chosen by the client, such as a UUID. A request that is repeated with its key within a week makes "
+        "nothing new, and gets the answer of the first one.",
         json_schema_extra={"pattern": _KEY},
     ),
 ]
@@ -42,13 +42,13 @@ Key = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class IdempotentSubmission:
-    """What it takes to make a job and to tell whoever asked, and the workers."""
+    """Makes a job for a request, answers the request, and notifies the workers."""
 
     session: ProjectSession
     queue: TrainingQueue
     background: BackgroundTasks
     key: str | None
-    body: bytes  # as it was sent
+    body: bytes  # as received: a key may be used again only with the same body
 
     @property
     def project(self) -> str:
@@ -56,8 +56,8 @@ class IdempotentSubmission:
         return self.session.project or DEFAULT_PROJECT
 
     def make(self, operation: str, submit: Callable[[], Job]) -> Response:
-        """The answer to `operation`, whose job `submit` makes; or the answer that was given before, without another
-        job. Raises IdempotencyKeyReused, and what `submit` raises.
+        """Make a job with `submit`, and answer with it. If the key was used before, give the same answer as then, and
+        make no job. Raises IdempotencyKeyReused, and what `submit` raises.
         """
         if self.key:
             first = idempotency.reserve(self.session, self.project, self.key, operation, self.body)
@@ -85,7 +85,8 @@ async def _unrepeatable(request: Request) -> None:
         raise InvalidRequest([{"header": HEADER, "detail": detail}], 1)
 
 
-# For an operation whose answer has a secret, or that does something each time: a key must not promise otherwise.
+# Refuses an Idempotency-Key. For operations whose answer contains a secret, or that act each time: they cannot repeat
+# their first answer, and must not seem to.
 UNREPEATABLE: Any = Depends(_unrepeatable)
 
 IdempotentSubmissionDep = Annotated[IdempotentSubmission, Depends(_once)]

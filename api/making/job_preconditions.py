@@ -23,12 +23,13 @@ async def _job_as_expected(
 
 
 def _require_job(request: Request, job_id: str, session: ProjectSession, texts: JobJsonCache) -> None:
-    """Its tag is that of `GET /v1/jobs/{job_id}`. From here on nobody else changes it until this request has."""
+    """Compare with the ETag of `GET /v1/jobs/{job_id}`. This locks the job: nobody else changes it before this request
+    ends. Raises JobNotFound and PreconditionFailed."""
     if session.scalar(for_update(job_id)) is None:
         raise JobNotFound(job_id)
     (text,) = texts.of(session, [queries.state_of(session, job_id)])
     require(request, etag_of(text))
 
 
-# For an operation that changes a job.
+# Checks If-Match before an operation changes a job.
 AS_EXPECTED: Any = Depends(_job_as_expected)

@@ -1,4 +1,4 @@
-"""What a job has written: checkpoints and weights."""
+"""Files of a job: checkpoints and weights."""
 
 from typing import Annotated
 
@@ -21,14 +21,15 @@ router = APIRouter(prefix="/jobs/{job_id}", tags=["files"], route_class=Admitted
 PLACE = "^[0-9]{1,9}-[0-9]{1,9}-[0-9]{1,9}$"
 
 
-@router.get("/checkpoints", operation_id="list_checkpoints", summary="What a job can go on from")
+@router.get("/checkpoints", operation_id="list_checkpoints", summary="List the checkpoints of a job")
 def list_checkpoints(
     job_id: JobId,
     session: SnapshotDep,
-    after: Annotated[str | None, Query(pattern=PLACE, description="Where the page begins, as `next` has it.")] = None,
+    after: Annotated[str | None, Query(pattern=PLACE, description="Where the page begins; taken from `next`.")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> schemas.Page[schemas.Checkpoint]:
-    """The furthest first. The last ones are kept, and the best, as the spec's `checkpoints` says."""
+    """Files that the job can resume from, the latest step first. The spec's `checkpoints` says how many are kept: the
+    last ones, and the best."""
     epoch, step, attempt = map(int, after.split("-")) if after else (0, 0, 0)
     page = queries.checkpoints(session, job_id, (epoch, step, attempt) if after else None, limit)
     return translate.checkpoints(page, job_id, limit)
@@ -44,7 +45,7 @@ def list_checkpoints(
 def download_checkpoint(
     job_id: JobId, name: CheckpointName, database: DatabaseDep, storage: StorageDep, wanted: WantedDep, slot: SlotDep
 ) -> Response:
-    """Network, optimizer and all else that a run goes on from, in one safetensors file."""
+    """Network, optimizer and everything else that a run resumes from, in one safetensors file."""
     with database.snapshot() as session:
         file = queries.checkpoint_file(session, job_id, name)
     return download(storage, file, wanted, slot)
@@ -60,7 +61,7 @@ def download_checkpoint(
 def download_weights(
     job_id: JobId, database: DatabaseDep, storage: StorageDep, wanted: WantedDep, slot: SlotDep
 ) -> Response:
-    """Of a job that has succeeded or stopped: as safetensors, which torch and others read."""
+    """The weights of a job that has succeeded or stopped, as a safetensors file."""
     with database.snapshot() as session:
         file = queries.weights_file(session, job_id)
     return download(storage, file, wanted, slot)

@@ -1,4 +1,4 @@
-"""Training jobs: submitting, looking, submitting again."""
+"""Training jobs: submit, list, read, change, delete, and submit again."""
 
 from contextlib import suppress
 from http import HTTPStatus
@@ -41,7 +41,7 @@ CREATED: dict[int | str, dict[str, Any]] = {
         "headers": {
             "Location": {"description": "Where the job is.", "schema": {"type": "string"}},
             REPLAYED: {
-                "description": "`true`: the key's first request made the job, and this is what it was answered.",
+                "description": "`true`: the first request with this key made the job, and this is its answer.",
                 "schema": {"type": "string"},
             },
         }
@@ -68,13 +68,13 @@ def submit_job(
     *,
     dry_run: Annotated[bool, Query(description="Store nothing, and answer with what the job would be.")] = False,
 ) -> Response:
-    """The answer has every default resolved; its `queue` says if no worker there is could run the job. `Location` is
-    where to ask how it is doing. A data set that the service does not see, or that the spec does not fit, is refused
-    here as far as that can be told without decoding images."""
-    refusal = dataset_check.refusal(catalogue, body.spec)  # before the transaction, which may not wait for a disk
+    """The answer has every default resolved. Its `queue` says if no connected worker can run the job; `Location` is the
+    job's URL. A data set that the service cannot find, or that the spec does not fit, is refused here, as far as that
+    can be told without decoding images."""
+    refusal = dataset_check.refusal(catalogue, body.spec)  # before the transaction, which must not wait for a disk
 
     def submit() -> Job:
-        if refusal:  # but a request that comes again is answered as the first time, whatever the disk is like now
+        if refusal:  # not before: a repeated request gets its first answer, whatever the disk contains now
             raise refusal
         return _submit(once.session, body)
 
@@ -92,7 +92,7 @@ def submit_job(
     responses=fails_with(CursorInvalid),
 )
 def list_jobs(session: SnapshotDep, texts: JobJsonDep, query: Annotated[JobQuery, Query()]) -> Response:
-    """Filtered first, then cut into pages, which stay as they are while new jobs come in. `next` is the next page."""
+    """Filters apply before paging. New jobs do not shift the pages. `next` is the URL of the next page."""
     page = queries.list_jobs(session, query.jobs, query.order, after=query.after, limit=query.limit)
     return Response(texts.page(session, page, query.asked), media_type="application/json")
 
@@ -106,8 +106,8 @@ def list_jobs(session: SnapshotDep, texts: JobJsonDep, query: Annotated[JobQuery
 )
 async def get_job(job_id: JobId, poll: PollDep, texts: JobJsonDep) -> Response:
     """Its status, its progress, its latest and its best epoch, why it waits or why it failed. With `If-None-Match` and
-    `Prefer: wait=20`, as soon as any of it changes; but its place in the queue, which others change, is told at the end
-    of the wait."""
+    `Prefer: wait=20`, the answer comes as soon as any of this changes. A change of its place in the queue alone does
+    not end the wait, because other jobs cause it."""
 
     def content(session: ProjectSession) -> Content:
         (text,) = texts.of(session, [queries.state_of(session, job_id)])
@@ -123,7 +123,7 @@ async def get_job(job_id: JobId, poll: PollDep, texts: JobJsonDep) -> Response:
     dependencies=[AS_EXPECTED],
 )
 def change_job(job_id: JobId, body: JobChange, session: SessionDep) -> schemas.Job:
-    """What it trains stays as it was submitted: `rerun` makes a new job of a changed spec."""
+    """The spec of a job cannot be changed: `rerun` makes a new job with a changed spec."""
     changes.change(session, job_id, body.values())
     return translate.job(queries.find(session, job_id))
 
@@ -135,11 +135,11 @@ def change_job(job_id: JobId, body: JobChange, session: SessionDep) -> schemas.J
     summary="Delete a job that has ended, with its files",
     dependencies=[AS_EXPECTED],
     response_class=Response,
-    response_description="It is gone; its checkpoints and weights follow within seconds.",
+    response_description="Deleted. Its checkpoints and weights are removed within seconds.",
     responses=fails_with(JobNotFinished),
 )
 def delete_job(job_id: JobId, session: SessionDep) -> Response:
-    """Its curves, events, checkpoints and weights cannot be brought back."""
+    """Its curves, events, checkpoints and weights cannot be restored."""
     changes.delete_job(session, job_id)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
@@ -147,9 +147,10 @@ def delete_job(job_id: JobId, session: SessionDep) -> Response:
 def _refusal_of_rerun(
     job_id: JobId, database: DatabaseDep, catalogue: CatalogueDep, body: Annotated[JobRerun, Body()] = JobRerun()
 ) -> InvalidRequest | None:
-    """Why its data set refuses the job that it would be: before the transaction, as in `submit_job`. A stored spec
-    never changes, so that this stays true. None where there is no such job either: the transaction tells if that is an
-    error, or the first request was answered otherwise."""
+    """Why the data set refuses the new job. It runs before the transaction, as in `submit_job`; a stored spec never
+    changes, so that the result stays valid. Also None if there is no such job, or if the changes are invalid: the
+    transaction then either repeats the first answer or raises the error.
+    """
     with suppress(JobNotFound, InvalidRequest):
         with database.snapshot() as session:
             job = queries.find(session, job_id).job
@@ -173,7 +174,7 @@ def rerun_job(
     once: IdempotentSubmissionDep,
     body: Annotated[JobRerun, Body()] = JobRerun(),
 ) -> Response:
-    """A new job, of what the old one was submitted with. Without a body, with nothing changed."""
+    """Makes a new job from the submission of the old one. Without a body, nothing is changed."""
 
     def submit() -> Job:
         revised = rerun.revised(queries.find(once.session, job_id).job, body)

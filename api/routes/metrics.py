@@ -1,4 +1,4 @@
-"""What a job has measured: as rows, as text, as a picture."""
+"""Metrics of a job: as rows, as text, as a picture."""
 
 from typing import Annotated, Any
 
@@ -30,10 +30,10 @@ def _rows_or_csv(example: str) -> dict[int | str, dict[str, Any]]:
     return UNCHANGED | {
         200: {
             "content": {CSV: {"schema": {"type": "string"}, "example": example}},
-            "description": "What there is by now.",
+            "description": "The rows up to now.",
             "headers": {
                 "Link": {
-                    "description": 'Of CSV, where another page follows: its address, as `rel="next"`.',
+                    "description": 'For CSV, if another page follows: its URL, as `rel="next"`.',
                     "schema": {"type": "string"},
                 },
                 "Vary": {"description": "`Accept`.", "schema": {"type": "string"}},
@@ -45,62 +45,60 @@ def _rows_or_csv(example: str) -> dict[int | str, dict[str, Any]]:
 @router.get(
     "/metrics",
     operation_id="list_metrics",
-    summary="A row an epoch",
+    summary="List the metrics, one row per epoch",
     response_model=schemas.Page[schemas.EpochRow],
     responses=_rows_or_csv("epoch,train_loss,…\r\n0,1.8125,…\r\n") | fails_with(NotAcceptable),
 )
 async def list_metrics(
     job_id: JobId, poll: PollDep, query: Annotated[metric_rows.EpochQuery, Query()], request: Request
 ) -> Response:
-    """In order. Ask `next` again for the epochs to come: none is left out or comes twice."""
+    """In order. Request `next` again for later epochs: none is left out, and none comes twice."""
     media_type = metric_rows.form(request, query)
 
     def content(session: Session) -> Content:
         page = metric_rows.epochs(session, job_id, query)
         return metric_rows.render(page, schemas.EpochRow, media_type, f"{job_id}-metrics")
 
-    # A curve is chosen from rows that come in pieces, which takes a transaction.
+    # `max_points` reads the whole curve with several queries, which must see the same state.
     return await poll.answer(job_id, content, in_one_state=query.max_points is not None)
 
 
 @router.get(
     "/steps",
     operation_id="list_steps",
-    summary="The recorded losses of single steps",
+    summary="List the recorded losses of single steps",
     response_model=schemas.Page[schemas.StepRow],
     responses=_rows_or_csv("epoch,step,loss,…\r\n0,0,2.3026,…\r\n") | fails_with(NotAcceptable),
 )
 async def list_steps(
     job_id: JobId, poll: PollDep, query: Annotated[metric_rows.StepQuery, Query()], request: Request
 ) -> Response:
-    """In order, one every `logging_interval` of the spec. Ask `next` again for the steps to come."""
+    """In order, one row every `logging_interval` steps of the spec. Request `next` again for later steps."""
     media_type = metric_rows.form(request, query)
 
     def content(session: Session) -> Content:
         page = metric_rows.steps(session, job_id, query)
         return metric_rows.render(page, schemas.StepRow, media_type, f"{job_id}-steps")
 
-    # A curve is chosen from rows that come in pieces, which takes a transaction.
+    # `max_points` reads the whole curve with several queries, which must see the same state.
     return await poll.answer(job_id, content, in_one_state=query.max_points is not None)
 
 
 @router.get(
     "/log",
     operation_id="get_log",
-    summary="The losses and results as text",
+    summary="Losses and results as text",
     response_class=StreamingResponse,
-    responses={
-        200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "What there is by now."}
-    },
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "The log up to now."}},
 )
 def get_log(job_id: JobId, database: DatabaseDep, slot: SlotDep) -> StreamingResponse:
-    """A heading an epoch, a line a recorded step, then the epoch's test loss and accuracy."""
+    """For each epoch a heading, a line for each recorded step, then the test loss and accuracy."""
     pieces = piece_by_piece(log_text.stream(database, job_id), slot)
     return StreamingResponse(pieces, media_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-cache"})
 
 
 def _picture(content: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
-    return UNCHANGED | {200: {"content": content, "description": "As they are by now."}}
+    return UNCHANGED | {200: {"content": content, "description": "The curves up to now."}}
 
 
 @router.get(
@@ -118,7 +116,7 @@ def get_curves_svg(
     _declared: IfNoneMatch = None,
     _expected: IfMatch = None,
 ) -> Response:
-    """The best epoch is marked; what is not a number is a gap."""
+    """The best epoch is marked. Where a value is not a number, the curve has a gap."""
     return _answer(request, _drawn(database, curve_cache, job_id, "svg"), SVG)
 
 
@@ -137,18 +135,18 @@ def get_curves_png(
     _declared: IfNoneMatch = None,
     _expected: IfMatch = None,
 ) -> Response:
-    """The best epoch is marked; what is not a number is a gap."""
+    """The best epoch is marked. Where a value is not a number, the curve has a gap."""
     return _answer(request, _drawn(database, curve_cache, job_id, "png"), PNG)
 
 
 def _drawn(database: ProjectDatabase, curve_cache: CurveCache, job_id: str, form: Form) -> bytes:
-    """Draws what the job was not drawn as before, and when the transaction is over: pictures wait for one another."""
+    """The cached picture, or a new one. It is drawn after the transaction, because it may wait for other pictures."""
     with database.snapshot() as session:
         revision, _ = queries.revision_of(session, job_id)
         if known := curve_cache.get(f"{job_id}.{form}", revision):
             return known
-        record, epochs = queries.find(session, job_id), queries.epochs_after(session, job_id).rows
-    return curve_cache.draw(f"{job_id}.{form}", revision, translate.sketch(record, epochs), form)
+        details, epochs = queries.find(session, job_id), queries.epochs_after(session, job_id).rows
+    return curve_cache.draw(f"{job_id}.{form}", revision, translate.sketch(details, epochs), form)
 
 
 def _answer(request: Request, picture: bytes, media_type: str) -> Response:

@@ -1,4 +1,4 @@
-"""For Prometheus to read."""
+"""Metrics for Prometheus."""
 
 from typing import Annotated, Any
 
@@ -28,6 +28,6 @@ async def _exposition(request: Request) -> Exposition:
     responses=TEXT | fails_with(OperatorOnly),
 )
 def get_service_metrics(exposition: Annotated[Exposition, Depends(_exposition)]) -> Response:
-    """How the service is doing, in numbers; docs/operations.md explains them. Where the database does not answer,
-    `epochal_database_up` is 0 and what only it knows is not there."""
+    """docs/operations.md explains the metrics. If the database does not answer, `epochal_database_up` is 0, and the
+    metrics that are read from it are missing."""
     return Response(exposition.text(), media_type=CONTENT_TYPE)

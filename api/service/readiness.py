@@ -1,5 +1,8 @@
-"""Whether the service can do its work: the database is the one that it was, with a schema that this release works with,
-and can be written; the broker answers, the storage is there, and a worker is connected."""
+"""Whether the service can do its work.
+
+It can if the database is still the same one, has a schema that this release supports and is writable, if the broker
+answers, if the storage exists, and if a worker is connected.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,9 +24,9 @@ from models import (
 )
 
 PATIENCE_SECONDS = 1.0
-FRESH_SECONDS = 0.25  # so long an answer serves whoever else asks: nobody makes the database work by asking often
+FRESH_SECONDS = 0.25  # how long an answer is reused, so that frequent calls do not load the database
 
-# A poll that finds nothing amiss writes no more often than this, nor looks at the storage.
+# While nothing is wrong, the database is written to, and the storage read, no more often than this.
 WRITE_SECONDS = 30.0
 STORAGE_SECONDS = 10.0
 
@@ -32,15 +35,15 @@ CANNOT_WRITE = (DatabaseDamaged, DatabaseFull, DatabaseReadOnly, DatabaseRefused
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Of the database and what only it knows."""
+    """State of the database, and what is stored in it."""
 
-    database: str = "ok"  # or the reason of an outage
-    flaw: str | None = None  # in a sentence, where it answers and cannot be worked with
+    database: str = "ok"  # or the reason of the outage
+    flaw: str | None = None  # a sentence, if the database answers but cannot be used
     workers: int | None = None
 
 
 class Readiness:
-    """Asks everything that the work needs, each in a thread of its own, so that a poll waits for PATIENCE_SECONDS."""
+    """Checks database, broker and storage, each in a thread of its own and for at most PATIENCE_SECONDS."""
 
     def __init__(self, database: Database, storage_url: str, broker: Probe[bool]) -> None:
         self._database = database
@@ -51,7 +54,7 @@ class Readiness:
         self._written_at = float("-inf")
 
     async def check(self) -> schemas.Ready:
-        """Raises NotReady, which says what is missing."""
+        """Raises NotReady, which names what is missing."""
         found = await self._database_probe.hear(PATIENCE_SECONDS, FRESH_SECONDS) or Found("unreachable")
         broker = "ok" if await self._broker.hear(PATIENCE_SECONDS, FRESH_SECONDS) else "unreachable"
         is_there = None if found.workers is None else await self._storage_probe.hear(PATIENCE_SECONDS, FRESH_SECONDS)
@@ -82,7 +85,7 @@ class Readiness:
         return Found(workers=workers)
 
     def _try_to_write(self) -> None:
-        """Seldom, unless somebody could not since."""
+        """Write at most every WRITE_SECONDS, or at once if any request failed to write since the last time."""
         since = monotonic() - self._written_at
         if since < WRITE_SECONDS and since < min(map(self._database.seconds_since, CANNOT_WRITE)):
             return
@@ -98,7 +101,7 @@ class Readiness:
 
 
 def _at_most_every(seconds: float, ask: Callable[[], bool]) -> Callable[[], bool]:
-    """Between two times `ask` is not asked, as long as it was true."""
+    """Call `ask` at most once in `seconds` while it returns True; a failure is not remembered."""
     asked_at = float("-inf")
 
     def answer() -> bool:
