@@ -21,7 +21,7 @@ router = APIRouter(prefix="/jobs/{job_id}", tags=["files"], route_class=Admitted
 PLACE = "^[0-9]{1,9}-[0-9]{1,9}-[0-9]{1,9}$"
 
 
-@router.get("/checkpoints", operation_id="list_checkpoints", summary="List the checkpoints of a job")
+@router.get("/checkpoints", operation_id="list_checkpoints", summary="What a job can go on from")
 def list_checkpoints(
     job_id: JobId,
     session: SnapshotDep,

@@ -45,7 +45,7 @@ def _rows_or_csv(example: str) -> dict[int | str, dict[str, Any]]:
 @router.get(
     "/metrics",
     operation_id="list_metrics",
-    summary="List the metrics, one row per epoch",
+    summary="A row an epoch",
     response_model=schemas.Page[schemas.EpochRow],
     responses=_rows_or_csv("epoch,train_loss,…\r\n0,1.8125,…\r\n") | fails_with(NotAcceptable),
 )
@@ -66,7 +66,7 @@ async def list_metrics(
 @router.get(
     "/steps",
     operation_id="list_steps",
-    summary="List the recorded losses of single steps",
+    summary="The recorded losses of single steps",
     response_model=schemas.Page[schemas.StepRow],
     responses=_rows_or_csv("epoch,step,loss,…\r\n0,0,2.3026,…\r\n") | fails_with(NotAcceptable),
 )
@@ -87,7 +87,7 @@ async def list_steps(
 @router.get(
     "/log",
     operation_id="get_log",
-    summary="Losses and results as text",
+    summary="The losses and results as text",
     response_class=StreamingResponse,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "The log up to now."}},
 )
