@@ -23,7 +23,7 @@ GRACE_SECONDS = 5
 # would wait that long whenever a thread computes. A switch takes microseconds.
 SWITCH_SECONDS = 0.0001
 
-YOUNGER_COLLECTIONS_FOR_A_FULL_ONE = 1000
+FULL_COLLECTION_THRESHOLD = 1000
 
 
 def main() -> None:
@@ -38,12 +38,12 @@ def main() -> None:
     configure_logging(settings.log_level, settings.log_format)
     with told_in_one_line():
         app = create_app(settings)
-        _require_what_it_starts_with(settings)
+        _check_prerequisites(settings)
     # A full garbage collection stops every thread. Freezing excludes everything imported by now. A large page has tens
     # of thousands of objects, which take 60 ms to scan; with the default threshold this happens several times a page.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*gc.get_threshold()[:2], YOUNGER_COLLECTIONS_FOR_A_FULL_ONE)
+    gc.set_threshold(*gc.get_threshold()[:2], FULL_COLLECTION_THRESHOLD)
     config = configured(
         app,
         limited(most_connections(), settings.root_path),
@@ -56,7 +56,7 @@ def main() -> None:
     Server(config).run(sockets=sockets)
 
 
-def _require_what_it_starts_with(settings: Settings) -> None:
+def _check_prerequisites(settings: Settings) -> None:
     """Check broker settings, database and the operator's key. Raises CannotStart if this release cannot work with them.
 
     A database that does not answer does not prevent the start, unless keys are required: the operator's key must then

@@ -137,14 +137,14 @@ async def _lifespan(
             with database.session() as session:
                 require_operator(session, settings.admin_key_file)
         broker = CeleryQueue(settings.redis_url)
-        prompt_queue = NonBlockingQueue(broker)
-        stack.enter_context(prompt_queue.sending())
+        training_queue = NonBlockingQueue(broker)
+        stack.enter_context(training_queue.sending())
         chores = [
-            settling(database, prompt_queue.send),
+            settling(database, training_queue.send),
             adding_up(database),
             forgetting(database),
             delivery.forgetting(database),
-            admission.noting_uses(database),
+            admission.storing_key_uses(database),
         ]
         stack.enter_context(doing(chores))
         stack.enter_context(delivery.sending(database, settings.webhook_networks))
@@ -160,7 +160,7 @@ async def _lifespan(
                 settings=settings,
                 database=database,
                 storage=storage,
-                queue=prompt_queue,
+                queue=training_queue,
                 admission=admission,
                 tailer=tailer,
                 not_modified=RevisionCache[NotModifiedHeaders](MOST_ADDRESSES),

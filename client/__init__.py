@@ -32,7 +32,7 @@ from client.estimates import (
 )
 from client.keys import Key, NewKey
 from client.projects import Project, Usage
-from client.records import (
+from client.resources import (
     Attempt,
     BestEpoch,
     Checkpoint,

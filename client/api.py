@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -11,13 +10,20 @@ from typing import Any, Literal, Self
 import httpx2
 
 from client.comparison import Comparison
-from client.connection import CUT, NO_ANSWER, RETRY_AFTER_SECONDS, Connection, Tries, path_to, record
+from client.connection import (
+    ANY_CONNECTION_ERROR,
+    CONNECTION_LOST,
+    Connection,
+    decode_response,
+    path_to,
+)
+from client.downloads import download
 from client.errors import EpochalError, EpochalNoStream
 from client.estimates import DryRun
-from client.following import Following, looks
+from client.following import EventStream, poll_job
 from client.keys import Keys
 from client.projects import Projects
-from client.records import Checkpoint, EpochRow, Event, Job, QueuedJob, StepRow, Worker
+from client.resources import Checkpoint, EpochRow, Event, Job, QueuedJob, StepRow, Worker
 from client.webhooks import Webhooks
 
 
@@ -88,10 +94,10 @@ class Client:
         network, its memory, its duration, and its place in the queue. Nothing is stored.
         """
         body = {"spec": dict(spec), **options}
-        response = self._connection.ask(
-            "POST", path_to("jobs"), query={"dry_run": True}, body=body, again_after=NO_ANSWER
+        response = self._connection.request(
+            "POST", path_to("jobs"), query={"dry_run": True}, body=body, retry_on=ANY_CONNECTION_ERROR
         )
-        return record(DryRun, response)
+        return decode_response(DryRun, response)
 
     def rerun(self, job_id: str, **changes: Any) -> Job:
         """Submit a job again. `changes` replace arguments of its submission; None restores a default. In `spec`, give
@@ -142,7 +148,7 @@ class Client:
 
     def delete(self, job_id: str) -> None:
         """Delete a job that has ended, with its curves, checkpoints and weights."""
-        self._connection.ask("DELETE", path_to("jobs", job_id))
+        self._connection.request("DELETE", path_to("jobs", job_id))
 
     def cancel(self, job_id: str) -> Job:
         """Cancel the job and discard its weights. A running job has `requested` set until its worker has ended it."""
@@ -171,11 +177,11 @@ class Client:
     def download_weights(self, job_id: str, path: str | Path) -> Path:
         """Save the weights of the job, a safetensors file, at `path`. The file appears there only when it is complete.
         Also raises OSError."""
-        return self._download(path_to("jobs", job_id, "weights"), Path(path))
+        return download(self._connection, path_to("jobs", job_id, "weights"), Path(path))
 
     def download_checkpoint(self, checkpoint: Checkpoint, path: str | Path) -> Path:
         """Save a checkpoint, as `download_weights` does."""
-        return self._download(self._connection.given(checkpoint.download), Path(path))
+        return download(self._connection, self._connection.api_path(checkpoint.download), Path(path))
 
     def metrics(self, job_id: str, after_epoch: int = -1, *, max_points: int | None = None) -> list[EpochRow]:
         """The epochs after `after_epoch`, in order. With `max_points`, only the epochs that a chart needs, the first,
@@ -202,21 +208,23 @@ class Client:
         the job ends. Each event comes once, in order, even if the connection breaks. Raises EpochalNoStream if the
         service cannot stream: use `looks` then.
         """
-        return Following(self._connection, job_id, after).events()
+        return EventStream(self._connection, job_id, after).events()
 
     def looks(self, job_id: str, *, poll_seconds: float = 0.5, wait_seconds: float = 20.0) -> Iterator[Job]:
         """The job now, then again whenever it has changed, and at least every `wait_seconds`, until it has ended. An
         older service, which cannot wait for changes, is polled every `poll_seconds`.
         """
-        return looks(self._connection, job_id, poll_seconds, wait_seconds)
+        return poll_job(self._connection, job_id, poll_seconds, wait_seconds)
 
     def log(self, job_id: str) -> str:
         """The losses and accuracies of the job as text, in the format of the lab exercise."""
-        return self._connection.ask("GET", path_to("jobs", job_id, "log"), again_after=CUT).text
+        return self._connection.request("GET", path_to("jobs", job_id, "log"), retry_on=CONNECTION_LOST).text
 
     def curves(self, job_id: str, kind: Literal["svg", "png"] = "svg") -> bytes:
         """An image of loss and accuracy over the epochs."""
-        return self._connection.ask("GET", path_to("jobs", job_id, f"curves.{kind}"), again_after=CUT).content
+        return self._connection.request(
+            "GET", path_to("jobs", job_id, f"curves.{kind}"), retry_on=CONNECTION_LOST
+        ).content
 
     def queue(self) -> Iterator[QueuedJob]:
         """The queued jobs, in the order in which they are served. Pages are fetched as needed."""
@@ -229,7 +237,7 @@ class Client:
     def ready(self) -> bool:
         """Whether the service can do its work now."""
         try:
-            self._connection.ask("GET", "/readyz", again_after=CUT, not_now=frozenset())
+            self._connection.request("GET", "/readyz", retry_on=CONNECTION_LOST, retry_statuses=frozenset())
         except EpochalError as error:
             if error.status == httpx2.codes.SERVICE_UNAVAILABLE:
                 return False
@@ -252,42 +260,8 @@ class Client:
     def _make(self, path: str, body: Mapping[str, Any]) -> Job:
         """Make one job, however often the request must be repeated."""
         key = {"Idempotency-Key": str(uuid.uuid4())}
-        return record(Job, self._connection.ask("POST", path, body=body, headers=key, again_after=NO_ANSWER))
-
-    def _download(self, address: str, path: Path) -> Path:
-        part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
-        try:
-            self._save(address, part)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-        return path
-
-    def _save(self, address: str, destination: Path) -> None:
-        """Download, and continue where the connection broke. The number of retries starts anew after each that brought
-        data."""
-        digest, headers, tries = sha256(), dict[str, str](), Tries(RETRY_AFTER_SECONDS)
-        with destination.open("xb") as file:
-            while True:
-                response = self._connection.ask("GET", address, headers=headers, again_after=CUT, stream=True)
-                tag, began = response.headers.get("ETag"), file.tell()
-                try:
-                    if began and response.status_code != httpx2.codes.PARTIAL_CONTENT:  # another file, or all of it
-                        began, digest = file.seek(0), sha256()
-                        file.truncate()
-                    for block in response.iter_bytes():
-                        digest.update(block)
-                        file.write(block)
-                    break
-                except httpx2.RequestError as error:
-                    if file.tell() > began:
-                        tries = Tries(RETRY_AFTER_SECONDS)
-                    tries.wait(self._connection.unreachable(error))
-                finally:
-                    response.close()
-                headers = {"Range": f"bytes={file.tell()}-", "If-Range": tag} if tag and file.tell() else {}
-        if tag != f'"{digest.hexdigest()}"':
-            raise EpochalError(f"{response.url} did not come over whole.", code="damaged_download")
+        response = self._connection.request("POST", path, body=body, headers=key, retry_on=ANY_CONNECTION_ERROR)
+        return decode_response(Job, response)
 
 
 def _bound(max_points: int | None) -> dict[str, int]:

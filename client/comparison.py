@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from client.records import BestEpoch
+from client.resources import BestEpoch
 
 Column = tuple[float | None, ...]
 

@@ -11,27 +11,27 @@ import httpx2
 
 from client.decoding import decode
 from client.errors import EpochalError, EpochalKeyRefused, EpochalUnreachable, kind_of
-from client.records import Page
+from client.resources import Page
 
-Record = TypeVar("Record")
+Resource = TypeVar("Resource")
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 # Waits before the retries. Together they are long enough for an API to restart.
 RETRY_AFTER_SECONDS = (0.2, 0.4, 0.8, 1.6)
 # If the service asks to wait longer than this, the error is raised instead.
-LONGEST_RETRY_AFTER_SECONDS = 120.0
+MAX_RETRY_AFTER_SECONDS = 120.0
 # Temporary: a proxy does not reach the service, or the service does not reach its database.
-NOT_NOW = frozenset({502, 503, 504})
+TEMPORARY_STATUSES = frozenset({502, 503, 504})
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 # Sets of errors after which a request is sent again.
-NOTHING: tuple[type[Exception], ...] = ()
-CUT: tuple[type[Exception], ...] = (httpx2.NetworkError, httpx2.RemoteProtocolError)
-NO_ANSWER: tuple[type[Exception], ...] = (*CUT, httpx2.TimeoutException)
+NO_ERRORS: tuple[type[Exception], ...] = ()
+CONNECTION_LOST: tuple[type[Exception], ...] = (httpx2.NetworkError, httpx2.RemoteProtocolError)
+ANY_CONNECTION_ERROR: tuple[type[Exception], ...] = (*CONNECTION_LOST, httpx2.TimeoutException)
 
 
-class Tries:
+class Retries:
     """Counts the retries of one request, and waits before each."""
 
     def __init__(self, seconds: tuple[float, ...]) -> None:
@@ -40,7 +40,7 @@ class Tries:
     def wait(self, reason: EpochalError) -> None:
         """Wait before the next retry, at least as long as the service asks to. Raises `reason` if no retry is left."""
         seconds, asked = next(self._seconds, None), reason.retry_after_seconds or 0.0
-        if seconds is None or asked > LONGEST_RETRY_AFTER_SECONDS:
+        if seconds is None or asked > MAX_RETRY_AFTER_SECONDS:
             raise reason
         time.sleep(max(seconds, asked))
 
@@ -86,21 +86,21 @@ class Connection:
         """Close the connections."""
         self._http.close()
 
-    def get(self, kind: type[Record], path: str, query: Mapping[str, Any] | None = None) -> Record:
+    def get(self, kind: type[Resource], path: str, query: Mapping[str, Any] | None = None) -> Resource:
         """The resource at `path`."""
-        return record(kind, self.ask("GET", path, query=query, again_after=CUT))
+        return decode_response(kind, self.request("GET", path, query=query, retry_on=CONNECTION_LOST))
 
-    def pages(self, kind: type[Record], path: str, query: Mapping[str, Any] | None = None) -> Iterator[Record]:
+    def pages(self, kind: type[Resource], path: str, query: Mapping[str, Any] | None = None) -> Iterator[Resource]:
         """Every row of a list. Pages are fetched as needed."""
         page = self.get(Page, path, query)
         while True:
             for row in page.data:
-                yield decoded(kind, row)
+                yield decode_part(kind, row)
             if not (page.has_more and page.next):
                 return
-            page = self.get(Page, self.given(page.next))
+            page = self.get(Page, self.api_path(page.next))
 
-    def given(self, address: str) -> str:
+    def api_path(self, address: str) -> str:
         """The path in an `address` of an answer, as `ask` takes it. Behind a proxy, the service may put the path at
         which the proxy serves it in front. The URL of this connection contains that path already, so that it is removed
         here.
@@ -108,11 +108,11 @@ class Connection:
         rest = address.removeprefix(self._prefix)
         return rest if rest.startswith("/") else address
 
-    def send(self, kind: type[Record], method: str, path: str, body: Mapping[str, Any] | None = None) -> Record:
+    def send(self, kind: type[Resource], method: str, path: str, body: Mapping[str, Any] | None = None) -> Resource:
         """Send a request that changes something, once, and return its answer."""
-        return record(kind, self.ask(method, path, body=body))
+        return decode_response(kind, self.request(method, path, body=body))
 
-    def ask(
+    def request(
         self,
         method: str,
         path: str,
@@ -120,15 +120,15 @@ class Connection:
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
-        again_after: tuple[type[Exception], ...] = NOTHING,
-        not_now: frozenset[int] = NOT_NOW,
+        retry_on: tuple[type[Exception], ...] = NO_ERRORS,
+        retry_statuses: frozenset[int] = TEMPORARY_STATUSES,
         stream: bool = False,
         read_seconds: float | None = None,
     ) -> httpx2.Response:
         """Send a request. The answer has a 2xx status, or 304; all others are raised as EpochalError. With `stream`,
         the body is not read yet, and the caller must close the answer.
 
-        The request is retried after the errors `again_after`, and, if there are any, after the statuses `not_now`.
+        The request is retried after the errors `retry_on`, and, if there are any, after the statuses `retry_statuses`.
         After 429 it is always retried: the service did nothing.
         """
         request = self._http.build_request(
@@ -139,19 +139,19 @@ class Connection:
             headers=headers,
             timeout=httpx2.Timeout(self.timeout_seconds, read=read_seconds or self.timeout_seconds),
         )
-        again_at = {429} | (not_now if again_after else frozenset())
-        tries = Tries(RETRY_AFTER_SECONDS)
+        again_at = {429} | (retry_statuses if retry_on else frozenset())
+        retries = Retries(RETRY_AFTER_SECONDS)
         while True:
             try:
                 return self._good(request, stream=stream)
-            except again_after as error:
-                tries.wait(self.unreachable(error))
+            except retry_on as error:
+                retries.wait(self.unreachable(error))
             except httpx2.RequestError as error:
                 raise self.unreachable(error) from error
             except EpochalError as error:
                 if error.status not in again_at:
                     raise
-                tries.wait(error)
+                retries.wait(error)
 
     def unreachable(self, error: Exception) -> EpochalUnreachable:
         """The exception for an error of the connection."""
@@ -173,12 +173,12 @@ def path_to(*parts: str) -> str:
     return "/".join(["/v1", *(quote(part, safe="") for part in parts)])
 
 
-def record(kind: type[Record], response: httpx2.Response) -> Record:
+def decode_response(kind: type[Resource], response: httpx2.Response) -> Resource:
     """The content of an answer."""
-    return decoded(kind, _json(response))
+    return decode_part(kind, _json(response))
 
 
-def decoded(kind: type[Record], value: object) -> Record:
+def decode_part(kind: type[Resource], value: object) -> Resource:
     """A part of the content of an answer."""
     try:
         return decode(kind, value)

@@ -7,10 +7,10 @@ from functools import cache
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-Record = TypeVar("Record")
+Resource = TypeVar("Resource")
 
 
-def decode(kind: type[Record], value: object) -> Record:
+def decode(kind: type[Resource], value: object) -> Resource:
     """An instance of the dataclass `kind`. If `value` does not fit, raises ValueError, which names the field."""
     if not isinstance(value, Mapping):
         raise ValueError(f"{kind.__name__} should be an object, not {value!r}")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from client.records import QueuePlace
+from client.resources import QueuePlace
 
 
 @dataclass(frozen=True, slots=True)

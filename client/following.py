@@ -6,9 +6,17 @@ from contextlib import closing
 
 import httpx2
 
-from client.connection import CUT, NOT_NOW, Connection, Tries, decoded, path_to, record
+from client.connection import (
+    CONNECTION_LOST,
+    TEMPORARY_STATUSES,
+    Connection,
+    Retries,
+    decode_part,
+    decode_response,
+    path_to,
+)
 from client.errors import EpochalError, EpochalNoStream, EpochalUnreachable
-from client.records import Event, Job
+from client.resources import Event, Job
 
 # Waits before each reconnection to a stream. Each reconnection itself retries for some seconds, too. Together this is
 # longer than for a single request, so that a stream survives a service that moves, or a machine that reboots.
@@ -19,7 +27,7 @@ SILENT_SECONDS = 45.0
 END = httpx2.ServerSentEvent(event="end")
 
 
-class Following:
+class EventStream:
     """The events of a job after the one with the id `told`."""
 
     def __init__(self, connection: Connection, job_id: str, told: int) -> None:
@@ -31,28 +39,28 @@ class Following:
 
     def events(self) -> Iterator[Event]:
         """Each once, in order, until the job ends."""
-        tries = Tries(RECONNECT_AFTER_SECONDS)
+        retries = Retries(RECONNECT_AFTER_SECONDS)
         while True:
             try:
                 for message in self._messages():
-                    tries, self._has_received = Tries(RECONNECT_AFTER_SECONDS), True
+                    retries, self._has_received = Retries(RECONNECT_AFTER_SECONDS), True
                     if message.event == END.event:
                         return
                     yield from self._new(message)
                 closed = "it closed the stream, again and again"
                 cut: EpochalError = EpochalUnreachable(self._connection.url, closed, self._retry_seconds)
             except (httpx2.RequestError, EpochalError) as error:
-                cut = self._passing(error)
-            tries.wait(cut)
+                cut = self._transient(error)
+            retries.wait(cut)
 
     def _messages(self) -> Iterator[httpx2.ServerSentEvent]:
         """The messages of one connection."""
         last = {"Last-Event-ID": str(self._told)} if self._told else {}
-        response = self._connection.ask(
+        response = self._connection.request(
             "GET",
             self._path,
             headers={"Accept": "text/event-stream", **last},
-            again_after=CUT,
+            retry_on=CONNECTION_LOST,
             stream=True,
             read_seconds=SILENT_SECONDS,
         )
@@ -69,14 +77,14 @@ class Following:
         if not message.data:
             return
         try:
-            event = decoded(Event, message.json())
+            event = decode_part(Event, message.json())
         except ValueError as error:
             raise EpochalNoStream(f"{message.data[:100]!r} is no event") from error
         if event.id > self._told:
             self._told = event.id
             yield event
 
-    def _passing(self, error: httpx2.RequestError | EpochalError) -> EpochalError:
+    def _transient(self, error: httpx2.RequestError | EpochalError) -> EpochalError:
         """Why the connection ended, if a reconnection may help. Otherwise raises the error."""
         if isinstance(error, httpx2.SSEError):
             raise EpochalNoStream(str(error).rstrip(".")) from error
@@ -90,22 +98,22 @@ class Following:
         return reason
 
 
-def looks(connection: Connection, job_id: str, poll_seconds: float, wait_seconds: float) -> Iterator[Job]:
+def poll_job(connection: Connection, job_id: str, poll_seconds: float, wait_seconds: float) -> Iterator[Job]:
     """See `Client.looks`."""
     job: Job | None = None
     etag: str | None = None
     while True:
         known = {"If-None-Match": etag} if etag else {}
-        response = connection.ask(
+        response = connection.request(
             "GET",
             path_to("jobs", job_id),
             headers={"Prefer": f"wait={max(1, round(wait_seconds))}", **known},
-            again_after=CUT,
+            retry_on=CONNECTION_LOST,
             read_seconds=connection.timeout_seconds + wait_seconds,
         )
         etag = response.headers.get("ETag")
         if job is None or response.status_code != httpx2.codes.NOT_MODIFIED:
-            job = record(Job, response)
+            job = decode_response(Job, response)
         yield job
         if job.finished:
             return
@@ -114,4 +122,4 @@ def looks(connection: Connection, job_id: str, poll_seconds: float, wait_seconds
 
 
 def _may_pass(reason: EpochalError) -> bool:
-    return isinstance(reason, EpochalUnreachable) or reason.status in NOT_NOW
+    return isinstance(reason, EpochalUnreachable) or reason.status in TEMPORARY_STATUSES

@@ -17,14 +17,14 @@ from rich.text import Text
 
 from client.api import Client
 from client.errors import EpochalError
-from client.records import Attempt, EpochRow, Job, QueuePlace, RunFacts
+from client.resources import Attempt, EpochRow, Job, QueuePlace, RunFacts
 
 INTERRUPTED = 130  # the exit code of a program that Ctrl-C ended
 
 
 # Progress within an epoch, and a place in the queue, change without the job itself changing, and so do not end a wait
 # for changes.
-LOOK_AT_LEAST_EVERY_SECONDS = 1.0
+POLL_SECONDS = 1.0
 
 
 def watch(client: Client, job_id: str, *, console: Console | None = None, poll_seconds: float = 0.5) -> Job:
@@ -35,7 +35,7 @@ def watch(client: Client, job_id: str, *, console: Console | None = None, poll_s
     console = console or Console()
     # Live draws only on terminals. With `transient` it removes the bar at the end.
     with Live(console=console, auto_refresh=False, transient=True) as live:
-        for job, lines in _happenings(client, job_id, poll_seconds):
+        for job, lines in _updates(client, job_id, poll_seconds):
             for line in lines:
                 say(console, line)
             live.update(_bar(job, datetime.now(UTC)), refresh=True)
@@ -47,10 +47,10 @@ def say(console: Console, text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _happenings(client: Client, job_id: str, poll_seconds: float) -> Iterator[tuple[Job, list[str]]]:
+def _updates(client: Client, job_id: str, poll_seconds: float) -> Iterator[tuple[Job, list[str]]]:
     """The job whenever it is polled, with the lines that are new since the last time."""
     epoch, state = -1, ""
-    for job in client.looks(job_id, poll_seconds=poll_seconds, wait_seconds=LOOK_AT_LEAST_EVERY_SECONDS):
+    for job in client.looks(job_id, poll_seconds=poll_seconds, wait_seconds=POLL_SECONDS):
         rows = client.metrics(job_id, after_epoch=epoch) if job.latest and job.latest.epoch > epoch else []
         lines = [epoch_line(row) for row in rows]
         if rows:

@@ -72,7 +72,7 @@ class Webhooks:
 
     def delete(self, webhook_id: str) -> None:
         """Delete a webhook. No more messages are sent to it."""
-        self._connection.ask("DELETE", path_to("webhooks", webhook_id))
+        self._connection.request("DELETE", path_to("webhooks", webhook_id))
 
     def rotate_secret(self, webhook_id: str) -> WebhookWithSecret:
         """Replace the secret. Messages are signed with the new one from now on."""

@@ -71,7 +71,7 @@ class IdempotentSubmission:
         return _created(job.id, answer)
 
 
-async def _once(
+async def _idempotent_submission(
     request: Request, session: SessionDep, queue: QueueDep, background: BackgroundTasks, key: Key = None
 ) -> IdempotentSubmission:
     if (times := len(request.headers.getlist(HEADER))) > 1:
@@ -79,7 +79,7 @@ async def _once(
     return IdempotentSubmission(session, queue, background, key, await request.body())
 
 
-async def _unrepeatable(request: Request) -> None:
+async def _refuse_idempotency_key(request: Request) -> None:
     if HEADER in request.headers:
         detail = "is not kept here, so that a repetition would do it again: ask without, and look before asking again"
         raise InvalidRequest([{"header": HEADER, "detail": detail}], 1)
@@ -87,9 +87,9 @@ async def _unrepeatable(request: Request) -> None:
 
 # Refuses an Idempotency-Key. For operations whose answer contains a secret, or that act each time: they cannot repeat
 # their first answer, and must not seem to.
-UNREPEATABLE: Any = Depends(_unrepeatable)
+NO_IDEMPOTENCY_KEY: Any = Depends(_refuse_idempotency_key)
 
-IdempotentSubmissionDep = Annotated[IdempotentSubmission, Depends(_once)]
+IdempotentSubmissionDep = Annotated[IdempotentSubmission, Depends(_idempotent_submission)]
 
 
 def _created(job_id: str, answer: str, *, replayed: bool = False) -> Response:

@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DownloadRequest:
     """Which part of a file a client asks for, and under which conditions."""
 
     request: Request  # its If-Match is checked
@@ -39,7 +39,7 @@ class Wanted:
     head_alone: bool  # a HEAD request: no file is read
 
 
-async def _wanted(
+async def _download_request(
     request: Request,
     _declared: IfNoneMatch = None,
     _expected: IfMatch = None,
@@ -54,18 +54,20 @@ async def _wanted(
         str | None,
         Header(description="The `ETag` of the part that you have. If it is another now, the whole file is sent."),
     ] = None,
-) -> Wanted:
-    return Wanted(request, etags_of(request), asked, if_range, head_alone=getattr(request.state, HEAD_ALONE, False))
+) -> DownloadRequest:
+    return DownloadRequest(
+        request, etags_of(request), asked, if_range, head_alone=getattr(request.state, HEAD_ALONE, False)
+    )
 
 
-WantedDep = Annotated[Wanted, Depends(_wanted)]
+DownloadRequestDep = Annotated[DownloadRequest, Depends(_download_request)]
 
 _HEADERS = {
     name: {"schema": {"type": "string"}} for name in ("Accept-Ranges", "Content-Disposition", "Content-Length", "ETag")
 }
 _CONTENT = {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}
 
-FILE: dict[int | str, dict[str, Any]] = {
+FILE_RESPONSES: dict[int | str, dict[str, Any]] = {
     HTTPStatus.OK.value: {
         "content": _CONTENT,
         "description": "A safetensors file; `ETag` is its SHA-256.",
@@ -80,7 +82,7 @@ FILE: dict[int | str, dict[str, Any]] = {
 }
 
 
-def download(storage: Storage, file: StoredFile, wanted: Wanted, slot: Slot) -> Response:
+def download(storage: Storage, file: StoredFile, wanted: DownloadRequest, slot: Slot) -> Response:
     """`file` as an attachment. Raises StorageUnavailable, RangeNotSatisfiable and PreconditionFailed.
 
     If the storage stops answering in the middle, the connection is closed. The client sees that it received less than

@@ -19,7 +19,7 @@ from jobs.queries import Page
 from models import Epoch, Step
 
 # How many rows one query reads. Each page is read in a transaction of its own: a slow client keeps none open.
-ROWS_A_PAGE = 2000
+ROWS_PER_PAGE = 2000
 
 
 def stream(database: ProjectDatabase, job_id: str) -> Iterator[str]:
@@ -54,7 +54,7 @@ class _Reader:
             # The epoch of the page's last step may have more steps to come.
             open_epoch = steps.rows[-1].epoch if steps.has_more else math.inf
             # If the page of epochs is full, steps of later epochs wait for the next page.
-            last_epoch = epochs.rows[-1].epoch if epochs.has_more and len(epochs.rows) == ROWS_A_PAGE else math.inf
+            last_epoch = epochs.rows[-1].epoch if epochs.has_more and len(epochs.rows) == ROWS_PER_PAGE else math.inf
             yield "".join(
                 self._lines(
                     [step for step in steps.rows if step.epoch <= last_epoch],
@@ -64,9 +64,9 @@ class _Reader:
 
     def _read(self) -> tuple[Page[Step], Page[Epoch]]:
         with self._database.snapshot() as session:
-            steps = queries.steps_after(session, self._job_id, *self._last_step, limit=ROWS_A_PAGE)
-            complete = steps.rows[-1].epoch - 1 - self._last_epoch if steps.has_more else ROWS_A_PAGE
-            limit = max(0, min(complete, ROWS_A_PAGE))
+            steps = queries.steps_after(session, self._job_id, *self._last_step, limit=ROWS_PER_PAGE)
+            complete = steps.rows[-1].epoch - 1 - self._last_epoch if steps.has_more else ROWS_PER_PAGE
+            limit = max(0, min(complete, ROWS_PER_PAGE))
             return steps, queries.epochs_after(session, self._job_id, self._last_epoch, limit)
 
     def _lines(self, steps: Iterable[Step], epochs: Iterable[Epoch]) -> Iterator[str]:

@@ -16,15 +16,15 @@ from jobs.queries import Page
 from jobs.thinned import LEAST_EPOCHS, LEAST_STEPS, epochs_thinned, steps_thinned
 from training.spec import refusals
 
-LARGEST = 2**31 - 1  # greatest integer of the database's columns
+MAX_INTEGER = 2**31 - 1  # greatest integer of the database's columns
 
 JSON = "application/json"
 MEDIA_TYPES: Mapping[str, str] = {"json": JSON, "csv": csv_text.MEDIA_TYPE}
 
-Cursor = Annotated[int, Field(ge=-1, le=LARGEST)]
+Cursor = Annotated[int, Field(ge=-1, le=MAX_INTEGER)]
 Row = TypeVar("Row", bound=schemas.Wire)
 
-ENOUGH_FOR_A_CHART = (
+MAX_POINTS_DESCRIPTION = (
     "Instead of a page, at most so many rows of the whole curve, for a chart: the first, the last, {kept}, and those "
     "of the others that change the shape of the curves most. Rows with values that are not numbers are kept."
 )
@@ -42,7 +42,7 @@ class RowQuery(BaseModel):
         "says where the next page is.",
     )
 
-    def require_one_bound(self, max_points: int | None) -> None:
+    def refuse_limit_with_max_points(self, max_points: int | None) -> None:
         """Refuse `limit` together with `max_points`. Raises the error that pydantic then reports."""
         if max_points is not None and "limit" in self.model_fields_set:
             reason = "is for a whole curve, and limit for a page: one of the two"
@@ -63,12 +63,12 @@ class EpochQuery(RowQuery):
         default=None,
         ge=LEAST_EPOCHS,
         le=5000,
-        description=ENOUGH_FOR_A_CHART.format(kept="the best, the lowest and the highest of each measure"),
+        description=MAX_POINTS_DESCRIPTION.format(kept="the best, the lowest and the highest of each measure"),
     )
 
     @model_validator(mode="after")
     def _one_bound(self) -> Self:
-        self.require_one_bound(self.max_points)
+        self.refuse_limit_with_max_points(self.max_points)
         return self
 
 
@@ -81,7 +81,7 @@ class StepQuery(RowQuery):
         default=None,
         ge=LEAST_STEPS,
         le=5000,
-        description=ENOUGH_FOR_A_CHART.format(kept="the lowest and the highest loss"),
+        description=MAX_POINTS_DESCRIPTION.format(kept="the lowest and the highest loss"),
     )
 
     @model_validator(mode="after")
@@ -89,12 +89,12 @@ class StepQuery(RowQuery):
         if self.after_step is not None and "after_epoch" not in self.model_fields_set:
             reason = "needs after_epoch, the epoch that the step is of"
             raise refusals([(("after_step",), self.after_step, reason)])
-        self.require_one_bound(self.max_points)
+        self.refuse_limit_with_max_points(self.max_points)
         return self
 
     def position(self) -> tuple[int, int]:
         """Epoch and step behind which the rows begin."""
-        return self.after_epoch, LARGEST if self.after_step is None else self.after_step
+        return self.after_epoch, MAX_INTEGER if self.after_step is None else self.after_step
 
 
 def epochs(session: Session, job_id: str, query: EpochQuery) -> schemas.Page[schemas.EpochRow]:
@@ -115,7 +115,7 @@ def steps(session: Session, job_id: str, query: StepQuery) -> schemas.Page[schem
     return translate.steps(page, job_id, query.asked)
 
 
-def form(request: Request, query: RowQuery) -> str:
+def media_type_for(request: Request, query: RowQuery) -> str:
     """The media type of the answer: the query's `format`, or else what the Accept header prefers. Raises NotAcceptable
     if the header accepts neither JSON nor CSV."""
     liked = preferred(request.headers.getlist("accept"), list(MEDIA_TYPES.values()))

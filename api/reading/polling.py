@@ -25,10 +25,10 @@ from api.views.revision_cache import NotModifiedHeaders, RevisionCache
 from jobs import queries
 from models import TERMINAL, Database, JobStatus, ProjectSession
 
-LONGEST_WAIT_SECONDS = 60.0
+MAX_WAIT_SECONDS = 60.0
 
 # How often a waiting request checks whether its client is still connected.
-GONE_AFTER_SECONDS = 2.0
+CHECK_CLIENT_SECONDS = 2.0
 
 _WAIT = re.compile(r"\s*wait\s*=\s*\"?(\d{1,6})\"?\s*", re.IGNORECASE)
 
@@ -43,7 +43,7 @@ class Content:
     is_empty: bool = False  # a page without rows: there are none behind the cursor yet
 
 
-Answer = Callable[[ProjectSession], Content]
+ContentReader = Callable[[ProjectSession], Content]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,45 +61,47 @@ class Poll:
     wait_seconds: float | None  # of Prefer
 
     async def answer(
-        self, job_id: str, content: Answer, *, in_one_state: bool = False, tells_place: bool = False
+        self, job_id: str, content: ContentReader, *, in_snapshot: bool = False, with_queue_place: bool = False
     ) -> Response:
         """Answer with `content`, or with 304 if the client has it already.
 
         With `Prefer: wait`, wait until the answer is new to the client, the time is up, or the job has ended: then
         nothing changes any more. The request holds no slot while it waits.
 
-        `in_one_state`: `content` makes several queries, and needs a transaction in which all of them see the same
-        state. `tells_place`: `content` contains a place in the queue. While the job is queued, its revision does not
-        tell whether the content is unchanged, since other jobs change it, too. Raises JobNotFound, KeyInvalid,
+        `in_snapshot`: `content` makes several queries, and needs a transaction in which all of them see the same state.
+        `with_queue_place`: `content` contains a place in the queue. While the job is queued, its revision does not tell
+        whether the content is unchanged, since other jobs change it, too. Raises JobNotFound, KeyInvalid,
         TooManyWaiting, and what `content` raises.
         """
         began, waits = monotonic(), 0
         while True:
             result = await run_in_threadpool(
-                self._read, job_id, content, in_one_state=in_one_state, tells_place=tells_place, again=waits > 0
+                self._read, job_id, content, in_snapshot=in_snapshot, with_queue_place=with_queue_place, again=waits > 0
             )
             left = (self.wait_seconds or 0.0) - (monotonic() - began)
             if result.is_new or result.is_final or left <= 0 or self.tailer.is_closed:
                 return result.response
             waits += 1
             if waits == 1:
-                self.tailer.require_room(self.caller.key_id)
+                self.tailer.require_capacity(self.caller.key_id)
             async with self.slot.released():
-                changed = await self.tailer.changed(
-                    job_id, result.revision, min(left, GONE_AFTER_SECONDS), self.caller.key_id
+                changed = await self.tailer.wait_for_change(
+                    job_id, result.revision, min(left, CHECK_CLIENT_SECONDS), self.caller.key_id
                 )
             if not changed and await self.request.is_disconnected():
                 return result.response  # nobody reads it
 
-    def _read(self, job_id: str, content: Answer, *, in_one_state: bool, tells_place: bool, again: bool) -> "_Result":
+    def _read(
+        self, job_id: str, content: ContentReader, *, in_snapshot: bool, with_queue_place: bool, again: bool
+    ) -> "_Result":
         applied = {} if self.wait_seconds is None else {"Preference-Applied": f"wait={self.wait_seconds:.0f}"}
-        read = self.database.snapshot if in_one_state else self.database.autocommit_read
+        read = self.database.snapshot if in_snapshot else self.database.autocommit_read
         with read(self.caller.project) as session:
             if again:
                 keys.require_valid(session, self.caller)  # the key may have been revoked during the wait
             revision, status = queries.revision_of(session, job_id)
             final = status in TERMINAL
-            on_job_alone = not (tells_place and status is JobStatus.QUEUED)
+            on_job_alone = not (with_queue_place and status is JobStatus.QUEUED)
             known = self.not_modified.get(self.address, revision) if on_job_alone and self.etags else None
             if known:
                 require(self.request, known.etag)
@@ -159,16 +161,16 @@ async def _poll(
         slot=slot,
         address=digest,
         etags=etags_of(request),
-        wait_seconds=_wait_of(",".join(request.headers.getlist("prefer"))),
+        wait_seconds=_wait_seconds(",".join(request.headers.getlist("prefer"))),
     )
 
 
 PollDep = Annotated[Poll, Depends(_poll)]
 
 
-def _wait_of(preferences: str | None) -> float | None:
+def _wait_seconds(preferences: str | None) -> float | None:
     """The seconds of `wait=…`, or None. Other preferences are ignored, as RFC 7240 demands."""
     for preference in (preferences or "").split(","):
         if found := _WAIT.fullmatch(preference):
-            return min(float(found[1]), LONGEST_WAIT_SECONDS)
+            return min(float(found[1]), MAX_WAIT_SECONDS)
     return None

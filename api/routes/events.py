@@ -20,11 +20,12 @@ from models import ProjectSession
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["metrics"], route_class=AdmittedRoute)
 
-LARGEST = EXACT  # greatest integer that clients which read every number as a float get exactly
+MAX_EVENT_ID = EXACT  # greatest integer that clients which read every number as a float get exactly
 
 EVENT_STREAM = "text/event-stream"
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx would otherwise buffer small events
-SENT: dict[str, Any] = {  # schema of one event: OpenAPI 3.1 cannot describe a stream, and tools read it this way
+# The schema of one event: OpenAPI 3.1 cannot describe a stream, and tools read it this way.
+EVENT_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "id": {"type": "string"},
@@ -33,16 +34,16 @@ SENT: dict[str, Any] = {  # schema of one event: OpenAPI 3.1 cannot describe a s
         "retry": {"type": "integer"},
     },
 }
-STREAMED: dict[int | str, dict[str, Any]] = {
+STREAM_RESPONSES: dict[int | str, dict[str, Any]] = {
     HTTPStatus.OK.value: {
-        "content": {EVENT_STREAM: {"schema": SENT}},
+        "content": {EVENT_STREAM: {"schema": EVENT_SCHEMA}},
         "description": "Server-sent events: `id` and `event` are an event's id and type, `data` is the event as "
         "`GET /v1/jobs/{job_id}/events` has it. The last one is `end`, with how the job ended: do not reconnect then.",
     },
     HTTPStatus.NO_CONTENT.value: {"description": "The job has ended, and all its events were sent: do not reconnect."},
 }
 
-After = Annotated[int, Query(ge=0, le=LARGEST, description="Only events after the one with this id.")]
+After = Annotated[int, Query(ge=0, le=MAX_EVENT_ID, description="Only events after the one with this id.")]
 
 
 @router.get(
@@ -70,7 +71,7 @@ async def list_events(
     operation_id="stream_events",
     summary="What happens to a job, as it happens",
     response_class=StreamingResponse,
-    responses=STREAMED,
+    responses=STREAM_RESPONSES,
 )
 async def stream_events(
     job_id: JobId,
@@ -88,10 +89,10 @@ async def stream_events(
 ) -> Response:
     """From the first event, or from the one after `Last-Event-ID`, until the job ends. Each event comes once, in
     order."""
-    told = after if last_event_id is None else min(int(last_event_id), LARGEST)
-    tailer.require_room(database.caller.key_id)
-    past = await run_in_threadpool(stream.read, database, job_id, told)
-    if past.is_over and told:
+    told = after if last_event_id is None else min(int(last_event_id), MAX_EVENT_ID)
+    tailer.require_capacity(database.caller.key_id)
+    backlog = await run_in_threadpool(stream.read_backlog, database, job_id, told)
+    if backlog.is_over and told:
         return Response(status_code=HTTPStatus.NO_CONTENT)
-    events = stream.events(tailer, slot, database, job_id, told, past)
+    events = stream.events(tailer, slot, database, job_id, told, backlog)
     return StreamingResponse(events, media_type=EVENT_STREAM, headers=HEADERS)

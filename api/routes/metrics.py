@@ -53,14 +53,14 @@ async def list_metrics(
     job_id: JobId, poll: PollDep, query: Annotated[metric_rows.EpochQuery, Query()], request: Request
 ) -> Response:
     """In order. Request `next` again for later epochs: none is left out, and none comes twice."""
-    media_type = metric_rows.form(request, query)
+    media_type = metric_rows.media_type_for(request, query)
 
     def content(session: Session) -> Content:
         page = metric_rows.epochs(session, job_id, query)
         return metric_rows.render(page, schemas.EpochRow, media_type, f"{job_id}-metrics")
 
     # `max_points` reads the whole curve with several queries, which must see the same state.
-    return await poll.answer(job_id, content, in_one_state=query.max_points is not None)
+    return await poll.answer(job_id, content, in_snapshot=query.max_points is not None)
 
 
 @router.get(
@@ -74,14 +74,14 @@ async def list_steps(
     job_id: JobId, poll: PollDep, query: Annotated[metric_rows.StepQuery, Query()], request: Request
 ) -> Response:
     """In order, one row every `logging_interval` steps of the spec. Request `next` again for later steps."""
-    media_type = metric_rows.form(request, query)
+    media_type = metric_rows.media_type_for(request, query)
 
     def content(session: Session) -> Content:
         page = metric_rows.steps(session, job_id, query)
         return metric_rows.render(page, schemas.StepRow, media_type, f"{job_id}-steps")
 
     # `max_points` reads the whole curve with several queries, which must see the same state.
-    return await poll.answer(job_id, content, in_one_state=query.max_points is not None)
+    return await poll.answer(job_id, content, in_snapshot=query.max_points is not None)
 
 
 @router.get(
@@ -97,7 +97,7 @@ def get_log(job_id: JobId, database: DatabaseDep, slot: SlotDep) -> StreamingRes
     return StreamingResponse(pieces, media_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-cache"})
 
 
-def _picture(content: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+def _picture_responses(content: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
     return UNCHANGED | {200: {"content": content, "description": "The curves up to now."}}
 
 
@@ -106,7 +106,7 @@ def _picture(content: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
     operation_id="get_curves_svg",
     summary="Loss and accuracy over epochs, as an SVG",
     response_class=Response,
-    responses=_picture({SVG: {"schema": {"type": "string"}}}),
+    responses=_picture_responses({SVG: {"schema": {"type": "string"}}}),
 )
 def get_curves_svg(
     job_id: JobId,
@@ -117,7 +117,7 @@ def get_curves_svg(
     _expected: IfMatch = None,
 ) -> Response:
     """The best epoch is marked. Where a value is not a number, the curve has a gap."""
-    return _answer(request, _drawn(database, curve_cache, job_id, "svg"), SVG)
+    return _answer(request, _cached_or_drawn(database, curve_cache, job_id, "svg"), SVG)
 
 
 @router.get(
@@ -125,7 +125,7 @@ def get_curves_svg(
     operation_id="get_curves_png",
     summary="Loss and accuracy over epochs, as a PNG",
     response_class=Response,
-    responses=_picture({PNG: {"schema": {"type": "string", "format": "binary"}}}),
+    responses=_picture_responses({PNG: {"schema": {"type": "string", "format": "binary"}}}),
 )
 def get_curves_png(
     job_id: JobId,
@@ -136,10 +136,10 @@ def get_curves_png(
     _expected: IfMatch = None,
 ) -> Response:
     """The best epoch is marked. Where a value is not a number, the curve has a gap."""
-    return _answer(request, _drawn(database, curve_cache, job_id, "png"), PNG)
+    return _answer(request, _cached_or_drawn(database, curve_cache, job_id, "png"), PNG)
 
 
-def _drawn(database: ProjectDatabase, curve_cache: CurveCache, job_id: str, form: Form) -> bytes:
+def _cached_or_drawn(database: ProjectDatabase, curve_cache: CurveCache, job_id: str, form: Form) -> bytes:
     """The cached picture, or a new one. It is drawn after the transaction, because it may wait for other pictures."""
     with database.snapshot() as session:
         revision, _ = queries.revision_of(session, job_id)

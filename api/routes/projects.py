@@ -15,7 +15,7 @@ from api.dependencies import CallerDep, SessionDep, SnapshotDep, may_operate
 from api.http.errors import OperatorOnly
 from api.http.path_ids import path_id
 from api.http.problem_kinds import fails_with
-from api.making.idempotent import UNREPEATABLE
+from api.making.idempotent import NO_IDEMPOTENCY_KEY
 from api.schemas.administration import PROJECT_ID
 from api.service.admitted_route import AdmittedRoute
 from api.views import translate
@@ -64,7 +64,7 @@ def get_project(project_id: ProjectId, session: SnapshotDep, caller: CallerDep) 
     status_code=HTTPStatus.CREATED,
     operation_id="create_project",
     summary="Make a project",
-    dependencies=[Depends(may_operate), UNREPEATABLE],
+    dependencies=[Depends(may_operate), NO_IDEMPOTENCY_KEY],
     responses=fails_with(OperatorOnly, ProjectExists),
 )
 def create_project(body: schemas.ProjectCreate, session: SessionDep) -> schemas.Project:

@@ -9,14 +9,14 @@ from sqlalchemy.orm import Session
 from api import schemas
 from api.dependencies import JobId, QueueDep, SessionDep
 from api.http.problem_kinds import fails_with
-from api.making.job_preconditions import AS_EXPECTED
+from api.making.job_preconditions import CHECK_IF_MATCH
 from api.service.admitted_route import AdmittedRoute
 from api.views import translate
 from jobs import queries, requests
 from jobs.errors import JobFinished, JobNotPaused, RequestPending
 from models import Job, JobStatus
 
-router = APIRouter(prefix="/jobs/{job_id}", tags=["jobs"], route_class=AdmittedRoute, dependencies=[AS_EXPECTED])
+router = APIRouter(prefix="/jobs/{job_id}", tags=["jobs"], route_class=AdmittedRoute, dependencies=[CHECK_IF_MATCH])
 
 
 def _settled(description: str) -> dict[int | str, dict[str, Any]]:

@@ -11,7 +11,7 @@ from api import schemas
 from api.dependencies import CallerDep, DatabaseDep, SessionDep, SettingsDep, SnapshotDep
 from api.http.path_ids import path_id
 from api.http.problem_kinds import fails_with
-from api.making.idempotent import UNREPEATABLE
+from api.making.idempotent import NO_IDEMPOTENCY_KEY
 from api.service.admitted_route import AdmittedRoute
 from api.views import translate
 from models import WebhookDelivery
@@ -52,7 +52,7 @@ DeliveryId = Annotated[
     status_code=HTTPStatus.CREATED,
     operation_id="create_webhook",
     summary="Make a webhook",
-    dependencies=[UNREPEATABLE],
+    dependencies=[NO_IDEMPOTENCY_KEY],
     responses=fails_with(AddressRefused, TooManyWebhooks),
 )
 def create_webhook(
@@ -129,7 +129,7 @@ def delete_webhook(webhook_id: WebhookId, database: DatabaseDep) -> None:
     "/{webhook_id}/rotate-secret",
     operation_id="rotate_webhook_secret",
     summary="Give a webhook a new secret",
-    dependencies=[UNREPEATABLE],
+    dependencies=[NO_IDEMPOTENCY_KEY],
 )
 def rotate_webhook_secret(webhook_id: WebhookId, session: SessionDep, caller: CallerDep) -> schemas.WebhookWithSecret:
     """All messages are signed with the new secret from now on. Those that the receiver refuses until it knows the new
@@ -142,7 +142,7 @@ def rotate_webhook_secret(webhook_id: WebhookId, session: SessionDep, caller: Ca
     status_code=HTTPStatus.ACCEPTED,
     operation_id="ping_webhook",
     summary="Send a webhook a message to try it",
-    dependencies=[UNREPEATABLE],
+    dependencies=[NO_IDEMPOTENCY_KEY],
     response_description="It is sent at once. The deliveries show whether it arrived.",
     responses=fails_with(WebhookDisabled),
 )
@@ -173,7 +173,7 @@ def list_webhook_deliveries(
     status_code=HTTPStatus.ACCEPTED,
     operation_id="redeliver_webhook_delivery",
     summary="Send a message again",
-    dependencies=[UNREPEATABLE],
+    dependencies=[NO_IDEMPOTENCY_KEY],
     response_description="It is sent at once. The deliveries show whether it arrived.",
     responses=fails_with(WebhookDisabled),
 )

@@ -24,14 +24,14 @@ from models import Database, DatabaseUnavailable
 BEARER = "bearer"
 
 # Requests with invalid keys that one address may send in a minute.
-MOST_REFUSALS = 60
+MAX_INVALID_KEYS = 60
 
 # All keys of a project together may ask this many times as much as one key: further keys do not raise the limit.
-KEYS_OF_A_PROJECT = 4
+PROJECT_LIMIT_FACTOR = 4
 
-NOTE_USES_EVERY_SECONDS = 5.0
+STORE_USES_SECONDS = 5.0
 
-MOST_KNOWN = 10_000
+MAX_KNOWN_KEYS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Admission:
     _lock: Lock = field(default_factory=Lock)
     _limiter_lock: Lock = field(default_factory=Lock)  # the in-memory storage of the limiter is not thread-safe
 
-    def presented(self, authorization: str | None) -> str | None:
+    def read_key(self, authorization: str | None) -> str | None:
         """The key in an `Authorization` header. None if there is no header and keys are not required. Raises
         KeyMissing."""
         if authorization is None:
@@ -78,7 +78,7 @@ class Admission:
             raise KeyMissing
         return key.strip()
 
-    def queue_of(self, key: str, address: str) -> Requester:
+    def requester_of(self, key: str, address: str) -> Requester:
         """In whose queue the check of `key` waits. This authenticates nobody.
 
         A key that was valid before waits in the queue of its project. Any other key waits in the queue of its address,
@@ -95,19 +95,19 @@ class Admission:
         except KeyInvalid:
             with self._lock:
                 self._known.pop(_digest(key), None)
-            self._count("address", network_of(address), MOST_REFUSALS)
+            self._count("address", network_of(address), MAX_INVALID_KEYS)
             raise
         assert caller.key_id is not None
         with self._lock:
             self._used.add(caller.key_id)
             self._known[_digest(key)] = Requester(caller.project, caller.key_id)
-            if len(self._known) > MOST_KNOWN:
+            if len(self._known) > MAX_KNOWN_KEYS:
                 self._known.popitem(last=False)
         of_key = self._count("key", caller.key_id, self.requests_a_minute, cost)
-        of_project = self._count("project", caller.project, KEYS_OF_A_PROJECT * self.requests_a_minute, cost)
+        of_project = self._count("project", caller.project, PROJECT_LIMIT_FACTOR * self.requests_a_minute, cost)
         return caller, min(of_key, of_project, key=lambda allowance: allowance.remaining)
 
-    def noting_uses(self, database: Database) -> Chore:
+    def storing_key_uses(self, database: Database) -> Chore:
         """Store when keys were last used. It is a periodic task, so that a request that only reads writes nothing."""
 
         def note() -> None:
@@ -124,7 +124,7 @@ class Admission:
                     self._used.update(used)
                 raise
 
-        return Chore(NOTE_USES_EVERY_SECONDS, note)
+        return Chore(STORE_USES_SECONDS, note)
 
     def _count(self, kind: str, who: str, a_minute: int, cost: int = 1) -> Allowance:
         """Charge one request. A cost above the limit of a minute is charged as that limit. Raises TooManyRequests."""

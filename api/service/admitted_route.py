@@ -37,13 +37,13 @@ async def _admit(request: Request, cost: int) -> Slot:
     """
     service: Service = request.state.service
     limits, address = service.limits, request.client.host if request.client else ""
-    key = service.admission.presented(request.headers.get("authorization"))
+    key = service.admission.read_key(request.headers.get("authorization"))
     if key is None:
         caller = ANYBODY
     else:
-        async with limits.checks.slot(service.admission.queue_of(key, address)):
+        async with limits.key_checks.slot(service.admission.requester_of(key, address)):
             caller = await to_thread.run_sync(
-                _look_up, request, service, key, address, cost, limiter=limits.threads_of_checks
+                _look_up, request, service, key, address, cost, limiter=limits.key_check_threads
             )
     request.state.caller = caller
     if brings_body(request):

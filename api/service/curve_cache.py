@@ -4,7 +4,7 @@ from api.service.curve_renderer import CurveRenderer
 from api.views.curve_data import CurveData, Form
 from api.views.revision_cache import RevisionCache
 
-MOST_BYTES = 32 * 1024 * 1024
+MAX_BYTES = 32 * 1024 * 1024
 
 
 class CurveCache:
@@ -12,7 +12,7 @@ class CurveCache:
 
     def __init__(self, renderer: CurveRenderer) -> None:
         self._renderer = renderer
-        self._pictures = RevisionCache[bytes](MOST_BYTES, len)
+        self._pictures = RevisionCache[bytes](MAX_BYTES, len)
 
     def get(self, name: str, revision: int) -> bytes | None:
         """The picture of that name, if it was drawn at that revision."""

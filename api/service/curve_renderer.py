@@ -14,7 +14,7 @@ from api.http.errors import CurvesNotDrawn
 from api.views.curve_data import CurveData, Form, pack
 from api.views.pipe_messages import read, write
 
-LONGEST_SECONDS = 60.0  # for one picture, including the start of the process
+TIMEOUT_SECONDS = 60.0  # for one picture, including the start of the process
 
 
 class CurveRenderer:
@@ -30,7 +30,7 @@ class CurveRenderer:
             process = self._running()
             assert process.stdin
             assert process.stdout
-            watch = threading.Timer(LONGEST_SECONDS, process.kill)
+            watch = threading.Timer(TIMEOUT_SECONDS, process.kill)
             watch.start()
             try:
                 write(process.stdin, pack(sketch, form))

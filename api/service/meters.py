@@ -26,7 +26,7 @@ from settings import service_version
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4  # every version of Prometheus reads it
 
 # How long a scrape waits for the database and for the broker. Prometheus itself waits for ten seconds by default.
-PATIENCE_SECONDS = 3.0
+TIMEOUT_SECONDS = 3.0
 
 # Most answers take milliseconds. An answer that takes more than ten seconds means an outage.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -70,7 +70,7 @@ class Exposition:
         self._registry.register(_Service(figures, broker, database))
 
     def text(self) -> bytes:
-        """Prometheus' text format. If the database or the broker does not answer, this takes PATIENCE_SECONDS for
+        """Prometheus' text format. If the database or the broker does not answer, this takes TIMEOUT_SECONDS for
         each."""
         return generate_latest(self._registry)
 
@@ -90,9 +90,9 @@ class _Service(Collector):
     def collect(self) -> Iterator[Metric]:
         """If the database does not answer, `epochal_database_up` is 0, and the metrics that need it are missing."""
         yield InfoMetricFamily("epochal_build", "The release that runs.", {"version": service_version()})
-        figures = self._figures.ask(PATIENCE_SECONDS)
+        figures = self._figures.ask(TIMEOUT_SECONDS)
         yield _gauge("epochal_database_up", "Whether the database answers.", figures is not None)
-        broker = self._broker.ask(PATIENCE_SECONDS)
+        broker = self._broker.ask(TIMEOUT_SECONDS)
         yield _gauge("epochal_broker_up", "Whether the broker answers.", bool(broker))
         yield _connections(
             "epochal_database_connections",

@@ -10,10 +10,10 @@ import structlog
 from jobs.delivery import BROKER_TIMEOUT_SECONDS, TrainingQueue
 
 # How many messages may wait to be sent. Further ones are dropped: workers also poll the database for jobs.
-MOST_WAITING = 1000
+MAX_UNSENT = 1000
 
 # While more messages wait than this, the oldest are dropped.
-MOST_AT_ONCE = 8
+MAX_BURST = 8
 
 log = structlog.get_logger()
 
@@ -27,7 +27,7 @@ class NonBlockingQueue:
 
     def __init__(self, queue: TrainingQueue) -> None:
         self._queue = queue
-        self._unsent: Queue[str | None] = Queue(MOST_WAITING)
+        self._unsent: Queue[str | None] = Queue(MAX_UNSENT)
 
     def send(self, job_id: str) -> bool:
         """Queue a message. False if too many messages wait already."""
@@ -61,12 +61,12 @@ class NonBlockingQueue:
             self._drop_excess()
 
     def _drop_excess(self) -> None:
-        """Drop the oldest messages while more than MOST_AT_ONCE wait.
+        """Drop the oldest messages while more than MAX_BURST wait.
 
         Sending thousands of messages would slow all requests down, and is not needed: a worker that receives one
         message then claims every other job that it finds, too.
         """
-        while self._unsent.qsize() > MOST_AT_ONCE:
+        while self._unsent.qsize() > MAX_BURST:
             if self._unsent.get() is None:  # the end marker of `_close`
                 self._unsent.put(None)
                 return

@@ -33,7 +33,7 @@ class Probe(Generic[Answer]):
         except Exception:  # whatever it is: `_answer` has logged it
             return None
 
-    async def hear(self, timeout_seconds: float, max_age_seconds: float) -> Answer | None:
+    async def ask_async(self, timeout_seconds: float, max_age_seconds: float) -> Answer | None:
         """As `ask`, but without blocking a thread. Returns the last answer if it is younger than `max_age_seconds`."""
         if self._answered and monotonic() - self._answered[1] < max_age_seconds:
             return self._answered[0]

@@ -23,18 +23,18 @@ from models import (
     DatabaseUnavailable,
 )
 
-PATIENCE_SECONDS = 1.0
-FRESH_SECONDS = 0.25  # how long an answer is reused, so that frequent calls do not load the database
+TIMEOUT_SECONDS = 1.0
+MAX_AGE_SECONDS = 0.25  # how long an answer is reused, so that frequent calls do not load the database
 
 # While nothing is wrong, the database is written to, and the storage read, no more often than this.
-WRITE_SECONDS = 30.0
-STORAGE_SECONDS = 10.0
+WRITE_EVERY_SECONDS = 30.0
+STORAGE_EVERY_SECONDS = 10.0
 
-CANNOT_WRITE = (DatabaseDamaged, DatabaseFull, DatabaseReadOnly, DatabaseRefused)
+WRITE_ERRORS = (DatabaseDamaged, DatabaseFull, DatabaseReadOnly, DatabaseRefused)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class DatabaseState:
     """State of the database, and what is stored in it."""
 
     database: str = "ok"  # or the reason of the outage
@@ -43,21 +43,23 @@ class Found:
 
 
 class Readiness:
-    """Checks database, broker and storage, each in a thread of its own and for at most PATIENCE_SECONDS."""
+    """Checks database, broker and storage, each in a thread of its own and for at most TIMEOUT_SECONDS."""
 
     def __init__(self, database: Database, storage_url: str, broker: Probe[bool]) -> None:
         self._database = database
         self._storage = OwnStorage(storage_url)
         self._broker = broker
-        self._database_probe = Probe(self._look)
-        self._storage_probe = Probe(_at_most_every(STORAGE_SECONDS, self._storage_is_there))
+        self._database_probe = Probe(self._check_database)
+        self._storage_probe = Probe(_throttled(STORAGE_EVERY_SECONDS, self._storage_is_there))
         self._written_at = float("-inf")
 
     async def check(self) -> schemas.Ready:
         """Raises NotReady, which names what is missing."""
-        found = await self._database_probe.hear(PATIENCE_SECONDS, FRESH_SECONDS) or Found("unreachable")
-        broker = "ok" if await self._broker.hear(PATIENCE_SECONDS, FRESH_SECONDS) else "unreachable"
-        is_there = None if found.workers is None else await self._storage_probe.hear(PATIENCE_SECONDS, FRESH_SECONDS)
+        found = await self._database_probe.ask_async(TIMEOUT_SECONDS, MAX_AGE_SECONDS) or DatabaseState("unreachable")
+        broker = "ok" if await self._broker.ask_async(TIMEOUT_SECONDS, MAX_AGE_SECONDS) else "unreachable"
+        is_there = (
+            None if found.workers is None else await self._storage_probe.ask_async(TIMEOUT_SECONDS, MAX_AGE_SECONDS)
+        )
         storage = "unknown" if found.workers is None else "ok" if is_there else "away"
         missing = [
             *(["database"] if found.database == "unreachable" else []),
@@ -71,23 +73,23 @@ class Readiness:
         assert found.workers
         return schemas.Ready(workers=found.workers)
 
-    def _look(self) -> Found:
+    def _check_database(self) -> DatabaseState:
         try:
             schema = self._database.schema()
             if schema.flaw:
-                return Found("schema", schema.flaw)
+                return DatabaseState("schema", schema.flaw)
             with self._database.snapshot() as session:
                 workers = len(connected(session))
             self._try_to_write()
         except DatabaseUnavailable as error:
             answers = type(error) is not DatabaseUnavailable
-            return Found(error.reason, error.title() if answers else None)
-        return Found(workers=workers)
+            return DatabaseState(error.reason, error.title() if answers else None)
+        return DatabaseState(workers=workers)
 
     def _try_to_write(self) -> None:
-        """Write at most every WRITE_SECONDS, or at once if any request failed to write since the last time."""
+        """Write at most every WRITE_EVERY_SECONDS, or at once if any request failed to write since the last time."""
         since = monotonic() - self._written_at
-        if since < WRITE_SECONDS and since < min(map(self._database.seconds_since, CANNOT_WRITE)):
+        if since < WRITE_EVERY_SECONDS and since < min(map(self._database.seconds_since, WRITE_ERRORS)):
             return
         with self._database.session() as session:
             deployment.write(session)
@@ -100,7 +102,7 @@ class Readiness:
         return True
 
 
-def _at_most_every(seconds: float, ask: Callable[[], bool]) -> Callable[[], bool]:
+def _throttled(seconds: float, ask: Callable[[], bool]) -> Callable[[], bool]:
     """Call `ask` at most once in `seconds` while it returns True; a failure is not remembered."""
     asked_at = float("-inf")
 

@@ -11,8 +11,8 @@ from starlette.datastructures import Headers, QueryParams
 
 EXPENSIVE = 5  # a request that costs this much or more is expensive
 
-BYTES_A_UNIT = 8 * 1024  # of the body: even to refuse a body takes longer, the longer it is
-LARGEST_BODY = 192 * 1024
+BODY_BYTES_PER_UNIT = 8 * 1024  # of the body: even to refuse a body takes longer, the longer it is
+MAX_CHARGED_BYTES = 192 * 1024
 
 Cost = Callable[[QueryParams], int]
 
@@ -52,11 +52,11 @@ COSTS: Mapping[str, Cost] = {
 def cost_of(operation: str | None, query: QueryParams, headers: Headers) -> int:
     """Cost in units, at least 1."""
     own = COSTS.get(operation or "")
-    return (own(query) if own else 1) + _body_bytes(headers) // BYTES_A_UNIT
+    return (own(query) if own else 1) + _body_bytes(headers) // BODY_BYTES_PER_UNIT
 
 
 def _body_bytes(headers: Headers) -> int:
     stated = headers.get("content-length", "")
     if stated.isdecimal():
-        return min(int(stated), LARGEST_BODY) if len(stated) < 10 else LARGEST_BODY
-    return LARGEST_BODY if "transfer-encoding" in headers else 0
+        return min(int(stated), MAX_CHARGED_BYTES) if len(stated) < 10 else MAX_CHARGED_BYTES
+    return MAX_CHARGED_BYTES if "transfer-encoding" in headers else 0

@@ -19,24 +19,28 @@ from storage import Storage
 
 # Ordinary requests use at most 16 of the 40 threads that answer requests. A project uses at most 2 while other projects
 # are active: only one thread computes at a time in any case, and each further one that wants to slows all of them down.
-AT_ONCE, OF_ONE_PROJECT = 16, 2
-EXPENSIVE_AT_ONCE, EXPENSIVE_OF_ONE_PROJECT = 2, 1
+ORDINARY_SLOTS, ORDINARY_SLOTS_PER_PROJECT = 16, 2
+EXPENSIVE_SLOTS, EXPENSIVE_SLOTS_PER_PROJECT = 2, 1
 # Keys are checked in separate threads, so that a check never waits for the threads that answer requests.
-CHECKS_AT_ONCE, CHECKS_OF_ONE_PROJECT = 8, 1
+KEY_CHECK_SLOTS, KEY_CHECK_SLOTS_PER_PROJECT = 8, 1
 # Per key. As many as may wait for changes of jobs: after a restart of the API, all of them reconnect at once.
-MOST_QUEUED = 2_000
+MAX_QUEUED = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class FairLimits:
     """The limits that requests wait for."""
 
-    ordinary: FairLimiter = field(default_factory=lambda: FairLimiter(AT_ONCE, OF_ONE_PROJECT, MOST_QUEUED))
-    expensive: FairLimiter = field(
-        default_factory=lambda: FairLimiter(EXPENSIVE_AT_ONCE, EXPENSIVE_OF_ONE_PROJECT, MOST_QUEUED)
+    ordinary: FairLimiter = field(
+        default_factory=lambda: FairLimiter(ORDINARY_SLOTS, ORDINARY_SLOTS_PER_PROJECT, MAX_QUEUED)
     )
-    checks: FairLimiter = field(default_factory=lambda: FairLimiter(CHECKS_AT_ONCE, CHECKS_OF_ONE_PROJECT, MOST_QUEUED))
-    threads_of_checks: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(CHECKS_AT_ONCE))
+    expensive: FairLimiter = field(
+        default_factory=lambda: FairLimiter(EXPENSIVE_SLOTS, EXPENSIVE_SLOTS_PER_PROJECT, MAX_QUEUED)
+    )
+    key_checks: FairLimiter = field(
+        default_factory=lambda: FairLimiter(KEY_CHECK_SLOTS, KEY_CHECK_SLOTS_PER_PROJECT, MAX_QUEUED)
+    )
+    key_check_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(KEY_CHECK_SLOTS))
 
 
 @dataclass(frozen=True, slots=True)

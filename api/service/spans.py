@@ -19,7 +19,7 @@ from settings import service_version
 UNTRACED = frozenset({"/livez", "/readyz", "/metrics"})
 
 # Attributes that the client controls: they may contain a key. The template of the route says what was requested.
-OF_THE_CLIENT = ("url.path", "url.query")
+CLIENT_ATTRIBUTES = ("url.path", "url.query")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def tracing_to(exporter: SpanExporter) -> Tracing:
     own = {SERVICE_NAME: "epochal-api", SERVICE_VERSION: service_version()}
     resource = Resource.create(own).merge(OTELResourceDetector().detect())
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-    provider.add_span_processor(_Discretion())
+    provider.add_span_processor(_Redaction())
     return Tracing(provider, exporter)
 
 
@@ -65,12 +65,12 @@ def exporter_of(kind: str) -> SpanExporter:
     return OTLPSpanExporter() if kind == "otlp" else ConsoleSpanExporter()
 
 
-class _Discretion(SpanProcessor):
+class _Redaction(SpanProcessor):
     """Redacts the attributes that a client controls, before another processor reads the span."""
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """FastAPI has set its attributes by now."""
-        for name in OF_THE_CLIENT:
+        for name in CLIENT_ATTRIBUTES:
             if name in (span.attributes or {}):
                 span.set_attribute(name, "REDACTED")
 

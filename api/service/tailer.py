@@ -21,22 +21,22 @@ from jobs.following import News, Position, look
 from jobs.queries import EventRecord
 from models import Database, DatabaseUnavailable
 
-# From the start of one poll to the next. A poll takes longer the more jobs are followed. The interval grows with it, up
-# to the maximum, so that polling takes no more than this share of the time.
-LEAST_TICK_SECONDS = 0.05
-MOST_TICK_SECONDS = 0.1
-MOST_LOOKING = 0.2
+# The time from the start of one poll to the start of the next. A poll takes longer the more jobs are followed. The
+# interval grows with it, up to the maximum, so that polling takes only this share of the time.
+MIN_TICK_SECONDS = 0.05
+MAX_TICK_SECONDS = 0.1
+MAX_POLLING_SHARE = 0.2
 
 # How often the keys of watchers are checked: a stream must end soon after its key is revoked.
-KEYS_EVERY_SECONDS = 5.0
+CHECK_KEYS_SECONDS = 5.0
 
-MOST_WAITING = 2_000  # open streams and waiting requests of one key
+MAX_WAITING = 2_000  # open streams and waiting requests of one key
 
 DELETED = 2**63  # greater than every revision
 
 # How many messages may wait for a watcher. One that reads too slowly is disconnected. Its client reconnects, and
 # receives the rest.
-MOST_UNREAD = 10_000
+MAX_UNREAD = 10_000
 
 Result = TypeVar("Result")
 
@@ -53,7 +53,7 @@ class Message:
     body: str  # JSON
 
 
-Ended = Literal["deleted", "behind", "closed"]
+EndReason = Literal["deleted", "behind", "closed"]
 
 
 class Watcher:
@@ -61,9 +61,9 @@ class Watcher:
 
     def __init__(self, key_id: str | None) -> None:
         self.key_id = key_id
-        self._messages: asyncio.Queue[Message | Ended] = asyncio.Queue()
+        self._messages: asyncio.Queue[Message | EndReason] = asyncio.Queue()
 
-    async def next(self, timeout_seconds: float) -> Message | Ended | None:
+    async def next(self, timeout_seconds: float) -> Message | EndReason | None:
         """Wait for the next message. None if there is none within `timeout_seconds`."""
         try:
             async with asyncio.timeout(timeout_seconds):  # in Python 3.11, wait_for makes a task for each call
@@ -71,17 +71,17 @@ class Watcher:
         except TimeoutError:
             return None
 
-    def tell(self, message: Message | Ended) -> None:
+    def put(self, message: Message | EndReason) -> None:
         """Add a message without waiting. If too many wait already, the last one is `behind`, and further ones are
         dropped."""
-        if self._messages.qsize() < MOST_UNREAD:
+        if self._messages.qsize() < MAX_UNREAD:
             self._messages.put_nowait(message)
-        elif self._messages.qsize() == MOST_UNREAD:
+        elif self._messages.qsize() == MAX_UNREAD:
             self._messages.put_nowait("behind")
 
 
 @dataclass(slots=True)
-class _Followed:
+class _FollowedJob:
     """A job that at least one watcher or request follows."""
 
     position: Position = field(default_factory=Position)
@@ -98,7 +98,7 @@ class Tailer:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._jobs: dict[str, _Followed] = {}
+        self._jobs: dict[str, _FollowedJob] = {}
         self._has_followers = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="tailer")
         self._waiting: Counter[str | None] = Counter()  # streams and requests, by key id
@@ -113,10 +113,10 @@ class Tailer:
                 await self._has_followers.wait()
                 began = loop.time()
                 await self._poll_once(loop)
-                wanted = (loop.time() - began) / MOST_LOOKING
-                due = began + min(max(LEAST_TICK_SECONDS, wanted), MOST_TICK_SECONDS)
+                wanted = (loop.time() - began) / MAX_POLLING_SHARE
+                due = began + min(max(MIN_TICK_SECONDS, wanted), MAX_TICK_SECONDS)
                 if loop.time() >= keys_due:
-                    keys_due = loop.time() + KEYS_EVERY_SECONDS
+                    keys_due = loop.time() + CHECK_KEYS_SECONDS
                     await self._disconnect_revoked(loop)
                 await asyncio.sleep(max(0.0, due - loop.time()))
         finally:
@@ -128,16 +128,16 @@ class Tailer:
         self.is_closed = True
         for job in self._jobs.values():
             for watcher in job.watchers:
-                watcher.tell("closed")
+                watcher.put("closed")
             self._wake(job)
 
-    def require_room(self, key_id: str | None) -> None:
+    def require_capacity(self, key_id: str | None) -> None:
         """Check that the key may have one more stream or waiting request. Raises TooManyWaiting."""
-        if key_id is not None and self._waiting[key_id] >= MOST_WAITING:
-            raise TooManyWaiting(MOST_WAITING)
+        if key_id is not None and self._waiting[key_id] >= MAX_WAITING:
+            raise TooManyWaiting(MAX_WAITING)
 
     @contextmanager
-    def watching(self, job_id: str, key_id: str | None) -> Iterator[Watcher]:
+    def subscribe(self, job_id: str, key_id: str | None) -> Iterator[Watcher]:
         """Subscribe to a job while the context lasts. Messages arrive once `start` has set the position to poll
         from."""
         job, watcher = self._follow(job_id, key_id), Watcher(key_id)
@@ -148,7 +148,7 @@ class Tailer:
             job.watchers.discard(watcher)
             self._leave(job_id, job, key_id)
 
-    def start(self, job_id: str, event_id: int) -> None:
+    def start_after(self, job_id: str, event_id: int) -> None:
         """Deliver the events of this job behind `event_id`. Requires that the caller watches the job.
 
         If the job is polled already, its position stays: it is the same or later, and every message since the caller
@@ -158,7 +158,9 @@ class Tailer:
         if job.position.event_id is None:
             job.position = Position(None, event_id)
 
-    async def changed(self, job_id: str, revision: int, timeout_seconds: float, key_id: str | None = None) -> bool:
+    async def wait_for_change(
+        self, job_id: str, revision: int, timeout_seconds: float, key_id: str | None = None
+    ) -> bool:
         """Wait until the job has a later revision, or the tailer is closed. False if neither happens in time."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_seconds
@@ -176,12 +178,12 @@ class Tailer:
             self._leave(job_id, job, key_id)
         return True
 
-    def _follow(self, job_id: str, key_id: str | None) -> _Followed:
+    def _follow(self, job_id: str, key_id: str | None) -> _FollowedJob:
         self._has_followers.set()
         self._waiting[key_id] += 1
-        return self._jobs.setdefault(job_id, _Followed())
+        return self._jobs.setdefault(job_id, _FollowedJob())
 
-    def _leave(self, job_id: str, job: _Followed, key_id: str | None) -> None:
+    def _leave(self, job_id: str, job: _FollowedJob, key_id: str | None) -> None:
         self._waiting[key_id] -= 1
         if not self._waiting[key_id]:
             del self._waiting[key_id]
@@ -202,7 +204,7 @@ class Tailer:
         revoked = await self._in_thread(loop, partial(self._no_longer_valid, key_ids)) if watchers else None
         for watcher in watchers:
             if revoked and watcher.key_id in revoked:
-                watcher.tell("closed")
+                watcher.put("closed")
 
     async def _in_thread(self, loop: asyncio.AbstractEventLoop, read: Callable[[], Result]) -> Result | None:
         """Run `read` in the tailer's thread. None if it fails: the next tick tries again."""
@@ -229,7 +231,7 @@ class Tailer:
         for job_id, message in messages:
             if job := self._jobs.get(job_id):
                 for watcher in job.watchers:
-                    watcher.tell(message)
+                    watcher.put(message)
         last = {job_id: message.event_id for job_id, message in messages}
         for job_id, before in polled_from.items():
             job = self._jobs.get(job_id)
@@ -242,13 +244,13 @@ class Tailer:
                 job.position = Position(revision, last.get(job_id, before.event_id))
                 self._wake(job)
 
-    def _announce_deletion(self, job: _Followed) -> None:
+    def _announce_deletion(self, job: _FollowedJob) -> None:
         for watcher in job.watchers:
-            watcher.tell("deleted")
+            watcher.put("deleted")
         job.position = Position(DELETED, job.position.event_id)
         self._wake(job)
 
-    def _wake(self, job: _Followed) -> None:
+    def _wake(self, job: _FollowedJob) -> None:
         for waiting in job.waiting:
             waiting.set()
 

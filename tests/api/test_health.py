@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def _asked_anew_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer serves whoever asks in the next quarter of a second; tests ask about what they have just changed."""
-    monkeypatch.setattr("api.service.readiness.FRESH_SECONDS", 0.0)
+    monkeypatch.setattr("api.service.readiness.MAX_AGE_SECONDS", 0.0)
 
 
 def test_live(front: TestClient) -> None:

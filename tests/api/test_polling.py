@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from access import keys
 from api.app import create_app
-from api.reading.polling import _wait_of
+from api.reading.polling import _wait_seconds
 from api.service.tailer import Tailer
 from settings import Settings
 from tests.api.conftest import serving
@@ -138,7 +138,7 @@ def test_a_job_that_ends_or_goes_ends_the_wait(live: httpx2.Client, stage: "Stag
     ],
 )
 def test_preferences(header: str | None, seconds: float | None) -> None:
-    assert _wait_of(header) == seconds
+    assert _wait_seconds(header) == seconds
 
 
 def test_many_who_wait_hold_no_thread(live: httpx2.Client, stage: "Stage") -> None:
@@ -189,7 +189,7 @@ def test_a_key_that_is_revoked_meanwhile_is_told_nothing(
 
 
 def test_whoever_hangs_up_waits_no_longer(settings: Settings, stage: "Stage", monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.reading.polling.GONE_AFTER_SECONDS", 0.2)
+    monkeypatch.setattr("api.reading.polling.CHECK_CLIENT_SECONDS", 0.2)
     app = create_app(settings)
     with serving(app) as url, httpx2.Client(base_url=url, timeout=0.5) as client:
         with pytest.raises(httpx2.ReadTimeout):
@@ -204,7 +204,7 @@ def test_whoever_hangs_up_waits_no_longer(settings: Settings, stage: "Stage", mo
 def test_one_key_holds_so_many_and_no_more(
     settings: Settings, tenants: "Tenants", stage: "Stage", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.service.tailer.MOST_WAITING", 1)
+    monkeypatch.setattr("api.service.tailer.MAX_WAITING", 1)
     first, second = stage.submit(project="first"), stage.submit(project="second")
     app = create_app(settings.model_copy(update={"require_keys": True}))
     with serving(app) as url, httpx2.Client(base_url=url, timeout=30) as client:
