@@ -1,4 +1,4 @@
-"""`python -m api`: the API on EPOCHAL_HOST and EPOCHAL_PORT, or on a listening socket that it is given."""
+"""`python -m api` serves the API on EPOCHAL_HOST and EPOCHAL_PORT, or on an inherited listening socket."""
 
 import argparse
 import gc
@@ -16,14 +16,14 @@ from logs import configure_logging
 from models import Database, DatabaseUnavailable
 from settings import Settings, read_settings
 
-# So long may open requests take once the API is asked to stop.
+# How long open requests may take after the API is told to stop.
 GRACE_SECONDS = 5
 
-# So long may a thread go on while others wait to. By default it is 5 ms, which the event loop would lose again and
-# again to whatever computes in a thread; a switch takes microseconds.
+# How long a thread may hold the interpreter lock while others wait for it. With the default of 5 ms, the event loop
+# would wait that long whenever a thread computes. A switch takes microseconds.
 SWITCH_SECONDS = 0.0001
 
-YOUNGER_COLLECTIONS_FOR_A_FULL_ONE = 1000
+FULL_COLLECTION_THRESHOLD = 1000
 
 
 def main() -> None:
@@ -38,12 +38,12 @@ def main() -> None:
     configure_logging(settings.log_level, settings.log_format)
     with told_in_one_line():
         app = create_app(settings)
-        _require_what_it_starts_with(settings)
-    # A full collection stops every thread. What is imported by now stays, and so is never looked at. Of the rest, a
-    # large page is tens of thousands of objects: 60 ms. By default they would be looked at several times a page.
+        _check_prerequisites(settings)
+    # A full garbage collection stops every thread. Freezing excludes everything imported by now. A large page has tens
+    # of thousands of objects, which take 60 ms to scan; with the default threshold this happens several times a page.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*gc.get_threshold()[:2], YOUNGER_COLLECTIONS_FOR_A_FULL_ONE)
+    gc.set_threshold(*gc.get_threshold()[:2], FULL_COLLECTION_THRESHOLD)
     config = uvicorn_config(
         app,
         protocol_class(max_connections(), settings.root_path),
@@ -56,9 +56,12 @@ def main() -> None:
     Server(config).run(sockets=sockets)
 
 
-def _require_what_it_starts_with(settings: Settings) -> None:
-    """Raises CannotStart where this release cannot work with what is there. A database that does not answer is no
-    reason not to start, but where the operator's key has to be stored in it first: that is waited for."""
+def _check_prerequisites(settings: Settings) -> None:
+    """Check broker settings, database and the operator's key. Raises CannotStart if this release cannot work with them.
+
+    A database that does not answer does not prevent the start, unless keys are required: the operator's key must then
+    be stored first, so the start waits for the database.
+    """
     if settings.redis_url is None:
         raise CannotStart("EPOCHAL_REDIS_URL is not set: the API needs the broker that the workers listen to.")
     database = Database(settings.database_url.get_secret_value(), connections=2)

@@ -1,5 +1,5 @@
-"""The API. `python -m api` serves it, with our log: structlog by itself writes the values of variables, and so keys,
-beside an error."""
+"""Builds the API. `python -m api` serves it, and configures the log: structlog's default writes the local variables of
+a traceback, which may contain API keys."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -74,21 +74,21 @@ DESCRIPTION = (
 
 
 class State(TypedDict):
-    """What the lifespan hands to every request."""
+    """The state that every request gets from the lifespan."""
 
     service: Service
     exposition: Exposition
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The application. Without `settings`, those of the environment. Opens nothing until it is started."""
+    """The application. `settings` default to those of the environment. No connection is opened before it starts."""
     settings = settings or read_settings()
     meters, traces = Meters(), tracing()
     app = FastAPI(
         title="Epochal",
         version=service_version(),
         description=DESCRIPTION,
-        openapi_url=None,  # api.contract.documentation answers it, without making it anew
+        openapi_url=None,  # api.contract.documentation serves it, made once
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -117,7 +117,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for operation in (health.router, problems.router, documentation_router(partial(openapi_document, app))):
         app.include_router(operation)
     add_handlers(app)
-    app.openapi = partial(openapi_document, app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
+    app.openapi = partial(openapi_document, app)  # type: ignore[method-assign]  # as FastAPI documents it
     return app
 
 
@@ -137,15 +137,15 @@ async def _lifespan(
             with database.session() as session:
                 require_operator(session, settings.admin_key_file)
         broker = CeleryQueue(settings.redis_url)
-        prompt_queue = NonBlockingQueue(broker)
-        stack.enter_context(prompt_queue.sending())
-        stack.enter_context(doing([settling(database, prompt_queue.send)]))
+        training_queue = NonBlockingQueue(broker)
+        stack.enter_context(training_queue.sending())
+        stack.enter_context(doing([settling(database, training_queue.send)]))
         # In another thread: where there is much to do, it takes long, and no lost job is to wait for that.
         beside = [
             adding_up(database),
             forgetting(database),
             delivery.forgetting(database),
-            admission.noting_uses(database),
+            admission.storing_key_uses(database),
         ]
         stack.enter_context(doing(beside))
         stack.enter_context(delivery.sending(database, settings.webhook_networks))
@@ -161,7 +161,7 @@ async def _lifespan(
                 settings=settings,
                 database=database,
                 storage=storage,
-                queue=prompt_queue,
+                queue=training_queue,
                 admission=admission,
                 tailer=tailer,
                 not_modified=RevisionCache[NotModifiedHeaders](MAX_ADDRESSES),
@@ -177,7 +177,7 @@ async def _lifespan(
 
 @contextmanager
 def _running(tailer: Tailer) -> Iterator[None]:
-    """In the event loop, beside the requests."""
+    """Run the tailer in the event loop while the context lasts."""
     task = asyncio.get_running_loop().create_task(tailer.run())
     try:
         yield

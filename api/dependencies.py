@@ -1,4 +1,4 @@
-"""What a route asks for in its signature."""
+"""Dependencies that routes declare in their signatures."""
 
 import re
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ from storage import Storage
 _CHECKPOINT = re.compile(r"[A-Za-z0-9._-]{1,80}/[A-Za-z0-9._-]{1,80}")
 
 
-# Those that only pick something are async, so that FastAPI sends them to no thread.
+# Dependencies that only return an object are async: FastAPI would run a sync one in a thread.
 async def _service(request: Request) -> Service:
     service: Service = request.state.service
     return service
@@ -36,44 +36,45 @@ async def _service(request: Request) -> Service:
 
 ServiceDep = Annotated[Service, Depends(_service)]
 
-# Declares in the contract what `_caller` reads by itself.
+# Declares the API key in the OpenAPI document. `AdmittedRoute` reads the header itself.
 KEY = HTTPBearer(
     scheme_name="apiKey", description="`epochal_<id>.<secret>`, as POST /v1/keys gave it.", auto_error=False
 )
 
 
 async def _caller(request: Request, _declared: Annotated[HTTPAuthorizationCredentials | None, Security(KEY)]) -> Caller:
-    caller: Caller = request.state.caller  # whom the route has admitted
+    caller: Caller = request.state.caller  # `AdmittedRoute` has authenticated it
     return caller
 
 
-async def _turn(request: Request) -> Slot:
+async def _slot(request: Request) -> Slot:
     slot: Slot = request.state.slot
     return slot
 
 
 CallerDep = Annotated[Caller, Depends(_caller)]
-SlotDep = Annotated[Slot, Depends(_turn)]
+SlotDep = Annotated[Slot, Depends(_slot)]
 
 
 async def may_use(request: Request, caller: CallerDep) -> None:
-    """Whoever only looks needs the scope `read`, anybody else `train`."""
+    """A GET needs the scope `read`, every other method `train`."""
     _require(caller, "read" if request.method == "GET" else "train")
 
 
 async def may_administer(caller: CallerDep) -> None:
-    """For keys, projects and webhooks."""
+    """Keys and webhooks need the scope `admin`."""
     _require(caller, "admin")
 
 
 async def may_observe(caller: CallerDep) -> None:
-    """For figures of every project: a scraper needs no key that could do more than read."""
+    """Figures of all projects need a key of the default project. The scope `read` is enough, so that a scraper can do
+    nothing else."""
     if caller.project != DEFAULT_PROJECT:
         raise OperatorOnly("read")
 
 
 async def may_operate(caller: CallerDep) -> None:
-    """For what is every project's."""
+    """What concerns all projects needs the scope `admin` of the default project."""
     if not caller.is_operator:
         raise OperatorOnly("admin")
 
@@ -93,25 +94,26 @@ def _snapshot(service: ServiceDep, caller: CallerDep) -> Iterator[ProjectSession
         yield session
 
 
-# Of scope "function": over before the answer goes out. By default FastAPI ends a dependency after it, and a client
-# could ask for the job that it has just been given before that job is committed.
+# The scope "function" commits before the answer is sent. By default FastAPI would commit after it, and a client could
+# ask for a job that it has just submitted before that job is committed.
 SessionDep = Annotated[ProjectSession, Depends(_session, scope="function")]
 SnapshotDep = Annotated[ProjectSession, Depends(_snapshot, scope="function")]
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectDatabase:
-    """The database as the caller may see it, for a route that reads more than once, or behind its answer."""
+    """The database, limited to the caller's project. For a route that reads in several transactions, or while it
+    answers."""
 
     database: Database
     caller: Caller
 
     def snapshot(self) -> AbstractContextManager[ProjectSession]:
-        """As `Database.snapshot`."""
+        """See `Database.snapshot`."""
         return self.database.snapshot(self.caller.project)
 
     def autocommit_read(self) -> AbstractContextManager[ProjectSession]:
-        """As `Database.autocommit_read`."""
+        """See `Database.autocommit_read`."""
         return self.database.autocommit_read(self.caller.project)
 
 
@@ -139,11 +141,11 @@ async def _catalogue(service: ServiceDep) -> Catalogue:
     return service.catalogue
 
 
-async def _job_texts(service: ServiceDep) -> JobJsonCache:
+async def _job_json(service: ServiceDep) -> JobJsonCache:
     return service.job_json
 
 
-async def _pictures(service: ServiceDep) -> CurveCache:
+async def _curve_cache(service: ServiceDep) -> CurveCache:
     return service.curve_cache
 
 
@@ -153,8 +155,8 @@ QueueDep = Annotated[TrainingQueue, Depends(_queue)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 StorageDep = Annotated[Storage, Depends(_storage)]
 CatalogueDep = Annotated[Catalogue, Depends(_catalogue)]
-JobJsonDep = Annotated[JobJsonCache, Depends(_job_texts)]
-CurveCacheDep = Annotated[CurveCache, Depends(_pictures)]
+JobJsonDep = Annotated[JobJsonCache, Depends(_job_json)]
+CurveCacheDep = Annotated[CurveCache, Depends(_curve_cache)]
 
 
 JobId = Annotated[
@@ -174,7 +176,7 @@ async def _checkpoint_name(
     attempt: Annotated[str, Path(description="As `GET /v1/jobs/{job_id}/checkpoints` has it.")],
     file: Annotated[str, Path(description="The rest of the name.")],
 ) -> str:
-    """What no name looks like names no checkpoint."""
+    """`attempt/file`. A string that no checkpoint can be called raises CheckpointNotFound, not a validation error."""
     name = f"{attempt}/{file}"
     if not _CHECKPOINT.fullmatch(name):
         raise CheckpointNotFound(job_id, name)

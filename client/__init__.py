@@ -6,8 +6,8 @@
         job = epochal.submit({"dataset": "digits", "architecture": "resnet20"})
         print(epochal.wait(job.id).best)
 
-Address and API key may also stand in EPOCHAL_URL and EPOCHAL_API_KEY. `python -m client.watch ADDRESS JOB` shows a job
-in the terminal. Nothing here needs the server's packages.
+EPOCHAL_URL and EPOCHAL_API_KEY may also hold the address and the API key. `python -m client.watch ADDRESS JOB` shows a
+job in the terminal. This package does not need the server's packages.
 """
 
 from client.api import Client
@@ -32,7 +32,7 @@ from client.estimates import (
 )
 from client.keys import Key, NewKey
 from client.projects import Project, Usage
-from client.records import (
+from client.resources import (
     Attempt,
     BestEpoch,
     Checkpoint,

@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -11,23 +10,31 @@ from typing import Any, Literal, Self
 import httpx2
 
 from client.comparison import Comparison
-from client.connection import CUT, NO_ANSWER, RETRY_AFTER_SECONDS, Connection, Tries, path_to, record
-from client.errors import EpochalError, EpochalNoStream, without_login
+from client.connection import (
+    ANY_CONNECTION_ERROR,
+    CONNECTION_LOST,
+    Connection,
+    decode_response,
+    path_to,
+)
+from client.downloads import download
+from client.errors import EpochalError, EpochalNoStream
 from client.estimates import DryRun
-from client.following import Following, looks
+from client.following import EventStream, poll_job
 from client.keys import Keys
 from client.projects import Projects
-from client.records import Checkpoint, EpochRow, Event, Job, QueuedJob, StepRow, Worker
+from client.resources import Checkpoint, EpochRow, Event, Job, QueuedJob, StepRow, Worker
 from client.webhooks import Webhooks
 
 
 class Client:
-    """A connection to one service, at `url` or EPOCHAL_URL, with `api_key` or EPOCHAL_API_KEY where it asks for one.
-    Every method raises EpochalError.
+    """A client of one service, at `url` or EPOCHAL_URL. `api_key` or EPOCHAL_API_KEY is needed if the service requires
+    keys. Every method raises EpochalError.
 
-    A GET is tried again where the connection fails, or where the service cannot answer now. So is what makes a job: it
-    goes out under an Idempotency-Key of its own, so that it makes one job however often it arrives. Nothing else that
-    changes something is sent twice, but for what was over the key's rate limit: then nothing has happened yet.
+    A GET is retried if the connection fails, or if the service is temporarily unavailable. A request that makes a job
+    is retried in the same way: it has an Idempotency-Key of its own, so that it makes only one job. No other request
+    that changes something is retried after an error, since it may have arrived. A request that the rate limit refused
+    is always retried: it changed nothing.
     """
 
     def __init__(
@@ -56,7 +63,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._connection.close()
 
     def submit(
@@ -70,8 +77,8 @@ class Client:
         max_retries: int | None = None,
         accelerator: str | None = None,
     ) -> Job:
-        """Submit a training job; `spec` needs a `dataset`, everything else has a default. Of two jobs, the one of the
-        higher `priority`, 0 to 9, goes first; `accelerator` is "cpu", "gpu" or part of a device's name.
+        """Submit a training job. `spec` needs a `dataset`; everything else has a default. A job with a higher
+        `priority`, 0 to 9, runs first. `accelerator` is "cpu", "gpu" or part of a device's name.
         """
         chosen = {
             "description": description,
@@ -83,18 +90,18 @@ class Client:
         return self._make(path_to("jobs"), {"spec": dict(spec), "name": name, "tags": list(tags), **given})
 
     def dry_run(self, spec: Mapping[str, Any], **options: Any) -> DryRun:
-        """What `submit` would make of the same arguments: every default, the network's size, its memory and time, and
-        its place in the queue. Nothing is stored.
+        """The job that `submit` would make with the same arguments: its spec with every default, the size of its
+        network, its memory, its duration, and its place in the queue. Nothing is stored.
         """
         body = {"spec": dict(spec), **options}
-        response = self._connection.ask(
-            "POST", path_to("jobs"), query={"dry_run": True}, body=body, again_after=NO_ANSWER
+        response = self._connection.request(
+            "POST", path_to("jobs"), query={"dry_run": True}, body=body, retry_on=ANY_CONNECTION_ERROR
         )
-        return record(DryRun, response)
+        return decode_response(DryRun, response)
 
     def rerun(self, job_id: str, **changes: Any) -> Job:
-        """Submit a job again, with `changes` to what it was submitted with: `spec`, of which only what is to be
-        different, and what `submit` takes beside it; None is the default.
+        """Submit a job again. `changes` replace arguments of its submission; None restores a default. In `spec`, give
+        only the fields that differ.
         """
         return self._make(path_to("jobs", job_id, "rerun"), changes)
 
@@ -115,10 +122,11 @@ class Client:
         sort: str | None = None,
         page_size: int | None = None,
     ) -> Iterator[Job]:
-        """Every job that is all of this, the newest first; pages are fetched as needed.
+        """Every job that matches all filters, the newest first. Pages are fetched as needed.
 
-        One or several statuses, every tag, the whole name, times with an offset from UTC. `sort` is `created_at`,
-        `finished_at`, `name`, `priority` or `best_accuracy`, with `-` the greatest first.
+        A job matches if it has one of the statuses, all tags, and exactly this name. Times need an offset from UTC.
+        `sort` is `created_at`, `finished_at`, `name`, `priority` or `best_accuracy`; with `-` in front, the greatest
+        comes first.
         """
         asked = {
             "status": [status] if isinstance(status, str) else list(status),
@@ -135,27 +143,27 @@ class Client:
         return self._connection.pages(Job, path_to("jobs"), query or None)
 
     def change(self, job_id: str, **changes: Any) -> Job:
-        """Change its `name`, `description`, `tags` or `priority`; None is the default."""
+        """Change `name`, `description`, `tags` or `priority` of a job. None restores the default."""
         return self._connection.send(Job, "PATCH", path_to("jobs", job_id), changes)
 
     def delete(self, job_id: str) -> None:
         """Delete a job that has ended, with its curves, checkpoints and weights."""
-        self._connection.ask("DELETE", path_to("jobs", job_id))
+        self._connection.request("DELETE", path_to("jobs", job_id))
 
     def cancel(self, job_id: str) -> Job:
-        """Ask for the job's end, its weights discarded. A running job says `requested` until its worker lets go."""
+        """Cancel the job and discard its weights. A running job has `requested` set until its worker has ended it."""
         return self._connection.send(Job, "POST", path_to("jobs", job_id, "cancel"))
 
     def stop(self, job_id: str) -> Job:
-        """Ask for the job's end after its current step, its weights kept."""
+        """End the job after its current step, and keep its weights."""
         return self._connection.send(Job, "POST", path_to("jobs", job_id, "stop"))
 
     def pause(self, job_id: str) -> Job:
-        """Ask for a checkpoint, and for the device to be free until the job is resumed."""
+        """Write a checkpoint and free the device, until the job is resumed."""
         return self._connection.send(Job, "POST", path_to("jobs", job_id, "pause"))
 
     def resume(self, job_id: str) -> Job:
-        """Queue a paused job again, to go on from its checkpoint."""
+        """Queue a paused job again. It continues from its checkpoint."""
         return self._connection.send(Job, "POST", path_to("jobs", job_id, "resume"))
 
     def compare(self, job_ids: Sequence[str], *, max_points: int | None = None) -> Comparison:
@@ -163,20 +171,21 @@ class Client:
         return self._connection.get(Comparison, path_to("compare"), {"job": list(job_ids), **_bound(max_points)})
 
     def checkpoints(self, job_id: str) -> list[Checkpoint]:
-        """What the job can go on from, the furthest first."""
+        """The checkpoints that the job can resume from, the latest step first."""
         return list(self._connection.pages(Checkpoint, path_to("jobs", job_id, "checkpoints")))
 
     def download_weights(self, job_id: str, path: str | Path) -> Path:
-        """Save the job's weights, a safetensors file, at `path`, whole or not at all. Also raises OSError."""
-        return self._download(path_to("jobs", job_id, "weights"), Path(path))
+        """Save the weights of the job, a safetensors file, at `path`. The file appears there only when it is complete.
+        Also raises OSError."""
+        return download(self._connection, path_to("jobs", job_id, "weights"), Path(path))
 
     def download_checkpoint(self, checkpoint: Checkpoint, path: str | Path) -> Path:
-        """Save a checkpoint the same way."""
-        return self._download(self._connection.given(checkpoint.download), Path(path))
+        """Save a checkpoint, as `download_weights` does."""
+        return download(self._connection, self._connection.api_path(checkpoint.download), Path(path))
 
     def metrics(self, job_id: str, after_epoch: int = -1, *, max_points: int | None = None) -> list[EpochRow]:
-        """The epochs behind `after_epoch`, in order. With `max_points`, only those that a chart of them needs: the
-        first, the last, the best and the extremes among them.
+        """The epochs after `after_epoch`, in order. With `max_points`, only the epochs that a chart needs, the first,
+        last and best one and the extremes among them.
         """
         query = {"after_epoch": after_epoch, **_bound(max_points)}
         return list(self._connection.pages(EpochRow, path_to("jobs", job_id, "metrics"), query))
@@ -184,39 +193,41 @@ class Client:
     def steps(
         self, job_id: str, after_epoch: int = -1, after_step: int | None = None, *, max_points: int | None = None
     ) -> list[StepRow]:
-        """The recorded steps of the epochs behind `after_epoch`, in order; with `after_step`, also those of that epoch
-        which come behind this step. `max_points` is as for `metrics`.
+        """The recorded steps of the epochs after `after_epoch`, in order. With `after_step`, also the steps of that
+        epoch after this one. `max_points` is as for `metrics`.
         """
         place = {"after_epoch": after_epoch} | ({} if after_step is None else {"after_step": after_step})
         return list(self._connection.pages(StepRow, path_to("jobs", job_id, "steps"), {**place, **_bound(max_points)}))
 
     def events(self, job_id: str, after: int = 0) -> list[Event]:
-        """What has happened to the job by now, in order, behind the event with this id."""
+        """The events of the job up to now, in order, after the event with the id `after`."""
         return list(self._connection.pages(Event, path_to("jobs", job_id, "events"), {"after": after}))
 
     def stream(self, job_id: str, after: int = 0) -> Iterator[Event]:
-        """What has happened to the job, behind the event with this id, and then what happens, as it happens, until the
-        job ends. Each event comes once, in order, whatever becomes of the connection. Raises EpochalNoStream where
-        `looks` is all there is.
+        """The events of the job after the one with the id `after`, past ones first, then new ones as they happen, until
+        the job ends. Each event comes once, in order, even if the connection breaks. Raises EpochalNoStream if the
+        service cannot stream: use `looks` then.
         """
-        return Following(self._connection, job_id, after).events()
+        return EventStream(self._connection, job_id, after).events()
 
     def looks(self, job_id: str, *, poll_seconds: float = 0.5, wait_seconds: float = 20.0) -> Iterator[Job]:
-        """The job now, as soon as it has changed, and at the latest after `wait_seconds`, until nothing more will
-        happen to it. An older service, which does not wait for changes, is asked every `poll_seconds`.
+        """The job now, then again whenever it has changed, and at least every `wait_seconds`, until it has ended. An
+        older service, which cannot wait for changes, is polled every `poll_seconds`.
         """
-        return looks(self._connection, job_id, poll_seconds, wait_seconds)
+        return poll_job(self._connection, job_id, poll_seconds, wait_seconds)
 
     def log(self, job_id: str) -> str:
-        """The job's losses and accuracies in the lab exercise's form, line for line."""
-        return self._connection.ask("GET", path_to("jobs", job_id, "log"), again_after=CUT).text
+        """The losses and accuracies of the job as text, in the format of the lab exercise."""
+        return self._connection.request("GET", path_to("jobs", job_id, "log"), retry_on=CONNECTION_LOST).text
 
     def curves(self, job_id: str, kind: Literal["svg", "png"] = "svg") -> bytes:
         """An image of loss and accuracy over the epochs."""
-        return self._connection.ask("GET", path_to("jobs", job_id, f"curves.{kind}"), again_after=CUT).content
+        return self._connection.request(
+            "GET", path_to("jobs", job_id, f"curves.{kind}"), retry_on=CONNECTION_LOST
+        ).content
 
     def queue(self) -> Iterator[QueuedJob]:
-        """The jobs that wait, in the order in which they are served; pages are fetched as needed."""
+        """The queued jobs, in the order in which they are served. Pages are fetched as needed."""
         return self._connection.pages(QueuedJob, path_to("queue"))
 
     def workers(self) -> list[Worker]:
@@ -226,7 +237,7 @@ class Client:
     def ready(self) -> bool:
         """Whether the service can do its work now."""
         try:
-            self._connection.ask("GET", "/readyz", again_after=CUT, not_now=frozenset())
+            self._connection.request("GET", "/readyz", retry_on=CONNECTION_LOST, retry_statuses=frozenset())
         except EpochalError as error:
             if error.status == httpx2.codes.SERVICE_UNAVAILABLE:
                 return False
@@ -234,8 +245,8 @@ class Client:
         return True
 
     def wait(self, job_id: str, *, poll_seconds: float = 0.5) -> Job:
-        """The job once nothing more will happen to it, however that ends. A paused one is waited for. `poll_seconds` is
-        for an older service, as in `looks`.
+        """Wait until the job has ended, in whatever status, and return it. A paused job has not ended. `poll_seconds`
+        is for an older service, as in `looks`.
         """
         try:
             for _event in self.stream(job_id):
@@ -247,43 +258,10 @@ class Client:
         return last
 
     def _make(self, path: str, body: Mapping[str, Any]) -> Job:
-        """A new job, one however often this has to ask."""
+        """Make one job, however often the request must be repeated."""
         key = {"Idempotency-Key": str(uuid.uuid4())}
-        return record(Job, self._connection.ask("POST", path, body=body, headers=key, again_after=NO_ANSWER))
-
-    def _download(self, address: str, path: Path) -> Path:
-        part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
-        try:
-            self._save(address, part)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-        return path
-
-    def _save(self, address: str, destination: Path) -> None:
-        """From where it broke off, as long as each try brings something."""
-        digest, headers, tries = sha256(), dict[str, str](), Tries(RETRY_AFTER_SECONDS)
-        with destination.open("xb") as file:
-            while True:
-                response = self._connection.ask("GET", address, headers=headers, again_after=CUT, stream=True)
-                tag, began = response.headers.get("ETag"), file.tell()
-                try:
-                    if began and response.status_code != httpx2.codes.PARTIAL_CONTENT:  # another file, or all of it
-                        began, digest = file.seek(0), sha256()
-                        file.truncate()
-                    for block in response.iter_bytes():
-                        digest.update(block)
-                        file.write(block)
-                    break
-                except httpx2.RequestError as error:
-                    if file.tell() > began:
-                        tries = Tries(RETRY_AFTER_SECONDS)
-                    tries.wait(self._connection.unreachable(error))
-                finally:
-                    response.close()
-                headers = {"Range": f"bytes={file.tell()}-", "If-Range": tag} if tag and file.tell() else {}
-        if tag != f'"{digest.hexdigest()}"':
-            raise EpochalError(f"{without_login(str(response.url))} did not come over whole.", code="damaged_download")
+        response = self._connection.request("POST", path, body=body, headers=key, retry_on=ANY_CONNECTION_ERROR)
+        return decode_response(Job, response)
 
 
 def _bound(max_points: int | None) -> dict[str, int]:

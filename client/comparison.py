@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
-from client.records import BestEpoch
+from client.resources import BestEpoch
 
 Column = tuple[float | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """A number for each of the comparison's epochs; None where the job has no such epoch, or has not measured it."""
+    """One value for each epoch of the comparison. None if the job has no such epoch, or did not measure the value in
+    it."""
 
     train_loss: Column
     train_accuracy: Column
@@ -35,7 +36,7 @@ class ComparedJob:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A field in which the specs are not all the same."""
+    """A field in which the specs differ."""
 
     pointer: str  # such as "/optimizer/learning_rate"
     values: dict[str, Any]  # by job id; a job whose spec has no such field is missing
@@ -45,6 +46,6 @@ class Difference:
 class Comparison:
     """Jobs side by side, in the order in which they were asked for."""
 
-    epochs: tuple[int, ...]  # ascending: those of any of the jobs
+    epochs: tuple[int, ...]  # ascending; each epoch that at least one of the jobs has
     jobs: tuple[ComparedJob, ...]
     differences: tuple[Difference, ...]

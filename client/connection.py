@@ -1,4 +1,4 @@
-"""One service over HTTP: with an API key, with a second try where that is safe, with errors as exceptions."""
+"""HTTP requests to one service: adds the API key, retries where that is safe, and raises errors as exceptions."""
 
 import os
 import re
@@ -11,56 +11,57 @@ import httpx2
 
 from client.decoding import decode
 from client.errors import EpochalError, EpochalKeyRefused, EpochalUnreachable, kind_of, without_login
-from client.records import Page
+from client.resources import Page
 
-Record = TypeVar("Record")
+Resource = TypeVar("Resource")
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 
-# Before each further try: long enough together for an API that is started again.
+# Waits before the retries. Together they are long enough for an API to restart.
 RETRY_AFTER_SECONDS = (0.2, 0.4, 0.8, 1.6)
-# A service that asks for more patience than this is not waited for.
-LONGEST_RETRY_AFTER_SECONDS = 120.0
-# Of a proxy without a service behind it, or of a service without its database.
-NOT_NOW = frozenset({502, 503, 504})
+# If the service asks to wait longer than this, the error is raised instead.
+MAX_RETRY_AFTER_SECONDS = 120.0
+# Temporary: a proxy does not reach the service, or the service does not reach its database.
+TEMPORARY_STATUSES = frozenset({502, 503, 504})
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
-# After which of its errors a request is sent again.
-NOTHING: tuple[type[Exception], ...] = ()
-CUT: tuple[type[Exception], ...] = (httpx2.NetworkError, httpx2.RemoteProtocolError)
-NO_ANSWER: tuple[type[Exception], ...] = (*CUT, httpx2.TimeoutException)
+# Sets of errors after which a request is sent again.
+NO_ERRORS: tuple[type[Exception], ...] = ()
+CONNECTION_LOST: tuple[type[Exception], ...] = (httpx2.NetworkError, httpx2.RemoteProtocolError)
+ANY_CONNECTION_ERROR: tuple[type[Exception], ...] = (*CONNECTION_LOST, httpx2.TimeoutException)
 
 
-class Tries:
-    """How often, and after how long, something is tried again."""
+class Retries:
+    """Counts the retries of one request, and waits before each."""
 
     def __init__(self, seconds: tuple[float, ...]) -> None:
         self._seconds = iter(seconds)
 
     def wait(self, reason: EpochalError) -> None:
-        """Before the next try, for as long as the service asks for; raises `reason` where there is none."""
+        """Wait before the next retry, at least as long as the service asks to. Raises `reason` if no retry is left."""
         seconds, asked = next(self._seconds, None), reason.retry_after_seconds or 0.0
-        if seconds is None or asked > LONGEST_RETRY_AFTER_SECONDS:
+        if seconds is None or asked > MAX_RETRY_AFTER_SECONDS:
             raise reason
         time.sleep(max(seconds, asked))
 
 
 class BearerKey(httpx2.Auth):
-    """Shows the key to the service that it is for, and to no other address that an answer may name."""
+    """Sends the key only to the service that it is for. An answer may name URLs of other services, or redirect to
+    them."""
 
     def __init__(self, key: str, url: httpx2.URL) -> None:
         self._header = f"Bearer {key}"
         self._origin = _origin(url)
 
     def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
-        """As httpx2 asks for it."""
+        """See `httpx2.Auth.auth_flow`."""
         if _origin(request.url) == self._origin:
             request.headers["Authorization"] = self._header
         yield request
 
 
 class Connection:
-    """What a client's methods ask through. All of it raises EpochalError."""
+    """Sends the requests of a client. Every method raises EpochalError."""
 
     def __init__(
         self, url: str | None, api_key: str | None, timeout_seconds: float, transport: httpx2.BaseTransport | None
@@ -80,7 +81,7 @@ class Connection:
                 auth=auth,
                 timeout=timeout_seconds,
                 transport=transport,
-                # No proxy of the environment leads to this machine itself.
+                # A proxy that the environment names cannot reach the loopback address of this machine.
                 trust_env=address.host not in LOOPBACK,
             )
         except (httpx2.InvalidURL, ValueError):  # likewise
@@ -88,35 +89,36 @@ class Connection:
             raise EpochalUnreachable(self.url, reason) from None
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._http.close()
 
-    def get(self, kind: type[Record], path: str, query: Mapping[str, Any] | None = None) -> Record:
-        """What is at `path`."""
-        return record(kind, self.ask("GET", path, query=query, again_after=CUT))
+    def get(self, kind: type[Resource], path: str, query: Mapping[str, Any] | None = None) -> Resource:
+        """The resource at `path`."""
+        return decode_response(kind, self.request("GET", path, query=query, retry_on=CONNECTION_LOST))
 
-    def pages(self, kind: type[Record], path: str, query: Mapping[str, Any] | None = None) -> Iterator[Record]:
-        """Every row of a list; pages are fetched as needed."""
+    def pages(self, kind: type[Resource], path: str, query: Mapping[str, Any] | None = None) -> Iterator[Resource]:
+        """Every row of a list. Pages are fetched as needed."""
         page = self.get(Page, path, query)
         while True:
             for row in page.data:
-                yield decoded(kind, row)
+                yield decode_part(kind, row)
             if not (page.has_more and page.next):
                 return
-            page = self.get(Page, self.given(page.next))
+            page = self.get(Page, self.api_path(page.next))
 
-    def given(self, address: str) -> str:
-        """A path of the API that an answer names, as `ask` takes it. A service that knows below which path of a proxy
-        it is names its addresses with that path, which is this connection's too.
+    def api_path(self, address: str) -> str:
+        """The path in an `address` of an answer, as `ask` takes it. Behind a proxy, the service may put the path at
+        which the proxy serves it in front. The URL of this connection contains that path already, so that it is removed
+        here.
         """
         rest = address.removeprefix(self._prefix)
         return rest if rest.startswith("/") else address
 
-    def send(self, kind: type[Record], method: str, path: str, body: Mapping[str, Any] | None = None) -> Record:
-        """The answer to what changes something, and is sent once."""
-        return record(kind, self.ask(method, path, body=body))
+    def send(self, kind: type[Resource], method: str, path: str, body: Mapping[str, Any] | None = None) -> Resource:
+        """Send a request that changes something, once, and return its answer."""
+        return decode_response(kind, self.request(method, path, body=body))
 
-    def ask(
+    def request(
         self,
         method: str,
         path: str,
@@ -124,15 +126,16 @@ class Connection:
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
-        again_after: tuple[type[Exception], ...] = NOTHING,
-        not_now: frozenset[int] = NOT_NOW,
+        retry_on: tuple[type[Exception], ...] = NO_ERRORS,
+        retry_statuses: frozenset[int] = TEMPORARY_STATUSES,
         stream: bool = False,
         read_seconds: float | None = None,
     ) -> httpx2.Response:
-        """A good answer, or 304. With `stream`, its content is still to come, and it is to be closed.
+        """Send a request. The answer has a 2xx status, or 304; all others are raised as EpochalError. With `stream`,
+        the body is not read yet, and the caller must close the answer.
 
-        What is over its rate limit was not looked at, and is sent again in any case. Where something is sent again
-        after errors of the connection, so it is after the statuses `not_now`.
+        The request is retried after the errors `retry_on`, and, if there are any, after the statuses `retry_statuses`.
+        After 429 it is always retried: the service did nothing.
         """
         request = self._http.build_request(
             method,
@@ -142,22 +145,22 @@ class Connection:
             headers=headers,
             timeout=httpx2.Timeout(self.timeout_seconds, read=read_seconds or self.timeout_seconds),
         )
-        again_at = {429} | (not_now if again_after else frozenset())
-        tries = Tries(RETRY_AFTER_SECONDS)
+        again_at = {429} | (retry_statuses if retry_on else frozenset())
+        retries = Retries(RETRY_AFTER_SECONDS)
         while True:
             try:
                 return self._good(request, stream=stream)
-            except again_after as error:
-                tries.wait(self.unreachable(error))
+            except retry_on as error:
+                retries.wait(self.unreachable(error))
             except httpx2.RequestError as error:
                 raise self.unreachable(error) from error
             except EpochalError as error:
                 if error.status not in again_at:
                     raise
-                tries.wait(error)
+                retries.wait(error)
 
     def unreachable(self, error: Exception) -> EpochalUnreachable:
-        """What an error of the connection means."""
+        """The exception for an error of the connection."""
         return EpochalUnreachable(self.url, str(error) or type(error).__name__)
 
     def _good(self, request: httpx2.Request, *, stream: bool) -> httpx2.Response:
@@ -172,17 +175,17 @@ class Connection:
 
 
 def path_to(*parts: str) -> str:
-    """A path of the API, each of whose parts is one, whatever it contains."""
+    """A path of the API. Each part is escaped, so that it stays one segment, whatever it contains."""
     return "/".join(["/v1", *(quote(part, safe="") for part in parts)])
 
 
-def record(kind: type[Record], response: httpx2.Response) -> Record:
-    """What an answer says."""
-    return decoded(kind, _json(response))
+def decode_response(kind: type[Resource], response: httpx2.Response) -> Resource:
+    """The content of an answer."""
+    return decode_part(kind, _json(response))
 
 
-def decoded(kind: type[Record], value: object) -> Record:
-    """A part of an answer."""
+def decode_part(kind: type[Resource], value: object) -> Resource:
+    """A part of the content of an answer."""
     try:
         return decode(kind, value)
     except ValueError as error:
@@ -190,7 +193,7 @@ def decoded(kind: type[Record], value: object) -> Record:
 
 
 def _auth(key: str, url: httpx2.URL) -> BearerKey | None:
-    """Checked here: what is no header value would be shown in an error of the HTTP library's."""
+    """The key is checked here: if it is no valid header value, the error of the HTTP library would show it."""
     if key and not re.fullmatch("[!-~]+", key):
         detail = "The API key should be as POST /v1/keys gave it: epochal_<id>.<secret>, without spaces."
         raise EpochalKeyRefused(detail, code="key_malformed")
@@ -202,7 +205,7 @@ def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
 
 
 def _refusal(response: httpx2.Response) -> EpochalError:
-    """A proxy in between answers without a problem: then the status is all there is."""
+    """The error in an answer. A proxy answers without a problem document; then only the status is known."""
     status, retry_after_seconds = response.status_code, _retry_after_seconds(response)
     kind = kind_of(status)
     if response.headers.get("Content-Type", "").startswith("application/problem+json"):
@@ -212,7 +215,7 @@ def _refusal(response: httpx2.Response) -> EpochalError:
 
 
 def _retry_after_seconds(response: httpx2.Response) -> float | None:
-    """None also where a proxy says it as a date."""
+    """Also None if the header is a date, which only proxies send."""
     value = response.headers.get("Retry-After", "")
     return float(value) if re.fullmatch(r"\d{1,9}", value) else None
 

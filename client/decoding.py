@@ -1,4 +1,4 @@
-"""From JSON to the records, by their own type hints."""
+"""Decodes JSON into dataclasses, by their type hints."""
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -7,11 +7,11 @@ from functools import cache
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-Record = TypeVar("Record")
+Resource = TypeVar("Resource")
 
 
-def decode(kind: type[Record], value: object) -> Record:
-    """A record of `kind`, a dataclass. Raises ValueError, naming the field, for what does not fit."""
+def decode(kind: type[Resource], value: object) -> Resource:
+    """An instance of the dataclass `kind`. If `value` does not fit, raises ValueError, which names the field."""
     if not isinstance(value, Mapping):
         raise ValueError(f"{kind.__name__} should be an object, not {value!r}")
     decoded = {}
@@ -40,7 +40,7 @@ def _decode(hint: Any, value: Any) -> Any:
     if get_origin(hint) is tuple:
         return tuple(_decode(choices[0], item) for item in value)
     if hint is float:
-        return float(value)  # also of "NaN", "Infinity" and "-Infinity", which JSON has no numbers for
+        return float(value)  # also "NaN", "Infinity" and "-Infinity", which JSON cannot express as numbers
     if hint is datetime:
         return datetime.fromisoformat(value)
     return value

@@ -1,11 +1,11 @@
-"""What a call can raise.
+"""Exceptions that the client raises.
 
-EpochalError                the service refused, failed, or answered what it should not
-├── EpochalUnreachable      it did not answer at all
-├── EpochalKeyRefused       401: it asks for an API key, or knows no such key
-├── EpochalForbidden        403: the key's scope is not enough, or its project's quota is used up
-├── EpochalTooManyRequests  429: the key's requests of this minute are used up
-└── EpochalNoStream         it answers, but events cannot be followed as they happen
+EpochalError                the service refused the request, failed, or sent an unexpected answer
+├── EpochalUnreachable      the service did not answer
+├── EpochalKeyRefused       401: the service requires an API key, or does not know this one
+├── EpochalForbidden        403: the scope of the key is not enough, or the quota of its project is used up
+├── EpochalTooManyRequests  429: the rate limit of the key is used up
+└── EpochalNoStream         the service answers, but events cannot be streamed
 """
 
 import re
@@ -16,14 +16,14 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class InvalidPart:
-    """What is wrong in one place of a request."""
+    """One error in a request, and its place."""
 
-    place: str  # a JSON pointer into the body, or a parameter's or a header's name; empty for the whole
+    place: str  # a JSON pointer into the body, or the name of a parameter or header; empty for the whole request
     detail: str
 
 
 class EpochalError(Exception):
-    """The service did not do what was asked. `code` is what a program may depend on."""
+    """The service did not do what was requested. Programs may depend on `code`; the text may change."""
 
     def __init__(
         self,
@@ -38,10 +38,10 @@ class EpochalError(Exception):
         super().__init__(detail)
         self.detail = detail
         self.code = code
-        self.status = status  # HTTP's; None where there was no answer
+        self.status = status  # of HTTP; None if there was no answer
         self.errors = tuple(errors)
-        self.request_id = request_id  # what the service's log has the error under
-        self.retry_after_seconds = retry_after_seconds  # as the service asks; None where it does not
+        self.request_id = request_id  # identifies the request in the log of the service
+        self.retry_after_seconds = retry_after_seconds  # how long the service asks to wait; None if it does not
 
     @classmethod
     def from_problem(
@@ -70,7 +70,7 @@ class EpochalError(Exception):
 
 
 class EpochalUnreachable(EpochalError):
-    """Nothing answered at `address`. Whether a request that changes something arrived is not known then."""
+    """Nothing answered at `address`. The request may have arrived, and may have changed something."""
 
     def __init__(self, address: str, reason: str, retry_after_seconds: float | None = None) -> None:
         self.address = without_login(address)
@@ -82,22 +82,23 @@ class EpochalUnreachable(EpochalError):
 
 
 class EpochalKeyRefused(EpochalError):
-    """There is no API key, or none that lets anybody in."""
+    """The service requires an API key, and there is none, or it is not valid."""
 
     def __str__(self) -> str:
         return f"{super().__str__()}\nGive the client an api_key, or set EPOCHAL_API_KEY."
 
 
 class EpochalForbidden(EpochalError):
-    """The API key is good, but not for this; `code` says why: `scope_missing`, `operator_only`, `quota_exceeded`."""
+    """The API key is valid, but does not allow this. `code` says why: `scope_missing`, `operator_only`,
+    `quota_exceeded`."""
 
 
 class EpochalTooManyRequests(EpochalError):
-    """More requests than a key may make in a minute, and still more after each `retry_after_seconds`."""
+    """The key is over its requests a minute, and still is after several retries, each after `retry_after_seconds`."""
 
 
 class EpochalNoStream(EpochalError):
-    """An older service, or something in between that holds answers back: ask again and again instead."""
+    """The service is too old to stream events, or a proxy buffers its answers. Poll the job instead."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"Events cannot be followed as they happen: {reason}.", code="no_stream")
@@ -112,5 +113,5 @@ _KINDS: Mapping[int, type[EpochalError]] = {401: EpochalKeyRefused, 403: Epochal
 
 
 def kind_of(status: int) -> type[EpochalError]:
-    """The error that an HTTP status is."""
+    """The exception class for an HTTP status."""
     return _KINDS.get(status, EpochalError)

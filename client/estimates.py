@@ -1,14 +1,14 @@
-"""What a job would be, as a dry run tells. Bytes, seconds, and how sure they are."""
+"""The answer of a dry run: what a job would need, in bytes and seconds, and how certain these are."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from client.records import QueuePlace
+from client.resources import QueuePlace
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A number that is not known exactly: it would be a surprise to see less than `low` or more than `high`."""
+    """An estimated number. A value below `low` or above `high` would be a surprise."""
 
     low: float
     expected: float
@@ -17,9 +17,9 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class DataShape:
-    """The data set, with its images as large as the spec has them."""
+    """The data set, with images of the size that the spec sets."""
 
-    train_images: int  # with those that are split off for validation
+    train_images: int  # including those that are split off for validation
     test_images: int
     classes: int
     image_size: int
@@ -28,7 +28,8 @@ class DataShape:
 
 @dataclass(frozen=True, slots=True)
 class MemoryParts:
-    """Bytes, counted from the network's plan; `total` is their peak, which is less than their sum."""
+    """Bytes, computed from the network's layers. `total` is the peak. It is less than the sum, because not all parts
+    are in memory at the same time."""
 
     weights: int
     casts: int
@@ -43,32 +44,32 @@ class MemoryParts:
 
 @dataclass(frozen=True, slots=True)
 class MemoryEstimate:
-    """Of each device, at its peak."""
+    """Peak memory of each device."""
 
     total: Span
     parts: MemoryParts
-    precision: str  # in which it is counted
-    basis: str  # "counted", or "same_network": corrected by what jobs with this architecture took
-    runs: int  # that it stands on
+    precision: str  # that the estimate is for
+    basis: str  # "counted", or "same_network": corrected by measurements of jobs with this architecture
+    runs: int  # number of measured jobs
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast it would train, and how long, without waiting in the queue."""
+    """Speed and duration of the training, without the time in the queue."""
 
     images_per_second: Span
     epoch_seconds: Span
     total_seconds: Span
-    basis: str  # "same_network" or "other_networks", of which it was measured
+    basis: str  # "same_network" or "other_networks": which jobs were measured
     runs: int
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceEstimate:
-    """A kind of device that fits the job."""
+    """A kind of device that can run the job."""
 
     device: str
-    workers: int  # connected ones that have it
+    workers: int  # connected workers that have it
     pace: Pace | None
     reason: str | None  # why there is no pace
 
@@ -83,7 +84,7 @@ class SpecConflict:
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What the job would be. Nothing is stored."""
+    """The job that would be made. Nothing is stored."""
 
     name: str | None
     description: str | None
@@ -93,9 +94,9 @@ class DryRun:
     accelerator: str | None
     spec: dict[str, Any]  # every default resolved
     queue: QueuePlace
-    data: DataShape | None  # None where only a worker could tell
-    unknown: str | None  # why
-    conflicts: tuple[SpecConflict, ...]  # for which a worker would refuse the job, once it has the data
+    data: DataShape | None  # None if only a worker can tell
+    unknown: str | None  # why `data` is None
+    conflicts: tuple[SpecConflict, ...]  # reasons for which a worker would fail the job, once it has loaded the data
     parameters: int | None
     flops: int | None
     steps_per_epoch: int | None

@@ -19,18 +19,18 @@ class Key:
     created_at: datetime
     expires_at: datetime | None  # None: never
     revoked_at: datetime | None
-    last_used_at: datetime | None  # to some seconds
+    last_used_at: datetime | None  # exact to a few seconds
 
 
 @dataclass(frozen=True, slots=True)
 class NewKey(Key):
-    """A key that was just made: `key` is all of it, this once, and not part of what is printed."""
+    """A new key. Only this answer contains the whole `key`; `repr` does not show it."""
 
     key: str = field(repr=False)
 
 
 class Keys:
-    """Those of the caller's project; for the operator, of every project. All of it needs a key with the scope admin."""
+    """The API keys of the caller's project; for the operator, of every project. Every method needs the scope admin."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -38,14 +38,14 @@ class Keys:
     def create(
         self, name: str, scopes: Sequence[str], *, project: str | None = None, expires_at: datetime | None = None
     ) -> NewKey:
-        """A new key. `expires_at` has an offset from UTC."""
+        """Make a key. `expires_at` needs an offset from UTC."""
         body: dict[str, Any] = {"name": name, "scopes": list(scopes), "project": project}
         if expires_at is not None:
             body["expires_at"] = expires_at.isoformat()
         return self._connection.send(NewKey, "POST", path_to("keys"), body)
 
     def list(self) -> Iterator[Key]:
-        """Every key, the newest first, also those that are revoked or expired."""
+        """Every key, the newest first. Revoked and expired keys are included."""
         return self._connection.pages(Key, path_to("keys"))
 
     def get(self, key_id: str) -> Key:
@@ -53,5 +53,5 @@ class Keys:
         return self._connection.get(Key, path_to("keys", key_id))
 
     def revoke(self, key_id: str) -> Key:
-        """From now on it lets nobody in."""
+        """Revoke a key. From now on, the service refuses it."""
         return self._connection.send(Key, "DELETE", path_to("keys", key_id))

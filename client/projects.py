@@ -19,7 +19,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A tenant. A quota that is None is none."""
+    """A tenant. A quota of None means no limit."""
 
     id: str
     max_running_jobs: int | None
@@ -31,17 +31,17 @@ class Project:
 
 
 class Projects:
-    """The caller's own; for the operator, who alone may make and change them, all of them."""
+    """The caller's project; for the operator, all projects. Only the operator may make and change projects."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def create(self, project_id: str, **quotas: float | None) -> Project:
-        """A new project, with quotas as `Project` names them. Then make keys of it."""
+        """Make a project, with the quotas that `Project` names. It has no keys yet."""
         return self._connection.send(Project, "POST", path_to("projects"), {"id": project_id, **quotas})
 
     def list(self) -> Iterator[Project]:
-        """By id."""
+        """The projects, ordered by id."""
         return self._connection.pages(Project, path_to("projects"))
 
     def get(self, project_id: str) -> Project:
@@ -49,5 +49,5 @@ class Projects:
         return self._connection.get(Project, path_to("projects", project_id))
 
     def change(self, project_id: str, **quotas: float | None) -> Project:
-        """Set those quotas that are given; None lifts one."""
+        """Set the quotas that are given. None removes a quota."""
         return self._connection.send(Project, "PATCH", path_to("projects", project_id), quotas)

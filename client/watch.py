@@ -1,7 +1,7 @@
-"""A job in the terminal: `python -m client.watch ADDRESS JOB`.
+"""Shows a job in the terminal: `python -m client.watch ADDRESS JOB`.
 
-What has happened is printed line by line. On a terminal a bar below the lines shows what goes on; elsewhere the lines
-are all there is, without control codes. EPOCHAL_API_KEY has the key where the service asks for one.
+Prints a line for each epoch and each change of state. On a terminal, a bar below the lines shows the progress.
+Elsewhere only the lines are printed, without control codes. EPOCHAL_API_KEY holds the key, if the service requires one.
 """
 
 import argparse
@@ -17,25 +17,25 @@ from rich.text import Text
 
 from client.api import Client
 from client.errors import EpochalError
-from client.records import Attempt, EpochRow, Job, QueuePlace, RunFacts
+from client.resources import Attempt, EpochRow, Job, QueuePlace, RunFacts
 
 INTERRUPTED = 130  # the exit code of a program that Ctrl-C ended
 
 
-# The bar moves within an epoch, and a place in the queue changes with other jobs: of neither is there an event.
-LOOK_AT_LEAST_EVERY_SECONDS = 1.0
+# Progress within an epoch, and a place in the queue, change without the job itself changing, and so do not end a wait
+# for changes.
+POLL_SECONDS = 1.0
 
 
 def watch(client: Client, job_id: str, *, console: Console | None = None, poll_seconds: float = 0.5) -> Job:
-    """Show the job until nothing more will happen to it, and return it. `poll_seconds` is for an older service, as in
-    `Client.looks`.
+    """Show the job until it has ended, and return it. `poll_seconds` is for an older service, as in `Client.looks`.
 
-    Ctrl-C ends the showing alone: it raises KeyboardInterrupt, and the job goes on.
+    Ctrl-C ends only the display: it raises KeyboardInterrupt, and the job continues.
     """
     console = console or Console()
-    # Live draws on terminals alone; transient, it leaves nothing behind.
+    # Live draws only on terminals. With `transient` it removes the bar at the end.
     with Live(console=console, auto_refresh=False, transient=True) as live:
-        for job, lines in _happenings(client, job_id, poll_seconds):
+        for job, lines in _updates(client, job_id, poll_seconds):
             for line in lines:
                 say(console, line)
             live.update(_bar(job, datetime.now(UTC)), refresh=True)
@@ -43,14 +43,14 @@ def watch(client: Client, job_id: str, *, console: Console | None = None, poll_s
 
 
 def say(console: Console, text: str) -> None:
-    """Plain text, its lines left whole so that they can be copied."""
+    """Print plain text. Lines are not wrapped, so that they can be copied."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _happenings(client: Client, job_id: str, poll_seconds: float) -> Iterator[tuple[Job, list[str]]]:
-    """The job at every look, with what is new since the look before."""
+def _updates(client: Client, job_id: str, poll_seconds: float) -> Iterator[tuple[Job, list[str]]]:
+    """The job whenever it is polled, with the lines that are new since the last time."""
     epoch, state = -1, ""
-    for job in client.looks(job_id, poll_seconds=poll_seconds, wait_seconds=LOOK_AT_LEAST_EVERY_SECONDS):
+    for job in client.looks(job_id, poll_seconds=poll_seconds, wait_seconds=POLL_SECONDS):
         rows = client.metrics(job_id, after_epoch=epoch) if job.latest and job.latest.epoch > epoch else []
         lines = [epoch_line(row) for row in rows]
         if rows:
@@ -62,7 +62,7 @@ def _happenings(client: Client, job_id: str, poll_seconds: float) -> Iterator[tu
 
 
 def epoch_line(row: EpochRow) -> str:
-    """One epoch in one line, of the same width for every epoch of a job that was evaluated."""
+    """One epoch in one line. The lines of a job's evaluated epochs have the same width."""
     parts = [
         _figures("train", row.train_loss, row.train_accuracy),
         _figures("validation", row.validation_loss, row.validation_accuracy),
@@ -73,7 +73,7 @@ def epoch_line(row: EpochRow) -> str:
 
 
 def _figures(split: str, loss: float | None, accuracy: float | None) -> str:
-    """Nothing where the split was not evaluated."""
+    """Loss and accuracy of a split; empty if it was not evaluated."""
     return "" if loss is None or accuracy is None else f"{split} loss {loss:7.4f}, accuracy {accuracy:7.2%}"
 
 
@@ -105,7 +105,7 @@ def state_line(job: Job) -> str:
 
 
 def _place(queue: QueuePlace | None) -> str:
-    """Beyond the first thousand nobody counts."""
+    """The place in the queue, which the service counts up to a thousand, and the reason."""
     if queue is None:
         return "."
     place = f"place {queue.position}" if queue.position is not None else "behind a thousand others"
@@ -113,7 +113,7 @@ def _place(queue: QueuePlace | None) -> str:
 
 
 def _asked(job: Job) -> str:
-    """What is to become of it, and who has to do it."""
+    """The request to the job that is pending, and who has to act on it."""
     if job.status == "queued":
         reason = f": {job.queue.reason}" if job.queue else "."
         return f"Asked to {job.requested}; waiting for a worker to make its weights{reason}"
@@ -148,7 +148,7 @@ def _duration(job: Job) -> str:
 
 
 def _best(job: Job) -> str:
-    """The last epoch of a job is evaluated in any case."""
+    """The accuracies of the last and of the best epoch. The last epoch of a job is always evaluated."""
     last, best = job.latest, job.best
     if not (last and best) or last.test_accuracy is None or best.test_accuracy is None:
         return ""
@@ -167,9 +167,9 @@ def _clock(span: timedelta) -> str:
 
 
 def _bar(job: Job, now: datetime) -> Table:
-    """The job's progress, one line."""
+    """The progress of the job in one line."""
     progress = job.progress
-    # Epochs count from 0, so that the number of the one under way is how many are done.
+    # Epochs count from 0, so that the number of the current epoch is the number of completed ones.
     place = f"{progress.epoch}/{progress.epochs} epochs" if progress.epoch is not None else job.status
     if progress.step is not None and progress.steps_per_epoch:
         place += f", step {progress.step}/{progress.steps_per_epoch}"
@@ -180,7 +180,7 @@ def _bar(job: Job, now: datetime) -> Table:
 
 
 def main() -> int:
-    """Exit codes: 0 for a job that succeeded, 1 for any other end, 2 without an answer."""
+    """Exit codes: 0 if the job succeeded, 1 if it ended in another way, 2 if there was an error, 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m client.watch", description="Show a job in the terminal.")
     parser.add_argument("address", help="of the service, such as http://127.0.0.1:8000")
     parser.add_argument("job", help="its id")

@@ -1,4 +1,4 @@
-"""Webhooks: addresses that are told of a project's events, and what they were sent."""
+"""Webhooks: URLs that receive the events of a project, and the messages that were sent to them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from client.connection import Connection, path_to
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """An address that is told of a project's events."""
+    """A URL that receives the events of a project."""
 
     id: str
     url: str
@@ -22,8 +22,8 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class WebhookWithSecret(Webhook):
-    """A webhook whose secret is new: shown this once, and not part of what is printed. The libraries of
-    https://www.standardwebhooks.com verify with it what arrives.
+    """A webhook with a new secret. Only this answer contains it; `repr` does not show it. The libraries of
+    https://www.standardwebhooks.com verify messages with it.
     """
 
     secret: str = field(repr=False)
@@ -31,9 +31,9 @@ class WebhookWithSecret(Webhook):
 
 @dataclass(frozen=True, slots=True)
 class WebhookDelivery:
-    """A message to a webhook, and what became of it."""
+    """A message to a webhook, and whether it arrived."""
 
-    id: str  # its `webhook-id`, the same each time that it is sent
+    id: str  # the header `webhook-id`, the same in each attempt
     type: str
     status: str  # "pending", "delivered" or "failed"
     payload: dict[str, Any]
@@ -41,12 +41,12 @@ class WebhookDelivery:
     next_attempt_at: datetime | None  # None unless it is pending
     delivered_at: datetime | None
     response_status: int | None  # of the last attempt
-    error: str | None  # why that did not arrive
+    error: str | None  # why the last attempt failed
     created_at: datetime
 
 
 class Webhooks:
-    """Those of the caller's project. All of it needs a key with the scope admin."""
+    """The webhooks of the caller's project. Every method needs the scope admin."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -54,7 +54,7 @@ class Webhooks:
     def create(
         self, url: str, events: Sequence[str], *, description: str | None = None, enabled: bool = True
     ) -> WebhookWithSecret:
-        """From now on `url` is sent every event that has one of these types."""
+        """Make a webhook. From now on, `url` receives every event that has one of these types."""
         body = {"url": url, "events": list(events), "description": description, "enabled": enabled}
         return self._connection.send(WebhookWithSecret, "POST", path_to("webhooks"), body)
 
@@ -63,30 +63,30 @@ class Webhooks:
         return self._connection.pages(Webhook, path_to("webhooks"))
 
     def get(self, webhook_id: str) -> Webhook:
-        """What it is sent, and where."""
+        """The webhook."""
         return self._connection.get(Webhook, path_to("webhooks", webhook_id))
 
     def change(self, webhook_id: str, **changes: Any) -> Webhook:
-        """Set what is given of what `create` takes."""
+        """Set the arguments of `create` that are given."""
         return self._connection.send(Webhook, "PATCH", path_to("webhooks", webhook_id), changes)
 
     def delete(self, webhook_id: str) -> None:
-        """It is sent nothing more."""
-        self._connection.ask("DELETE", path_to("webhooks", webhook_id))
+        """Delete a webhook. No more messages are sent to it."""
+        self._connection.request("DELETE", path_to("webhooks", webhook_id))
 
     def rotate_secret(self, webhook_id: str) -> WebhookWithSecret:
-        """A new secret, which signs from now on."""
+        """Replace the secret. Messages are signed with the new one from now on."""
         return self._connection.send(WebhookWithSecret, "POST", path_to("webhooks", webhook_id, "rotate-secret"))
 
     def ping(self, webhook_id: str) -> WebhookDelivery:
-        """Send a message to try it."""
+        """Send a test message."""
         return self._connection.send(WebhookDelivery, "POST", path_to("webhooks", webhook_id, "ping"))
 
     def deliveries(self, webhook_id: str) -> Iterator[WebhookDelivery]:
-        """What it was sent, and has yet to be sent, the newest first."""
+        """The messages that were sent to the webhook, or are still to be sent, the newest first."""
         return self._connection.pages(WebhookDelivery, path_to("webhooks", webhook_id, "deliveries"))
 
     def redeliver(self, webhook_id: str, delivery_id: str) -> WebhookDelivery:
-        """Send a message again, whatever became of it."""
+        """Send a message again, whether it arrived or not."""
         path = path_to("webhooks", webhook_id, "deliveries", delivery_id, "redeliver")
         return self._connection.send(WebhookDelivery, "POST", path)

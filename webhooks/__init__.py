@@ -1,1 +1,1 @@
-"""Who is told of what happens to jobs, and the telling: signed messages to addresses that clients choose."""
+"""Sends events of jobs as signed messages to URLs that clients choose."""

@@ -1,8 +1,8 @@
-"""Where a message may go: to the public Internet, and to networks that the operator names.
+"""Which addresses messages may be sent to: the public Internet, and the networks that the operator allows.
 
-Clients choose the addresses, and the service's own network must not answer them (OWASP API7:2023). A name is looked up
-once, every address that it has must be one that is allowed, and the connection is made to these very addresses: a name
-server that answers otherwise a moment later is not asked again.
+Clients choose the URLs, and must not reach the service's own network through them (OWASP API7:2023). A name is resolved
+once. All addresses that it resolves to must be allowed, and the connection is made to exactly these: a name server that
+later answers with another address has no effect.
 """
 
 import re
@@ -20,10 +20,10 @@ Networks = Sequence[IPv4Network | IPv6Network]
 LONGEST_URL = 2048  # characters
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
-# What there is of IPv6 on the Internet. Everything with an IPv4 address in it that lies outside (mapped, compatible,
-# translated by NAT64) is refused with it.
+# The public part of IPv6. Addresses that contain an IPv4 address (mapped, compatible, NAT64) lie outside, and so are
+# refused.
 INTERNET = IPv6Network("2000::/3")
-# Within these bounds, what is not for everybody, or leads to another address.
+# Networks that are not public, or whose addresses lead to others.
 SPECIAL = (
     ip_network("192.0.0.0/24"),  # protocol assignments
     ip_network("192.88.99.0/24"),  # relays of 6to4
@@ -35,19 +35,19 @@ SPECIAL = (
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)*{_LABEL}\.?")
-_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")  # what some resolvers read as an IPv4 address
+_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")  # some resolvers read these as IPv4 addresses
 
 Lookup = Callable[[str, int], Sequence[str]]
 
 
 def look_up(name: str, port: int) -> Sequence[str]:
-    """Every address of a name, as this machine's resolver has it. Raises OSError."""
+    """Every address of a name, from the resolver of this machine. Raises OSError."""
     found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 def parse(text: str, networks: Networks) -> httpx2.URL:
-    """A URL that a message may be sent to, as far as can be told without looking up its name. Raises AddressRefused."""
+    """Parse and check a URL, as far as that is possible without resolving its name. Raises AddressRefused."""
     if len(text) > LONGEST_URL:
         raise AddressRefused(f"should have at most {LONGEST_URL} characters")
     if not re.fullmatch("[!-~]+", text):
@@ -75,7 +75,7 @@ def parse(text: str, networks: Networks) -> httpx2.URL:
 
 
 def resolve(url: httpx2.URL, networks: Networks, lookup: Lookup = look_up) -> Sequence[Address]:
-    """The addresses to connect to, each allowed. Raises AddressRefused, where not all are or there are none."""
+    """The addresses to connect to. Raises AddressRefused if there are none, or if one of them is not allowed."""
     literal = literal_address(url)
     if literal is not None:
         found: Sequence[Address] = [literal]
@@ -89,9 +89,9 @@ def resolve(url: httpx2.URL, networks: Networks, lookup: Lookup = look_up) -> Se
 
 
 def check(url: httpx2.URL, addresses: Sequence[Address], networks: Networks) -> None:
-    """All of `addresses` may be connected to for `url`. Raises AddressRefused.
+    """Check that all of `addresses` are allowed for `url`. Raises AddressRefused.
 
-    What a name leads to is not told, nor whether there is such a name: it may be one of the service's own network.
+    The error tells neither the addresses nor whether the name exists: it may be a name of the service's own network.
     """
     named = [any(address in network for network in networks) for address in addresses]
     if not addresses or not all(ours or is_public(address) for ours, address in zip(named, addresses, strict=True)):
@@ -101,7 +101,7 @@ def check(url: httpx2.URL, addresses: Sequence[Address], networks: Networks) -> 
 
 
 def is_public(address: Address) -> bool:
-    """Whether it is one of the public Internet, and none that leads elsewhere."""
+    """Whether the address is public, and does not lead to another one."""
     if isinstance(address, IPv6Address) and (address not in INTERNET or address.scope_id):
         return False
     special = any(address in network for network in SPECIAL)
@@ -109,7 +109,7 @@ def is_public(address: Address) -> bool:
 
 
 def literal_address(url: httpx2.URL) -> Address | None:
-    """The address that a URL has in place of a name."""
+    """The address in a URL that has one instead of a name."""
     try:
         return ip_address(url.raw_host.decode("ascii"))
     except ValueError:
@@ -117,7 +117,7 @@ def literal_address(url: httpx2.URL) -> Address | None:
 
 
 def port_of(url: httpx2.URL) -> int:
-    """Where to connect to."""
+    """The port to connect to."""
     return DEFAULT_PORTS[url.scheme] if url.port is None else url.port
 
 

@@ -1,4 +1,5 @@
-"""A project's webhooks. What is another project's is not there: every question names the project that asks."""
+"""The webhooks of a project. Every function takes the project of the caller: webhooks of other projects are not
+found."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,10 +16,10 @@ from webhooks.claims import give_up
 from webhooks.errors import TooManyWebhooks, WebhookNotFound
 from webhooks.signing import new_secret
 
-# A message an event and webhook is written with the event: so many at most, that it stays cheap.
+# An event is stored together with a message for each webhook. The limit keeps that cheap.
 MOST_OF_A_PROJECT = 20
 
-AT_ONCE = 1000  # rows a transaction
+AT_ONCE = 1000  # rows per transaction
 
 
 def make(
@@ -31,9 +32,9 @@ def make(
     description: str | None = None,
     enabled: bool = True,
 ) -> Webhook:
-    """A webhook with a secret of its own. Raises AddressRefused and TooManyWebhooks."""
+    """Make a webhook with a new secret. Raises AddressRefused and TooManyWebhooks."""
     parse(url, networks)
-    # One at a time in a project, so that two do not both become its last.
+    # This lock makes the count below exact: two requests cannot both make the last webhook.
     session.execute(select(Project.id).where(Project.id == project).with_for_update(key_share=True))
     if session.scalars(select(func.count()).where(Webhook.project == project)).one() >= MOST_OF_A_PROJECT:
         raise TooManyWebhooks(MOST_OF_A_PROJECT)
@@ -63,7 +64,7 @@ def find(session: Session, project: str, webhook_id: str) -> Webhook:
 def list_webhooks(
     session: Session, project: str, after: str | None = None, limit: int | None = None
 ) -> Sequence[Webhook]:
-    """From the newest to the oldest, those older than the webhook `after`."""
+    """The webhooks that are older than `after`, the newest first."""
     statement = select(Webhook).where(Webhook.project == project)
     if after is not None:
         statement = statement.where(Webhook.id < after)
@@ -71,8 +72,8 @@ def list_webhooks(
 
 
 def change(session: Session, project: str, webhook_id: str, values: Mapping[str, Any], networks: Networks) -> Webhook:
-    """Set `url`, `description`, `events` or `enabled`, those that are given. What a webhook that is disabled has yet to
-    be sent is given up. Raises WebhookNotFound and AddressRefused."""
+    """Set `url`, `description`, `events` or `enabled`, as given. Disabling a webhook gives up its pending messages.
+    Raises WebhookNotFound and AddressRefused."""
     webhook = find(session, project, webhook_id)
     if "url" in values:
         parse(values["url"], networks)
@@ -85,7 +86,7 @@ def change(session: Session, project: str, webhook_id: str, values: Mapping[str,
 
 
 def rotate_secret(session: Session, project: str, webhook_id: str) -> Webhook:
-    """Another secret, which signs from now on, also what is sent again. Raises WebhookNotFound."""
+    """Replace the secret. From now on it signs all messages, retries included. Raises WebhookNotFound."""
     webhook = find(session, project, webhook_id)
     webhook.secret = new_secret().get_secret_value()
     session.flush()
@@ -93,9 +94,10 @@ def rotate_secret(session: Session, project: str, webhook_id: str) -> Webhook:
 
 
 def delete(database: Database, project: str, webhook_id: str) -> None:
-    """Send nothing more, and forget what was sent. Raises WebhookNotFound.
+    """Delete a webhook and its deliveries. Raises WebhookNotFound.
 
-    In short transactions: while the last one lasts, what happens to the project's jobs waits for it.
+    It uses many short transactions. The last one locks the webhook, and events of the project's jobs wait for that
+    lock: so it must have little left to delete.
     """
     with database.session() as session:
         change(session, project, webhook_id, {"enabled": False}, ())

@@ -1,4 +1,4 @@
-"""What can be wrong with a webhook. None of these knows HTTP.
+"""Errors of webhooks. None of them knows HTTP.
 
 WebhookError
 ├── WebhookNotFound
@@ -10,7 +10,7 @@ WebhookError
 
 
 class WebhookError(Exception):
-    """Something that a webhook does not allow."""
+    """Base of the errors."""
 
 
 class WebhookNotFound(WebhookError):
@@ -21,14 +21,14 @@ class WebhookNotFound(WebhookError):
 
 
 class DeliveryNotFound(WebhookError):
-    """The webhook has no such delivery, or none any more."""
+    """The webhook has no such delivery, or it is deleted by now."""
 
     def __init__(self, webhook_id: str, delivery_id: str) -> None:
         super().__init__(f"Webhook {webhook_id} has no delivery {delivery_id!r}.")
 
 
 class AddressRefused(WebhookError):
-    """Nothing is sent to such an address. `reason` says what would be right."""
+    """Messages are not sent to such a URL. `reason` says what it should be."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"The address {reason}.")
@@ -36,7 +36,7 @@ class AddressRefused(WebhookError):
 
 
 class WebhookDisabled(WebhookError):
-    """The webhook is sent nothing."""
+    """Messages are not sent to a disabled webhook."""
 
     def __init__(self, webhook_id: str) -> None:
         super().__init__(f"Webhook {webhook_id} is disabled: enable it first, with PATCH.")

@@ -1,4 +1,4 @@
-"""What a webhook has been sent, and sending it once more."""
+"""The deliveries of a webhook: listing, redelivery, test messages, deletion of old ones."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -15,7 +15,7 @@ from webhooks.endpoints import find
 from webhooks.errors import DeliveryNotFound, WebhookDisabled
 
 KEPT = timedelta(days=30)
-AT_ONCE = 1000  # rows a transaction
+AT_ONCE = 1000  # rows per transaction
 
 PING = "webhook.ping"
 
@@ -23,7 +23,7 @@ PING = "webhook.ping"
 def list_deliveries(
     session: Session, project: str, webhook_id: str, after: str | None = None, limit: int | None = None
 ) -> Sequence[WebhookDelivery]:
-    """From the newest to the oldest, those older than the delivery `after`. Raises WebhookNotFound."""
+    """The deliveries that are older than `after`, the newest first. Raises WebhookNotFound."""
     find(session, project, webhook_id)
     statement = select(WebhookDelivery).where(WebhookDelivery.webhook_id == webhook_id)
     if after is not None:
@@ -41,8 +41,8 @@ def find_delivery(session: Session, project: str, webhook_id: str, delivery_id: 
 
 
 def redeliver(session: Session, project: str, webhook_id: str, delivery_id: str) -> WebhookDelivery:
-    """Send it once more, at once, whatever became of it; one that is about to be sent is sent once. What is left of its
-    retries stays. Raises WebhookNotFound, WebhookDisabled and DeliveryNotFound."""
+    """Send a message again now, whether it arrived or not. A message that is about to be sent is not sent twice. Its
+    number of remaining retries stays. Raises WebhookNotFound, WebhookDisabled and DeliveryNotFound."""
     _enabled(session, project, webhook_id)
     find_delivery(session, project, webhook_id, delivery_id)
     known = update(WebhookDelivery).where(WebhookDelivery.id == delivery_id, ~is_under_way())
@@ -55,7 +55,7 @@ def redeliver(session: Session, project: str, webhook_id: str, delivery_id: str)
 
 
 def ping(session: Session, project: str, webhook_id: str) -> WebhookDelivery:
-    """Send a message that is about nothing, to see it arrive. Raises WebhookNotFound and WebhookDisabled."""
+    """Send a test message. Raises WebhookNotFound and WebhookDisabled."""
     _enabled(session, project, webhook_id)
     now = session.scalars(select(DatabaseNow())).one()
     delivery = message(webhook_id, PING, now, {"id": webhook_id, "project": project})
@@ -66,7 +66,7 @@ def ping(session: Session, project: str, webhook_id: str) -> WebhookDelivery:
 
 
 def forget_old(session: Session) -> bool:
-    """Deliveries longer ago than anybody looks, at most AT_ONCE of them. Whether there may be more."""
+    """Delete deliveries that are older than KEPT, at most AT_ONCE of them. Returns whether there may be more."""
     now = session.scalars(select(DatabaseNow())).one()
     # Ids ascend with time, and have an index.
     oldest_kept = f"msg_{str(ULID.from_datetime(now - KEPT)).lower()}"

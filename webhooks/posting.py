@@ -1,4 +1,4 @@
-"""Sending one message over HTTP, within a bounded time, to no address but those that were checked."""
+"""Sends one message over HTTP, within a bounded time, and only to addresses that were checked."""
 
 import re
 import ssl
@@ -15,31 +15,31 @@ from webhooks.addresses import Address, Lookup, Networks, look_up, parse, port_o
 from webhooks.errors import AddressRefused
 
 TOTAL_SECONDS = 15.0
-CONNECT_SECONDS = 5.0  # to each of a name's addresses
+CONNECT_SECONDS = 5.0  # for each address of a name
 
-# Those that repeat the request as it was. What the others make of a POST differs.
+# Redirects that repeat the request unchanged. What clients do with a POST after any other redirect differs.
 REDIRECTS = (307, 308)
 MOST_REDIRECTS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one attempt: it arrived if `error` is None."""
+    """The result of one attempt. The message arrived if `error` is None."""
 
-    status: int | None = None  # of the answer, where there was one
+    status: int | None = None  # of the answer; None if there was none
     error: str | None = None
-    retry_after: float | None = None  # seconds that the receiver asks to be left alone for
+    retry_after: float | None = None  # how many seconds the receiver asks to wait
 
 
 class Deadline:
-    """When an attempt must be over, whatever it is at."""
+    """The time at which an attempt ends, whatever it is doing."""
 
     def __init__(self, seconds: float = TOTAL_SECONDS) -> None:
         self._seconds = seconds
         self._until = monotonic() + seconds
 
     def left(self, most: float | None = None) -> float:
-        """Seconds, `most` at most. Raises httpcore2.ReadTimeout where there are none."""
+        """Remaining seconds, at most `most`. Raises httpcore2.ReadTimeout if there are none."""
         left = self._until - monotonic()
         if left <= 0:
             raise httpcore2.ReadTimeout(f"no answer within {self._seconds:.1f} seconds")
@@ -47,7 +47,7 @@ class Deadline:
 
 
 class Poster:
-    """Sends messages, each over a connection of its own, without the environment's proxies."""
+    """Sends each message over a connection of its own. Ignores proxies that the environment names."""
 
     def __init__(self, networks: Networks, *, lookup: Lookup = look_up, tls: ssl.SSLContext | None = None) -> None:
         self._networks = networks
@@ -55,7 +55,7 @@ class Poster:
         self._tls = tls or httpcore2.default_ssl_context()
 
     def post(self, address: str, headers: Mapping[str, str], body: str, deadline: Deadline) -> Outcome:
-        """POST `body`. Each address, of a redirect too, is checked anew."""
+        """POST `body`. Every URL is checked, that of each redirect, too."""
         answer: httpcore2.Response | None = None
         try:
             url = parse(address, self._networks)
@@ -74,7 +74,7 @@ class Poster:
     def _post_once(
         self, url: httpx2.URL, headers: Mapping[str, str], body: str, deadline: Deadline
     ) -> httpcore2.Response:
-        """The answer's status and headers. Its body is nobody's business: it is not read, and kept nowhere."""
+        """The status and headers of the answer. Its body is neither read nor stored."""
         addresses = resolve(url, self._networks, self._lookup)
         target = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=port_of(url), target=url.raw_path)
         connection = httpcore2.HTTPConnection(
@@ -87,7 +87,7 @@ class Poster:
 
 
 class _Pinned(httpcore2.NetworkBackend):
-    """Connects to given addresses, whatever the host is called."""
+    """Connects only to the given addresses, without resolving the host name again."""
 
     def __init__(self, addresses: Sequence[Address], deadline: Deadline) -> None:
         self._addresses = addresses
@@ -102,7 +102,7 @@ class _Pinned(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
-        """To the first that takes it."""
+        """Connect to the first address that accepts."""
         failure: Exception = httpcore2.ConnectError(f"{host} has no address")
         for address in self._addresses:
             seconds = self._deadline.left(CONNECT_SECONDS)
@@ -114,7 +114,7 @@ class _Pinned(httpcore2.NetworkBackend):
 
 
 class _Bounded(httpcore2.NetworkStream):
-    """A stream that ends with the deadline, however slowly the other side goes on."""
+    """A stream that ends at the deadline, even if the other side keeps sending slowly."""
 
     def __init__(self, stream: httpcore2.NetworkStream, deadline: Deadline) -> None:
         self._stream = stream
@@ -140,7 +140,7 @@ class _Bounded(httpcore2.NetworkStream):
 
 
 def _following(url: httpx2.URL, answer: httpcore2.Response, networks: Networks) -> httpx2.URL:
-    """Where a redirect leads. Raises AddressRefused."""
+    """The target of a redirect. Raises AddressRefused."""
     location = _header(answer, b"location")
     if location is None:
         raise AddressRefused("redirects without saying where to")
@@ -159,7 +159,7 @@ def _outcome(answer: httpcore2.Response) -> Outcome:
 
 
 def _retry_after(answer: httpcore2.Response) -> float | None:
-    """In seconds, whichever of its two forms it has; None where it has neither."""
+    """Seconds of the Retry-After header, which may also be a date. None if it is neither."""
     value = _header(answer, b"retry-after") or ""
     if re.fullmatch("[0-9]{1,9}", value):
         return float(value)
@@ -178,7 +178,7 @@ def _header(answer: httpcore2.Response, name: bytes) -> str | None:
     return next((value.decode("latin-1") for key, value in answer.headers if key.lower() == name), None)
 
 
-# By OpenSSL's number of what it found.
+# By OpenSSL's verification error code.
 _CERTIFICATES = {
     9: "its certificate is not valid yet",
     10: "its certificate has expired",
@@ -192,7 +192,7 @@ _CERTIFICATES = {
 
 
 def _cause(failure: BaseException) -> str:
-    """In our words: what a library says of it is for whoever wrote the program."""
+    """The cause of a failure, in words for users: messages of libraries are written for programmers."""
     match failure:
         case ssl.SSLCertVerificationError(verify_code=code):
             return _CERTIFICATES.get(code, "its certificate is not valid")
@@ -215,6 +215,6 @@ def _reason(failure: Exception) -> str:
         case httpcore2.ConnectError():
             return f"The receiver could not be connected to: {_cause(failure)}."
         case httpcore2.ProtocolError():
-            return "The receiver did not answer in HTTP."  # what it said is not repeated: it may be no web server
+            return "The receiver did not answer in HTTP."  # not shown: it may come from no web server
         case _:
             return f"The receiver broke off: {_cause(failure)}."

@@ -1,4 +1,5 @@
-"""Signatures of Standard Webhooks 1.0 (https://www.standardwebhooks.com), which receivers verify with its libraries."""
+"""Signatures as in Standard Webhooks 1.0 (https://www.standardwebhooks.com). Receivers verify them with its
+libraries."""
 
 import secrets
 from base64 import b64encode
@@ -12,13 +13,13 @@ SECRET_BYTES = 32
 
 
 def new_secret() -> SecretStr:
-    """What service and receiver share."""
+    """A secret that the service and the receiver share."""
     return SecretStr("whsec_" + b64encode(secrets.token_bytes(SECRET_BYTES)).decode())
 
 
 def headers(secret: SecretStr, message_id: str, body: str, at: datetime) -> Mapping[str, str]:
-    """Those of a message that is sent now. The id is the same whenever the message is sent: a receiver that knows it
-    has had the message already."""
+    """The headers of a message that is sent at `at`. The id stays the same in each attempt: a receiver recognises a
+    message that it has received already."""
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(int(at.timestamp())),

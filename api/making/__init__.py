@@ -1,1 +1,1 @@
-"""How jobs are made: once for an Idempotency-Key, again with changes, or not at all in a dry run."""
+"""Making jobs: once for an Idempotency-Key, again with changes, or only as a dry run."""

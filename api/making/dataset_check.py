@@ -1,4 +1,4 @@
-"""What a submission is refused for because of its data: a rule of submitting, which no stored job is held against."""
+"""Checks a submitted spec against its data set. Only submissions are checked: a stored job is never judged again."""
 
 from api.http.errors import InvalidRequest
 from catalog.datasets import Catalogue
@@ -6,7 +6,7 @@ from training.spec import TrainingSpec
 
 
 def refusal(datasets: Catalogue, spec: TrainingSpec) -> InvalidRequest | None:
-    """Why `spec` does not go with its data set, as far as that is seen from here; None where nothing is wrong."""
+    """Why `spec` does not fit its data set, as far as the API can tell without decoding images; None if it fits."""
     errors = [
         {"pointer": "/".join(("#", "spec", *map(str, path))), "detail": reason}
         for path, _, reason in datasets.conflicts(spec)

@@ -1,4 +1,4 @@
-"""What a job would be, without making it."""
+"""Describes the job that a submission would make, without making it."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,13 +12,13 @@ from training.spec.part import Conflict
 
 
 def preview(session: ProjectSession, submit: Callable[[], Job]) -> estimates.DryRun:
-    """Of the job that `submit` makes within `session`: in earnest, so that whatever would refuse it does, and then
-    taken back. Raises what `submit` raises.
+    """Describe the job that `submit` makes within `session`, and roll it back.
 
-    The transaction is over afterwards, and has changed nothing.
+    The job is really inserted, so that everything that would refuse a submission refuses the dry run, too. Afterwards
+    the transaction has ended, and has changed nothing. Raises what `submit` raises.
     """
-    record = queries.find(session, submit().id)
-    job = record.job
+    details = queries.find(session, submit().id)
+    job = details.job
     spec = ResolvedSpec.from_stored(job.spec)
     found = estimate(session, spec, Needs(job.devices, job.accelerator))
     preview = estimates.DryRun(
@@ -29,7 +29,7 @@ def preview(session: ProjectSession, submit: Callable[[], Job]) -> estimates.Dry
         max_retries=job.max_retries,
         accelerator=job.accelerator,
         spec=spec,
-        queue=QueuePlace.model_validate(record.queue),
+        queue=QueuePlace.model_validate(details.queue),
         data=estimates.DataShape.model_validate(found.data) if found.data else None,
         unknown=found.unknown,
         conflicts=_conflicts(found.conflicts),
@@ -44,7 +44,7 @@ def preview(session: ProjectSession, submit: Callable[[], Job]) -> estimates.Dry
 
 
 def _conflicts(found: Sequence[Conflict]) -> list[estimates.SpecConflict]:
-    """A spec's own names need no escaping."""
+    """As JSON pointers. The field names of a spec need no escaping in them."""
     return [
         estimates.SpecConflict(pointer="/".join(("#", "spec", *map(str, path))), detail=reason)
         for path, _, reason in found

@@ -1,4 +1,4 @@
-"""Making a job, at most once for an Idempotency-Key."""
+"""Makes a job at most once for an Idempotency-Key."""
 
 import re
 from collections.abc import Callable
@@ -33,8 +33,8 @@ Key = Annotated[
     Annotated[str, AfterValidator(_visible)] | None,
     Header(
         alias=HEADER,
-        description="Chosen by the client, such as a UUID. A request that comes again under its key within a week "
-        "makes nothing new, and is answered as the first time.",
+        description="Chosen by the client, such as a UUID. A request that is repeated with its key within a week makes "
+        "nothing new, and gets the answer of the first one.",
         json_schema_extra={"pattern": _KEY},
     ),
 ]
@@ -42,13 +42,13 @@ Key = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class IdempotentSubmission:
-    """What it takes to make a job and to tell whoever asked, and the workers."""
+    """Makes a job for a request, answers the request, and notifies the workers."""
 
     session: ProjectSession
     queue: TrainingQueue
     background: BackgroundTasks
     key: str | None
-    body: bytes  # as it was sent
+    body: bytes  # as received: a key may be used again only with the same body
 
     @property
     def project(self) -> str:
@@ -56,8 +56,8 @@ class IdempotentSubmission:
         return self.session.project or DEFAULT_PROJECT
 
     def make(self, operation: str, submit: Callable[[], Job]) -> Response:
-        """The answer to `operation`, whose job `submit` makes; or the answer that was given before, without another
-        job. Raises IdempotencyKeyReused, and what `submit` raises.
+        """Make a job with `submit`, and answer with it. If the key was used before, give the same answer as then, and
+        make no job. Raises IdempotencyKeyReused, and what `submit` raises.
         """
         if self.key:
             first = idempotency.reserve(self.session, self.project, self.key, operation, self.body)
@@ -71,7 +71,7 @@ class IdempotentSubmission:
         return _created(job.id, answer)
 
 
-async def _once(
+async def _idempotent_submission(
     request: Request, session: SessionDep, queue: QueueDep, background: BackgroundTasks, key: Key = None
 ) -> IdempotentSubmission:
     if (times := len(request.headers.getlist(HEADER))) > 1:
@@ -79,16 +79,17 @@ async def _once(
     return IdempotentSubmission(session, queue, background, key, await request.body())
 
 
-async def _unrepeatable(request: Request) -> None:
+async def _refuse_idempotency_key(request: Request) -> None:
     if HEADER in request.headers:
         detail = "is not kept here, so that a repetition would do it again: ask without, and look before asking again"
         raise InvalidRequest([{"header": HEADER, "detail": detail}], 1)
 
 
-# For an operation whose answer has a secret, or that does something each time: a key must not promise otherwise.
-UNREPEATABLE: Any = Depends(_unrepeatable)
+# Refuses an Idempotency-Key. For operations whose answer contains a secret, or that act each time: they cannot repeat
+# their first answer, and must not seem to.
+NO_IDEMPOTENCY_KEY: Any = Depends(_refuse_idempotency_key)
 
-IdempotentSubmissionDep = Annotated[IdempotentSubmission, Depends(_once)]
+IdempotentSubmissionDep = Annotated[IdempotentSubmission, Depends(_idempotent_submission)]
 
 
 def _created(job_id: str, answer: str, *, replayed: bool = False) -> Response:

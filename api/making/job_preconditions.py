@@ -15,20 +15,21 @@ from jobs.fence import for_update
 from models import ProjectSession
 
 
-async def _job_as_expected(
-    request: Request, job_id: JobId, session: SessionDep, texts: JobJsonDep, _declared: IfMatch = None
+async def _check_if_match(
+    request: Request, job_id: JobId, session: SessionDep, job_json: JobJsonDep, _declared: IfMatch = None
 ) -> None:
     if has_preconditions(request):
-        await run_in_threadpool(_require_job, request, job_id, session, texts)
+        await run_in_threadpool(_require_job, request, job_id, session, job_json)
 
 
-def _require_job(request: Request, job_id: str, session: ProjectSession, texts: JobJsonCache) -> None:
-    """Its tag is that of `GET /v1/jobs/{job_id}`. From here on nobody else changes it until this request has."""
+def _require_job(request: Request, job_id: str, session: ProjectSession, job_json: JobJsonCache) -> None:
+    """Compare with the ETag of `GET /v1/jobs/{job_id}`. This locks the job: nobody else changes it before this request
+    ends. Raises JobNotFound and PreconditionFailed."""
     if session.scalar(for_update(job_id)) is None:
         raise JobNotFound(job_id)
-    (text,) = texts.of(session, [queries.state_of(session, job_id)])
+    (text,) = job_json.of(session, [queries.state_of(session, job_id)])
     check_preconditions(request, etag_of(text))
 
 
-# For an operation that changes a job.
-AS_EXPECTED: Any = Depends(_job_as_expected)
+# Checks If-Match before an operation changes a job.
+CHECK_IF_MATCH: Any = Depends(_check_if_match)

@@ -1,4 +1,4 @@
-"""A job again, with something else about it."""
+"""Submits a job again, with changes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,11 +13,11 @@ from training.spec import ResolvedSpec
 
 
 def revised(job: Job, changes: JobRerun) -> JobCreate:
-    """What `job` was submitted with, changed, and checked as if it were new. Raises InvalidRequest.
+    """The submission of `job` with `changes` applied, validated like a new one. Raises InvalidRequest.
 
-    A stored spec has its recipe filled in. It is not filled in again: that would bring back what `changes` take away,
-    and bring in what the recipe has come to say since. So the recipe stays as a label alone. What this release does not
-    know in it is refused, as in a submission.
+    A stored spec contains the fields of its recipe already. They are not filled in again: that would restore what
+    `changes` remove, and add what a later release changed in the recipe. The recipe is kept only as a label. What this
+    release does not know in the stored spec is refused, as in a submission.
     """
     spec = ResolvedSpec.to_show(job.spec)
     given = changes.model_dump(exclude_unset=True)
@@ -39,7 +39,8 @@ def revised(job: Job, changes: JobRerun) -> JobCreate:
 
 
 def merge_patch(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
-    """RFC 7396, but that a part of which the patch changes the `name` keeps nothing of the old one."""
+    """Apply a JSON merge patch (RFC 7396), with one exception: if the patch changes the `name` of an object, the other
+    fields of the old object are dropped. They belong to another optimizer, schedule or network."""
     name = patch.get("name")
     merged = {} if isinstance(name, str) and target.get("name", name) != name else dict(target)
     for field, value in patch.items():
@@ -60,7 +61,7 @@ def _refuse_another_recipe(spec: ResolvedSpec, patch: Mapping[str, Any]) -> None
 
 
 def _checked(body: Mapping[str, Any]) -> JobCreate:
-    """As the body of a submission."""
+    """Validate `body` like the body of a submission. Raises InvalidRequest."""
     try:
         return JobCreate.model_validate(body)
     except ValidationError as error:

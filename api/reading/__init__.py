@@ -1,1 +1,1 @@
-"""How jobs are read: polling, streams, pages of rows, the log, downloads."""
+"""Reading jobs: polling, streams, pages of rows, the log, downloads."""

@@ -1,6 +1,6 @@
-"""Files of jobs, from the storage to the client, a block at a time: whole, or from where an earlier download broke off.
+"""Downloads of files that jobs wrote: whole, or the part that an interrupted download lacks.
 
-A file never changes, so that its SHA-256 is its ETag, and a part of it fits any other.
+A file never changes. Its ETag is its SHA-256, and parts from several downloads fit together.
 """
 
 import re
@@ -29,17 +29,17 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What of a file a client asks for."""
+class DownloadRequest:
+    """Which part of a file a client asks for, and under which conditions."""
 
-    request: Request  # with its conditions
-    etags: str | None  # that the client has
+    request: Request  # its If-Match is checked
+    etags: str | None  # of If-None-Match
     range: str | None
-    if_range: str | None  # what the file must still be for `range` to count
-    head_only: bool  # nothing is to be read
+    if_range: str | None  # the ETag that the file must have; otherwise `range` is ignored
+    head_only: bool  # a HEAD request: no file is read
 
 
-async def _wanted(
+async def _download_request(
     request: Request,
     _declared: IfNoneMatch = None,
     _expected: IfMatch = None,
@@ -47,26 +47,27 @@ async def _wanted(
         str | None,
         Header(
             alias="Range",
-            description="`bytes=1000-`, `bytes=0-999` or `bytes=-1000`: only that part. Of several: all.",
+            description="`bytes=1000-`, `bytes=0-999` or `bytes=-1000`: only that part. Several ranges: all of it.",
         ),
     ] = None,
     if_range: Annotated[
-        str | None, Header(description="The `ETag` that the rest has: the whole file where it is another.")
+        str | None,
+        Header(description="The `ETag` of the part that you have. If it is another now, the whole file is sent."),
     ] = None,
-) -> Wanted:
-    return Wanted(
+) -> DownloadRequest:
+    return DownloadRequest(
         request, if_none_match_of(request), asked, if_range, head_only=getattr(request.state, HEAD_ONLY, False)
     )
 
 
-WantedDep = Annotated[Wanted, Depends(_wanted)]
+DownloadRequestDep = Annotated[DownloadRequest, Depends(_download_request)]
 
 _HEADERS = {
     name: {"schema": {"type": "string"}} for name in ("Accept-Ranges", "Content-Disposition", "Content-Length", "ETag")
 }
 _CONTENT = {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}
 
-FILE: dict[int | str, dict[str, Any]] = {
+FILE_RESPONSES: dict[int | str, dict[str, Any]] = {
     HTTPStatus.OK.value: {
         "content": _CONTENT,
         "description": "A safetensors file; `ETag` is its SHA-256.",
@@ -81,11 +82,11 @@ FILE: dict[int | str, dict[str, Any]] = {
 }
 
 
-def download(storage: Storage, file: StoredFile, wanted: Wanted, slot: Slot) -> Response:
-    """`file`, to be saved under a name of its own. Raises StorageUnavailable, RangeNotSatisfiable and
-    PreconditionFailed.
+def download(storage: Storage, file: StoredFile, wanted: DownloadRequest, slot: Slot) -> Response:
+    """`file` as an attachment. Raises StorageUnavailable, RangeNotSatisfiable and PreconditionFailed.
 
-    A storage that stops answering in the middle cuts the connection: whoever reads sees that `Content-Length` is more.
+    If the storage stops answering in the middle, the connection is closed. The client sees that it received less than
+    `Content-Length` says.
     """
     etag, size = f'"{file.sha256}"', file.size_bytes
     headers = {
@@ -96,7 +97,7 @@ def download(storage: Storage, file: StoredFile, wanted: Wanted, slot: Slot) -> 
     check_preconditions(wanted.request, etag)
     if wanted.etags and matches(wanted.etags, etag):
         return not_modified(etag, headers)
-    # RFC 9110, 13.1.5: a strong comparison, and never with a date, since a file has none.
+    # RFC 9110, 13.1.5: If-Range compares strongly. It may also be a date, which never matches: a file has none.
     part = _part(wanted.range, size) if wanted.range and wanted.if_range in (None, etag) else None
     status, asked = HTTPStatus.OK, range(size)
     if part is not None:
@@ -110,8 +111,8 @@ def download(storage: Storage, file: StoredFile, wanted: Wanted, slot: Slot) -> 
 
 
 def _part(asked: str, size: int) -> range | None:
-    """Which bytes a `Range` means; None: all, as where it cannot be read (RFC 9110, 14.2). Raises RangeNotSatisfiable
-    where it can, and there are none.
+    """The bytes that a `Range` header selects. None means the whole file: a header that cannot be parsed is ignored
+    (RFC 9110, 14.2). Raises RangeNotSatisfiable if it selects no bytes.
     """
     found = _RANGE.fullmatch(asked)
     if found is None or not (found["first"] or found["last"]):

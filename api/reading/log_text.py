@@ -18,13 +18,14 @@ from jobs import queries
 from jobs.queries import Page
 from models import Epoch, Step
 
-# Rows read at once. Each page is a snapshot of its own, so that a slow reader holds no transaction open.
-ROWS_A_PAGE = 2000
+# How many rows one query reads. Each page is read in a transaction of its own: a slow client keeps none open.
+ROWS_PER_PAGE = 2000
 
 
 def stream(database: ProjectDatabase, job_id: str) -> Iterator[str]:
-    """The log of what there is by now, in pieces. An unfinished epoch has its steps only. Raises JobNotFound at once,
-    not when the pieces are asked for.
+    """The log up to now, in pieces. An unfinished epoch has only its steps.
+
+    Raises JobNotFound from this call, before any piece is requested: the status of the answer is not sent yet.
     """
     pieces = _Reader(database, job_id).pieces()
     first = next(pieces)
@@ -32,18 +33,18 @@ def stream(database: ProjectDatabase, job_id: str) -> Iterator[str]:
 
 
 class _Reader:
-    """Reads a job's steps and epochs side by side, a page after another.
+    """Reads steps and epochs of a job together, page by page.
 
-    An epoch's steps are stored before the epoch is, so that an epoch that a page holds has all its steps in the
-    database by then. Its result is written once those have been read, in this page or a later one.
+    The steps of an epoch are stored before the epoch itself. So an epoch that is read has all its steps in the
+    database. Its result is written after its last step is, in the same page or in a later one.
     """
 
     def __init__(self, database: ProjectDatabase, job_id: str) -> None:
         self._database = database
         self._job_id = job_id
         self._last_step = (-1, -1)
-        self._last_epoch = -1  # whose result is written
-        self._heading = -1  # the last epoch with a heading
+        self._last_epoch = -1  # the last epoch whose result is written
+        self._heading = -1  # the last epoch whose heading is written
 
     def pieces(self) -> Iterator[str]:
         more = True
@@ -52,8 +53,8 @@ class _Reader:
             more = steps.has_more or epochs.has_more
             # The epoch of the page's last step may have more steps to come.
             open_epoch = steps.rows[-1].epoch if steps.has_more else math.inf
-            # Where epochs are cut off, so are the steps behind them.
-            last_epoch = epochs.rows[-1].epoch if epochs.has_more and len(epochs.rows) == ROWS_A_PAGE else math.inf
+            # If the page of epochs is full, steps of later epochs wait for the next page.
+            last_epoch = epochs.rows[-1].epoch if epochs.has_more and len(epochs.rows) == ROWS_PER_PAGE else math.inf
             yield "".join(
                 self._lines(
                     [step for step in steps.rows if step.epoch <= last_epoch],
@@ -63,13 +64,13 @@ class _Reader:
 
     def _read(self) -> tuple[Page[Step], Page[Epoch]]:
         with self._database.snapshot() as session:
-            steps = queries.steps_after(session, self._job_id, *self._last_step, limit=ROWS_A_PAGE)
-            complete = steps.rows[-1].epoch - 1 - self._last_epoch if steps.has_more else ROWS_A_PAGE
-            limit = max(0, min(complete, ROWS_A_PAGE))
+            steps = queries.steps_after(session, self._job_id, *self._last_step, limit=ROWS_PER_PAGE)
+            complete = steps.rows[-1].epoch - 1 - self._last_epoch if steps.has_more else ROWS_PER_PAGE
+            limit = max(0, min(complete, ROWS_PER_PAGE))
             return steps, queries.epochs_after(session, self._job_id, self._last_epoch, limit)
 
     def _lines(self, steps: Iterable[Step], epochs: Iterable[Epoch]) -> Iterator[str]:
-        """In order: an epoch's result comes after its steps."""
+        """The lines in order: the result of an epoch comes after its steps."""
         rows: list[Step | Epoch] = sorted([*steps, *epochs], key=lambda row: (row.epoch, isinstance(row, Epoch)))
         for row in rows:
             if row.epoch > self._heading:

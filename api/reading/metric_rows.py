@@ -1,4 +1,4 @@
-"""Pages of epochs and of steps: which rows are asked for, and in which form they go out."""
+"""Pages of epochs and steps: which rows a query selects, and whether the answer is JSON or CSV."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -16,22 +16,22 @@ from jobs.queries import Page
 from jobs.thinned import LEAST_EPOCHS, LEAST_STEPS, epochs_thinned, steps_thinned
 from training.spec import refusals
 
-LARGEST = 2**31 - 1  # that the database's integers hold
+MAX_INTEGER = 2**31 - 1  # greatest integer of the database's columns
 
 JSON = "application/json"
 MEDIA_TYPES: Mapping[str, str] = {"json": JSON, "csv": csv_text.MEDIA_TYPE}
 
-Cursor = Annotated[int, Field(ge=-1, le=LARGEST)]
+Cursor = Annotated[int, Field(ge=-1, le=MAX_INTEGER)]
 Row = TypeVar("Row", bound=schemas.ResponseSchema)
 
-ENOUGH_FOR_A_CHART = (
-    "At most so many rows in place of a page, for a chart: the first, the last, {kept}, and of the others those that "
-    "the curves would look different without. What is not a number is not passed over."
+MAX_POINTS_DESCRIPTION = (
+    "Instead of a page, at most so many rows of the whole curve, for a chart: the first, the last, {kept}, and those "
+    "of the others that change the shape of the curves most. Rows with values that are not numbers are kept."
 )
 
 
 class RowQuery(BaseModel):
-    """How many rows, and in which form."""
+    """How many rows, and in which format."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -42,46 +42,46 @@ class RowQuery(BaseModel):
         "says where the next page is.",
     )
 
-    def require_one_bound(self, max_points: int | None) -> None:
-        """Raises what pydantic reports."""
+    def refuse_limit_with_max_points(self, max_points: int | None) -> None:
+        """Refuse `limit` together with `max_points`. Raises the error that pydantic then reports."""
         if max_points is not None and "limit" in self.model_fields_set:
             reason = "is for a whole curve, and limit for a page: one of the two"
             raise refusals([(("max_points",), max_points, reason)])
 
     @property
     def asked(self) -> Mapping[str, Any]:
-        """As it was given, for the address of the next page."""
+        """The parameters as they were given, for the URL of the next page."""
         given = self.model_dump(exclude_none=True)
         return {name: value for name, value in given.items() if name != "limit" or "max_points" not in given}
 
 
 class EpochQuery(RowQuery):
-    """Behind which epoch, and how many."""
+    """Which epochs, and how many."""
 
     after_epoch: Cursor = Field(default=-1, description="Only later epochs.")
     max_points: int | None = Field(
         default=None,
         ge=LEAST_EPOCHS,
         le=5000,
-        description=ENOUGH_FOR_A_CHART.format(kept="the best, the lowest and the highest of each measure"),
+        description=MAX_POINTS_DESCRIPTION.format(kept="the best, the lowest and the highest of each measure"),
     )
 
     @model_validator(mode="after")
     def _one_bound(self) -> Self:
-        self.require_one_bound(self.max_points)
+        self.refuse_limit_with_max_points(self.max_points)
         return self
 
 
 class StepQuery(RowQuery):
-    """Behind which step, and how many."""
+    """Which steps, and how many."""
 
-    after_epoch: Cursor = Field(default=-1, description="Steps of later epochs; with `after_step`, of this one, too.")
-    after_step: Cursor | None = Field(default=None, description="In `after_epoch`, steps behind this one.")
+    after_epoch: Cursor = Field(default=-1, description="Steps of later epochs; with `after_step`, also of this one.")
+    after_step: Cursor | None = Field(default=None, description="In `after_epoch`, only steps after this one.")
     max_points: int | None = Field(
         default=None,
         ge=LEAST_STEPS,
         le=5000,
-        description=ENOUGH_FOR_A_CHART.format(kept="the lowest and the highest loss"),
+        description=MAX_POINTS_DESCRIPTION.format(kept="the lowest and the highest loss"),
     )
 
     @model_validator(mode="after")
@@ -89,16 +89,16 @@ class StepQuery(RowQuery):
         if self.after_step is not None and "after_epoch" not in self.model_fields_set:
             reason = "needs after_epoch, the epoch that the step is of"
             raise refusals([(("after_step",), self.after_step, reason)])
-        self.require_one_bound(self.max_points)
+        self.refuse_limit_with_max_points(self.max_points)
         return self
 
     def position(self) -> tuple[int, int]:
-        """Epoch and step of the last step that is not wanted."""
-        return self.after_epoch, LARGEST if self.after_step is None else self.after_step
+        """Epoch and step behind which the rows begin."""
+        return self.after_epoch, MAX_INTEGER if self.after_step is None else self.after_step
 
 
 def epochs(session: Session, job_id: str, query: EpochQuery) -> schemas.Page[schemas.EpochRow]:
-    """The epochs that are asked for. Raises JobNotFound."""
+    """The epochs that the query selects. Raises JobNotFound."""
     if query.max_points is None:
         page: Page[Any] = queries.epoch_rows_after(session, job_id, query.after_epoch, query.limit)
     else:
@@ -107,7 +107,7 @@ def epochs(session: Session, job_id: str, query: EpochQuery) -> schemas.Page[sch
 
 
 def steps(session: Session, job_id: str, query: StepQuery) -> schemas.Page[schemas.StepRow]:
-    """The steps that are asked for. Raises JobNotFound."""
+    """The steps that the query selects. Raises JobNotFound."""
     if query.max_points is None:
         page = queries.steps_after(session, job_id, *query.position(), query.limit)
     else:
@@ -115,15 +115,15 @@ def steps(session: Session, job_id: str, query: StepQuery) -> schemas.Page[schem
     return translate.steps(page, job_id, query.asked)
 
 
-def form(request: Request, query: RowQuery) -> str:
-    """The media type of the answer: what the query says, or else the Accept header. Raises NotAcceptable where the
-    header takes neither JSON nor CSV."""
+def media_type_for(request: Request, query: RowQuery) -> str:
+    """The media type of the answer: the query's `format`, or else what the Accept header prefers. Raises NotAcceptable
+    if the header accepts neither JSON nor CSV."""
     liked = preferred(request.headers.getlist("accept"), list(MEDIA_TYPES.values()))
     return MEDIA_TYPES[query.format] if query.format else liked
 
 
 def render(page: schemas.Page[Row], kind: type[Row], media_type: str, name: str) -> Content:
-    """`page`, whose rows are of `kind`; as CSV, to be saved under `name`."""
+    """`page` as JSON or CSV. Its rows have the type `kind`; CSV is an attachment called `name`."""
     if media_type == JSON:
         return Content(page.to_json(), JSON, VARY, is_empty=not page.data)
     headers = {**VARY, "Content-Disposition": f'attachment; filename="{name}.csv"'}

@@ -1,5 +1,7 @@
-"""Polling that costs little: ETags, so that what a client has already is not sent again, and waiting for news
-(`Prefer: wait=20`, RFC 7240) in place of asking in vain.
+"""Cheap polling of a job.
+
+With an ETag (`If-None-Match`), content that the client has already is not sent again. With `Prefer: wait=20` (RFC
+7240), the request waits for a change, so that the client need not ask again and again.
 """
 
 import re
@@ -23,30 +25,30 @@ from api.views.revision_cache import NotModifiedHeaders, RevisionCache
 from jobs import queries
 from models import TERMINAL, Database, JobStatus, ProjectSession
 
-LONGEST_WAIT_SECONDS = 60.0
+MAX_WAIT_SECONDS = 60.0
 
-# So often it is seen whether whoever waits is still there.
-GONE_AFTER_SECONDS = 2.0
+# How often a waiting request checks whether its client is still connected.
+CHECK_CLIENT_SECONDS = 2.0
 
 _WAIT = re.compile(r"\s*wait\s*=\s*\"?(\d{1,6})\"?\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What an answer says."""
+    """The content of an answer."""
 
     body: str
     media_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
-    is_empty: bool = False  # of rows behind a cursor: there are none yet
+    is_empty: bool = False  # a page without rows: there are none behind the cursor yet
 
 
-Answer = Callable[[ProjectSession], Content]
+ContentReader = Callable[[ProjectSession], Content]
 
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """One client's question about one job."""
+    """One request that reads a job, and may wait for a change of it."""
 
     database: Database
     tailer: Tailer
@@ -54,60 +56,67 @@ class Poll:
     request: Request
     caller: Caller
     slot: Slot
-    address: str  # stands for it, with its query, and in which form
+    address: str  # a hash of what selects the answer: project, URL and Accept header
     etags: str | None  # of If-None-Match
-    wait_seconds: float | None  # as preferred
+    wait_seconds: float | None  # of Prefer
 
     async def answer(
-        self, job_id: str, content: Answer, *, in_one_state: bool = False, tells_place: bool = False
+        self, job_id: str, content: ContentReader, *, in_snapshot: bool = False, with_queue_place: bool = False
     ) -> Response:
-        """What `content` says, 304 where the client has it; with `Prefer: wait`, not before there is news or the time
-        is up. A job that has ended has none. `content` is read of one state where that has to be; where it tells of a
-        place in the queue, it depends on other jobs, too, as long as this one is queued. Raises JobNotFound,
-        KeyInvalid, and what `content` raises.
+        """Answer with `content`, or with 304 if the client has it already.
+
+        With `Prefer: wait`, wait until the answer is new to the client, the time is up, or the job has ended: then
+        nothing changes any more. The request holds no slot while it waits.
+
+        `in_snapshot`: `content` makes several queries, and needs a transaction in which all of them see the same state.
+        `with_queue_place`: `content` contains a place in the queue. While the job is queued, its revision does not tell
+        whether the content is unchanged, since other jobs change it, too. Raises JobNotFound, KeyInvalid,
+        TooManyWaiting, and what `content` raises.
         """
         began, waits = monotonic(), 0
         while True:
-            look = await run_in_threadpool(
-                self._look, job_id, content, in_one_state=in_one_state, tells_place=tells_place, again=waits > 0
+            result = await run_in_threadpool(
+                self._read, job_id, content, in_snapshot=in_snapshot, with_queue_place=with_queue_place, again=waits > 0
             )
             left = (self.wait_seconds or 0.0) - (monotonic() - began)
-            if look.is_news or look.is_final or left <= 0 or self.tailer.is_closed:
-                return look.response
+            if result.is_new or result.is_final or left <= 0 or self.tailer.is_closed:
+                return result.response
             waits += 1
             if waits == 1:
-                self.tailer.require_room(self.caller.key_id)
+                self.tailer.require_capacity(self.caller.key_id)
             async with self.slot.released():
-                is_there = await self._wait(job_id, look.revision, left)
+                is_there = await self._wait(job_id, result.revision, left)
             if not is_there:
-                return look.response  # which nobody reads
+                return result.response  # nobody reads it
 
     async def _wait(self, job_id: str, revision: int, seconds: float) -> bool:
-        """Until the job has changed, or the time is up. Whether the client is still there. Asks the database nothing:
-        the tailer does, once for all who wait."""
+        """Wait until the job changes or the time is up. Returns whether the client is still there. Does not read the
+        database: the tailer polls it for everybody who waits."""
         until = monotonic() + seconds
         while (left := until - monotonic()) > 0:
-            if await self.tailer.changed(job_id, revision, min(left, GONE_AFTER_SECONDS), self.caller.key_id):
+            if await self.tailer.wait_for_change(job_id, revision, min(left, CHECK_CLIENT_SECONDS), self.caller.key_id):
                 return True
             if await self.request.is_disconnected():
                 return False
         return True
 
-    def _look(self, job_id: str, content: Answer, *, in_one_state: bool, tells_place: bool, again: bool) -> "_Look":
+    def _read(
+        self, job_id: str, content: ContentReader, *, in_snapshot: bool, with_queue_place: bool, again: bool
+    ) -> "_Result":
         applied = {} if self.wait_seconds is None else {"Preference-Applied": f"wait={self.wait_seconds:.0f}"}
-        read = self.database.snapshot if in_one_state else self.database.autocommit_read
+        read = self.database.snapshot if in_snapshot else self.database.autocommit_read
         with read(self.caller.project) as session:
             if again:
-                keys.require_valid(session, self.caller)  # its key may have been revoked during the wait
+                keys.require_valid(session, self.caller)  # the key may have been revoked during the wait
             revision, status = queries.revision_of(session, job_id)
             final = status in TERMINAL
-            on_job_alone = not (tells_place and status is JobStatus.QUEUED)
+            on_job_alone = not (with_queue_place and status is JobStatus.QUEUED)
             known = self.not_modified.get(self.address, revision) if on_job_alone and self.etags else None
             if known:
                 check_preconditions(self.request, known.etag)
             if known and self.etags and matches(self.etags, known.etag):
-                return _Look(
-                    not_modified(known.etag, {**applied, **known.headers}), revision, is_news=False, is_final=final
+                return _Result(
+                    not_modified(known.etag, {**applied, **known.headers}), revision, is_new=False, is_final=final
                 )
             made = content(session)
         etag = etag_of(made.body)
@@ -116,25 +125,25 @@ class Poll:
             self.not_modified.put(self.address, revision, NotModifiedHeaders(etag, made.headers))
         headers = {**REVALIDATE, **applied, **made.headers, "ETag": etag}
         if self.etags and matches(self.etags, etag):
-            return _Look(not_modified(etag, {**applied, **made.headers}), revision, is_news=False, is_final=final)
+            return _Result(not_modified(etag, {**applied, **made.headers}), revision, is_new=False, is_final=final)
         response = Response(made.body, headers=headers, media_type=made.media_type)
-        # Without an ETag to compare with, rows are news; an answer that is always there, is.
-        return _Look(response, revision, is_news=not made.is_empty, is_final=final)
+        # The client sent no ETag, or has another version: everything but an empty page is new to it.
+        return _Result(response, revision, is_new=not made.is_empty, is_final=final)
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _Result:
     response: Response
     revision: int
-    is_news: bool
-    is_final: bool
+    is_new: bool  # to the client
+    is_final: bool  # the job has ended
 
 
 Preferences = Annotated[
     str | None,
     Header(
         alias="Prefer",
-        description="`wait=20`: answer as soon as there is something new, or after so many seconds, at most 60.",
+        description="`wait=20`: answer as soon as there is something new, or after that many seconds, at most 60.",
     ),
 ]
 
@@ -148,9 +157,10 @@ async def _poll(
     _expected: IfMatch = None,
     _preferences: Preferences = None,
 ) -> Poll:
-    # The same address may be answered in another form, and to another project not at all.
+    # The answer to the same URL depends on the Accept header, and on the project: another one gets 404.
+    # Its hash is kept, since a URL may have 16 KiB.
     address = f"{caller.project} {request.url.path}?{request.url.query} {request.headers.get('accept', '')}"
-    digest = sha256(address.encode(errors="surrogatepass")).hexdigest()  # remembered: an address has 16 KiB at most
+    digest = sha256(address.encode(errors="surrogatepass")).hexdigest()
     return Poll(
         database=service.database,
         tailer=service.tailer,
@@ -160,16 +170,16 @@ async def _poll(
         slot=slot,
         address=digest,
         etags=if_none_match_of(request),
-        wait_seconds=_wait_of(",".join(request.headers.getlist("prefer"))),
+        wait_seconds=_wait_seconds(",".join(request.headers.getlist("prefer"))),
     )
 
 
 PollDep = Annotated[Poll, Depends(_poll)]
 
 
-def _wait_of(preferences: str | None) -> float | None:
-    """What a preference means that is none is not told: RFC 7240 has it ignored."""
+def _wait_seconds(preferences: str | None) -> float | None:
+    """The seconds of `wait=…`, or None. Other preferences are ignored, as RFC 7240 demands."""
     for preference in (preferences or "").split(","):
         if found := _WAIT.fullmatch(preference):
-            return min(float(found[1]), LONGEST_WAIT_SECONDS)
+            return min(float(found[1]), MAX_WAIT_SECONDS)
     return None

@@ -1,7 +1,8 @@
-"""A job's events as they happen, as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
+"""A job's events as they happen, as server-sent events
+(https://html.spec.whatwg.org/multipage/server-sent-events.html).
 
-The stream ends by saying so: with `end` once the job has ended, which a client that comes back is told with 204, so
-that a browser's EventSource does not come back again.
+Once the job has ended, the stream sends the event `end` and closes. A client that reconnects after that gets 204, which
+makes a browser's EventSource stop reconnecting.
 """
 
 import json
@@ -16,97 +17,107 @@ from access.errors import KeyInvalid
 from api.dependencies import ProjectDatabase
 from api.http.errors import TooManyWaiting
 from api.service.fair_limiter import Slot
-from api.service.tailer import Message, Tailer, message_of
+from api.service.tailer import Message, Tailer, Watcher, message_of
 from jobs import queries
 from jobs.errors import JobNotFound
 from models import TERMINAL, DatabaseUnavailable, JobStatus
 
-KEEP_ALIVE_SECONDS = 15.0  # proxies close what is silent for a minute
-RETRY_MILLISECONDS = 1000  # so soon a browser comes back
-AT_ONCE = 1000  # events of the past
+KEEP_ALIVE_SECONDS = 15.0  # proxies close a connection that is silent for a minute
+RETRY_MILLISECONDS = 1000  # after which a browser reconnects
+BATCH_SIZE = 1000  # events per query
 
 FINAL = frozenset(status.value for status in TERMINAL)
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
-    """What has happened up to now."""
+class Backlog:
+    """Events that are stored already: at most BATCH_SIZE of those behind a given one."""
 
-    messages: list[Message]  # up to the last one that there will be
+    messages: list[Message]  # up to the one that ends the job
     status: JobStatus
-    position: int  # of the last of them, as jobs.following counts; where there are none, of the one before
-    text: bytes  # as they go out, in one piece: one by one they would hold the event loop up
+    position: int  # `event_id` of the last message; if there is none, of the event before
+    text: bytes  # all messages as they are sent, formatted in a thread: one by one they would block the event loop
 
     @property
     def end(self) -> str | None:
-        """How the job ended, where these messages say so."""
+        """The status in which the job ended, if these messages contain its end."""
         kind = self.messages[-1].kind if self.messages else ""
         return kind if kind in FINAL else None
 
     @property
     def is_over(self) -> bool:
-        """There is nothing to tell, now or later."""
+        """Whether there is nothing to send, now or later."""
         return not self.messages and self.status in TERMINAL
 
 
-def read(database: ProjectDatabase, job_id: str, after: int) -> Past:
-    """What lies behind the event `after`. Raises JobNotFound and KeyInvalid."""
+def read_backlog(database: ProjectDatabase, job_id: str, after: int) -> Backlog:
+    """The stored events behind the event number `after`. Raises JobNotFound and KeyInvalid."""
     with database.autocommit_read() as session:
         keys.require_valid(session, database.caller)
         status = queries.status_of(session, job_id)
         position = queries.event_position(session, job_id, after)
-        page = queries.events_after(session, job_id, after, AT_ONCE)
+        page = queries.events_after(session, job_id, after, BATCH_SIZE)
     messages = [message_of(record) for record in page.rows]
     ends = next((place for place, message in enumerate(messages, 1) if message.kind in FINAL), len(messages))
     messages = messages[:ends]
     position = messages[-1].event_id if messages else position
-    return Past(messages, status, position, b"".join(map(_written, messages)))
+    return Backlog(messages, status, position, b"".join(map(_formatted, messages)))
 
 
 async def events(
-    tailer: Tailer, slot: Slot, database: ProjectDatabase, job_id: str, after: int, past: Past
+    tailer: Tailer, slot: Slot, database: ProjectDatabase, job_id: str, after: int, backlog: Backlog
 ) -> AsyncIterator[bytes]:
-    """From the event behind `after` on, of which `past` was read already, until the job ends."""
+    """The events behind `after`, until the job ends. `backlog` has the first of them.
+
+    Stored events are read until there are no more, while the watcher already collects new ones; then the watcher is
+    read. An event may come from both: its number tells whether it was sent.
+    """
     yield format_sse_event(retry=RETRY_MILLISECONDS)
-    with tailer.watching(job_id, database.caller.key_id) as watcher:
+    with tailer.subscribe(job_id, database.caller.key_id) as watcher:
         told = after
         while True:
-            if past.messages:
-                told = past.messages[-1].number
-                yield past.text
-            if past.end:
-                yield _end(past.end)
+            if backlog.messages:
+                told = backlog.messages[-1].number
+                yield backlog.text
+            if backlog.end:
+                yield _end(backlog.end)
                 return
             try:
                 async with slot.another():
-                    past = await run_in_threadpool(read, database, job_id, told)
+                    backlog = await run_in_threadpool(read_backlog, database, job_id, told)
             except JobNotFound:
                 yield _end("deleted")
                 return
             except (KeyInvalid, TooManyWaiting, DatabaseUnavailable):
-                return  # a client that may comes back, and is told the rest
-            if not past.messages:
+                return  # the client reconnects, and is refused or receives the rest
+            if not backlog.messages:
                 break
-        tailer.start(job_id, past.position)
-        while True:
-            match await watcher.next(KEEP_ALIVE_SECONDS):
-                case None:
-                    yield format_sse_event(comment="")
-                case Message() as message:
-                    if message.number > told:
-                        told = message.number
-                        yield _written(message)
-                    if message.kind in FINAL:
-                        yield _end(message.kind)
-                        return
-                case "deleted":
-                    yield _end("deleted")
+        tailer.start_after(job_id, backlog.position)
+        async for text in _new_events(watcher, told):
+            yield text
+
+
+async def _new_events(watcher: Watcher, told: int) -> AsyncIterator[bytes]:
+    """What the watcher receives, without the events up to the number `told`, which were sent already."""
+    while True:
+        match await watcher.next(KEEP_ALIVE_SECONDS):
+            case None:
+                yield format_sse_event(comment="")
+            case Message() as message:
+                if message.number > told:
+                    told = message.number
+                    yield _formatted(message)
+                if message.kind in FINAL:
+                    yield _end(message.kind)
                     return
-                case "behind" | "closed":
-                    return  # the client comes back, and is told the rest
+            case "deleted":
+                yield _end("deleted")
+                return
+            case "behind" | "closed":
+                return  # the client reconnects, and receives the rest
 
 
-def _written(message: Message) -> bytes:
+def _formatted(message: Message) -> bytes:
     return format_sse_event(data_str=message.body, event=message.kind, id=str(message.number))
 
 

@@ -1,4 +1,4 @@
-"""Answers that are made while they go out."""
+"""Answers that are produced while they are sent."""
 
 from collections.abc import AsyncIterator, Iterator
 from typing import TypeVar
@@ -11,8 +11,7 @@ Piece = TypeVar("Piece", bytes, str)
 
 
 async def piece_by_piece(pieces: Iterator[Piece], slot: Slot) -> AsyncIterator[Piece]:
-    """Make each piece in a thread and with a slot of its own. While a piece goes out, however slowly, others have the
-    slot."""
+    """Produce each piece in a thread, while holding a slot. No slot is held while a piece is sent, however slowly."""
     while True:
         async with slot.another():
             piece = await run_in_threadpool(next, pieces, None)

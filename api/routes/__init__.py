@@ -1,1 +1,1 @@
-"""One file a resource. A route parses, makes one call, returns."""
+"""One file per resource. A route parses the request, makes one call, and returns the answer."""

@@ -28,7 +28,7 @@ router = APIRouter(prefix="/architectures", tags=["catalogue"], route_class=Admi
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Networks of one paper and one part of the spec."""
+    """Networks of one paper, which share one part of the spec."""
 
     name: Literal["cifar_resnet", "resnet", "cifar_resnext", "resnext", "wide_resnet", "pyramidnet"]
     part: type[CifarResNet | ResNet | CifarResNext | ResNext | WideResNet | PyramidNet]
@@ -36,7 +36,7 @@ class Family:
 
     @property
     def stems(self) -> list[Stem]:
-        """What their networks can begin with."""
+        """The first layers that these networks can have."""
         return list(REFERENCES) if "stem" in self.part.model_fields else ["cifar"]
 
 
@@ -49,7 +49,7 @@ FAMILIES = (
     Family("pyramidnet", PyramidNet, "https://arxiv.org/abs/1610.02915"),
 )
 
-# (name, image size, channels, classes) of the task on which each stem is usually reported.
+# (name, image size, channels, classes) of the data set on which results with each stem are usually reported.
 REFERENCES: dict[Stem, tuple[str, int, int, int]] = {
     "cifar": ("CIFAR-100", 32, 3, 100),
     "imagenet": ("ImageNet", 224, 3, 1000),
@@ -60,7 +60,8 @@ _ARCHITECTURE: TypeAdapter[Architecture] = TypeAdapter(Architecture)
 
 @router.get("", operation_id="list_architectures", summary="List the architectures that a job can name")
 def list_architectures() -> schemas.Page[schemas.Architecture]:
-    """With their sizes on a reference task; on another, only the number of classes and channels changes parameters."""
+    """Sizes are those on a reference data set. On another one, only its numbers of classes and channels change the
+    number of parameters."""
     return translate.single_page(_every_architecture())
 
 
@@ -85,7 +86,7 @@ def _of_family(family: Family) -> Iterator[schemas.Architecture]:
 
 
 def _size(name: str, stem: Stem) -> schemas.NetworkSize:
-    """With the stem that images of the reference task's size get by themselves."""
+    """The size with the stem that is the default for images of the reference data set."""
     dataset, image_size, channels, classes = REFERENCES[stem]
     plan = network_plan(_ARCHITECTURE.validate_python({"name": name}), image_size, channels, classes)
     return schemas.NetworkSize(

@@ -34,7 +34,7 @@ class CompareQuery(BaseModel):
         ge=LEAST_EPOCHS,
         le=5000,
         description="At most so many epochs are chosen of each job, as `max_points` of GET /v1/jobs/{job_id}/metrics "
-        "chooses them. Every job is there with its figures in all of these epochs.",
+        "chooses them. Every job has its values in all epochs that were chosen for any of them.",
     )
 
 
@@ -46,14 +46,14 @@ class CompareQuery(BaseModel):
     responses=fails_with(JobNotFound),
 )
 def compare_jobs(session: SnapshotDep, query: Annotated[CompareQuery, Query()]) -> Response:
-    """Columns for a chart: one axis of epochs for all of them. Of the specs, only the fields that are not the same."""
+    """Columns for a chart, with one axis of epochs for all jobs. Of the specs, only the fields that differ."""
     found = compare(session, query.job, query.max_points)
     comparison = schemas.Comparison(
         epochs=list(found.epochs),
         jobs=[_job(each) for each in found.jobs],
         differences=[schemas.Difference(pointer=each.pointer, values=dict(each.values)) for each in found.differences],
     )
-    # Written here, in a thread: ten curves take a while.
+    # Serialised in this thread: FastAPI would do it in the event loop, which ten curves would block.
     return Response(comparison.to_json(), media_type="application/json")
 
 

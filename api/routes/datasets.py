@@ -12,6 +12,6 @@ router = APIRouter(prefix="/datasets", tags=["catalogue"], route_class=AdmittedR
 
 @router.get("", operation_id="list_datasets", summary="List the data sets that a job can name")
 def list_datasets(catalogue: CatalogueDep) -> schemas.Page[schemas.Dataset]:
-    """Those that Epochal knows, and the image folders that this deployment has; those that cannot be used, too, with
-    the reason."""
+    """The data sets that Epochal knows, and the image folders of this deployment. Those that cannot be used are listed
+    with the reason."""
     return translate.single_page([schemas.Dataset.model_validate(entry) for entry in catalogue.entries()])

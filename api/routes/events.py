@@ -1,4 +1,4 @@
-"""What happened to a job."""
+"""The events of a job, as a list and as a stream."""
 
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -20,11 +20,12 @@ from models import ProjectSession
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["metrics"], route_class=AdmittedRoute)
 
-LARGEST = LARGEST_EXACT_INTEGER  # as far as a client that knows floats alone, and the contract itself, can count
+MAX_EVENT_ID = LARGEST_EXACT_INTEGER  # greatest integer that clients which read every number as a float get exactly
 
 EVENT_STREAM = "text/event-stream"
-HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx would hold small events back
-SENT: dict[str, Any] = {  # one event: OpenAPI 3.1 has no word for a stream, and those who read it take it so
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx would otherwise buffer small events
+# The schema of one event: OpenAPI 3.1 cannot describe a stream, and tools read it this way.
+EVENT_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "id": {"type": "string"},
@@ -33,16 +34,16 @@ SENT: dict[str, Any] = {  # one event: OpenAPI 3.1 has no word for a stream, and
         "retry": {"type": "integer"},
     },
 }
-STREAMED: dict[int | str, dict[str, Any]] = {
+STREAM_RESPONSES: dict[int | str, dict[str, Any]] = {
     HTTPStatus.OK.value: {
-        "content": {EVENT_STREAM: {"schema": SENT}},
+        "content": {EVENT_STREAM: {"schema": EVENT_SCHEMA}},
         "description": "Server-sent events: `id` and `event` are an event's id and type, `data` is the event as "
-        "`GET /v1/jobs/{job_id}/events` has it. The last one is `end`, with how the job ended: then do not come back.",
+        "`GET /v1/jobs/{job_id}/events` has it. The last one is `end`, with how the job ended: do not reconnect then.",
     },
-    HTTPStatus.NO_CONTENT.value: {"description": "The job has ended, and all of it was told: do not come back."},
+    HTTPStatus.NO_CONTENT.value: {"description": "The job has ended, and all its events were sent: do not reconnect."},
 }
 
-After = Annotated[int, Query(ge=0, le=LARGEST, description="Only events behind the one with this id.")]
+After = Annotated[int, Query(ge=0, le=MAX_EVENT_ID, description="Only events after the one with this id.")]
 
 
 @router.get(
@@ -55,7 +56,7 @@ After = Annotated[int, Query(ge=0, le=LARGEST, description="Only events behind t
 async def list_events(
     job_id: JobId, poll: PollDep, after: After = 0, limit: Annotated[int, Query(ge=1, le=10_000)] = 1000
 ) -> Response:
-    """In order. Ask `next` again for what is to come: nothing is left out or comes twice."""
+    """In order. Request `next` again for later events: none is left out, and none comes twice."""
 
     def content(session: ProjectSession) -> Content:
         page = queries.events_after(session, job_id, after, limit)
@@ -70,7 +71,7 @@ async def list_events(
     operation_id="stream_events",
     summary="What happens to a job, as it happens",
     response_class=StreamingResponse,
-    responses=STREAMED,
+    responses=STREAM_RESPONSES,
 )
 async def stream_events(
     job_id: JobId,
@@ -82,15 +83,16 @@ async def stream_events(
         str | None,
         Header(
             pattern=r"^[0-9]{1,19}$",
-            description="The `id` of the last event that was received, as browsers send it: goes before `after`.",
+            description="The `id` of the last event that was received, as browsers send it. It overrides `after`.",
         ),
     ] = None,
 ) -> Response:
-    """From the first event, or the one behind `Last-Event-ID`: every epoch once, in order, until the job ends."""
-    told = after if last_event_id is None else min(int(last_event_id), LARGEST)
-    tailer.require_room(database.caller.key_id)
-    past = await run_in_threadpool(stream.read, database, job_id, told)
-    if past.is_over and told:
+    """From the first event, or from the one after `Last-Event-ID`, until the job ends. Each event comes once, in
+    order."""
+    told = after if last_event_id is None else min(int(last_event_id), MAX_EVENT_ID)
+    tailer.require_capacity(database.caller.key_id)
+    backlog = await run_in_threadpool(stream.read_backlog, database, job_id, told)
+    if backlog.is_over and told:
         return Response(status_code=HTTPStatus.NO_CONTENT)
-    events = stream.events(tailer, slot, database, job_id, told, past)
+    events = stream.events(tailer, slot, database, job_id, told, backlog)
     return StreamingResponse(events, media_type=EVENT_STREAM, headers=HEADERS)

@@ -1,4 +1,4 @@
-"""What a job has written: checkpoints and weights."""
+"""Files of a job: checkpoints and weights."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from api import schemas
 from api.dependencies import CheckpointName, DatabaseDep, JobId, SlotDep, SnapshotDep, StorageDep
 from api.http.errors import RangeNotSatisfiable, StorageUnavailable
 from api.http.problem_kinds import fails_with
-from api.reading.downloads import FILE, WantedDep, download
+from api.reading.downloads import FILE_RESPONSES, DownloadRequestDep, download
 from api.service.admitted_route import AdmittedRoute
 from api.views import translate
 from jobs import queries
@@ -18,17 +18,18 @@ from jobs.errors import CheckpointNotFound, WeightsNotFound
 router = APIRouter(prefix="/jobs/{job_id}", tags=["files"], route_class=AdmittedRoute)
 
 
-PLACE = "^[0-9]{1,9}-[0-9]{1,9}-[0-9]{1,9}$"
+CURSOR = "^[0-9]{1,9}-[0-9]{1,9}-[0-9]{1,9}$"
 
 
 @router.get("/checkpoints", operation_id="list_checkpoints", summary="What a job can go on from")
 def list_checkpoints(
     job_id: JobId,
     session: SnapshotDep,
-    after: Annotated[str | None, Query(pattern=PLACE, description="Where the page begins, as `next` has it.")] = None,
+    after: Annotated[str | None, Query(pattern=CURSOR, description="Where the page begins; taken from `next`.")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> schemas.Page[schemas.Checkpoint]:
-    """The furthest first. The last ones are kept, and the best, as the spec's `checkpoints` says."""
+    """Files that the job can resume from, the latest step first. The spec's `checkpoints` says how many are kept: the
+    last ones, and the best."""
     epoch, step, attempt = map(int, after.split("-")) if after else (0, 0, 0)
     page = queries.checkpoints(session, job_id, (epoch, step, attempt) if after else None, limit)
     return translate.checkpoints(page, job_id, limit)
@@ -39,12 +40,17 @@ def list_checkpoints(
     operation_id="download_checkpoint",
     summary="Download a checkpoint",
     response_class=StreamingResponse,
-    responses=FILE | fails_with(CheckpointNotFound, RangeNotSatisfiable, StorageUnavailable),
+    responses=FILE_RESPONSES | fails_with(CheckpointNotFound, RangeNotSatisfiable, StorageUnavailable),
 )
 def download_checkpoint(
-    job_id: JobId, name: CheckpointName, database: DatabaseDep, storage: StorageDep, wanted: WantedDep, slot: SlotDep
+    job_id: JobId,
+    name: CheckpointName,
+    database: DatabaseDep,
+    storage: StorageDep,
+    wanted: DownloadRequestDep,
+    slot: SlotDep,
 ) -> Response:
-    """Network, optimizer and all else that a run goes on from, in one safetensors file."""
+    """Network, optimizer and everything else that a run resumes from, in one safetensors file."""
     with database.snapshot() as session:
         file = queries.checkpoint_file(session, job_id, name)
     return download(storage, file, wanted, slot)
@@ -55,12 +61,12 @@ def download_checkpoint(
     operation_id="download_weights",
     summary="Download the trained weights",
     response_class=StreamingResponse,
-    responses=FILE | fails_with(WeightsNotFound, RangeNotSatisfiable, StorageUnavailable),
+    responses=FILE_RESPONSES | fails_with(WeightsNotFound, RangeNotSatisfiable, StorageUnavailable),
 )
 def download_weights(
-    job_id: JobId, database: DatabaseDep, storage: StorageDep, wanted: WantedDep, slot: SlotDep
+    job_id: JobId, database: DatabaseDep, storage: StorageDep, wanted: DownloadRequestDep, slot: SlotDep
 ) -> Response:
-    """Of a job that has succeeded or stopped: as safetensors, which torch and others read."""
+    """The weights of a job that has succeeded or stopped, as a safetensors file."""
     with database.snapshot() as session:
         file = queries.weights_file(session, job_id)
     return download(storage, file, wanted, slot)

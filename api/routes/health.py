@@ -1,4 +1,4 @@
-"""For who operates the service."""
+"""Liveness and readiness, for those who operate the service."""
 
 from fastapi import APIRouter
 
@@ -11,13 +11,13 @@ router = APIRouter(tags=["operations"], route_class=KeylessRoute)
 
 @router.get("/livez", operation_id="get_liveness", summary="Whether the process answers")
 async def get_liveness() -> schemas.Live:
-    """Asks nothing of anybody: restart the process where this does not answer."""
+    """Checks no other part of the service. If this does not answer, restart the process."""
     return schemas.Live()
 
 
 @router.get("/readyz", operation_id="get_readiness", summary="Whether the service can do its work")
 async def get_readiness(service: ServiceDep) -> schemas.Ready:
-    """Asks whether the database is the one that it was, has a schema that this release works with, and can be written;
-    whether the broker takes messages and the storage is there, and whether a worker is connected that takes jobs.
-    Without the last three, jobs are accepted all the same, and run once they are back."""
+    """Checks that the database is still the same one, has a schema that this release supports, and is writable; that
+    the broker takes messages; that the storage exists; and that a worker is connected that takes jobs. Without the last
+    three, jobs are accepted all the same, and run once these are back."""
     return await service.readiness.check()

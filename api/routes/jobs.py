@@ -1,4 +1,4 @@
-"""Training jobs: submitting, looking, submitting again."""
+"""Training jobs: submit, list, read, change, delete, and submit again."""
 
 from contextlib import suppress
 from http import HTTPStatus
@@ -14,7 +14,7 @@ from api.http.problem_kinds import fails_with
 from api.making import dataset_check, rerun
 from api.making import dry_run as dry_runs
 from api.making.idempotent import REPLAYED, IdempotentSubmissionDep
-from api.making.job_preconditions import AS_EXPECTED
+from api.making.job_preconditions import CHECK_IF_MATCH
 from api.reading.polling import Content, PollDep
 from api.schemas import estimates
 from api.schemas.job_list import JobQuery
@@ -36,18 +36,18 @@ from models import DEFAULT_PROJECT, Job, ProjectSession
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=AdmittedRoute)
 
 JOB_CURSOR = Query(description="Id of the last job of the page before.", pattern=PATTERN)
-CREATED: dict[int | str, dict[str, Any]] = {
+CREATED_RESPONSES: dict[int | str, dict[str, Any]] = {
     HTTPStatus.CREATED.value: {
         "headers": {
             "Location": {"description": "Where the job is.", "schema": {"type": "string"}},
             REPLAYED: {
-                "description": "`true`: the key's first request made the job, and this is what it was answered.",
+                "description": "`true`: the first request with this key made the job, and this is its answer.",
                 "schema": {"type": "string"},
             },
         }
     }
 }
-PREVIEWED: dict[int | str, dict[str, Any]] = {
+DRY_RUN_RESPONSES: dict[int | str, dict[str, Any]] = {
     HTTPStatus.OK.value: {"model": estimates.DryRun, "description": "With `dry_run`: what the job would be."}
 }
 
@@ -59,29 +59,31 @@ PREVIEWED: dict[int | str, dict[str, Any]] = {
     summary="Submit a training job",
     response_model=schemas.Job,
     response_description="Accepted: it is stored, and will run.",
-    responses=CREATED | PREVIEWED | fails_with(StartingWeightsMissing, IdempotencyKeyReused, QuotaExceeded),
+    responses=CREATED_RESPONSES
+    | DRY_RUN_RESPONSES
+    | fails_with(StartingWeightsMissing, IdempotencyKeyReused, QuotaExceeded),
 )
 def submit_job(
     body: JobCreate,
-    once: IdempotentSubmissionDep,
+    submission: IdempotentSubmissionDep,
     catalogue: CatalogueDep,
     *,
     dry_run: Annotated[bool, Query(description="Store nothing, and answer with what the job would be.")] = False,
 ) -> Response:
-    """The answer has every default resolved; its `queue` says if no worker there is could run the job. `Location` is
-    where to ask how it is doing. A data set that the service does not see, or that the spec does not fit, is refused
-    here as far as that can be told without decoding images."""
-    refusal = dataset_check.refusal(catalogue, body.spec)  # before the transaction, which may not wait for a disk
+    """The answer has every default resolved. Its `queue` says if no connected worker can run the job; `Location` is the
+    job's URL. A data set that the service cannot find, or that the spec does not fit, is refused here, as far as that
+    can be told without decoding images."""
+    refusal = dataset_check.refusal(catalogue, body.spec)  # before the transaction, which must not wait for a disk
 
     def submit() -> Job:
-        if refusal:  # but a request that comes again is answered as the first time, whatever the disk is like now
+        if refusal:  # not before: a repeated request gets its first answer, whatever the disk contains now
             raise refusal
-        return _submit(once.session, body)
+        return _submit(submission.session, body)
 
     if dry_run:
-        preview = dry_runs.preview(once.session, submit)
+        preview = dry_runs.preview(submission.session, submit)
         return Response(preview.model_dump_json(), media_type="application/json")
-    return once.make("submit_job", submit)
+    return submission.make("submit_job", submit)
 
 
 @router.get(
@@ -91,10 +93,10 @@ def submit_job(
     response_model=schemas.Page[schemas.Job],
     responses=fails_with(CursorInvalid),
 )
-def list_jobs(session: SnapshotDep, texts: JobJsonDep, query: Annotated[JobQuery, Query()]) -> Response:
-    """Filtered first, then cut into pages, which stay as they are while new jobs come in. `next` is the next page."""
+def list_jobs(session: SnapshotDep, job_json: JobJsonDep, query: Annotated[JobQuery, Query()]) -> Response:
+    """Filters apply before paging. New jobs do not shift the pages. `next` is the URL of the next page."""
     page = queries.list_jobs(session, query.filter, query.order, after=query.after, limit=query.limit)
-    return Response(texts.page(session, page, query.asked), media_type="application/json")
+    return Response(job_json.page(session, page, query.asked), media_type="application/json")
 
 
 @router.get(
@@ -104,26 +106,26 @@ def list_jobs(session: SnapshotDep, texts: JobJsonDep, query: Annotated[JobQuery
     response_model=schemas.Job,
     responses=NOT_MODIFIED_RESPONSE,
 )
-async def get_job(job_id: JobId, poll: PollDep, texts: JobJsonDep) -> Response:
+async def get_job(job_id: JobId, poll: PollDep, job_json: JobJsonDep) -> Response:
     """Its status, its progress, its latest and its best epoch, why it waits or why it failed. With `If-None-Match` and
-    `Prefer: wait=20`, as soon as any of it changes; but its place in the queue, which others change, is told at the end
-    of the wait."""
+    `Prefer: wait=20`, the answer comes as soon as any of this changes. A change of its place in the queue alone does
+    not end the wait, because other jobs cause it."""
 
     def content(session: ProjectSession) -> Content:
-        (text,) = texts.of(session, [queries.state_of(session, job_id)])
+        (text,) = job_json.of(session, [queries.state_of(session, job_id)])
         return Content(text)
 
-    return await poll.answer(job_id, content, in_one_state=True, tells_place=True)
+    return await poll.answer(job_id, content, in_snapshot=True, with_queue_place=True)
 
 
 @router.patch(
     "/{job_id}",
     operation_id="change_job",
     summary="Change a job's labels or its priority",
-    dependencies=[AS_EXPECTED],
+    dependencies=[CHECK_IF_MATCH],
 )
 def change_job(job_id: JobId, body: JobChange, session: SessionDep) -> schemas.Job:
-    """What it trains stays as it was submitted: `rerun` makes a new job of a changed spec."""
+    """The spec of a job cannot be changed: `rerun` makes a new job with a changed spec."""
     changes.change(session, job_id, body.values())
     return translate.job(queries.find(session, job_id))
 
@@ -133,23 +135,24 @@ def change_job(job_id: JobId, body: JobChange, session: SessionDep) -> schemas.J
     status_code=HTTPStatus.NO_CONTENT,
     operation_id="delete_job",
     summary="Delete a job that has ended, with its files",
-    dependencies=[AS_EXPECTED],
+    dependencies=[CHECK_IF_MATCH],
     response_class=Response,
-    response_description="It is gone; its checkpoints and weights follow within seconds.",
+    response_description="Deleted. Its checkpoints and weights are removed within seconds.",
     responses=fails_with(JobNotFinished),
 )
 def delete_job(job_id: JobId, session: SessionDep) -> Response:
-    """Its curves, events, checkpoints and weights cannot be brought back."""
+    """Its curves, events, checkpoints and weights cannot be restored."""
     changes.delete_job(session, job_id)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
-def _refusal_of_rerun(
+def _dataset_refusal(
     job_id: JobId, database: DatabaseDep, catalogue: CatalogueDep, body: Annotated[JobRerun, Body()] = JobRerun()
 ) -> InvalidRequest | None:
-    """Why its data set refuses the job that it would be: before the transaction, as in `submit_job`. A stored spec
-    never changes, so that this stays true. None where there is no such job either: the transaction tells if that is an
-    error, or the first request was answered otherwise."""
+    """Why the data set refuses the new job. It runs before the transaction, as in `submit_job`; a stored spec never
+    changes, so that the result stays valid. Also None if there is no such job, or if the changes are invalid: the
+    transaction then either repeats the first answer or raises the error.
+    """
     with suppress(JobNotFound, InvalidRequest):
         with database.snapshot() as session:
             job = queries.find(session, job_id).job
@@ -164,24 +167,24 @@ def _refusal_of_rerun(
     summary="Submit a job again, as it was or with changes",
     response_model=schemas.Job,
     response_description="Accepted: it is stored, and will run.",
-    responses=CREATED | fails_with(StartingWeightsMissing, IdempotencyKeyReused, QuotaExceeded),
+    responses=CREATED_RESPONSES | fails_with(StartingWeightsMissing, IdempotencyKeyReused, QuotaExceeded),
 )
 def rerun_job(
     job_id: JobId,
-    refusal: Annotated[InvalidRequest | None, Depends(_refusal_of_rerun)],
-    _expected: Annotated[None, AS_EXPECTED],
-    once: IdempotentSubmissionDep,
+    refusal: Annotated[InvalidRequest | None, Depends(_dataset_refusal)],
+    _expected: Annotated[None, CHECK_IF_MATCH],
+    submission: IdempotentSubmissionDep,
     body: Annotated[JobRerun, Body()] = JobRerun(),
 ) -> Response:
-    """A new job, of what the old one was submitted with. Without a body, with nothing changed."""
+    """Makes a new job from the submission of the old one. Without a body, nothing is changed."""
 
     def submit() -> Job:
-        revised = rerun.revised(queries.find(once.session, job_id).job, body)
+        revised = rerun.revised(queries.find(submission.session, job_id).job, body)
         if refusal:
             raise refusal
-        return _submit(once.session, revised)
+        return _submit(submission.session, revised)
 
-    return once.make(f"rerun_job {job_id}", submit)
+    return submission.make(f"rerun_job {job_id}", submit)
 
 
 def _submit(session: ProjectSession, body: JobCreate) -> Job:

@@ -14,7 +14,7 @@ from api.dependencies import CallerDep, SessionDep, SnapshotDep
 from api.http.errors import OperatorOnly
 from api.http.path_ids import path_id
 from api.http.problem_kinds import fails_with
-from api.making.idempotent import UNREPEATABLE
+from api.making.idempotent import NO_IDEMPOTENCY_KEY
 from api.service.admitted_route import AdmittedRoute
 from api.views import translate
 
@@ -40,11 +40,11 @@ KeyId = Annotated[
     status_code=HTTPStatus.CREATED,
     operation_id="create_key",
     summary="Make an API key",
-    dependencies=[UNREPEATABLE],
+    dependencies=[NO_IDEMPOTENCY_KEY],
     responses=fails_with(OperatorOnly, ProjectNotFound, TooManyKeys),
 )
 def create_key(body: schemas.KeyCreate, session: SessionDep, caller: CallerDep) -> schemas.NewKey:
-    """The answer has the whole key, this once: only a hash of it is stored."""
+    """Only this answer contains the whole key: the service stores a hash of it."""
     project = body.project or caller.project
     if project != caller.project and not caller.is_operator:
         raise OperatorOnly("admin")
@@ -59,23 +59,23 @@ def list_keys(
     after: Annotated[str | None, Query(description="Id of the last key of the page before.", pattern=KEY_ID)] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> schemas.Page[schemas.Key]:
-    """Of the caller's project; the operator sees those of all. Revoked and expired ones stay, too."""
-    rows = keys.list_keys(session, _sees(caller), after, limit + 1)
+    """The keys of the caller's project; for the operator, of all projects. Revoked and expired keys are listed, too."""
+    rows = keys.list_keys(session, _visible_project(caller), after, limit + 1)
     return translate.page([schemas.Key.model_validate(row) for row in rows], limit, "/v1/keys")
 
 
 @router.get("/{key_id}", operation_id="get_key", summary="What an API key is for, and when it was last used")
 def get_key(key_id: KeyId, session: SnapshotDep, caller: CallerDep) -> schemas.Key:
-    """Never the key itself."""
-    return schemas.Key.model_validate(keys.find(session, _sees(caller), key_id))
+    """The answer never contains the key itself."""
+    return schemas.Key.model_validate(keys.find(session, _visible_project(caller), key_id))
 
 
 @router.delete("/{key_id}", operation_id="revoke_key", summary="Revoke an API key")
 def revoke_key(key_id: KeyId, session: SessionDep, caller: CallerDep) -> schemas.Key:
-    """From this answer on it lets nobody in. Revoking it again changes nothing."""
-    return schemas.Key.model_validate(keys.revoke(session, _sees(caller), key_id))
+    """From this answer on, requests with the key are refused. Revoking it again changes nothing."""
+    return schemas.Key.model_validate(keys.revoke(session, _visible_project(caller), key_id))
 
 
-def _sees(caller: Caller) -> str | None:
-    """Whose keys; None: everybody's."""
+def _visible_project(caller: Caller) -> str | None:
+    """The project whose keys the caller may see; None for all projects."""
     return None if caller.is_operator else caller.project

@@ -1,4 +1,4 @@
-"""What a job has measured: as rows, as text, as a picture."""
+"""Metrics of a job: as rows, as text, as a picture."""
 
 from typing import Annotated, Any
 
@@ -38,10 +38,10 @@ def _rows_or_csv(example: str) -> dict[int | str, dict[str, Any]]:
     return NOT_MODIFIED_RESPONSE | {
         200: {
             "content": {CSV: {"schema": {"type": "string"}, "example": example}},
-            "description": "What there is by now.",
+            "description": "The rows up to now.",
             "headers": {
                 "Link": {
-                    "description": 'Of CSV, where another page follows: its address, as `rel="next"`.',
+                    "description": 'For CSV, if another page follows: its URL, as `rel="next"`.',
                     "schema": {"type": "string"},
                 },
                 "Vary": {"description": "`Accept`.", "schema": {"type": "string"}},
@@ -60,15 +60,15 @@ def _rows_or_csv(example: str) -> dict[int | str, dict[str, Any]]:
 async def list_metrics(
     job_id: JobId, poll: PollDep, query: Annotated[metric_rows.EpochQuery, Query()], request: Request
 ) -> Response:
-    """In order. Ask `next` again for the epochs to come: none is left out or comes twice."""
-    media_type = metric_rows.form(request, query)
+    """In order. Request `next` again for later epochs: none is left out, and none comes twice."""
+    media_type = metric_rows.media_type_for(request, query)
 
     def content(session: Session) -> Content:
         page = metric_rows.epochs(session, job_id, query)
         return metric_rows.render(page, schemas.EpochRow, media_type, f"{job_id}-metrics")
 
-    # A curve is chosen from rows that come in pieces, which takes a transaction.
-    return await poll.answer(job_id, content, in_one_state=query.max_points is not None)
+    # `max_points` reads the whole curve with several queries, which must see the same state.
+    return await poll.answer(job_id, content, in_snapshot=query.max_points is not None)
 
 
 @router.get(
@@ -81,15 +81,15 @@ async def list_metrics(
 async def list_steps(
     job_id: JobId, poll: PollDep, query: Annotated[metric_rows.StepQuery, Query()], request: Request
 ) -> Response:
-    """In order, one every `logging_interval` of the spec. Ask `next` again for the steps to come."""
-    media_type = metric_rows.form(request, query)
+    """In order, one row every `logging_interval` steps of the spec. Request `next` again for later steps."""
+    media_type = metric_rows.media_type_for(request, query)
 
     def content(session: Session) -> Content:
         page = metric_rows.steps(session, job_id, query)
         return metric_rows.render(page, schemas.StepRow, media_type, f"{job_id}-steps")
 
-    # A curve is chosen from rows that come in pieces, which takes a transaction.
-    return await poll.answer(job_id, content, in_one_state=query.max_points is not None)
+    # `max_points` reads the whole curve with several queries, which must see the same state.
+    return await poll.answer(job_id, content, in_snapshot=query.max_points is not None)
 
 
 @router.get(
@@ -97,18 +97,16 @@ async def list_steps(
     operation_id="get_log",
     summary="The losses and results as text",
     response_class=StreamingResponse,
-    responses={
-        200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "What there is by now."}
-    },
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "The log up to now."}},
 )
 def get_log(job_id: JobId, database: DatabaseDep, slot: SlotDep) -> StreamingResponse:
-    """A heading an epoch, a line a recorded step, then the epoch's test loss and accuracy."""
+    """For each epoch a heading, a line for each recorded step, then the test loss and accuracy."""
     pieces = piece_by_piece(log_text.stream(database, job_id), slot)
     return StreamingResponse(pieces, media_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-cache"})
 
 
-def _picture(content: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
-    return NOT_MODIFIED_RESPONSE | {200: {"content": content, "description": "As they are by now."}}
+def _picture_responses(content: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    return NOT_MODIFIED_RESPONSE | {200: {"content": content, "description": "The curves up to now."}}
 
 
 @router.get(
@@ -116,7 +114,7 @@ def _picture(content: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
     operation_id="get_curves_svg",
     summary="Loss and accuracy over epochs, as an SVG",
     response_class=Response,
-    responses=_picture({SVG: {"schema": {"type": "string"}}}),
+    responses=_picture_responses({SVG: {"schema": {"type": "string"}}}),
 )
 def get_curves_svg(
     job_id: JobId,
@@ -126,8 +124,8 @@ def get_curves_svg(
     _declared: IfNoneMatch = None,
     _expected: IfMatch = None,
 ) -> Response:
-    """The best epoch is marked; what is not a number is a gap."""
-    return _answer(request, _drawn(database, curve_cache, job_id, "svg"), SVG)
+    """The best epoch is marked. Where a value is not a number, the curve has a gap."""
+    return _answer(request, _cached_or_drawn(database, curve_cache, job_id, "svg"), SVG)
 
 
 @router.get(
@@ -135,7 +133,7 @@ def get_curves_svg(
     operation_id="get_curves_png",
     summary="Loss and accuracy over epochs, as a PNG",
     response_class=Response,
-    responses=_picture({PNG: {"schema": {"type": "string", "format": "binary"}}}),
+    responses=_picture_responses({PNG: {"schema": {"type": "string", "format": "binary"}}}),
 )
 def get_curves_png(
     job_id: JobId,
@@ -145,18 +143,18 @@ def get_curves_png(
     _declared: IfNoneMatch = None,
     _expected: IfMatch = None,
 ) -> Response:
-    """The best epoch is marked; what is not a number is a gap."""
-    return _answer(request, _drawn(database, curve_cache, job_id, "png"), PNG)
+    """The best epoch is marked. Where a value is not a number, the curve has a gap."""
+    return _answer(request, _cached_or_drawn(database, curve_cache, job_id, "png"), PNG)
 
 
-def _drawn(database: ProjectDatabase, curve_cache: CurveCache, job_id: str, form: ImageFormat) -> bytes:
-    """Draws what the job was not drawn as before, and when the transaction is over: pictures wait for one another."""
+def _cached_or_drawn(database: ProjectDatabase, curve_cache: CurveCache, job_id: str, form: ImageFormat) -> bytes:
+    """The cached picture, or a new one. It is drawn after the transaction, because it may wait for other pictures."""
     with database.snapshot() as session:
         revision, _ = queries.revision_of(session, job_id)
         if known := curve_cache.get(f"{job_id}.{form}", revision):
             return known
-        record, epochs = queries.find(session, job_id), queries.epochs_after(session, job_id).rows
-    return curve_cache.draw(f"{job_id}.{form}", revision, translate.curve_data(record, epochs), form)
+        details, epochs = queries.find(session, job_id), queries.epochs_after(session, job_id).rows
+    return curve_cache.draw(f"{job_id}.{form}", revision, translate.curve_data(details, epochs), form)
 
 
 def _answer(request: Request, picture: bytes, media_type: str) -> Response:

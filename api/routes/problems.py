@@ -1,4 +1,4 @@
-"""What a problem's `type` refers to."""
+"""The list of error kinds, which the `type` of a problem refers to."""
 
 from functools import cache
 
@@ -20,13 +20,13 @@ router = APIRouter(prefix="/problems", tags=["operations"], route_class=KeylessR
     response_model=schemas.Page[schemas.ProblemKind],
 )
 async def list_problems() -> Response:
-    """Each answers as `application/problem+json` (RFC 9457)."""
+    """Every error is answered as `application/problem+json` (RFC 9457)."""
     return Response(_every_kind(public_path("")), media_type="application/json")
 
 
 @cache
 def _every_kind(root: str) -> str:
-    """As JSON, with addresses below `root`: of one root, it never changes."""
+    """As JSON, with URLs below `root`. For one root the result never changes."""
     every = [
         schemas.ProblemKind(type=f"{root}{kind.type}", code=kind.code, status=kind.status, title=kind.title)
         for kind in all_kinds()

@@ -15,7 +15,7 @@ from api.dependencies import CallerDep, SessionDep, SnapshotDep, may_operate
 from api.http.errors import OperatorOnly
 from api.http.path_ids import path_id
 from api.http.problem_kinds import fails_with
-from api.making.idempotent import UNREPEATABLE
+from api.making.idempotent import NO_IDEMPOTENCY_KEY
 from api.schemas.administration import PROJECT_ID
 from api.service.admitted_route import AdmittedRoute
 from api.views import translate
@@ -46,14 +46,14 @@ def list_projects(
     ] = "",
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> schemas.Page[schemas.Project]:
-    """By id. The operator sees all, anybody else the project of the key."""
+    """Ordered by id. The operator sees all projects; any other caller sees the project of its key."""
     rows = projects.list_projects(session, after, limit + 1) if caller.is_operator else _own(session, caller, after)
     return translate.page([_answer(session, row) for row in rows], limit, "/v1/projects")
 
 
 @router.get("/{project_id}", operation_id="get_project", summary="A project's quotas, and what it uses")
 def get_project(project_id: ProjectId, session: SnapshotDep, caller: CallerDep) -> schemas.Project:
-    """Another project than the key's is there for the operator alone."""
+    """Only the operator can read a project other than that of its key."""
     if project_id != caller.project and not caller.is_operator:
         raise ProjectNotFound(project_id)
     return _answer(session, projects.find(session, project_id))
@@ -64,11 +64,11 @@ def get_project(project_id: ProjectId, session: SnapshotDep, caller: CallerDep) 
     status_code=HTTPStatus.CREATED,
     operation_id="create_project",
     summary="Make a project",
-    dependencies=[Depends(may_operate), UNREPEATABLE],
+    dependencies=[Depends(may_operate), NO_IDEMPOTENCY_KEY],
     responses=fails_with(OperatorOnly, ProjectExists),
 )
 def create_project(body: schemas.ProjectCreate, session: SessionDep) -> schemas.Project:
-    """Then make keys of it with `POST /v1/keys`."""
+    """Make its keys with `POST /v1/keys` afterwards."""
     return _answer(session, projects.make(session, body.id, body.model_dump(exclude={"id"})))
 
 
@@ -80,7 +80,7 @@ def create_project(body: schemas.ProjectCreate, session: SessionDep) -> schemas.
     responses=fails_with(OperatorOnly),
 )
 def change_project(project_id: ProjectId, body: schemas.Quotas, session: SessionDep) -> schemas.Project:
-    """What is not in the body stays; null lifts a quota. Jobs that run go on."""
+    """Fields that are not in the body keep their values; null removes a quota. Running jobs are not affected."""
     return _answer(session, projects.change(session, project_id, body.model_dump(exclude_unset=True)))
 
 

@@ -1,4 +1,4 @@
-"""For Prometheus to read."""
+"""Metrics for Prometheus."""
 
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ from api.service.meters import CONTENT_TYPE, Exposition
 
 router = APIRouter(tags=["operations"], route_class=AdmittedRoute)
 
-TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
+TEXT_RESPONSES: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 
 
 async def _exposition(request: Request) -> Exposition:
@@ -25,9 +25,9 @@ async def _exposition(request: Request) -> Exposition:
     summary="What Prometheus scrapes",
     response_class=Response,
     response_description="Prometheus' text format.",
-    responses=TEXT | fails_with(OperatorOnly),
+    responses=TEXT_RESPONSES | fails_with(OperatorOnly),
 )
 def get_service_metrics(exposition: Annotated[Exposition, Depends(_exposition)]) -> Response:
-    """How the service is doing, in numbers; docs/operations.md explains them. Where the database does not answer,
-    `epochal_database_up` is 0 and what only it knows is not there."""
+    """docs/operations.md explains the metrics. If the database does not answer, `epochal_database_up` is 0, and the
+    metrics that are read from it are missing."""
     return Response(exposition.text(), media_type=CONTENT_TYPE)

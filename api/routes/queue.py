@@ -1,4 +1,4 @@
-"""What waits for a worker."""
+"""Jobs that wait for a worker."""
 
 from typing import Annotated
 
@@ -24,5 +24,5 @@ def list_queue(
     after: Annotated[str | None, JOB_CURSOR] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> schemas.Page[schemas.QueuedJob]:
-    """In the order in which they are served: by priority, then by age. A worker takes the first that it fits."""
+    """In the order in which they are served: by priority, then by age. A worker claims the first job that fits it."""
     return translate.queue(queries.queue(session, after=after, limit=limit), limit)

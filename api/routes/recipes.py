@@ -13,13 +13,13 @@ router = APIRouter(prefix="/recipes", tags=["catalogue"], route_class=AdmittedRo
 
 @router.get("", operation_id="list_recipes", summary="List the recipes that a job can name")
 def list_recipes() -> schemas.Page[schemas.Recipe]:
-    """With what each fills in, and what it was measured to reach."""
+    """Each with the fields that it fills in, and with its measured results."""
     return translate.single_page([_recipe(name) for name in RECIPES])
 
 
 @router.get("/{recipe}", operation_id="get_recipe", summary="What a recipe fills in, and what it reaches")
 def get_recipe(recipe: str) -> schemas.Recipe:
-    """A job that names it takes what it fills in, except where the job's own spec says otherwise."""
+    """A job that names the recipe gets its fields, unless the job's own spec sets them."""
     return _recipe(recipe)
 
 

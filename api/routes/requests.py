@@ -1,4 +1,4 @@
-"""What can be asked of a job that has not ended."""
+"""Requests to a job that has not ended: cancel, stop, pause, resume."""
 
 from http import HTTPStatus
 from typing import Any
@@ -9,14 +9,14 @@ from sqlalchemy.orm import Session
 from api import schemas
 from api.dependencies import JobId, QueueDep, SessionDep
 from api.http.problem_kinds import fails_with
-from api.making.job_preconditions import AS_EXPECTED
+from api.making.job_preconditions import CHECK_IF_MATCH
 from api.service.admitted_route import AdmittedRoute
 from api.views import translate
 from jobs import queries, requests
 from jobs.errors import JobFinished, JobNotPaused, RequestPending
 from models import Job, JobStatus
 
-router = APIRouter(prefix="/jobs/{job_id}", tags=["jobs"], route_class=AdmittedRoute, dependencies=[AS_EXPECTED])
+router = APIRouter(prefix="/jobs/{job_id}", tags=["jobs"], route_class=AdmittedRoute, dependencies=[CHECK_IF_MATCH])
 
 
 def _settled(description: str) -> dict[int | str, dict[str, Any]]:
@@ -28,11 +28,12 @@ def _settled(description: str) -> dict[int | str, dict[str, Any]]:
     status_code=HTTPStatus.ACCEPTED,
     operation_id="cancel_job",
     summary="Cancel a job",
-    response_description="Asked for: no further epoch is stored, and the worker lets go of the job within seconds.",
-    responses=_settled("Cancelled: no worker has the job.") | fails_with(JobFinished),
+    response_description="Requested: no further epoch is stored, and the worker ends the attempt within seconds.",
+    responses=_settled("Cancelled: no worker runs the job.") | fails_with(JobFinished),
 )
 def cancel_job(job_id: JobId, session: SessionDep, response: Response) -> schemas.Job:
-    """Its epochs stay, its weights do not. Asking again is asking once; what has ended otherwise is 409."""
+    """The job keeps its epochs, but not its weights. Repeating the request changes nothing. A job that has ended in
+    another way is 409."""
     return _answer(session, requests.request_cancel(session, job_id), response)
 
 
@@ -41,14 +42,14 @@ def cancel_job(job_id: JobId, session: SessionDep, response: Response) -> schema
     status_code=HTTPStatus.ACCEPTED,
     operation_id="stop_job",
     summary="Stop a job, and keep its weights",
-    response_description="Asked for: a worker ends it after the current step, or makes its weights from its last "
+    response_description="Requested: a worker ends it after the current step, or makes its weights from its last "
     "checkpoint.",
     responses=_settled("Stopped: it has ended.") | fails_with(JobFinished, RequestPending),
 )
 def stop_job(
     job_id: JobId, session: SessionDep, queue: QueueDep, background: BackgroundTasks, response: Response
 ) -> schemas.Job:
-    """One that has trained nothing yet ends at once, without weights. Asking again is asking once."""
+    """A job that has not trained yet ends at once, without weights. Repeating the request changes nothing."""
     job = requests.request_stop(session, job_id)
     if job.status is JobStatus.QUEUED:
         background.add_task(queue.send, job_id)
@@ -60,11 +61,12 @@ def stop_job(
     status_code=HTTPStatus.ACCEPTED,
     operation_id="pause_job",
     summary="Pause a job",
-    response_description="Asked for: its worker writes a checkpoint after the current step, and frees the device.",
-    responses=_settled("Paused: no worker has the job.") | fails_with(JobFinished, RequestPending),
+    response_description="Requested: its worker writes a checkpoint after the current step, and frees the device.",
+    responses=_settled("Paused: no worker runs the job.") | fails_with(JobFinished, RequestPending),
 )
 def pause_job(job_id: JobId, session: SessionDep, response: Response) -> schemas.Job:
-    """It waits, without a device, until it is resumed, stopped or cancelled. Asking again is asking once."""
+    """The job waits without a device until it is resumed, stopped or cancelled. Repeating the request changes
+    nothing."""
     return _answer(session, requests.request_pause(session, job_id), response)
 
 
@@ -72,11 +74,11 @@ def pause_job(job_id: JobId, session: SessionDep, response: Response) -> schemas
     "/resume",
     operation_id="resume_job",
     summary="Resume a paused job",
-    response_description="It is in the queue again, or goes on without the pause that was asked for.",
+    response_description="It is queued again, or continues, if its worker has not paused it yet.",
     responses=fails_with(JobFinished, JobNotPaused),
 )
 def resume_job(job_id: JobId, session: SessionDep, queue: QueueDep, background: BackgroundTasks) -> schemas.Job:
-    """It goes on from its last checkpoint, as soon as a worker has room for it."""
+    """It continues from its last checkpoint, as soon as a worker has a free slot for it."""
     job = requests.resume(session, job_id)
     if job.status is JobStatus.QUEUED:
         background.add_task(queue.send, job_id)
@@ -84,7 +86,7 @@ def resume_job(job_id: JobId, session: SessionDep, queue: QueueDep, background: 
 
 
 def _answer(session: Session, job: Job, response: Response) -> schemas.Job:
-    """202 while a worker has yet to act."""
+    """202 while a worker has yet to act, 200 otherwise."""
     if job.requested is None:
         response.status_code = HTTPStatus.OK
     return translate.job(queries.find(session, job.id))

@@ -1,4 +1,4 @@
-"""Webhooks: who is told of a project's events, and what was sent."""
+"""Webhooks: URLs that receive the events of a project, and their deliveries."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from api import schemas
 from api.dependencies import CallerDep, DatabaseDep, SessionDep, SettingsDep, SnapshotDep
 from api.http.path_ids import path_id
 from api.http.problem_kinds import fails_with
-from api.making.idempotent import UNREPEATABLE
+from api.making.idempotent import NO_IDEMPOTENCY_KEY
 from api.service.admitted_route import AdmittedRoute
 from api.views import translate
 from models import WebhookDelivery
@@ -52,15 +52,15 @@ DeliveryId = Annotated[
     status_code=HTTPStatus.CREATED,
     operation_id="create_webhook",
     summary="Make a webhook",
-    dependencies=[UNREPEATABLE],
+    dependencies=[NO_IDEMPOTENCY_KEY],
     responses=fails_with(AddressRefused, TooManyWebhooks),
 )
 def create_webhook(
     body: schemas.WebhookCreate, session: SessionDep, caller: CallerDep, settings: SettingsDep
 ) -> schemas.WebhookWithSecret:
-    """From now on it is sent every event of the caller's project that has one of its types, signed as
-    https://www.standardwebhooks.com has it. A message that does not arrive is sent again for about a day. The answer
-    has the secret, this once."""
+    """From now on it receives every event of the caller's project that has one of its types, signed as
+    https://www.standardwebhooks.com specifies. A message that does not arrive is sent again for about a day. Only this
+    answer contains the secret."""
     made = endpoints.make(
         session,
         caller.project,
@@ -82,14 +82,14 @@ def list_webhooks(
     ] = None,
     limit: Limit = 20,
 ) -> schemas.Page[schemas.Webhook]:
-    """Of the caller's project."""
+    """The webhooks of the caller's project."""
     rows = endpoints.list_webhooks(session, caller.project, after, limit + 1)
     return translate.page([schemas.Webhook.model_validate(row) for row in rows], limit, "/v1/webhooks")
 
 
 @router.get("/{webhook_id}", operation_id="get_webhook", summary="What a webhook is sent, and where")
 def get_webhook(webhook_id: WebhookId, session: SnapshotDep, caller: CallerDep) -> schemas.Webhook:
-    """Never its secret."""
+    """The answer never contains its secret."""
     return schemas.Webhook.model_validate(endpoints.find(session, caller.project, webhook_id))
 
 
@@ -106,7 +106,8 @@ def change_webhook(
     caller: CallerDep,
     settings: SettingsDep,
 ) -> schemas.Webhook:
-    """What is not in the body stays. What one that is disabled has yet to be sent is given up."""
+    """Fields that are not in the body keep their values. Disabling a webhook gives up the messages that it has yet to
+    receive."""
     values = body.model_dump(exclude_unset=True)
     changed = endpoints.change(session, caller.project, webhook_id, values, settings.webhook_networks)
     return schemas.Webhook.model_validate(changed)
@@ -117,10 +118,10 @@ def change_webhook(
     status_code=HTTPStatus.NO_CONTENT,
     operation_id="delete_webhook",
     summary="Delete a webhook",
-    response_description="It is sent nothing more.",
+    response_description="Deleted. No more messages are sent to it.",
 )
 def delete_webhook(webhook_id: WebhookId, database: DatabaseDep) -> None:
-    """With what it was sent, and what it has yet to be sent."""
+    """Its deliveries are deleted, too, those that are still to be sent included."""
     endpoints.delete(database.database, database.caller.project, webhook_id)
 
 
@@ -128,11 +129,11 @@ def delete_webhook(webhook_id: WebhookId, database: DatabaseDep) -> None:
     "/{webhook_id}/rotate-secret",
     operation_id="rotate_webhook_secret",
     summary="Give a webhook a new secret",
-    dependencies=[UNREPEATABLE],
+    dependencies=[NO_IDEMPOTENCY_KEY],
 )
 def rotate_webhook_secret(webhook_id: WebhookId, session: SessionDep, caller: CallerDep) -> schemas.WebhookWithSecret:
-    """It signs from now on. What a receiver refuses until it knows it is sent again, and signed anew. The answer has
-    the secret, this once."""
+    """All messages are signed with the new secret from now on. Those that the receiver refuses until it knows the new
+    secret are sent again, with a new signature. Only this answer contains the secret."""
     return schemas.WebhookWithSecret.model_validate(endpoints.rotate_secret(session, caller.project, webhook_id))
 
 
@@ -141,12 +142,12 @@ def rotate_webhook_secret(webhook_id: WebhookId, session: SessionDep, caller: Ca
     status_code=HTTPStatus.ACCEPTED,
     operation_id="ping_webhook",
     summary="Send a webhook a message to try it",
-    dependencies=[UNREPEATABLE],
-    response_description="It is sent at once; the deliveries show what becomes of it.",
+    dependencies=[NO_IDEMPOTENCY_KEY],
+    response_description="It is sent at once. The deliveries show whether it arrived.",
     responses=fails_with(WebhookDisabled),
 )
 def ping_webhook(webhook_id: WebhookId, session: SessionDep, caller: CallerDep) -> schemas.WebhookDelivery:
-    """Of type `webhook.ping`, which every webhook is sent."""
+    """Its type is `webhook.ping`, which every webhook receives."""
     return _answer(messages.ping(session, caller.project, webhook_id))
 
 
@@ -162,7 +163,7 @@ def list_webhook_deliveries(
     ] = None,
     limit: Limit = 20,
 ) -> schemas.Page[schemas.WebhookDelivery]:
-    """And what it has yet to be sent. For 30 days."""
+    """Messages that are still to be sent are listed, too. Deliveries are kept for 30 days."""
     rows = messages.list_deliveries(session, caller.project, webhook_id, after, limit + 1)
     return translate.page([_answer(row) for row in rows], limit, f"/v1/webhooks/{webhook_id}/deliveries")
 
@@ -172,14 +173,14 @@ def list_webhook_deliveries(
     status_code=HTTPStatus.ACCEPTED,
     operation_id="redeliver_webhook_delivery",
     summary="Send a message again",
-    dependencies=[UNREPEATABLE],
-    response_description="It is sent at once; the deliveries show what becomes of it.",
+    dependencies=[NO_IDEMPOTENCY_KEY],
+    response_description="It is sent at once. The deliveries show whether it arrived.",
     responses=fails_with(WebhookDisabled),
 )
 def redeliver_webhook_delivery(
     webhook_id: WebhookId, delivery_id: DeliveryId, session: SessionDep, caller: CallerDep
 ) -> schemas.WebhookDelivery:
-    """Whatever became of it, under the same `webhook-id`. One that is about to be sent is sent once."""
+    """Whether it arrived or not, under the same `webhook-id`. A message that is about to be sent is not sent twice."""
     return _answer(messages.redeliver(session, caller.project, webhook_id, delivery_id))
 
 

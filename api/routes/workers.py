@@ -1,4 +1,4 @@
-"""Who would run a job."""
+"""The connected workers."""
 
 from fastapi import APIRouter
 
@@ -13,5 +13,6 @@ router = APIRouter(prefix="/workers", tags=["workers"], route_class=AdmittedRout
 
 @router.get("", operation_id="list_workers", summary="List the connected workers")
 def list_workers(session: SnapshotDep, caller: CallerDep) -> schemas.Page[schemas.Worker]:
-    """Those heard of within the last seconds, the oldest first, with what they have and what they do."""
-    return translate.single_page([translate.worker(record, caller.project) for record in workers.at_work(session)])
+    """Workers that reported within the last seconds, the oldest first, with their devices and the jobs that they
+    run."""
+    return translate.single_page([translate.worker(each, caller.project) for each in workers.at_work(session)])

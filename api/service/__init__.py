@@ -1,1 +1,1 @@
-"""What lives as long as the process does: admission, fair shares, caches, background work, measurements."""
+"""Objects that live as long as the process: admission, fair limits, caches, background tasks, metrics."""

@@ -13,8 +13,9 @@ from api.service.meters import Meters
 
 METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
 OTHER_METHOD = "other"
-UNMATCHED = "unmatched"  # no route has the address: its labels must not grow with what clients make up
-GONE = "gone"
+# Replaces the path of a request that no route matches: clients make paths up, and each new label costs memory.
+UNMATCHED = "unmatched"
+CLIENT_GONE = "gone"  # the status label of a request whose client left before the answer began
 
 log = structlog.get_logger()
 
@@ -22,14 +23,14 @@ log = structlog.get_logger()
 class AccessLog:
     """Counts requests, measures how long they take, and writes an access line for each.
 
-    Nothing of a request goes into either but its method and its route: an address, a query or a header may hold what
-    nobody else is to see. Successful reads are of level `debug`, since clients poll.
+    Both contain only the method and the route of a request: its path, query and headers may contain secrets.
+    Successful reads are logged at level `debug`, because clients poll.
     """
 
     def __init__(self, app: ASGIApp, meters: Meters) -> None:
         self.app = app
         self._meters = meters
-        self._templates: dict[object, str] | None = None  # by endpoint; read once they are all there
+        self._templates: dict[object, str] | None = None  # by endpoint; built at the first request
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -38,7 +39,7 @@ class AccessLog:
             return
         began, status, streams = perf_counter(), None, False
 
-        async def send_noted(message: Message) -> None:
+        async def send_observed(message: Message) -> None:
             nonlocal status, streams
             if message["type"] == "http.response.start":
                 status = int(message["status"])
@@ -49,7 +50,7 @@ class AccessLog:
 
         self._meters.in_flight.inc()
         try:
-            await self.app(scope, receive, send_noted)
+            await self.app(scope, receive, send_observed)
         finally:
             self._meters.in_flight.dec()
             if streams:
@@ -59,7 +60,7 @@ class AccessLog:
             self._write(scope, status, seconds)
 
     def _measure(self, scope: Scope, status: int | None, seconds: float | None) -> None:
-        labels = (_method(scope), self._route(scope), GONE if status is None else f"{status // 100}xx")
+        labels = (_method(scope), self._route(scope), CLIENT_GONE if status is None else f"{status // 100}xx")
         self._meters.requests.labels(*labels).inc()
         if seconds is not None and status is not None:
             self._meters.seconds.labels(*labels).observe(seconds)
@@ -102,5 +103,6 @@ def _is_stream(start: Message) -> bool:
 
 
 def _asks_to_wait(scope: Scope) -> bool:
-    """`Prefer: wait=…`, of which taking long is the point."""
+    """Whether the client sent `Prefer: wait=…`. Such a request is meant to take long, so that its duration says
+    nothing."""
     return any("wait" in value for value in Headers(scope=scope).getlist("prefer"))

@@ -1,4 +1,4 @@
-"""Who may come in: keys, scopes, and how often one key may ask."""
+"""Authenticates API keys and applies the rate limits."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -23,25 +23,25 @@ from models import Database, DatabaseUnavailable
 
 BEARER = "bearer"
 
-# Requests a minute with keys that are none, from one address.
-MOST_REFUSALS = 60
+# Requests with invalid keys that one address may send in a minute.
+MAX_INVALID_KEYS = 60
 
-# So many times what one key may ask, all keys of a project may together: more keys buy no more than that.
-KEYS_OF_A_PROJECT = 4
+# All keys of a project together may ask this many times as much as one key: further keys do not raise the limit.
+PROJECT_LIMIT_FACTOR = 4
 
-NOTE_USES_EVERY_SECONDS = 5.0
+STORE_USES_SECONDS = 5.0
 
-MOST_KNOWN = 10_000
+MAX_KNOWN_KEYS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What a key may still ask within the window, as the RateLimit headers say it."""
+    """How many units are left of one rate limit, as the RateLimit headers report it."""
 
-    policy: str  # whose it is: the key's, its project's, or the address's that guesses keys
-    limit: int  # units a minute: an ordinary request is one
+    policy: str  # whose limit it is: "key", "project", or "address" for invalid keys
+    limit: int  # units a minute; an ordinary request costs one
     remaining: int
-    reset_seconds: int  # until more is there
+    reset_seconds: int  # until units are available again
 
     @property
     def headers(self) -> dict[str, str]:
@@ -54,7 +54,7 @@ class Allowance:
 
 @dataclass(slots=True)
 class Admission:
-    """Lets callers in, each process by its own counts."""
+    """Authenticates callers and counts their requests. Each process keeps its own counts."""
 
     keys_required: bool
     requests_a_minute: int
@@ -62,14 +62,13 @@ class Admission:
         default_factory=lambda: SlidingWindowCounterRateLimiter(MemoryStorage())
     )
     _used: set[str] = field(default_factory=set)
-    _known: "OrderedDict[bytes, Requester]" = field(default_factory=OrderedDict)  # whose keys were valid, by their hash
+    _known: "OrderedDict[bytes, Requester]" = field(default_factory=OrderedDict)  # by a valid key's hash
     _lock: Lock = field(default_factory=Lock)
-    _counting: Lock = field(
-        default_factory=Lock
-    )  # the limiter's storage in memory must be used by one thread at a time
+    _limiter_lock: Lock = field(default_factory=Lock)  # the in-memory storage of the limiter is not thread-safe
 
-    def presented(self, authorization: str | None) -> str | None:
-        """The key of an `Authorization` header; None where nobody has to show one. Raises KeyMissing."""
+    def read_key(self, authorization: str | None) -> str | None:
+        """The key in an `Authorization` header. None if there is no header and keys are not required. Raises
+        KeyMissing."""
         if authorization is None:
             if self.keys_required:
                 raise KeyMissing
@@ -79,33 +78,37 @@ class Admission:
             raise KeyMissing
         return key.strip()
 
-    def queue_of(self, key: str, address: str) -> Requester:
-        """Where `key` waits to be looked up: with its project where it was valid before, so that nobody's guesses stand
-        in front of it, and otherwise with what else comes from its address. It lets nobody in."""
+    def requester_of(self, key: str, address: str) -> Requester:
+        """In whose queue the check of `key` waits. This authenticates nobody.
+
+        A key that was valid before waits in the queue of its project. Any other key waits in the queue of its address,
+        so that many guessed keys do not delay valid ones.
+        """
         with self._lock:
             return self._known.get(_digest(key)) or Requester(f"address {network_of(address)}", "")
 
     def admit(self, session: Session, key: str, address: str, cost: int = 1) -> tuple[Caller, Allowance]:
-        """Whose `key` it is, and what else it may ask. Raises KeyInvalid and TooManyRequests."""
+        """Authenticate `key` and charge `cost` units to its limits. The allowance is that of the limit with the fewest
+        units left. Raises KeyInvalid and TooManyRequests."""
         try:
             caller = keys.authenticate(session, key)
         except KeyInvalid:
             with self._lock:
                 self._known.pop(_digest(key), None)
-            self._count("address", network_of(address), MOST_REFUSALS)
+            self._count("address", network_of(address), MAX_INVALID_KEYS)
             raise
         assert caller.key_id is not None
         with self._lock:
             self._used.add(caller.key_id)
             self._known[_digest(key)] = Requester(caller.project, caller.key_id)
-            if len(self._known) > MOST_KNOWN:
+            if len(self._known) > MAX_KNOWN_KEYS:
                 self._known.popitem(last=False)
         of_key = self._count("key", caller.key_id, self.requests_a_minute, cost)
-        of_project = self._count("project", caller.project, KEYS_OF_A_PROJECT * self.requests_a_minute, cost)
+        of_project = self._count("project", caller.project, PROJECT_LIMIT_FACTOR * self.requests_a_minute, cost)
         return caller, min(of_key, of_project, key=lambda allowance: allowance.remaining)
 
-    def noting_uses(self, database: Database) -> Chore:
-        """Write down which keys were used: beside the requests, since most of them write nothing."""
+    def storing_key_uses(self, database: Database) -> Chore:
+        """Store when keys were last used. It is a periodic task, so that a request that only reads writes nothing."""
 
         def note() -> None:
             with self._lock:
@@ -121,12 +124,12 @@ class Admission:
                     self._used.update(used)
                 raise
 
-        return Chore(NOTE_USES_EVERY_SECONDS, note)
+        return Chore(STORE_USES_SECONDS, note)
 
     def _count(self, kind: str, who: str, a_minute: int, cost: int = 1) -> Allowance:
-        """One more request. Raises TooManyRequests. One that costs more than a whole minute's is charged a minute's."""
+        """Charge one request. A cost above the limit of a minute is charged as that limit. Raises TooManyRequests."""
         limit = RateLimitItemPerMinute(a_minute)
-        with self._counting:
+        with self._limiter_lock:
             within = self._limiter.hit(limit, kind, who, cost=min(cost, a_minute))
             reset, remaining = self._limiter.get_window_stats(limit, kind, who)
         allowance = Allowance(kind, a_minute, remaining, max(0, ceil(reset - time())))

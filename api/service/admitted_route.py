@@ -1,4 +1,4 @@
-"""Routes that let nobody in without asking who it is, and that share the process fairly between projects."""
+"""Routes that authenticate each request, and that share the process fairly between projects."""
 
 from anyio import to_thread
 from fastapi import Request, Response
@@ -13,10 +13,10 @@ from api.service.service import Service
 
 
 class AdmittedRoute(StrictRoute):
-    """Finds out who asks, charges what the request costs, and waits for a slot, before anything else is looked at."""
+    """Authenticates the caller, charges the cost of the request and waits for a slot, before it parses the request."""
 
     def get_route_handler(self) -> Handler:
-        """StrictRoute's handler, within a slot."""
+        """The handler of StrictRoute. It runs while the request holds a slot."""
         answer = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
@@ -30,21 +30,24 @@ class AdmittedRoute(StrictRoute):
 
 
 async def _admit(request: Request, cost: int) -> Slot:
-    """Find out who asks, charge the `cost`, and wait for a turn, which is to be given back. Before anything else is
-    looked at: what a request brings is nobody's business whose key is none. Raises what `Admission.admit` raises."""
+    """Authenticate the caller, charge `cost`, and wait for a slot, which the caller of this function must release.
+
+    Nothing of the request is validated before: an answer to a caller without a valid key must not depend on what it
+    sent. Raises what `Admission.admit` and `FairLimiter.acquire` raise.
+    """
     service: Service = request.state.service
     limits, address = service.limits, request.client.host if request.client else ""
-    key = service.admission.presented(request.headers.get("authorization"))
+    key = service.admission.read_key(request.headers.get("authorization"))
     if key is None:
         caller = ANYBODY
     else:
-        async with limits.checks.slot(service.admission.queue_of(key, address)):
+        async with limits.key_checks.slot(service.admission.requester_of(key, address)):
             caller = await to_thread.run_sync(
-                _look_up, request, service, key, address, cost, limiter=limits.threads_of_checks
+                _look_up, request, service, key, address, cost, limiter=limits.key_check_threads
             )
     request.state.caller = caller
     if has_body(request):
-        await request.body()  # which comes as slowly as the client likes: nobody's turn is to last as long
+        await request.body()  # read before a slot is held: a slow client must not occupy one
     who = Requester(caller.project, caller.key_id or f"address {address}")
     slot = Slot(limits.ordinary if cost < EXPENSIVE else limits.expensive, who)
     waited = await slot.acquire()

@@ -1,6 +1,8 @@
-"""Draws pictures in a process of its own: drawing takes a good part of a second of computing, for which everybody would
-wait who needs the same interpreter. The process gives way to the others, is started when the first picture is asked
-for, and ends with this one, since what it reads from ends then.
+"""Draws curves in a process of its own.
+
+Drawing computes for a good part of a second. In a thread it would hold the interpreter lock, and every other request
+would wait. The process runs at a low priority, starts with the first picture, and ends when this process ends and so
+closes its standard input.
 """
 
 import subprocess
@@ -12,18 +14,18 @@ from api.http.errors import CurvesNotDrawn
 from api.views.curve_data import CurveData, ImageFormat, pack
 from api.views.pipe_messages import read, write
 
-LONGEST_SECONDS = 60.0  # for one picture, the start of the process included
+TIMEOUT_SECONDS = 60.0  # for one picture, including the start of the process
 
 
 class CurveRenderer:
-    """One picture at a time. Safe between threads, of which `api.dependencies.Shares` lets two wait here."""
+    """Draws one picture at a time. Thread-safe; `FairLimits.expensive` bounds how many threads wait here."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
     def draw(self, curve_data: CurveData, form: ImageFormat) -> bytes:
-        """As `api.views.curves.draw`. Raises NotDrawn."""
+        """Draw as `api.views.curves.draw` does. Raises CurvesNotDrawn."""
         with self._lock:
             try:
                 process = self._running()
@@ -31,7 +33,7 @@ class CurveRenderer:
                 raise CurvesNotDrawn("What draws curves could not be started.") from error
             assert process.stdin
             assert process.stdout
-            watch = threading.Timer(LONGEST_SECONDS, process.kill)
+            watch = threading.Timer(TIMEOUT_SECONDS, process.kill)
             try:
                 watch.start()
                 write(process.stdin, pack(curve_data, form))
@@ -43,7 +45,7 @@ class CurveRenderer:
                 watch.cancel()
 
     def close(self) -> None:
-        """It ends, and is waited for."""
+        """End the process, and wait for its end."""
         with self._lock:
             self._end()
 
@@ -62,6 +64,6 @@ class CurveRenderer:
                 cwd=Path(__file__).parents[2],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                start_new_session=True,  # Ctrl-C is for the service, which ends it
+                start_new_session=True,  # so that Ctrl-C reaches only the service, which then ends this process
             )
         return self._process

@@ -1,9 +1,9 @@
-"""A limit on how many requests are worked on at once, which is shared fairly between projects.
+"""A limit on how many requests run at once, shared fairly between projects.
 
-Requests share threads, connections of the database, and the interpreter itself. While several projects ask, each of
-them has a few slots at most. What finds no free slot waits in its caller's queue in the event loop, where waiting costs
-nothing, so that a project that asks for more than its part waits for itself. A slot that becomes free goes to the next
-project, and within a project to its next caller.
+Requests share threads, database connections and the interpreter. While several projects are active, each may hold only
+a few slots. A request that gets no slot waits in the queue of its caller. It waits in the event loop, where it occupies
+no thread. So a project that sends more than its share delays only itself. A freed slot goes to the next project in
+turn, and within the project to its next caller in turn.
 """
 
 import asyncio
@@ -16,47 +16,48 @@ from typing import NamedTuple
 
 from api.http.errors import TooManyWaiting
 
-# A project that has asked for something within so long counts as one that asks.
+# A project is active if it sent a request within this time.
 ACTIVE_SECONDS = 5.0
 
 
 class Requester(NamedTuple):
-    """Whose queue a request waits in."""
+    """Identifies the queue that a request waits in."""
 
     project: str
-    caller: str  # within the project: a key, or an address where no key is shown
+    caller: str  # within the project: a key id, or an address if there is no key
 
 
 @dataclass(slots=True)
 class _Project:
-    """How many slots a project has, and the queue of each of its callers, the next one to be served first."""
+    """How many slots a project holds, and the queue of each of its callers. The caller to serve next comes first."""
 
     running: int = 0
     queues: "OrderedDict[str, deque[asyncio.Future[None]]]" = field(default_factory=OrderedDict)
 
 
 class FairLimiter:
-    """`at_once` slots, of which a project has `of_one` at most unless no other asks. A caller may have `most_waiting`
-    requests in its queue. Used from the event loop alone."""
+    """There are `slots` slots. A project may hold `per_project` of them, or all while no other project is active. A
+    caller may have `max_queued` requests in its queue. Use it from the event loop only.
+    """
 
-    def __init__(self, at_once: int, of_one: int, most_waiting: int) -> None:
-        self._free = at_once
-        self._of_one = of_one
-        self._most_waiting = most_waiting
-        self._at_once = at_once
+    def __init__(self, slots: int, per_project: int, max_queued: int) -> None:
+        self._free = slots
+        self._per_project = per_project
+        self._max_queued = max_queued
+        self._slots = slots
         self._projects: OrderedDict[str, _Project] = OrderedDict()
-        self._last_asked: OrderedDict[str, float] = OrderedDict()  # by project; the longest ago first
+        self._last_asked: OrderedDict[str, float] = OrderedDict()  # time by project, oldest first
 
     async def acquire(self, who: Requester) -> bool:
-        """Wait for a slot, which has to be released. Returns whether there was a wait. Raises TooManyWaiting."""
+        """Wait for a slot, which must be released. Returns whether it had to wait. Raises TooManyWaiting."""
         self._note_activity(who.project)
         project = self._projects.setdefault(who.project, _Project())
         if self._free and project.running < self._share and not project.queues:
             self._occupy(project)
             return False
         queue = project.queues.setdefault(who.caller, deque())
-        if len(queue) >= self._most_waiting:
-            raise TooManyWaiting(self._most_waiting, "requests in line")
+        if len(queue) >= self._max_queued:
+            raise TooManyWaiting(self._max_queued, "requests in line")
         slot = asyncio.get_running_loop().create_future()
         queue.append(slot)
         try:
@@ -64,19 +65,19 @@ class FairLimiter:
         except asyncio.CancelledError:
             if slot.cancelled():
                 self._leave(who, slot)
-            else:  # it was given a slot before it was cancelled
+            else:  # `release` assigned the slot before the cancellation arrived
                 self.release(who)
             raise
         return True
 
     def release(self, who: Requester) -> None:
-        """Give a slot to whoever is next."""
+        """Return a slot, and assign it to the next request that waits."""
         self._projects[who.project].running -= 1
         self._free += 1
         self._drop_if_empty(who.project)
         while self._free and (name := self._next_project()):
             slot = self._dequeue(name)
-            if slot.cancelled():  # its task is cancelled, but has not run since, and so has not left the queue
+            if slot.cancelled():  # its task is cancelled, but has not run yet to leave the queue
                 self._drop_if_empty(name)
                 continue
             self._occupy(self._projects[name])
@@ -84,7 +85,7 @@ class FairLimiter:
 
     @asynccontextmanager
     async def slot(self, who: Requester) -> AsyncIterator[None]:
-        """For as long as the context lasts."""
+        """Hold a slot while the context lasts."""
         await self.acquire(who)
         try:
             yield
@@ -101,7 +102,8 @@ class FairLimiter:
         return next(ready, None)
 
     def _dequeue(self, name: str) -> "asyncio.Future[None]":
-        """Of the project's next caller. The project and the caller go behind the others."""
+        """The first request of the project's next caller. Both go to the end of their order: this makes them take
+        turns."""
         self._projects.move_to_end(name)
         queues = self._projects[name].queues
         caller, queue = next(iter(queues.items()))
@@ -113,8 +115,8 @@ class FairLimiter:
 
     @property
     def _share(self) -> int:
-        """How many slots one project may have now."""
-        return self._of_one if len(self._last_asked) > 1 else self._at_once
+        """How many slots one project may hold now."""
+        return self._per_project if len(self._last_asked) > 1 else self._slots
 
     def _note_activity(self, project: str) -> None:
         now = monotonic()
@@ -124,7 +126,7 @@ class FairLimiter:
             self._last_asked.popitem(last=False)
 
     def _leave(self, who: Requester, slot: "asyncio.Future[None]") -> None:
-        """Leave the queue, unless `release` has dequeued `slot` already."""
+        """Remove `slot` from its queue, unless `release` has removed it already."""
         project = self._projects.get(who.project)
         queue = project.queues.get(who.caller) if project else None
         if project is None or queue is None or slot not in queue:
@@ -141,7 +143,7 @@ class FairLimiter:
 
 
 class Slot:
-    """One request's slot. While a request only waits, such as for news, it releases the slot for others."""
+    """The slot of one request. A request that only waits, for example for a change of a job, releases it meanwhile."""
 
     def __init__(self, limiter: FairLimiter, who: Requester) -> None:
         self.who = who
@@ -155,20 +157,20 @@ class Slot:
         return waited
 
     def release(self) -> None:
-        """Unless it is released already."""
+        """Release the slot, if it is held."""
         if self._held:
             self._held = False
             self._limiter.release(self.who)
 
     @asynccontextmanager
     async def released(self) -> AsyncIterator[None]:
-        """Others have it for as long as the context lasts."""
+        """Release the slot while the context lasts, and acquire it again afterwards."""
         self.release()
         yield
         await self.acquire()
 
     @asynccontextmanager
     async def another(self) -> AsyncIterator[None]:
-        """One more, for a part of an answer that is made while the answer goes out."""
+        """Hold a further slot, to produce a part of an answer that is already being sent."""
         async with self._limiter.slot(self.who):
             yield

@@ -1,6 +1,6 @@
-"""What Prometheus reads: the requests of this process, and the figures of the service (jobs/figures.py).
+"""The Prometheus metrics: requests of this process, and the figures of the service (jobs/figures.py).
 
-The registry is the application's own, so that two applications in one process count apart.
+Each application has its own registry, so that two applications in one process do not share their counts.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,17 +24,17 @@ from jobs.figures import Figures
 from models import Database
 from settings import service_version
 
-CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4  # which every version of Prometheus reads
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4  # every version of Prometheus reads it
 
-# Well within the ten seconds that Prometheus waits by default.
-PATIENCE_SECONDS = 3.0
+# How long a scrape waits for the database and for the broker. Prometheus itself waits for ten seconds by default.
+TIMEOUT_SECONDS = 3.0
 
-# Most answers take milliseconds; what takes more than ten seconds is an outage.
+# Most answers take milliseconds. An answer that takes more than ten seconds means an outage.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class Meters:
-    """Of the requests that this process answers. Their labels have few values, whatever a client sends."""
+    """Metrics of the requests that this process answers. Their labels have few values, whatever clients send."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -64,19 +64,20 @@ class Meters:
 
 
 class Exposition:
-    """All that there is to read, as text."""
+    """All metrics as text."""
 
     def __init__(self, meters: Meters, figures: Probe[Figures], broker: Probe[BrokerState], database: Database) -> None:
         self._registry = meters.registry
         self._registry.register(_Service(figures, broker, database))
 
     def text(self) -> bytes:
-        """Prometheus' text format. Takes PATIENCE_SECONDS at most for what does not answer."""
+        """Prometheus' text format. If the database or the broker does not answer, this takes TIMEOUT_SECONDS for
+        each."""
         return generate_latest(self._registry)
 
 
 class _Service(Collector):
-    """Asks when it is asked: figures are never older than the scrape that shows them."""
+    """Reads the figures during the scrape, so that they are never older than it."""
 
     def __init__(self, figures: Probe[Figures], broker: Probe[BrokerState], database: Database) -> None:
         self._figures = figures
@@ -84,15 +85,15 @@ class _Service(Collector):
         self._database = database
 
     def describe(self) -> Iterator[Metric]:
-        """Nothing: registering it asks no database."""
+        """Describe nothing. Without this method, registration would call `collect`, and so read the database."""
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
-        """Without a database, that it is away, and nothing else of it."""
+        """If the database does not answer, `epochal_database_up` is 0, and the metrics that need it are missing."""
         yield InfoMetricFamily("epochal_build", "The release that runs.", {"version": service_version()})
-        figures = self._figures.ask(PATIENCE_SECONDS)
+        figures = self._figures.ask(TIMEOUT_SECONDS)
         yield _gauge("epochal_database_up", "Whether the database answers.", figures is not None)
-        broker = self._broker.ask(PATIENCE_SECONDS)
+        broker = self._broker.ask(TIMEOUT_SECONDS)
         yield _gauge("epochal_broker_up", "Whether the broker answers and takes messages.", broker == "ok")
         yield _connections(
             "epochal_database_connections",

@@ -1,4 +1,4 @@
-"""What the API does beside answering: it tells workers of new jobs."""
+"""Sends messages about new jobs to the workers, outside the requests that make the jobs."""
 
 import threading
 from collections.abc import Iterator
@@ -9,26 +9,28 @@ import structlog
 
 from jobs.delivery import BROKER_TIMEOUT_SECONDS, BrokerState, TrainingQueue
 
-# Messages that wait to be sent. One that finds no room is not sent: workers look for themselves.
-MOST_WAITING = 1000
+# How many messages may wait to be sent. Further ones are dropped: workers also poll the database for jobs.
+MAX_UNSENT = 1000
 
-# Of those that wait, the last so many are sent.
-MOST_AT_ONCE = 8
+# While more messages wait than this, the oldest are dropped.
+MAX_BURST = 8
 
 log = structlog.get_logger()
 
 
 class NonBlockingQueue:
-    """A training queue whose `send` returns at once: a broker that does not answer slows no request, and holds none
-    of the threads that answer requests. What it loses, workers find by themselves.
+    """A training queue whose `send` returns at once.
+
+    A broker that does not answer then delays no request, and blocks none of the threads that answer requests. A message
+    may be lost: workers find its job when they poll the database.
     """
 
     def __init__(self, queue: TrainingQueue) -> None:
         self._queue = queue
-        self._unsent: Queue[str | None] = Queue(MOST_WAITING)
+        self._unsent: Queue[str | None] = Queue(MAX_UNSENT)
 
     def send(self, job_id: str) -> bool:
-        """False where too many wait already."""
+        """Queue a message. False if too many messages wait already."""
         try:
             self._unsent.put_nowait(job_id)
         except Full:
@@ -36,12 +38,12 @@ class NonBlockingQueue:
         return True
 
     def state(self) -> BrokerState:
-        """As the queue says."""
+        """Whether the broker takes messages."""
         return self._queue.state()
 
     @contextmanager
     def sending(self) -> Iterator[None]:
-        """Send what there is to send, in a thread, for as long as the context lasts."""
+        """Send the queued messages in a thread while the context lasts."""
         thread = threading.Thread(target=self._send_all, name="send", daemon=True)
         thread.start()
         try:
@@ -54,20 +56,23 @@ class NonBlockingQueue:
         while (job_id := self._unsent.get()) is not None:
             try:
                 self._queue.send(job_id)
-            except Exception:  # of whatever kind: the thread must live to send the next one
+            except Exception:  # whatever it is: the thread must survive to send the next message
                 log.exception("message not sent", job_id=job_id)
-            self._pace()
+            self._drop_excess()
 
-    def _pace(self) -> None:
-        """Of very many at once only some are sent, so that whoever submits thousands does not slow everybody's requests
-        down: a worker that was told of one job takes every other that it finds, too."""
-        while self._unsent.qsize() > MOST_AT_ONCE:
-            if self._unsent.get() is None:  # the end
+    def _drop_excess(self) -> None:
+        """Drop the oldest messages while more than MAX_BURST wait.
+
+        Sending thousands of messages would slow all requests down, and is not needed: a worker that receives one
+        message then claims every other job that it finds, too.
+        """
+        while self._unsent.qsize() > MAX_BURST:
+            if self._unsent.get() is None:  # the end marker of `_close`
                 self._unsent.put(None)
                 return
 
     def _close(self) -> None:
-        """Drop what is unsent, so that the thread sees its end at once."""
+        """Drop the unsent messages, so that the thread reads the end marker at once."""
         while True:
             try:
                 self._unsent.get_nowait()

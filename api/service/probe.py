@@ -1,4 +1,4 @@
-"""Asking something that may never answer."""
+"""Calls a function that may never return, and waits for its result only for a limited time."""
 
 import asyncio
 import threading
@@ -15,27 +15,27 @@ log = structlog.get_logger()
 
 
 class Probe(Generic[Answer]):
-    """Asks `question` in a thread of its own, so that its caller waits only as long as it wants.
+    """Calls `question` in a thread of its own, so that the caller of `ask` waits no longer than its timeout.
 
-    There is one such thread at most, however often is asked: who asks while it runs shares its answer.
+    At most one such thread runs at a time: a call of `ask` while it runs waits for the same answer.
     """
 
     def __init__(self, question: Callable[[], Answer]) -> None:
         self._question = question
         self._lock = threading.Lock()
         self._asked: Future[Answer] | None = None
-        self._answered: tuple[Answer | None, float] | None = None  # and when; None for an answer: it failed
+        self._answered: tuple[Answer | None, float] | None = None  # the last answer, None if it failed, and when
 
     def ask(self, timeout_seconds: float) -> Answer | None:
-        """None where there is no answer in time, or an error for one."""
+        """The answer. None if it does not come in time, or if `question` raises."""
         try:
             return self._begin().result(timeout_seconds)
-        except Exception:  # whatever it raised, there is no answer; `_answer` has logged it
+        except Exception:  # whatever it is: `_answer` has logged it
             return None
 
-    async def hear(self, timeout_seconds: float, fresh_seconds: float) -> Answer | None:
-        """The same, without a thread that waits; an answer so old will do."""
-        if self._answered and monotonic() - self._answered[1] < fresh_seconds:
+    async def ask_async(self, timeout_seconds: float, max_age_seconds: float) -> Answer | None:
+        """As `ask`, but without blocking a thread. Returns the last answer if it is younger than `max_age_seconds`."""
+        if self._answered and monotonic() - self._answered[1] < max_age_seconds:
             return self._answered[0]
         try:
             async with asyncio.timeout(timeout_seconds):
@@ -54,7 +54,7 @@ class Probe(Generic[Answer]):
     def _answer(self, asked: "Future[Answer]") -> None:
         try:
             answer = self._question()
-        except Exception as error:  # whatever it is, who asked must hear of it
+        except Exception as error:  # whatever it is: those who wait must get an answer
             log.warning("probe failed", error=str(error))
             self._answered = None, monotonic()
             asked.set_exception(error)

@@ -1,5 +1,8 @@
-"""Whether the service can do its work: the database is the one that it was, with a schema that this release works with,
-and can be written; the broker takes messages, the storage is there, and a worker is connected that takes jobs."""
+"""Whether the service can do its work.
+
+It can if the database is still the same one, has a schema that this release supports and is writable, if the broker
+takes messages, if the storage exists, and if a worker is connected that takes jobs.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,46 +24,48 @@ from models import (
     DatabaseUnavailable,
 )
 
-PATIENCE_SECONDS = 1.0
-FRESH_SECONDS = 0.25  # so long an answer serves whoever else asks: nobody makes the database work by asking often
+TIMEOUT_SECONDS = 1.0
+MAX_AGE_SECONDS = 0.25  # how long an answer is reused, so that frequent calls do not load the database
 
-# A poll that finds nothing amiss writes no more often than this, nor looks at the storage.
-WRITE_SECONDS = 30.0
-STORAGE_SECONDS = 10.0
+# While nothing is wrong, the database is written to, and the storage read, no more often than this.
+WRITE_EVERY_SECONDS = 30.0
+STORAGE_EVERY_SECONDS = 10.0
 
 BROKER_FLAWS: Mapping[BrokerState, str] = {
     "read_only": "The broker takes no messages: its memory or disk is full, or it is a replica.",
     "refused": "The broker does not let the service in, or not write.",
 }
 
-CANNOT_WRITE = (DatabaseDamaged, DatabaseFull, DatabaseReadOnly, DatabaseRefused)
+WRITE_ERRORS = (DatabaseDamaged, DatabaseFull, DatabaseReadOnly, DatabaseRefused)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """Of the database and what only it knows."""
+class DatabaseState:
+    """State of the database, and what is stored in it."""
 
-    database: str = "ok"  # or the reason of an outage
-    flaw: str | None = None  # in a sentence, where it answers and cannot be worked with
-    workers: int | None = None  # that take jobs: without those that drain
+    database: str = "ok"  # or the reason of the outage
+    flaw: str | None = None  # a sentence, if the database answers but cannot be used
+    workers: int | None = None  # that take jobs: not those that drain
 
 
 class Readiness:
-    """Asks everything that the work needs, each in a thread of its own, so that a poll waits for PATIENCE_SECONDS."""
+    """Checks database, broker and storage, each in a thread of its own and for at most TIMEOUT_SECONDS."""
 
     def __init__(self, database: Database, storage_url: str, broker: Probe[BrokerState]) -> None:
         self._database = database
         self._storage = OwnStorage(storage_url)
         self._broker = broker
-        self._database_probe = Probe(self._look)
-        self._storage_probe = Probe(_at_most_every(STORAGE_SECONDS, self._storage_is_there))
+        self._database_probe = Probe(self._check_database)
+        self._storage_probe = Probe(_throttled(STORAGE_EVERY_SECONDS, self._storage_is_there))
         self._written_at = float("-inf")
 
     async def check(self) -> schemas.Ready:
-        """Raises NotReady, which says what is missing."""
-        found = await self._database_probe.hear(PATIENCE_SECONDS, FRESH_SECONDS) or Found("unreachable")
-        broker = await self._broker.hear(PATIENCE_SECONDS, FRESH_SECONDS) or "unreachable"
-        is_there = None if found.workers is None else await self._storage_probe.hear(PATIENCE_SECONDS, FRESH_SECONDS)
+        """Raises NotReady, which names what is missing."""
+        found = await self._database_probe.ask_async(TIMEOUT_SECONDS, MAX_AGE_SECONDS) or DatabaseState("unreachable")
+        broker = await self._broker.ask_async(TIMEOUT_SECONDS, MAX_AGE_SECONDS) or "unreachable"
+        is_there = (
+            None if found.workers is None else await self._storage_probe.ask_async(TIMEOUT_SECONDS, MAX_AGE_SECONDS)
+        )
         storage = "unknown" if found.workers is None else "ok" if is_there else "away"
         missing = [
             *(["database"] if found.database == "unreachable" else []),
@@ -75,23 +80,23 @@ class Readiness:
         assert found.workers
         return schemas.Ready(workers=found.workers)
 
-    def _look(self) -> Found:
+    def _check_database(self) -> DatabaseState:
         try:
             schema = self._database.schema()
             if schema.flaw:
-                return Found("schema", schema.flaw)
+                return DatabaseState("schema", schema.flaw)
             with self._database.snapshot() as session:
                 workers = sum(worker.draining_at is None for worker in connected(session))
             self._try_to_write()
         except DatabaseUnavailable as error:
             answers = type(error) is not DatabaseUnavailable
-            return Found(error.reason, error.title() if answers else None)
-        return Found(workers=workers)
+            return DatabaseState(error.reason, error.title() if answers else None)
+        return DatabaseState(workers=workers)
 
     def _try_to_write(self) -> None:
-        """Seldom, unless somebody could not since."""
+        """Write at most every WRITE_EVERY_SECONDS, or at once if any request failed to write since the last time."""
         since = monotonic() - self._written_at
-        if since < WRITE_SECONDS and since < min(map(self._database.seconds_since, CANNOT_WRITE)):
+        if since < WRITE_EVERY_SECONDS and since < min(map(self._database.seconds_since, WRITE_ERRORS)):
             return
         with self._database.session() as session:
             deployment.write(session)
@@ -104,8 +109,8 @@ class Readiness:
         return True
 
 
-def _at_most_every(seconds: float, ask: Callable[[], bool]) -> Callable[[], bool]:
-    """Between two times `ask` is not asked, as long as it was true."""
+def _throttled(seconds: float, ask: Callable[[], bool]) -> Callable[[], bool]:
+    """Call `ask` at most once in `seconds` while it returns True; a failure is not remembered."""
     asked_at = float("-inf")
 
     def answer() -> bool:

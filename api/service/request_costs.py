@@ -1,31 +1,32 @@
-"""What a request costs, in units of an ordinary one: it is charged that much against the rate limit of its key, and the
-dear ones stand in a line of their own, in which each project has one at a time.
+"""What a request costs; an ordinary request costs one unit.
 
-The figures say which requests are dearer than others, and not exactly by how much. A cost is known before the request
-is worked on, and so from its address and its length alone.
+The cost is charged to the rate limit of the key. Expensive requests share a few slots of their own, of which a project
+holds one at a time while others are active. The costs rank requests: they are no exact measurements. A cost must be
+known before the request is parsed, so that it depends only on the route, the query and the headers.
 """
 
 from collections.abc import Callable, Mapping
 
 from starlette.datastructures import Headers, QueryParams
 
-EXPENSIVE = 5  # from here on a request is dear
+EXPENSIVE = 5  # a request that costs this much or more is expensive
 
-BYTES_A_UNIT = 8 * 1024  # of a body: the longer it is, the longer takes refusing it
-LARGEST_BODY = 192 * 1024
+BODY_BYTES_PER_UNIT = 8 * 1024  # of the body: even to refuse a body takes longer, the longer it is
+MAX_CHARGED_BYTES = 192 * 1024
 
 Cost = Callable[[QueryParams], int]
 
 
 def _number(query: QueryParams, name: str, default: int, most: int) -> int:
-    """What is no number is refused later, and costs little."""
+    """A query parameter as a number, at most `most`. Not a number: `default`, since validation refuses the request
+    later."""
     text = query.get(name, "")
     return min(int(text), most) if text.isascii() and text.isdigit() and len(text) < 10 else default
 
 
 def _rows(query: QueryParams) -> int:
     if "max_points" in query:
-        return 10  # the whole curve is read
+        return 10  # reads the whole curve
     return 1 + _number(query, "limit", 0, 10_000) // 500
 
 
@@ -49,13 +50,13 @@ COSTS: Mapping[str, Cost] = {
 
 
 def cost_of(operation: str | None, query: QueryParams, headers: Headers) -> int:
-    """Units, from 1."""
+    """Cost in units, at least 1."""
     own = COSTS.get(operation or "")
-    return (own(query) if own else 1) + _body_bytes(headers) // BYTES_A_UNIT
+    return (own(query) if own else 1) + _body_bytes(headers) // BODY_BYTES_PER_UNIT
 
 
 def _body_bytes(headers: Headers) -> int:
     stated = headers.get("content-length", "")
     if stated.isdecimal():
-        return min(int(stated), LARGEST_BODY) if len(stated) < 10 else LARGEST_BODY
-    return LARGEST_BODY if "transfer-encoding" in headers else 0
+        return min(int(stated), MAX_CHARGED_BYTES) if len(stated) < 10 else MAX_CHARGED_BYTES
+    return MAX_CHARGED_BYTES if "transfer-encoding" in headers else 0

@@ -1,4 +1,4 @@
-"""What lives as long as the API does, and what a request may use of it."""
+"""The objects that live as long as the API process, and the limits on their use."""
 
 from dataclasses import dataclass, field
 
@@ -17,30 +17,35 @@ from models import Database
 from settings import Settings
 from storage import Storage
 
-# Of the forty threads that answer requests. Of one project two are at work at once while others ask, too: one thread
-# computes at a time in any case, and every other that wants to makes all of them wait for longer.
-AT_ONCE, OF_ONE_PROJECT = 16, 2
-EXPENSIVE_AT_ONCE, EXPENSIVE_OF_ONE_PROJECT = 2, 1
-# Keys are looked up in threads of their own, which are there however many requests are under way.
-CHECKS_AT_ONCE, CHECKS_OF_ONE_PROJECT = 8, 1
-MOST_QUEUED = 2_000  # of one key: as many as may wait for news, who all come back at once when the API is restarted
+# Ordinary requests use at most 16 of the 40 threads that answer requests. A project uses at most 2 while other projects
+# are active: only one thread computes at a time in any case, and each further one that wants to slows all of them down.
+ORDINARY_SLOTS, ORDINARY_SLOTS_PER_PROJECT = 16, 2
+EXPENSIVE_SLOTS, EXPENSIVE_SLOTS_PER_PROJECT = 2, 1
+# Keys are checked in separate threads, so that a check never waits for the threads that answer requests.
+KEY_CHECK_SLOTS, KEY_CHECK_SLOTS_PER_PROJECT = 8, 1
+# Per key. As many as may wait for changes of jobs: after a restart of the API, all of them reconnect at once.
+MAX_QUEUED = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class FairLimits:
-    """What requests wait for, each project in its own line."""
+    """The limits that requests wait for."""
 
-    ordinary: FairLimiter = field(default_factory=lambda: FairLimiter(AT_ONCE, OF_ONE_PROJECT, MOST_QUEUED))
-    expensive: FairLimiter = field(
-        default_factory=lambda: FairLimiter(EXPENSIVE_AT_ONCE, EXPENSIVE_OF_ONE_PROJECT, MOST_QUEUED)
+    ordinary: FairLimiter = field(
+        default_factory=lambda: FairLimiter(ORDINARY_SLOTS, ORDINARY_SLOTS_PER_PROJECT, MAX_QUEUED)
     )
-    checks: FairLimiter = field(default_factory=lambda: FairLimiter(CHECKS_AT_ONCE, CHECKS_OF_ONE_PROJECT, MOST_QUEUED))
-    threads_of_checks: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(CHECKS_AT_ONCE))
+    expensive: FairLimiter = field(
+        default_factory=lambda: FairLimiter(EXPENSIVE_SLOTS, EXPENSIVE_SLOTS_PER_PROJECT, MAX_QUEUED)
+    )
+    key_checks: FairLimiter = field(
+        default_factory=lambda: FairLimiter(KEY_CHECK_SLOTS, KEY_CHECK_SLOTS_PER_PROJECT, MAX_QUEUED)
+    )
+    key_check_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(KEY_CHECK_SLOTS))
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What lives as long as the API does."""
+    """The objects that live as long as the API process."""
 
     settings: Settings
     database: Database
@@ -48,7 +53,7 @@ class Service:
     queue: TrainingQueue
     admission: Admission
     tailer: Tailer
-    not_modified: RevisionCache[NotModifiedHeaders]  # by address: 304s that need nothing read
+    not_modified: RevisionCache[NotModifiedHeaders]  # by a hash of the URL: answers 304 without reading the content
     job_json: JobJsonCache
     curve_cache: CurveCache
     limits: FairLimits

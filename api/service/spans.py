@@ -1,4 +1,5 @@
-"""Where spans go. Imports OpenTelemetry's SDK: for `api.service.telemetry`, where it is wanted."""
+"""Exports spans. This module imports OpenTelemetry's SDK, so `api.service.telemetry` imports it only if it is
+needed."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,35 +15,35 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExport
 
 from settings import service_version
 
-# Asked for every few seconds by whatever watches the service, and never of interest.
+# Monitoring requests these every few seconds, and their traces are of no interest.
 UNTRACED = frozenset({"/livez", "/readyz", "/metrics"})
 
-# What a client wrote, in which a key may stand. The route's template says what was asked for.
-OF_THE_CLIENT = ("url.path", "url.query")
+# Attributes that the client controls: they may contain a key. The template of the route says what was requested.
+CLIENT_ATTRIBUTES = ("url.path", "url.query")
 
 
 @dataclass(frozen=True, slots=True)
 class Tracing:
-    """Traces of one application."""
+    """Tracing of one application."""
 
     provider: TracerProvider
     exporter: SpanExporter
 
     @property
     def config(self) -> TelemetryConfig:
-        """What FastAPI takes as `telemetry`."""
+        """The argument `telemetry` of FastAPI."""
         return {
             "tracing": True,
             "tracer_provider": self.provider,
-            "metrics": False,  # Prometheus has them
-            "logs": False,  # as has our own log, without what a client wrote
+            "metrics": False,  # Prometheus reads them instead
+            "logs": False,  # the own log has them, without text that clients control
             "auto_configure": False,
             "exclude": _is_untraced,
         }
 
     @contextmanager
     def exporting(self) -> Iterator[None]:
-        """Send spans from a thread of its own as long as the context lasts, and what is left at its end."""
+        """Export spans in a thread while the context lasts, and the remaining ones at its end."""
         self.provider.add_span_processor(BatchSpanProcessor(self.exporter))
         try:
             yield
@@ -51,25 +52,25 @@ class Tracing:
 
 
 def tracing_to(exporter: SpanExporter) -> Tracing:
-    """The rest is as the OTEL_* variables say it: the service's name, what is sampled, how spans are batched."""
+    """Tracing that exports to `exporter`. OTEL_* variables set the rest: service name, sampling, batching."""
     own = {SERVICE_NAME: "epochal-api", SERVICE_VERSION: service_version()}
     resource = Resource.create(own).merge(OTELResourceDetector().detect())
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-    provider.add_span_processor(_Discretion())
+    provider.add_span_processor(_Redaction())
     return Tracing(provider, exporter)
 
 
 def exporter_of(kind: str) -> SpanExporter:
-    """Of the name that OTEL_TRACES_EXPORTER has for it."""
+    """The exporter that OTEL_TRACES_EXPORTER calls `kind`."""
     return OTLPSpanExporter() if kind == "otlp" else ConsoleSpanExporter()
 
 
-class _Discretion(SpanProcessor):
-    """Takes out of a span what a client wrote, before anybody else sees it."""
+class _Redaction(SpanProcessor):
+    """Redacts the attributes that a client controls, before another processor reads the span."""
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """FastAPI's attributes are there already."""
-        for name in OF_THE_CLIENT:
+        """FastAPI has set its attributes by now."""
+        for name in CLIENT_ATTRIBUTES:
             if name in (span.attributes or {}):
                 span.set_attribute(name, "REDACTED")
 

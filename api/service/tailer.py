@@ -1,5 +1,6 @@
-"""One look at the database a tick, for everybody in this process who follows jobs: a thousand watchers cost what one
-does.
+"""Polls the database for changes of jobs, once a tick for all requests and streams of this process that follow one.
+
+A thousand watchers so cost one query a tick, as one watcher does.
 """
 
 import asyncio
@@ -20,124 +21,128 @@ from jobs.following import News, Position, look
 from jobs.queries import EventRecord
 from models import Database, DatabaseUnavailable
 
-# From one look to the next. The more is followed, the longer a look takes, and the further they lie apart.
-LEAST_TICK_SECONDS = 0.05
-MOST_TICK_SECONDS = 0.1
-MOST_LOOKING = 0.2  # of the time, as far as the longest tick allows
-AWAY_SECONDS = 1.0  # from one that the database has not answered to the next
+# The time from the start of one poll to the start of the next. A poll takes longer the more jobs are followed. The
+# interval grows with it, up to the maximum, so that polling takes only this share of the time.
+MIN_TICK_SECONDS = 0.05
+MAX_TICK_SECONDS = 0.1
+MAX_POLLING_SHARE = 0.2
+RETRY_SECONDS = 1.0  # from a poll that the database has not answered to the next one
 
-# Between two looks whether the keys of watchers still let them in.
-KEYS_EVERY_SECONDS = 5.0
+# How often the keys of watchers are checked: a stream must end soon after its key is revoked.
+CHECK_KEYS_SECONDS = 5.0
 
-MOST_WAITING = 2_000  # streams and waiting requests of one key
+MAX_WAITING = 2_000  # open streams and waiting requests of one key
 
-DELETED = 2**63  # a revision behind every other
+DELETED = 2**63  # greater than every revision
 
-# Messages that a watcher may be behind. One that reads so slowly comes back later, and is told the rest.
-MOST_UNREAD = 10_000
+# How many messages may wait for a watcher. One that reads too slowly is disconnected. Its client reconnects, and
+# receives the rest.
+MAX_UNREAD = 10_000
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a watcher is told: an event, written once for all of them."""
+    """An event as watchers receive it. It is serialised once for all of them."""
 
-    event_id: int  # by which the database orders all events: for nobody outside
-    number: int  # by which the job's own are told apart
+    event_id: int  # orders the events of all jobs; internal
+    number: int  # orders the events of one job; clients see it as the event's id
     kind: str  # the event's type
     body: str  # JSON
 
 
-Ended = Literal["deleted", "behind", "closed"]
+EndReason = Literal["deleted", "behind", "closed"]
 
 
 class Watcher:
-    """Somebody who follows a job's events, let in by a key or without."""
+    """Receives the events of one job, for one stream. `key_id` is None if no key was required."""
 
     def __init__(self, key_id: str | None) -> None:
         self.key_id = key_id
-        self._messages: asyncio.Queue[Message | Ended] = asyncio.Queue()
+        self._messages: asyncio.Queue[Message | EndReason] = asyncio.Queue()
 
-    async def next(self, timeout_seconds: float) -> Message | Ended | None:
-        """None where nothing has happened for so long."""
+    async def next(self, timeout_seconds: float) -> Message | EndReason | None:
+        """Wait for the next message. None if there is none within `timeout_seconds`."""
         try:
-            async with asyncio.timeout(timeout_seconds):  # wait_for makes a task, in Python 3.11
+            async with asyncio.timeout(timeout_seconds):  # in Python 3.11, wait_for makes a task for each call
                 return await self._messages.get()
         except TimeoutError:
             return None
 
-    def tell(self, message: Message | Ended) -> None:
-        """Does not wait for anybody."""
-        if self._messages.qsize() < MOST_UNREAD:
+    def put(self, message: Message | EndReason) -> None:
+        """Add a message without waiting. If too many wait already, the last one is `behind`, and further ones are
+        dropped."""
+        if self._messages.qsize() < MAX_UNREAD:
             self._messages.put_nowait(message)
-        elif self._messages.qsize() == MOST_UNREAD:
+        elif self._messages.qsize() == MAX_UNREAD:
             self._messages.put_nowait("behind")
 
 
 @dataclass(slots=True)
-class _Followed:
-    """A job that somebody follows."""
+class _FollowedJob:
+    """A job that at least one watcher or request follows."""
 
     position: Position = field(default_factory=Position)
     watchers: set[Watcher] = field(default_factory=set)
-    waiting: set[asyncio.Event] = field(default_factory=set)  # for any change
+    waiting: set[asyncio.Event] = field(default_factory=set)  # set at any change
 
     @property
-    def is_left(self) -> bool:
+    def is_unfollowed(self) -> bool:
         return not self.watchers and not self.waiting
 
 
 class Tailer:
-    """Used from the event loop alone; only its look at the database is in a thread of its own."""
+    """Use it from the event loop only. It reads the database in a thread of its own."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._jobs: dict[str, _Followed] = {}
-        self._somebody = asyncio.Event()
+        self._jobs: dict[str, _FollowedJob] = {}
+        self._has_followers = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="tailer")
-        self._waiting: Counter[str | None] = Counter()  # how many, for each key
+        self._waiting: Counter[str | None] = Counter()  # streams and requests, by key id
         self.is_closed = False
 
     async def run(self) -> None:
-        """Look, tick by tick, for as long as somebody follows anything; until it is cancelled."""
+        """Poll while anybody follows a job, until this is cancelled."""
         loop = asyncio.get_running_loop()
         keys_due = loop.time()
         try:
             while True:
-                await self._somebody.wait()
+                await self._has_followers.wait()
                 began = loop.time()
-                if await self._look_once(loop):
-                    wanted = (loop.time() - began) / MOST_LOOKING
-                    due = began + min(max(LEAST_TICK_SECONDS, wanted), MOST_TICK_SECONDS)
+                if await self._poll_once(loop):
+                    wanted = (loop.time() - began) / MAX_POLLING_SHARE
+                    due = began + min(max(MIN_TICK_SECONDS, wanted), MAX_TICK_SECONDS)
                 else:
-                    due = loop.time() + AWAY_SECONDS
+                    due = loop.time() + RETRY_SECONDS
                 if loop.time() >= keys_due:
-                    keys_due = loop.time() + KEYS_EVERY_SECONDS
-                    await self._shut_out(loop)
+                    keys_due = loop.time() + CHECK_KEYS_SECONDS
+                    await self._disconnect_revoked(loop)
                 await asyncio.sleep(max(0.0, due - loop.time()))
         finally:
             self._thread.shutdown(wait=False)
             self.close()
 
     def close(self) -> None:
-        """Send everybody away: who comes back, finds another process."""
+        """End all streams and waits. Their clients reconnect to another process."""
         self.is_closed = True
         for job in self._jobs.values():
             for watcher in job.watchers:
-                watcher.tell("closed")
+                watcher.put("closed")
             self._wake(job)
 
-    def require_room(self, key_id: str | None) -> None:
-        """For one more who waits or watches. Raises TooManyWaiting."""
-        if key_id is not None and self._waiting[key_id] >= MOST_WAITING:
-            raise TooManyWaiting(MOST_WAITING)
+    def require_capacity(self, key_id: str | None) -> None:
+        """Check that the key may have one more stream or waiting request. Raises TooManyWaiting."""
+        if key_id is not None and self._waiting[key_id] >= MAX_WAITING:
+            raise TooManyWaiting(MAX_WAITING)
 
     @contextmanager
-    def watching(self, job_id: str, key_id: str | None) -> Iterator[Watcher]:
-        """A watcher of a job. What happens from here on it will be told, once `start` has said from where on."""
+    def subscribe(self, job_id: str, key_id: str | None) -> Iterator[Watcher]:
+        """Subscribe to a job while the context lasts. Messages arrive once `start` has set the position to poll
+        from."""
         job, watcher = self._follow(job_id, key_id), Watcher(key_id)
         job.watchers.add(watcher)
         try:
@@ -146,15 +151,20 @@ class Tailer:
             job.watchers.discard(watcher)
             self._leave(job_id, job, key_id)
 
-    def start(self, job_id: str, event_id: int) -> None:
-        """Whoever watches this job knows its events up to this one. Where others watch it already, they are further, or
-        as far: what came in between, the new watcher has been told with them."""
+    def start_after(self, job_id: str, event_id: int) -> None:
+        """Deliver the events of this job behind `event_id`. Requires that the caller watches the job.
+
+        If the job is polled already, its position stays: it is the same or later, and every message since the caller
+        subscribed has reached the caller, too.
+        """
         job = self._jobs[job_id]
         if job.position.event_id is None:
             job.position = Position(None, event_id)
 
-    async def changed(self, job_id: str, revision: int, timeout_seconds: float, key_id: str | None = None) -> bool:
-        """Wait until the job is not as it was at `revision`, or everybody is sent away. Whether it was in time."""
+    async def wait_for_change(
+        self, job_id: str, revision: int, timeout_seconds: float, key_id: str | None = None
+    ) -> bool:
+        """Wait until the job has a later revision, or the tailer is closed. False if neither happens in time."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_seconds
         job, waiting = self._follow(job_id, key_id), asyncio.Event()
@@ -171,49 +181,50 @@ class Tailer:
             self._leave(job_id, job, key_id)
         return True
 
-    def _follow(self, job_id: str, key_id: str | None) -> _Followed:
-        self._somebody.set()
+    def _follow(self, job_id: str, key_id: str | None) -> _FollowedJob:
+        self._has_followers.set()
         self._waiting[key_id] += 1
-        return self._jobs.setdefault(job_id, _Followed())
+        return self._jobs.setdefault(job_id, _FollowedJob())
 
-    def _leave(self, job_id: str, job: _Followed, key_id: str | None) -> None:
+    def _leave(self, job_id: str, job: _FollowedJob, key_id: str | None) -> None:
         self._waiting[key_id] -= 1
         if not self._waiting[key_id]:
             del self._waiting[key_id]
-        if job.is_left and self._jobs.get(job_id) is job:
+        if job.is_unfollowed and self._jobs.get(job_id) is job:
             del self._jobs[job_id]
         if not self._jobs:
-            self._somebody.clear()
+            self._has_followers.clear()
 
-    async def _look_once(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """Whether there was an answer."""
+    async def _poll_once(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Returns whether the database has answered."""
         positions = {job_id: job.position for job_id, job in self._jobs.items()}
-        found = await self._asked(loop, partial(self._look, positions))
+        found = await self._in_thread(loop, partial(self._read, positions))
         if found:
-            self._tell(positions, *found)
+            self._publish(positions, *found)
         return found is not None
 
-    async def _shut_out(self, loop: asyncio.AbstractEventLoop) -> None:
-        """End what watchers see whose keys let nobody in any more."""
+    async def _disconnect_revoked(self, loop: asyncio.AbstractEventLoop) -> None:
+        """End the streams whose keys have been revoked or have expired."""
         watchers = [watcher for job in self._jobs.values() for watcher in job.watchers if watcher.key_id]
         key_ids = {str(watcher.key_id) for watcher in watchers}
-        shut_out = await self._asked(loop, partial(self._no_longer_valid, key_ids)) if watchers else None
+        revoked = await self._in_thread(loop, partial(self._no_longer_valid, key_ids)) if watchers else None
         for watcher in watchers:
-            if shut_out and watcher.key_id in shut_out:
-                watcher.tell("closed")
+            if revoked and watcher.key_id in revoked:
+                watcher.put("closed")
 
-    async def _asked(self, loop: asyncio.AbstractEventLoop, question: Callable[[], Found]) -> Found | None:
-        """In the tailer's thread. None where the database does not answer: the next tick asks again."""
+    async def _in_thread(self, loop: asyncio.AbstractEventLoop, read: Callable[[], Result]) -> Result | None:
+        """Run `read` in the tailer's thread. None if it fails: the next tick tries again."""
         try:
-            return await loop.run_in_executor(self._thread, question)
+            return await loop.run_in_executor(self._thread, read)
         except DatabaseUnavailable as error:
             log.warning("database unavailable", **error.told)
-        except Exception:  # ours; without further looks, everybody would wait for ever
-            log.exception("look failed")
+        except Exception:  # a bug of ours must not end the polling: every follower would wait for ever
+            log.exception("poll failed")
         return None
 
-    def _look(self, positions: Mapping[str, Position]) -> tuple[News, list[tuple[str, Message]]]:
-        # Events that are newer than the revision that was read before them are not found again: they are told already.
+    def _read(self, positions: Mapping[str, Position]) -> tuple[News, list[tuple[str, Message]]]:
+        # Revisions are read before events. An event that is newer than its revision is published now, and not again:
+        # the position follows the last event.
         with self._database.autocommit_read() as session:
             news = look(session, positions)
             return news, [(record.event.job_id, message_of(record)) for record in news.events]
@@ -222,34 +233,34 @@ class Tailer:
         with self._database.autocommit_read() as session:
             return keys.no_longer_valid(session, key_ids)
 
-    def _tell(self, looked_from: Mapping[str, Position], news: News, messages: list[tuple[str, Message]]) -> None:
+    def _publish(self, polled_from: Mapping[str, Position], news: News, messages: list[tuple[str, Message]]) -> None:
         for job_id, message in messages:
             if job := self._jobs.get(job_id):
                 for watcher in job.watchers:
-                    watcher.tell(message)
+                    watcher.put(message)
         last = {job_id: message.event_id for job_id, message in messages}
-        for job_id, before in looked_from.items():
+        for job_id, before in polled_from.items():
             job = self._jobs.get(job_id)
             if job is None or job.position is not before:
-                continue  # nobody follows it any more, or somebody began to while this was looked up
+                continue  # during the read its last follower left, or `start` set another position
             revision = news.revisions.get(job_id)
             if job_id in news.deleted:
-                self._say_deleted(job)
+                self._announce_deletion(job)
             elif revision != before.revision:
                 job.position = Position(revision, last.get(job_id, before.event_id))
                 self._wake(job)
 
-    def _say_deleted(self, job: _Followed) -> None:
+    def _announce_deletion(self, job: _FollowedJob) -> None:
         for watcher in job.watchers:
-            watcher.tell("deleted")
+            watcher.put("deleted")
         job.position = Position(DELETED, job.position.event_id)
         self._wake(job)
 
-    def _wake(self, job: _Followed) -> None:
+    def _wake(self, job: _FollowedJob) -> None:
         for waiting in job.waiting:
             waiting.set()
 
 
 def message_of(record: EventRecord) -> Message:
-    """An event as its watchers get it."""
+    """An event as watchers receive it."""
     return Message(record.event.id, record.event.number, record.event.type, translate.event(record).model_dump_json())

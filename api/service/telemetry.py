@@ -1,6 +1,6 @@
-"""Traces of requests, where OTEL_* variables say where they go.
+"""Traces of requests, if OTEL_* variables ask for them.
 
-FastAPI makes the spans. What takes them elsewhere is imported only where it is asked for.
+FastAPI makes the spans. The exporter is an optional dependency, and is imported only if traces are asked for.
 """
 
 import os
@@ -19,11 +19,11 @@ OFF: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto
 
 
 class TelemetryUnavailable(CannotStart):
-    """Traces are asked for and cannot be exported; the message says why and what would help."""
+    """Traces are asked for, but cannot be exported. The message says why, and what to do."""
 
 
 def tracing(environment: Mapping[str, str] = os.environ) -> "Tracing | None":
-    """As the variables say; None where they ask for no traces. Raises TelemetryUnavailable."""
+    """The tracing that the variables ask for, or None. Raises TelemetryUnavailable."""
     kind = trace_exporter(environment)
     if kind is None:
         return None

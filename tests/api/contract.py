@@ -131,7 +131,7 @@ def make_ready(patch: pytest.MonkeyPatch) -> None:
     """An API that is explored reaches nobody, and does not tire of keys that are none: a check tries them, and wants to
     see them refused for that alone."""
     patch.setattr(delivery, "Poster", Nowhere)
-    patch.setattr(admission, "MOST_REFUSALS", UNLIMITED)
+    patch.setattr(admission, "MAX_INVALID_KEYS", UNLIMITED)
 
 
 def set_up(tenants: Tenants, stage: Stage, name: str) -> Tenant:

@@ -44,7 +44,7 @@ class Line:
 
 def test_whoever_asks_much_waits_for_itself_alone() -> None:
     async def scenario() -> None:
-        line = Line(FairLimiter(at_once=4, of_one=2, most_waiting=100))
+        line = Line(FairLimiter(slots=4, per_project=2, max_queued=100))
         await line.ask(B)
         await line.finish(B)
         await line.ask(*[A] * 60)
@@ -57,7 +57,7 @@ def test_whoever_asks_much_waits_for_itself_alone() -> None:
 
 def test_a_project_that_alone_asks_has_all_the_room() -> None:
     async def scenario() -> None:
-        line = Line(FairLimiter(at_once=4, of_one=1, most_waiting=100))
+        line = Line(FairLimiter(slots=4, per_project=1, max_queued=100))
         await line.ask(*[A] * 6)
         assert line.served == [A] * 4
 
@@ -66,7 +66,7 @@ def test_a_project_that_alone_asks_has_all_the_room() -> None:
 
 def test_what_becomes_free_goes_round_the_projects_and_round_their_callers() -> None:
     async def scenario() -> None:
-        line = Line(FairLimiter(at_once=1, of_one=1, most_waiting=100))
+        line = Line(FairLimiter(slots=1, per_project=1, max_queued=100))
         other = Requester("a", "another key")
         await line.ask(A, A, A, other, B, C)
         for _ in range(5):
@@ -79,7 +79,7 @@ def test_what_becomes_free_goes_round_the_projects_and_round_their_callers() -> 
 
 def test_a_line_has_an_end() -> None:
     async def scenario() -> None:
-        limiter = FairLimiter(at_once=1, of_one=1, most_waiting=2)
+        limiter = FairLimiter(slots=1, per_project=1, max_queued=2)
         line = Line(limiter)
         await line.ask(A, A, A)
         with pytest.raises(TooManyWaiting):
@@ -94,7 +94,7 @@ def test_a_line_has_an_end() -> None:
 @pytest.mark.parametrize("just_served", [False, True])
 def test_who_leaves_the_line_takes_nothing_with_it(*, just_served: bool) -> None:
     async def scenario() -> None:
-        line = Line(FairLimiter(at_once=1, of_one=1, most_waiting=100))
+        line = Line(FairLimiter(slots=1, per_project=1, max_queued=100))
         await line.ask(A, A, A)
         if just_served:
             line.limiter.release(A)  # the second has its turn, and has not heard of it
@@ -113,7 +113,7 @@ def test_whoever_leaves_as_a_turn_becomes_free_does_not_keep_it(leaving: int) ->
     """A task that is cancelled has cancelled what it waits for before it runs again, and so is still in the line."""
 
     async def scenario() -> None:
-        limiter = FairLimiter(at_once=2, of_one=2, most_waiting=100)
+        limiter = FairLimiter(slots=2, per_project=2, max_queued=100)
         line = Line(limiter)
         await line.ask(*[A] * 8)
         for task in line.tasks[2 : 2 + leaving]:
@@ -130,7 +130,7 @@ def test_whoever_leaves_as_a_turn_becomes_free_does_not_keep_it(leaving: int) ->
 
 def test_nothing_is_kept_of_who_has_left() -> None:
     async def scenario() -> None:
-        limiter = FairLimiter(at_once=1, of_one=1, most_waiting=100)
+        limiter = FairLimiter(slots=1, per_project=1, max_queued=100)
         line = Line(limiter)
         await line.ask(A, B)
         await line.finish(A)
@@ -142,7 +142,7 @@ def test_nothing_is_kept_of_who_has_left() -> None:
 
 def test_others_are_served_while_a_turn_is_set_aside() -> None:
     async def scenario() -> None:
-        limiter = FairLimiter(at_once=1, of_one=1, most_waiting=100)
+        limiter = FairLimiter(slots=1, per_project=1, max_queued=100)
         slot = Slot(limiter, A)
         await slot.acquire()
         async with slot.released(), limiter.slot(B):

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 def _asked_anew_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer serves whoever asks in the next quarter of a second; tests ask about what they have just changed. On a
     busy machine an answer may take longer than a load balancer would wait for it."""
-    monkeypatch.setattr("api.service.readiness.FRESH_SECONDS", 0.0)
-    monkeypatch.setattr("api.service.readiness.PATIENCE_SECONDS", 60.0)
+    monkeypatch.setattr("api.service.readiness.MAX_AGE_SECONDS", 0.0)
+    monkeypatch.setattr("api.service.readiness.TIMEOUT_SECONDS", 60.0)
 
 
 def test_live(front: TestClient) -> None:

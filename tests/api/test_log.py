@@ -50,7 +50,7 @@ def test_log(client: TestClient, stage: "Stage") -> None:
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 4])
 def test_pages_leave_no_trace(client: TestClient, stage: "Stage", monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
-    monkeypatch.setattr(log_text, "ROWS_A_PAGE", rows)
+    monkeypatch.setattr(log_text, "ROWS_PER_PAGE", rows)
     assert client.get(f"/v1/jobs/{play_the_lab(stage)}/log").text == LAB
 
 
@@ -66,12 +66,12 @@ def test_pages_leave_no_trace_whatever_is_missing(stage: "Stage", monkeypatch: p
             stage.epoch(claim, epoch)
     whole = "".join(log_text.stream(ProjectDatabase(stage.database, ANYBODY), job_id))
     for rows in range(1, 6):
-        monkeypatch.setattr(log_text, "ROWS_A_PAGE", rows)
+        monkeypatch.setattr(log_text, "ROWS_PER_PAGE", rows)
         assert "".join(log_text.stream(ProjectDatabase(stage.database, ANYBODY), job_id)) == whole
 
 
 def test_what_comes_in_between_two_pages_is_in_order(stage: "Stage", monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_text, "ROWS_A_PAGE", 2)
+    monkeypatch.setattr(log_text, "ROWS_PER_PAGE", 2)
     job_id = stage.submit()
     claim = stage.start(job_id)
     stage.steps(claim, 0, {0: 1.0, 1: 1.0, 2: 1.0})
@@ -107,7 +107,7 @@ def test_log_of_a_job_that_has_not_started_is_empty(client: TestClient, stage: "
 
 
 def test_epochs_without_recorded_steps(client: TestClient, stage: "Stage", monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_text, "ROWS_A_PAGE", 3)
+    monkeypatch.setattr(log_text, "ROWS_PER_PAGE", 3)
     job_id = stage.submit(epochs=10)
     stage.many_epochs(stage.start(job_id), range(10))
     lines = client.get(f"/v1/jobs/{job_id}/log").text.splitlines()

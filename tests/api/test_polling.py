@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from access import keys
 from api.app import create_app
-from api.reading.polling import Poll, _wait_of
+from api.reading.polling import Poll, _wait_seconds
 from api.service.tailer import Tailer
 from models import DatabaseUnavailable
 from settings import Settings
@@ -110,19 +110,19 @@ def test_in_vain_it_waits_as_long_as_was_asked(live: httpx2.Client, stage: "Stag
 def test_who_waits_asks_the_database_nothing(
     live: httpx2.Client, stage: "Stage", monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
-    monkeypatch.setattr("api.reading.polling.GONE_AFTER_SECONDS", 0.05)
-    looks, look = [], Poll._look
+    monkeypatch.setattr("api.reading.polling.CHECK_CLIENT_SECONDS", 0.05)
+    reads, read = [], Poll._read
 
     def counted(poll: Poll, *arguments: Any, **named: Any) -> Any:
-        looks.append(arguments)
-        return look(poll, *arguments, **named)
+        reads.append(arguments)
+        return read(poll, *arguments, **named)
 
-    monkeypatch.setattr(Poll, "_look", counted)
+    monkeypatch.setattr(Poll, "_read", counted)
     address = f"/v1/jobs/{stage.submit()}{part}"
     tag = live.get(address).headers["ETag"]
-    looks.clear()
+    reads.clear()
     assert live.get(address, headers={"Prefer": "wait=2", "If-None-Match": tag}).status_code == 304
-    assert len(looks) == 2  # before and after
+    assert len(reads) == 2  # before and after
 
 
 def test_what_has_ended_is_not_waited_for(live: httpx2.Client, stage: "Stage") -> None:
@@ -158,7 +158,7 @@ def test_a_job_that_ends_or_goes_ends_the_wait(live: httpx2.Client, stage: "Stag
     ],
 )
 def test_preferences(header: str | None, seconds: float | None) -> None:
-    assert _wait_of(header) == seconds
+    assert _wait_seconds(header) == seconds
 
 
 def test_many_who_wait_hold_no_thread(app: FastAPI, live: httpx2.Client, stage: "Stage") -> None:
@@ -207,7 +207,7 @@ def test_a_key_that_is_revoked_meanwhile_is_told_nothing(
 
 
 def test_whoever_hangs_up_waits_no_longer(settings: Settings, stage: "Stage", monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.reading.polling.GONE_AFTER_SECONDS", 0.2)
+    monkeypatch.setattr("api.reading.polling.CHECK_CLIENT_SECONDS", 0.2)
     app = create_app(settings)
     with serving(app) as url, httpx2.Client(base_url=url, timeout=0.5) as client:
         with pytest.raises(httpx2.ReadTimeout):
@@ -222,7 +222,7 @@ def test_whoever_hangs_up_waits_no_longer(settings: Settings, stage: "Stage", mo
 def test_one_key_holds_so_many_and_no_more(
     settings: Settings, tenants: "Tenants", stage: "Stage", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.service.tailer.MOST_WAITING", 1)
+    monkeypatch.setattr("api.service.tailer.MAX_WAITING", 1)
     first, second = stage.submit(project="first"), stage.submit(project="second")
     app = create_app(settings.model_copy(update={"require_keys": True}))
     with serving(app) as url, httpx2.Client(base_url=url, timeout=30) as client:

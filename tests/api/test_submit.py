@@ -140,7 +140,7 @@ def test_dead_broker_slows_no_answer(settings: Settings, monkeypatch: pytest.Mon
 
 
 def test_prompt_queue_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(non_blocking_queue, "MOST_WAITING", 2)
+    monkeypatch.setattr(non_blocking_queue, "MAX_UNSENT", 2)
     with slow_queue() as (slow, queue):
         assert queue.send("a")
         assert slow.sending.wait(SOON_SECONDS)

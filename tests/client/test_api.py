@@ -325,7 +325,7 @@ def test_a_download_begins_anew_where_the_file_is_another(tmp_path: Path) -> Non
 
 
 def test_a_download_that_gets_no_further_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("client.api.RETRY_AFTER_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr("client.downloads.RETRY_AFTER_SECONDS", (0.0, 0.0))
     answers = Answers(*(part_of_weights(b"", '"tag"', 200, breaks=True) for _ in range(9)))
     with pytest.raises(EpochalUnreachable):
         answers.client().download_weights("job_1", tmp_path / "weights.safetensors")

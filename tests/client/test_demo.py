@@ -16,7 +16,7 @@ from rich.console import Console
 import demo
 from client import Client
 from client.decoding import decode
-from client.records import EpochRow
+from client.resources import EpochRow
 from serve import Service, ServiceFailed
 from settings import Settings
 from training.spec import Cosine, Sgd, TrainingSpec

@@ -1,6 +1,6 @@
-"""What the API answers with, as values.
+"""The answers of the API as dataclasses.
 
-Fields that a newer service adds are ignored, and those that may be null are None where an older one lacks them.
+Fields that a newer service adds are ignored. Fields that may be None are None if an older service does not send them.
 Epochs and steps count from 0, accuracies are fractions in [0, 1], losses cross-entropy in nats, times in UTC.
 """
 
@@ -13,8 +13,9 @@ FINAL = frozenset({"succeeded", "failed", "cancelled", "stopped"})
 
 @dataclass(frozen=True, slots=True)
 class EpochRow:
-    """One epoch. Train figures are means over the epoch while the network changes, test and validation figures of
-    its end. Those are None in epochs that are not evaluated, and validation figures where nothing was split off."""
+    """One epoch. Training values are means over the epoch, during which the network changes. Test and validation values
+    are measured at its end. They are None if the epoch is not evaluated; validation values also if no images are split
+    off."""
 
     epoch: int
     attempt: int
@@ -22,7 +23,7 @@ class EpochRow:
     train_accuracy: float
     test_loss: float | None
     test_accuracy: float | None
-    test_top5_accuracy: float | None  # None where there are five classes or fewer
+    test_top5_accuracy: float | None  # None if there are five classes or fewer
     validation_loss: float | None
     validation_accuracy: float | None
     learning_rate: float
@@ -34,14 +35,14 @@ class EpochRow:
 
 @dataclass(frozen=True, slots=True)
 class BestEpoch(EpochRow):
-    """The best epoch so far, and whose accuracy says so."""
+    """The best epoch so far, and on which images that was decided."""
 
-    chosen_on: str | None  # "validation" or "test"; None of an older service, which knew no other than "test"
+    chosen_on: str | None  # "validation" or "test"; None from an older service, which always used "test"
 
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
-    """The mean loss of one batch, in front of its optimizer step."""
+    """The mean loss of one batch, before its optimizer step."""
 
     epoch: int
     step: int
@@ -68,7 +69,7 @@ class QueuePlace:
     """Where a queued job stands, and why it is not running."""
 
     position: int | None  # from 1; None behind a thousand others
-    code: str | None  # the reason as a word; None of an older service
+    code: str | None  # the reason as a word; None from an older service
     reason: str
 
 
@@ -83,17 +84,17 @@ class StepChoice:
 
 @dataclass(frozen=True, slots=True)
 class StepTiming:
-    """How fast a way of computing was when it was tried."""
+    """The measured speed of one way of computing a training step."""
 
     choice: StepChoice
     images_per_second: float
-    images: int | None  # that it was tried on at once
+    images: int | None  # batch size of the measurement
 
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What an attempt found before its first step, and the fastest step since. Those that may be None are so of an
-    older service."""
+    """Facts that an attempt determined before its first step, and the fastest step measured since. Fields that may be
+    None are None from an older service."""
 
     device: str
     precision: str
@@ -109,20 +110,20 @@ class RunFacts:
     steps_per_epoch: int | None
     validation_images: int | None
     dropped_images: int | None  # that could not be read
-    ignored_files: int | None  # of an image folder, that are no images
-    ignored_examples: tuple[str, ...] | None  # places of some of them
-    dataset_identity: str | None  # of the classes and images, by content
+    ignored_files: int | None  # files in an image folder that are no images
+    ignored_examples: tuple[str, ...] | None  # paths of some of them
+    dataset_identity: str | None  # hash of the classes and images
     placement: str | None  # of the images: "resident" or "streamed"
     devices: int | None  # that train together
     step: StepChoice | None
-    probed: tuple[StepTiming, ...] | None  # what the step was chosen from
-    probe_seconds: float | None  # that the attempt has spent on trying, beside its training
-    fingerprint: str | None  # two deterministic runs with equal ones agree to the bit
+    probed: tuple[StepTiming, ...] | None  # the measurements that `step` was chosen from
+    probe_seconds: float | None  # time that the attempt spent on them, in addition to its training
+    fingerprint: str | None  # two deterministic runs with the same fingerprint agree to the bit
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One worker's try at a job."""
+    """One attempt of a worker to run a job."""
 
     number: int  # from 1
     worker: str
@@ -130,7 +131,7 @@ class Attempt:
     ended_at: datetime | None
     end_reason: str | None
     devices: tuple[str, ...] | None  # that it trains on
-    resumed_from: str | None  # name of a checkpoint; None: it began at the beginning
+    resumed_from: str | None  # name of a checkpoint; None if it started from the beginning
     facts: RunFacts | None
 
 
@@ -147,7 +148,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What a job has trained: a safetensors file."""
+    """The trained weights of a job: a safetensors file."""
 
     size_bytes: int
     sha256: str
@@ -156,15 +157,15 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class JobDataset:
-    """What a job is trained on."""
+    """The data set of a job."""
 
     name: str
-    identity: str | None  # by content, whatever files are called; None until an attempt has loaded it
+    identity: str | None  # hash of its content, not of file names; None until an attempt has loaded it
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A file that a job can go on from, in front of `step` of `epoch`."""
+    """A file that a job can resume from, at `step` of `epoch`."""
 
     name: str
     attempt: int
@@ -173,14 +174,14 @@ class Checkpoint:
     size_bytes: int
     sha256: str
     created_at: datetime
-    metrics: EpochRow | None  # of the epoch that it closes; None in the middle of one
-    usable: bool  # False: attempts have tried it in vain
+    metrics: EpochRow | None  # of the epoch that it ends; None in the middle of an epoch
+    usable: bool  # False if attempts failed to resume from it
     download: str  # its address
 
 
 @dataclass(frozen=True, slots=True)
 class QueuedJob:
-    """A job that waits, and why."""
+    """A job that waits for a worker, and why."""
 
     job_id: str
     name: str | None
@@ -196,18 +197,18 @@ class QueuedJob:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A training job as it was when asked for."""
+    """A training job, as it was at the time of the request."""
 
     id: str
-    project: str | None  # whose it is; None of an older service
+    project: str | None  # None from an older service
     name: str | None
     description: str | None
     tags: tuple[str, ...]
     spec: dict[str, Any]  # every default resolved
-    dataset: JobDataset | None  # None of an older service
+    dataset: JobDataset | None  # None from an older service
     status: str
     requested: str | None  # "cancel", "stop" or "pause", while a worker has yet to do it
-    priority: int | None  # 0 to 9, higher goes first; None of an older service, as the next two may be
+    priority: int | None  # 0 to 9, higher goes first; this and the next two are None from an older service
     max_retries: int | None
     accelerator: str | None
     created_at: datetime
@@ -224,19 +225,20 @@ class Job:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing more will happen to it."""
+        """Whether the job has ended: it will not change any more."""
         return self.status in FINAL
 
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A connected worker. Its devices are "cpu" or accelerators' own names."""
+    """A connected worker. Its devices are "cpu" or the names of accelerators. What may be None is unknown, or not sent
+    by an older service."""
 
     id: str
-    state: str | None  # "online" or "draining"; what may be None is so of an older service, or unknown
+    state: str | None  # "online" or "draining"
     slots: int
     busy_slots: int | None
-    jobs: tuple[str, ...] | None  # ids of those that it runs
+    jobs: tuple[str, ...] | None  # ids of the jobs that it runs
     devices: tuple[str, ...]
     torch_version: str
     python_version: str | None
@@ -254,10 +256,10 @@ class Event:
     """Something that happened to a job."""
 
     id: int  # ascends with time
-    type: str  # a status that it came into, "epoch", "epoch_revised", or what else happened
+    type: str  # a status that the job entered, "epoch", "epoch_revised", or something else
     message: str
     attempt: int  # 0 before the first
-    epoch: int | None  # that was measured; None of all other events
+    epoch: int | None  # the epoch that was measured; None in all other events
     metrics: EpochRow | None  # of that epoch, as they are now
     created_at: datetime
 

@@ -12,7 +12,7 @@ import client.comparison
 import client.estimates
 import client.keys
 import client.projects
-import client.records
+import client.resources
 import client.webhooks
 from api import schemas
 from api.schemas import comparison, estimates
@@ -25,7 +25,7 @@ Body = Callable[..., dict[str, Any]]
 
 
 def test_final_statuses_are_the_service_s() -> None:
-    assert {status.value for status in TERMINAL} == client.records.FINAL
+    assert {status.value for status in TERMINAL} == client.resources.FINAL
 
 
 def test_a_job_is_read_with_all_its_parts(job_body: Body, attempt_body: Body, epoch_body: Body) -> None:
@@ -96,23 +96,23 @@ def test_a_field_that_does_not_fit_is_named(job_body: Body) -> None:
 @pytest.mark.parametrize(
     ("record", "schema"),
     [
-        (client.records.Job, schemas.Job),
-        (client.records.Progress, schemas.Progress),
-        (client.records.QueuePlace, schemas.QueuePlace),
-        (client.records.EpochRow, schemas.EpochRow),
-        (client.records.BestEpoch, schemas.BestEpoch),
-        (client.records.StepRow, schemas.StepRow),
-        (client.records.Attempt, schemas.Attempt),
-        (client.records.RunFacts, RunFacts),
-        (client.records.StepChoice, StepChoice),
-        (client.records.StepTiming, StepTiming),
-        (client.records.Failure, schemas.JobError),
-        (client.records.Worker, schemas.Worker),
-        (client.records.Weights, schemas.Weights),
-        (client.records.Checkpoint, schemas.Checkpoint),
-        (client.records.QueuedJob, schemas.QueuedJob),
-        (client.records.Page, schemas.Page),
-        (client.records.Event, schemas.Event),
+        (client.resources.Job, schemas.Job),
+        (client.resources.Progress, schemas.Progress),
+        (client.resources.QueuePlace, schemas.QueuePlace),
+        (client.resources.EpochRow, schemas.EpochRow),
+        (client.resources.BestEpoch, schemas.BestEpoch),
+        (client.resources.StepRow, schemas.StepRow),
+        (client.resources.Attempt, schemas.Attempt),
+        (client.resources.RunFacts, RunFacts),
+        (client.resources.StepChoice, StepChoice),
+        (client.resources.StepTiming, StepTiming),
+        (client.resources.Failure, schemas.JobError),
+        (client.resources.Worker, schemas.Worker),
+        (client.resources.Weights, schemas.Weights),
+        (client.resources.Checkpoint, schemas.Checkpoint),
+        (client.resources.QueuedJob, schemas.QueuedJob),
+        (client.resources.Page, schemas.Page),
+        (client.resources.Event, schemas.Event),
         (client.keys.Key, schemas.Key),
         (client.keys.NewKey, schemas.NewKey),
         (client.projects.Project, schemas.Project),
