@@ -34,9 +34,9 @@ from environment.files import (
     require_writable,
     socket_folder,
 )
-from environment.libraries import wrong_otel
-from environment.names import PREFIX
+from environment.libraries import invalid_otel_variables
 from environment.startup import CannotStart
+from environment.variable_names import PREFIX
 from jobs import workers
 from migrations import migrate
 from models import Database, DatabaseUnavailable
@@ -46,7 +46,7 @@ from training.lifeline import die_with_parent
 START_SECONDS = 120.0  # torch's first import from a cold disk may take long
 STOP_SECONDS = 40.0  # more than a drain takes at most
 BROKER_VARIABLES = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ")
-LOOK_SECONDS = 0.05
+POLL_SECONDS = 0.05
 RESTART_SECONDS = 1.0
 
 
@@ -147,7 +147,7 @@ def running(settings: Settings, *, quiet: bool = False) -> Iterator[Service]:
 
 def _require_environment() -> None:
     """What the API would refuse when it starts."""
-    if wrong := "\n".join(f"{name}: {what}." for name, what in wrong_otel()):
+    if wrong := "\n".join(f"{name}: {what}." for name, what in invalid_otel_variables()):
         raise ServiceFailed(wrong)
 
 
@@ -230,7 +230,7 @@ def _wait_for_broker(path: Path, broker: Child) -> None:
             try:
                 client.ping()
             except redis.ConnectionError:  # not yet, or still reading its file
-                time.sleep(LOOK_SECONDS)
+                time.sleep(POLL_SECONDS)
             else:
                 return
     raise ServiceFailed("The embedded broker did not start: broker/log in EPOCHAL_DATA_DIR says why.")
@@ -243,7 +243,7 @@ def _migrated(database: Database) -> set[str]:
         with database.snapshot() as session:
             return {worker.id for worker in workers.connected(session)}
     except DatabaseUnavailable as error:
-        raise ServiceFailed(error.in_one_line) from error
+        raise ServiceFailed(error.one_line) from error
 
 
 def _require_operator(database: Database, settings: Settings) -> None:
@@ -295,7 +295,7 @@ def _wait_until_ready(
         with database.snapshot() as session:
             if {worker.id for worker in workers.connected(session)} - earlier_workers:
                 break
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
     else:
         raise ServiceFailed(f"The API or the worker did not start: {log} says why.")
     # The socket is open already: this waits until the API answers on it.
@@ -357,7 +357,7 @@ def main() -> None:
     except CannotStart as error:
         sys.exit(str(error))
     except DatabaseUnavailable as error:  # it was there a moment ago, or can be read alone
-        sys.exit(error.in_one_line)
+        sys.exit(error.one_line)
 
 
 if __name__ == "__main__":

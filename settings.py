@@ -19,10 +19,10 @@ from sqlalchemy import make_url
 
 from environment.addresses import file_address, is_host, sqlite_address
 from environment.brokers import broker_of
-from environment.databases import database_of, wrong_variables
+from environment.databases import database_of, invalid_libpq_variables
 from environment.files import why_not_a_database, wrong_folder
-from environment.libraries import wrong_aws
-from environment.names import PREFIX, is_of_kubernetes, other_names
+from environment.libraries import invalid_aws_variables
+from environment.variable_names import PREFIX, is_of_kubernetes, other_names
 from storage import Storage
 from training.image_folders import LARGEST_IMAGE_MEGAPIXELS
 
@@ -255,9 +255,9 @@ def _unusable(settings: Settings) -> Iterator[tuple[str, str]]:
         if reason is not None:
             given = "database_url" in settings.model_fields_set
             yield f"{PREFIX}{'DATABASE_URL' if given else 'DATA_DIR'}", f"the database cannot be used: {reason}"
-    yield from wrong_variables(url)
+    yield from invalid_libpq_variables(url)
     if settings.storage_url.startswith("s3://"):
-        yield from wrong_aws()
+        yield from invalid_aws_variables()
 
 
 def service_version() -> str:

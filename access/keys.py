@@ -26,11 +26,11 @@ Scope = Literal["read", "train", "admin"]  # each includes those before it
 
 ADMINISTRATOR = "admin"  # the id of the operator's key that a file holds
 
-MOST_OF_A_PROJECT = 100  # that are valid
-MOST_REMEMBERED = 1000  # of a project, with those that let nobody in any more
+MAX_VALID_KEYS = 100  # that are valid
+MAX_STORED_KEYS = 1000  # of a project, with those that let nobody in any more
 
 SECRET_BYTES = 32
-LEAST_SECRET = 32  # characters of one that somebody chose; `_FORM` says so, too
+MIN_SECRET_CHARACTERS = 32  # characters of one that somebody chose; `_FORM` says so, too
 
 _FORM = re.compile(r"epochal_(?P<id>[a-z0-9]{1,32})\.(?P<secret>[A-Za-z0-9_-]{32,200})")
 
@@ -55,7 +55,7 @@ class Caller:
 
 
 # Whoever reaches an API that listens on the loopback alone.
-ANYBODY = Caller(DEFAULT_PROJECT, frozenset({"admin"}))
+LOOPBACK_CALLER = Caller(DEFAULT_PROJECT, frozenset({"admin"}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,8 @@ def make(
     if session.scalar(select(Project.id).where(Project.id == project).with_for_update(key_share=True)) is None:
         raise ProjectNotFound(project)
     of_project = ApiKey.project == project
-    if session.scalars(select(func.count()).where(of_project, _is_valid())).one() >= MOST_OF_A_PROJECT:
-        raise TooManyKeys(MOST_OF_A_PROJECT)
+    if session.scalars(select(func.count()).where(of_project, _is_valid())).one() >= MAX_VALID_KEYS:
+        raise TooManyKeys(MAX_VALID_KEYS)
     _forget_oldest(session, project)
     key_id, secret = str(ULID()).lower(), secrets.token_urlsafe(SECRET_BYTES)
     row = ApiKey(
@@ -171,8 +171,8 @@ def _forget_oldest(session: Session, project: str) -> None:
     """Of those that let nobody in any more, as many as there are too many to remember."""
     mine = select(ApiKey.id).where(ApiKey.project == project)
     count = session.scalars(select(func.count()).select_from(mine.subquery())).one()
-    if count >= MOST_REMEMBERED:
-        ended = mine.where(not_(_is_valid())).order_by(ApiKey.id).limit(count - MOST_REMEMBERED + 1)
+    if count >= MAX_STORED_KEYS:
+        ended = mine.where(not_(_is_valid())).order_by(ApiKey.id).limit(count - MAX_STORED_KEYS + 1)
         session.execute(delete(ApiKey).where(ApiKey.id.in_(session.scalars(ended).all())))
 
 
@@ -190,7 +190,7 @@ def _install_administrator(session: Session, key: SecretStr) -> None:
     if form is None or form["id"] != ADMINISTRATOR:
         raise NoOperator(
             f"The file of EPOCHAL_ADMIN_KEY_FILE should hold epochal_{ADMINISTRATOR}.<secret>, the secret "
-            f"{LEAST_SECRET} characters or more of A-Z, a-z, 0-9, - and _ from a good source of random: "
+            f"{MIN_SECRET_CHARACTERS} characters or more of A-Z, a-z, 0-9, - and _ from a good source of random: "
             f'echo "epochal_{ADMINISTRATOR}.$(openssl rand -hex 32)"'
         )
     hashed = _hashed(form["secret"])

@@ -10,7 +10,7 @@ import structlog
 from access.keys import require_operator
 from api.app import create_app
 from api.http.server import Server, configured, limited, most_connections
-from environment.startup import CannotStart, told_in_one_line
+from environment.startup import CannotStart, exit_with_one_line
 from jobs.deployment import require_usable, warn_of_too_many
 from logs import configure_logging
 from models import Database, DatabaseUnavailable
@@ -36,7 +36,7 @@ def main() -> None:
     settings = read_settings()
     sys.setswitchinterval(SWITCH_SECONDS)
     configure_logging(settings.log_level, settings.log_format)
-    with told_in_one_line():
+    with exit_with_one_line():
         app = create_app(settings)
         _require_what_it_starts_with(settings)
     # A full collection stops every thread. What is imported by now stays, and so is never looked at. Of the rest, a

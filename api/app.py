@@ -56,12 +56,12 @@ from api.views.job_json import JobJsonCache
 from api.views.revision_cache import MOST_ADDRESSES, NotModifiedHeaders, RevisionCache
 from catalog.datasets import Catalogue
 from jobs.delivery import CeleryQueue
-from jobs.figures import Watch
-from jobs.reconciler import adding_up, doing, forgetting, settling
+from jobs.reconciler import deleting_old_keys, folding_usage, running_periodically, sweeping
+from jobs.service_stats import StatsCollector
 from models import Database
 from settings import Settings, read_settings, service_version
 from storage import Storage
-from webhooks import delivery
+from webhooks import sender
 
 if TYPE_CHECKING:
     from api.service.spans import Tracing
@@ -140,14 +140,14 @@ async def _lifespan(
         prompt_queue = NonBlockingQueue(broker)
         stack.enter_context(prompt_queue.sending())
         chores = [
-            settling(database, prompt_queue.send),
-            adding_up(database),
-            forgetting(database),
-            delivery.forgetting(database),
+            sweeping(database, prompt_queue.send),
+            folding_usage(database),
+            deleting_old_keys(database),
+            sender.deleting_old_deliveries(database),
             admission.noting_uses(database),
         ]
-        stack.enter_context(doing(chores))
-        stack.enter_context(delivery.sending(database, settings.webhook_networks))
+        stack.enter_context(running_periodically(chores))
+        stack.enter_context(sender.sending(database, settings.webhook_networks))
         storage, broker_probe = Storage(settings.storage_url), Probe(broker.reachable)
         renderer = CurveRenderer()
         stack.callback(renderer.close)
@@ -170,7 +170,7 @@ async def _lifespan(
                 catalogue=catalogue,
                 readiness=Readiness(database, settings.storage_url, broker_probe),
             ),
-            "exposition": Exposition(meters, Probe(Watch(database).look), broker_probe, database),
+            "exposition": Exposition(meters, Probe(StatsCollector(database).collect), broker_probe, database),
         }
 
 

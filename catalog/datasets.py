@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from catalog.looks import DirectoryMemory, Looks
+from catalog.scanning import DirectoryCache, SingleFlight
 from training.dataset_names import hides_shipped, unknown_dataset
 from training.image_folders import ImageFolder, find_images, visible_folders
 from training.invalid import DatasetInvalid
@@ -19,8 +19,8 @@ from training.spec.part import Conflict
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # what a spec accepts
 
-PATIENCE_SECONDS = 1.0  # of whoever submits a job
-LISTING_SECONDS = 10.0  # of whoever asks for the list
+SUBMISSION_WAIT_SECONDS = 1.0  # of whoever submits a job
+LISTING_WAIT_SECONDS = 10.0  # of whoever asks for the list
 
 _ALL = ""  # the look at the folder of all data sets; no data set has this name
 
@@ -65,9 +65,9 @@ class Catalogue:
 
     def __init__(self, datasets_dir: Path, *, checked: bool = True) -> None:
         self._datasets_dir, self._checked = datasets_dir, checked
-        self._memory = DirectoryMemory()
-        self._names = Looks(self._look_at_all)
-        self._folders = Looks(self._look_at)
+        self._memory = DirectoryCache()
+        self._names = SingleFlight(self._look_at_all)
+        self._folders = SingleFlight(self._look_at)
 
     def close(self) -> None:
         """Nothing is asked any more."""
@@ -80,14 +80,14 @@ class Catalogue:
         The counts of a folder that is still being looked through are None.
         """
         known = {name: _known_entry(dataset) for name, dataset in KNOWN_DATASETS.items()}
-        until = time.monotonic() + LISTING_SECONDS
+        until = time.monotonic() + LISTING_WAIT_SECONDS
         try:
-            names = self._names.ask(_ALL, LISTING_SECONDS)
+            names = self._names.ask(_ALL, LISTING_WAIT_SECONDS)
         except OSError as error:
             raise DatasetsUnavailable(f"The data sets' folder cannot be read: {error.strerror}.") from error
         if names is None:
             raise DatasetsUnavailable("The data sets' folder does not answer.")
-        self._folders.forget_all_but(set(names))
+        self._folders.keep_only(set(names))
         folders = {}
         for name in names:
             if name in SHIPPED:
@@ -105,13 +105,13 @@ class Catalogue:
             return []
         name = spec.dataset
         try:
-            names = self._names.ask(_ALL, PATIENCE_SECONDS)
+            names = self._names.ask(_ALL, SUBMISSION_WAIT_SECONDS)
             if names is None:
                 return []
             if name in names and name in SHIPPED:
                 return [_refused(name, hides_shipped(name))]
             if name in names:
-                entry = self._folders.ask(name, PATIENCE_SECONDS)
+                entry = self._folders.ask(name, SUBMISSION_WAIT_SECONDS)
                 return [] if entry is None else [*_folder_conflicts(spec, entry)]
         except OSError:
             return []

@@ -94,7 +94,7 @@ def _known() -> set[str]:
     return {option.keyword.decode() for option in pq.Conninfo.get_defaults()} - _ELSEWHERE
 
 
-def wrong_variables(url: str) -> Iterator[tuple[str, str]]:
+def invalid_libpq_variables(url: str) -> Iterator[tuple[str, str]]:
     """PG* variables that libpq would refuse at the first connection to `url`, each with what is wrong with it."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "postgresql":

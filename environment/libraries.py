@@ -43,7 +43,7 @@ PROTOCOL = "http/protobuf"
 Wrong = Iterator[tuple[str, str]]
 
 
-def wrong_aws(environment: Mapping[str, str] = os.environ) -> Wrong:
+def invalid_aws_variables(environment: Mapping[str, str] = os.environ) -> Wrong:
     """AWS_* variables that no S3 storage can be reached with, each with what would be right."""
     for name in S3_ENDPOINTS:
         if environment.get(name) and not _is_http(environment[name]):
@@ -74,7 +74,7 @@ def wrong_aws(environment: Mapping[str, str] = os.environ) -> Wrong:
             yield name, "should be a profile that is there, in files that can be read as AWS's"
 
 
-def wrong_otel(environment: Mapping[str, str] = os.environ) -> Wrong:
+def invalid_otel_variables(environment: Mapping[str, str] = os.environ) -> Wrong:
     """OTEL_* variables that no traces can be exported with, each with what would be right; none where nobody asks for
     traces."""
     kind = trace_exporter(environment)

@@ -10,7 +10,7 @@ class CannotStart(Exception):
 
 
 @contextmanager
-def told_in_one_line() -> Iterator[None]:
+def exit_with_one_line() -> Iterator[None]:
     """End the program with exit code 1 and the message of a CannotStart. Every other exception is a fault of ours, and
     keeps its traceback."""
     try:

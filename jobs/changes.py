@@ -13,7 +13,7 @@ from jobs.usage import note_storage
 from models import TERMINAL, Attempt, Checkpoint, Database, Epoch, Event, Job, JobTag, Step
 from storage import Storage
 
-AT_ONCE = 100  # jobs a purge
+BATCH_SIZE = 100  # jobs a purge
 
 
 def change(session: Session, job_id: str, values: Mapping[str, Any]) -> Job:
@@ -42,7 +42,7 @@ def purge(database: Database, storage: Storage) -> None:
     """The files of deleted jobs, and then their rows: whoever dies in between is followed by one who does it again.
     Raises OSError."""
     with database.snapshot() as session:
-        gone = select(Job.id).where(Job.deleted_at.is_not(None)).order_by(Job.deleted_at).limit(AT_ONCE)
+        gone = select(Job.id).where(Job.deleted_at.is_not(None)).order_by(Job.deleted_at).limit(BATCH_SIZE)
         job_ids = session.scalars(gone).all()
     for job_id in job_ids:
         storage.delete(storage.list_names(job_id))

@@ -17,11 +17,11 @@ from kombu.exceptions import OperationalError
 from pydantic import SecretStr
 from redis import RedisError
 
-from environment.brokers import broker_of, forget_celery_s_variables
+from environment.brokers import broker_of, clear_celery_variables
 
 QUEUE = "epochal"
 RUN_JOB = "epochal.run_job"
-RUN_PASSED_ON = "epochal.run_passed_on"  # of a queue of one kind of workers
+RUN_FORWARDED = "epochal.run_passed_on"  # of a queue of one kind of workers
 
 # An API route waits so long for a broker that does not answer; workers look for themselves.
 BROKER_TIMEOUT_SECONDS = 2.0
@@ -41,7 +41,7 @@ log = structlog.get_logger()
 
 def connected_to(redis_url: SecretStr, name: str, *, set_as_current: bool = True) -> Celery:
     """A Celery application on the broker of EPOCHAL_REDIS_URL, whose certificate is verified where it has one."""
-    forget_celery_s_variables()
+    clear_celery_variables()
     broker = broker_of(redis_url.get_secret_value())
     app = Celery(name, broker=broker.url, set_as_current=set_as_current)
     app.conf.update(BROKER_SETTINGS)
@@ -66,10 +66,10 @@ class TrainingQueue(Protocol):
         """Whether the broker answers."""
 
 
-class PassingQueue(TrainingQueue, Protocol):
+class ForwardingQueue(TrainingQueue, Protocol):
     """What workers send to each other by, too."""
 
-    def pass_on(self, job_id: str, devices: Sequence[str], times: int) -> bool:
+    def forward(self, job_id: str, devices: Sequence[str], times: int) -> bool:
         """Wake a worker with these devices, of a job that was passed on so many `times`. False as with `send`."""
 
 
@@ -86,9 +86,9 @@ class CeleryQueue:
         """One message with the job's id."""
         return self._send(job_id, RUN_JOB, (job_id,), QUEUE)
 
-    def pass_on(self, job_id: str, devices: Sequence[str], times: int) -> bool:
+    def forward(self, job_id: str, devices: Sequence[str], times: int) -> bool:
         """One message to workers of one kind."""
-        return self._send(job_id, RUN_PASSED_ON, (job_id, times), queue_of(devices))
+        return self._send(job_id, RUN_FORWARDED, (job_id, times), queue_of(devices))
 
     def _send(self, job_id: str, task: str, arguments: tuple[str | int, ...], queue: str) -> bool:
         try:

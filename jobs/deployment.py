@@ -11,12 +11,12 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from environment.startup import CannotStart
-from jobs.own_storage import MARK, OwnStorage, mark_of
+from jobs.verified_storage import STORAGE_ID_FILE, VerifiedStorage, read_storage_id
 from models import Checkpoint, Database, DatabaseDamaged, DatabaseRefused, DatabaseUnavailable, Deployment, Job
 from models.columns import DatabaseNow
 
 # So often a database that does not answer is asked again, before a program starts.
-AGAIN_SECONDS = 2.0
+RETRY_SECONDS = 2.0
 
 log = structlog.get_logger()
 
@@ -26,20 +26,20 @@ def require_usable(database: Database, *, wait: bool) -> None:
     with `wait`, until it does, and can be written; without, DatabaseUnavailable."""
     while True:
         try:
-            flaw = database.flaw()
-            if wait and not flaw:
+            incompatibility = database.incompatibility()
+            if wait and not incompatibility:
                 with database.session() as session:
                     write(session)
         except (DatabaseDamaged, DatabaseRefused) as error:  # which does not pass by itself
-            raise CannotStart(error.in_one_line) from error
+            raise CannotStart(error.one_line) from error
         except DatabaseUnavailable as error:
             if not wait:
                 raise
             log.warning("database unavailable", **error.told)
-            sleep(AGAIN_SECONDS)
+            sleep(RETRY_SECONDS)
         else:
-            if flaw:
-                raise CannotStart(flaw)
+            if incompatibility:
+                raise CannotStart(incompatibility)
             return
 
 
@@ -51,34 +51,34 @@ def warn_of_too_many(database: Database) -> None:
             log.warning("database is short of connections", this_process=database.most_connections, **found)
 
 
-def settle_storage(database: Database, storage: OwnStorage) -> None:
+def bind_storage(database: Database, storage: VerifiedStorage) -> None:
     """Have `storage` require the mark that the database remembers. The first to come writes it and has it remembered.
 
     Raises OSError where the storage bears another, and where none is remembered although jobs have files that the
     storage has not; DatabaseUnavailable.
     """
     with database.snapshot() as session:
-        remembered = known_mark(session)
+        remembered = known_storage_id(session)
         has_files = session.scalar(select(Checkpoint.name).limit(1)) or session.scalar(
             select(Job.id).where(Job.weights.is_not(None)).limit(1)
         )
     if remembered is None:
-        there = mark_of(storage)
-        if there is None and has_files and not OwnStorage(storage.url).folders():
+        there = read_storage_id(storage)
+        if there is None and has_files and not VerifiedStorage(storage.url).folders():
             raise OSError(errno.ENXIO, "The storage is empty, and jobs have files in another: mount that one")
         if there is None:
             there = str(uuid4())
-            storage.put(MARK, there.encode())
+            storage.put(STORAGE_ID_FILE, there.encode())
         with database.session() as session:
             session.execute(update(Deployment).where(Deployment.storage_id.is_(None)).values(storage_id=there))
-            remembered = known_mark(session)
-        if remembered is not None and remembered != there and mark_of(storage) == there:
-            storage.put(MARK, remembered.encode())  # another was as quick, and its mark is overwritten
-    storage.mark = remembered
-    storage.require_mark()
+            remembered = known_storage_id(session)
+        if remembered is not None and remembered != there and read_storage_id(storage) == there:
+            storage.put(STORAGE_ID_FILE, remembered.encode())  # another was as quick, and its mark is overwritten
+    storage.storage_id = remembered
+    storage.require_id()
 
 
-def known_mark(session: Session) -> str | None:
+def known_storage_id(session: Session) -> str | None:
     """Of the storage; None before the first worker's start."""
     return session.scalar(select(Deployment.storage_id))
 

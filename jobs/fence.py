@@ -53,18 +53,18 @@ def is_not_cancelled() -> ColumnElement[bool]:
     return or_(Job.requested.is_(None), Job.requested != Request.CANCEL)
 
 
-def is_queued() -> ColumnElement[bool]:
+def is_claimable() -> ColumnElement[bool]:
     """No worker has the job, and one may take it now. One that backs off may be taken from the sweep on that finds its
     time come: so the queue's indexes have none that may not."""
-    return and_(waits(), Job.not_before.is_(None))
+    return and_(is_waiting(), Job.not_before.is_(None))
 
 
-def is_back() -> ColumnElement[bool]:
+def backoff_is_over() -> ColumnElement[bool]:
     """It has backed off for as long as it had to."""
-    return and_(waits(), Job.not_before < DatabaseNow())
+    return and_(is_waiting(), Job.not_before < DatabaseNow())
 
 
-def waits() -> ColumnElement[bool]:
+def is_waiting() -> ColumnElement[bool]:
     """It is in the queue. A literal: of a bound value it could not be seen that it meets the queue's index."""
     return Job.status == literal_column(f"'{JobStatus.QUEUED}'")
 
@@ -79,7 +79,7 @@ def is_overdue() -> ColumnElement[bool]:
     return and_(Job.requested == Request.CANCEL, Job.requested_at < DatabaseNow(-CANCEL_GRACE_SECONDS))
 
 
-def held(session: Session, claim: Claim, *, even_if_cancelled: bool = False) -> Job:
+def lock_held(session: Session, claim: Claim, *, even_if_cancelled: bool = False) -> Job:
     """The job, locked, if this attempt still has it. Raises AttemptFenced."""
     statement = for_update(claim.job_id).where(is_current(claim), is_active())
     if not even_if_cancelled:
@@ -90,12 +90,12 @@ def held(session: Session, claim: Claim, *, even_if_cancelled: bool = False) -> 
     return job
 
 
-def claimable(session: Session, job_id: str) -> Job | None:
+def lock_claimable(session: Session, job_id: str) -> Job | None:
     """The job, locked, if a worker may take it."""
-    return session.scalar(for_update(job_id).where(is_queued()))
+    return session.scalar(for_update(job_id).where(is_claimable()))
 
 
-def expired(session: Session, job_id: str) -> Job | None:
+def lock_expired(session: Session, job_id: str) -> Job | None:
     """The job, locked, if it may be taken from its worker."""
     return session.scalar(for_update(job_id).where(is_active(), has_expired()))
 

@@ -40,6 +40,6 @@ def answer(session: Session, project: str, key: str, job_id: str, body: str) -> 
     row.job_id, row.answer = job_id, body
 
 
-def forget_old(session: Session) -> None:
+def delete_old(session: Session) -> None:
     """Keys that came longer ago than any client tries again."""
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < DatabaseNow(-KEPT.total_seconds())))

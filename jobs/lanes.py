@@ -30,8 +30,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from jobs.fence import is_queued
-from models import EVERY_PROJECT, KIND, Job, JobStatus, Request
+from jobs.fence import is_claimable
+from models import DEVICE_KIND, EVERY_PROJECT, Job, JobStatus, Request
 
 # Where there are more kinds of lanes, only those are looked for that a worker could serve at all.
 MOST_LANES = 200
@@ -42,7 +42,7 @@ FIRST_OF_LANE = (32, 1024)
 FIRST_OF_PROJECT = (1, 32, 1024)
 
 ORDER = (Job.priority.desc(), Job.id)
-OF_LANE = (KIND, Job.devices)
+OF_LANE = (DEVICE_KIND, Job.devices)
 
 
 class Lane(NamedTuple):
@@ -52,7 +52,7 @@ class Lane(NamedTuple):
     devices: int
 
 
-class Waiting(NamedTuple):
+class WaitingJob(NamedTuple):
     """A job that may begin, if its project may begin one."""
 
     id: str
@@ -73,7 +73,9 @@ def find_lanes(session: Session, servable: Collection[str]) -> Sequence[Lane]:
     return [Lane(*row) for row in found]
 
 
-def first(session: Session, within: Sequence[Lane], *, lock: bool, without: Collection[str] = ()) -> Waiting | None:
+def first_waiting(
+    session: Session, within: Sequence[Lane], *, lock: bool, without: Collection[str] = ()
+) -> WaitingJob | None:
     """The first job of these lanes, by priority and then by age, but for those of projects `without`; with `lock`, the
     first that no other transaction has locked, locked until this one ends.
 
@@ -90,7 +92,7 @@ def first(session: Session, within: Sequence[Lane], *, lock: bool, without: Coll
         statement = _first(session.get_bind().dialect.name, size, lock=lock, by_project=bool(without))
         found = session.execute(statement, values, execution_options=EVERY_PROJECT).first()
         if found is not None:
-            return Waiting(*found)
+            return WaitingJob(*found)
     return None
 
 
@@ -110,14 +112,14 @@ def _servable_lanes(dialect: str) -> Select[str, int]:
 @cache
 def _first(dialect: str, size: int, *, lock: bool, by_project: bool) -> Select[*tuple[Any, ...]]:
     ids = _of_projects(dialect, size) if by_project else _of_lanes(dialect, size)
-    columns = [getattr(Job, name) for name in Waiting._fields]
+    columns = [getattr(Job, name) for name in WaitingJob._fields]
     statement = select(*columns).where(_among(dialect, ids)).order_by(*ORDER).limit(1)
     return statement.with_for_update(skip_locked=True, of=Job) if lock else statement
 
 
 def queued_projects() -> CTE:
     """Every project of which a job is in a lane, each found behind the one before in the index; and at last a NULL."""
-    head = select(Job.project).where(is_queued()).order_by(Job.project).limit(1)
+    head = select(Job.project).where(is_claimable()).order_by(Job.project).limit(1)
     projects = select(head.scalar_subquery().label("project")).cte("projects_queued", recursive=True)
     following = head.where(Job.project > projects.c.project).correlate(projects).scalar_subquery()
     return projects.union_all(select(following).where(projects.c.project.is_not(None)))
@@ -125,24 +127,24 @@ def queued_projects() -> CTE:
 
 def _kinds() -> CTE:
     """Every kind that is asked for, each found behind the one before in the lanes' index; and at last a NULL."""
-    head = select(KIND).where(is_queued()).order_by(KIND).limit(1)
+    head = select(DEVICE_KIND).where(is_claimable()).order_by(DEVICE_KIND).limit(1)
     kinds = select(head.scalar_subquery().label("kind")).cte("kinds", recursive=True)
-    following = head.where(kinds.c.kind < KIND).correlate(kinds).scalar_subquery()
+    following = head.where(kinds.c.kind < DEVICE_KIND).correlate(kinds).scalar_subquery()
     return kinds.union_all(select(following).where(kinds.c.kind.is_not(None)))
 
 
 def _those_of(each: Subquery) -> CTE:
     """Those of some kinds that are asked for."""
-    asked_for = exists().select_from(Job).where(is_queued(), each.c.kind == KIND).correlate(each)
+    asked_for = exists().select_from(Job).where(is_claimable(), each.c.kind == DEVICE_KIND).correlate(each)
     return select(each.c.kind).where(asked_for).cte("kinds")
 
 
 def _lanes(kinds: CTE) -> Select[str, int]:
     """Of each kind every number of devices that is asked for."""
-    number = select(Job.devices).where(is_queued()).order_by(Job.devices).limit(1)
-    least = number.where(kinds.c.kind == KIND).correlate(kinds).scalar_subquery()
+    number = select(Job.devices).where(is_claimable()).order_by(Job.devices).limit(1)
+    least = number.where(kinds.c.kind == DEVICE_KIND).correlate(kinds).scalar_subquery()
     lanes = select(kinds.c.kind, least.label("devices")).where(kinds.c.kind.is_not(None)).cte("lanes", recursive=True)
-    more = number.where(lanes.c.kind == KIND, Job.devices > lanes.c.devices).correlate(lanes).scalar_subquery()
+    more = number.where(lanes.c.kind == DEVICE_KIND, Job.devices > lanes.c.devices).correlate(lanes).scalar_subquery()
     lanes = lanes.union_all(select(lanes.c.kind, more).where(lanes.c.devices.is_not(None)))
     return select(lanes.c.kind, lanes.c.devices).where(lanes.c.devices.is_not(None))
 
@@ -165,7 +167,7 @@ def _of_projects(dialect: str, size: int) -> Any:
     )
     heads = _heads(dialect, each, and_(Job.project == each.c.project, _is_of(each)), (Job.project, *OF_LANE), size)
     fits = exists().select_from(lane).where(_is_of(lane)).correlate(Job)
-    stopping = select(Job.id).where(is_queued(), Job.requested == literal_column(f"'{Request.STOP}'"), fits)
+    stopping = select(Job.id).where(is_claimable(), Job.requested == literal_column(f"'{Request.STOP}'"), fits)
     stopping_first = stopping.order_by(*ORDER).limit(size).correlate(None).subquery("stopping")
     return union_all(heads, select(stopping_first.c.id))
 
@@ -177,7 +179,7 @@ def _heads(dialect: str, each: Any, condition: ColumnElement[bool], index: Seque
     other, however little it knows of how many jobs there are. SQLite, which does not see that one which is an
     expression is given, would sort all of the lane.
     """
-    heads = select(Job.id).where(is_queued(), condition).correlate(each)
+    heads = select(Job.id).where(is_claimable(), condition).correlate(each)
     if dialect == "sqlite":  # where nobody else has anything locked: one is enough
         return select(heads.order_by(*ORDER).limit(1).scalar_subquery()).select_from(each)
     head = heads.order_by(*index, *ORDER)
@@ -187,7 +189,7 @@ def _heads(dialect: str, each: Any, condition: ColumnElement[bool], index: Seque
 
 def _is_of(lane: Any) -> ColumnElement[bool]:
     """A job waits in the lane of a row of `_each`."""
-    return and_(lane.c.kind == KIND, Job.devices == lane.c.devices)
+    return and_(lane.c.kind == DEVICE_KIND, Job.devices == lane.c.devices)
 
 
 def _among(dialect: str, ids: Any) -> ColumnElement[bool]:

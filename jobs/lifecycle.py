@@ -1,6 +1,6 @@
 """A job from its submission to its end, each step within the caller's transaction.
 
-`jobs.requests` has what people ask of it meanwhile, `jobs.records` what its attempts report.
+`jobs.requests` has what people ask of it meanwhile, `jobs.recording` what its attempts report.
 """
 
 from collections.abc import Sequence
@@ -13,32 +13,32 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from jobs.backing_off import postpone
+from jobs.backoff import postpone
 from jobs.checkpoints import CheckpointFile
 from jobs.errors import AttemptFenced, StartingWeightsMissing
 from jobs.failures import Failure
-from jobs.fence import Claim, claimable, expired, for_update, held, is_active, is_current, is_overdue
+from jobs.fence import Claim, for_update, is_active, is_current, is_overdue, lock_claimable, lock_expired, lock_held
 from jobs.ids import new_id
 from jobs.quotas import may_begin, require_room
-from jobs.records import earlier_facts, forget_after, forget_checkpoints, forget_loading, usable_checkpoints
+from jobs.recording import earlier_facts, forget_after, forget_checkpoints, forget_loading, usable_checkpoints
 from jobs.transitions import (
     EndReason,
-    append_event,
+    add_event,
     end_attempt,
     fail,
     finish,
     has_checkpoint,
-    move,
+    insert_event,
     now,
     pause,
-    record,
     requeue,
     retry_or_fail,
+    set_status,
 )
 from models import (
+    DEFAULT_MAX_RETRIES,
+    DEFAULT_PRIORITY,
     DEFAULT_PROJECT,
-    MAX_RETRIES,
-    PRIORITY,
     TERMINAL,
     Attempt,
     DatabaseFull,
@@ -61,7 +61,7 @@ TIME_IS_UP = Failure(
 log = structlog.get_logger()
 
 
-def unrecorded(outage: DatabaseUnavailable) -> Failure:
+def lost_to_outage(outage: DatabaseUnavailable) -> Failure:
     """An attempt lost its job because nothing of it could be recorded for too long."""
     if isinstance(outage, DatabaseFull):
         return Failure(
@@ -84,8 +84,8 @@ def submit(
     *,
     name: str | None = None,
     tags: Sequence[str] = (),
-    priority: int = PRIORITY,
-    max_retries: int = MAX_RETRIES,
+    priority: int = DEFAULT_PRIORITY,
+    max_retries: int = DEFAULT_MAX_RETRIES,
     accelerator: str | None = None,
     description: str | None = None,
     project: str = DEFAULT_PROJECT,
@@ -119,7 +119,7 @@ def submit(
     session.add(job)
     session.flush()
     session.add_all(JobTag(project=project, tag=tag, job_id=job.id) for tag in tags)
-    append_event(session, job, "queued", "Accepted; waiting for a worker.")
+    insert_event(session, job, "queued", "Accepted; waiting for a worker.")
     return job
 
 
@@ -127,7 +127,7 @@ def claim(
     session: Session, job_id: str, worker: str, lease_seconds: float, devices: Sequence[str] = ()
 ) -> Claim | None:
     """Take a queued job for `worker`. None where there is nothing to take: messages may repeat or come late."""
-    job = claimable(session, job_id)
+    job = lock_claimable(session, job_id)
     if job is None or not (job.requested is Request.STOP or may_begin(session, job.project)):
         return None
     try:
@@ -141,7 +141,7 @@ def claim(
         log.exception("attempt not prepared", job_id=job_id)
         postpone(session, job)
         return None
-    move(job, JobStatus.STARTING)
+    set_status(job, JobStatus.STARTING)
     job.attempt += 1
     job.owner = worker
     job.not_before = None
@@ -149,13 +149,13 @@ def claim(
     if job.started_at is None:
         job.started_at = now()
     session.add(Attempt(job_id=job.id, number=job.attempt, worker=worker, devices=list(devices)))
-    record(session, job, "starting", f"Attempt {job.attempt} on worker {worker}.")
+    add_event(session, job, "starting", f"Attempt {job.attempt} on worker {worker}.")
     return replace(prepared, attempt=job.attempt)
 
 
 def heartbeat(session: Session, claim: Claim, lease_seconds: float) -> Request | None:
     """Renew the lease; what somebody wants of the job. Raises AttemptFenced where it is no longer this attempt's."""
-    job = held(session, claim, even_if_cancelled=True)
+    job = lock_held(session, claim, even_if_cancelled=True)
     job.lease_until = now(lease_seconds)
     return job.requested
 
@@ -173,7 +173,7 @@ def settle_success(
     session: Session, claim: Claim, weights: StoredFile, *, epochs: int | None = None, stopped_early: bool = False
 ) -> None:
     """Every epoch is stored, or all `epochs` after which the run stopped by itself; and so are its weights."""
-    job = held(session, claim)
+    job = lock_held(session, claim)
     job.weights = asdict(weights)
     if epochs is not None:
         forget_after(session, job, epochs, 0)
@@ -185,7 +185,7 @@ def settle_success(
 
 def settle_failure(session: Session, claim: Claim, failure: Failure, weights: StoredFile | None = None) -> None:
     """The job cannot go on. It keeps its checkpoints, and `weights`, which its furthest one gave."""
-    job = held(session, claim)
+    job = lock_held(session, claim)
     if weights:
         job.weights = asdict(weights)
     if job.status is JobStatus.STARTING:
@@ -195,7 +195,7 @@ def settle_failure(session: Session, claim: Claim, failure: Failure, weights: St
 
 def settle_timeout(session: Session, claim: Claim, weights: StoredFile | None, epoch: int, step: int) -> None:
     """Its time is up. It keeps the weights that it has: of everything up to `step` of `epoch`."""
-    job = held(session, claim)
+    job = lock_held(session, claim)
     if weights:
         job.weights = asdict(weights)
         forget_after(session, job, epoch, step)
@@ -204,7 +204,7 @@ def settle_timeout(session: Session, claim: Claim, weights: StoredFile | None, e
 
 def settle_stop(session: Session, claim: Claim, weights: StoredFile, epoch: int, step: int) -> None:
     """Stopped on request, its weights stored: of everything up to `step` of `epoch`, which would have been next."""
-    job = held(session, claim)
+    job = lock_held(session, claim)
     job.weights = asdict(weights)
     end_attempt(session, job, "stopped")
     forget_after(session, job, epoch, step)
@@ -212,20 +212,20 @@ def settle_stop(session: Session, claim: Claim, weights: StoredFile, epoch: int,
     finish(session, job, JobStatus.STOPPED, f"Stopped on request, in front of step {step} of epoch {epoch}.")
 
 
-def let_go(session: Session, claim: Claim) -> bool:
+def release_job(session: Session, claim: Claim) -> bool:
     """The job is off its device, as was asked for: cancelled, paused or, if the worker is to leave, in the queue again,
     where that costs no retry. Whether it is in the queue."""
-    job = held(session, claim, even_if_cancelled=True)
+    job = lock_held(session, claim, even_if_cancelled=True)
     return _give_back(session, job, "drained", "Its worker is shutting down.")
 
 
-def lose(session: Session, claim: Claim, failure: Failure, *, crashed: bool = True) -> bool:
+def lose_attempt(session: Session, claim: Claim, failure: Failure, *, crashed: bool = True) -> bool:
     """The attempt died of something that another may survive: back to the queue, up to the job's `max_retries` times in
     a row without progress; or what was asked for. Whether it is in the queue.
 
     Where it had `crashed`, that may have been the fault of the checkpoint that it was loading.
     """
-    job = held(session, claim, even_if_cancelled=True)
+    job = lock_held(session, claim, even_if_cancelled=True)
     if not crashed and job.status is JobStatus.STARTING:
         forget_loading(session, job)
     return _give_back(session, job, failure.code, failure.message, failure)
@@ -234,11 +234,11 @@ def lose(session: Session, claim: Claim, failure: Failure, *, crashed: bool = Tr
 def expire_lease(session: Session, job_id: str, outage: DatabaseUnavailable | None = None) -> bool:
     """Take the job from a worker that let its lease run out; or could not renew it, because of `outage`. Whether it is
     in the queue."""
-    job = expired(session, job_id)
+    job = lock_expired(session, job_id)
     if job is None:
         return False
     failure = (
-        unrecorded(outage)
+        lost_to_outage(outage)
         if outage
         else Failure(
             code="worker_lost",

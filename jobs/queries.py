@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session, aliased, selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
 from jobs.errors import CheckpointNotFound, JobNotFound, WeightsNotFound
-from jobs.fence import waits
-from jobs.listing import NEWEST_FIRST, JobFilter, Order, page_of_ids
+from jobs.fence import is_waiting
+from jobs.listing import NEWEST_FIRST, JobFilter, SortOrder, page_of_ids
 from jobs.transitions import MOST_FAILED_LOADS
-from jobs.waiting import MOST_COUNTED, JobState, QueuePlace, WhyQueued
+from jobs.waiting import MOST_COUNTED, JobSummary, QueueExplainer, QueuePlace
 from models import EVERY_PROJECT, Checkpoint, Epoch, Event, Job, JobStatus, ProjectSession, Step
 from storage import StoredFile
 
@@ -23,7 +23,7 @@ ROWS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class JobRecord:
+class JobDetails:
     """A job with what a reader wants beside it."""
 
     job: Job
@@ -42,7 +42,7 @@ class QueuedJob:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckpointRecord:
+class CheckpointWithEpoch:
     """A checkpoint, with the epoch that it was taken at the end of; None in the middle of one."""
 
     checkpoint: Checkpoint
@@ -66,59 +66,59 @@ class Page(Generic[Item]):
 class JobPage:
     """One page of jobs, and the cursor behind it; None where no other follows."""
 
-    rows: Sequence[JobState]
+    rows: Sequence[JobSummary]
     next_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class EventRecord:
+class EventWithEpoch:
     """An event, with the epoch that it tells of."""
 
     event: Event
     epoch: Epoch | None
 
 
-def find(session: Session, job_id: str) -> JobRecord:
+def find(session: Session, job_id: str) -> JobDetails:
     """One job, with its place in the queue. Raises JobNotFound."""
-    found = records(session, [job_id]).get(job_id)
+    found = details_of(session, [job_id]).get(job_id)
     if found is None:
         raise JobNotFound(job_id)
     places = queue_places(session, [_state(found.job)])
     return replace(found, queue=places.get(job_id))
 
 
-def newly_made(session: Session, job: Job) -> JobRecord:
+def newly_made(session: Session, job: Job) -> JobDetails:
     """A job that this very transaction has made: nothing hangs on it yet, and but for its place nothing is read."""
     set_committed_value(job, "attempts", [])
-    return JobRecord(job, None, None, queue_places(session, [_state(job)]).get(job.id))
+    return JobDetails(job, None, None, queue_places(session, [_state(job)]).get(job.id))
 
 
-def records(session: Session, job_ids: Sequence[str]) -> dict[str, JobRecord]:
+def details_of(session: Session, job_ids: Sequence[str]) -> dict[str, JobDetails]:
     """Those of some jobs that are there, without their places in the queue."""
     rows = session.execute(_WITH_EPOCHS.where(Job.id.in_(job_ids))).all() if job_ids else []
     furthest = _furthest_checkpoints(session, [job.id for job, _, _ in rows if job.attempt])
-    return {job.id: JobRecord(job, latest, best, checkpoint=furthest.get(job.id)) for job, latest, best in rows}
+    return {job.id: JobDetails(job, latest, best, checkpoint=furthest.get(job.id)) for job, latest, best in rows}
 
 
-def state_of(session: Session, job_id: str) -> JobState:
+def state_of(session: Session, job_id: str) -> JobSummary:
     """Raises JobNotFound."""
     row = session.execute(_STATES.where(Job.id == job_id)).first()
     if row is None:
         raise JobNotFound(job_id)
-    return JobState._make(row)
+    return JobSummary._make(row)
 
 
 def list_jobs(
     session: ProjectSession,
     jobs: JobFilter = JobFilter(),
-    order: Order = NEWEST_FIRST,
+    order: SortOrder = NEWEST_FIRST,
     *,
     after: str | None = None,
     limit: int = 20,
 ) -> JobPage:
     """Jobs behind the cursor `after`, by default from the newest to the oldest. Raises CursorInvalid."""
     page = page_of_ids(session, jobs, order, after, limit)
-    found = {row.id: JobState._make(row) for row in session.execute(_STATES.where(Job.id.in_(page.ids)))}
+    found = {row.id: JobSummary._make(row) for row in session.execute(_STATES.where(Job.id.in_(page.ids)))}
     return JobPage([found[job_id] for job_id in page.ids], page.next_cursor)
 
 
@@ -151,13 +151,13 @@ def steps_after(
     return _page(session, statement, limit)
 
 
-def events_after(session: Session, job_id: str, after: int = 0, limit: int | None = None) -> Page[EventRecord]:
+def events_after(session: Session, job_id: str, after: int = 0, limit: int | None = None) -> Page[EventWithEpoch]:
     """What has happened to a job, in order, behind the event with the number `after`. Raises JobNotFound."""
     _must_exist(session, job_id)
     position = event_position(session, job_id, after)
     statement = with_their_epochs().where(Event.job_id == job_id, Event.id > position)
     rows = fetched(session.execute(_one_more(statement, limit)))
-    return _cut([EventRecord(event, epoch) for event, epoch in rows], limit)
+    return _cut([EventWithEpoch(event, epoch) for event, epoch in rows], limit)
 
 
 def event_position(session: Session, job_id: str, number: int) -> int:
@@ -181,7 +181,7 @@ def with_their_epochs() -> Select[Event, Epoch | None]:
 def queue(session: Session, *, after: str | None = None, limit: int = 20) -> Page[QueuedJob]:
     """The queue in the order in which it is served, behind the place of the job `after`, which may have left it since.
     Raises JobNotFound where there never was such a job."""
-    statement = select(Job).where(waits()).order_by(Job.priority.desc(), Job.id)
+    statement = select(Job).where(is_waiting()).order_by(Job.priority.desc(), Job.id)
     if after:
         priority = session.scalar(select(Job.priority).where(Job.id == after))
         if priority is None:
@@ -194,7 +194,7 @@ def queue(session: Session, *, after: str | None = None, limit: int = 20) -> Pag
 
 def checkpoints(
     session: Session, job_id: str, after: tuple[int, int, int] | None = None, limit: int | None = None
-) -> Page[CheckpointRecord]:
+) -> Page[CheckpointWithEpoch]:
     """What a job could go on from, the furthest first: those behind `after`, an epoch, a step and an attempt. Raises
     JobNotFound.
     """
@@ -205,7 +205,7 @@ def checkpoints(
     if after is not None:
         statement = statement.where(tuple_(*place) < after)
     statement = statement.order_by(*(column.desc() for column in place))
-    return _cut([CheckpointRecord(row, epoch) for row, epoch in session.execute(_one_more(statement, limit))], limit)
+    return _cut([CheckpointWithEpoch(row, epoch) for row, epoch in session.execute(_one_more(statement, limit))], limit)
 
 
 def checkpoint_file(session: Session, job_id: str, name: str) -> StoredFile:
@@ -285,11 +285,11 @@ _WITH_EPOCHS: Select[Job, Epoch | None, Epoch | None] = (
     .options(selectinload(Job.attempts))
 )
 
-_STATES = select(*(getattr(Job, field) for field in JobState._fields))
+_STATES = select(*(getattr(Job, field) for field in JobSummary._fields))
 
 
-def _state(job: Job) -> JobState:
-    return JobState._make(getattr(job, field) for field in JobState._fields)
+def _state(job: Job) -> JobSummary:
+    return JobSummary._make(getattr(job, field) for field in JobSummary._fields)
 
 
 def _furthest_checkpoints(session: Session, job_ids: Sequence[str]) -> dict[str, Checkpoint]:
@@ -299,23 +299,23 @@ def _furthest_checkpoints(session: Session, job_ids: Sequence[str]) -> dict[str,
     return {row.job_id: row for row in session.scalars(usable.order_by(Checkpoint.epoch, Checkpoint.step))}
 
 
-def queue_places(session: Session, jobs: Sequence[JobState]) -> dict[str, QueuePlace]:
+def queue_places(session: Session, jobs: Sequence[JobSummary]) -> dict[str, QueuePlace]:
     """Where those of some jobs stand that are queued, and why."""
     queued = [job for job in jobs if job.status is JobStatus.QUEUED]
     if not queued:
         return {}
-    why = WhyQueued(session)
+    why = QueueExplainer(session)
     if len(queued) == 1:
         return {job.id: why.place(job, _position(session, job)) for job in queued}
-    line = select(Job.id).where(waits()).order_by(Job.priority.desc(), Job.id).limit(MOST_COUNTED)
+    line = select(Job.id).where(is_waiting()).order_by(Job.priority.desc(), Job.id).limit(MOST_COUNTED)
     ahead = session.scalars(line, execution_options=EVERY_PROJECT)
     positions = {job_id: position for position, job_id in enumerate(ahead, start=1)}
     return {job.id: why.place(job, positions.get(job.id)) for job in queued}
 
 
-def _position(session: Session, job: JobState) -> int | None:
+def _position(session: Session, job: JobSummary) -> int | None:
     """From 1, as far as it is counted."""
     before = or_(Job.priority > job.priority, and_(Job.priority == job.priority, Job.id < job.id))
-    counted = select(Job.id).where(waits(), before).limit(MOST_COUNTED).subquery()
+    counted = select(Job.id).where(is_waiting(), before).limit(MOST_COUNTED).subquery()
     ahead = session.scalars(select(func.count()).select_from(counted), execution_options=EVERY_PROJECT).one()
     return ahead + 1 if ahead < MOST_COUNTED else None

@@ -2,7 +2,7 @@
 that have backed off for long enough may begin again.
 
 Each sweep is idempotent, so any number of copies may run at once: the API runs one each second, and every worker
-another, the more seldom the more workers there are. Queued jobs need no sweep: workers look for them (`worker.tasks`).
+another, the more seldom the more workers there are. Queued jobs need no sweep: workers look for them (`worker.worker`).
 """
 
 import threading
@@ -16,14 +16,14 @@ import structlog
 from sqlalchemy import select
 
 from jobs import idempotency, lifecycle, usage
-from jobs.backing_off import end_backing_off
-from jobs.fence import has_expired, is_active, is_back, is_overdue
+from jobs.backoff import end_backoff
+from jobs.fence import backoff_is_over, has_expired, is_active, is_overdue
 from models import Database, DatabaseFull, DatabaseUnavailable, Job
 from models.columns import DatabaseNow
 
 SWEEP_SECONDS = 1.0
 FOLD_SECONDS = 5.0
-AT_ONCE = 100  # jobs a sweep
+BATCH_SIZE = 100  # jobs a sweep
 LEAVE_WITHIN_SECONDS = 2.0
 
 # A full disk that was met so shortly before a lease ran out is why it did.
@@ -33,7 +33,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Chore:
+class PeriodicTask:
     """Something to be done every so many seconds, for the first time when the first of them have passed."""
 
     every_seconds: float | Callable[[], float]
@@ -44,39 +44,39 @@ class Chore:
         return self.every_seconds() if callable(self.every_seconds) else self.every_seconds
 
 
-def settling(
+def sweeping(
     database: Database, tell: Callable[[str], bool], every_seconds: float | Callable[[], float] = SWEEP_SECONDS
-) -> Chore:
+) -> PeriodicTask:
     """The sweep as a chore, so often that a takeover waits for the lease, and not for the sweep. Of jobs that it puts
     back into the queue it does `tell` workers."""
-    return Chore(every_seconds, lambda: sweep(database, tell))
+    return PeriodicTask(every_seconds, lambda: sweep(database, tell))
 
 
-def adding_up(database: Database, every_seconds: float | Callable[[], float] = FOLD_SECONDS) -> Chore:
+def folding_usage(database: Database, every_seconds: float | Callable[[], float] = FOLD_SECONDS) -> PeriodicTask:
     """What projects have used."""
 
     def add_up() -> None:
         with database.autocommit_read() as session:
-            more = usage.is_noted(session)
+            more = usage.has_entries(session)
         while more:
             with database.session() as session:
                 more = usage.fold(session)
 
-    return Chore(every_seconds, add_up)
+    return PeriodicTask(every_seconds, add_up)
 
 
-def forgetting(database: Database) -> Chore:
+def deleting_old_keys(database: Database) -> PeriodicTask:
     """Idempotency keys that nobody can still mean."""
 
     def forget() -> None:
         with database.session() as session:
-            idempotency.forget_old(session)
+            idempotency.delete_old(session)
 
-    return Chore(3600.0, forget)
+    return PeriodicTask(3600.0, forget)
 
 
 @contextmanager
-def doing(chores: Sequence[Chore]) -> Iterator[None]:
+def running_periodically(chores: Sequence[PeriodicTask]) -> Iterator[None]:
     """Do them in a thread of their own for as long as the context lasts."""
     stop = threading.Event()
 
@@ -103,8 +103,8 @@ def sweep(database: Database, tell: Callable[[str], bool] = lambda _job_id: True
     with database.autocommit_read() as session:
         expiring = has_expired()
         overdue = select(Job.id, expiring, Job.lease_until, DatabaseNow()).where(is_active(), expiring | is_overdue())
-        found = session.execute(overdue.limit(AT_ONCE)).all()
-        back = session.scalars(select(Job.id).where(is_back()).order_by(Job.not_before).limit(AT_ONCE)).all()
+        found = session.execute(overdue.limit(BATCH_SIZE)).all()
+        back = session.scalars(select(Job.id).where(backoff_is_over()).order_by(Job.not_before).limit(BATCH_SIZE)).all()
     may_begin = []
     for job_id, is_expired, lease_until, now in found:
         outage = _what_kept_it(database, lease_until, now) if is_expired else None
@@ -112,7 +112,7 @@ def sweep(database: Database, tell: Callable[[str], bool] = lambda _job_id: True
             may_begin.append(job_id)
     if back:
         with database.session() as session:
-            may_begin += end_backing_off(session, back)
+            may_begin += end_backoff(session, back)
     all(tell(job_id) for job_id in may_begin)
 
 
@@ -137,7 +137,7 @@ def _what_kept_it(database: Database, lease_until: datetime | None, now: datetim
     return DatabaseFull() if database.seconds_since(DatabaseFull) <= since else None
 
 
-def _do(chore: Chore) -> None:
+def _do(chore: PeriodicTask) -> None:
     try:
         chore.do()
     except DatabaseUnavailable as error:

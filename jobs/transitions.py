@@ -30,7 +30,7 @@ LONGEST_BACKOFF_SECONDS = 60.0
 log = structlog.get_logger()
 
 
-def move(job: Job, status: JobStatus) -> None:
+def set_status(job: Job, status: JobStatus) -> None:
     """To another status; that the table allows it is the caller's business."""
     assert status in TRANSITIONS[job.status], f"{job.status} -> {status}"
     job.status = status
@@ -38,7 +38,7 @@ def move(job: Job, status: JobStatus) -> None:
 
 def finish(session: Session, job: Job, status: JobStatus, message: str) -> None:
     """Into a terminal status."""
-    move(job, status)
+    set_status(job, status)
     _let_go(job)
     job.requested = job.requested_at = None
     job.finished_at = now()
@@ -46,7 +46,7 @@ def finish(session: Session, job: Job, status: JobStatus, message: str) -> None:
         job.weights = None
         session.execute(delete(Checkpoint).where(Checkpoint.job_id == job.id))
     note_storage(session, job)
-    record(session, job, status, message)
+    add_event(session, job, status, message)
 
 
 def fail(session: Session, job: Job, failure: Failure) -> None:
@@ -58,10 +58,10 @@ def fail(session: Session, job: Job, failure: Failure) -> None:
 
 def pause(session: Session, job: Job, message: str) -> None:
     """Off the device and out of the queue."""
-    move(job, JobStatus.PAUSED)
+    set_status(job, JobStatus.PAUSED)
     _let_go(job)
     job.requested = job.requested_at = None
-    record(session, job, "paused", message)
+    add_event(session, job, "paused", message)
 
 
 def retry_or_fail(session: Session, job: Job, failure: Failure) -> bool:
@@ -79,10 +79,10 @@ def retry_or_fail(session: Session, job: Job, failure: Failure) -> bool:
 def requeue(session: Session, job: Job, reason: EndReason, message: str) -> None:
     """Another attempt is to follow. A wish to stop it stays: that attempt makes the weights, and ends."""
     end_attempt(session, job, reason)
-    move(job, JobStatus.QUEUED)
+    set_status(job, JobStatus.QUEUED)
     _let_go(job)
     job.queued_at = now()
-    record(session, job, "requeued", message)
+    add_event(session, job, "requeued", message)
 
 
 def end_attempt(session: Session, job: Job, reason: EndReason) -> None:
@@ -100,13 +100,13 @@ def has_checkpoint(session: Session, job: Job) -> bool:
     return session.scalar(usable.limit(1)) is not None
 
 
-def record(session: Session, job: Job, kind: str, message: str, epoch: int | None = None) -> None:
+def add_event(session: Session, job: Job, kind: str, message: str, epoch: int | None = None) -> None:
     """Append to the job's events, and say so in the log of whoever did it, once it is true."""
     job.revision += 1
-    append_event(session, job, kind, message, epoch)
+    insert_event(session, job, kind, message, epoch)
 
 
-def append_event(session: Session, job: Job, kind: str, message: str, epoch: int | None = None) -> None:
+def insert_event(session: Session, job: Job, kind: str, message: str, epoch: int | None = None) -> None:
     """The same of a job whose revision nobody has seen yet."""
     # The job's row is locked: nobody else numbers its events. The last one is the first in the index.
     last = select(Event.number).where(Event.job_id == job.id).order_by(Event.id.desc()).limit(1)
@@ -129,10 +129,10 @@ def now(seconds: float = 0.0) -> Any:
     return DatabaseNow(seconds)
 
 
-def ask(session: Session, job: Job, request: Request, message: str) -> None:
+def set_request(session: Session, job: Job, request: Request, message: str) -> None:
     """Note what somebody wants of the job; whoever has it will see."""
     job.requested, job.requested_at = request, now()
-    record(session, job, f"{request}_requested", message)
+    add_event(session, job, f"{request}_requested", message)
 
 
 def _let_go(job: Job) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from models import EVERY_PROJECT, Attempt, Checkpoint, DeviceUse, Job, Project, UsageEntry
 from models.columns import DatabaseNow
 
-AT_ONCE = 1000  # entries a fold
+BATCH_SIZE = 1000  # entries a fold
 
 
 def note_storage(session: Session, job: Job) -> None:
@@ -38,14 +38,14 @@ def note_device_time(session: Session, job: Job, began: datetime, ended: datetim
         session.add(UsageEntry(project=job.project, month=month, device_seconds=seconds * job.devices))
 
 
-def is_noted(session: Session) -> bool:
+def has_entries(session: Session) -> bool:
     """Whether anything is to be added up."""
     return session.scalar(select(UsageEntry.id).limit(1)) is not None
 
 
 def fold(session: Session) -> bool:
     """Add entries up. Whether there may be more. Any number may do so at once: each takes others."""
-    first = select(UsageEntry.id).order_by(UsageEntry.id).limit(AT_ONCE).with_for_update(skip_locked=True)
+    first = select(UsageEntry.id).order_by(UsageEntry.id).limit(BATCH_SIZE).with_for_update(skip_locked=True)
     taken = delete(UsageEntry).where(UsageEntry.id.in_(session.scalars(first).all()))
     columns = (UsageEntry.project, UsageEntry.month, UsageEntry.device_seconds, UsageEntry.storage_bytes)
     entries = session.execute(taken.returning(*columns), execution_options={"synchronize_session": False}).all()
@@ -61,7 +61,7 @@ def fold(session: Session) -> bool:
             session.execute(update(Project).where(Project.id == project).values(summed))
     for (project, month), more_seconds in sorted(seconds.items()):
         _add_device_seconds(session, project, month, more_seconds)
-    return len(entries) == AT_ONCE
+    return len(entries) == BATCH_SIZE
 
 
 def _add_device_seconds(session: Session, project: str, month: str, seconds: float) -> None:

@@ -41,7 +41,7 @@ class HeldJob(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerRecord:
+class ConnectedWorker:
     """A connected worker and the jobs that it has."""
 
     worker: Worker
@@ -77,7 +77,7 @@ def sign_on(
     session.add(worker)
 
 
-def seen(session: Session, worker_id: str, load: Load) -> None:
+def mark_seen(session: Session, worker_id: str, load: Load) -> None:
     """It is still there."""
     session.execute(update(Worker).where(Worker.id == worker_id).values(seen_at=DatabaseNow(), **asdict(load)))
 
@@ -117,9 +117,9 @@ def inventories(session: Session) -> list[list[str]]:
     return [json.loads(each) for each in session.scalars(kinds)]
 
 
-def at_work(session: Session) -> list[WorkerRecord]:
+def connected_with_jobs(session: Session) -> list[ConnectedWorker]:
     """The connected workers with what they do, oldest first."""
-    records = {worker.id: WorkerRecord(worker) for worker in connected(session)}
+    records = {worker.id: ConnectedWorker(worker) for worker in connected(session)}
     # A job that is with a worker has a lease, which there is an index of; of statuses that are parameters, PostgreSQL
     # may plan to read the whole table.
     held = select(Job.id, Job.project, Job.owner).where(Job.lease_until.is_not(None), Job.owner.in_(records))

@@ -34,14 +34,14 @@ def migrate(database: Database, revision: str = "head") -> None:
     database.create()
     schema = database.schema()
     if schema.is_newer:
-        if schema.flaw:
-            raise DatabaseNewer(schema.flaw)
+        if schema.incompatibility:
+            raise DatabaseNewer(schema.incompatibility)
         return
     _require_none_of_another(database)
     config = Config(Path(__file__).parent.parent / "alembic.ini")
     config.attributes["engine"] = database.engine
     try:
-        with database.explained():
+        with database.translated_errors():
             if revision == "base":
                 command.downgrade(config, revision)
             else:

@@ -22,9 +22,9 @@ from models.outages import (
 from models.session import EVERY_PROJECT, ProjectSession
 from models.status import ACTIVE, TERMINAL, TRANSITIONS, JobStatus, Request
 from models.tables import (
-    KIND,
-    MAX_RETRIES,
-    PRIORITY,
+    DEFAULT_MAX_RETRIES,
+    DEFAULT_PRIORITY,
+    DEVICE_KIND,
     Attempt,
     Checkpoint,
     Epoch,
@@ -38,11 +38,11 @@ from models.tenants import ApiKey, DeviceUse, IdempotencyKey, Project, UsageEntr
 
 __all__ = [
     "ACTIVE",
+    "DEFAULT_MAX_RETRIES",
+    "DEFAULT_PRIORITY",
     "DEFAULT_PROJECT",
+    "DEVICE_KIND",
     "EVERY_PROJECT",
-    "KIND",
-    "MAX_RETRIES",
-    "PRIORITY",
     "REVISION",
     "TERMINAL",
     "TRANSITIONS",

@@ -29,7 +29,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-class Measure(TypeDecorator[float]):
+class FloatWithNan(TypeDecorator[float]):
     """A float that keeps NaN. SQLite stores NaN as NULL, so there it is the text `NaN`, which sorts above
     every number, as NaN does in PostgreSQL."""
 

@@ -15,7 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from models.deployment import Schema, schema_of
 from models.fair_lock import FairLock
-from models.outages import DatabaseMissing, DatabaseOutdated, DatabaseUnavailable, is_stale_after, outage
+from models.outages import DatabaseMissing, DatabaseOutdated, DatabaseUnavailable, invalidates_connections, outage
 from models.session import ProjectSession
 from models.sqlite_file import SqliteFile
 
@@ -29,7 +29,7 @@ SAFE_WAL = (3, 51, 3)
 
 # Both together far less than the time for which a lease of the default length outlives an outage (worker/lease.py).
 BUSY_TIMEOUT_SECONDS = 5  # for another process that writes to SQLite
-TURN_SECONDS = 2  # for other threads that do
+WRITE_LOCK_SECONDS = 2  # for other threads that do
 
 # So that a server that has vanished from the network is noticed well within a lease, and a process that was stopped in
 # the middle of a transaction does not keep its locks from whoever is to take over.
@@ -53,7 +53,7 @@ UNUSED_SECONDS = 300
 IDLE_SESSION_TIMEOUT_SINCE = 14_00_00  # the version of PostgreSQL
 
 # So long somebody waits for one of them.
-POOL_SECONDS = 10
+POOL_TIMEOUT_SECONDS = 10
 
 _HAS_TURN = "has_turn"
 
@@ -72,7 +72,7 @@ class Database:
         """`connections` may be open at once, of which up to `kept` stay so."""
         parsed = make_url(url)
         kept = min(kept, connections)
-        pool = {"pool_size": kept, "max_overflow": connections - kept, "pool_timeout": POOL_SECONDS}
+        pool = {"pool_size": kept, "max_overflow": connections - kept, "pool_timeout": POOL_TIMEOUT_SECONDS}
         self.most_connections = connections
         self._identity: str | None = None
         self._outages: dict[type[DatabaseUnavailable], float] = {}
@@ -107,7 +107,7 @@ class Database:
     def session(self, project: str | None = None) -> Iterator[ProjectSession]:
         """A transaction that may write: committed at the end, rolled back on an exception."""
         with (
-            self.explained(),
+            self.translated_errors(),
             ProjectSession(self.engine, expire_on_commit=False) as session,
             session.begin(),
         ):
@@ -118,7 +118,7 @@ class Database:
     def snapshot(self, project: str | None = None) -> Iterator[ProjectSession]:
         """A transaction that only reads, all of it one state of the database. On SQLite it neither waits for a
         writer nor holds one up."""
-        with self.explained(), ProjectSession(self._reader, expire_on_commit=False) as session:
+        with self.translated_errors(), ProjectSession(self._reader, expire_on_commit=False) as session:
             session.project = project
             yield session
 
@@ -126,20 +126,20 @@ class Database:
     def autocommit_read(self, project: str | None = None) -> Iterator[ProjectSession]:
         """For reads of which each may see a later state than the one before. Saves PostgreSQL the round trips that
         begin and end a transaction, which are half of what a poll costs."""
-        with self.explained(), ProjectSession(self._glancer, expire_on_commit=False) as session:
+        with self.translated_errors(), ProjectSession(self._glancer, expire_on_commit=False) as session:
             session.project = project
             yield session
 
     def schema(self) -> Schema:
         """What its schema is to this release. Raises DatabaseUnavailable."""
-        with self.explained(), self._reader.connect() as connection:
+        with self.translated_errors(), self._reader.connect() as connection:
             return schema_of(connection)
 
-    def flaw(self) -> str | None:
+    def incompatibility(self) -> str | None:
         """Why this release cannot work with what is there, and what to do, for whoever starts a program; None where it
         can. Raises DatabaseUnavailable where it does not answer."""
         try:
-            return self.schema().flaw
+            return self.schema().incompatibility
         except DatabaseMissing:
             if self._file:
                 return "There is no such database: where it is to be a new one, `python -m migrations` makes it."
@@ -162,7 +162,7 @@ class Database:
         self.engine.dispose()
 
     @contextmanager
-    def explained(self) -> Iterator[None]:
+    def translated_errors(self) -> Iterator[None]:
         """What is raised inside is told as what it is, as by `session`: for whoever uses `engine` itself."""
         try:
             yield
@@ -179,7 +179,7 @@ class Database:
         """Whether a missing table or column is missing because the schema is another release's."""
         try:
             with self._reader.connect() as connection:
-                return schema_of(connection).flaw is not None
+                return schema_of(connection).incompatibility is not None
         except (SQLAlchemyError, DatabaseUnavailable):
             return True  # nobody knows now
 
@@ -210,7 +210,7 @@ def _leave_what_is_stale(engine: Engine) -> None:
     @event.listens_for(engine, "handle_error")
     def judge(context: ExceptionContext) -> None:
         if not context.is_disconnect and context.sqlalchemy_exception is not None:
-            context.is_disconnect = is_stale_after(context.sqlalchemy_exception)
+            context.is_disconnect = invalidates_connections(context.sqlalchemy_exception)
 
 
 def _close_what_is_unused(engine: Engine) -> None:
@@ -282,8 +282,8 @@ def _sqlite_engine(url: URL, module: ModuleType, pool: dict[str, Any]) -> Engine
             connection.exec_driver_sql("BEGIN")
             return
         if _HAS_TURN not in connection.info:  # which it keeps through several transactions
-            if not turns.take(TURN_SECONDS):
-                raise PoolTimeout(f"No turn to write came within {TURN_SECONDS} seconds.")
+            if not turns.acquire(WRITE_LOCK_SECONDS):
+                raise PoolTimeout(f"No turn to write came within {WRITE_LOCK_SECONDS} seconds.")
             connection.info[_HAS_TURN] = True
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
@@ -291,6 +291,6 @@ def _sqlite_engine(url: URL, module: ModuleType, pool: dict[str, Any]) -> Engine
     def give_turn_back(_connection: object, record: ConnectionPoolEntry) -> None:
         """However the transaction ended, its connection comes back to the pool."""
         if record.info.pop(_HAS_TURN, False):
-            turns.give_back()
+            turns.release()
 
     return engine

@@ -14,7 +14,7 @@ class FairLock:
         self._waiting: deque[Event] = deque()
         self._taken = False
 
-    def take(self, timeout_seconds: float) -> bool:
+    def acquire(self, timeout_seconds: float) -> bool:
         """Wait for a turn. Whether it came in time."""
         with self._lock:
             if not self._taken:
@@ -30,7 +30,7 @@ class FairLock:
             self._waiting.remove(mine)
         return False
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """To the next."""
         with self._lock:
             if self._waiting:

@@ -25,8 +25,8 @@ class DatabaseUnavailable(Exception):
     """The database does not answer."""
 
     reason: ClassVar[str] = "unreachable"
-    passes: ClassVar[bool] = True  # by itself, and soon: it helps to ask again
-    stale: ClassVar[bool] = True  # connections that were opened before it are of no use after it
+    is_transient: ClassVar[bool] = True  # by itself, and soon: it helps to ask again
+    invalidates_pool: ClassVar[bool] = True  # connections that were opened before it are of no use after it
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail or self.title())
@@ -38,7 +38,7 @@ class DatabaseUnavailable(Exception):
         return (cls.__doc__ or "").partition("\n")[0]
 
     @property
-    def in_one_line(self) -> str:
+    def one_line(self) -> str:
         """For whoever starts a program: what it is, and in the database's words."""
         return " ".join(f"{self.title()} {self.detail}".split())
 
@@ -52,7 +52,7 @@ class DatabaseBusy(DatabaseUnavailable):
     """The database is busy with others."""
 
     reason = "busy"
-    stale = False
+    invalidates_pool = False
 
 
 class DatabaseChanged(DatabaseUnavailable):
@@ -65,37 +65,37 @@ class DatabaseConnectionsExhausted(DatabaseUnavailable):
     """The database takes no more connections."""
 
     reason = "too_many_connections"
-    stale = False
+    invalidates_pool = False
 
 
 class DatabaseDamaged(DatabaseUnavailable):
     """The database's disk fails, or its content is damaged."""
 
     reason = "damaged"
-    passes = False
+    is_transient = False
 
 
 class DatabaseFull(DatabaseUnavailable):
     """The database's disk is full."""
 
     reason = "disk_full"
-    passes = False
-    stale = False
+    is_transient = False
+    invalidates_pool = False
 
 
 class DatabaseMissing(DatabaseUnavailable):
     """The database is gone, or another is in its place."""
 
     reason = "missing"
-    passes = False
+    is_transient = False
 
 
 class DatabaseOutdated(DatabaseUnavailable):
     """The database's schema is not one that this release works with."""
 
     reason = "schema"
-    passes = False
-    stale = False
+    is_transient = False
+    invalidates_pool = False
 
 
 class DatabaseReadOnly(DatabaseUnavailable):
@@ -108,7 +108,7 @@ class DatabaseRefused(DatabaseUnavailable):
     """The database does not let the service in, or not do what it must."""
 
     reason = "refused"
-    passes = False
+    is_transient = False
 
 
 OF_SQLITE: dict[int, type[DatabaseUnavailable]] = {  # by primary result code
@@ -216,7 +216,7 @@ def _of_postgresql(state: str, text: str) -> type[DatabaseUnavailable] | None:
     return OF_POSTGRESQL.get(state) or OF_POSTGRESQL.get(state[:2])
 
 
-def is_stale_after(error: BaseException) -> bool:
+def invalidates_connections(error: BaseException) -> bool:
     """Whether connections that were opened before `error` are of no use after it."""
     kind = kind_of(error)
-    return kind is not None and kind.stale
+    return kind is not None and kind.invalidates_pool

@@ -36,8 +36,8 @@ def _enum(kind: type[JobStatus] | type[Request], name: str) -> Enum:
     )
 
 
-PRIORITY = 5
-MAX_RETRIES = 3
+DEFAULT_PRIORITY = 5
+DEFAULT_MAX_RETRIES = 3
 
 
 class Job(Base):
@@ -85,8 +85,8 @@ class Job(Base):
     status: Mapped[JobStatus] = mapped_column(_enum(JobStatus, "status"), default=JobStatus.QUEUED)
     requested: Mapped[Request | None] = mapped_column(_enum(Request, "requested"))
     requested_at: Mapped[datetime | None]
-    priority: Mapped[int] = mapped_column(default=PRIORITY)  # 0 to 9, higher goes first
-    max_retries: Mapped[int] = mapped_column(default=MAX_RETRIES)
+    priority: Mapped[int] = mapped_column(default=DEFAULT_PRIORITY)  # 0 to 9, higher goes first
+    max_retries: Mapped[int] = mapped_column(default=DEFAULT_MAX_RETRIES)
     devices: Mapped[int] = mapped_column(default=1)  # as the spec says; here too, for whoever looks for work
     accelerator: Mapped[str | None] = mapped_column(String(64))  # the kind of device it asks for, in lower case
     attempt: Mapped[int] = mapped_column(default=0)
@@ -112,7 +112,7 @@ class Job(Base):
 
 # The kind of device that a job asks for; "" where any will do. Of a literal, so that it is seen to be what the indexes
 # below are of.
-KIND: ColumnElement[str] = func.coalesce(Job.accelerator, literal_column("''"))
+DEVICE_KIND: ColumnElement[str] = func.coalesce(Job.accelerator, literal_column("''"))
 
 
 def _of_queued(name: str, *columns: ColumnElement[Any] | InstrumentedAttribute[Any], only: str | None = None) -> None:
@@ -127,7 +127,7 @@ _of_queued("ix_jobs_queue", Job.priority.desc(), Job.id)
 # Jobs that ask for as many devices of the same kind wait in one lane of the queue. Each lane in the order in which it
 # is served, of all projects and of each: a worker finds which lanes there are, and its next job, without a look at the
 # jobs that it does not fit, or whose project may begin no more.
-_SERVED = (KIND, Job.devices, Job.priority.desc(), Job.id)
+_SERVED = (DEVICE_KIND, Job.devices, Job.priority.desc(), Job.id)
 _of_queued("ix_jobs_lane", *_SERVED, only="not_before IS NULL")
 _of_queued("ix_jobs_project_lane", Job.project, *_SERVED, only="not_before IS NULL")
 _of_queued("ix_jobs_stopping", Job.requested, Job.priority.desc(), Job.id, only="requested = 'stop'")

@@ -66,9 +66,9 @@ def claim(session: Session, slots: Slots) -> Sequence[Claimed]:
             webhook = lines[project].popleft()
             if not lines[project]:
                 del lines[project]
-            if (most := slots.room(webhook.id, project)) > 0:
+            if (most := slots.available(webhook.id, project)) > 0:
                 taken = _claim(session, webhook, most)
-                slots.take(webhook.id, project, len(taken))
+                slots.acquire(webhook.id, project, len(taken))
                 claimed += taken
     return claimed
 

@@ -6,9 +6,9 @@ Of what is free, a project takes a part only, and the less is free, the smaller 
 
 from collections import Counter
 
-MOST = 64
-MOST_OF_ONE = 4  # to a receiver that answers promptly; to any other one at a time
-MOST_UNPROVEN = 48  # to all receivers that are slow, dead or new together
+MAX_SENDING = 64
+MAX_PER_WEBHOOK = 4  # to a receiver that answers promptly; to any other one at a time
+MAX_UNPROVEN = 48  # to all receivers that are slow, dead or new together
 SHARE = 4  # a project may have more under way only while that is less than this part of what is free
 
 
@@ -20,13 +20,13 @@ class Slots:
         self._prompt: set[str] = set()
         self._projects: dict[str, str] = {}  # of the webhooks that are busy
 
-    def room(self, webhook_id: str, project: str) -> int:
+    def available(self, webhook_id: str, project: str) -> int:
         """How many more may be sent to this webhook now. More than one only where its receiver answers promptly."""
         prompt = webhook_id in self._prompt
-        limit = MOST_OF_ONE if prompt else 1
-        free = MOST - self._busy.total()
+        limit = MAX_PER_WEBHOOK if prompt else 1
+        free = MAX_SENDING - self._busy.total()
         if not prompt:
-            free = min(free, MOST_UNPROVEN - self._under_way(prompt=False))
+            free = min(free, MAX_UNPROVEN - self._under_way(prompt=False))
         part = (free + SHARE - 1) // SHARE - self._under_way(project, prompt=prompt)
         return max(0, min(free, limit - self._busy[webhook_id], part))
 
@@ -34,14 +34,14 @@ class Slots:
         """How many messages of this project are being sent."""
         return sum(count for busy, count in self._busy.items() if self._projects[busy] == project)
 
-    def take(self, webhook_id: str, project: str, count: int) -> None:
+    def acquire(self, webhook_id: str, project: str, count: int) -> None:
         """So many are being sent."""
         if not count:
             return
         self._busy[webhook_id] += count
         self._projects[webhook_id] = project
 
-    def free(self, webhook_id: str, *, promptly: bool) -> None:
+    def release(self, webhook_id: str, *, promptly: bool) -> None:
         """One has been sent; whether it arrived, and promptly."""
         self._busy[webhook_id] -= 1
         if not self._busy[webhook_id]:

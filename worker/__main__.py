@@ -11,16 +11,16 @@ from celery.signals import worker_shutting_down
 from ulid import ULID
 
 from environment.files import require_writable, socket_folder
-from environment.startup import told_in_one_line
-from jobs.delivery import QUEUE, RUN_JOB, RUN_PASSED_ON, CeleryQueue, queue_of
+from environment.startup import exit_with_one_line
+from jobs.delivery import QUEUE, RUN_FORWARDED, RUN_JOB, CeleryQueue, queue_of
 from jobs.deployment import require_usable, warn_of_too_many
 from logs import configure_logging
 from models import Database
 from settings import Settings, read_settings
 from storage import Storage
 from worker.celery_app import create_celery
-from worker.fork_server import probe_devices, stop_fork_server
-from worker.tasks import Tasks
+from worker.fork_server import detect_devices, stop_fork_server
+from worker.worker import Worker
 
 # To the database: a slot's own thread and its attempt's recorder; chores, cleaning, draining, and one to spare.
 CONNECTIONS_A_SLOT = 2
@@ -33,7 +33,7 @@ def main() -> None:
     configure_logging(settings.log_level, settings.log_format)
     if settings.redis_url is None:
         sys.exit("EPOCHAL_REDIS_URL is not set: a worker needs the broker that the API sends to.")
-    with told_in_one_line():
+    with exit_with_one_line():
         _require_files(settings)
         first = Database(settings.database_url.get_secret_value(), connections=1)
         require_usable(first, wait=True)
@@ -41,19 +41,19 @@ def main() -> None:
     _forget_secrets()
     worker_id = f"{socket.gethostname()[:80]}-{str(ULID())[-8:].lower()}"
     # Most of a second, which the first checkpoint would wait for.
-    devices = probe_devices(*(["s3fs"] if settings.storage_url.startswith("s3://") else []))
+    devices = detect_devices(*(["s3fs"] if settings.storage_url.startswith("s3://") else []))
     slots = settings.worker_slots or max(1, len(devices.names))
     most = CONNECTIONS_A_SLOT * slots + FURTHER_CONNECTIONS
     database = Database(
         settings.database_url.get_secret_value(), connections=most, kept=FURTHER_CONNECTIONS, pinned=True
     )
-    tasks = Tasks(worker_id, settings, database, CeleryQueue(settings.redis_url), devices)
+    tasks = Worker(worker_id, settings, database, CeleryQueue(settings.redis_url), devices)
 
     # Celery warns of root because of pickle, which is not accepted here.
     warnings.simplefilter("ignore", SecurityWarning)
     app = create_celery(settings.redis_url)
     app.task(tasks.run_job, name=RUN_JOB)
-    app.task(tasks.run_passed_on, name=RUN_PASSED_ON)
+    app.task(tasks.run_forwarded, name=RUN_FORWARDED)
 
     def drain(**_signal: object) -> None:
         tasks.drain()

@@ -18,7 +18,7 @@ class DevicePool:
         self._closed = False
 
     @contextmanager
-    def take(self, count: int, groups: Sequence[Collection[str]], patience: float) -> Iterator[tuple[str, ...]]:
+    def acquire(self, count: int, groups: Sequence[Collection[str]], patience: float) -> Iterator[tuple[str, ...]]:
         """`count` different devices of one of `groups`, until the context ends; none where no group has so many free
         within `patience` seconds, or the pool is closed."""
         turn = object()

@@ -22,7 +22,7 @@ GROUP_SECONDS = 5.0
 _context = get_context("forkserver")
 
 
-def probe_devices(*also: str) -> Devices:
+def detect_devices(*also: str) -> Devices:
     """Start the fork server and ask for this machine's accelerators. Takes as long as importing torch does, and `also`:
     further modules that trainers will need.
 
@@ -35,7 +35,7 @@ def probe_devices(*also: str) -> Devices:
     _keep_sockets_short()
     _context.set_forkserver_preload([*trainer_process.PRELOAD, *also])
     ours, theirs = _context.Pipe()
-    process = _context.Process(target=trainer_process.probe, args=(theirs,))
+    process = _context.Process(target=trainer_process.report_devices, args=(theirs,))
     process.start()
     theirs.close()
     report = REPORTS.validate_json(ours.recv_bytes())

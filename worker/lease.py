@@ -11,8 +11,8 @@ to answer. The last quarter is for the trainer to end in, before another may hav
 
 from time import monotonic
 
-RENEW = 1 / 6
-GIVE_UP = 3 / 4
+RENEW_AFTER = 1 / 6
+GIVE_UP_AFTER = 3 / 4
 
 
 class Lease:
@@ -28,11 +28,11 @@ class Lease:
 
     def is_due(self, now: float) -> bool:
         """Whether it is time to renew it."""
-        return now - self._renewed_at >= RENEW * self.seconds
+        return now - self._renewed_at >= RENEW_AFTER * self.seconds
 
     def is_lost(self, now: float) -> bool:
         """Whether it could not be renewed for so long that others may soon have the job."""
-        return now - self._renewed_at >= GIVE_UP * self.seconds
+        return now - self._renewed_at >= GIVE_UP_AFTER * self.seconds
 
     def has_run_out(self, now: float) -> bool:
         """Whether others may have the job."""

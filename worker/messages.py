@@ -42,7 +42,7 @@ class Order(Message):
     cache_dir: Path  # decoded images, measured speeds, compiled code
     largest_image_megapixels: int = LARGEST_IMAGE_MEGAPIXELS
     storage_url: str  # of checkpoints and weights
-    storage_mark: str | None = None  # that it must bear (jobs.own_storage)
+    storage_id: str | None = None  # that it must bear (jobs.verified_storage)
 
     @property
     def has_begun(self) -> bool:
@@ -50,7 +50,7 @@ class Order(Message):
         return bool(self.dataset_identity or self.earlier_facts)
 
 
-class Word(Enum):
+class Command(Enum):
     """What a supervisor says; a later word counts in place of an earlier one. Each means the next gap between steps."""
 
     QUIT = b"quit"  # leave everything

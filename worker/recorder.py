@@ -14,7 +14,7 @@ from itertools import groupby
 import structlog
 from sqlalchemy.orm import Session
 
-from jobs import lifecycle, records
+from jobs import lifecycle, recording
 from jobs.errors import AttemptFenced
 from jobs.failures import Failure, FailureCode
 from jobs.fence import Claim
@@ -38,21 +38,21 @@ from worker.messages import (
 )
 
 # A cancelled job is off its device within two seconds: less than half of one to notice, one to end between two steps.
-LOOK_SECONDS = 0.3
+POLL_SECONDS = 0.3
 
 # Step losses are written together at this pace, anything else at once; and so often what failed is tried again.
 STEPS_SECONDS = 0.1
-AGAIN_SECONDS = 0.5
+RETRY_SECONDS = 0.5
 
 # What a trainer may say that is not the job's own fault, so that another attempt may do better.
 RETRIED: frozenset[FailureCode] = frozenset({"worker_lost", "storage_full", "internal"})
 
 # Errors in a row that no outage explains, after which the attempt is given up.
-MOST_MISTAKES = 10
+MAX_ERRORS_IN_A_ROW = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class TrainerExit:
     """The trainer is gone. `failure` is why, unless it was told to go."""
 
     failure: Failure | None
@@ -76,7 +76,7 @@ class Recorder:
         self._lease_seconds = lease_seconds
         self._discard = discard
         self._unsaved: deque[Report] = deque()
-        self._gone: Gone | None = None
+        self._gone: TrainerExit | None = None
         self._changed = threading.Condition()
         self._outage: DatabaseUnavailable | None = None  # that nothing could be recorded for
         self._steps_written_at = self._looked_at = 0.0
@@ -98,7 +98,7 @@ class Recorder:
 
     def end(self, failure: Failure | None) -> None:
         """The trainer is gone, and has reported all that it had to."""
-        self._tell(lambda: setattr(self, "_gone", Gone(failure)))
+        self._tell(lambda: setattr(self, "_gone", TrainerExit(failure)))
 
     def abandon(self) -> None:
         """The lease is as good as lost: nothing more is written."""
@@ -127,10 +127,10 @@ class Recorder:
             except Exception:  # ours, which the trainer is not to suffer from at once
                 mistakes, failed, self._outage = mistakes + 1, True, None
                 self._log.exception("recording failed")
-                if mistakes == MOST_MISTAKES:
+                if mistakes == MAX_ERRORS_IN_A_ROW:
                     self._fence()  # another attempt, which its lease brings about, may do better
             if failed:
-                self.over.wait(AGAIN_SECONDS)
+                self.over.wait(RETRY_SECONDS)
             else:
                 self._rest()
         if self._outage and self.fenced:
@@ -141,14 +141,14 @@ class Recorder:
         was lost: say what it was, once the trainer is gone and while the lease lasts."""
         while not self.lease.has_run_out(time.monotonic()):
             with self._changed:
-                self._changed.wait_for(lambda: self._gone is not None, timeout=AGAIN_SECONDS)
+                self._changed.wait_for(lambda: self._gone is not None, timeout=RETRY_SECONDS)
             if self._gone is None:
                 continue
             try:
                 with self._database.session() as session:
-                    lifecycle.lose(session, self._claim, lifecycle.unrecorded(outage))
+                    lifecycle.lose_attempt(session, self._claim, lifecycle.lost_to_outage(outage))
             except DatabaseUnavailable:
-                time.sleep(AGAIN_SECONDS)
+                time.sleep(RETRY_SECONDS)
             except AttemptFenced:  # somebody was as quick
                 return
             except Exception:  # ours: then the lease says it
@@ -161,7 +161,7 @@ class Recorder:
         """Until there is something to do: a report other than a step's need not wait, and steps only so long that
         those of STEPS_SECONDS are written together."""
         with self._changed:
-            self._changed.wait_for(lambda: self._unsaved or self._is_urgent(), timeout=LOOK_SECONDS)
+            self._changed.wait_for(lambda: self._unsaved or self._is_urgent(), timeout=POLL_SECONDS)
             if self._unsaved:
                 due = self._steps_written_at + STEPS_SECONDS
                 self._changed.wait_for(self._is_urgent, timeout=max(0.0, due - time.monotonic()))
@@ -178,7 +178,7 @@ class Recorder:
                 self.requested = lifecycle.heartbeat(session, self._claim, self._lease_seconds)
             self.lease.renewed(asked_at)
             self._looked_at = asked_at
-        elif asked_at - self._looked_at >= LOOK_SECONDS:
+        elif asked_at - self._looked_at >= POLL_SECONDS:
             with self._database.autocommit_read() as session:
                 self.requested = lifecycle.requested(session, self._claim)
             self._looked_at = asked_at
@@ -221,21 +221,21 @@ class Recorder:
         claim = self._claim
         match group[-1]:
             case StepDone():
-                records.record_steps(session, claim, [each.metrics for each in group if isinstance(each, StepDone)])
+                recording.record_steps(session, claim, [each.metrics for each in group if isinstance(each, StepDone)])
             case Started(facts=facts, resumed_from=resumed_from):
-                records.record_start(session, claim, facts, resumed_from)
+                recording.record_start(session, claim, facts, resumed_from)
             case FactsFound(facts=facts):
-                records.record_facts(session, claim, facts)
+                recording.record_facts(session, claim, facts)
             case EpochDone(metrics=metrics):
-                records.record_epoch(session, claim, metrics)
+                recording.record_epoch(session, claim, metrics)
             case CheckpointStored(checkpoint=checkpoint):
-                discarded += records.record_checkpoint(session, claim, checkpoint)
+                discarded += recording.record_checkpoint(session, claim, checkpoint)
             case Loading(name=name):
-                records.record_loading(session, claim, name)
+                recording.record_loading(session, claim, name)
             case Unusable(name=name, reason=reason):
-                records.record_unusable(session, claim, name, reason)
+                recording.record_unusable(session, claim, name, reason)
             case Trouble(event=event, message=message):
-                records.record_trouble(session, claim, event, message)
+                recording.record_trouble(session, claim, event, message)
             case Succeeded(stopped_early=early, epochs=epochs, weights=weights):
                 lifecycle.settle_success(session, claim, weights, epochs=epochs, stopped_early=early)
                 return True
@@ -252,7 +252,7 @@ class Recorder:
         killed_by_kernel = failure.code == "out_of_memory" and failure.retryable
         if failure.code in RETRIED or killed_by_kernel:
             crashed = killed_by_kernel or failure.code == "worker_lost"
-            lifecycle.lose(session, self._claim, failure, crashed=crashed)
+            lifecycle.lose_attempt(session, self._claim, failure, crashed=crashed)
         else:
             lifecycle.settle_failure(session, self._claim, failure, failed.weights)
 
@@ -262,7 +262,7 @@ class Recorder:
         elif halted.weights and self.requested is Request.STOP:
             lifecycle.settle_stop(session, self._claim, halted.weights, halted.epoch, halted.step)
         else:
-            lifecycle.let_go(session, self._claim)
+            lifecycle.release_job(session, self._claim)
 
     def _settle(self) -> None:
         """The trainer is gone, and its last report did not settle the job."""
@@ -271,9 +271,9 @@ class Recorder:
             return
         with self._database.session() as session:
             if self._gone.failure is None or cancelled:
-                lifecycle.let_go(session, self._claim)
+                lifecycle.release_job(session, self._claim)
             else:
-                lifecycle.lose(session, self._claim, self._gone.failure)
+                lifecycle.lose_attempt(session, self._claim, self._gone.failure)
         self.over.set()
 
     def _fence(self) -> None:

@@ -22,7 +22,7 @@ from training.team import Team
 from training.trainer import Trainer
 from training.weights import weights_of_state
 from worker.messages import Loading, Order, Report, Unusable
-from worker.saving import PatientReader, store_patiently
+from worker.saving import RetryingReader, store_with_retries
 
 Send = Callable[[Report], None]
 
@@ -58,7 +58,7 @@ def begin(order: Order, storage: Storage, device: torch.device, team: Team, send
     Raises DataLost; AnotherRun where the run cannot go on here, whichever checkpoint is taken; and OSError where the
     storage does not answer, or has none of the checkpoints.
     """
-    reader = PatientReader(storage, send)
+    reader = RetryingReader(storage, send)
     keeper = _Keeper(order, storage, reader, team, device, send)
     dataset = _same_data(order, keeper)
     weights_dir = _starting_weights(order, reader)
@@ -109,7 +109,7 @@ def _require_a_file(order: Order, storage: Storage) -> None:
         raise FileNotFoundError(f"none of the job's {len(order.checkpoints)} checkpoints is in the storage")
 
 
-def _load(checkpoint: CheckpointFile, reader: PatientReader, trainer: Trainer, send: Send) -> Refusal | None:
+def _load(checkpoint: CheckpointFile, reader: RetryingReader, trainer: Trainer, send: Send) -> Refusal | None:
     """None where it is gone on from. Raises AnotherRun, which no other checkpoint of the job mends; OSError where the
     storage does not answer, and whatever says that the device is full."""
     name = checkpoint.file.name
@@ -161,7 +161,7 @@ class _Keeper:
     """Keeps what a job has whose data is lost: the weights of the furthest checkpoint that can be read."""
 
     def __init__(
-        self, order: Order, storage: Storage, reader: PatientReader, team: Team, device: torch.device, send: Send
+        self, order: Order, storage: Storage, reader: RetryingReader, team: Team, device: torch.device, send: Send
     ) -> None:
         self._order, self._storage, self._reader = order, storage, reader
         self._team, self._device, self._send = team, device, send
@@ -196,7 +196,7 @@ class _Keeper:
             content = weights_of_state(found[1]) if found else None
             if found is None or content is None:
                 return DataLost(reason)
-            stored = store_patiently(lambda: self._storage.put(name, content), self._send)
+            stored = store_with_retries(lambda: self._storage.put(name, content), self._send)
         except OSError:  # what became of the data must be said all the same
             return DataLost(reason)
         return DataLost(reason, found[0], stored)
@@ -238,7 +238,7 @@ def _counted_of(dataset: Dataset) -> dict[str, int]:
     }
 
 
-def _starting_weights(order: Order, reader: PatientReader) -> Path:
+def _starting_weights(order: Order, reader: RetryingReader) -> Path:
     """The folder in which the trainer finds them, brought there from the storage."""
     folder = order.cache_dir / "weights"
     if order.starting_weights:

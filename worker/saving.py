@@ -15,16 +15,16 @@ from training.checkpoints import CheckpointWriter
 from training.progress import Progress
 from training.quiet import STORE_SECONDS, quiet_for
 from training.trainer import Trainer
-from worker.messages import Alive, CheckpointStored, Order, Report, Trouble, Word
+from worker.messages import Alive, CheckpointStored, Command, Order, Report, Trouble
 
 Done = TypeVar("Done")
 
 # So long, and so often, a storage is asked again that does not answer, or has no room.
-PATIENCE_SECONDS = 600.0
-AGAIN_SECONDS = 2.0
+GIVE_UP_SECONDS = 600.0
+RETRY_SECONDS = 2.0
 
 
-class PatientReader:
+class RetryingReader:
     """Reads files of a storage that may be away for a while: to fall back, or to fail, for that would cost what the
     files have saved."""
 
@@ -87,16 +87,16 @@ class Saver:
         with quiet_for(STORE_SECONDS, urgent=True):
             self._writer.wait()
 
-    def store_weights(self, told: Callable[[], Word | None]) -> StoredFile | None:
+    def store_weights(self, read_command: Callable[[], Command | None]) -> StoredFile | None:
         """Store the weights; None where the supervisor did not want to wait for them any more. Raises OSError where
         the storage is away for too long."""
         content, name = self._trainer.packed_weights(), f"{self._folder}/weights.safetensors"
 
         def store() -> StoredFile | None:
             with quiet_for(STORE_SECONDS, urgent=True):
-                return None if told() is Word.QUIT else self._storage.put(name, content)
+                return None if read_command() is Command.QUIT else self._storage.put(name, content)
 
-        return store_patiently(store, self._send)
+        return store_with_retries(store, self._send)
 
     def _store(self, epoch: int, step: int, content: bytes) -> None:
         """In the writer's thread."""
@@ -113,14 +113,14 @@ class Saver:
             self._send(CheckpointStored(checkpoint=CheckpointFile(file, epoch, step)))
 
 
-def store_patiently(store: Callable[[], Done], send: Callable[[Report], None]) -> Done:
+def store_with_retries(store: Callable[[], Done], send: Callable[[Report], None]) -> Done:
     """Weights, by `store`. Raises OSError where the storage is away for too long."""
     return _patiently(store, "Its weights cannot be stored yet", send)
 
 
 def _patiently(do: Callable[[], Done], trouble: str, send: Callable[[Report], None]) -> Done:
     """Try again while that raises OSError, up to PATIENCE_SECONDS; but not where there is no such file."""
-    deadline, is_told = time.monotonic() + PATIENCE_SECONDS, False
+    deadline, is_told = time.monotonic() + GIVE_UP_SECONDS, False
     while True:
         try:
             return do()
@@ -133,7 +133,7 @@ def _patiently(do: Callable[[], Done], trouble: str, send: Callable[[Report], No
                 send(Trouble(event="storage_waiting", message=f"{trouble}: {error}."))
                 is_told = True
             send(Alive())
-            time.sleep(AGAIN_SECONDS)
+            time.sleep(RETRY_SECONDS)
 
 
 def _position(progress: Progress) -> tuple[int, int]:

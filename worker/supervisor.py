@@ -18,10 +18,10 @@ from jobs.lifecycle import TIME_IS_UP
 from models import Request
 from training.invalid import told
 from training.plain import plain
-from worker.deaths import KernelKills
 from worker.fork_server import end_group, kill_fork_server, start_trainer
-from worker.messages import REPORTS, Order, Word
-from worker.recorder import LOOK_SECONDS, Recorder
+from worker.messages import REPORTS, Command, Order
+from worker.process_exits import OomKills
+from worker.recorder import POLL_SECONDS, Recorder
 
 # A trainer that does not go by itself within this time is killed.
 CANCEL_GRACE_SECONDS = 1.0
@@ -30,7 +30,7 @@ SAVE_GRACE_SECONDS = 30.0  # a step, a checkpoint and its way to the storage; wi
 # A killed process is gone within this time, unless it hangs in the kernel.
 DEATH_SECONDS = 10.0
 
-WORDS = {Request.CANCEL: Word.QUIT, Request.STOP: Word.FINISH, Request.PAUSE: Word.SAVE}
+COMMANDS = {Request.CANCEL: Command.QUIT, Request.STOP: Command.FINISH, Request.PAUSE: Command.SAVE}
 
 
 class Supervisor:
@@ -52,13 +52,13 @@ class Supervisor:
         now = time.monotonic()
         self._time_is_up_at = float("inf") if claim.seconds_left is None else now + claim.seconds_left
         self._heard_at = self._told_at = now
-        self._word = Word.FINISH if claim.finish_at_once else None  # its order says so already
+        self._word = Command.FINISH if claim.finish_at_once else None  # its order says so already
         self._finish_at_once = claim.finish_at_once
         self._draining_at = float("inf")
         self._killed_at = float("inf")
         self._stalled = False
         self._all_received = False
-        self._kills = KernelKills()
+        self._kills = OomKills()
         self._log = structlog.get_logger().bind(job_id=claim.job_id, attempt=claim.attempt)
 
     def run(self, order: Order) -> None:
@@ -113,14 +113,14 @@ class Supervisor:
         with suppress(OSError):  # it has ended by itself
             connection.send_bytes(word.value)
 
-    def _wanted(self) -> Word | None:
+    def _wanted(self) -> Command | None:
         if self._recorder.requested:
-            return WORDS[self._recorder.requested]
+            return COMMANDS[self._recorder.requested]
         if time.monotonic() >= self._time_is_up_at:
             self._recorder.timed_out = True
-            return Word.FINISH
+            return Command.FINISH
         # What was said stays said: a pause that was taken back when the trainer had stopped already is a drain.
-        return self._word or (Word.SAVE if self._draining.is_set() else None)
+        return self._word or (Command.SAVE if self._draining.is_set() else None)
 
     def _kill_if_due(self, process: ForkServerProcess) -> None:
         now = time.monotonic()
@@ -141,7 +141,7 @@ class Supervisor:
         match self._word:
             case None:
                 return False
-            case Word.QUIT:
+            case Command.QUIT:
                 return now >= self._told_at + CANCEL_GRACE_SECONDS
             case _:
                 quiet_since = max(self._told_at, self._heard_at)
@@ -150,7 +150,7 @@ class Supervisor:
     def _wait(self, connection: Connection, process: ForkServerProcess) -> None:
         """Until the trainer has something to say, or ends, or it is time to look around."""
         sources: list[Connection | int] = [process.sentinel] if self._all_received else [connection, process.sentinel]
-        wait(sources, timeout=LOOK_SECONDS / 2)
+        wait(sources, timeout=POLL_SECONDS / 2)
 
     def _why(self, exit_code: int | None) -> Failure | None:
         """Why the trainer is gone, if it has not said so itself; None where it was told to go."""
@@ -173,6 +173,6 @@ class Supervisor:
     def _end(self, failure: Failure | None) -> None:
         """Wait until the end is recorded, unless the lease is lost before."""
         self._recorder.end(failure)
-        while not self._recorder.over.wait(LOOK_SECONDS):
+        while not self._recorder.over.wait(POLL_SECONDS):
             if self._recorder.lease.is_lost(time.monotonic()):
                 self._recorder.abandon()

@@ -14,28 +14,28 @@ import structlog
 from sqlalchemy import select
 
 from jobs import placement, workers
-from jobs.delivery import PassingQueue
-from jobs.fence import is_queued
+from jobs.delivery import ForwardingQueue
+from jobs.fence import is_claimable
 from jobs.placement import Needs, fitting
 from models import Database, DatabaseUnavailable, Job
 
 # A worker looks no more seldom, however many there are: the others may be gone, or have other devices.
-LONGEST_LOOK_SECONDS = 30.0
+MAX_POLL_SECONDS = 30.0
 
 # By then a message has come to a worker that is at work so often that all may be.
-MOST_TIMES = 8
+MAX_FORWARDS = 8
 
 log = structlog.get_logger()
 
 
-def paced(seconds: float, workers: int, longest: float) -> float:
+def jittered_interval(seconds: float, workers: int, longest: float) -> float:
     """The wait of one of so many workers that together do something every so many seconds. Not the same each time, so
     that they spread."""
     return random.uniform(0.75, 1.0) * min(seconds * workers, longest)  # noqa: S311 - no secret
 
 
 @contextmanager
-def logged(**about: str | int) -> Iterator[None]:
+def log_errors(**about: str | int) -> Iterator[None]:
     """What goes wrong in a thread of ours is told the log: nobody else would hear."""
     try:
         yield
@@ -48,7 +48,7 @@ def logged(**about: str | int) -> Iterator[None]:
 class Wakeups:
     """Tells other workers of what this one, with `devices`, does not take; in a thread of its own."""
 
-    def __init__(self, database: Database, messages: PassingQueue, devices: Sequence[str]) -> None:
+    def __init__(self, database: Database, messages: ForwardingQueue, devices: Sequence[str]) -> None:
         self._database = database
         self._messages = messages
         self._devices = devices
@@ -83,26 +83,26 @@ class Wakeups:
 
     def _soon(self, job_id: str, tell: Callable[[], None]) -> None:
         def told() -> None:
-            with logged(job_id=job_id):
+            with log_errors(job_id=job_id):
                 tell()
 
         with suppress(RuntimeError):  # the worker is leaving
             self._thread.submit(told)
 
     def _pass_on(self, job_id: str, times: int, *, unless_it_fits: bool) -> None:
-        if times >= MOST_TIMES:
+        if times >= MAX_FORWARDS:
             return
         with self._database.autocommit_read() as session:
-            row = session.execute(select(Job.devices, Job.accelerator).where(Job.id == job_id, is_queued())).first()
+            row = session.execute(select(Job.devices, Job.accelerator).where(Job.id == job_id, is_claimable())).first()
             if row is None or (unless_it_fits and fitting(Needs(*row), self._devices)):
                 return
             kinds = workers.inventories(session)
         for devices in kinds:
             if fitting(Needs(*row), devices):
-                self._messages.pass_on(job_id, devices, times + 1)
+                self._messages.forward(job_id, devices, times + 1)
 
     def _tell_of_next(self) -> None:
         with self._database.autocommit_read() as session:
             following = placement.next_job(session, self._devices)
         if following:
-            self._messages.pass_on(following.job_id, self._devices, 0)
+            self._messages.forward(following.job_id, self._devices, 0)

@@ -98,7 +98,7 @@ _OPERATOR = "This does not pass by itself: whoever runs the service has to mend 
 
 def _database(error: type[DatabaseUnavailable], code: str, status: int = 503) -> Kind:
     """How an outage of the database is told. To ask again is recommended where that helps."""
-    detail, headers = (_SOON, _RETRY) if error.passes else (_OPERATOR, {})
+    detail, headers = (_SOON, _RETRY) if error.is_transient else (_OPERATOR, {})
     return Kind(status, code, error.title().rstrip("."), detail=detail, headers=headers)
 
 

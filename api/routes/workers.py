@@ -14,4 +14,6 @@ router = APIRouter(prefix="/workers", tags=["workers"], route_class=AdmittedRout
 @router.get("", operation_id="list_workers", summary="List the connected workers")
 def list_workers(session: SnapshotDep, caller: CallerDep) -> schemas.Page[schemas.Worker]:
     """Those heard of within the last seconds, the oldest first, with what they have and what they do."""
-    return translate.whole([translate.worker(record, caller.project) for record in workers.at_work(session)])
+    return translate.whole(
+        [translate.worker(record, caller.project) for record in workers.connected_with_jobs(session)]
+    )

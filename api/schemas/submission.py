@@ -18,7 +18,7 @@ from api.schemas.fields import (
     Retries,
     Tags,
 )
-from models import MAX_RETRIES, PRIORITY
+from models import DEFAULT_MAX_RETRIES, DEFAULT_PRIORITY
 from training.spec import TrainingSpec
 
 FIRST_JOB: dict[str, Any] = {
@@ -53,8 +53,8 @@ class JobCreate(RequestBody):
     name: Name | None = Field(default=None, description="For people; need not be unique.")
     description: Description | None = Field(default=None, description="For people.")
     tags: Tags = Field(default=[], description="For people; each once.")
-    priority: Priority = Field(default=PRIORITY, description=HIGHER_FIRST)
-    max_retries: Retries = Field(default=MAX_RETRIES, description=LOST_ATTEMPTS)
+    priority: Priority = Field(default=DEFAULT_PRIORITY, description=HIGHER_FIRST)
+    max_retries: Retries = Field(default=DEFAULT_MAX_RETRIES, description=LOST_ATTEMPTS)
     accelerator: Accelerator | None = Field(default=None, description=KIND_OF_DEVICE)
     spec: TrainingSpec
 
@@ -111,6 +111,6 @@ class JobChange(RequestBody):
 
     def values(self) -> dict[str, Any]:
         """What is given, null filled in."""
-        defaults: dict[str, Any] = {"tags": [], "priority": PRIORITY}
+        defaults: dict[str, Any] = {"tags": [], "priority": DEFAULT_PRIORITY}
         given = self.model_dump(exclude_unset=True)
         return {field: defaults.get(field) if value is None else value for field, value in given.items()}

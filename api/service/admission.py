@@ -18,7 +18,7 @@ from access.keys import Caller
 from api.http.errors import KeyMissing, TooManyRequests
 from api.http.pacing import network_of
 from api.service.fair_limiter import Requester
-from jobs.reconciler import Chore
+from jobs.reconciler import PeriodicTask
 from models import Database, DatabaseUnavailable
 
 BEARER = "bearer"
@@ -104,7 +104,7 @@ class Admission:
         of_project = self._count("project", caller.project, KEYS_OF_A_PROJECT * self.requests_a_minute, cost)
         return caller, min(of_key, of_project, key=lambda allowance: allowance.remaining)
 
-    def noting_uses(self, database: Database) -> Chore:
+    def noting_uses(self, database: Database) -> PeriodicTask:
         """Write down which keys were used: beside the requests, since most of them write nothing."""
 
         def note() -> None:
@@ -121,7 +121,7 @@ class Admission:
                     self._used.update(used)
                 raise
 
-        return Chore(NOTE_USES_EVERY_SECONDS, note)
+        return PeriodicTask(NOTE_USES_EVERY_SECONDS, note)
 
     def _count(self, kind: str, who: str, a_minute: int, cost: int = 1) -> Allowance:
         """One more request. Raises TooManyRequests. One that costs more than a whole minute's is charged a minute's."""

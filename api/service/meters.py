@@ -1,4 +1,4 @@
-"""What Prometheus reads: the requests of this process, and the figures of the service (jobs/figures.py).
+"""What Prometheus reads: the requests of this process, and the figures of the service (jobs/service_stats.py).
 
 The registry is the application's own, so that two applications in one process count apart.
 """
@@ -19,7 +19,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.registry import Collector
 
 from api.service.probe import Probe
-from jobs.figures import Figures
+from jobs.service_stats import ServiceStats
 from models import Database
 from settings import service_version
 
@@ -65,7 +65,7 @@ class Meters:
 class Exposition:
     """All that there is to read, as text."""
 
-    def __init__(self, meters: Meters, figures: Probe[Figures], broker: Probe[bool], database: Database) -> None:
+    def __init__(self, meters: Meters, figures: Probe[ServiceStats], broker: Probe[bool], database: Database) -> None:
         self._registry = meters.registry
         self._registry.register(_Service(figures, broker, database))
 
@@ -77,7 +77,7 @@ class Exposition:
 class _Service(Collector):
     """Asks when it is asked: figures are never older than the scrape that shows them."""
 
-    def __init__(self, figures: Probe[Figures], broker: Probe[bool], database: Database) -> None:
+    def __init__(self, figures: Probe[ServiceStats], broker: Probe[bool], database: Database) -> None:
         self._figures = figures
         self._broker = broker
         self._database = database
@@ -110,7 +110,7 @@ class _Service(Collector):
             yield from _deliveries(figures)
 
 
-def _jobs(figures: Figures) -> Iterator[Metric]:
+def _jobs(figures: ServiceStats) -> Iterator[Metric]:
     jobs = GaugeMetricFamily("epochal_jobs", "Jobs that have not ended, by status.", labels=["status"])
     for status, count in figures.jobs.items():
         jobs.add_metric([status], count)
@@ -143,7 +143,7 @@ def _jobs(figures: Figures) -> Iterator[Metric]:
     )
 
 
-def _workers(figures: Figures) -> Iterator[Metric]:
+def _workers(figures: ServiceStats) -> Iterator[Metric]:
     workers = GaugeMetricFamily("epochal_workers", "Connected workers, by state.", labels=["state"])
     for state, count in figures.workers.items():
         workers.add_metric([state], count)
@@ -158,7 +158,7 @@ def _workers(figures: Figures) -> Iterator[Metric]:
     yield slots
 
 
-def _deliveries(figures: Figures) -> Iterator[Metric]:
+def _deliveries(figures: ServiceStats) -> Iterator[Metric]:
     yield _gauge(
         "epochal_webhook_deliveries_waiting",
         "Webhook messages that are to be sent, for the first time or again.",

@@ -9,7 +9,7 @@ from api import schemas
 from api.http.errors import NotReady
 from api.service.probe import Probe
 from jobs import deployment
-from jobs.own_storage import OwnStorage
+from jobs.verified_storage import VerifiedStorage
 from jobs.workers import connected
 from models import (
     Database,
@@ -35,7 +35,7 @@ class Found:
     """Of the database and what only it knows."""
 
     database: str = "ok"  # or the reason of an outage
-    flaw: str | None = None  # in a sentence, where it answers and cannot be worked with
+    incompatibility: str | None = None  # in a sentence, where it answers and cannot be worked with
     workers: int | None = None
 
 
@@ -44,7 +44,7 @@ class Readiness:
 
     def __init__(self, database: Database, storage_url: str, broker: Probe[bool]) -> None:
         self._database = database
-        self._storage = OwnStorage(storage_url)
+        self._storage = VerifiedStorage(storage_url)
         self._broker = broker
         self._database_probe = Probe(self._look)
         self._storage_probe = Probe(_at_most_every(STORAGE_SECONDS, self._storage_is_there))
@@ -62,17 +62,17 @@ class Readiness:
             *(["storage"] if storage == "away" else []),
             *(["any worker"] if found.workers == 0 else []),
         ]
-        if missing or found.flaw:
+        if missing or found.incompatibility:
             states = {"database": found.database, "broker": broker, "storage": storage, "workers": found.workers}
-            raise NotReady(missing, [found.flaw] if found.flaw else [], states)
+            raise NotReady(missing, [found.incompatibility] if found.incompatibility else [], states)
         assert found.workers
         return schemas.Ready(workers=found.workers)
 
     def _look(self) -> Found:
         try:
             schema = self._database.schema()
-            if schema.flaw:
-                return Found("schema", schema.flaw)
+            if schema.incompatibility:
+                return Found("schema", schema.incompatibility)
             with self._database.snapshot() as session:
                 workers = len(connected(session))
             self._try_to_write()
@@ -92,8 +92,8 @@ class Readiness:
 
     def _storage_is_there(self) -> bool:
         with self._database.snapshot() as session:
-            self._storage.mark = deployment.known_mark(session)
-        self._storage.require_mark()
+            self._storage.storage_id = deployment.known_storage_id(session)
+        self._storage.require_id()
         return True
 
 

@@ -16,8 +16,8 @@ import structlog
 from access import keys
 from api.http.errors import TooManyWaiting
 from api.views import translate
-from jobs.following import News, Position, look
-from jobs.queries import EventRecord
+from jobs.following import Position, Updates, find_updates
+from jobs.queries import EventWithEpoch
 from models import Database, DatabaseUnavailable
 
 # From one look to the next. The more is followed, the longer a look takes, and the further they lie apart.
@@ -206,17 +206,17 @@ class Tailer:
             log.exception("look failed")
         return None
 
-    def _look(self, positions: Mapping[str, Position]) -> tuple[News, list[tuple[str, Message]]]:
+    def _look(self, positions: Mapping[str, Position]) -> tuple[Updates, list[tuple[str, Message]]]:
         # Events that are newer than the revision that was read before them are not found again: they are told already.
         with self._database.autocommit_read() as session:
-            news = look(session, positions)
+            news = find_updates(session, positions)
             return news, [(record.event.job_id, message_of(record)) for record in news.events]
 
     def _no_longer_valid(self, key_ids: Collection[str]) -> set[str]:
         with self._database.autocommit_read() as session:
             return keys.no_longer_valid(session, key_ids)
 
-    def _tell(self, looked_from: Mapping[str, Position], news: News, messages: list[tuple[str, Message]]) -> None:
+    def _tell(self, looked_from: Mapping[str, Position], news: Updates, messages: list[tuple[str, Message]]) -> None:
         for job_id, message in messages:
             if job := self._jobs.get(job_id):
                 for watcher in job.watchers:
@@ -244,6 +244,6 @@ class Tailer:
             waiting.set()
 
 
-def message_of(record: EventRecord) -> Message:
+def message_of(record: EventWithEpoch) -> Message:
     """An event as its watchers get it."""
     return Message(record.event.id, record.event.number, record.event.type, translate.event(record).model_dump_json())

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from api import schemas
-from jobs.queries import JobRecord
+from jobs.queries import JobDetails
 from models import Checkpoint, Epoch, Job, JobStatus
 from training.metrics import RunFacts
 from training.spec import ResolvedSpec
@@ -20,7 +20,7 @@ class _Place(NamedTuple):
     step: int | float  # infinity: the epoch's last, where it is not known how many it has
 
 
-def progress(record: JobRecord, spec: ResolvedSpec) -> schemas.Progress:
+def progress(record: JobDetails, spec: ResolvedSpec) -> schemas.Progress:
     """Of the current attempt, and of what it goes on from: work that was lost with another does not count."""
     job = record.job
     steps_per_epoch = _steps_per_epoch(job)

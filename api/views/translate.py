@@ -8,8 +8,8 @@ from api import schemas
 from api.http.root_path import address
 from api.views.curve_data import CurveData, Point
 from api.views.progress import progress
-from jobs.queries import CheckpointRecord, EventRecord, JobRecord, Page, QueuedJob
-from jobs.workers import WorkerRecord
+from jobs.queries import CheckpointWithEpoch, EventWithEpoch, JobDetails, Page, QueuedJob
+from jobs.workers import ConnectedWorker
 from models import Attempt, Epoch, Step
 from training.plain import plain
 from training.spec import ResolvedSpec
@@ -19,7 +19,7 @@ JOBS = "/v1/jobs"
 Identified = TypeVar("Identified", schemas.Key, schemas.Project, schemas.Webhook, schemas.WebhookDelivery)
 
 
-def job(record: JobRecord) -> schemas.Job:
+def job(record: JobDetails) -> schemas.Job:
     """A job with everything beside it."""
     row = record.job
     spec = ResolvedSpec.from_stored(row.spec)
@@ -66,7 +66,7 @@ def steps(page: Page[Step], job_id: str, asked: Mapping[str, int]) -> schemas.Pa
     return schemas.Page(data=rows, has_more=page.has_more, next=following)
 
 
-def sketch(record: JobRecord, rows: Sequence[Epoch]) -> CurveData:
+def sketch(record: JobDetails, rows: Sequence[Epoch]) -> CurveData:
     """What the picture of a job and its epochs is drawn from."""
     spec = ResolvedSpec.from_stored(record.job.spec)
     optimizer = spec.optimizer
@@ -80,7 +80,7 @@ def sketch(record: JobRecord, rows: Sequence[Epoch]) -> CurveData:
     )
 
 
-def event(record: EventRecord) -> schemas.Event:
+def event(record: EventWithEpoch) -> schemas.Event:
     """An event, with the metrics of the epoch that it tells of."""
     row = record.event
     return schemas.Event(
@@ -94,7 +94,7 @@ def event(record: EventRecord) -> schemas.Event:
     )
 
 
-def events(page: Page[EventRecord], job_id: str, asked: Mapping[str, int]) -> schemas.Page[schemas.Event]:
+def events(page: Page[EventWithEpoch], job_id: str, asked: Mapping[str, int]) -> schemas.Page[schemas.Event]:
     """A page of events; `next` is where those will be that have not happened yet, too."""
     rows = [event(record) for record in page.rows]
     last = {"after": rows[-1].id} if rows else {}
@@ -102,7 +102,7 @@ def events(page: Page[EventRecord], job_id: str, asked: Mapping[str, int]) -> sc
     return schemas.Page(data=rows, has_more=page.has_more, next=following)
 
 
-def checkpoint(record: CheckpointRecord) -> schemas.Checkpoint:
+def checkpoint(record: CheckpointWithEpoch) -> schemas.Checkpoint:
     """A checkpoint with the metrics of the epoch that it closes."""
     row = record.checkpoint
     name = _within_job(row.name)
@@ -120,7 +120,7 @@ def checkpoint(record: CheckpointRecord) -> schemas.Checkpoint:
     )
 
 
-def checkpoints(page: Page[CheckpointRecord], job_id: str, limit: int) -> schemas.Page[schemas.Checkpoint]:
+def checkpoints(page: Page[CheckpointWithEpoch], job_id: str, limit: int) -> schemas.Page[schemas.Checkpoint]:
     """A page of checkpoints. Its cursor is a place, which stays where it is when the checkpoint there is given up."""
     following = None
     if page.has_more:
@@ -152,7 +152,7 @@ def queue(page: Page[QueuedJob], limit: int) -> schemas.Page[schemas.QueuedJob]:
     return schemas.Page(data=rows, has_more=page.has_more, next=following)
 
 
-def worker(record: WorkerRecord, project: str) -> schemas.Worker:
+def worker(record: ConnectedWorker, project: str) -> schemas.Worker:
     """A worker with what it does, as `project` may see it."""
     row = record.worker
     return schemas.Worker(

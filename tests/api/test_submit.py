@@ -25,7 +25,7 @@ from api.service import non_blocking_queue
 from api.service.non_blocking_queue import NonBlockingQueue
 from jobs import queries, reconciler
 from jobs.delivery import QUEUE
-from jobs.reconciler import Chore
+from jobs.reconciler import PeriodicTask
 from models import Database, DatabaseUnavailable
 from settings import Settings
 from tests.api.conftest import LocalClient
@@ -182,7 +182,7 @@ def test_chores_survive_errors(error: Exception, said: str) -> None:
         done.release()
         raise error
 
-    with capture_logs() as lines, reconciler.doing([Chore(0.001, fail)]):
+    with capture_logs() as lines, reconciler.running_periodically([PeriodicTask(0.001, fail)]):
         for _ in range(3):
             assert done.acquire(timeout=SOON_SECONDS)
     assert {line["event"] for line in lines} == {said}

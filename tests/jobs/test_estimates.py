@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from jobs import lifecycle, records, workers
+from jobs import lifecycle, recording, workers
 from jobs.estimates import Estimate, estimate
 from jobs.fence import Claim
 from jobs.placement import Needs
@@ -49,8 +49,8 @@ def ran(database: Database) -> Ran:
         # Evaluating 360 images takes as long as training on 180.
         measured = epoch_metrics(0, images_per_second=rate, seconds=(1437 + 180) / rate)
         with database.session() as session:
-            records.record_start(session, claim, facts)
-            records.record_epoch(session, claim, measured.model_copy(update={"device_memory_bytes": memory}))
+            recording.record_start(session, claim, facts)
+            recording.record_epoch(session, claim, measured.model_copy(update={"device_memory_bytes": memory}))
         with database.session() as session:
             lifecycle.settle_success(session, claim, weights_of(claim))
         return job_id

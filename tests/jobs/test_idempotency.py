@@ -107,5 +107,5 @@ def test_keys_are_forgotten_after_a_week(database: Database, aged: Callable[[flo
     for days, expected in [(6.9, "the answer"), (7.1, None)]:
         aged(days)
         with database.session() as session:
-            idempotency.forget_old(session)
+            idempotency.delete_old(session)
         assert reserve(database) == expected

@@ -10,14 +10,14 @@ from jobs.fence import Claim
 from models import Database
 from tests.worker.attempts import Attempt, Start
 from training.spec import TrainingSpec
-from worker.fork_server import probe_devices
+from worker.fork_server import detect_devices
 from worker.messages import Devices
 
 
 @pytest.fixture(scope="session")
 def devices() -> Devices:
     """The fork server is up, with torch in it."""
-    return probe_devices()
+    return detect_devices()
 
 
 @pytest.fixture

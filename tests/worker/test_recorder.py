@@ -17,7 +17,7 @@ from tests.jobs.conftest import FACTS
 from tests.worker.attempts import job_of, until
 from training.spec import TrainingSpec
 from worker.messages import Failed, Started, Succeeded
-from worker.recorder import AGAIN_SECONDS, Recorder
+from worker.recorder import RETRY_SECONDS, Recorder
 
 WEIGHTS = StoredFile("a", 1, "b")
 LOST = Failure("worker_lost", "It was killed.", "Look at the log.", retryable=True)
@@ -103,7 +103,7 @@ def test_an_outage_is_waited_for_and_loses_no_report(
     recorder.report(Started(facts=FACTS, resumed_from=None))
     recorder.end(LOST)
     recorder.start()
-    assert not recorder.over.wait(3 * AGAIN_SECONDS)
+    assert not recorder.over.wait(3 * RETRY_SECONDS)
     assert 1 < len(asked) <= 5  # a few, and not as many as the machine can
     back.set()
     assert recorder.over.wait(10)
@@ -147,7 +147,7 @@ def test_a_mistake_of_ours_does_not_keep_the_lease_for_ever(
     def broken(*_: object, **__: object) -> None:
         raise ValueError("a mistake")
 
-    monkeypatch.setattr("worker.recorder.AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr("worker.recorder.RETRY_SECONDS", 0.01)
     monkeypatch.setattr("worker.recorder.records.record_start", broken)
     recorder.report(Started(facts=FACTS, resumed_from=None))
     recorder.start()

@@ -14,31 +14,31 @@ from pathlib import Path
 import structlog
 
 from jobs import changes, garbage, lifecycle, placement, workers
-from jobs.delivery import PassingQueue
+from jobs.delivery import ForwardingQueue
 from jobs.errors import AttemptFenced
 from jobs.failures import Failure
 from jobs.fence import Claim
-from jobs.own_storage import OwnStorage
 from jobs.placement import CPU, Needs
-from jobs.reconciler import FOLD_SECONDS, SWEEP_SECONDS, Chore, adding_up, doing, settling
+from jobs.reconciler import FOLD_SECONDS, SWEEP_SECONDS, PeriodicTask, folding_usage, running_periodically, sweeping
+from jobs.verified_storage import VerifiedStorage
 from jobs.workers import SEEN_EVERY_SECONDS, Census, Load
 from models import Database, DatabaseUnavailable
 from settings import Settings, service_version
 from worker.devices import DevicePool
-from worker.fitness import LOOK_SECONDS, Fitness
 from worker.messages import Devices, Order
+from worker.readiness import CHECK_SECONDS, Readiness
 from worker.recorder import Recorder
 from worker.supervisor import Supervisor
-from worker.wakeups import LONGEST_LOOK_SECONDS, Wakeups, logged, paced
+from worker.wakeups import MAX_POLL_SECONDS, Wakeups, jittered_interval, log_errors
 
 # So often the workers of one kind that have a free slot look whether there is work that no message has told them of.
-LOOK_FOR_WORK_SECONDS = 1.0
+POLL_QUEUE_SECONDS = 1.0
 
 CENSUS_SECONDS = 60.0
 LONGEST_FOLD_SECONDS = 60.0
 
 # So long a job waits for devices that others of this worker have, before it looks whether a better one has come.
-PATIENCE_SECONDS = 1.0
+DEVICE_WAIT_SECONDS = 1.0
 
 GARBAGE_SECONDS = 3600.0
 PURGE_SECONDS = 5.0  # between two looks for deleted jobs
@@ -54,18 +54,18 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class StartedAttempt:
     """An attempt, and the devices that it has."""
 
     claim: Claim
     devices: tuple[str, ...]
 
 
-class Tasks:
+class Worker:
     """One worker's tasks. Each slot runs one job at a time, on devices of its own where there are enough."""
 
     def __init__(
-        self, worker_id: str, settings: Settings, database: Database, messages: PassingQueue, devices: Devices
+        self, worker_id: str, settings: Settings, database: Database, messages: ForwardingQueue, devices: Devices
     ) -> None:
         self.slots = settings.worker_slots or max(1, len(devices.names))
         self._draining = threading.Event()
@@ -80,8 +80,8 @@ class Tasks:
         shares = max(self.slots, len(self._devices))
         self._pool = DevicePool([self._devices[share % len(self._devices)] for share in range(shares)])
         self._threads = max(1, _usable_cores() // self.slots)
-        self._storage = OwnStorage(settings.storage_url)
-        self.fitness = Fitness(database, self._storage)
+        self._storage = VerifiedStorage(settings.storage_url)
+        self.readiness = Readiness(database, self._storage)
         # Deletes files, which may take long, beside what keeps leases.
         self._janitor = ThreadPoolExecutor(1, thread_name_prefix="janitor")
         self._free_slots = threading.Semaphore(self.slots)
@@ -92,15 +92,15 @@ class Tasks:
 
     def run_job(self, job_id: str) -> None:
         """There is work, a message says: take the first job of the queue that fits, and go on until none is left."""
-        self.run_passed_on(job_id, 0)
+        self.run_forwarded(job_id, 0)
 
-    def run_passed_on(self, job_id: str, times: int) -> None:
+    def run_forwarded(self, job_id: str, times: int) -> None:
         """The same of a message that so many workers have passed on."""
         if not self._free_slots.acquire(blocking=False):
             self._wakeups.busy(job_id, times)
             return
         try:
-            with logged(job_id=job_id):
+            with log_errors(job_id=job_id):
                 self._work(self._wakeups.woken(job_id, times))
         finally:
             self._free_slots.release()
@@ -136,18 +136,24 @@ class Tasks:
                 cores=_usable_cores(),
             )
         longest = self._settings.lease_seconds / 2  # a takeover is to wait for the lease, and not for the sweep
-        self.fitness.look()
+        self.readiness.check()
         chores = [
-            Chore(LOOK_SECONDS, self.fitness.look),
-            Chore(lambda: paced(LOOK_FOR_WORK_SECONDS, self._census.alike, LONGEST_LOOK_SECONDS), self._look_for_work),
-            settling(self._database, self._messages.send, lambda: paced(SWEEP_SECONDS, self._census.all, longest)),
-            adding_up(self._database, lambda: paced(FOLD_SECONDS, self._census.all, LONGEST_FOLD_SECONDS)),
-            Chore(SEEN_EVERY_SECONDS, self._be_seen),
-            Chore(GARBAGE_SECONDS, self._collect_garbage),
-            Chore(PURGE_SECONDS, self._purge),
+            PeriodicTask(CHECK_SECONDS, self.readiness.check),
+            PeriodicTask(
+                lambda: jittered_interval(POLL_QUEUE_SECONDS, self._census.alike, MAX_POLL_SECONDS), self._look_for_work
+            ),
+            sweeping(
+                self._database, self._messages.send, lambda: jittered_interval(SWEEP_SECONDS, self._census.all, longest)
+            ),
+            folding_usage(
+                self._database, lambda: jittered_interval(FOLD_SECONDS, self._census.all, LONGEST_FOLD_SECONDS)
+            ),
+            PeriodicTask(SEEN_EVERY_SECONDS, self._be_seen),
+            PeriodicTask(GARBAGE_SECONDS, self._collect_garbage),
+            PeriodicTask(PURGE_SECONDS, self._purge),
         ]
         try:
-            with doing(chores):
+            with running_periodically(chores):
                 yield
                 self._own.shutdown()  # what drains there still counts as connected
         finally:
@@ -161,14 +167,14 @@ class Tasks:
 
     def _be_seen(self) -> None:
         with self._database.session() as session:
-            workers.seen(session, self._worker_id, _load())
+            workers.mark_seen(session, self._worker_id, _load())
             if time.monotonic() >= self._counted_at + CENSUS_SECONDS:
                 self._census = workers.census(session, self.device_names)
                 self._counted_at = time.monotonic()
 
     def _look_for_work(self) -> None:
         """Have a free slot take what there is for it to do, unprompted."""
-        if self._draining.is_set() or self.fitness.flaw or not self._free_slots.acquire(blocking=False):
+        if self._draining.is_set() or self.readiness.reason or not self._free_slots.acquire(blocking=False):
             return
         self._free_slots.release()
         with self._database.autocommit_read() as session:
@@ -186,24 +192,24 @@ class Tasks:
     def _try(self, taken: Callable[[str | None], None]) -> bool:
         """See one attempt through, of the first job in the queue, if its devices are free soon. Whether there may be
         more."""
-        if self.fitness.flaw:
+        if self.readiness.reason:
             return False
         with ExitStack() as held:
             asked_at = time.monotonic()  # the lease runs from some time after this
             begun = self._begin(lambda needs: held.enter_context(self._take(needs, 0.0)))
             if isinstance(begun, Needs):
-                devices = held.enter_context(self._take(begun, PATIENCE_SECONDS))
+                devices = held.enter_context(self._take(begun, DEVICE_WAIT_SECONDS))
                 asked_at = time.monotonic()
                 # By now another job may be the first. It gets these devices where it would have got as many of them.
                 begun = self._begin(lambda needs: devices if self._may_have(needs, devices) else ()) if devices else ()
-            if isinstance(begun, Begun):
+            if isinstance(begun, StartedAttempt):
                 taken(begun.claim.job_id)
                 self._see_through(begun.claim, begun.devices, asked_at)
                 if self._draining.is_set():
                     self._messages.send(begun.claim.job_id)  # others need not wait until they look by themselves
             return begun is not None
 
-    def _begin(self, take: Callable[[Needs], tuple[str, ...]]) -> "Begun | Needs | tuple[()] | None":
+    def _begin(self, take: Callable[[Needs], tuple[str, ...]]) -> "StartedAttempt | Needs | tuple[()] | None":
         """Claim the first job of the queue that nobody else is about to. What it needs where `take` has no devices for
         it; () where it was offered and cannot begin; None where there is none."""
         with self._database.session() as session:
@@ -215,11 +221,11 @@ class Tasks:
                 return candidate.needs
             lease = self._settings.lease_seconds
             claim = lifecycle.claim(session, candidate.job_id, self._worker_id, lease, devices)
-        return Begun(claim, devices) if claim else ()
+        return StartedAttempt(claim, devices) if claim else ()
 
     def _take(self, needs: Needs, patience: float) -> AbstractContextManager[tuple[str, ...]]:
         groups = self._groups(needs)
-        return self._pool.take(self._count(needs, groups), groups, patience)
+        return self._pool.acquire(self._count(needs, groups), groups, patience)
 
     def _may_have(self, needs: Needs, devices: tuple[str, ...]) -> bool:
         groups = self._groups(needs)
@@ -249,8 +255,8 @@ class Tasks:
         self._clean(partial(garbage.collect, self._database, self._storage, claim.job_id))
 
     def _lose(self, claim: Claim) -> None:
-        with logged(job_id=claim.job_id), suppress(AttemptFenced), self._database.session() as session:
-            lifecycle.lose(session, claim, NOT_SUPERVISED)
+        with log_errors(job_id=claim.job_id), suppress(AttemptFenced), self._database.session() as session:
+            lifecycle.lose_attempt(session, claim, NOT_SUPERVISED)
 
     def _order(self, claim: Claim, devices: tuple[str, ...]) -> Order:
         return Order(
@@ -269,7 +275,7 @@ class Tasks:
             cache_dir=self._settings.data_dir / "cache",
             largest_image_megapixels=self._settings.largest_image_megapixels,
             storage_url=self._settings.storage_url,
-            storage_mark=self._storage.mark,
+            storage_id=self._storage.storage_id,
         )
 
     def _collect_garbage(self) -> None:

@@ -1,4 +1,4 @@
-"""The sender: what `jobs.outbox` and `webhooks.messages` have written is sent, again and again until it arrives."""
+"""The sender: what `jobs.outbox` and `webhooks.deliveries` have written is sent, again and again until it arrives."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,15 +8,15 @@ from time import monotonic
 
 import structlog
 
-from jobs.reconciler import Chore, doing
+from jobs.reconciler import PeriodicTask, running_periodically
 from models import Database, DatabaseUnavailable
-from webhooks import messages, signing
+from webhooks import deliveries, signing
 from webhooks.addresses import Networks
 from webhooks.claims import Claimed, any_due, claim, settle
 from webhooks.posting import Deadline, Outcome, Poster
 from webhooks.slots import Slots
 
-LOOK_EVERY_SECONDS = 1.0
+POLL_SECONDS = 1.0
 FORGET_EVERY_SECONDS = 3600.0
 LEAVE_WITHIN_SECONDS = 2.0
 
@@ -31,22 +31,22 @@ def sending(database: Database, networks: Networks) -> Iterator[None]:
     by the next one, once its lease has run out."""
     sender = Sender(database, Poster(networks))
     try:
-        with doing([Chore(LOOK_EVERY_SECONDS, sender.look)]):
+        with running_periodically([PeriodicTask(POLL_SECONDS, sender.send_due)]):
             yield
     finally:
         sender.close(LEAVE_WITHIN_SECONDS)
 
 
-def forgetting(database: Database) -> Chore:
+def deleting_old_deliveries(database: Database) -> PeriodicTask:
     """Deliveries of long ago."""
 
     def forget() -> None:
         more = True
         while more:
             with database.session() as session:
-                more = messages.forget_old(session)
+                more = deliveries.delete_old(session)
 
-    return Chore(FORGET_EVERY_SECONDS, forget)
+    return PeriodicTask(FORGET_EVERY_SECONDS, forget)
 
 
 class Sender:
@@ -59,7 +59,7 @@ class Sender:
         self._changed = Condition()  # of the slots
         self._closed = False
 
-    def look(self) -> None:
+    def send_due(self) -> None:
         """Begin to send what is due and finds a slot. One cheap query where nothing is."""
         if self._any_due():
             with self._changed:
@@ -88,7 +88,7 @@ class Sender:
         deadline = Deadline()
         for each in claimed:
             Thread(target=self._send, args=(each, deadline), name=f"webhook {each.id}", daemon=True).start()
-            self._slots.take(each.webhook_id, each.project, 1)
+            self._slots.acquire(each.webhook_id, each.project, 1)
 
     def _send(self, claimed: Claimed, deadline: Deadline) -> None:
         began, arrived = monotonic(), False
@@ -98,7 +98,7 @@ class Sender:
             with self._database.session() as session:
                 settle(session, claimed, outcome)
         with self._changed:
-            self._slots.free(claimed.webhook_id, promptly=arrived and monotonic() - began < PROMPT_SECONDS)
+            self._slots.release(claimed.webhook_id, promptly=arrived and monotonic() - began < PROMPT_SECONDS)
             with _logged("webhooks not looked at"):  # what waited for a slot need not wait for the next look
                 if self._any_due():
                     self._claim_and_begin()

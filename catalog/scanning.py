@@ -18,11 +18,11 @@ MOST_DIRECTORIES = 50_000  # that are remembered, at about a kilobyte each
 SETTLED_SECONDS = 2.0  # a directory that was changed this lately may change again within the same tick of its clock
 MOST_OPENED = 1_000  # files of one data set whose content is looked at, at each look
 THREADS = 2
-LARGEST_SHARE = 0.1  # of one core, for looking at the same thing again and again
-LONGEST_KEPT = 10.0  # seconds
+MAX_CORE_SHARE = 0.1  # of one core, for looking at the same thing again and again
+MAX_AGE_SECONDS = 10.0  # seconds
 
 
-class DirectoryMemory:
+class DirectoryCache:
     """What directories hold, without the names of the images, as long as they have not changed. Asking costs a call of
     `stat` for each.
     """
@@ -71,10 +71,10 @@ class _Look(Generic[Found]):
         share of a core."""
         if self.seconds is None:
             return True
-        return now - self.begun - self.seconds < min(LONGEST_KEPT, self.seconds / LARGEST_SHARE)
+        return now - self.begun - self.seconds < min(MAX_AGE_SECONDS, self.seconds / MAX_CORE_SHARE)
 
 
-class Looks(Generic[Found]):
+class SingleFlight(Generic[Found]):
     """Makes each look once at a time, in threads of its own: whoever asks shares it, and waits for a bounded time.
 
     A disk that hangs keeps these threads, and nobody else.
@@ -101,7 +101,7 @@ class Looks(Generic[Found]):
         except TimeoutError:
             return None
 
-    def forget_all_but(self, names: set[str]) -> None:
+    def keep_only(self, names: set[str]) -> None:
         """What is there no more."""
         with self._lock:
             self._looks = {name: look for name, look in self._looks.items() if name in names}

@@ -15,7 +15,7 @@ HINTS: dict[int, str] = {
 COUNTERS = (Path("/sys/fs/cgroup/memory.events"), Path("/proc/vmstat"))
 
 
-class KernelKills:
+class OomKills:
     """Sees whether the kernel has killed a process for want of memory since this was made."""
 
     def __init__(self) -> None:
@@ -30,10 +30,10 @@ class KernelKills:
             )
             message = f"{process} was killed by the kernel, which had run out of memory."
             return Failure("out_of_memory", message, hint, retryable=True)
-        return died(process, exit_code)
+        return exit_failure(process, exit_code)
 
 
-def died(process: str, exit_code: int | None) -> Failure:
+def exit_failure(process: str, exit_code: int | None) -> Failure:
     """Of `process`, as a sentence begins with it, where memory was not the cause."""
     number = -exit_code if exit_code is not None and exit_code < 0 else None
     cause = f"was ended by signal {_name(number)}" if number else f"ended with exit code {exit_code}"

@@ -47,7 +47,7 @@ def test_nobody_waits_longer_than_those_in_front_of_it_take(database: Database) 
 
 
 def test_whoever_gets_no_turn_is_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database_module, "TURN_SECONDS", 0.2)
+    monkeypatch.setattr(database_module, "WRITE_LOCK_SECONDS", 0.2)
     holding, done = Event(), Event()
 
     def hold() -> None:
@@ -93,7 +93,7 @@ def _closes(session: Any) -> None:
 def test_a_turn_ends_however_its_transaction_does(
     database: Database, ends: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_module, "TURN_SECONDS", 0.2)
+    monkeypatch.setattr(database_module, "WRITE_LOCK_SECONDS", 0.2)
     for _ in range(3):
         with pytest.raises(Exception, match=r".*"), database.session() as session:  # whichever
             ends(session)

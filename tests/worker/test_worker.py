@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
-from jobs import lifecycle, queries, records, workers
+from jobs import lifecycle, queries, recording, workers
 from jobs.fence import Claim
 from models import Database, JobStatus
 from settings import Settings
@@ -19,11 +19,11 @@ from storage import StoredFile
 from tests.jobs.conftest import FACTS
 from tests.worker.attempts import until
 from training.spec import TrainingSpec
-from worker import tasks as module
+from worker import worker as module
 from worker.messages import Devices, Order
 from worker.recorder import Recorder
-from worker.tasks import Tasks
-from worker.wakeups import LONGEST_LOOK_SECONDS, MOST_TIMES, paced
+from worker.wakeups import MAX_FORWARDS, MAX_POLL_SECONDS, jittered_interval
+from worker.worker import Worker
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Messages:
         self.sent.append(job_id)
         return True
 
-    def pass_on(self, job_id: str, devices: Sequence[str], times: int) -> bool:
+    def forward(self, job_id: str, devices: Sequence[str], times: int) -> bool:
         self.passed_on.append((job_id, devices, times))
         return True
 
@@ -65,7 +65,7 @@ class Trainers:
             self.trainers.orders.append(order)
             assert self.trainers.go_on.wait(30)
             with self.trainers.database.session() as session:
-                records.record_start(session, self.claim, FACTS)
+                recording.record_start(session, self.claim, FACTS)
                 lifecycle.settle_success(session, self.claim, StoredFile("a", 1, "b"))
 
 
@@ -76,19 +76,19 @@ def trainers(database: Database, monkeypatch: pytest.MonkeyPatch) -> Trainers:
     return stand_ins
 
 
-Work = Callable[..., Tasks]
+Work = Callable[..., Worker]
 
 
 @pytest.fixture
 def work(database: Database, trainers: Trainers, tmp_path: Path) -> Iterator[Work]:
     """Makes a worker with the devices that a test gives it."""
-    made = list[Tasks]()
+    made = list[Worker]()
 
-    def make(*names: str, slots: int | None = None, messages: Messages | None = None) -> Tasks:
+    def make(*names: str, slots: int | None = None, messages: Messages | None = None) -> Worker:
         settings = Settings(data_dir=tmp_path, worker_slots=slots)
         devices = Devices(names=names, torch_version="2")
-        worker = Tasks("ours", settings, database, messages or Messages(), devices)
-        worker.fitness.look()
+        worker = Worker("ours", settings, database, messages or Messages(), devices)
+        worker.readiness.check()
         made.append(worker)
         with database.session() as session:
             workers.sign_on(session, "ours", slots=worker.slots, devices=names or ["cpu"], torch_version="2")
@@ -202,7 +202,7 @@ def test_a_draining_worker_takes_nothing_more_and_says_so(database: Database, wo
     assert not trainers.orders
     assert not messages.sent
     with database.snapshot() as session:
-        [record] = workers.at_work(session)
+        [record] = workers.connected_with_jobs(session)
     assert record.worker.draining_at
     assert record.free_slots == 0
 
@@ -224,14 +224,14 @@ def test_a_second_signal_in_the_middle_of_the_first_ones_work(
     assert len(calls) == 1
     assert calls[0] < 0.5
     with database.snapshot() as session:
-        assert workers.at_work(session)[0].worker.draining_at
+        assert workers.connected_with_jobs(session)[0].worker.draining_at
 
 
 def test_while_it_is_present_it_counts_as_connected_with_its_load(
     database: Database, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "SEEN_EVERY_SECONDS", 0.05)
-    worker = Tasks("other", work()._settings, database, Messages(), Devices(names=(), torch_version="2"))
+    worker = Worker("other", work()._settings, database, Messages(), Devices(names=(), torch_version="2"))
 
     def seen() -> bool:
         with database.snapshot() as session:
@@ -255,7 +255,7 @@ def test_a_message_is_passed_on_to_workers_whom_its_job_fits(
     worker.run_job(job := submit(database, accelerator="h100"))
     until(lambda: messages.passed_on, "nobody was told")
     assert messages.passed_on == [(job, ["H100", "H100"], 1)]
-    worker.run_passed_on(job, MOST_TIMES)
+    worker.run_forwarded(job, MAX_FORWARDS)
     worker._wakeups._thread.shutdown()
     assert len(messages.passed_on) == 1
     assert not trainers.orders
@@ -277,7 +277,7 @@ def test_one_whose_slots_are_taken_passes_a_message_on(database: Database, work:
     submit(database)
     worker._look_for_work()
     until(lambda: len(trainers.orders) == 1, "nothing was begun")
-    worker.run_passed_on(later := submit(database), 3)
+    worker.run_forwarded(later := submit(database), 3)
     until(lambda: (later, ["cpu"], 4) in messages.passed_on, "nobody was told")
     trainers.go_on.set()
 
@@ -318,5 +318,5 @@ def test_so_is_one_before_there_is_an_attempt(database: Database, work: Work, mo
 
 @pytest.mark.parametrize(("count", "longest"), [(1, 1.0), (10, 10.0), (1000, 30.0)])
 def test_the_more_workers_there_are_the_more_seldom_each_looks(count: int, longest: float) -> None:
-    waits = [paced(1.0, count, LONGEST_LOOK_SECONDS) for _ in range(100)]
+    waits = [jittered_interval(1.0, count, MAX_POLL_SECONDS) for _ in range(100)]
     assert 0.75 * longest <= min(waits) < max(waits) <= longest

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from jobs import workers
 from jobs.deployment import server_connections
-from jobs.fence import waits
+from jobs.fence import is_waiting
 from jobs.transitions import EndReason
 from models import Attempt, Database, Epoch, Event, Job, JobStatus, WebhookDelivery
 from models.columns import DatabaseNow
@@ -33,7 +33,7 @@ WorkerState = Literal["online", "draining"]
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class ServiceStats:
     """All of it at one moment, but for the counts, which are LAG_SECONDS old."""
 
     jobs: Mapping[JobStatus, int]  # that have not ended
@@ -50,7 +50,7 @@ class Figures:
     server_connections: Mapping[str, int] | None  # jobs.deployment.server_connections
 
 
-class Watch:
+class StatsCollector:
     """Reads the figures, one look after the other. Counting begins with the first."""
 
     def __init__(self, database: Database) -> None:
@@ -61,16 +61,16 @@ class Watch:
         self._counted_event: int | None = None
         self._newest_events: deque[tuple[datetime, int]] = deque()  # when each id was seen to be the newest
 
-    def look(self) -> Figures:
+    def collect(self) -> ServiceStats:
         """The figures as of now. Not for several threads at once."""
         with self._database.snapshot() as session:
             now = session.execute(select(DatabaseNow())).scalar_one()
             self._count_attempts(session, now)
             self._count_epochs(session, now)
-            records = workers.at_work(session)
+            records = workers.connected_with_jobs(session)
             draining = sum(record.worker.draining_at is not None for record in records)
             waiting, oldest = session.execute(DELIVERIES).one()
-            return Figures(
+            return ServiceStats(
                 jobs={
                     **dict.fromkeys(OPEN, 0),
                     **dict(session.execute(JOBS).all()),
@@ -114,9 +114,9 @@ class Watch:
 
 
 # The queue may be long: counted in its own index, which is of nothing else. The others are few.
-QUEUED = select(func.count()).select_from(Job).where(waits())
+QUEUED = select(func.count()).select_from(Job).where(is_waiting())
 JOBS = select(Job.status, func.count()).where(Job.status.in_(OPEN[1:])).group_by(Job.status)
-OLDEST_QUEUED = select(Job.queued_at).where(waits()).order_by(Job.queued_at).limit(1)
+OLDEST_QUEUED = select(Job.queued_at).where(is_waiting()).order_by(Job.queued_at).limit(1)
 EXPIRED_LEASES = select(func.count()).select_from(Job).where(Job.lease_until < DatabaseNow())
 IMAGES_PER_SECOND = (
     select(func.sum(Epoch.images_per_second))

@@ -13,16 +13,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from training.quiet import may_be_quiet
-from worker.messages import Alive, Report, Word
+from worker.messages import Alive, Command, Report
 
-LOOK_SECONDS = 2.0
+CHECK_SECONDS = 2.0
 PAGE = 4096  # bytes; less than that is what the looking itself reads
 CPU_SHARE = 0.001  # of the time; what the looking itself takes is less
 
 
 @contextmanager
-def signs_of_life(
-    told: Callable[[], Word | None],
+def reporting_liveness(
+    read_command: Callable[[], Command | None],
     send: Callable[[Report], None],
     *,
     finishes: bool,
@@ -36,13 +36,13 @@ def signs_of_life(
     weights to be made of the furthest. One of a team, which is not `alone`, falls silent instead, and is ended with the
     others: they may wait for it in the middle of a sum.
     """
-    at_once = {Word.SAVE, Word.QUIT} if finishes else {*Word}
+    at_once = {Command.SAVE, Command.QUIT} if finishes else {*Command}
     loaded, over = threading.Event(), threading.Event()
 
     def tell() -> None:
         before = _Work.so_far()
-        while not over.wait(LOOK_SECONDS):
-            now, word = _Work.so_far(), told()
+        while not over.wait(CHECK_SECONDS):
+            now, word = _Work.so_far(), read_command()
             is_over = not loaded.is_set() and word in at_once
             if is_over and alone:
                 leave()
@@ -76,7 +76,7 @@ class _Work:
         )
 
     def is_more_than(self, before: "_Work") -> bool:
-        computed = self._cpu_seconds - before._cpu_seconds > LOOK_SECONDS * CPU_SHARE
+        computed = self._cpu_seconds - before._cpu_seconds > CHECK_SECONDS * CPU_SHARE
         return computed or self._read_and_written - before._read_and_written >= PAGE
 
 

@@ -6,7 +6,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from jobs.failures import Failure
-from jobs.fence import is_back
+from jobs.fence import backoff_is_over
 from jobs.transitions import LONGEST_BACKOFF_SECONDS, fail, now
 from models import Job
 
@@ -29,7 +29,7 @@ def postpone(session: Session, job: Job) -> None:
         job.revision += 1
 
 
-def end_backing_off(session: Session, job_ids: Sequence[str]) -> list[str]:
+def end_backoff(session: Session, job_ids: Sequence[str]) -> list[str]:
     """Let a worker have those of them whose wait is over. Their ids."""
-    over = update(Job).where(Job.id.in_(job_ids), is_back()).values(not_before=None).returning(Job.id)
+    over = update(Job).where(Job.id.in_(job_ids), backoff_is_over()).values(not_before=None).returning(Job.id)
     return list(session.scalars(over, execution_options={"synchronize_session": False}))
