@@ -13,7 +13,7 @@ from api.http.server import Server, configured, limited, most_connections
 from environment.startup import CannotStart, exit_with_one_line
 from jobs.deployment import require_usable, warn_of_too_many
 from logs import configure_logging
-from models import Database, DatabaseUnavailable
+from models import Database, DatabaseUnavailable, log_outage
 from settings import Settings, read_settings
 
 # So long may open requests take once the API is asked to stop.
@@ -69,7 +69,7 @@ def _require_what_it_starts_with(settings: Settings) -> None:
             with database.session() as session:
                 require_operator(session, settings.admin_key_file)
     except DatabaseUnavailable as error:
-        structlog.get_logger().warning("database unavailable", **error.told)
+        log_outage(structlog.get_logger(), error)
     finally:
         database.dispose()
 

@@ -12,7 +12,16 @@ from sqlalchemy.orm import Session
 
 from environment.startup import CannotStart
 from jobs.verified_storage import STORAGE_ID_FILE, VerifiedStorage, read_storage_id
-from models import Checkpoint, Database, DatabaseDamaged, DatabaseRefused, DatabaseUnavailable, Deployment, Job
+from models import (
+    Checkpoint,
+    Database,
+    DatabaseDamaged,
+    DatabaseRefused,
+    DatabaseUnavailable,
+    Deployment,
+    Job,
+    log_outage,
+)
 from models.columns import DatabaseNow
 
 # So often a database that does not answer is asked again, before a program starts.
@@ -35,7 +44,7 @@ def require_usable(database: Database, *, wait: bool) -> None:
         except DatabaseUnavailable as error:
             if not wait:
                 raise
-            log.warning("database unavailable", **error.told)
+            log_outage(log, error)
             sleep(RETRY_SECONDS)
         else:
             if incompatibility:

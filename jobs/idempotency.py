@@ -4,11 +4,10 @@ from datetime import timedelta
 from hashlib import sha256
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from jobs.errors import IdempotencyKeyReused
-from models import IdempotencyKey
+from models import IdempotencyKey, insert_for
 from models.columns import DatabaseNow
 
 KEPT = timedelta(days=7)
@@ -21,9 +20,10 @@ def reserve(session: Session, project: str, key: str, operation: str, body: byte
     where that was another request.
     """
     request = sha256(operation.encode() + b"\0" + body).hexdigest()
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     row = {"project": project, "key": key, "request": request, "job_id": "", "answer": "", "created_at": DatabaseNow()}
-    taken = session.scalar(insert(IdempotencyKey).values(row).on_conflict_do_nothing().returning(IdempotencyKey.key))
+    taken = session.scalar(
+        insert_for(session)(IdempotencyKey).values(row).on_conflict_do_nothing().returning(IdempotencyKey.key)
+    )
     if taken is not None:
         return None
     first = session.scalars(

@@ -18,7 +18,7 @@ from sqlalchemy import select
 from jobs import idempotency, lifecycle, usage
 from jobs.backoff import end_backoff
 from jobs.fence import backoff_is_over, has_expired, is_active, is_overdue
-from models import Database, DatabaseFull, DatabaseUnavailable, Job
+from models import Database, DatabaseFull, DatabaseUnavailable, Job, log_outage
 from models.columns import DatabaseNow
 
 SWEEP_SECONDS = 1.0
@@ -141,6 +141,6 @@ def _do(chore: PeriodicTask) -> None:
     try:
         chore.do()
     except DatabaseUnavailable as error:
-        log.warning("database unavailable", **error.told)
+        log_outage(log, error)
     except Exception:  # whatever it is, the next time may do better; without sweeps, lost jobs stay lost
         log.exception("chore failed")

@@ -9,14 +9,13 @@ from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import Select, delete, func, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from jobs.checkpoints import CheckpointFile
 from jobs.fence import Claim, lock_held
 from jobs.transitions import MOST_FAILED_LOADS, add_event, now, set_status
 from jobs.usage import note_storage
-from models import Attempt, Checkpoint, Epoch, Job, JobStatus, Step
+from models import Attempt, Checkpoint, Epoch, Job, JobStatus, Step, insert_for
 from training.metrics import EpochMetrics, RunFacts, StepMetrics
 
 
@@ -268,8 +267,7 @@ def _row(claim: Claim, metrics: EpochMetrics | StepMetrics) -> dict[str, Any]:
 
 def _upsert(session: Session, kind: type[Epoch] | type[Step], rows: Sequence[dict[str, Any]]) -> None:
     """INSERT … ON CONFLICT DO UPDATE, which both databases have, each in its own dialect."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(kind).values(rows)
+    statement = insert_for(session)(kind).values(rows)
     columns = kind.__table__.columns
     session.execute(
         statement.on_conflict_do_update(

@@ -13,10 +13,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import CompoundSelect, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from models import EVERY_PROJECT, Attempt, Checkpoint, DeviceUse, Job, Project, UsageEntry
+from models import EVERY_PROJECT, Attempt, Checkpoint, DeviceUse, Job, Project, UsageEntry, insert_for
 from models.columns import DatabaseNow
 
 BATCH_SIZE = 1000  # entries a fold
@@ -65,8 +64,7 @@ def fold(session: Session) -> bool:
 
 
 def _add_device_seconds(session: Session, project: str, month: str, seconds: float) -> None:
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(DeviceUse).values(project=project, month=month, device_seconds=seconds)
+    statement = insert_for(session)(DeviceUse).values(project=project, month=month, device_seconds=seconds)
     summed = DeviceUse.device_seconds + statement.excluded.device_seconds
     session.execute(
         statement.on_conflict_do_update(index_elements=["project", "month"], set_={"device_seconds": summed})

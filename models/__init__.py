@@ -18,8 +18,9 @@ from models.outages import (
     DatabaseReadOnly,
     DatabaseRefused,
     DatabaseUnavailable,
+    log_outage,
 )
-from models.session import EVERY_PROJECT, ProjectSession
+from models.session import EVERY_PROJECT, ProjectSession, insert_for
 from models.status import ACTIVE, TERMINAL, TRANSITIONS, JobStatus, Request
 from models.tables import (
     DEFAULT_MAX_RETRIES,
@@ -78,4 +79,6 @@ __all__ = [
     "Webhook",
     "WebhookDelivery",
     "Worker",
+    "insert_for",
+    "log_outage",
 ]

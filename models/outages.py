@@ -1,4 +1,4 @@
-"""What a database's error means: an outage of one kind or another, or a mistake of ours.
+"""Which outage a database's error tells of, if it is an outage and no mistake of ours.
 
 DatabaseUnavailable
 ├── DatabaseBusy
@@ -17,6 +17,7 @@ line of a docstring is what people are told.
 
 from typing import ClassVar
 
+import structlog
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -25,8 +26,8 @@ class DatabaseUnavailable(Exception):
     """The database does not answer."""
 
     reason: ClassVar[str] = "unreachable"
-    is_transient: ClassVar[bool] = True  # by itself, and soon: it helps to ask again
-    invalidates_pool: ClassVar[bool] = True  # connections that were opened before it are of no use after it
+    is_transient: ClassVar[bool] = True  # it passes by itself, and soon: a retry helps
+    invalidates_pool: ClassVar[bool] = True  # connections that were opened before the outage do not work after it
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail or self.title())
@@ -34,18 +35,24 @@ class DatabaseUnavailable(Exception):
 
     @classmethod
     def title(cls) -> str:
-        """For people, without a path or an address."""
+        """For people. It has no path and no address in it."""
         return (cls.__doc__ or "").partition("\n")[0]
 
     @property
     def one_line(self) -> str:
-        """For whoever starts a program: what it is, and in the database's words."""
+        """The title and the database's own words, for a program that cannot start."""
         return " ".join(f"{self.title()} {self.detail}".split())
 
-    @property
-    def told(self) -> dict[str, str]:
-        """For a line of the log: what it is, and in the database's words."""
-        return {"reason": self.reason, "error": str(self)}
+
+def log_outage(
+    log: structlog.typing.FilteringBoundLogger,
+    error: DatabaseUnavailable,
+    event: str = "database unavailable",
+    /,
+    **about: str | int,
+) -> None:
+    """Write one line: what happened, the kind of outage, and the database's own words."""
+    log.warning(event, **about, reason=error.reason, error=str(error))
 
 
 class DatabaseBusy(DatabaseUnavailable):
@@ -171,10 +178,10 @@ REFUSALS: dict[str, type[DatabaseUnavailable]] = {
 
 
 def kind_of(error: BaseException) -> type[DatabaseUnavailable] | None:
-    """Which outage `error` tells of; None where it is no outage, but a mistake of ours (or of a caller's).
+    """The kind of outage that `error` tells of; None where it is a mistake of ours, or of a caller's.
 
-    `DatabaseOutdated` is a guess: whether a table is missing because of an old schema, or because of a wrong statement,
-    only the schema's revision tells.
+    `DatabaseOutdated` is a guess. A table may be missing because the schema is old, or because the statement is wrong:
+    only the schema's revision tells which.
     """
     if isinstance(error, DatabaseUnavailable):
         return type(error)
@@ -195,7 +202,7 @@ def kind_of(error: BaseException) -> type[DatabaseUnavailable] | None:
 
 
 def outage(error: BaseException) -> DatabaseUnavailable | None:
-    """The same as an exception, which says it in the database's words, without the statement."""
+    """`error` as an exception of that kind, with the database's words and without the statement; None likewise."""
     kind = kind_of(error)
     if kind is None or isinstance(error, DatabaseUnavailable):
         return error if isinstance(error, DatabaseUnavailable) else None
@@ -217,6 +224,6 @@ def _of_postgresql(state: str, text: str) -> type[DatabaseUnavailable] | None:
 
 
 def invalidates_connections(error: BaseException) -> bool:
-    """Whether connections that were opened before `error` are of no use after it."""
+    """Whether connections that were opened before `error` do not work after it."""
     kind = kind_of(error)
     return kind is not None and kind.invalidates_pool

@@ -9,7 +9,7 @@ from time import monotonic
 import structlog
 
 from jobs.reconciler import PeriodicTask, running_periodically
-from models import Database, DatabaseUnavailable
+from models import Database, DatabaseUnavailable, log_outage
 from webhooks import deliveries, signing
 from webhooks.addresses import Networks
 from webhooks.claims import Claimed, any_due, claim, settle
@@ -122,7 +122,7 @@ def _logged(event: str, **about: str | int) -> Iterator[None]:
     try:
         yield
     except DatabaseUnavailable as error:
-        log.warning(event, **about, **error.told)
+        log_outage(log, error, event, **about)
     except Exception:  # ours: without the sender, nothing would be delivered any more
         log.exception(event, **about)
 

@@ -18,7 +18,7 @@ from jobs import lifecycle, recording
 from jobs.errors import AttemptFenced
 from jobs.failures import Failure, FailureCode
 from jobs.fence import Claim
-from models import Database, DatabaseUnavailable, Request
+from models import Database, DatabaseUnavailable, Request, log_outage
 from training.metrics import EpochMetrics
 from worker.lease import Lease
 from worker.messages import (
@@ -122,7 +122,7 @@ class Recorder:
                 self._outage = None
                 self._fence()
             except DatabaseUnavailable as error:
-                self._log.warning("database unavailable", **error.told)
+                log_outage(self._log, error)
                 failed, self._outage = True, error
             except Exception:  # ours, which the trainer is not to suffer from at once
                 mistakes, failed, self._outage = mistakes + 1, True, None

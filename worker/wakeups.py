@@ -17,7 +17,7 @@ from jobs import placement, workers
 from jobs.delivery import ForwardingQueue
 from jobs.fence import is_claimable
 from jobs.placement import Needs, fitting
-from models import Database, DatabaseUnavailable, Job
+from models import Database, DatabaseUnavailable, Job, log_outage
 
 # A worker looks no more seldom, however many there are: the others may be gone, or have other devices.
 MAX_POLL_SECONDS = 30.0
@@ -40,7 +40,7 @@ def log_errors(**about: str | int) -> Iterator[None]:
     try:
         yield
     except DatabaseUnavailable as error:
-        log.warning("database unavailable", **about, **error.told)
+        log_outage(log, error, **about)
     except Exception:
         log.exception("work not done", **about)
 

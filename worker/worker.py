@@ -22,7 +22,7 @@ from jobs.placement import CPU, Needs
 from jobs.reconciler import FOLD_SECONDS, SWEEP_SECONDS, PeriodicTask, folding_usage, running_periodically, sweeping
 from jobs.verified_storage import VerifiedStorage
 from jobs.workers import SEEN_EVERY_SECONDS, Census, Load
-from models import Database, DatabaseUnavailable
+from models import Database, DatabaseUnavailable, log_outage
 from settings import Settings, service_version
 from worker.devices import DevicePool
 from worker.messages import Devices, Order
@@ -119,7 +119,7 @@ class Worker:
             with self._database.session() as session:
                 workers.drain(session, self._worker_id)
         except DatabaseUnavailable as error:  # it only shows in GET /v1/workers
-            log.warning("database unavailable", **error.told)
+            log_outage(log, error)
 
     @contextmanager
     def present(self) -> Iterator[None]:
@@ -163,7 +163,7 @@ class Worker:
                 with self._database.session() as session:
                     workers.sign_off(session, self._worker_id)
             except DatabaseUnavailable as error:  # then it counts as gone a little later
-                log.warning("database unavailable", **error.told)
+                log_outage(log, error)
 
     def _be_seen(self) -> None:
         with self._database.session() as session:
@@ -296,7 +296,7 @@ class Worker:
             except OSError as error:
                 log.warning("storage does not answer", error=str(error))
             except DatabaseUnavailable as error:
-                log.warning("database unavailable", **error.told)
+                log_outage(log, error)
             except Exception:  # the next garbage may fare better; without a word nobody would look into it
                 log.exception("cleaning failed")
 

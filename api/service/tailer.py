@@ -18,7 +18,7 @@ from api.http.errors import TooManyWaiting
 from api.views import translate
 from jobs.following import Position, Updates, find_updates
 from jobs.queries import EventWithEpoch
-from models import Database, DatabaseUnavailable
+from models import Database, DatabaseUnavailable, log_outage
 
 # From one look to the next. The more is followed, the longer a look takes, and the further they lie apart.
 LEAST_TICK_SECONDS = 0.05
@@ -201,7 +201,7 @@ class Tailer:
         try:
             return await loop.run_in_executor(self._thread, question)
         except DatabaseUnavailable as error:
-            log.warning("database unavailable", **error.told)
+            log_outage(log, error)
         except Exception:  # ours; without further looks, everybody would wait for ever
             log.exception("look failed")
         return None

@@ -10,8 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-import models.database as database_module
-from models import Database, DatabaseBusy
+from models import Database, DatabaseBusy, sqlite_engine
 
 WRITERS = 8
 HELD_SECONDS = 0.05
@@ -47,7 +46,7 @@ def test_nobody_waits_longer_than_those_in_front_of_it_take(database: Database) 
 
 
 def test_whoever_gets_no_turn_is_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database_module, "WRITE_LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(sqlite_engine, "WRITE_LOCK_SECONDS", 0.2)
     holding, done = Event(), Event()
 
     def hold() -> None:
@@ -93,7 +92,7 @@ def _closes(session: Any) -> None:
 def test_a_turn_ends_however_its_transaction_does(
     database: Database, ends: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_module, "WRITE_LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(sqlite_engine, "WRITE_LOCK_SECONDS", 0.2)
     for _ in range(3):
         with pytest.raises(Exception, match=r".*"), database.session() as session:  # whichever
             ends(session)

@@ -282,7 +282,7 @@ def test_connections_that_a_busy_hour_has_opened_are_given_up(
 ) -> None:
     with postgresql.snapshot() as session:
         assert session.scalar(text("SHOW idle_session_timeout")) == "5min"
-    monkeypatch.setattr("models.database.IDLE_SECONDS", 0.0)
+    monkeypatch.setattr("models.postgresql_engine.IDLE_SECONDS", 0.0)
     with postgresql.engine.connect() as kept:
         kept.execute(text("SET idle_session_timeout = '50ms'"))
         kept.commit()
