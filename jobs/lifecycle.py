@@ -5,22 +5,21 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from datetime import datetime
 
 import structlog
-from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from jobs.backoff import postpone
-from jobs.checkpoints import CheckpointFile
-from jobs.errors import AttemptFenced, StartingWeightsMissing
-from jobs.failures import Failure
+from jobs.errors import AttemptFenced
+from jobs.failures import TIME_IS_UP, Failure
 from jobs.fence import Claim, for_update, is_active, is_current, is_overdue, lock_claimable, lock_expired, lock_held
 from jobs.ids import new_id
+from jobs.preparing import CannotBegin, prepare, weights_of
 from jobs.quotas import may_begin, require_room
-from jobs.recording import earlier_facts, forget_after, forget_checkpoints, forget_loading, usable_checkpoints
+from jobs.recording import forget_after, forget_checkpoints, forget_loading
+from jobs.submission import Submission
 from jobs.transitions import (
     EndReason,
     add_event,
@@ -36,10 +35,7 @@ from jobs.transitions import (
     set_status,
 )
 from models import (
-    DEFAULT_MAX_RETRIES,
-    DEFAULT_PRIORITY,
     DEFAULT_PROJECT,
-    TERMINAL,
     Attempt,
     DatabaseFull,
     DatabaseUnavailable,
@@ -49,14 +45,6 @@ from models import (
     Request,
 )
 from storage import StoredFile
-from training.spec import ResolvedSpec
-
-TIME_IS_UP = Failure(
-    code="timeout",
-    message="The job has had as much time with workers as its time limit allows.",
-    hint="Raise spec.time_limit_minutes, or lower spec.epochs.",
-    retryable=False,
-)
 
 log = structlog.get_logger()
 
@@ -78,47 +66,31 @@ def lost_to_outage(outage: DatabaseUnavailable) -> Failure:
     )
 
 
-def submit(
-    session: Session,
-    spec: ResolvedSpec,
-    *,
-    name: str | None = None,
-    tags: Sequence[str] = (),
-    priority: int = DEFAULT_PRIORITY,
-    max_retries: int = DEFAULT_MAX_RETRIES,
-    accelerator: str | None = None,
-    description: str | None = None,
-    project: str = DEFAULT_PROJECT,
-) -> Job:
-    """Accept a job. It is safe once the caller's transaction is committed; send its message after that.
+def submit(session: Session, submission: Submission, *, project: str = DEFAULT_PROJECT) -> Job:
+    """Accept a job. It is safe once the caller's transaction is committed: send its message after that.
 
-    `accelerator` is "cpu", "gpu" or part of a device's name; None takes any. Raises StartingWeightsMissing and
-    QuotaExceeded.
+    Raises StartingWeightsMissing and QuotaExceeded.
     """
+    spec = submission.spec
     if spec.starting_weights:
-        _weights_of(session, spec.starting_weights, project)
+        weights_of(session, spec.starting_weights, project)
     created_at = require_room(session, project)
     job = Job(
+        **submission.beside_spec(),
         id=new_id(created_at),
         project=project,
         revision=1,
         created_at=created_at,
-        name=name,
-        description=description,
-        tags=list(tags),
         spec=spec.model_dump(mode="json"),
         dataset=spec.dataset,
         architecture=spec.architecture.name,
         status=JobStatus.QUEUED,
-        priority=priority,
-        max_retries=max_retries,
         devices=spec.devices,
-        accelerator=accelerator and accelerator.lower(),
         attempt=0,
     )
     session.add(job)
     session.flush()
-    session.add_all(JobTag(project=project, tag=tag, job_id=job.id) for tag in tags)
+    session.add_all(JobTag(project=project, tag=tag, job_id=job.id) for tag in job.tags)
     insert_event(session, job, "queued", "Accepted; waiting for a worker.")
     return job
 
@@ -131,8 +103,8 @@ def claim(
     if job is None or not (job.requested is Request.STOP or may_begin(session, job.project)):
         return None
     try:
-        prepared = _prepare(session, job)
-    except _CannotBegin as reason:  # rather than stand in the way of those behind it
+        prepared = prepare(session, job)
+    except CannotBegin as reason:  # rather than stand in the way of those behind it
         fail(session, job, reason.failure)
         return None
     except SQLAlchemyError:
@@ -277,69 +249,3 @@ def _give_back(session: Session, job: Job, reason: EndReason, message: str, fail
         return retry_or_fail(session, job, failure)
     requeue(session, job, reason, message)
     return True
-
-
-class _CannotBegin(Exception):
-    """No attempt at the job can begin."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
-
-
-def _prepare(session: Session, job: Job) -> Claim:
-    """What the next attempt begins with. Raises _CannotBegin."""
-    try:
-        spec = ResolvedSpec.from_stored(job.spec)
-        weights = _weights_of(session, spec.starting_weights, job.project) if spec.starting_weights else None
-    except ValidationError as error:
-        hint = "Submit it again: it was stored by a release that wrote specs in another way."
-        message = f"Its stored spec cannot be read: {error.errors()[0]['msg']}."
-        raise _CannotBegin(Failure("internal", message, hint, retryable=False)) from error
-    except StartingWeightsMissing as error:
-        hint = "Set spec.starting_weights to a job that has weights, or to null."
-        raise _CannotBegin(Failure("spec_conflict", str(error), hint, retryable=False)) from error
-    checkpoints = tuple(
-        CheckpointFile(StoredFile(row.name, row.size_bytes, row.sha256), row.epoch, row.step)
-        for row in usable_checkpoints(session, job.id)
-    )
-    finish_at_once = job.requested is Request.STOP
-    seconds_left = None
-    if spec.time_limit_minutes is not None and not finish_at_once:
-        seconds_left = max(0.0, 60 * spec.time_limit_minutes - _seconds_spent(session, job))
-        finish_at_once = seconds_left == 0
-        if finish_at_once and not checkpoints:
-            raise _CannotBegin(TIME_IS_UP)
-    return Claim(
-        job.id,
-        job.attempt,
-        spec,
-        checkpoints,
-        weights,
-        seconds_left,
-        dataset_identity=job.dataset_identity,
-        earlier_facts=None if job.dataset_identity else earlier_facts(session, job),
-        finish_at_once=finish_at_once,
-    )
-
-
-def _weights_of(session: Session, job_id: str, project: str) -> StoredFile:
-    """What a finished job of the same project has trained. Raises StartingWeightsMissing."""
-    theirs = (Job.id == job_id) & (Job.project == project) & Job.deleted_at.is_(None)
-    row = session.execute(select(Job.status, Job.weights).where(theirs)).first()
-    if row is None:
-        raise StartingWeightsMissing(f"there is no job {job_id!r}")
-    if row.weights is None:
-        wait = "" if row.status in TERMINAL else ", so wait until it has succeeded"
-        raise StartingWeightsMissing(f"job {job_id} is {row.status}{wait}; it has no weights")
-    return StoredFile(**row.weights)
-
-
-def _seconds_spent(session: Session, job: Job) -> float:
-    """With workers, all attempts together."""
-    attempts = session.execute(select(Attempt.started_at, Attempt.ended_at).where(Attempt.job_id == job.id))
-    return sum(_seconds_between(began, ended) for began, ended in attempts)
-
-
-def _seconds_between(began: datetime, ended: datetime | None) -> float:
-    return (ended - began).total_seconds() if ended else 0.0

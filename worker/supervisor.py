@@ -12,9 +12,8 @@ from multiprocessing.context import ForkServerProcess
 
 import structlog
 
-from jobs.failures import Failure
+from jobs.failures import TIME_IS_UP, Failure
 from jobs.fence import Claim
-from jobs.lifecycle import TIME_IS_UP
 from models import Request
 from training.invalid import told
 from training.plain import plain

@@ -6,8 +6,8 @@ from api.schemas import QueuePlace, estimates
 from jobs import queries
 from jobs.estimates import estimate
 from jobs.placement import Needs
+from jobs.submission import Submission
 from models import Job, ProjectSession
-from training.spec import ResolvedSpec
 from training.spec.part import Conflict
 
 
@@ -19,16 +19,11 @@ def preview(session: ProjectSession, submit: Callable[[], Job]) -> estimates.Dry
     """
     record = queries.find(session, submit().id)
     job = record.job
-    spec = ResolvedSpec.from_stored(job.spec)
-    found = estimate(session, spec, Needs(job.devices, job.accelerator))
+    submission = Submission.of(job)
+    found = estimate(session, submission.spec, Needs(job.devices, job.accelerator))
     preview = estimates.DryRun(
-        name=job.name,
-        description=job.description,
-        tags=job.tags,
-        priority=job.priority,
-        max_retries=job.max_retries,
-        accelerator=job.accelerator,
-        spec=spec,
+        **submission.beside_spec(),
+        spec=submission.spec,
         queue=QueuePlace.model_validate(record.queue),
         data=estimates.DataShape.model_validate(found.data) if found.data else None,
         unknown=found.unknown,

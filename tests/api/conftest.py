@@ -23,6 +23,7 @@ from jobs import lifecycle, recording, requests, workers
 from jobs.checkpoints import CheckpointFile
 from jobs.failures import Failure
 from jobs.fence import Claim
+from jobs.submission import Submission
 from models import DEFAULT_PROJECT, Database, Epoch, Job
 from settings import Settings
 from storage import Storage, StoredFile
@@ -75,9 +76,8 @@ class Stage:
     ) -> str:
         spec = TrainingSpec(dataset="digits", epochs=epochs, batch_size=batch_size, validation_fraction=validation)
         with self.database.session() as session:
-            return lifecycle.submit(
-                session, spec, name=name, priority=priority, accelerator=accelerator, tags=tags, project=project
-            ).id
+            asked = Submission(spec, name=name, priority=priority, accelerator=accelerator, tags=tags)
+            return lifecycle.submit(session, asked, project=project).id
 
     def sign_on(self, *, slots: int = 1, devices: Sequence[str] = ("cpu",)) -> str:
         worker = f"worker-{next(self._workers)}"

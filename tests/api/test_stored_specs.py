@@ -16,6 +16,7 @@ import api.schemas.estimates
 import worker.messages
 from api.schemas.submission import JobCreate
 from jobs import lifecycle
+from jobs.submission import Submission
 from models import Database
 from training.spec import ResolvedSpec, TrainingSpec
 from worker.messages import Order
@@ -49,7 +50,9 @@ def stored_specs() -> Iterator[ResolvedSpec]:
 def stored(database: Database) -> dict[str, ResolvedSpec]:
     """Jobs of every stored spec, in the database alone."""
     with database.session() as session:
-        return {lifecycle.submit(session, spec).id: spec for spec in stored_specs() if not spec.starting_weights}
+        return {
+            lifecycle.submit(session, Submission(spec)).id: spec for spec in stored_specs() if not spec.starting_weights
+        }
 
 
 @pytest.mark.parametrize("fields", CONFLICTING, ids=lambda fields: next(iter(fields)))

@@ -10,6 +10,7 @@ from sqlalchemy import update
 from jobs import fence, lifecycle, recording, requests, workers
 from jobs.errors import AttemptFenced, JobError
 from jobs.fence import Claim
+from jobs.submission import Submission
 from models import Database, Job
 from models.columns import DatabaseNow
 from tests.chaos import history, write_rules
@@ -45,7 +46,7 @@ class Stage:
             for name in ("first", "second"):
                 workers.sign_on(session, name, slots=1, devices=["cpu"], torch_version="2")
             asked = spec(epochs=50, checkpoints={"keep": 2, "keep_best": False})
-            self._jobs = [lifecycle.submit(session, asked, max_retries=100).id for _ in range(8)]
+            self._jobs = [lifecycle.submit(session, Submission(asked, max_retries=100)).id for _ in range(8)]
 
     def _door(self, url: str, name: str, open_doors: ExitStack) -> Database:
         database = Database(f"{url}&application_name={name}")

@@ -10,7 +10,8 @@ from jobs import lifecycle, queries, recording, workers
 from jobs.checkpoints import CheckpointFile
 from jobs.failures import Failure
 from jobs.fence import Claim
-from models import Attempt, Checkpoint, Database, Epoch, Event, Job, Step
+from jobs.submission import Submission
+from models import DEFAULT_PROJECT, Attempt, Checkpoint, Database, Epoch, Event, Job, Step
 from models.columns import DatabaseNow
 from storage import StoredFile
 from training.metrics import EpochMetrics, RunFacts, StepMetrics
@@ -157,9 +158,10 @@ def submitted(database: Database) -> Callable[..., Job]:
         for name in ("first", "second"):
             workers.sign_on(session, name, slots=1, devices=["cpu"], torch_version="2")
 
-    def submit(spec: TrainingSpec = SPEC, **options: Any) -> Job:
+    def submit(spec: TrainingSpec = SPEC, project: str = DEFAULT_PROJECT, **asked: Any) -> Job:
+        submission = Submission(spec, **{"name": "a job", "tags": ["lab"], **asked})
         with database.session() as session:
-            return lifecycle.submit(session, spec, **{"name": "a job", "tags": ["lab"], **options})
+            return lifecycle.submit(session, submission, project=project)
 
     return submit
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from jobs import lifecycle, placement, reconciler, recording, requests, workers
 from jobs.errors import AttemptFenced, JobError
 from jobs.fence import Claim
+from jobs.submission import Submission
 from models import DEFAULT_PROJECT, Base, Database, Job, Project
 from tests.jobs.conftest import BROKEN, FACTS, LOST, checkpoint_of, epoch_metrics, spec, step_metrics, weights_of
 from tests.jobs.model import ENDS, HELD, LEASE, ModelJob
@@ -115,7 +116,7 @@ class Jobs(RuleBasedStateMachine):
     def submit(self, priority: int, max_retries: int, keep: int, keep_best: bool, limit: int | None) -> None:
         asked = spec(checkpoints={"keep": keep, "keep_best": keep_best}, time_limit_minutes=limit)
         with self.database.session() as session:
-            job_id = lifecycle.submit(session, asked, priority=priority, max_retries=max_retries).id
+            job_id = lifecycle.submit(session, Submission(asked, priority=priority, max_retries=max_retries)).id
         time = limit and limit * MINUTE
         self.model[job_id] = ModelJob(job_id, priority, max_retries, keep, keep_best, time)
 

@@ -10,6 +10,7 @@ from jobs import lifecycle, recording, workers
 from jobs.estimates import Estimate, estimate
 from jobs.fence import Claim
 from jobs.placement import Needs
+from jobs.submission import Submission
 from models import Database
 from tests.jobs.conftest import epoch_metrics, weights_of
 from training.metrics import RunFacts
@@ -39,7 +40,7 @@ def ran(database: Database) -> Ran:
         data = {"classes": 10, "image_size": size, "channels": 1, "train_images": 1437, "test_images": 360}
         facts = RunFacts.model_validate({**found, **data, "steps_per_epoch": 12})
         with database.session() as session:
-            job_id = lifecycle.submit(session, spec, project=PROJECT).id
+            job_id = lifecycle.submit(session, Submission(spec), project=PROJECT).id
         with database.session() as session:
             if not workers.connected(session):
                 workers.sign_on(session, "worker", slots=9, devices=["cpu"], torch_version="2")

@@ -11,6 +11,7 @@ from sqlalchemy import select, text, update
 
 from jobs import changes, lifecycle, placement, queries, quotas, recording, requests, workers
 from jobs.errors import QuotaExceeded
+from jobs.submission import Submission
 from jobs.usage import fold, note_device_time
 from models import Attempt, Database, DeviceUse, Job, Project, UsageEntry
 from models.columns import DatabaseNow
@@ -248,7 +249,7 @@ def test_no_attempt_waits_for_another_of_its_project_to_note_its_use(
     with postgresql_databases(migrated=True) as url:
         database = Database(url)
         with database.session() as session:
-            job_ids = [lifecycle.submit(session, spec()).id for _ in range(2)]
+            job_ids = [lifecycle.submit(session, Submission(spec())).id for _ in range(2)]
             for name in ("first", "second"):
                 workers.sign_on(session, name, slots=1, devices=["cpu"], torch_version="2")
         claims = [take(database, job_id) for job_id in job_ids]

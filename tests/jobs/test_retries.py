@@ -184,7 +184,7 @@ def test_a_fault_of_ours_before_an_attempt_begins_leaves_the_way_free_for_others
     def broken(*_arguments: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(lifecycle, "_prepare", broken)
+    monkeypatch.setattr(lifecycle, "prepare", broken)
     job_id, other = submitted(priority=9, max_retries=1).id, submitted().id
     with capture_logs() as logs, database.session() as session:
         assert lifecycle.claim(session, job_id, "first", 30) is None

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from jobs import lifecycle, queries, recording, requests, workers
 from jobs.fence import Claim
+from jobs.submission import Submission
 from migrations import migrate
 from models import Database, JobStatus, Request
 from tests.jobs.conftest import FACTS, SPEC, checkpoint_of, epoch_metrics, spec, weights_of
@@ -149,7 +150,7 @@ def test_on_the_way_down_what_was_paused_waits_and_what_was_to_stop_goes_on(empt
     migrate(empty)
     with empty.session() as session:
         workers.sign_on(session, "worker", slots=1, devices=["cpu"], torch_version="2")
-        ids = [lifecycle.submit(session, spec()).id for _ in range(4)]
+        ids = [lifecycle.submit(session, Submission(spec())).id for _ in range(4)]
         claims = [lifecycle.claim(session, job_id, "worker", 30) for job_id in ids]
         for claim in claims:
             assert claim

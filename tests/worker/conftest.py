@@ -7,6 +7,7 @@ import pytest
 
 from jobs import lifecycle, workers
 from jobs.fence import Claim
+from jobs.submission import Submission
 from models import Database
 from tests.worker.attempts import Attempt, Start
 from training.spec import TrainingSpec
@@ -49,7 +50,7 @@ def start(database: Database, devices: Devices, tmp_path: Path) -> Iterator[Star
 
     def submitted(spec: dict[str, object], lease_seconds: float) -> Claim:
         with database.session() as session:
-            job = lifecycle.submit(session, TrainingSpec.model_validate(spec))
+            job = lifecycle.submit(session, Submission(TrainingSpec.model_validate(spec)))
             claim = lifecycle.claim(session, job.id, "ours", lease_seconds)
         assert claim
         return claim

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from jobs import lifecycle, requests, workers
 from jobs.failures import Failure
 from jobs.fence import Claim
+from jobs.submission import Submission
 from models import Database, DatabaseFull, DatabaseReadOnly, DatabaseUnavailable, JobStatus
 from storage import StoredFile
 from tests.jobs.conftest import FACTS
@@ -27,7 +28,7 @@ LOST = Failure("worker_lost", "It was killed.", "Look at the log.", retryable=Tr
 def claim(database: Database) -> Claim:
     with database.session() as session:
         workers.sign_on(session, "ours", slots=1, devices=["cpu"], torch_version="2")
-        job = lifecycle.submit(session, TrainingSpec(dataset="digits", epochs=1))
+        job = lifecycle.submit(session, Submission(TrainingSpec(dataset="digits", epochs=1)))
         claim = lifecycle.claim(session, job.id, "ours", 30)
     assert claim
     return claim

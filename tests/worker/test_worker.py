@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from jobs import lifecycle, queries, recording, workers
 from jobs.fence import Claim
+from jobs.submission import Submission
 from models import Database, JobStatus
 from settings import Settings
 from storage import StoredFile
@@ -103,7 +104,7 @@ def work(database: Database, trainers: Trainers, tmp_path: Path) -> Iterator[Wor
 def submit(database: Database, *, priority: int = 5, devices: int = 1, accelerator: str | None = None) -> str:
     spec = TrainingSpec(dataset="digits", epochs=1, batch_size=64, devices=devices)
     with database.session() as session:
-        return lifecycle.submit(session, spec, priority=priority, accelerator=accelerator).id
+        return lifecycle.submit(session, Submission(spec, priority=priority, accelerator=accelerator)).id
 
 
 def status_of(database: Database, job_id: str) -> JobStatus:
