@@ -56,7 +56,8 @@ from api.views.job_json import JobJsonCache
 from api.views.revision_cache import MOST_ADDRESSES, NotModifiedHeaders, RevisionCache
 from catalog.datasets import Catalogue
 from jobs.delivery import CeleryQueue
-from jobs.reconciler import deleting_old_keys, folding_usage, running_periodically, sweeping
+from jobs.periodic import running_periodically
+from jobs.reconciler import deleting_old_keys, folding_usage, sweeping
 from jobs.service_stats import StatsCollector
 from models import Database
 from settings import Settings, read_settings, service_version
@@ -139,14 +140,14 @@ async def _lifespan(
         broker = CeleryQueue(settings.redis_url)
         prompt_queue = NonBlockingQueue(broker)
         stack.enter_context(prompt_queue.sending())
-        chores = [
+        periodic_tasks = [
             sweeping(database, prompt_queue.send),
             folding_usage(database),
             deleting_old_keys(database),
             sender.deleting_old_deliveries(database),
             admission.noting_uses(database),
         ]
-        stack.enter_context(running_periodically(chores))
+        stack.enter_context(running_periodically(periodic_tasks))
         stack.enter_context(sender.sending(database, settings.webhook_networks))
         storage, broker_probe = Storage(settings.storage_url), Probe(broker.reachable)
         renderer = CurveRenderer()

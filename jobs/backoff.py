@@ -1,4 +1,4 @@
-"""Jobs in the queue that may not begin yet. They are in no lane until a sweep finds that their wait is over."""
+"""Queued jobs that may not begin yet, after several lost attempts. A sweep ends the wait, and workers find them."""
 
 from collections.abc import Sequence
 
@@ -19,8 +19,8 @@ NOT_PREPARED = Failure(
 
 
 def postpone(session: Session, job: Job) -> None:
-    """A fault of ours keeps its next attempt from beginning. It waits, as often as it has retries: another release,
-    or another worker, may do better."""
+    """A fault of ours keeps the job's next attempt from beginning. The job waits, as often as it has retries, and then
+    fails: meanwhile another release, or another worker, may be able to begin it."""
     job.losses += 1
     if job.losses > job.max_retries:
         fail(session, job, NOT_PREPARED)
@@ -30,6 +30,6 @@ def postpone(session: Session, job: Job) -> None:
 
 
 def end_backoff(session: Session, job_ids: Sequence[str]) -> list[str]:
-    """Let a worker have those of them whose wait is over. Their ids."""
+    """Make those of these jobs claimable whose wait is over. Their ids."""
     over = update(Job).where(Job.id.in_(job_ids), backoff_is_over()).values(not_before=None).returning(Job.id)
     return list(session.scalars(over, execution_options={"synchronize_session": False}))

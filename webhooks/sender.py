@@ -8,7 +8,7 @@ from time import monotonic
 
 import structlog
 
-from jobs.reconciler import PeriodicTask, running_periodically
+from jobs.periodic import PeriodicTask, running_periodically
 from models import Database, DatabaseUnavailable, log_outage
 from webhooks import deliveries, signing
 from webhooks.addresses import Networks

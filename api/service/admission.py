@@ -18,7 +18,7 @@ from access.keys import Caller
 from api.http.errors import KeyMissing, TooManyRequests
 from api.http.pacing import network_of
 from api.service.fair_limiter import Requester
-from jobs.reconciler import PeriodicTask
+from jobs.periodic import PeriodicTask
 from models import Database, DatabaseUnavailable
 
 BEARER = "bearer"

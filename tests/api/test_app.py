@@ -41,7 +41,7 @@ def test_import_is_light() -> None:
 def test_stops_promptly(settings: Settings) -> None:
     with LocalClient(create_app(settings)) as client:
         client.get("/readyz")
-        assert {"send", "chores"} <= {thread.name for thread in threading.enumerate()}
+        assert {"send", "periodic tasks"} <= {thread.name for thread in threading.enumerate()}
         stopping = time.monotonic()
     assert time.monotonic() - stopping < 0.5  # it does not wait for the next sweep, a second later
-    assert not {"send", "chores"} & {thread.name for thread in threading.enumerate()}
+    assert not {"send", "periodic tasks"} & {thread.name for thread in threading.enumerate()}

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from jobs import lifecycle, reconciler, requests
 from jobs.fence import Claim
-from jobs.reconciler import PeriodicTask
+from jobs.periodic import PeriodicTask, running_periodically
 from models import Database, DatabaseUnavailable, IdempotencyKey, Job, JobStatus
 from models.columns import DatabaseNow
 from tests.jobs.conftest import change, ends_of, events_of, expire, job_of, publish, start, take
@@ -115,7 +115,7 @@ def names() -> set[str]:
 
 
 @pytest.mark.parametrize("error", [DatabaseUnavailable("gone"), RuntimeError("a mistake")])
-def test_chores_go_on_whatever_one_of_them_raises(error: Exception, names: set[str]) -> None:
+def test_periodic_tasks_go_on_whatever_one_of_them_raises(error: Exception, names: set[str]) -> None:
     again, other = Event(), Event()
     calls = list[int]()
 
@@ -125,27 +125,27 @@ def test_chores_go_on_whatever_one_of_them_raises(error: Exception, names: set[s
             again.set()
         raise error
 
-    with reconciler.running_periodically([PeriodicTask(0.01, fail), PeriodicTask(0.02, other.set)]):
+    with running_periodically([PeriodicTask(0.01, fail), PeriodicTask(0.02, other.set)]):
         assert again.wait(10)
         assert other.wait(10)
     assert {thread.name for thread in threading.enumerate()} == names
 
 
-def test_a_chore_is_done_when_its_time_has_come_and_not_before(database: Database) -> None:
+def test_a_periodic_task_is_run_when_its_time_has_come_and_not_before(database: Database) -> None:
     done, never = Event(), Event()
-    with reconciler.running_periodically([PeriodicTask(3600, never.set), PeriodicTask(0.01, done.set)]):
+    with running_periodically([PeriodicTask(3600, never.set), PeriodicTask(0.01, done.set)]):
         assert done.wait(10)
     assert not never.is_set()
 
 
-def test_the_service_s_chores_are_the_sweep_and_old_keys(database: Database, running: Claim) -> None:
+def test_the_service_s_periodic_tasks_are_the_sweep_and_old_keys(database: Database, running: Claim) -> None:
     expire(database, running.job_id)
-    reconciler.sweeping(database, lambda _job_id: True).do()
+    reconciler.sweeping(database, lambda _job_id: True).run()
     assert job_of(database, running.job_id).status is JobStatus.QUEUED
     with database.session() as session:
         session.add(IdempotencyKey(key="old", request="", job_id="", answer=""))
         session.flush()
         session.execute(update(IdempotencyKey).values(created_at=DatabaseNow(-8 * 24 * 3600)))
-    reconciler.deleting_old_keys(database).do()
+    reconciler.deleting_old_keys(database).run()
     with database.snapshot() as session:
         assert session.scalars(select(IdempotencyKey)).all() == []

@@ -228,7 +228,7 @@ def test_old_deliveries_are_forgotten(database: Database) -> None:
     webhook = add_webhook(database, URL)
     _fill(database, webhook.id, 1500, age_days=31)
     _fill(database, webhook.id, 3, age_days=29)
-    sender.deleting_old_deliveries(database).do()
+    sender.deleting_old_deliveries(database).run()
     assert len(all_deliveries(database)) == 3
 
 
