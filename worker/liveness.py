@@ -1,7 +1,7 @@
-"""Signs of life of a trainer process while it makes no step, for the supervisor, which takes silence for a hang.
+"""Reports that a trainer process is alive while it makes no step: the supervisor takes silence for a hang.
 
-While data is loaded, that is no stall as long as this process computes, reads or writes. Afterwards its steps speak for
-it, and what it has announced to be quiet (`training/quiet.py`), up to the bound that was announced.
+While it loads data, the process counts as alive as long as it computes, reads or writes. After that, its steps show
+that it is alive. A phase without steps must be announced (`training/quiet.py`), and counts up to the announced bound.
 """
 
 import os
@@ -16,8 +16,8 @@ from training.quiet import may_be_quiet
 from worker.messages import Alive, Command, Report
 
 CHECK_SECONDS = 2.0
-PAGE = 4096  # bytes; less than that is what the looking itself reads
-CPU_SHARE = 0.001  # of the time; what the looking itself takes is less
+PAGE = 4096  # bytes; the check itself reads less
+CPU_SHARE = 0.001  # of the time; the check itself takes less
 
 
 @contextmanager
@@ -29,12 +29,14 @@ def reporting_liveness(
     alone: bool = True,
     leave: Callable[[], None] = lambda: os._exit(0),
 ) -> Iterator[threading.Event]:
-    """Say Alive now and then, where that is true. The event is set by whoever has loaded the data.
+    """Send Alive now and then, while it is true. The caller sets the event when the data is loaded.
 
-    Until then this attempt has nothing to save: what is told to end leaves at once, by `leave`, since loading cannot be
-    interrupted, and the job keeps the checkpoints that it has. Only where it has some, which `finishes` says, are
-    weights to be made of the furthest. One of a team, which is not `alone`, falls silent instead, and is ended with the
-    others: they may wait for it in the middle of a sum.
+    Until then this attempt has nothing to save, and loading cannot be interrupted. So a command to end calls `leave` at
+    once; the job keeps the checkpoints that it has. There is one exception: where the job has checkpoints, which
+    `finishes` says, Command.FINISH waits, since the weights are made from the furthest one.
+
+    A process of a team (not `alone`) must not leave by itself: the others may wait for it in a collective operation. It
+    falls silent instead, and is killed together with them.
     """
     at_once = {Command.SAVE, Command.QUIT} if finishes else {*Command}
     loaded, over = threading.Event(), threading.Event()
@@ -42,15 +44,15 @@ def reporting_liveness(
     def tell() -> None:
         before = _Work.so_far()
         while not over.wait(CHECK_SECONDS):
-            now, word = _Work.so_far(), read_command()
-            is_over = not loaded.is_set() and word in at_once
+            now, command = _Work.so_far(), read_command()
+            is_over = not loaded.is_set() and command in at_once
             if is_over and alone:
                 leave()
             works = not (loaded.is_set() or is_over) and now.is_more_than(before)
-            # Whoever has told the run to end waits for nothing but what is needed for that.
-            if works or may_be_quiet(urgent=word is not None):
+            # After a command, only what is needed to end (`urgent`) may still take its time.
+            if works or may_be_quiet(urgent=command is not None):
                 send(Alive())
-            before = _Work.so_far()  # saying so is no work
+            before = _Work.so_far()  # so that sending does not count as work
 
     thread = threading.Thread(target=tell, name="signs of life", daemon=True)
     thread.start()
@@ -62,14 +64,14 @@ def reporting_liveness(
 
 
 class _Work:
-    """What this process has done so far, but for the thread that asks."""
+    """What this process has computed, read and written so far, except in the calling thread."""
 
     def __init__(self, cpu_seconds: float, read_and_written: int) -> None:
         self._cpu_seconds, self._read_and_written = cpu_seconds, read_and_written
 
     @classmethod
     def so_far(cls) -> "_Work":
-        pages = resource.getrusage(resource.RUSAGE_SELF).ru_majflt  # read in by the system, of a file that is mapped
+        pages = resource.getrusage(resource.RUSAGE_SELF).ru_majflt  # pages of mapped files that the system has read
         return cls(
             time.process_time() - time.thread_time(),
             pages * PAGE + _bytes_of(Path("/proc/self/io")) - _bytes_of(Path("/proc/thread-self/io")),

@@ -43,7 +43,7 @@ def run(connection: Connection, order: bytes) -> None:
 
 
 def report_devices(connection: Connection) -> None:
-    """Report the machine's accelerators, which only torch can tell."""
+    """Report the machine's accelerators. Only torch can list them."""
     import torch
 
     _detach()
@@ -53,14 +53,14 @@ def report_devices(connection: Connection) -> None:
 
 
 def _detach() -> None:
-    """Out of the terminal's reach, which sends Ctrl-C to whole process groups; and no life without the fork server,
-    which itself ends with the worker."""
+    """Leave the terminal's process group, to which Ctrl-C is sent, and die with the fork server, which dies with the
+    worker."""
     os.setsid()
     die_with_parent(signal.SIGKILL)
 
 
 def _listen(connection: Connection, said: c_int) -> None:
-    """Wait for the supervisor's words; without a supervisor there is nothing to train for."""
+    """Receive the supervisor's commands. Exit when the supervisor is gone: nobody would record what is trained."""
     try:
         while True:
             said.value = COMMANDS.index(Command(connection.recv_bytes()))

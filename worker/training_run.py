@@ -1,4 +1,4 @@
-"""An order carried out, alone or as one of a team: from the data to the stored weights."""
+"""Carries out an order, alone or as one process of a team: from loading the data to the stored weights."""
 
 import sys
 import time
@@ -54,7 +54,7 @@ def train(order: Order, read_command: ReadCommand, send: Send) -> None:
 
 
 def _ending(lost: DataLost, read_command: ReadCommand) -> Report:
-    """Whoever has asked for the weights alone has them; anybody else must hear that nothing more can be trained."""
+    """Halted where only the weights were asked for, and there are some. Else Failed: nothing more can be trained."""
     if lost.weights and lost.checkpoint and read_command() is Command.FINISH:
         return Halted(epoch=lost.checkpoint.epoch, step=lost.checkpoint.step, weights=lost.weights)
     return Failed(**asdict(explain(lost.reason, weights_kept=lost.weights is not None)), weights=lost.weights)
@@ -84,7 +84,7 @@ def _train(order: Order, read_command: ReadCommand, send: Send) -> None:
 
 
 def _last_row(error: Diverged) -> StepDone | EpochDone:
-    """The step or the epoch that shows what the failure speaks of."""
+    """The step or the epoch whose loss diverged, so that its row is recorded."""
     match error.metrics:
         case StepMetrics():
             return StepDone(metrics=error.metrics)
@@ -93,7 +93,7 @@ def _last_row(error: Diverged) -> StepDone | EpochDone:
 
 
 def _run(trainer: Trainer, saver: Saver, read_command: ReadCommand, send: Send) -> None:
-    """Until every epoch is trained, or the supervisor has said a word."""
+    """Train until every epoch is done, or the supervisor has sent a command."""
     is_told = _saying_alive(lambda: read_command() is not None, send)
     for measured in trainer.epochs(is_told, saver.is_due):
         match measured:
@@ -110,16 +110,16 @@ def _run(trainer: Trainer, saver: Saver, read_command: ReadCommand, send: Send) 
 
 
 def _end(trainer: Trainer, saver: Saver, order: Order, read_command: ReadCommand, send: Send) -> None:
-    """Store what the run leaves behind, and say so."""
-    word, progress = read_command(), trainer.progress
-    # Not what was asked: a word that comes during the last evaluation takes no success away.
+    """Store the last checkpoint or the weights, and report the end."""
+    command, progress = read_command(), trainer.progress
+    # By what is done, and not by the command: one that comes during the last evaluation takes no success away.
     finished = progress.finished(order.spec)
-    if (not finished and trainer.team.size > 1) or (word is Command.SAVE and not finished):
-        saver.save_and_wait()  # of a team all take part, whatever each of them has heard
+    if (not finished and trainer.team.size > 1) or (command is Command.SAVE and not finished):
+        saver.save_and_wait()  # every process of a team must take part, whatever command it has read
     saver.wait()
     weights = None
     has_trained = (progress.epoch, progress.step) != (0, 0)
-    wanted = has_trained and (finished or word is Command.FINISH)
+    wanted = has_trained and (finished or command is Command.FINISH)
     if trainer.team.agree(wanted, device=trainer.device)[0]:
         trainer.prepare_weights(_saying_alive(lambda: read_command() is Command.QUIT, send))
     if trainer.team.rank == 0 and wanted:
@@ -131,8 +131,8 @@ def _end(trainer: Trainer, saver: Saver, order: Order, read_command: ReadCommand
 
 
 def _saying_alive(is_told: Callable[[], bool], send: Send) -> Callable[[], bool]:
-    """`is_told`, which is asked between steps and whatever else takes time; it says now and then that these are
-    made."""
+    """`is_told`, which training calls between steps; each call is a sign of life, and Alive is sent at most once in
+    ALIVE_SECONDS."""
     said_at = time.monotonic()
 
     def asked() -> bool:

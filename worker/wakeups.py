@@ -1,8 +1,12 @@
-"""How workers hear of work, and how often they look by themselves.
+"""How messages reach the workers that can use them, and how often workers poll instead.
 
-A message wakes one worker, whichever that is. So the one that it wakes tells others: of the job, where it does not fit
-it; and of the next in the queue, so that one message wakes as many workers as there is work for. A message may get
-lost: hence workers look, all of one kind together about once a second, and each the more seldom the more there are.
+A message goes to one worker, whichever takes it first. That worker sends messages to others in two cases. If the
+message's job does not fit its devices, it forwards the message to each kind of workers that the job fits. When it has
+claimed a job, it wakes another worker of its own kind for the next job in the queue. So one message wakes as many
+workers as there is work for.
+
+A message may be lost, so workers poll as well: all workers of one kind together about once a second, each the less
+often the more there are.
 """
 
 import random
@@ -19,24 +23,26 @@ from jobs.fence import is_claimable
 from jobs.placement import Needs, fitting
 from models import Database, DatabaseUnavailable, Job, log_outage
 
-# A worker looks no more seldom, however many there are: the others may be gone, or have other devices.
+# A worker polls at least this often, however many workers there are: the others may be gone.
 MAX_POLL_SECONDS = 30.0
 
-# By then a message has come to a worker that is at work so often that all may be.
+# A message that was forwarded so often is dropped: probably every worker is busy. A worker polls when it is free again.
 MAX_FORWARDS = 8
 
 log = structlog.get_logger()
 
 
 def jittered_interval(seconds: float, workers: int, longest: float) -> float:
-    """The wait of one of so many workers that together do something every so many seconds. Not the same each time, so
-    that they spread."""
+    """How long one of `workers` waits, so that all together do something about every `seconds`. At most `longest`.
+
+    Up to a quarter is left off at random, so that the workers do not all act at the same moment.
+    """
     return random.uniform(0.75, 1.0) * min(seconds * workers, longest)  # noqa: S311 - no secret
 
 
 @contextmanager
 def log_errors(**about: str | int) -> Iterator[None]:
-    """What goes wrong in a thread of ours is told the log: nobody else would hear."""
+    """Write what is raised inside to the log: in a thread of its own, nothing else would report it."""
     try:
         yield
     except DatabaseUnavailable as error:
@@ -46,7 +52,7 @@ def log_errors(**about: str | int) -> Iterator[None]:
 
 
 class Wakeups:
-    """Tells other workers of what this one, with `devices`, does not take; in a thread of its own."""
+    """Sends messages to other workers on behalf of this one, which has `devices`; in a thread of its own."""
 
     def __init__(self, database: Database, messages: ForwardingQueue, devices: Sequence[str]) -> None:
         self._database = database
@@ -55,8 +61,8 @@ class Wakeups:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="wake-ups")
 
     def woken(self, job_id: str, times: int) -> Callable[[str | None], None]:
-        """A message about a job has woken this worker. What is returned is to be told which job it has taken, or that
-        there was none; it hears that once."""
+        """A message about a job has woken this worker. Call the result once the worker has claimed a job, with its id;
+        or with None, if there was no job. Only the first call counts."""
         told = False
 
         def taken(first: str | None) -> None:
@@ -74,11 +80,11 @@ class Wakeups:
             self._soon(job_id, self._tell_of_next)
 
     def busy(self, job_id: str, times: int) -> None:
-        """It has, and every slot is taken by work that no message told of."""
+        """A message has come, and no slot is free: forward it."""
         self._soon(job_id, lambda: self._pass_on(job_id, times, unless_it_fits=False))
 
     def close(self) -> None:
-        """Tell nobody any more."""
+        """Send nothing any more."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _soon(self, job_id: str, tell: Callable[[], None]) -> None:

@@ -1,6 +1,5 @@
-"""What a worker does: look for work and see it through, sweep up, and say that it is there."""
+"""What a worker does: it claims jobs and supervises their attempts, sweeps, and reports that it is there."""
 
-import os
 import platform
 import threading
 import time
@@ -8,40 +7,43 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 
 import structlog
 
-from jobs import changes, garbage, lifecycle, placement, workers
+from jobs import lifecycle, placement, workers
 from jobs.delivery import ForwardingQueue
 from jobs.errors import AttemptFenced
 from jobs.failures import Failure
 from jobs.fence import Claim
+from jobs.periodic import PeriodicTask, running_periodically
 from jobs.placement import CPU, Needs
-from jobs.reconciler import FOLD_SECONDS, SWEEP_SECONDS, PeriodicTask, folding_usage, running_periodically, sweeping
+from jobs.reconciler import FOLD_SECONDS, SWEEP_SECONDS, folding_usage, sweeping
 from jobs.verified_storage import VerifiedStorage
-from jobs.workers import SEEN_EVERY_SECONDS, Census, Load
+from jobs.workers import SEEN_EVERY_SECONDS, Census
 from models import Database, DatabaseUnavailable, log_outage
 from settings import Settings, service_version
 from worker.devices import DevicePool
+from worker.janitor import Janitor
+from worker.machine import current_load, usable_cores
 from worker.messages import Devices, Order
 from worker.readiness import CHECK_SECONDS, Readiness
 from worker.recorder import Recorder
 from worker.supervisor import Supervisor
 from worker.wakeups import MAX_POLL_SECONDS, Wakeups, jittered_interval, log_errors
 
-# So often the workers of one kind that have a free slot look whether there is work that no message has told them of.
+# All workers of one kind together poll the queue this often, for work whose message was lost. Each polls the less often
+# the more there are.
 POLL_QUEUE_SECONDS = 1.0
 
 CENSUS_SECONDS = 60.0
 LONGEST_FOLD_SECONDS = 60.0
 
-# So long a job waits for devices that others of this worker have, before it looks whether a better one has come.
+# How long a slot waits for devices that other slots of this worker use, before it asks for the first job anew: a better
+# one may have come.
 DEVICE_WAIT_SECONDS = 1.0
 
 GARBAGE_SECONDS = 3600.0
-PURGE_SECONDS = 5.0  # between two looks for deleted jobs
+PURGE_SECONDS = 5.0
 
 NOT_SUPERVISED = Failure(
     code="internal",
@@ -62,7 +64,7 @@ class StartedAttempt:
 
 
 class Worker:
-    """One worker's tasks. Each slot runs one job at a time, on devices of its own where there are enough."""
+    """One worker process. Each slot runs one job at a time, on devices of its own where there are enough."""
 
     def __init__(
         self, worker_id: str, settings: Settings, database: Database, messages: ForwardingQueue, devices: Devices
@@ -76,26 +78,26 @@ class Worker:
         self._torch_version = devices.torch_version
         self.device_names = list(devices.names) or [CPU]
         self._devices = [f"cuda:{number}" for number in range(len(devices.names))] or ["cpu"]
-        # Every device at least once, for jobs that take several; where there are more slots, they share.
+        # Each device at least once, for jobs that take several. Where there are more slots than devices, slots share.
         shares = max(self.slots, len(self._devices))
         self._pool = DevicePool([self._devices[share % len(self._devices)] for share in range(shares)])
-        self._threads = max(1, _usable_cores() // self.slots)
+        self._threads = max(1, usable_cores() // self.slots)
         self._storage = VerifiedStorage(settings.storage_url)
         self.readiness = Readiness(database, self._storage)
-        # Deletes files, which may take long, beside what keeps leases.
-        self._janitor = ThreadPoolExecutor(1, thread_name_prefix="janitor")
+        self._janitor = Janitor(database, self._storage, self._draining.is_set)
         self._free_slots = threading.Semaphore(self.slots)
-        # For work that no message has told of: a message may get lost, and the broker be away.
+        # Runs jobs that the worker found by itself: a message may be lost, and the broker may be away.
         self._own = ThreadPoolExecutor(self.slots, thread_name_prefix="unprompted")
         self._wakeups = Wakeups(database, messages, self.device_names)
         self._census, self._counted_at = Census(), float("-inf")
 
     def run_job(self, job_id: str) -> None:
-        """There is work, a message says: take the first job of the queue that fits, and go on until none is left."""
+        """Celery's task. A message says that there is work: run the first job of the queue that fits this worker, and
+        then the next, until none is left. `job_id` is only a hint (jobs/delivery.py)."""
         self.run_forwarded(job_id, 0)
 
     def run_forwarded(self, job_id: str, times: int) -> None:
-        """The same of a message that so many workers have passed on."""
+        """The same for a message that was forwarded so many `times`."""
         if not self._free_slots.acquire(blocking=False):
             self._wakeups.busy(job_id, times)
             return
@@ -108,8 +110,8 @@ class Worker:
     def drain(self) -> None:
         """Begin no further attempt, and end those under way.
 
-        Called by a signal's handler, and so perhaps in the middle of itself: then it has nothing more to do, and must
-        not wait for what it has interrupted.
+        A signal's handler calls this, perhaps while an earlier call is at work in the same thread. The second call must
+        return at once: it would wait for ever for a lock that the interrupted one holds.
         """
         if self._draining.is_set():
             return
@@ -118,12 +120,12 @@ class Worker:
         try:
             with self._database.session() as session:
                 workers.drain(session, self._worker_id)
-        except DatabaseUnavailable as error:  # it only shows in GET /v1/workers
+        except DatabaseUnavailable as error:  # GET /v1/workers alone shows it
             log_outage(log, error)
 
     @contextmanager
     def present(self) -> Iterator[None]:
-        """While this lasts the worker counts as connected, looks for work, and sweeps up."""
+        """While the context lasts, the worker counts as connected, polls the queue, and sweeps."""
         with self._database.session() as session:
             workers.sign_on(
                 session,
@@ -133,47 +135,51 @@ class Worker:
                 torch_version=self._torch_version,
                 python_version=platform.python_version(),
                 epochal_version=service_version(),
-                cores=_usable_cores(),
+                cores=usable_cores(),
             )
-        longest = self._settings.lease_seconds / 2  # a takeover is to wait for the lease, and not for the sweep
         self.readiness.check()
-        chores = [
+        try:
+            with running_periodically(self._periodic_tasks()):
+                yield
+                self._own.shutdown()  # waits: a worker whose jobs drain still counts as connected
+        finally:
+            self._wakeups.close()
+            self._janitor.close()
+            try:
+                with self._database.session() as session:
+                    workers.sign_off(session, self._worker_id)
+            except DatabaseUnavailable as error:  # it counts as gone all the same, a little later
+                log_outage(log, error)
+
+    def _periodic_tasks(self) -> list[PeriodicTask]:
+        longest_sweep = self._settings.lease_seconds / 2  # a takeover should wait for the lease, and not for the sweep
+        return [
             PeriodicTask(CHECK_SECONDS, self.readiness.check),
             PeriodicTask(
-                lambda: jittered_interval(POLL_QUEUE_SECONDS, self._census.alike, MAX_POLL_SECONDS), self._look_for_work
+                lambda: jittered_interval(POLL_QUEUE_SECONDS, self._census.alike, MAX_POLL_SECONDS), self._poll_queue
             ),
             sweeping(
-                self._database, self._messages.send, lambda: jittered_interval(SWEEP_SECONDS, self._census.all, longest)
+                self._database,
+                self._messages.send,
+                lambda: jittered_interval(SWEEP_SECONDS, self._census.all, longest_sweep),
             ),
             folding_usage(
                 self._database, lambda: jittered_interval(FOLD_SECONDS, self._census.all, LONGEST_FOLD_SECONDS)
             ),
-            PeriodicTask(SEEN_EVERY_SECONDS, self._be_seen),
-            PeriodicTask(GARBAGE_SECONDS, self._collect_garbage),
-            PeriodicTask(PURGE_SECONDS, self._purge),
+            PeriodicTask(SEEN_EVERY_SECONDS, self._report_seen),
+            PeriodicTask(GARBAGE_SECONDS, self._janitor.collect_all),
+            PeriodicTask(PURGE_SECONDS, self._janitor.purge_deleted_jobs),
         ]
-        try:
-            with running_periodically(chores):
-                yield
-                self._own.shutdown()  # what drains there still counts as connected
-        finally:
-            self._wakeups.close()
-            self._janitor.shutdown(wait=False, cancel_futures=True)  # what is left, another's sweep finds
-            try:
-                with self._database.session() as session:
-                    workers.sign_off(session, self._worker_id)
-            except DatabaseUnavailable as error:  # then it counts as gone a little later
-                log_outage(log, error)
 
-    def _be_seen(self) -> None:
+    def _report_seen(self) -> None:
         with self._database.session() as session:
-            workers.mark_seen(session, self._worker_id, _load())
+            workers.mark_seen(session, self._worker_id, current_load())
             if time.monotonic() >= self._counted_at + CENSUS_SECONDS:
                 self._census = workers.census(session, self.device_names)
                 self._counted_at = time.monotonic()
 
-    def _look_for_work(self) -> None:
-        """Have a free slot take what there is for it to do, unprompted."""
+    def _poll_queue(self) -> None:
+        """Have a free slot run the first job that fits, without a message."""
         if self._draining.is_set() or self.readiness.reason or not self._free_slots.acquire(blocking=False):
             return
         self._free_slots.release()
@@ -183,51 +189,53 @@ class Worker:
             with suppress(RuntimeError):  # the worker is leaving
                 self._own.submit(self.run_job, candidate.job_id)
 
-    def _work(self, taken: Callable[[str | None], None]) -> None:
-        """One attempt after the other until there is no work; `taken` is told whose each is."""
-        while not self._draining.is_set() and self._try(taken):
+    def _work(self, on_claim: Callable[[str | None], None]) -> None:
+        """Run one attempt after the other until no job fits. `on_claim` is given the job of each, then None."""
+        while not self._draining.is_set() and self._run_next(on_claim):
             pass
-        taken(None)
+        on_claim(None)
 
-    def _try(self, taken: Callable[[str | None], None]) -> bool:
-        """See one attempt through, of the first job in the queue, if its devices are free soon. Whether there may be
-        more."""
+    def _run_next(self, on_claim: Callable[[str | None], None]) -> bool:
+        """Run an attempt at the first job of the queue, if its devices are free soon. Whether to try the next job."""
         if self.readiness.reason:
             return False
         with ExitStack() as held:
-            asked_at = time.monotonic()  # the lease runs from some time after this
-            begun = self._begin(lambda needs: held.enter_context(self._take(needs, 0.0)))
+            asked_at = time.monotonic()  # the lease begins when the database answers, which is later
+            begun = self._begin(lambda needs: held.enter_context(self._acquire(needs, 0.0)))
             if isinstance(begun, Needs):
-                devices = held.enter_context(self._take(begun, DEVICE_WAIT_SECONDS))
+                devices = held.enter_context(self._acquire(begun, DEVICE_WAIT_SECONDS))
                 asked_at = time.monotonic()
-                # By now another job may be the first. It gets these devices where it would have got as many of them.
-                begun = self._begin(lambda needs: devices if self._may_have(needs, devices) else ()) if devices else ()
+                # By now another job may be the first. It gets these devices if they are what it would have got.
+                begun = self._begin(lambda needs: devices if self._suit(needs, devices) else ()) if devices else ()
             if isinstance(begun, StartedAttempt):
-                taken(begun.claim.job_id)
-                self._see_through(begun.claim, begun.devices, asked_at)
+                on_claim(begun.claim.job_id)
+                self._supervise(begun.claim, begun.devices, asked_at)
                 if self._draining.is_set():
-                    self._messages.send(begun.claim.job_id)  # others need not wait until they look by themselves
+                    self._messages.send(begun.claim.job_id)  # so that other workers need not wait for their next poll
             return begun is not None
 
-    def _begin(self, take: Callable[[Needs], tuple[str, ...]]) -> "StartedAttempt | Needs | tuple[()] | None":
-        """Claim the first job of the queue that nobody else is about to. What it needs where `take` has no devices for
-        it; () where it was offered and cannot begin; None where there is none."""
+    def _begin(self, acquire: Callable[[Needs], tuple[str, ...]]) -> StartedAttempt | Needs | tuple[()] | None:
+        """Claim the first job of the queue that no other transaction has locked.
+
+        Returns what the job needs where `acquire` has no devices for it, () where the job cannot begin after all, and
+        None where there is no job.
+        """
         with self._database.session() as session:
             candidate = placement.next_job(session, self.device_names, lock=True)
             if candidate is None:
                 return None
-            devices = take(candidate.needs)
+            devices = acquire(candidate.needs)
             if not devices:
                 return candidate.needs
             lease = self._settings.lease_seconds
             claim = lifecycle.claim(session, candidate.job_id, self._worker_id, lease, devices)
         return StartedAttempt(claim, devices) if claim else ()
 
-    def _take(self, needs: Needs, patience: float) -> AbstractContextManager[tuple[str, ...]]:
+    def _acquire(self, needs: Needs, timeout: float) -> AbstractContextManager[tuple[str, ...]]:
         groups = self._groups(needs)
-        return self._pool.acquire(self._count(needs, groups), groups, patience)
+        return self._pool.acquire(self._count(needs, groups), groups, timeout)
 
-    def _may_have(self, needs: Needs, devices: tuple[str, ...]) -> bool:
+    def _suit(self, needs: Needs, devices: tuple[str, ...]) -> bool:
         groups = self._groups(needs)
         return len(devices) == self._count(needs, groups) and any(set(devices) <= set(group) for group in groups)
 
@@ -237,8 +245,8 @@ class Worker:
     def _count(self, needs: Needs, groups: Sequence[Sequence[str]]) -> int:
         return min(needs.devices, max(map(len, groups)))  # processes share a CPU
 
-    def _see_through(self, claim: Claim, devices: tuple[str, ...], claimed_at: float) -> None:
-        recorder = Recorder(self._database, claim, self._settings.lease_seconds, self._discard, claimed_at)
+    def _supervise(self, claim: Claim, devices: tuple[str, ...], claimed_at: float) -> None:
+        recorder = Recorder(self._database, claim, self._settings.lease_seconds, self._janitor.delete, claimed_at)
         try:
             supervisor = Supervisor(
                 claim,
@@ -248,11 +256,11 @@ class Worker:
                 draining=self._draining,
             )
             supervisor.run(self._order(claim, devices))
-        except Exception:  # ours: the job is not to wait until its lease has run out
+        except Exception:  # a fault of ours: give the job back now, and not when its lease runs out
             log.exception("attempt not supervised", job_id=claim.job_id, attempt=claim.attempt)
             recorder.abandon()
             self._lose(claim)
-        self._clean(partial(garbage.collect, self._database, self._storage, claim.job_id))
+        self._janitor.collect_job(claim.job_id)
 
     def _lose(self, claim: Claim) -> None:
         with log_errors(job_id=claim.job_id), suppress(AttemptFenced), self._database.session() as session:
@@ -277,43 +285,3 @@ class Worker:
             storage_url=self._settings.storage_url,
             storage_id=self._storage.storage_id,
         )
-
-    def _collect_garbage(self) -> None:
-        self._clean(partial(garbage.collect_all, self._database, self._storage, self._draining.is_set))
-
-    def _purge(self) -> None:
-        self._clean(partial(changes.purge, self._database, self._storage))
-
-    def _discard(self, names: list[str]) -> None:
-        self._clean(partial(self._storage.delete, names))
-
-    def _clean(self, work: Callable[[], object]) -> None:
-        """In the janitor's thread. What fails there is tried again with the next garbage."""
-
-        def clean() -> None:
-            try:
-                work()
-            except OSError as error:
-                log.warning("storage does not answer", error=str(error))
-            except DatabaseUnavailable as error:
-                log_outage(log, error)
-            except Exception:  # the next garbage may fare better; without a word nobody would look into it
-                log.exception("cleaning failed")
-
-        with suppress(RuntimeError):  # the worker is leaving
-            self._janitor.submit(clean)
-
-
-def _usable_cores() -> int:
-    """Cores that this process may run on, where the system tells."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _load() -> Load:
-    """Of this machine, as far as its system tells."""
-    try:
-        lines = (line.split() for line in Path("/proc/meminfo").read_text().splitlines())
-        kilobytes = {line[0]: int(line[1]) for line in lines}
-    except OSError:
-        return Load(os.getloadavg()[0])
-    return Load(os.getloadavg()[0], 1024 * kilobytes["MemTotal:"], 1024 * kilobytes["MemAvailable:"])

@@ -178,15 +178,15 @@ def test_a_worker_with_a_free_slot_takes_what_no_message_has_told_of(
     database: Database, work: Work, trainers: Trainers
 ) -> None:
     worker = work()
-    worker._look_for_work()
+    worker._poll_queue()
     submit(database, accelerator="h100")
-    worker._look_for_work()
+    worker._poll_queue()
     assert not trainers.orders
     ours = submit(database)
-    worker._look_for_work()
+    worker._poll_queue()
     until(lambda: len(trainers.orders) == 1, "nothing was begun")
     later = submit(database)
-    worker._look_for_work()  # its slot is taken
+    worker._poll_queue()  # its slot is taken
     worker.run_job(later)
     assert [order.job_id for order in trainers.orders] == [ours]
     trainers.go_on.set()
@@ -199,7 +199,7 @@ def test_a_draining_worker_takes_nothing_more_and_says_so(database: Database, wo
     job = submit(database)
     worker.drain()
     worker.run_job(job)
-    worker._look_for_work()
+    worker._poll_queue()
     assert not trainers.orders
     assert not messages.sent
     with database.snapshot() as session:
@@ -276,7 +276,7 @@ def test_one_whose_slots_are_taken_passes_a_message_on(database: Database, work:
     messages = Messages()
     worker = work(messages=messages)
     submit(database)
-    worker._look_for_work()
+    worker._poll_queue()
     until(lambda: len(trainers.orders) == 1, "nothing was begun")
     worker.run_forwarded(later := submit(database), 3)
     until(lambda: (later, ["cpu"], 4) in messages.passed_on, "nobody was told")
@@ -295,7 +295,7 @@ def test_a_fault_of_ours_is_logged_and_its_job_does_not_wait_for_the_lease_to_en
     trainers.go_on.set()
     worker, job = work(), submit(database)
     with capture_logs() as logs:
-        worker._look_for_work()
+        worker._poll_queue()
         until(lambda: status_of(database, job) is JobStatus.SUCCEEDED, "it was not tried again")
     [fault] = [each for each in logs if each["log_level"] == "error"]
     assert (fault["event"], fault["job_id"], fault["attempt"]) == ("attempt not supervised", job, 1)
@@ -311,7 +311,7 @@ def test_so_is_one_before_there_is_an_attempt(database: Database, work: Work, mo
     worker, job = work(), submit(database)
     monkeypatch.setattr(lifecycle, "claim", broken)
     with capture_logs() as logs:
-        worker._look_for_work()
+        worker._poll_queue()
         until(lambda: any(each["log_level"] == "error" for each in logs), "nobody was told")
     assert [each["job_id"] for each in logs if each["log_level"] == "error"] == [job]
     until(lambda: worker._free_slots.acquire(blocking=False), "its slot is lost")
