@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from serve import STOP_SECONDS
+from children import STOP_SECONDS
 from tests.acceptance.conftest import DATA_DIR, PASSWORD, Deployment
 from tests.processes import descendants
 
