@@ -8,7 +8,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from jobs.downsampling import downsample, least_points
 from jobs.errors import JobNotFound
-from jobs.queries import ROWS_AT_ONCE, Page, fetched
+from jobs.paging import ROWS_AT_ONCE, Page, fetched
 from models import Epoch, Job, Step
 
 MEASURES: tuple[InstrumentedAttribute[float] | InstrumentedAttribute[float | None], ...] = (

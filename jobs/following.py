@@ -1,7 +1,7 @@
-"""What has happened to many jobs at once since somebody last looked: for whoever tells others.
+"""What has changed in many jobs since a position in each: for streams, which follow jobs on behalf of clients.
 
-A job's events are numbered while its row is locked, so that within one job a later event has a higher id once both can
-be seen. Between jobs that does not hold: hence a cursor for each.
+Each job has a cursor of its own. A job's events get their ids while its row is locked, so within one job a later event
+has a higher id. Between jobs that does not hold: an event with a lower id may become visible later.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,16 +13,16 @@ from sqlalchemy.orm import Session
 from jobs.queries import EventWithEpoch, with_their_epochs
 from models import Event, Job
 
-# Jobs in one query.
+# How many jobs one query may ask for.
 BATCH_SIZE = 500
 
-# Cursors that lie further apart are not asked for in one query: it would find again what is behind the first of them.
+# Jobs whose cursors lie further apart are not asked for in one query: it reads all events after the lowest cursor.
 FAR_APART = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far somebody has followed a job. None: not known, or nobody wants its events."""
+    """How far a job has been followed. None: not known, or its events are not wanted."""
 
     revision: int | None = None
     event_id: int | None = None
@@ -30,16 +30,16 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Updates:
-    """What was found."""
+    """What has changed."""
 
-    revisions: Mapping[str, int]  # of the jobs that are there
-    deleted: frozenset[str]  # those that are not, or not for long: their last events are told all the same
+    revisions: Mapping[str, int]  # of the jobs that exist
+    deleted: frozenset[str]  # gone, or about to be purged; their last events are found all the same
     events: Sequence[EventWithEpoch] = field(default=())  # of each job in order
 
 
 def find_updates(session: Session, positions: Mapping[str, Position]) -> Updates:
-    """At every one of these jobs, of whatever project. The number of queries depends on how many have changed, and not
-    on how many follow them."""
+    """What has changed in these jobs, of any project. The number of queries depends on how many jobs have changed, and
+    not on how many clients follow them."""
     revisions: dict[str, int] = {}
     deleted = set(positions)
     for ids in _batched(list(positions), BATCH_SIZE):

@@ -50,7 +50,7 @@ log = structlog.get_logger()
 
 
 def lost_to_outage(outage: DatabaseUnavailable) -> Failure:
-    """An attempt lost its job because nothing of it could be recorded for too long."""
+    """Why an attempt lost its job when an outage kept it from renewing its lease."""
     if isinstance(outage, DatabaseFull):
         return Failure(
             code="storage_full",
@@ -98,18 +98,18 @@ def submit(session: Session, submission: Submission, *, project: str = DEFAULT_P
 def claim(
     session: Session, job_id: str, worker: str, lease_seconds: float, devices: Sequence[str] = ()
 ) -> Claim | None:
-    """Take a queued job for `worker`. None where there is nothing to take: messages may repeat or come late."""
+    """Claim a queued job for `worker`. None where it is not claimable: messages may repeat, or come late."""
     job = lock_claimable(session, job_id)
     if job is None or not (job.requested is Request.STOP or may_begin(session, job.project)):
         return None
     try:
         prepared = prepare(session, job)
-    except CannotBegin as reason:  # rather than stand in the way of those behind it
+    except CannotBegin as reason:  # a job that can never begin must not block those behind it
         fail(session, job, reason.failure)
         return None
     except SQLAlchemyError:
         raise
-    except Exception:  # ours: logged, and no reason to leave those behind it, either
+    except Exception:  # a fault of ours must not block them either
         log.exception("attempt not prepared", job_id=job_id)
         postpone(session, job)
         return None
@@ -126,14 +126,15 @@ def claim(
 
 
 def heartbeat(session: Session, claim: Claim, lease_seconds: float) -> Request | None:
-    """Renew the lease; what somebody wants of the job. Raises AttemptFenced where it is no longer this attempt's."""
+    """Renew the lease. Returns what is requested of the job. Raises AttemptFenced where the attempt has lost the
+    job."""
     job = lock_held(session, claim, even_if_cancelled=True)
     job.lease_until = now(lease_seconds)
     return job.requested
 
 
 def requested(session: Session, claim: Claim) -> Request | None:
-    """What somebody wants of the job that this attempt has. Raises AttemptFenced where it has it no more."""
+    """What is requested of the job. Raises AttemptFenced where the attempt has lost the job."""
     mine = select(Job.requested).where(Job.id == claim.job_id, is_current(claim), is_active())
     found = session.scalars(mine).all()
     if not found:
@@ -144,7 +145,8 @@ def requested(session: Session, claim: Claim) -> Request | None:
 def settle_success(
     session: Session, claim: Claim, weights: StoredFile, *, epochs: int | None = None, stopped_early: bool = False
 ) -> None:
-    """Every epoch is stored, or all `epochs` after which the run stopped by itself; and so are its weights."""
+    """The job has succeeded: its epochs and its weights are stored. `epochs`: how many the run took, where it stopped
+    early."""
     job = lock_held(session, claim)
     job.weights = asdict(weights)
     if epochs is not None:
@@ -156,7 +158,7 @@ def settle_success(
 
 
 def settle_failure(session: Session, claim: Claim, failure: Failure, weights: StoredFile | None = None) -> None:
-    """The job cannot go on. It keeps its checkpoints, and `weights`, which its furthest one gave."""
+    """The job fails. It keeps its checkpoints, and `weights`, which were made from the furthest one."""
     job = lock_held(session, claim)
     if weights:
         job.weights = asdict(weights)
@@ -166,7 +168,8 @@ def settle_failure(session: Session, claim: Claim, failure: Failure, weights: St
 
 
 def settle_timeout(session: Session, claim: Claim, weights: StoredFile | None, epoch: int, step: int) -> None:
-    """Its time is up. It keeps the weights that it has: of everything up to `step` of `epoch`."""
+    """The job fails because its time limit is reached. It keeps `weights`, which are of the steps before `step` of
+    `epoch`."""
     job = lock_held(session, claim)
     if weights:
         job.weights = asdict(weights)
@@ -175,7 +178,7 @@ def settle_timeout(session: Session, claim: Claim, weights: StoredFile | None, e
 
 
 def settle_stop(session: Session, claim: Claim, weights: StoredFile, epoch: int, step: int) -> None:
-    """Stopped on request, its weights stored: of everything up to `step` of `epoch`, which would have been next."""
+    """The job is stopped on request. Its weights are stored, and are of the steps before `step` of `epoch`."""
     job = lock_held(session, claim)
     job.weights = asdict(weights)
     end_attempt(session, job, "stopped")
@@ -185,27 +188,27 @@ def settle_stop(session: Session, claim: Claim, weights: StoredFile, epoch: int,
 
 
 def release_job(session: Session, claim: Claim) -> bool:
-    """The job is off its device, as was asked for: cancelled, paused or, if the worker is to leave, in the queue again,
-    where that costs no retry. Whether it is in the queue."""
+    """The attempt has ended on command: the job is cancelled or paused, as was requested. Without a request the worker
+    drains, and the job goes back to the queue, at no cost of a retry. Whether it is in the queue."""
     job = lock_held(session, claim, even_if_cancelled=True)
-    return _give_back(session, job, "drained", "Its worker is shutting down.")
+    return _settle_ended(session, job, "drained", "Its worker is shutting down.")
 
 
 def lose_attempt(session: Session, claim: Claim, failure: Failure, *, crashed: bool = True) -> bool:
-    """The attempt died of something that another may survive: back to the queue, up to the job's `max_retries` times in
-    a row without progress; or what was asked for. Whether it is in the queue.
+    """The attempt ended by a failure that another attempt may not meet. Whether the job is in the queue.
 
-    Where it had `crashed`, that may have been the fault of the checkpoint that it was loading.
+    The job goes back to the queue, up to `max_retries` times in a row without progress; or what was requested is done.
+    If the attempt `crashed` while it loaded a checkpoint, that counts as a failed load of the checkpoint.
     """
     job = lock_held(session, claim, even_if_cancelled=True)
     if not crashed and job.status is JobStatus.STARTING:
         forget_loading(session, job)
-    return _give_back(session, job, failure.code, failure.message, failure)
+    return _settle_ended(session, job, failure.code, failure.message, failure)
 
 
 def expire_lease(session: Session, job_id: str, outage: DatabaseUnavailable | None = None) -> bool:
-    """Take the job from a worker that let its lease run out; or could not renew it, because of `outage`. Whether it is
-    in the queue."""
+    """Take the job from a worker whose lease has run out, because of `outage` if one is known. Whether the job is in
+    the queue."""
     job = lock_expired(session, job_id)
     if job is None:
         return False
@@ -219,18 +222,18 @@ def expire_lease(session: Session, job_id: str, outage: DatabaseUnavailable | No
             retryable=True,
         )
     )
-    return _give_back(session, job, failure.code, failure.message, failure)
+    return _settle_ended(session, job, failure.code, failure.message, failure)
 
 
 def expire_cancel(session: Session, job_id: str) -> None:
-    """Take a job that is to be cancelled from a worker that does not let go of it. The fence keeps that one out."""
+    """Cancel a job whose worker has not given it up in time. The fence stops that worker from writing."""
     job = session.scalar(for_update(job_id).where(is_active(), is_overdue()))
     if job is not None:
-        _give_back(session, job, "cancelled", "")
+        _settle_ended(session, job, "cancelled", "")
 
 
-def _give_back(session: Session, job: Job, reason: EndReason, message: str, failure: Failure | None = None) -> bool:
-    """What becomes of a job that its attempt no longer works on. Whether it is in the queue."""
+def _settle_ended(session: Session, job: Job, reason: EndReason, message: str, failure: Failure | None = None) -> bool:
+    """Do what was requested of a job whose attempt has ended, or put it back into the queue. Whether it is there."""
     if failure is None and job.status is JobStatus.STARTING:
         forget_loading(session, job)
     if job.requested is Request.CANCEL:

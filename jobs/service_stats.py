@@ -1,8 +1,8 @@
-"""What whoever runs the service watches, in numbers.
+"""Numbers for the operator of the service, which GET /metrics shows.
 
-No query here costs more with more jobs that have ended: what is now is read off the few that have not, and what has
-happened is counted from the last look on. PostgreSQL commits neither ids nor times in their order, so that counts stay
-LAG_SECONDS behind: by then whatever was begun before has been committed or never will be.
+No query costs more when more jobs have ended. The present state is read from the few jobs that have not ended. Counts
+of what has happened go on from the previous collection. Transactions do not commit in the order of their ids and times,
+so the counts stay LAG_SECONDS behind: by then, every transaction that began before has been committed or rolled back.
 """
 
 from collections import Counter, deque
@@ -34,7 +34,7 @@ WorkerState = Literal["online", "draining"]
 
 @dataclass(frozen=True, slots=True)
 class ServiceStats:
-    """All of it at one moment, but for the counts, which are LAG_SECONDS old."""
+    """The state at one moment; the counts are LAG_SECONDS old."""
 
     jobs: Mapping[JobStatus, int]  # that have not ended
     oldest_queued_seconds: float  # since the job that has been in the queue for longest came into it; 0 without any
@@ -51,7 +51,7 @@ class ServiceStats:
 
 
 class StatsCollector:
-    """Reads the figures, one look after the other. Counting begins with the first."""
+    """Collects the numbers again and again. Counting begins with the first collection."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -62,7 +62,7 @@ class StatsCollector:
         self._newest_events: deque[tuple[datetime, int]] = deque()  # when each id was seen to be the newest
 
     def collect(self) -> ServiceStats:
-        """The figures as of now. Not for several threads at once."""
+        """The numbers now. Not for several threads at once."""
         with self._database.snapshot() as session:
             now = session.execute(select(DatabaseNow())).scalar_one()
             self._count_attempts(session, now)
@@ -113,7 +113,7 @@ class StatsCollector:
             self._counted_event = until
 
 
-# The queue may be long: counted in its own index, which is of nothing else. The others are few.
+# Queued jobs may be many, so they are counted in the queue's own index. The others are few.
 QUEUED = select(func.count()).select_from(Job).where(is_waiting())
 JOBS = select(Job.status, func.count()).where(Job.status.in_(OPEN[1:])).group_by(Job.status)
 OLDEST_QUEUED = select(Job.queued_at).where(is_waiting()).order_by(Job.queued_at).limit(1)

@@ -15,7 +15,7 @@ from itertools import chain
 
 from api.dependencies import ProjectDatabase
 from jobs import queries
-from jobs.queries import Page
+from jobs.paging import Page
 from models import Epoch, Step
 
 # Rows read at once. Each page is a snapshot of its own, so that a slow reader holds no transaction open.

@@ -13,7 +13,7 @@ from api.reading.polling import Content
 from api.views import csv_text, translate
 from jobs import queries
 from jobs.downsampled_curves import LEAST_EPOCHS, LEAST_STEPS, downsampled_epochs, downsampled_steps
-from jobs.queries import Page
+from jobs.paging import Page
 from training.spec import refusals
 
 LARGEST = 2**31 - 1  # that the database's integers hold

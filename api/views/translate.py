@@ -8,7 +8,8 @@ from api import schemas
 from api.http.root_path import address
 from api.views.curve_data import CurveData, Point
 from api.views.progress import progress
-from jobs.queries import CheckpointWithEpoch, EventWithEpoch, JobDetails, Page, QueuedJob
+from jobs.paging import Page
+from jobs.queries import CheckpointWithEpoch, EventWithEpoch, JobDetails, QueuedJob
 from jobs.workers import ConnectedWorker
 from models import Attempt, Epoch, Step
 from training.plain import plain
