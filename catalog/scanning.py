@@ -1,4 +1,4 @@
-"""Looking at folders that may be large, slow or away, on behalf of many who ask."""
+"""Scans of folders that may be large, slow or away, on behalf of many callers at once."""
 
 import os
 import queue
@@ -14,17 +14,17 @@ from training.folder_listing import Listing, list_directory
 
 Found = TypeVar("Found")
 
-MOST_DIRECTORIES = 50_000  # that are remembered, at about a kilobyte each
-SETTLED_SECONDS = 2.0  # a directory that was changed this lately may change again within the same tick of its clock
-MOST_OPENED = 1_000  # files of one data set whose content is looked at, at each look
+MOST_DIRECTORIES = 50_000  # in the cache, at about a kilobyte each
+SETTLED_SECONDS = 2.0  # a directory changed more recently may change again without a new time of change
+MOST_OPENED = 1_000  # files of one data set that one scan opens
 THREADS = 2
-MAX_CORE_SHARE = 0.1  # of one core, for looking at the same thing again and again
+MAX_CORE_SHARE = 0.1  # of one core, for repeating one scan
 MAX_AGE_SECONDS = 10.0  # seconds
 
 
 class DirectoryCache:
-    """What directories hold, without the names of the images, as long as they have not changed. Asking costs a call of
-    `stat` for each.
+    """Caches the listings of directories, without the names of the images, until they change. Each use costs a call of
+    `stat` for each directory.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class DirectoryCache:
         self._lock = threading.Lock()
 
     def reader(self) -> Callable[[str], Listing]:
-        """Lists directories for one look at one data set. Raises OSError."""
+        """A function that lists directories for one scan of one data set. It raises OSError."""
         left = MOST_OPENED
 
         def read(directory: str) -> Listing:
@@ -46,7 +46,8 @@ class DirectoryCache:
             listing = replace(list_directory(directory, left), images=())
             left = max(0, left - listing.opened)
             changed_before = time.time() - max(status.st_mtime, status.st_ctime)
-            if changed_before > SETTLED_SECONDS and not listing.gone:  # what is away may come back elsewhere
+            # Files that are away (`gone`) may come back without a change of the directory.
+            if changed_before > SETTLED_SECONDS and not listing.gone:
                 self._remember(directory, identity, listing)
             return listing
 
@@ -61,53 +62,55 @@ class DirectoryCache:
 
 
 @dataclass(slots=True)
-class _Look(Generic[Found]):
+class _Call(Generic[Found]):
     future: "Future[Found]"
     begun: float
-    seconds: float | None = None  # that it took
+    seconds: float | None = None  # how long it took; None: it is under way
 
     def is_fresh(self, now: float) -> bool:
-        """Whether it need not be made again: it is under way, or so young that looking again would take more than its
-        share of a core."""
+        """Whether its result still serves: the call is under way, or ended so recently that another one would take more
+        than MAX_CORE_SHARE of a core."""
         if self.seconds is None:
             return True
         return now - self.begun - self.seconds < min(MAX_AGE_SECONDS, self.seconds / MAX_CORE_SHARE)
 
 
 class SingleFlight(Generic[Found]):
-    """Makes each look once at a time, in threads of its own: whoever asks shares it, and waits for a bounded time.
+    """Calls a slow function once at a time for each name, and shares the result among all who ask for it meanwhile.
 
-    A disk that hangs keeps these threads, and nobody else.
+    The calls run in threads of their own, and callers wait for a bounded time: a disk that hangs blocks these threads,
+    and no caller. A result is kept as long as `_Call.is_fresh` says.
     """
 
-    def __init__(self, look: Callable[[str], Found]) -> None:
-        self._look = look
-        self._looks: dict[str, _Look[Found]] = {}
+    def __init__(self, call: Callable[[str], Found]) -> None:
+        self._function = call
+        self._calls: dict[str, _Call[Found]] = {}
         self._lock = threading.Lock()
-        self._waiting: queue.SimpleQueue[tuple[str, _Look[Found]] | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[tuple[str, _Call[Found]] | None] = queue.SimpleQueue()
         self._threads = 0
 
-    def ask(self, name: str, patience_seconds: float) -> Found | None:
-        """None where the look has gone on for `patience_seconds` without a result. Raises what it raised."""
+    def get(self, name: str, timeout_seconds: float) -> Found | None:
+        """The result of the call for `name`; None where that has gone on for `timeout_seconds`. Raises what the call
+        raised."""
         with self._lock:
             now = time.monotonic()
-            look = self._looks.get(name)
-            if look is None or not look.is_fresh(now):
-                look = self._looks[name] = _Look(Future(), now)
-                self._waiting.put((name, look))
+            call = self._calls.get(name)
+            if call is None or not call.is_fresh(now):
+                call = self._calls[name] = _Call(Future(), now)
+                self._waiting.put((name, call))
                 self._have_threads()
         try:
-            return look.future.result(max(0.0, look.begun + patience_seconds - now))
+            return call.future.result(max(0.0, call.begun + timeout_seconds - now))
         except TimeoutError:
             return None
 
     def keep_only(self, names: set[str]) -> None:
-        """What is there no more."""
+        """Forget the results of all other names."""
         with self._lock:
-            self._looks = {name: look for name, look in self._looks.items() if name in names}
+            self._calls = {name: call for name, call in self._calls.items() if name in names}
 
     def close(self) -> None:
-        """Nothing is asked any more."""
+        """End the threads. Nothing may be asked after this."""
         for _ in range(THREADS):
             self._waiting.put(None)
 
@@ -118,17 +121,17 @@ class SingleFlight(Generic[Found]):
 
     def _work(self) -> None:
         while (asked := self._waiting.get()) is not None:
-            name, look = asked
+            name, call = asked
             begun = time.monotonic()
             try:
-                found = self._look(name)
-            except Exception as error:  # whoever asked must hear of it
-                self._over(look, begun)
-                look.future.set_exception(error)
+                found = self._function(name)
+            except Exception as error:  # passed on to the callers
+                self._finish(call, begun)
+                call.future.set_exception(error)
             else:
-                self._over(look, begun)
-                look.future.set_result(found)
+                self._finish(call, begun)
+                call.future.set_result(found)
 
-    def _over(self, look: "_Look[Found]", begun: float) -> None:
+    def _finish(self, call: "_Call[Found]", begun: float) -> None:
         with self._lock:
-            look.begun, look.seconds = begun, time.monotonic() - begun
+            call.begun, call.seconds = begun, time.monotonic() - begun

@@ -1,4 +1,4 @@
-"""What people change of a job beside what it trains: its labels and its place in the queue; or that it is there."""
+"""Changes to a job that do not concern its training: its labels, its priority, and its deletion."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -30,7 +30,7 @@ def change(session: Session, job_id: str, values: Mapping[str, Any]) -> Job:
 
 
 def delete_job(session: Session, job_id: str) -> None:
-    """Let nobody see it any more; `purge` does the rest. Raises JobNotFound and JobNotFinished."""
+    """Hide the job; `purge` deletes it later. Raises JobNotFound and JobNotFinished."""
     job = _locked(session, job_id)
     if job.status not in TERMINAL:
         raise JobNotFinished(job_id, job.status)
@@ -39,8 +39,8 @@ def delete_job(session: Session, job_id: str) -> None:
 
 
 def purge(database: Database, storage: Storage) -> None:
-    """The files of deleted jobs, and then their rows: whoever dies in between is followed by one who does it again.
-    Raises OSError."""
+    """Delete the files of deleted jobs, and then their rows. In this order, a process that dies in between leaves a row
+    that the next purge finds. Raises OSError."""
     with database.snapshot() as session:
         gone = select(Job.id).where(Job.deleted_at.is_not(None)).order_by(Job.deleted_at).limit(BATCH_SIZE)
         job_ids = session.scalars(gone).all()
@@ -49,7 +49,7 @@ def purge(database: Database, storage: Storage) -> None:
         with database.session() as session:
             job = session.scalar(for_update(job_id))
             if job is None:
-                continue  # somebody else was as quick
+                continue  # another process has purged it
             session.execute(delete(Checkpoint).where(Checkpoint.job_id == job_id))
             job.weights = None
             note_storage(session, job)

@@ -1,4 +1,4 @@
-"""What belongs together: one database, and one storage that bears the mark which the database remembers."""
+"""A deployment is one database and one storage. The storage carries an id, which the database knows."""
 
 import errno
 from collections.abc import Mapping
@@ -24,22 +24,24 @@ from models import (
 )
 from models.columns import DatabaseNow
 
-# So often a database that does not answer is asked again, before a program starts.
+# A program that starts tries a database that does not answer again after this time.
 RETRY_SECONDS = 2.0
 
 log = structlog.get_logger()
 
 
 def require_usable(database: Database, *, wait: bool) -> None:
-    """Raises CannotStart where this release cannot work with what is there, or is not let in. Where it does not answer:
-    with `wait`, until it does, and can be written; without, DatabaseUnavailable."""
+    """Raises CannotStart where this release cannot work with the database, or is not let in.
+
+    With `wait`, waits until the database answers and can be written. Without, raises DatabaseUnavailable.
+    """
     while True:
         try:
             incompatibility = database.incompatibility()
             if wait and not incompatibility:
                 with database.session() as session:
                     write(session)
-        except (DatabaseDamaged, DatabaseRefused) as error:  # which does not pass by itself
+        except (DatabaseDamaged, DatabaseRefused) as error:  # waiting does not help
             raise CannotStart(error.one_line) from error
         except DatabaseUnavailable as error:
             if not wait:
@@ -53,7 +55,7 @@ def require_usable(database: Database, *, wait: bool) -> None:
 
 
 def warn_of_too_many(database: Database) -> None:
-    """In the log, where the server has not as many connections left as this process may come to need."""
+    """Write to the log if the server has fewer connections left than this process may need."""
     with suppress(DatabaseUnavailable), database.snapshot() as session:
         found = server_connections(session)
         if found and found["open"] + database.most_connections > found["most"]:
@@ -61,10 +63,10 @@ def warn_of_too_many(database: Database) -> None:
 
 
 def bind_storage(database: Database, storage: VerifiedStorage) -> None:
-    """Have `storage` require the mark that the database remembers. The first to come writes it and has it remembered.
+    """Make `storage` require the id that the database knows. The first worker creates the id, in both.
 
-    Raises OSError where the storage bears another, and where none is remembered although jobs have files that the
-    storage has not; DatabaseUnavailable.
+    Raises OSError where the storage carries another id, and where the database knows none although jobs have files and
+    the storage is empty. Raises DatabaseUnavailable.
     """
     with database.snapshot() as session:
         remembered = known_storage_id(session)
@@ -82,18 +84,19 @@ def bind_storage(database: Database, storage: VerifiedStorage) -> None:
             session.execute(update(Deployment).where(Deployment.storage_id.is_(None)).values(storage_id=there))
             remembered = known_storage_id(session)
         if remembered is not None and remembered != there and read_storage_id(storage) == there:
-            storage.put(STORAGE_ID_FILE, remembered.encode())  # another was as quick, and its mark is overwritten
+            # Another worker created an id at the same time, and this one has overwritten its file.
+            storage.put(STORAGE_ID_FILE, remembered.encode())
     storage.storage_id = remembered
     storage.require_id()
 
 
 def known_storage_id(session: Session) -> str | None:
-    """Of the storage; None before the first worker's start."""
+    """The id of the storage; None before a worker has started for the first time."""
     return session.scalar(select(Deployment.storage_id))
 
 
 def write(session: Session) -> None:
-    """The least that can be written, to see whether anything can be."""
+    """Write a little, to see whether the database can be written."""
     session.execute(update(Deployment).values(written_at=DatabaseNow()))
 
 

@@ -1,4 +1,4 @@
-"""A request that comes again under its Idempotency-Key does nothing again, and is answered as the first time."""
+"""A request that is repeated with its Idempotency-Key changes nothing, and gets the first request's answer."""
 
 from datetime import timedelta
 from hashlib import sha256
@@ -14,10 +14,10 @@ KEPT = timedelta(days=7)
 
 
 def reserve(session: Session, project: str, key: str, operation: str, body: bytes) -> IdempotencyKey | None:
-    """Take a project's `key` for this transaction; None where it is new. Otherwise its first request, with the answer.
+    """Reserve a project's `key` in this transaction. None if the key is new; otherwise its first request's row.
 
-    Where the first request is still under way, this waits for its transaction to end. Raises IdempotencyKeyReused
-    where that was another request.
+    If the first request is still under way, this waits until its transaction ends. Raises IdempotencyKeyReused if the
+    first request was a different one.
     """
     request = sha256(operation.encode() + b"\0" + body).hexdigest()
     row = {"project": project, "key": key, "request": request, "job_id": "", "answer": "", "created_at": DatabaseNow()}
@@ -35,11 +35,11 @@ def reserve(session: Session, project: str, key: str, operation: str, body: byte
 
 
 def answer(session: Session, project: str, key: str, job_id: str, body: str) -> None:
-    """Note what the request made, and what it is answered, with it in one transaction."""
+    """Store the job that the request made, and the answer, in the same transaction."""
     row = session.get_one(IdempotencyKey, (project, key))
     row.job_id, row.answer = job_id, body
 
 
 def delete_old(session: Session) -> None:
-    """Keys that came longer ago than any client tries again."""
+    """Delete keys that are older than any client's repetition."""
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < DatabaseNow(-KEPT.total_seconds())))

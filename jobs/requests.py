@@ -1,6 +1,7 @@
-"""What people ask of a job that is under way, each within the caller's transaction.
+"""What clients request of a job that has not ended, each within the caller's transaction.
 
-Asking twice is asking once. A job that no worker has is settled at once; one that a worker has, when that has let go.
+A repeated request changes nothing. If no worker has the job, the request is done at once. If one has, it is noted, and
+done when the worker gives up the job.
 """
 
 from sqlalchemy.orm import Session

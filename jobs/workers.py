@@ -1,4 +1,4 @@
-"""Which workers there are. A worker signs on, is seen every few seconds, and signs off."""
+"""The workers. A worker signs on when it starts, is marked as seen every few seconds, and signs off at its end."""
 
 import json
 from collections.abc import Sequence
@@ -78,17 +78,17 @@ def sign_on(
 
 
 def mark_seen(session: Session, worker_id: str, load: Load) -> None:
-    """It is still there."""
+    """Note that the worker is still there, and its load."""
     session.execute(update(Worker).where(Worker.id == worker_id).values(seen_at=DatabaseNow(), **asdict(load)))
 
 
 def drain(session: Session, worker_id: str) -> None:
-    """It takes no more jobs."""
+    """Note that the worker begins no more jobs."""
     session.execute(update(Worker).where(Worker.id == worker_id).values(draining_at=now()))
 
 
 def sign_off(session: Session, worker_id: str) -> None:
-    """It has left in good order."""
+    """Note that the worker has ended in good order."""
     session.execute(update(Worker).where(Worker.id == worker_id).values(ended_at=DatabaseNow()))
 
 
@@ -102,7 +102,7 @@ def _is_connected() -> ColumnElement[bool]:
 
 
 def census(session: Session, devices: Sequence[str]) -> Census:
-    """Of the fleet of a worker with `devices`."""
+    """How many workers are connected, and how many of them have the same `devices`."""
     counted = (
         select(cast(Worker.devices, Text), func.count()).where(_is_connected()).group_by(cast(Worker.devices, Text))
     )
@@ -112,13 +112,13 @@ def census(session: Session, devices: Sequence[str]) -> Census:
 
 
 def inventories(session: Session) -> list[list[str]]:
-    """What devices connected workers have that take jobs, by name: each kind of worker once."""
+    """The devices of connected workers that do not drain, by name: once for each kind of worker."""
     kinds = select(cast(Worker.devices, Text)).where(_is_connected(), Worker.draining_at.is_(None)).distinct()
     return [json.loads(each) for each in session.scalars(kinds)]
 
 
 def connected_with_jobs(session: Session) -> list[ConnectedWorker]:
-    """The connected workers with what they do, oldest first."""
+    """The connected workers with their jobs, oldest first."""
     records = {worker.id: ConnectedWorker(worker) for worker in connected(session)}
     # A job that is with a worker has a lease, which there is an index of; of statuses that are parameters, PostgreSQL
     # may plan to read the whole table.

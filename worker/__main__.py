@@ -25,8 +25,8 @@ from worker.fork_server import detect_devices, stop_fork_server
 from worker.messages import Devices
 from worker.worker import Worker
 
-# Connections to the database: for each slot, one for its own thread and one for its attempt's recorder. Further ones are for
-# periodic tasks, the janitor and draining, and one to spare.
+# Connections to the database: for each slot, one for its own thread and one for its attempt's recorder. Further ones
+# are for periodic tasks, the janitor and draining, and one to spare.
 CONNECTIONS_A_SLOT = 2
 FURTHER_CONNECTIONS = 4
 
