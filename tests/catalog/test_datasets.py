@@ -213,7 +213,7 @@ def test_nobody_waits_for_a_disk_that_hangs(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr("catalog.datasets.SUBMISSION_WAIT_SECONDS", 0.01)
     monkeypatch.setattr("catalog.datasets.LISTING_WAIT_SECONDS", 0.01)
     with catalogue(tmp_path) as made:
-        made._names.ask("", 60)  # only the folder itself hangs
+        made._names.get("", 60)  # only the folder itself hangs
         assert made.conflicts(TrainingSpec(dataset="pets")) == []
         [pets] = [entry for entry in made.entries() if entry.name == "pets"]
         assert (pets.usable, pets.train_images) == (True, None)
@@ -230,11 +230,11 @@ def test_those_who_ask_at_once_share_a_look() -> None:
         return name.upper()
 
     made = SingleFlight(look)
-    assert made.ask("a", 0) is None
+    assert made.get("a", 0) is None
     assert begun.wait(60)
-    assert made.ask("a", 0) is None
+    assert made.get("a", 0) is None
     released.set()
-    assert made.ask("a", 3600) == "A"
+    assert made.get("a", 3600) == "A"
     assert looked == ["a"]
     made.close()
 
