@@ -1,4 +1,5 @@
-"""Variables that libraries read by themselves, checked before one of them quotes what it could not read."""
+"""Variables that libraries read themselves. They are checked first, because a library quotes in its error what it
+cannot read, and that may be a secret."""
 
 import os
 import re
@@ -40,11 +41,11 @@ _SAMPLERS = tuple(
 EXPORTERS = ("otlp", "console")
 PROTOCOL = "http/protobuf"
 
-Wrong = Iterator[tuple[str, str]]
+Problems = Iterator[tuple[str, str]]
 
 
-def invalid_aws_variables(environment: Mapping[str, str] = os.environ) -> Wrong:
-    """AWS_* variables that no S3 storage can be reached with, each with what would be right."""
+def invalid_aws_variables(environment: Mapping[str, str] = os.environ) -> Problems:
+    """AWS_* variables with which no S3 storage can be reached, each with what would be right."""
     for name in S3_ENDPOINTS:
         if environment.get(name) and not _is_http(environment[name]):
             yield name, "should be http://host:port or https://host:port, without user and password"
@@ -74,9 +75,9 @@ def invalid_aws_variables(environment: Mapping[str, str] = os.environ) -> Wrong:
             yield name, "should be a profile that is there, in files that can be read as AWS's"
 
 
-def invalid_otel_variables(environment: Mapping[str, str] = os.environ) -> Wrong:
-    """OTEL_* variables that no traces can be exported with, each with what would be right; none where nobody asks for
-    traces."""
+def invalid_otel_variables(environment: Mapping[str, str] = os.environ) -> Problems:
+    """OTEL_* variables with which no traces can be exported, each with what would be right. None where traces are not
+    asked for."""
     kind = trace_exporter(environment)
     if kind is None:
         return
@@ -98,7 +99,7 @@ def invalid_otel_variables(environment: Mapping[str, str] = os.environ) -> Wrong
         yield "OTEL_RESOURCE_ATTRIBUTES", "should be name=value, with commas between them"
 
 
-def _wrong_otlp(environment: Mapping[str, str]) -> Wrong:
+def _wrong_otlp(environment: Mapping[str, str]) -> Problems:
     for name in OTLP_ENDPOINTS:
         if environment.get(name) and not _is_http(environment[name].strip()):
             yield (

@@ -1,7 +1,8 @@
-"""Which message is whose to send. Any number of processes send at once: a claim is a lease, so that two do not send a
-message at one time, and none is lost with the process that had it.
+"""Which process sends which message. Any number of processes send at once.
 
-A claim raises `attempts`, and what became of an attempt is stored only while no other has begun.
+A claim is a lease. While it lasts, no other process sends the message; if the process dies, another one claims the
+message when the lease has run out. A claim raises `attempts`, and an outcome is stored only if `attempts` is still the
+same: the outcome of an attempt that took too long does not overwrite a later one.
 """
 
 from collections import deque
@@ -18,15 +19,15 @@ from webhooks.posting import Outcome
 from webhooks.retries import wait_after
 from webhooks.slots import Slots
 
-# Far longer than an attempt takes, together with looking up its receiver's name.
+# Far longer than an attempt takes, with the lookup of its receiver's name.
 LEASE_SECONDS = 120.0
 
-GONE = 410  # what a receiver answers that wants to hear no more
+GONE = 410  # a receiver that answers this wants no more messages
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A message to be sent now, by this process."""
+    """A message that this process is to send now."""
 
     id: str
     webhook_id: str
@@ -38,25 +39,29 @@ class Claimed:
 
 
 def is_due() -> ColumnElement[bool]:
-    """By the database's clock, read once a statement: an index cannot be searched for a moment that moves."""
+    """The message is due, by the database's clock. The subquery reads the clock once in a statement: for a value that
+    changes from row to row, no index can be used."""
     return WebhookDelivery.next_attempt_at <= select(DatabaseNow()).scalar_subquery()
 
 
 def any_due(session: Session) -> bool:
-    """Whether there is anything to send: a look at the first entry of an index. Without the order, PostgreSQL would
-    expect to come upon something due soon enough, and read the whole log."""
+    """Whether there is anything to send: reads the first entry of an index. Without the order, PostgreSQL may scan the
+    whole table, because it expects to find a due message soon."""
     first = select(WebhookDelivery.id).where(is_due()).order_by(WebhookDelivery.next_attempt_at).limit(1)
     return session.scalar(first) is not None
 
 
 def claim(session: Session, slots: Slots) -> Sequence[Claimed]:
-    """Take what is due, as much as there are `slots` for: round after round a webhook of each project, first of those
-    that have least under way, and of a project the webhook that has waited longest."""
+    """Claim due messages, as many as there are `slots` for.
+
+    In each round, every project gets one webhook: first the projects with the fewest messages being sent. Within a
+    project, the webhook whose message has waited longest comes first.
+    """
     oldest = select(func.min(WebhookDelivery.next_attempt_at)).where(WebhookDelivery.webhook_id == Webhook.id, is_due())
     waiting = select(Webhook).where(oldest.scalar_subquery().is_not(None)).order_by(oldest.scalar_subquery())
     lines: dict[str, deque[Webhook]] = {}
     for webhook in session.scalars(waiting).all():
-        if not webhook.enabled:  # it was disabled as the message was written
+        if not webhook.enabled:  # it was disabled while the message was written
             give_up(session, webhook.id, "The webhook is disabled.")
         else:
             lines.setdefault(webhook.project, deque()).append(webhook)
@@ -74,7 +79,7 @@ def claim(session: Session, slots: Slots) -> Sequence[Claimed]:
 
 
 def settle(session: Session, claimed: Claimed, outcome: Outcome) -> None:
-    """Store what became of an attempt: it has arrived, is sent again later, or is given up."""
+    """Store the outcome of an attempt: the message has arrived, is sent again later, or is given up."""
     wait = wait_after(claimed.attempt, outcome.retry_after) if outcome.error and outcome.status != GONE else None
     values = {
         "response_status": outcome.status,
@@ -82,7 +87,7 @@ def settle(session: Session, claimed: Claimed, outcome: Outcome) -> None:
         "delivered_at": None if outcome.error else DatabaseNow(),
         "next_attempt_at": None if wait is None else DatabaseNow(wait),
     }
-    if outcome.status == GONE:  # locked before any of its messages, in the one order that there is
+    if outcome.status == GONE:  # lock the webhook before its messages, as everywhere, against deadlocks
         session.execute(select(Webhook.id).where(Webhook.id == claimed.webhook_id).with_for_update())
     mine = (WebhookDelivery.id == claimed.id) & (WebhookDelivery.attempts == claimed.attempt)
     session.execute(update(WebhookDelivery).where(mine).values(values))
@@ -92,20 +97,20 @@ def settle(session: Session, claimed: Claimed, outcome: Outcome) -> None:
 
 
 def give_up(session: Session, webhook_id: str, reason: str) -> None:
-    """Send no more of what has not arrived; each can be sent again by hand."""
+    """Give up every message that has not arrived. Each can be sent again by hand."""
     waiting = (WebhookDelivery.webhook_id == webhook_id) & WebhookDelivery.next_attempt_at.is_not(None)
     session.execute(update(WebhookDelivery).where(waiting).values(next_attempt_at=None, error=reason))
 
 
 def is_under_way() -> ColumnElement[bool]:
-    """Some process has it, or it is about to be sent: what became of its last attempt is not known yet."""
+    """The message is being sent or about to be sent: the outcome of its last attempt is not known yet."""
     unknown = WebhookDelivery.error.is_(None) & WebhookDelivery.delivered_at.is_(None)
     return WebhookDelivery.next_attempt_at.is_not(None) & unknown
 
 
 def _claim(session: Session, webhook: Webhook, most: int) -> Sequence[Claimed]:
     due = select(WebhookDelivery.id).where(WebhookDelivery.webhook_id == webhook.id, is_due())
-    # What another process is claiming at this moment is passed over, instead of waited for.
+    # Skip messages that another process is claiming at this moment, instead of waiting for them.
     first = due.order_by(WebhookDelivery.next_attempt_at).limit(most).with_for_update(skip_locked=True)
     ids = session.scalars(first).all()
     if not ids:

@@ -1,4 +1,4 @@
-"""The sender: what `jobs.outbox` and `webhooks.deliveries` have written is sent, again and again until it arrives."""
+"""Sends the messages that `jobs.outbox` and `webhooks.deliveries` have stored, repeatedly until each arrives."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,15 +20,15 @@ POLL_SECONDS = 1.0
 FORGET_EVERY_SECONDS = 3600.0
 LEAVE_WITHIN_SECONDS = 2.0
 
-PROMPT_SECONDS = 3.0  # within which a receiver answers that may be sent several messages at once
+PROMPT_SECONDS = 3.0  # a receiver that answers within this time may be sent several messages at once
 
 log = structlog.get_logger()
 
 
 @contextmanager
 def sending(database: Database, networks: Networks) -> Iterator[None]:
-    """Send what is due for as long as the context lasts. What is not done when it ends is sent by another process, or
-    by the next one, once its lease has run out."""
+    """Send due messages for as long as the context lasts. Those that are not sent when it ends are sent by another
+    process, once their leases have run out."""
     sender = Sender(database, Poster(networks))
     try:
         with running_periodically([PeriodicTask(POLL_SECONDS, sender.send_due)]):
@@ -38,7 +38,7 @@ def sending(database: Database, networks: Networks) -> Iterator[None]:
 
 
 def deleting_old_deliveries(database: Database) -> PeriodicTask:
-    """Deliveries of long ago."""
+    """Delete old deliveries, as a periodic task."""
 
     def forget() -> None:
         more = True
@@ -50,7 +50,7 @@ def deleting_old_deliveries(database: Database) -> PeriodicTask:
 
 
 class Sender:
-    """Sends each message in a thread of its own, of which there are a bounded number, and none while nothing is due."""
+    """Sends each message in a thread of its own. Their number is bounded; while nothing is due, there is none."""
 
     def __init__(self, database: Database, poster: Poster) -> None:
         self._database = database
@@ -60,18 +60,18 @@ class Sender:
         self._closed = False
 
     def send_due(self) -> None:
-        """Begin to send what is due and finds a slot. One cheap query where nothing is."""
+        """Begin to send due messages, as many as there are slots for. Costs one cheap query when nothing is due."""
         if self._any_due():
             with self._changed:
                 self._claim_and_begin()
 
     def wait(self, seconds: float) -> bool:
-        """Until nothing is being sent, but no longer than so. Whether nothing is."""
+        """Wait until nothing is being sent, for `seconds` at most. Whether nothing is being sent."""
         with self._changed:
             return self._changed.wait_for(self._slots.idle, seconds)
 
     def close(self, seconds: float) -> None:
-        """Begin nothing more, and wait so long at most for what is being sent."""
+        """Begin nothing more, and wait up to `seconds` for what is being sent."""
         with self._changed:
             self._closed = True
         self.wait(seconds)
@@ -92,14 +92,15 @@ class Sender:
 
     def _send(self, claimed: Claimed, deadline: Deadline) -> None:
         began, arrived = monotonic(), False
-        with _logged("webhook delivery not recorded", **_about(claimed)):  # sent again when the lease has run out
+        # What is not recorded here is sent again when the lease has run out.
+        with _logged("webhook delivery not recorded", **_about(claimed)):
             outcome = self._attempt(claimed, deadline)
             arrived = outcome.error is None
             with self._database.session() as session:
                 settle(session, claimed, outcome)
         with self._changed:
             self._slots.release(claimed.webhook_id, promptly=arrived and monotonic() - began < PROMPT_SECONDS)
-            with _logged("webhooks not looked at"):  # what waited for a slot need not wait for the next look
+            with _logged("webhooks not looked at"):  # a message that waits for a slot gets this one now
                 if self._any_due():
                     self._claim_and_begin()
             self._changed.notify_all()
@@ -108,7 +109,7 @@ class Sender:
         try:
             headers = signing.headers(claimed.secret, claimed.id, claimed.payload, datetime.now(UTC))
             outcome = self._poster.post(claimed.url, headers, claimed.payload, deadline)
-        except Exception:  # ours, and no reason to leave the message with its lease
+        except Exception:  # a fault of ours: store it as the outcome, instead of waiting for the lease
             log.exception("webhook delivery failed", **_about(claimed))
             return Outcome(error="It could not be sent: the service's log says why.")
         say = log.debug if outcome.error is None else log.info
@@ -118,12 +119,12 @@ class Sender:
 
 @contextmanager
 def _logged(event: str, **about: str | int) -> Iterator[None]:
-    """What goes wrong in a thread is told the log: nobody else would hear."""
+    """Write what is raised inside to the log: in a thread of its own, nothing else would report it."""
     try:
         yield
     except DatabaseUnavailable as error:
         log_outage(log, error, event, **about)
-    except Exception:  # ours: without the sender, nothing would be delivered any more
+    except Exception:  # a fault of ours, after which the sender must go on
         log.exception(event, **about)
 
 

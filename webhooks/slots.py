@@ -1,19 +1,21 @@
-"""How many messages a process sends at once, and to whom: a receiver that is slow or dead holds up nobody else, and a
-project that has many of them holds up no other project.
+"""How many messages a process sends at once, and how these slots are shared.
 
-Of what is free, a project takes a part only, and the less is free, the smaller it is: whoever comes next finds a slot.
+A slow or dead receiver must not delay messages to other receivers, and a project with many such receivers must not
+delay other projects. So a project gets only a part of the free slots. The fewer are free, the smaller the part: the
+next project always finds a slot.
 """
 
 from collections import Counter
 
 MAX_SENDING = 64
-MAX_PER_WEBHOOK = 4  # to a receiver that answers promptly; to any other one at a time
-MAX_UNPROVEN = 48  # to all receivers that are slow, dead or new together
-SHARE = 4  # a project may have more under way only while that is less than this part of what is free
+MAX_PER_WEBHOOK = 4  # at once to a receiver that answers promptly; to any other, one at a time
+MAX_UNPROVEN = 48  # at once to all receivers together that are slow, dead or new
+SHARE = 4  # a project gets another slot only while it has fewer than 1 / SHARE of the free ones
 
 
 class Slots:
-    """Not safe between threads; its user has a lock. What is known of receivers is this process's own experience."""
+    """The slots in use. The caller must hold a lock. Which receivers are prompt is what this process has seen
+    itself."""
 
     def __init__(self) -> None:
         self._busy: Counter[str] = Counter()
@@ -21,7 +23,8 @@ class Slots:
         self._projects: dict[str, str] = {}  # of the webhooks that are busy
 
     def available(self, webhook_id: str, project: str) -> int:
-        """How many more may be sent to this webhook now. More than one only where its receiver answers promptly."""
+        """How many more messages may be sent to this webhook now; more than one only if its receiver answers
+        promptly."""
         prompt = webhook_id in self._prompt
         limit = MAX_PER_WEBHOOK if prompt else 1
         free = MAX_SENDING - self._busy.total()
@@ -35,21 +38,21 @@ class Slots:
         return sum(count for busy, count in self._busy.items() if self._projects[busy] == project)
 
     def acquire(self, webhook_id: str, project: str, count: int) -> None:
-        """So many are being sent."""
+        """Note that `count` more messages are being sent."""
         if not count:
             return
         self._busy[webhook_id] += count
         self._projects[webhook_id] = project
 
     def release(self, webhook_id: str, *, promptly: bool) -> None:
-        """One has been sent; whether it arrived, and promptly."""
+        """Note that one attempt has ended; `promptly`: whether the message arrived soon."""
         self._busy[webhook_id] -= 1
         if not self._busy[webhook_id]:
             del self._busy[webhook_id], self._projects[webhook_id]
         (self._prompt.add if promptly else self._prompt.discard)(webhook_id)
 
     def copy(self) -> "Slots":
-        """To plan with."""
+        """A copy, to plan claims with."""
         other = Slots()
         other._busy, other._prompt = self._busy.copy(), self._prompt.copy()
         other._projects = self._projects.copy()
@@ -60,7 +63,7 @@ class Slots:
         return not self._busy.total()
 
     def _under_way(self, project: str | None = None, *, prompt: bool) -> int:
-        """To receivers that are known to be prompt, or to the others; of a project, or of all."""
+        """How many are being sent to prompt receivers, or to the others; of one project, or of all."""
         return sum(
             count
             for busy, count in self._busy.items()

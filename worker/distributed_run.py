@@ -1,7 +1,7 @@
 """One job on several devices: a process for each, under torch's own elastic launcher.
 
-The launcher runs in the trainer process and forks from it, so that the team has torch at once. The first of the team
-reports; another speaks up only where it fails, and to say that it is at work.
+The launcher runs in the trainer process and forks the team from it, so that torch is imported already. The first
+process of the team reports. The others send only Failed and Alive.
 """
 
 import os
@@ -26,10 +26,10 @@ from worker.messages import REPORTS, Alive, Failed, Order, Report
 from worker.process_exits import OomKills
 from worker.training_run import ReadCommand, train
 
-# So often the launcher looks for a process that has ended.
+# How often the launcher checks whether a process has ended.
 MONITOR_SECONDS = 0.05
 
-# One that fails because another was killed waits for the launcher to see which was first.
+# A process that fails because another was killed waits, so that the launcher sees the killed one first.
 LAUNCHER_WAIT_SECONDS = 2.0
 
 
@@ -53,7 +53,7 @@ def train_distributed(order: Order, read_command: ReadCommand, send: Callable[[R
             kills.explain(f"Process {rank} of the {size} that train together", process.exitcode),
             process.exitcode < 0,
         )
-    except Exception as error:  # whatever a launcher dies of, its job must say so
+    except Exception as error:  # whatever fails here, the job must report it
         ending = explain(error)
     finally:
         for writer in writers:
@@ -82,7 +82,8 @@ def _config(order: Order, size: int) -> LaunchConfig:
 
 
 def _cause(failures: Sequence[Failed], ending: Failure, *, killed: bool) -> Failed:
-    """What a process has said, unless that was `internal` and another was killed: then it only suffered from this."""
+    """The failure that a process has reported. `internal` ones do not count if a process was killed: they are its
+    consequence."""
     reported = [failure for failure in failures if not (killed and failure.code == "internal")]
     return min(reported, key=lambda failure: failure.code == "internal") if reported else Failed(**asdict(ending))
 
@@ -111,7 +112,7 @@ def _train_as_one(order: Order, read_command: ReadCommand, writers: Sequence[Con
 
 
 def _relay(readers: Sequence[Connection], send: Callable[[Report], None], failures: list[Failed]) -> None:
-    """Hand on what the first process reports, and keep what any says that fails, until every pipe is closed."""
+    """Pass on the reports of the team, and collect its failures, until every pipe is closed."""
     open_readers = list(readers)
     while open_readers:
         for reader in wait(open_readers):

@@ -11,8 +11,8 @@ depends_on = None
 KIND = sa.text("coalesce(accelerator, '')")
 DEFAULT_PRIORITY = sa.text("priority DESC")
 BY_LANE = [KIND, "devices", DEFAULT_PRIORITY, "id"]
-# What each is of, and of which of the queued jobs. That of the queue itself had no status in front, without which
-# SQLite does not take it.
+# Each index: its columns, and which of the queued jobs it holds. The queue's own index did not begin with the status;
+# SQLite does not use it then.
 INDEXES = {
     "ix_jobs_queue": ([DEFAULT_PRIORITY, "id"], None),
     "ix_jobs_lane": (BY_LANE, "not_before IS NULL"),
