@@ -33,7 +33,7 @@ def _migrate() -> None:
                 # Two migrations at once wait for each other. SQLite's transactions do so by themselves.
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
             with warnings.catch_warnings():
-                # SQLAlchemy does not read SQLite's indexes of expressions, so they are not compared. It warns about each.
+                # SQLAlchemy does not read SQLite's indexes of expressions, so they are not compared. It warns of each.
                 warnings.filterwarnings("ignore", "(Skipped|autogenerate skipping) .*expression-based index")
                 context.run_migrations()
             if connection.dialect.name == "sqlite":
