@@ -149,7 +149,7 @@ def test_a_mistake_of_ours_does_not_keep_the_lease_for_ever(
         raise ValueError("a mistake")
 
     monkeypatch.setattr("worker.recorder.RETRY_SECONDS", 0.01)
-    monkeypatch.setattr("worker.recorder.records.record_start", broken)
+    monkeypatch.setattr("worker.recorder.recording.record_start", broken)
     recorder.report(Started(facts=FACTS, resumed_from=None))
     recorder.start()
     assert recorder.over.wait(60)  # each of the ten has a long traceback
