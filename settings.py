@@ -19,16 +19,16 @@ from sqlalchemy import make_url
 
 from environment.addresses import file_address, is_host, sqlite_address
 from environment.brokers import broker_of
-from environment.databases import database_of, wrong_variables
+from environment.databases import database_of, invalid_libpq_variables
 from environment.files import why_not_a_database, wrong_folder
-from environment.libraries import wrong_aws, wrong_proxies
-from environment.names import PREFIX, is_of_kubernetes, other_names
+from environment.libraries import invalid_aws_variables, invalid_proxies
+from environment.variable_names import PREFIX, is_of_kubernetes, other_names
 from storage import Storage
 from training.image_folders import LARGEST_IMAGE_MEGAPIXELS
 
 
 def _absolute(path: Path) -> Path:
-    """So that a child process in another folder means the same."""
+    """An absolute path, so that a child process in another folder reads the same setting."""
     try:
         os.fsencode(path).decode()
         return path.expanduser().resolve()
@@ -75,12 +75,12 @@ def _networks(value: str | Sequence[str]) -> Sequence[IPv4Network | IPv6Network]
         raise ValueError("should be networks like 10.0.0.0/8 or fd00::/8, with commas between them") from None
 
 
-# The first part of an address of the API itself, which could then mean either.
+# First parts of the API's own paths. A root path that begins with one would be ambiguous.
 _OUR_OWN = ("v1", "docs", "openapi.json", "livez", "readyz", "metrics", "problems")
 
 
 def _of_a_proxy(path: str) -> str:
-    """As an address has it, without a slash at its end."""
+    """A path without a slash at its end."""
     path = path.rstrip("/")
     if path and not re.fullmatch(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*){1,8}", path):
         raise ValueError("should be a path such as /epochal, of letters, digits and . _ ~ -")
@@ -222,15 +222,15 @@ def is_loopback(host: str) -> bool:
 
 
 def read_settings() -> Settings:
-    """The environment's settings. Ends the program with a line for each variable that is wrong, before anything is
-    started, connected to or written; a variable that may be meant for others is told of, and passed over."""
+    """The settings that the environment holds. Ends the program with a line for each wrong variable, before anything is
+    started, connected to or written. A variable that may belong to another program is reported and ignored."""
     names = other_names(os.environ, [f"{PREFIX}{name.upper()}" for name in Settings.model_fields])
     wrong = [f"{name} is no setting: did you mean {meant}?" for name, meant in names.misspelt.items()]
     try:
         settings = Settings()
         wrong += [f"{name}: {what}." for name, what in _unusable(settings)]
     except ValidationError as error:
-        # What a default needed and did not get is wrong by itself, and said there.
+        # A default that needs a wrong setting cannot be made: the wrong setting is reported itself.
         told = (item for item in error.errors() if item["type"] != "default_factory_not_called")
         wrong += [f"{PREFIX}{str(item['loc'][0]).upper()}: {_said(item)}." for item in told]
     if wrong:
@@ -247,7 +247,7 @@ def _said(item: Any) -> str:
 
 
 def _unusable(settings: Settings) -> Iterator[tuple[str, str]]:
-    """What is well-formed and cannot be used, as far as this machine alone can tell."""
+    """Settings that are well-formed and cannot be used, as far as this machine can tell without connecting."""
     url = settings.database_url.get_secret_value()
     database = make_url(url)
     if database.get_backend_name() == "sqlite":
@@ -255,10 +255,10 @@ def _unusable(settings: Settings) -> Iterator[tuple[str, str]]:
         if reason is not None:
             given = "database_url" in settings.model_fields_set
             yield f"{PREFIX}{'DATABASE_URL' if given else 'DATA_DIR'}", f"the database cannot be used: {reason}"
-    yield from wrong_variables(url)
-    yield from wrong_proxies()
+    yield from invalid_libpq_variables(url)
+    yield from invalid_proxies()
     if settings.storage_url.startswith("s3://"):
-        yield from wrong_aws()
+        yield from invalid_aws_variables()
 
 
 def service_version() -> str:

@@ -1,8 +1,8 @@
 """Files of jobs, in a folder or in an S3 bucket: checkpoints and weights.
 
-Names are `JOB/ATTEMPT/FILE`: an attempt writes below its own name alone, so that one which has lost its job overwrites
-nothing. A name stands for a whole file or for none. Where S3 does not answer, a call gives up within about a minute,
-and one that uploads, later by the time that this may take.
+Names are `JOB/ATTEMPT/FILE`. An attempt writes below its own name only, so an attempt that has lost its job overwrites
+nothing. A name stands for a whole file or for none. Where S3 does not answer, a call gives up within about a minute; an
+upload has more time, by its size.
 """
 
 import errno
@@ -34,7 +34,7 @@ _NO_SPACE = ("XMinioStorageFull", "QuotaExceeded")  # of MinIO and of Ceph; S3 i
 
 
 class FileDamaged(ValueError):
-    """The file is there, and is not what was stored."""
+    """The file exists, and is not what was stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,31 +47,32 @@ class StoredFile:
 
 
 class Storage:
-    """`url` is `file:///an/absolute/folder`, percent-encoded where need be, or `s3://bucket/prefix`, whose credentials,
-    region and endpoint the AWS_* variables say. Raises ValueError where it is neither; nothing is looked up yet.
+    """A folder, `file:///an/absolute/folder` (percent-encoded), or a bucket, `s3://bucket/prefix`, for which the AWS_*
+    variables give credentials, region and endpoint. Raises ValueError for any other `url`; nothing is looked up yet.
 
-    May be used by several threads, and in a fork. Every method raises ValueError for a name that could lie elsewhere,
-    and OSError, alone, for whatever goes wrong on the way: FileNotFoundError where there is no such file, but not where
-    there is no such bucket; errno.ENOSPC where there is no space.
+    Threads may share it, and so may a forked process. Every method raises ValueError for a name that could lie outside,
+    and OSError for every other failure: FileNotFoundError for a missing file, but not for a missing bucket; and
+    errno.ENOSPC where there is no space.
     """
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._place = _place(url)
+        self._backend = _backend(url)
 
     @property
     def folder(self) -> Path | None:
-        """Where it lies on this machine, if it does."""
-        return self._place.root if isinstance(self._place, _Folder) else None
+        """The folder on this machine; None for a bucket."""
+        return self._backend.root if isinstance(self._backend, _Folder) else None
 
     def put(self, name: str, content: bytes) -> StoredFile:
-        """Write a file, or replace it: durable once this returns; whoever reads meanwhile sees the old or the new."""
-        self._place.put(_checked(name), content)
+        """Write or replace a file. It is durable once this returns. Readers see the old or the new one, never a
+        part."""
+        self._backend.put(_checked(name), content)
         return StoredFile(name, len(content), sha256(content).hexdigest())
 
     def read(self, name: str) -> bytes:
         """The whole file."""
-        return self._place.read(_checked(name))
+        return self._backend.read(_checked(name))
 
     def read_verified(self, file: StoredFile) -> bytes:
         """The whole file, as it was put. Raises FileDamaged where it no longer is."""
@@ -85,24 +86,24 @@ class Storage:
         )
 
     def stream(self, name: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """The file in blocks, of which one is in memory at a time: `length` bytes of it from `start` on, by default
-        all. The first block is read at once, with its errors."""
-        blocks = self._place.blocks(_checked(name), start, length)
+        """`length` bytes of the file from `start` on, by default all, in blocks: one is in memory at a time. The first
+        is read at once, so that a missing file is reported here."""
+        blocks = self._backend.blocks(_checked(name), start, length)
         return chain([next(blocks, b"")], blocks)
 
     def delete(self, names: Iterable[str]) -> None:
-        """Delete what there is of them, and the folders that this empties."""
+        """Delete those of these files that exist, and the folders that become empty."""
         for name in [_checked(name) for name in names]:
-            self._place.delete(name)
+            self._backend.delete(name)
 
     def list_names(self, folder: str) -> list[str]:
-        """Every file below `folder`, by its whole name, in order, also what interrupted writes left; not what no
-        storage has written."""
-        return sorted(filter(_is_name, self._place.list_names(_checked(folder))))
+        """The full names of the files below `folder`, in order, with what interrupted writes have left. Files whose
+        names no storage would write are left out."""
+        return sorted(filter(_is_name, self._backend.list_names(_checked(folder))))
 
     def folders(self) -> list[str]:
         """The first parts of all names: ids of jobs."""
-        return sorted(filter(_is_name, self._place.folders()))
+        return sorted(filter(_is_name, self._backend.folders()))
 
 
 def _is_name(name: str) -> bool:
@@ -115,8 +116,8 @@ def _checked(name: str) -> str:
     return name
 
 
-class _Place(Protocol):
-    """Where files lie; names are checked already."""
+class _Backend(Protocol):
+    """Where files lie. Names are checked already."""
 
     def put(self, name: str, content: bytes) -> None: ...
     def read(self, name: str) -> bytes: ...
@@ -126,7 +127,7 @@ class _Place(Protocol):
     def folders(self) -> Iterable[str]: ...
 
 
-def _place(url: str) -> _Place:
+def _backend(url: str) -> _Backend:
     if url.startswith("file:"):
         with suppress(ValueError):
             address = parse(url, schemes={"file": "file:///an/absolute/folder"})
@@ -136,7 +137,7 @@ def _place(url: str) -> _Place:
         bucket, _, prefix = url.removeprefix("s3://").rstrip("/").partition("/")
         if _BUCKET_NAME.fullmatch(bucket) and (not prefix or _is_name(prefix)):
             return _Bucket(bucket, prefix)
-    # Without the address, which may hold what nobody is to see.
+    # The message must not show the address, which may hold a secret.
     raise ValueError(
         "should be file:///an/absolute/folder, s3://bucket or s3://bucket/prefix; in the name of a folder, % is %25, "
         "? is %3F and # is %23"
@@ -150,7 +151,7 @@ class _Folder:
     def put(self, name: str, content: bytes) -> None:
         try:
             self._write(name, content)
-        except FileNotFoundError:  # another has just deleted the folder's last file, and so the folder
+        except FileNotFoundError:  # another process has just deleted the last file in the folder, and so the folder
             self._write(name, content)
 
     def _write(self, name: str, content: bytes) -> None:
@@ -186,7 +187,7 @@ class _Folder:
 
 
 def _sizes(length: int | None) -> Iterator[int]:
-    """Of the blocks that are to be read; for ever where there is no length."""
+    """The sizes of the blocks to read; without end where there is no length."""
     left = length
     while left is None or left > 0:
         size = BLOCK_BYTES if left is None else min(BLOCK_BYTES, left)
@@ -195,7 +196,7 @@ def _sizes(length: int | None) -> Iterator[int]:
 
 
 def _make_folder(folder: Path) -> None:
-    """Durably, with all that it lies in."""
+    """Create a folder and its parents durably."""
     new = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for each in new:
@@ -203,7 +204,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _raise_unless_missing(error: OSError) -> None:
-    """A folder that cannot be read does not pass for an empty one."""
+    """A folder that cannot be read must not pass for an empty one."""
     if not isinstance(error, FileNotFoundError):
         raise error
 
@@ -216,9 +217,9 @@ class _Bucket:
         self._process = 0
 
     def put(self, name: str, content: bytes) -> None:
-        # READ_SECONDS begin when all is sent: without a limit of its own, an upload that stalls would never end.
+        # READ_SECONDS count from when all is sent. Without a limit of its own, an upload that stalls would never end.
         limit = TRIES * (CONNECT_SECONDS + READ_SECONDS) + len(content) / SLOWEST_BYTES_A_SECOND
-        # One request, or parts that become a file with the last: it appears whole or not at all.
+        # One request, or parts that the last request joins: the file appears whole or not at all.
         with self._reaching(name) as (files, path):
             files.pipe_file(path, content, chunksize=PART_BYTES, timeout=limit)
 
@@ -228,7 +229,7 @@ class _Bucket:
         return content
 
     def blocks(self, name: str, start: int, length: int | None) -> Iterator[bytes]:
-        # A request a block, each for the same version of the file: a slow reader holds no connection.
+        # A request for each block, of the same version of the file: a slow reader holds no connection.
         with self._reaching(name) as (files, path):
             file = files.open(path, "rb", block_size=BLOCK_BYTES, cache_type="none")
             file.seek(start)
@@ -256,8 +257,8 @@ class _Bucket:
 
     @contextmanager
     def _reaching(self, name: str) -> Iterator[tuple[Any, str]]:
-        """The file system, and the path of `name` in it. What is raised inside becomes OSError."""
-        if self._process != os.getpid():  # its connections and its thread are not a fork's
+        """The file system and the path of `name` in it. Every exception inside becomes OSError."""
+        if self._process != os.getpid():  # a forked process cannot use its parent's connections
             self._files, self._process = _s3(), os.getpid()
         path = f"{self._root}/{name}".rstrip("/")
         try:

@@ -1,7 +1,7 @@
 """API keys: `epochal_<id>.<secret>`, of which the database knows the id and the secret's SHA-256.
 
-A secret has 256 random bits, so that a fast hash is enough: nobody finds it by trying. It is shown once, when its key
-is made.
+A secret has 256 random bits, which nobody finds by trying: so a fast hash is enough. It is shown once, when its key is
+made.
 """
 
 import re
@@ -26,26 +26,26 @@ Scope = Literal["read", "train", "admin"]  # each includes those before it
 
 ADMINISTRATOR = "admin"  # the id of the operator's key that a file holds
 
-MOST_OF_A_PROJECT = 100  # that are valid
-MOST_REMEMBERED = 1000  # of a project, with those that let nobody in any more
+MAX_VALID_KEYS = 100  # that are valid
+MAX_STORED_KEYS = 1000  # of a project, with those that are not valid any more
 
 SECRET_BYTES = 32
-LEAST_SECRET = 32  # characters of one that somebody chose; `_FORM` says so, too
+MIN_SECRET_CHARACTERS = 32  # of a secret that a person chose; `_FORM` has this number, too
 
 _FORM = re.compile(r"epochal_(?P<id>[a-z0-9]{1,32})\.(?P<secret>[A-Za-z0-9_-]{32,200})")
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks."""
+    """Who makes a request."""
 
     project: str
     scopes: frozenset[Scope]
-    key_id: str | None = None  # None: nobody had to show a key
+    key_id: str | None = None  # None: no key was required
 
     @property
     def is_operator(self) -> bool:
-        """Whether it looks after every project."""
+        """Whether the caller may administer every project."""
         return self.project == DEFAULT_PROJECT and self.may("admin")
 
     def may(self, scope: Scope) -> bool:
@@ -54,13 +54,13 @@ class Caller:
         return any(order.index(mine) >= order.index(scope) for mine in self.scopes)
 
 
-# Whoever reaches an API that listens on the loopback alone.
-ANYBODY = Caller(DEFAULT_PROJECT, frozenset({"admin"}))
+# Every caller of an API that listens on the loopback only, and requires no keys.
+LOOPBACK_CALLER = Caller(DEFAULT_PROJECT, frozenset({"admin"}))
 
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key, and the one chance to see all of it."""
+    """A key that was just made, with its secret, which cannot be read again."""
 
     row: ApiKey
     key: SecretStr
@@ -70,13 +70,13 @@ def make(
     session: Session, project: str, name: str, scopes: Sequence[Scope], expires_at: datetime | None = None
 ) -> NewKey:
     """A new key of `project`. Raises ProjectNotFound and TooManyKeys."""
-    # One at a time in a project, so that two do not both become its last.
+    # Lock the project, so that two requests at once do not exceed its limit.
     if session.scalar(select(Project.id).where(Project.id == project).with_for_update(key_share=True)) is None:
         raise ProjectNotFound(project)
     of_project = ApiKey.project == project
-    if session.scalars(select(func.count()).where(of_project, _is_valid())).one() >= MOST_OF_A_PROJECT:
-        raise TooManyKeys(MOST_OF_A_PROJECT)
-    _forget_oldest(session, project)
+    if session.scalars(select(func.count()).where(of_project, _is_valid())).one() >= MAX_VALID_KEYS:
+        raise TooManyKeys(MAX_VALID_KEYS)
+    _delete_oldest_invalid(session, project)
     key_id, secret = str(ULID()).lower(), secrets.token_urlsafe(SECRET_BYTES)
     row = ApiKey(
         id=key_id,
@@ -92,7 +92,8 @@ def make(
 
 
 def authenticate(session: Session, presented: str) -> Caller:
-    """Whose key `presented` is, by the database's clock. Raises KeyInvalid."""
+    """The caller whose key is `presented`. Raises KeyInvalid, also for a key that has expired by the database's
+    clock."""
     form = _FORM.fullmatch(presented)
     key = session.scalar(select(ApiKey).where(ApiKey.id == form["id"], _is_valid())) if form else None
     # Compared even where there is no such key, and in constant time: how long a refusal takes tells nothing.
@@ -104,13 +105,13 @@ def authenticate(session: Session, presented: str) -> Caller:
 
 
 def require_valid(session: Session, caller: Caller) -> None:
-    """Once more, for a caller that was let in a while ago. Raises KeyInvalid."""
+    """Check again that the key of an authenticated caller is valid. Raises KeyInvalid."""
     if caller.key_id is not None and no_longer_valid(session, [caller.key_id]):
         raise KeyInvalid
 
 
 def no_longer_valid(session: Session, key_ids: Collection[str]) -> set[str]:
-    """Those of some keys that let nobody in any more."""
+    """Those of these keys that are not valid any more."""
     if not key_ids:
         return set()
     valid = select(ApiKey.id).where(ApiKey.id.in_(key_ids), _is_valid())
@@ -118,7 +119,7 @@ def no_longer_valid(session: Session, key_ids: Collection[str]) -> set[str]:
 
 
 def note_use(session: Session, key_ids: Sequence[str]) -> None:
-    """They were used just now."""
+    """Note that these keys were used just now."""
     session.execute(update(ApiKey).where(ApiKey.id.in_(key_ids)).values(last_used_at=DatabaseNow()))
 
 
@@ -139,7 +140,7 @@ def find(session: Session, project: str | None, key_id: str) -> ApiKey:
 
 
 def revoke(session: Session, project: str | None, key_id: str) -> ApiKey:
-    """From now on it lets nobody in. Revoking it again changes nothing. Raises KeyNotFound."""
+    """Make a key invalid, for good. Revoking it again changes nothing. Raises KeyNotFound."""
     find(session, project, key_id)
     unrevoked = update(ApiKey).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None))
     session.execute(unrevoked.values(revoked_at=DatabaseNow()))
@@ -148,8 +149,8 @@ def revoke(session: Session, project: str | None, key_id: str) -> ApiKey:
 
 
 def require_operator(session: Session, key_file: Path | None) -> None:
-    """See to it that somebody can administer an API that asks for keys: with the key in `key_file`, or with one that
-    was made before. Raises NoOperator.
+    """Require that an API with keys can be administered: with the key in `key_file`, which is installed, or with a key
+    that was made before. Raises NoOperator.
     """
     if key_file is not None:
         _install_administrator(session, _read(key_file))
@@ -167,12 +168,12 @@ def require_operator(session: Session, key_file: Path | None) -> None:
         )
 
 
-def _forget_oldest(session: Session, project: str) -> None:
-    """Of those that let nobody in any more, as many as there are too many to remember."""
+def _delete_oldest_invalid(session: Session, project: str) -> None:
+    """Delete as many of the oldest invalid keys as exceed MAX_STORED_KEYS."""
     mine = select(ApiKey.id).where(ApiKey.project == project)
     count = session.scalars(select(func.count()).select_from(mine.subquery())).one()
-    if count >= MOST_REMEMBERED:
-        ended = mine.where(not_(_is_valid())).order_by(ApiKey.id).limit(count - MOST_REMEMBERED + 1)
+    if count >= MAX_STORED_KEYS:
+        ended = mine.where(not_(_is_valid())).order_by(ApiKey.id).limit(count - MAX_STORED_KEYS + 1)
         session.execute(delete(ApiKey).where(ApiKey.id.in_(session.scalars(ended).all())))
 
 
@@ -190,7 +191,7 @@ def _install_administrator(session: Session, key: SecretStr) -> None:
     if form is None or form["id"] != ADMINISTRATOR:
         raise NoOperator(
             f"The file of EPOCHAL_ADMIN_KEY_FILE should hold epochal_{ADMINISTRATOR}.<secret>, the secret "
-            f"{LEAST_SECRET} characters or more of A-Z, a-z, 0-9, - and _ from a good source of random: "
+            f"{MIN_SECRET_CHARACTERS} characters or more of A-Z, a-z, 0-9, - and _ from a good source of random: "
             f'echo "epochal_{ADMINISTRATOR}.$(openssl rand -hex 32)"'
         )
     hashed = _hashed(form["secret"])

@@ -10,10 +10,10 @@ import structlog
 from access.keys import require_operator
 from api.app import create_app
 from api.http.server import Server, max_connections, protocol_class, uvicorn_config
-from environment.startup import CannotStart, told_in_one_line
+from environment.startup import CannotStart, exit_with_one_line
 from jobs.deployment import require_usable, warn_of_too_many
 from logs import configure_logging
-from models import Database, DatabaseUnavailable
+from models import Database, DatabaseUnavailable, log_outage
 from settings import Settings, read_settings
 
 # How long open requests may take after the API is told to stop.
@@ -36,7 +36,7 @@ def main() -> None:
     settings = read_settings()
     sys.setswitchinterval(SWITCH_SECONDS)
     configure_logging(settings.log_level, settings.log_format)
-    with told_in_one_line():
+    with exit_with_one_line():
         app = create_app(settings)
         _check_prerequisites(settings)
     # A full garbage collection stops every thread. Freezing excludes everything imported by now. A large page has tens
@@ -72,7 +72,7 @@ def _check_prerequisites(settings: Settings) -> None:
             with database.session() as session:
                 require_operator(session, settings.admin_key_file)
     except DatabaseUnavailable as error:
-        structlog.get_logger().warning("database unavailable", **error.told)
+        log_outage(structlog.get_logger(), error)
     finally:
         database.dispose()
 

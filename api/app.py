@@ -56,12 +56,13 @@ from api.views.job_json import JobJsonCache
 from api.views.revision_cache import MAX_ADDRESSES, NotModifiedHeaders, RevisionCache
 from catalog.datasets import Catalogue
 from jobs.delivery import CeleryQueue
-from jobs.figures import Watch
-from jobs.reconciler import adding_up, doing, forgetting, settling
+from jobs.periodic import running_periodically
+from jobs.reconciler import deleting_old_keys, folding_usage, sweeping
+from jobs.service_stats import StatsCollector
 from models import Database
 from settings import Settings, read_settings, service_version
 from storage import Storage
-from webhooks import delivery
+from webhooks import sender
 
 if TYPE_CHECKING:
     from api.service.spans import Tracing
@@ -139,16 +140,16 @@ async def _lifespan(
         broker = CeleryQueue(settings.redis_url)
         training_queue = NonBlockingQueue(broker)
         stack.enter_context(training_queue.sending())
-        stack.enter_context(doing([settling(database, training_queue.send)]))
+        stack.enter_context(running_periodically([sweeping(database, training_queue.send)]))
         # In another thread: where there is much to do, it takes long, and no lost job is to wait for that.
-        beside = [
-            adding_up(database),
-            forgetting(database),
-            delivery.forgetting(database),
+        periodic_tasks = [
+            folding_usage(database),
+            deleting_old_keys(database),
+            sender.deleting_old_deliveries(database),
             admission.storing_key_uses(database),
         ]
-        stack.enter_context(doing(beside))
-        stack.enter_context(delivery.sending(database, settings.webhook_networks))
+        stack.enter_context(running_periodically(periodic_tasks))
+        stack.enter_context(sender.sending(database, settings.webhook_networks))
         storage, broker_probe = Storage(settings.storage_url), Probe(broker.state)
         renderer = CurveRenderer()
         stack.callback(renderer.close)
@@ -171,7 +172,7 @@ async def _lifespan(
                 catalogue=catalogue,
                 readiness=Readiness(database, settings.storage_url, broker_probe),
             ),
-            "exposition": Exposition(meters, Probe(Watch(database).look), broker_probe, database),
+            "exposition": Exposition(meters, Probe(StatsCollector(database).collect), broker_probe, database),
         }
 
 

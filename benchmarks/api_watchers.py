@@ -20,7 +20,7 @@ from benchmarks import api_service
 from benchmarks.api_load import Address, Measured
 from benchmarks.api_rows import LARGE_EPOCHS, SIZES, WORKER
 from benchmarks.result import print_table
-from jobs import records
+from jobs import recording
 from jobs.fence import Claim
 from logs import configure_logging
 from models import DEFAULT_PROJECT, Attempt, Database, Epoch, Event, Job, JobStatus
@@ -263,7 +263,7 @@ def _write(url: str, plan: Plan, watching: Connection) -> None:
         job_id = plan.job_ids[number % len(plan.job_ids)]
         epoch = plan.first_epoch + number // len(plan.job_ids)
         with database.session() as session:
-            records.record_epoch(session, Claim(job_id, 1, spec), _metrics(epoch))
+            recording.record_epoch(session, Claim(job_id, 1, spec), _metrics(epoch))
         committed[job_id, epoch] = time.monotonic()
     watching.send(committed)
     database.dispose()

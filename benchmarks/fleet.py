@@ -1,8 +1,8 @@
 """What a database does for a fleet of workers: claims a second, lost races, processor time, and what idle ones cost.
 
-The workers are `worker.tasks.Tasks` as they are deployed, in a few processes, but for trainers and the broker: each job
-is claimed, recorded as started and as succeeded, and its slot goes on. The database is a PostgreSQL from a wheel with
-its own settings, durable ones, and connections enough. Workers and database share this machine's cores.
+The workers are `worker.worker.Worker` as they are deployed, in a few processes, but for trainers and the broker: each
+job is claimed, recorded as started and as succeeded, and its slot goes on. The database is a PostgreSQL from a wheel
+with its own settings, durable ones, and connections enough. Workers and database share this machine's cores.
 
 `make bench-fleet WORKERS=10,200` keeps its result in benchmarks/results/fleet.json.
 """

@@ -9,7 +9,7 @@ from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
 from typing import Any
 
-from jobs import lifecycle, placement, records
+from jobs import lifecycle, placement, recording
 from jobs.delivery import BrokerState
 from jobs.fence import Claim
 from logs import configure_logging
@@ -17,10 +17,10 @@ from models import Database
 from settings import Settings
 from storage import StoredFile
 from training.metrics import RunFacts
-from worker import tasks
+from worker import worker
 from worker.messages import Devices, Order
 from worker.recorder import Recorder
-from worker.tasks import Tasks
+from worker.worker import Worker
 
 FACTS = RunFacts(
     device="cpu",
@@ -66,7 +66,7 @@ class NoMessages:
         """To nobody."""
         return True
 
-    def pass_on(self, _job_id: str, _devices: Sequence[str], _times: int) -> bool:
+    def forward(self, _job_id: str, _devices: Sequence[str], _times: int) -> bool:
         """To nobody."""
         return True
 
@@ -84,7 +84,7 @@ class NoTrainer:
     def run(self, _order: Order) -> None:
         """Begin and succeed."""
         with DATABASE[0].session() as session:
-            records.record_start(session, self._claim, FACTS)
+            recording.record_start(session, self._claim, FACTS)
         with DATABASE[0].session() as session:
             lifecycle.settle_success(session, self._claim, StoredFile(f"{self._claim.job_id}/weights", 1, "0" * 64))
 
@@ -106,7 +106,7 @@ class Orders:
 def claim_and_finish(orders: Orders, told: Connection) -> None:
     """Have workers do what there is to do until the end; then send how many claims they made, and how many in vain."""
     made, counts = _workers(orders), Counts()
-    vars(tasks)["Supervisor"] = NoTrainer
+    vars(worker)["Supervisor"] = NoTrainer
     lifecycle.claim = counts.counting(lifecycle.claim, claims=True)
     placement.next_job = counts.counting(placement.next_job, claims=False)
     orders.begin.wait()
@@ -130,13 +130,13 @@ def be_idle(orders: Orders, _told: Connection) -> None:
         orders.end.wait()
 
 
-def _workers(orders: Orders) -> list[Tasks]:
+def _workers(orders: Orders) -> list[Worker]:
     configure_logging("warning", "logfmt")
     database = Database(orders.url, connections=max(5, len(orders.names) // 4))
     DATABASE.append(database)
     settings = Settings(data_dir=orders.folder, worker_slots=1)
     nothing = Devices(names=(), torch_version="2")
-    made = [Tasks(name, settings, database, NoMessages(), nothing) for name in orders.names]
+    made = [Worker(name, settings, database, NoMessages(), nothing) for name in orders.names]
     for each in made:
-        each.fitness.look()
+        each.readiness.check()
     return made

@@ -1,1 +1,1 @@
-"""Data sets and trained networks: what goes into training and what comes out of it."""
+"""Architectures and data sets: what a job can name."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from catalog.looks import DirectoryMemory, Looks
+from catalog.scanning import DirectoryCache, SingleFlight
 from training.dataset_names import hides_shipped, unknown_dataset
 from training.image_folders import ImageFolder, find_images, visible_folders
 from training.invalid import DatasetInvalid
@@ -19,21 +19,21 @@ from training.spec.part import Conflict
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # what a spec accepts
 
-PATIENCE_SECONDS = 1.0  # of whoever submits a job
-LISTING_SECONDS = 10.0  # of whoever asks for the list
+SUBMISSION_WAIT_SECONDS = 1.0  # how long a submission waits for a scan
+LISTING_WAIT_SECONDS = 10.0  # how long a listing waits for all scans together
 
-_ALL = ""  # the look at the folder of all data sets; no data set has this name
+_ALL = ""  # stands for the folder of all data sets; no data set has this name
 
 
 class DatasetsUnavailable(Exception):
-    """The data sets' folder is there, and cannot be looked at now."""
+    """The data sets' folder exists, and cannot be read now."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetEntry:
-    """A data set as far as it is known without decoding an image; None is what only loading it would tell.
+    """What is known of a data set without decoding an image. None: only loading the data set would tell.
 
-    `reason`: why a job that names it would be refused; None where it can be used.
+    `reason` says why a job that names the data set would be refused; None where it would not.
     """
 
     name: str
@@ -58,16 +58,16 @@ class DatasetEntry:
 class Catalogue:
     """The known data sets, and the image folders of `datasets_dir`, which hide known ones of their name.
 
-    A folder that does not change is walked once: afterwards, looking at it costs a call of `stat` for each of its
-    directories, and is done for a tenth of the time at most, however often is asked. `checked`: whether what is not
-    seen here is nowhere. No method raises what the disk does, or waits for it without end.
+    A folder is walked once for each change of it. To see that it has not changed costs a call of `stat` for each of its
+    directories, and takes a tenth of the time of one core at most, however often it is asked for. With `checked`, a
+    data set that is not seen here does not exist; without, workers may have it. No method waits without end for a disk.
     """
 
     def __init__(self, datasets_dir: Path, *, checked: bool = True) -> None:
         self._datasets_dir, self._checked = datasets_dir, checked
-        self._memory = DirectoryMemory()
-        self._names = Looks(self._look_at_all)
-        self._folders = Looks(self._look_at)
+        self._memory = DirectoryCache()
+        self._names = SingleFlight(self._scan_names)
+        self._folders = SingleFlight(self._scan_folder)
 
     def close(self) -> None:
         """Nothing is asked any more."""
@@ -77,41 +77,41 @@ class Catalogue:
     def entries(self) -> list[DatasetEntry]:
         """All of them, by name; folders that are no data sets too, with the reason. Raises DatasetsUnavailable.
 
-        The counts of a folder that is still being looked through are None.
+        The counts of a folder that is still being scanned are None.
         """
         known = {name: _known_entry(dataset) for name, dataset in KNOWN_DATASETS.items()}
-        until = time.monotonic() + LISTING_SECONDS
+        until = time.monotonic() + LISTING_WAIT_SECONDS
         try:
-            names = self._names.ask(_ALL, LISTING_SECONDS)
+            names = self._names.get(_ALL, LISTING_WAIT_SECONDS)
         except OSError as error:
             raise DatasetsUnavailable(f"The data sets' folder cannot be read: {error.strerror}.") from error
         if names is None:
             raise DatasetsUnavailable("The data sets' folder does not answer.")
-        self._folders.forget_all_but(set(names))
+        self._folders.keep_only(set(names))
         folders = {}
         for name in names:
             if name in SHIPPED:
                 folders[name] = replace(known[name], reason=str(hides_shipped(name)))
             else:
                 left = max(0.0, until - time.monotonic())
-                folders[name] = self._folders.ask(name, left) or _folder_entry(name)
+                folders[name] = self._folders.get(name, left) or _folder_entry(name)
         return sorted((known | folders).values(), key=lambda entry: entry.name)
 
     def conflicts(self, spec: TrainingSpec) -> list[Conflict]:
-        """Why a job of `spec` would be refused for its data, as far as that is seen from here. Waits a second at most;
-        what is not seen by then is left to the worker.
+        """Why a job of `spec` would be refused for its data, as far as this machine can tell. Waits a second at most;
+        what is not known by then, the worker checks.
         """
         if not self._checked:
             return []
         name = spec.dataset
         try:
-            names = self._names.ask(_ALL, PATIENCE_SECONDS)
+            names = self._names.get(_ALL, SUBMISSION_WAIT_SECONDS)
             if names is None:
                 return []
             if name in names and name in SHIPPED:
                 return [_refused(name, hides_shipped(name))]
             if name in names:
-                entry = self._folders.ask(name, PATIENCE_SECONDS)
+                entry = self._folders.get(name, SUBMISSION_WAIT_SECONDS)
                 return [] if entry is None else [*_folder_conflicts(spec, entry)]
         except OSError:
             return []
@@ -119,14 +119,14 @@ class Catalogue:
             return [_refused(name, unknown_dataset(name, [each for each in names if NAME.fullmatch(each)]))]
         return [] if name in SHIPPED else [*_known_conflicts(spec, KNOWN_DATASETS[name])]
 
-    def _look_at_all(self, _all: str) -> list[str]:
+    def _scan_names(self, _all: str) -> list[str]:
         """Names of folders; none where the folder of them all does not exist."""
         try:
             return visible_folders(self._datasets_dir, self._memory.reader())
         except FileNotFoundError:
             return []
 
-    def _look_at(self, name: str) -> DatasetEntry:
+    def _scan_folder(self, name: str) -> DatasetEntry:
         if not NAME.fullmatch(name):
             rule = "letters, digits, dots, underscores and hyphens, 64 at most, and a letter or digit first"
             return _folder_entry(name, f"A data set's name has {rule}: rename the folder.")

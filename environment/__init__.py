@@ -1,4 +1,4 @@
-"""What variables of the environment may say: addresses, files and names, each checked before anything starts.
+"""Checks of environment variables: addresses, files and names. All are checked before anything starts.
 
-No message has anything of a value: not a piece of it, neither as it is written nor decoded.
+No message shows any part of a value, as written or decoded: it may be a secret.
 """

@@ -110,7 +110,7 @@ def _require_certificates(options: Mapping[str, str]) -> None:
 CELERY_OVERRIDES = ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL", "CELERY_RESULT_BACKEND")
 
 
-def forget_celery_s_variables() -> None:
+def clear_celery_variables() -> None:
     """Celery takes these in place of what it is given, so that another program's would lead jobs elsewhere."""
     for name in CELERY_OVERRIDES:
         os.environ.pop(name, None)

@@ -34,7 +34,7 @@ def database_of(url: str) -> URL:
     """From EPOCHAL_DATABASE_URL, for SQLAlchemy. Raises ValueError, which shows nothing of the address."""
     address = parse(url, schemes=SCHEMES)
     parsed = _sqlite(url, address) if address.scheme == "sqlite" else _postgresql(address)
-    # Two readers of one text: what they do not agree on would lead one program here and another there.
+    # SQLAlchemy must read the same from the address: otherwise programs could connect to different databases.
     try:
         agreed = make_url(url) == parsed
         parsed.get_dialect()().create_connect_args(parsed)
@@ -94,7 +94,7 @@ def _known() -> set[str]:
     return {option.keyword.decode() for option in pq.Conninfo.get_defaults()} - _ELSEWHERE
 
 
-def wrong_variables(url: str) -> Iterator[tuple[str, str]]:
+def invalid_libpq_variables(url: str) -> Iterator[tuple[str, str]]:
     """PG* variables that libpq would refuse at the first connection to `url`, each with what is wrong with it."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "postgresql":
@@ -131,9 +131,10 @@ def _is_port(text: str) -> bool:
 
 
 def _libpq_takes(parameters: dict[str, str]) -> bool:
-    """Asked of libpq itself, which says so only when it connects: here to a listener of ours, which it sends nothing.
+    """Whether libpq accepts these parameters. It checks them only when it connects, so it is made to connect to a
+    socket of ours. It sends nothing there.
 
-    Every other parameter has its compiled default: no variable has a say.
+    Every other parameter has libpq's compiled default, whatever the environment says.
     """
     if "hostaddr" in parameters:
         return True
@@ -149,7 +150,7 @@ def _libpq_takes(parameters: dict[str, str]) -> bool:
 
 @contextmanager
 def _without_variables() -> Iterator[None]:
-    """The library reads the process's own environment: for a moment, while a program starts, without its variables."""
+    """Remove libpq's variables from the environment for a moment. Only while a program starts: threads share it."""
     names = [option.envvar.decode() for option in pq.Conninfo.get_defaults() if option.envvar]
     kept = {name: os.environ.pop(name) for name in names if name in os.environ}
     try:

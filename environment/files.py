@@ -71,9 +71,9 @@ def database_files(path: Path) -> list[Path]:
 
 
 def make_private(path: Path) -> None:
-    """Take from everybody else what they may do with a file or folder of this user's.
+    """Remove the rights of others on a file or folder of this user.
 
-    Its group keeps its rights where it may write, which somebody has decided: several users who share a database.
+    A group that may write keeps its rights: somebody has decided so, for several users who share a database.
     """
     with suppress(FileNotFoundError):
         found = path.lstat()

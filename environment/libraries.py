@@ -1,4 +1,5 @@
-"""Variables that libraries read by themselves, checked before one of them quotes what it could not read."""
+"""Variables that libraries read themselves. They are checked first, because a library quotes in its error what it
+cannot read, and that may be a secret."""
 
 import os
 import re
@@ -48,10 +49,10 @@ _PROXY = re.compile(
     r"(\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)(?::([0-9]{1,5}))?(?:/[^\s?#@]*)?"
 )
 
-Wrong = Iterator[tuple[str, str]]
+Problems = Iterator[tuple[str, str]]
 
 
-def wrong_proxies(environment: Mapping[str, str] = os.environ) -> Wrong:
+def invalid_proxies(environment: Mapping[str, str] = os.environ) -> Problems:
     """Variables that name a proxy, whose parts a library would quote: where data sets are downloaded, to whoever
     submitted the job."""
     for name in PROXIES:
@@ -59,8 +60,8 @@ def wrong_proxies(environment: Mapping[str, str] = os.environ) -> Wrong:
             yield name, "should be http://user:password@host:port, with every special character percent-encoded"
 
 
-def wrong_aws(environment: Mapping[str, str] = os.environ) -> Wrong:
-    """AWS_* variables that no S3 storage can be reached with, each with what would be right."""
+def invalid_aws_variables(environment: Mapping[str, str] = os.environ) -> Problems:
+    """AWS_* variables with which no S3 storage can be reached, each with what would be right."""
     for name in S3_ENDPOINTS:
         if environment.get(name) and not _is_http(environment[name]):
             yield name, "should be http://host:port or https://host:port, without user and password"
@@ -90,9 +91,9 @@ def wrong_aws(environment: Mapping[str, str] = os.environ) -> Wrong:
             yield name, "should be a profile that is there, in files that can be read as AWS's"
 
 
-def wrong_otel(environment: Mapping[str, str] = os.environ) -> Wrong:
-    """OTEL_* variables that no traces can be exported with, each with what would be right; none where nobody asks for
-    traces."""
+def invalid_otel_variables(environment: Mapping[str, str] = os.environ) -> Problems:
+    """OTEL_* variables with which no traces can be exported, each with what would be right. None where traces are not
+    asked for."""
     kind = trace_exporter(environment)
     if kind is None:
         return
@@ -114,7 +115,7 @@ def wrong_otel(environment: Mapping[str, str] = os.environ) -> Wrong:
         yield "OTEL_RESOURCE_ATTRIBUTES", "should be name=value, with commas between them"
 
 
-def _wrong_otlp(environment: Mapping[str, str]) -> Wrong:
+def _wrong_otlp(environment: Mapping[str, str]) -> Problems:
     for name in OTLP_ENDPOINTS:
         if environment.get(name) and not _is_http(environment[name].strip()):
             yield (

@@ -1,4 +1,4 @@
-"""How a program ends that cannot start: in one line."""
+"""A program that cannot start ends with one line that says why."""
 
 import sys
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ class CannotStart(Exception):
 
 
 @contextmanager
-def told_in_one_line() -> Iterator[None]:
-    """End the program with exit code 1 and the message of a CannotStart. Every other exception is a fault of ours, and
+def exit_with_one_line() -> Iterator[None]:
+    """End the program on a CannotStart, with its message and exit code 1. Every other exception is a fault of ours, and
     keeps its traceback."""
     try:
         yield

@@ -1,4 +1,4 @@
-"""What people change of a job beside what it trains: its labels and its place in the queue; or that it is there."""
+"""Changes to a job that do not concern its training: its labels, its priority, and its deletion."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from jobs.usage import note_storage
 from models import TERMINAL, Attempt, Checkpoint, Database, Epoch, Event, Job, JobTag, Step
 from storage import Storage
 
-AT_ONCE = 100  # jobs a purge
+BATCH_SIZE = 100  # jobs a purge
 
 
 def change(session: Session, job_id: str, values: Mapping[str, Any]) -> Job:
@@ -30,7 +30,7 @@ def change(session: Session, job_id: str, values: Mapping[str, Any]) -> Job:
 
 
 def delete_job(session: Session, job_id: str) -> None:
-    """Let nobody see it any more; `purge` does the rest. Raises JobNotFound and JobNotFinished."""
+    """Hide the job; `purge` deletes it later. Raises JobNotFound and JobNotFinished."""
     job = _locked(session, job_id)
     if job.status not in TERMINAL:
         raise JobNotFinished(job_id, job.status)
@@ -39,17 +39,17 @@ def delete_job(session: Session, job_id: str) -> None:
 
 
 def purge(database: Database, storage: Storage) -> None:
-    """The files of deleted jobs, and then their rows: whoever dies in between is followed by one who does it again.
-    Raises OSError."""
+    """Delete the files of deleted jobs, and then their rows. In this order, a process that dies in between leaves a row
+    that the next purge finds. Raises OSError."""
     with database.autocommit_read() as session:
-        gone = select(Job.id).where(Job.deleted_at.is_not(None)).order_by(Job.deleted_at).limit(AT_ONCE)
+        gone = select(Job.id).where(Job.deleted_at.is_not(None)).order_by(Job.deleted_at).limit(BATCH_SIZE)
         job_ids = session.scalars(gone).all()
     for job_id in job_ids:
         storage.delete(storage.list_names(job_id))
         with database.session() as session:
             job = session.scalar(for_update(job_id))
             if job is None:
-                continue  # somebody else was as quick
+                continue  # another process has purged it
             session.execute(delete(Checkpoint).where(Checkpoint.job_id == job_id))
             job.weights = None
             note_storage(session, job)

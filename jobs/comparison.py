@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import RowMapping, select
 from sqlalchemy.orm import Session
 
+from jobs.downsampled_curves import MEASURES, choose_epochs
 from jobs.errors import JobNotFound
 from jobs.ids import is_id
-from jobs.thinned import MEASURES, choose_epochs
 from models import Epoch, Job
 from training.spec import ResolvedSpec
 

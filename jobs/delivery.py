@@ -1,10 +1,11 @@
-"""How a worker hears that there is work. A message carries the id of the job that it was sent for and is only a hint:
-a worker takes the first job of the queue that it fits, and the database says who has it.
+"""How a worker learns that there is work: through messages on the broker.
 
-Who sends does not ask which worker the job fits: a message goes to a queue that all workers listen to, and wakes one of
-them. One that the job does not fit passes the message on, to the queue of a kind of workers that it does.
+A message is only a hint. It carries the id of the job for which it was sent, but a worker that takes it claims the
+first job of the queue that it fits, and only the claim in the database gives it the job. So lost, repeated and
+reordered messages lose, repeat and corrupt no job.
 
-Losing, repeating or reordering messages loses, repeats or corrupts no job.
+The sender does not know which workers the job fits. Its message goes to a queue that all workers read, and wakes one of
+them. If the job does not fit that worker, it forwards the message to the queues of the kinds of workers that it fits.
 """
 
 from collections.abc import Sequence
@@ -18,13 +19,13 @@ from pydantic import SecretStr
 from redis import RedisError
 from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
-from environment.brokers import broker_of, forget_celery_s_variables
+from environment.brokers import broker_of, clear_celery_variables
 
 QUEUE = "epochal"
 RUN_JOB = "epochal.run_job"
-RUN_PASSED_ON = "epochal.run_passed_on"  # of a queue of one kind of workers
+RUN_FORWARDED = "epochal.run_passed_on"  # sent to the queue of one kind of workers
 
-# An API route waits so long for a broker that does not answer; workers look for themselves.
+# How long an API route waits for a broker that does not answer. Workers poll as well.
 BROKER_TIMEOUT_SECONDS = 2.0
 
 BROKER_SETTINGS: dict[str, Any] = {
@@ -48,7 +49,7 @@ log = structlog.get_logger()
 
 def connected_to(redis_url: SecretStr, name: str, *, set_as_current: bool = True) -> Celery:
     """A Celery application on the broker of EPOCHAL_REDIS_URL, whose certificate is verified where it has one."""
-    forget_celery_s_variables()
+    clear_celery_variables()
     broker = broker_of(redis_url.get_secret_value())
     app = Celery(name, broker=broker.url, set_as_current=set_as_current)
     app.conf.update(BROKER_SETTINGS)
@@ -58,26 +59,26 @@ def connected_to(redis_url: SecretStr, name: str, *, set_as_current: bool = True
 
 
 def queue_of(devices: Sequence[str]) -> str:
-    """The queue that workers with these devices, by name, listen to beside the one of all."""
+    """The queue of workers with exactly these devices, by name. They read it beside the queue of all workers."""
     names = "\n".join(sorted(name.lower() for name in devices))
     return f"{QUEUE}.{sha256(names.encode()).hexdigest()[:16]}"
 
 
 class TrainingQueue(Protocol):
-    """Where jobs wait to be delivered."""
+    """Sends messages to workers."""
 
     def send(self, job_id: str) -> bool:
-        """Wake a worker. False where the broker takes no message: workers look for themselves later."""
+        """Wake a worker. False where the broker takes no message: a worker finds the job when it polls."""
 
     def state(self) -> BrokerState:
         """Whether the broker answers and takes messages."""
 
 
-class PassingQueue(TrainingQueue, Protocol):
-    """What workers send to each other by, too."""
+class ForwardingQueue(TrainingQueue, Protocol):
+    """Sends messages from worker to worker, too."""
 
-    def pass_on(self, job_id: str, devices: Sequence[str], times: int) -> bool:
-        """Wake a worker with these devices, of a job that was passed on so many `times`. False as with `send`."""
+    def forward(self, job_id: str, devices: Sequence[str], times: int) -> bool:
+        """Wake a worker with these devices. `times`: how often the message was forwarded. False as with `send`."""
 
 
 class CeleryQueue:
@@ -85,7 +86,7 @@ class CeleryQueue:
 
     def __init__(self, redis_url: SecretStr) -> None:
         self._celery = connected_to(redis_url, "epochal", set_as_current=False)
-        # A broker that accepts a connection and then says nothing must not hold a sender up for ever.
+        # A broker that accepts a connection and never answers must not block a sender.
         patience = {"socket_connect_timeout": BROKER_TIMEOUT_SECONDS, "socket_timeout": BROKER_TIMEOUT_SECONDS}
         self._celery.conf.update(broker_transport_options=patience)
 
@@ -93,9 +94,9 @@ class CeleryQueue:
         """One message with the job's id."""
         return self._send(job_id, RUN_JOB, (job_id,), QUEUE)
 
-    def pass_on(self, job_id: str, devices: Sequence[str], times: int) -> bool:
+    def forward(self, job_id: str, devices: Sequence[str], times: int) -> bool:
         """One message to workers of one kind."""
-        return self._send(job_id, RUN_PASSED_ON, (job_id, times), queue_of(devices))
+        return self._send(job_id, RUN_FORWARDED, (job_id, times), queue_of(devices))
 
     def _send(self, job_id: str, task: str, arguments: tuple[str | int, ...], queue: str) -> bool:
         try:

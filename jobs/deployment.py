@@ -1,4 +1,4 @@
-"""What belongs together: one database, and one storage that bears the mark which the database remembers."""
+"""A deployment is one database and one storage. The storage carries an id, which the database knows."""
 
 import errno
 from collections.abc import Mapping
@@ -11,80 +11,92 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from environment.startup import CannotStart
-from jobs.own_storage import MARK, OwnStorage, mark_of
-from models import Checkpoint, Database, DatabaseDamaged, DatabaseRefused, DatabaseUnavailable, Deployment, Job
+from jobs.verified_storage import STORAGE_ID_FILE, VerifiedStorage, read_storage_id
+from models import (
+    Checkpoint,
+    Database,
+    DatabaseDamaged,
+    DatabaseRefused,
+    DatabaseUnavailable,
+    Deployment,
+    Job,
+    log_outage,
+)
 from models.columns import DatabaseNow
 
-# So often a database that does not answer is asked again, before a program starts.
-AGAIN_SECONDS = 2.0
+# A program that starts tries a database that does not answer again after this time.
+RETRY_SECONDS = 2.0
 
 log = structlog.get_logger()
 
 
 def require_usable(database: Database, *, wait: bool) -> None:
-    """Raises CannotStart where this release cannot work with what is there, or is not let in. Where it does not answer:
-    with `wait`, until it does, and can be written; without, DatabaseUnavailable."""
+    """Raises CannotStart where this release cannot work with the database, or is not let in.
+
+    With `wait`, waits until the database answers and can be written. Without, raises DatabaseUnavailable.
+    """
     while True:
         try:
-            flaw = database.flaw()
-            if wait and not flaw:
+            incompatibility = database.incompatibility()
+            if wait and not incompatibility:
                 with database.session() as session:
                     write(session)
-        except (DatabaseDamaged, DatabaseRefused) as error:  # which does not pass by itself
-            raise CannotStart(error.in_one_line) from error
+        except (DatabaseDamaged, DatabaseRefused) as error:  # waiting does not help
+            raise CannotStart(error.one_line) from error
         except DatabaseUnavailable as error:
             if not wait:
                 raise
-            log.warning("database unavailable", **error.told)
-            sleep(AGAIN_SECONDS)
+            log_outage(log, error)
+            sleep(RETRY_SECONDS)
         else:
-            if flaw:
-                raise CannotStart(flaw)
+            if incompatibility:
+                raise CannotStart(incompatibility)
             return
 
 
 def warn_of_too_many(database: Database) -> None:
-    """In the log, where the server has not as many connections left as this process may come to need."""
+    """Write to the log if the server has fewer connections left than this process may need."""
     with suppress(DatabaseUnavailable), database.snapshot() as session:
         found = server_connections(session)
         if found and found["open"] + database.most_connections > found["most"]:
             log.warning("database is short of connections", this_process=database.most_connections, **found)
 
 
-def settle_storage(database: Database, storage: OwnStorage) -> None:
-    """Have `storage` require the mark that the database remembers. The first to come writes it and has it remembered.
+def bind_storage(database: Database, storage: VerifiedStorage) -> None:
+    """Make `storage` require the id that the database knows. The first worker creates the id, in both.
 
-    Raises OSError where the storage bears another, and where none is remembered although jobs have files that the
-    storage has not; DatabaseUnavailable.
+    Raises OSError where the storage carries another id, and where the database knows none although jobs have files and
+    the storage is empty. Raises DatabaseUnavailable.
     """
     with database.snapshot() as session:
-        remembered = known_mark(session)
+        remembered = known_storage_id(session)
         has_files = session.scalar(select(Checkpoint.name).limit(1)) or session.scalar(
             select(Job.id).where(Job.weights.is_not(None)).limit(1)
         )
     if remembered is None:
-        there = mark_of(storage)
-        if there is None and has_files and not OwnStorage(storage.url).folders():
+        there = read_storage_id(storage)
+        if there is None and has_files and not VerifiedStorage(storage.url).folders():
             raise OSError(errno.ENXIO, "The storage is empty, and jobs have files in another: mount that one")
         if there is None:
             there = str(uuid4())
-            storage.put(MARK, there.encode())
+            storage.put(STORAGE_ID_FILE, there.encode())
         with database.session() as session:
             session.execute(update(Deployment).where(Deployment.storage_id.is_(None)).values(storage_id=there))
-            remembered = known_mark(session)
-        if remembered is not None and remembered != there and mark_of(storage) == there:
-            storage.put(MARK, remembered.encode())  # another was as quick, and its mark is overwritten
-    storage.mark = remembered
-    storage.require_mark()
+            remembered = known_storage_id(session)
+        if remembered is not None and remembered != there and read_storage_id(storage) == there:
+            # Another worker created an id at the same time, and this one has overwritten its file.
+            storage.put(STORAGE_ID_FILE, remembered.encode())
+    storage.storage_id = remembered
+    storage.require_id()
 
 
-def known_mark(session: Session) -> str | None:
-    """Of the storage; None before the first worker's start."""
+def known_storage_id(session: Session) -> str | None:
+    """The id of the storage; None before a worker has started for the first time."""
     return session.scalar(select(Deployment.storage_id))
 
 
 def write(session: Session) -> None:
-    """The least that can be written, to see whether anything can be."""
+    """Write a little, to see whether the database can be written."""
     session.execute(update(Deployment).values(written_at=DatabaseNow()))
 
 

@@ -25,3 +25,11 @@ class Failure:
     message: str
     hint: str  # what to change
     retryable: bool  # whether the same job may well succeed if it is submitted again as it is
+
+
+TIME_IS_UP = Failure(
+    code="timeout",
+    message="The job has had as much time with workers as its time limit allows.",
+    hint="Raise spec.time_limit_minutes, or lower spec.epochs.",
+    retryable=False,
+)

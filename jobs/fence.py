@@ -1,8 +1,8 @@
-"""The fence that every write of an attempt passes: one that no longer has its job changes nothing.
+"""The fence: the conditions under which an attempt may write. An attempt that has lost its job changes nothing.
 
-A worker that was thought dead can so come back and do no harm. `attempt` is the fencing token: it rises with every
-claim, and a claim is given of a queued job alone, which a job becomes again when its lease has run out. Each condition
-stands apart, so that the chaos run can take it out and see that it is missed.
+So a worker that was taken for dead can come back and do no harm. `Job.attempt` is the fencing token: it rises with
+every claim. Only a queued job can be claimed; a job whose lease has run out goes back to the queue. Each condition is a
+function of its own, so that the chaos run can remove it and check that its absence is noticed.
 """
 
 from dataclasses import dataclass
@@ -18,68 +18,72 @@ from storage import StoredFile
 from training.metrics import RunFacts
 from training.spec import ResolvedSpec
 
-# A worker that is there lets go of a cancelled job within two seconds. From one that does not, it is taken.
+# A worker that is alive gives up a cancelled job within two seconds. After this time the job is taken from it.
 CANCEL_GRACE_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One attempt's hold on a job, and what it needs to begin."""
+    """An attempt's right to a job, and what the attempt needs to begin."""
 
     job_id: str
     attempt: int
     spec: ResolvedSpec
-    checkpoints: tuple[CheckpointFile, ...] = ()  # to go on from, the furthest first
+    checkpoints: tuple[CheckpointFile, ...] = ()  # from which it can go on, the furthest first
     starting_weights: StoredFile | None = None
     seconds_left: float | None = None  # of the job's time limit
-    dataset_identity: str | None = None  # of what the job has trained on; None: nobody has noted it
-    earlier_facts: RunFacts | None = None  # then, of its last attempt that has begun to train
-    # It is to be stopped, or its time is up, and its weights are to be made from its last checkpoint.
+    dataset_identity: str | None = None  # of the data that the job has trained on; None: not recorded
+    earlier_facts: RunFacts | None = None  # without an identity: of the last attempt that began to train
+    # Train nothing, and make the weights from the last checkpoint: the job is to be stopped, or its time is up.
     finish_at_once: bool = False
 
 
 def is_current(claim: Claim) -> ColumnElement[bool]:
-    """No later attempt has begun."""
+    """No later attempt has claimed the job."""
     return Job.attempt == claim.attempt
 
 
 def is_active() -> ColumnElement[bool]:
-    """The attempt has not ended: its job is with a worker."""
+    """A worker has the job: its attempt has not ended."""
     return Job.status.in_(ACTIVE)
 
 
 def is_not_cancelled() -> ColumnElement[bool]:
-    """Nobody has asked for its cancellation."""
+    """Nobody has asked to cancel the job."""
     return or_(Job.requested.is_(None), Job.requested != Request.CANCEL)
 
 
-def is_queued() -> ColumnElement[bool]:
-    """No worker has the job, and one may take it now. One that backs off may be taken from the sweep on that finds its
-    time come: so the queue's indexes have none that may not."""
-    return and_(waits(), Job.not_before.is_(None))
+def is_claimable() -> ColumnElement[bool]:
+    """A worker may claim the job now: it is queued, and not backing off.
+
+    A sweep clears `not_before` when a backoff is over. So the condition needs no clock, and the queue's indexes hold
+    only jobs that may be claimed.
+    """
+    return and_(is_waiting(), Job.not_before.is_(None))
 
 
-def is_back() -> ColumnElement[bool]:
-    """It has backed off for as long as it had to."""
-    return and_(waits(), Job.not_before < DatabaseNow())
+def backoff_is_over() -> ColumnElement[bool]:
+    """The job is queued, and its backoff is over."""
+    return and_(is_waiting(), Job.not_before < DatabaseNow())
 
 
-def waits() -> ColumnElement[bool]:
-    """It is in the queue. A literal: of a bound value it could not be seen that it meets the queue's index."""
+def is_waiting() -> ColumnElement[bool]:
+    """The job is in the queue. The status is a literal: with a parameter, the planner does not see that the partial
+    indexes of the queue apply."""
     return Job.status == literal_column(f"'{JobStatus.QUEUED}'")
 
 
 def has_expired() -> ColumnElement[bool]:
-    """Its worker has not renewed the lease in time, by the database's clock."""
+    """The worker has not renewed the lease in time, by the database's clock."""
     return Job.lease_until < DatabaseNow()
 
 
 def is_overdue() -> ColumnElement[bool]:
-    """Its cancellation was asked for so long ago that its worker, were it there, would have let go of it."""
+    """The cancellation was requested so long ago that a worker that is alive would have given up the job."""
     return and_(Job.requested == Request.CANCEL, Job.requested_at < DatabaseNow(-CANCEL_GRACE_SECONDS))
 
 
-def held(session: Session, claim: Claim, *, even_if_cancelled: bool = False) -> Job:
+def lock_held(session: Session, claim: Claim, *, even_if_cancelled: bool = False) -> Job:
     """The job, locked, if this attempt still has it. Raises AttemptFenced."""
     statement = for_update(claim.job_id).where(is_current(claim), is_active())
     if not even_if_cancelled:
@@ -90,16 +94,16 @@ def held(session: Session, claim: Claim, *, even_if_cancelled: bool = False) -> 
     return job
 
 
-def claimable(session: Session, job_id: str) -> Job | None:
-    """The job, locked, if a worker may take it."""
-    return session.scalar(for_update(job_id).where(is_queued()))
+def lock_claimable(session: Session, job_id: str) -> Job | None:
+    """The job, locked, if a worker may claim it."""
+    return session.scalar(for_update(job_id).where(is_claimable()))
 
 
-def expired(session: Session, job_id: str) -> Job | None:
-    """The job, locked, if it may be taken from its worker."""
+def lock_expired(session: Session, job_id: str) -> Job | None:
+    """The job, locked, if its lease has run out."""
     return session.scalar(for_update(job_id).where(is_active(), has_expired()))
 
 
 def for_update(job_id: str) -> Select[Job]:
-    """The job's row, locked until the transaction ends. (SQLite locks the whole database as it begins.)"""
+    """The job's row, locked until the transaction ends. (SQLite locks the whole database when a transaction begins.)"""
     return select(Job).where(Job.id == job_id).with_for_update().execution_options(populate_existing=True)

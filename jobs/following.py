@@ -1,7 +1,7 @@
-"""What has happened to many jobs at once since somebody last looked: for whoever tells others.
+"""What has changed in many jobs since a position in each: for streams, which follow jobs on behalf of clients.
 
-A job's events are numbered while its row is locked, so that within one job a later event has a higher id once both can
-be seen. Between jobs that does not hold: hence a cursor for each.
+Each job has a cursor of its own. A job's events get their ids while its row is locked, so within one job a later event
+has a higher id. Between jobs that does not hold: an event with a lower id may become visible later.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,39 +10,39 @@ from dataclasses import dataclass, field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from jobs.queries import EventRecord, with_their_epochs
+from jobs.queries import EventWithEpoch, with_their_epochs
 from models import Event, Job
 
-# Jobs in one query.
-AT_ONCE = 500
+# How many jobs one query may ask for.
+BATCH_SIZE = 500
 
-# Cursors that lie further apart are not asked for in one query: it would find again what is behind the first of them.
+# Jobs whose cursors lie further apart are not asked for in one query: it reads all events after the lowest cursor.
 FAR_APART = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far somebody has followed a job. None: not known, or nobody wants its events."""
+    """How far a job has been followed. None: not known, or its events are not wanted."""
 
     revision: int | None = None
     event_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class News:
-    """What was found."""
+class Updates:
+    """What has changed."""
 
-    revisions: Mapping[str, int]  # of the jobs that are there
-    deleted: frozenset[str]  # those that are not, or not for long: their last events are told all the same
-    events: Sequence[EventRecord] = field(default=())  # of each job in order
+    revisions: Mapping[str, int]  # of the jobs that exist
+    deleted: frozenset[str]  # gone, or about to be purged; their last events are found all the same
+    events: Sequence[EventWithEpoch] = field(default=())  # of each job in order
 
 
-def look(session: Session, positions: Mapping[str, Position]) -> News:
-    """At every one of these jobs, of whatever project. The number of queries depends on how many have changed, and not
-    on how many follow them."""
+def find_updates(session: Session, positions: Mapping[str, Position]) -> Updates:
+    """What has changed in these jobs, of any project. The number of queries depends on how many jobs have changed, and
+    not on how many clients follow them."""
     revisions: dict[str, int] = {}
     deleted = set(positions)
-    for ids in _batched(list(positions), AT_ONCE):
+    for ids in _batched(list(positions), BATCH_SIZE):
         for row in session.execute(select(Job.id, Job.revision, Job.deleted_at).where(Job.id.in_(ids))):
             revisions[row.id] = row.revision
             if row.deleted_at is None:
@@ -52,7 +52,7 @@ def look(session: Session, positions: Mapping[str, Position]) -> News:
         for job_id, position in positions.items()
         if position.event_id is not None and revisions.get(job_id, position.revision) != position.revision
     }
-    return News(
+    return Updates(
         revisions, frozenset(deleted), [record for cursors in _near(changed) for record in _events(session, cursors)]
     )
 
@@ -61,7 +61,7 @@ def _near(cursors: Mapping[str, int]) -> Iterator[dict[str, int]]:
     group: dict[str, int] = {}
     first = 0
     for job_id, event_id in sorted(cursors.items(), key=lambda item: item[1]):
-        if group and (len(group) == AT_ONCE or event_id - first > FAR_APART):
+        if group and (len(group) == BATCH_SIZE or event_id - first > FAR_APART):
             yield group
             group = {}
         first = first if group else event_id
@@ -70,11 +70,11 @@ def _near(cursors: Mapping[str, int]) -> Iterator[dict[str, int]]:
         yield group
 
 
-def _events(session: Session, cursors: Mapping[str, int]) -> Iterator[EventRecord]:
+def _events(session: Session, cursors: Mapping[str, int]) -> Iterator[EventWithEpoch]:
     behind = Event.id > min(cursors.values())
     for event, epoch in session.execute(with_their_epochs().where(Event.job_id.in_(cursors), behind)):
         if event.id > cursors[event.job_id]:
-            yield EventRecord(event, epoch)
+            yield EventWithEpoch(event, epoch)
 
 
 def _batched(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:

@@ -1,8 +1,8 @@
-"""Files that no row names: of attempts that died in the middle of a write, of retired checkpoints, of weights that were
-discarded.
+"""Deletes files that no row names: of attempts that died within a write, of retired checkpoints, of discarded weights.
 
-What is deleted here can never be published: a file is listed before the rows are read, and of a job that an attempt
-still works on only the files of earlier attempts are looked at, whose publication the fence refuses.
+It must never delete a file whose row is about to be written. Files are listed before the rows are read, so a row that
+is written later names a newer file. And while an attempt works on a job, only the files of earlier attempts are
+deleted: the fence refuses rows from those.
 """
 
 import re
@@ -20,9 +20,9 @@ log = structlog.get_logger()
 
 
 def collect(database: Database, storage: Storage, job_id: str) -> list[str]:
-    """Delete what no row names of one job's files, and return it. Raises OSError.
+    """Delete the files of one job that no row names. Their names. Raises OSError.
 
-    A job that the database does not know is left alone: its rows may be in another, or in a backup.
+    The files of a job that the database does not know are kept: its rows may be in another database, or in a backup.
     """
     files = storage.list_names(job_id)
     if not files:
@@ -52,6 +52,6 @@ def collect_all(database: Database, storage: Storage, should_stop: Callable[[], 
 
 
 def _attempt_of(name: str) -> int | None:
-    """Whose file it is, by `JOB/attempt-0002/...`; None where it is not one of ours."""
+    """The attempt that wrote the file, by `JOB/attempt-0002/...`; None where no attempt did."""
     found = _ATTEMPT.fullmatch(name.split("/")[1])
     return int(found[1]) if found else None

@@ -1,14 +1,13 @@
-"""A request that comes again under its Idempotency-Key does nothing again, and is answered as the first time."""
+"""A request that is repeated with its Idempotency-Key changes nothing, and gets the first request's answer."""
 
 from datetime import timedelta
 from hashlib import sha256
 
 from sqlalchemy import delete, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from jobs.errors import IdempotencyKeyReused
-from models import IdempotencyKey
+from models import IdempotencyKey, insert_for
 from models.columns import DatabaseNow
 
 KEPT = timedelta(days=7)
@@ -16,15 +15,16 @@ AT_ONCE = 1000
 
 
 def reserve(session: Session, project: str, key: str, operation: str, body: bytes) -> IdempotencyKey | None:
-    """Take a project's `key` for this transaction; None where it is new. Otherwise its first request, with the answer.
+    """Reserve a project's `key` in this transaction. None if the key is new; otherwise its first request's row.
 
-    Where the first request is still under way, this waits for its transaction to end. Raises IdempotencyKeyReused
-    where that was another request.
+    If the first request is still under way, this waits until its transaction ends. Raises IdempotencyKeyReused if the
+    first request was a different one.
     """
     request = sha256(operation.encode() + b"\0" + body).hexdigest()
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     row = {"project": project, "key": key, "request": request, "job_id": "", "answer": "", "created_at": DatabaseNow()}
-    taken = session.scalar(insert(IdempotencyKey).values(row).on_conflict_do_nothing().returning(IdempotencyKey.key))
+    taken = session.scalar(
+        insert_for(session)(IdempotencyKey).values(row).on_conflict_do_nothing().returning(IdempotencyKey.key)
+    )
     if taken is not None:
         return None
     first = session.scalars(
@@ -36,14 +36,14 @@ def reserve(session: Session, project: str, key: str, operation: str, body: byte
 
 
 def answer(session: Session, project: str, key: str, job_id: str, body: str) -> None:
-    """Note what the request made, and what it is answered, with it in one transaction."""
+    """Store the job that the request made, and the answer, in the same transaction."""
     row = session.get_one(IdempotencyKey, (project, key))
     row.job_id, row.answer = job_id, body
 
 
-def forget_old(session: Session) -> bool:
-    """Keys that came longer ago than any client tries again, at most AT_ONCE of them: a busy week's all at once would
-    keep everybody else from writing. Whether there may be more."""
+def delete_old(session: Session) -> bool:
+    """Delete keys that are older than any client's repetition, at most AT_ONCE of them: a transaction that deletes a
+    busy week's keys would keep everybody else from writing. Returns whether there may be more."""
     old = select(IdempotencyKey.project, IdempotencyKey.key).where(
         IdempotencyKey.created_at < DatabaseNow(-KEPT.total_seconds())
     )

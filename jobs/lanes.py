@@ -1,8 +1,11 @@
-"""The queue by lanes. Jobs that ask for as many devices of the same kind wait in one lane, in the order in which they
-are served; so that the first that a worker fits is found by a look at the lanes that there are, and not at each job.
+"""The queue, divided into lanes. A lane holds the queued jobs that ask for the same kind and the same number of
+devices, in the order in which they are served.
 
-A worker that is about to claim locks the first job that no other has locked: however many look at once, each finds
-another, and nobody waits.
+All jobs of a lane fit the same workers. So a worker finds its next job by comparing the first jobs of a few lanes, and
+not by testing each job of the queue.
+
+A worker that is about to claim a job locks the first one that no other transaction has locked. Workers that do so at
+the same time get different jobs, and none of them waits.
 """
 
 from collections.abc import Collection, Sequence
@@ -30,30 +33,30 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from jobs.fence import is_queued
-from models import EVERY_PROJECT, KIND, Job, JobStatus, Request
+from jobs.fence import is_claimable
+from models import DEVICE_KIND, EVERY_PROJECT, Job, JobStatus, Request
 
-# Where there are more kinds of lanes, only those are looked for that a worker could serve at all.
+# With more lanes than this, only the lanes of those kinds are read that the worker could serve.
 MOST_LANES = 200
 
-# So many of the first jobs of each lane are looked at for one that is not locked; where all are, more. Where lanes are
-# looked at project by project there may be very many.
+# How many of the first jobs of each lane are read to find one that is not locked; if all are locked, the next number is
+# tried. By project there may be very many lanes, so that the numbers begin lower.
 FIRST_OF_LANE = (32, 1024)
 FIRST_OF_PROJECT = (1, 32, 1024)
 
 ORDER = (Job.priority.desc(), Job.id)
-OF_LANE = (KIND, Job.devices)
+OF_LANE = (DEVICE_KIND, Job.devices)
 
 
 class Lane(NamedTuple):
-    """What its jobs ask for."""
+    """The kind and the number of devices that its jobs ask for."""
 
     kind: str  # "cpu", "gpu", part of a device's name in lower case; "" for any
     devices: int
 
 
-class Waiting(NamedTuple):
-    """A job that may begin, if its project may begin one."""
+class WaitingJob(NamedTuple):
+    """A job that may begin, unless a quota of its project forbids it."""
 
     id: str
     devices: int
@@ -63,7 +66,7 @@ class Waiting(NamedTuple):
 
 
 def find_lanes(session: Session, servable: Collection[str]) -> Sequence[Lane]:
-    """The lanes in which a job waits that may begin now: all, or, of very many, those of `servable` kinds."""
+    """The lanes that hold a claimable job. Of more than MOST_LANES, only those of the kinds `servable`."""
     found = session.execute(_all_lanes(), execution_options=EVERY_PROJECT).all()
     if len(found) > MOST_LANES:
         kinds = {"lanes": [[kind, 0] for kind in servable]}
@@ -73,12 +76,13 @@ def find_lanes(session: Session, servable: Collection[str]) -> Sequence[Lane]:
     return [Lane(*row) for row in found]
 
 
-def first(session: Session, within: Sequence[Lane], *, lock: bool, without: Collection[str] = ()) -> Waiting | None:
-    """The first job of these lanes, by priority and then by age, but for those of projects `without`; with `lock`, the
-    first that no other transaction has locked, locked until this one ends.
+def first_waiting(
+    session: Session, within: Sequence[Lane], *, lock: bool, without: Collection[str] = ()
+) -> WaitingJob | None:
+    """The first job of these lanes, by priority and then by age, leaving out the projects in `without`.
 
-    Of a project `without`, one that is to be stopped is found all the same: it takes a moment, and ends with the
-    weights that it has.
+    With `lock`, the first one that no other transaction has locked; it is locked until this transaction ends. A job
+    that is to be stopped is found even if its project is left out: its attempt only makes the weights, in a moment.
     """
     if not within:
         return None
@@ -90,11 +94,11 @@ def first(session: Session, within: Sequence[Lane], *, lock: bool, without: Coll
         statement = _first(session.get_bind().dialect.name, size, lock=lock, by_project=bool(without))
         found = session.execute(statement, values, execution_options=EVERY_PROJECT).first()
         if found is not None:
-            return Waiting(*found)
+            return WaitingJob(*found)
     return None
 
 
-# Statements are made once: to make one costs more than to have it carried out.
+# Statements are cached: to build one costs more than to execute it.
 
 
 @cache
@@ -110,51 +114,52 @@ def _servable_lanes(dialect: str) -> Select[str, int]:
 @cache
 def _first(dialect: str, size: int, *, lock: bool, by_project: bool) -> Select[*tuple[Any, ...]]:
     ids = _of_projects(dialect, size) if by_project else _of_lanes(dialect, size)
-    columns = [getattr(Job, name) for name in Waiting._fields]
+    columns = [getattr(Job, name) for name in WaitingJob._fields]
     statement = select(*columns).where(_among(dialect, ids)).order_by(*ORDER).limit(1)
     return statement.with_for_update(skip_locked=True, of=Job) if lock else statement
 
 
 def queued_projects() -> CTE:
-    """Every project of which a job is in a lane, each found behind the one before in the index; and at last a NULL."""
-    head = select(Job.project).where(is_queued()).order_by(Job.project).limit(1)
+    """Every project with a claimable job, and a NULL at the end. Each is found by one step in the index from the one
+    before, so that the cost depends on the number of projects and not of jobs."""
+    head = select(Job.project).where(is_claimable()).order_by(Job.project).limit(1)
     projects = select(head.scalar_subquery().label("project")).cte("projects_queued", recursive=True)
     following = head.where(Job.project > projects.c.project).correlate(projects).scalar_subquery()
     return projects.union_all(select(following).where(projects.c.project.is_not(None)))
 
 
 def _kinds() -> CTE:
-    """Every kind that is asked for, each found behind the one before in the lanes' index; and at last a NULL."""
-    head = select(KIND).where(is_queued()).order_by(KIND).limit(1)
+    """Every kind that a claimable job asks for, and a NULL at the end; found as in `queued_projects`."""
+    head = select(DEVICE_KIND).where(is_claimable()).order_by(DEVICE_KIND).limit(1)
     kinds = select(head.scalar_subquery().label("kind")).cte("kinds", recursive=True)
-    following = head.where(kinds.c.kind < KIND).correlate(kinds).scalar_subquery()
+    following = head.where(kinds.c.kind < DEVICE_KIND).correlate(kinds).scalar_subquery()
     return kinds.union_all(select(following).where(kinds.c.kind.is_not(None)))
 
 
 def _those_of(each: Subquery) -> CTE:
-    """Those of some kinds that are asked for."""
-    asked_for = exists().select_from(Job).where(is_queued(), each.c.kind == KIND).correlate(each)
+    """Those of the given kinds that a claimable job asks for."""
+    asked_for = exists().select_from(Job).where(is_claimable(), each.c.kind == DEVICE_KIND).correlate(each)
     return select(each.c.kind).where(asked_for).cte("kinds")
 
 
 def _lanes(kinds: CTE) -> Select[str, int]:
-    """Of each kind every number of devices that is asked for."""
-    number = select(Job.devices).where(is_queued()).order_by(Job.devices).limit(1)
-    least = number.where(kinds.c.kind == KIND).correlate(kinds).scalar_subquery()
+    """For each kind, every number of devices that a claimable job asks for."""
+    number = select(Job.devices).where(is_claimable()).order_by(Job.devices).limit(1)
+    least = number.where(kinds.c.kind == DEVICE_KIND).correlate(kinds).scalar_subquery()
     lanes = select(kinds.c.kind, least.label("devices")).where(kinds.c.kind.is_not(None)).cte("lanes", recursive=True)
-    more = number.where(lanes.c.kind == KIND, Job.devices > lanes.c.devices).correlate(lanes).scalar_subquery()
+    more = number.where(lanes.c.kind == DEVICE_KIND, Job.devices > lanes.c.devices).correlate(lanes).scalar_subquery()
     lanes = lanes.union_all(select(lanes.c.kind, more).where(lanes.c.devices.is_not(None)))
     return select(lanes.c.kind, lanes.c.devices).where(lanes.c.devices.is_not(None))
 
 
 def _of_lanes(dialect: str, size: int) -> Select[str]:
-    """The ids of the first jobs of each."""
+    """The ids of the first jobs of each lane."""
     lane = _each(dialect)
     return _heads(dialect, lane, _is_of(lane), OF_LANE, size)
 
 
 def _of_projects(dialect: str, size: int) -> Any:
-    """The ids of the first jobs of each, of each project that has any; and of those that are to be stopped."""
+    """The ids of the first jobs of each lane and project, and of the jobs that are to be stopped."""
     projects = queued_projects()
     lane = _each(dialect)
     each = (
@@ -165,7 +170,7 @@ def _of_projects(dialect: str, size: int) -> Any:
     )
     heads = _heads(dialect, each, and_(Job.project == each.c.project, _is_of(each)), (Job.project, *OF_LANE), size)
     fits = exists().select_from(lane).where(_is_of(lane)).correlate(Job)
-    stopping = select(Job.id).where(is_queued(), Job.requested == literal_column(f"'{Request.STOP}'"), fits)
+    stopping = select(Job.id).where(is_claimable(), Job.requested == literal_column(f"'{Request.STOP}'"), fits)
     stopping_first = stopping.order_by(*ORDER).limit(size).correlate(None).subquery("stopping")
     return union_all(heads, select(stopping_first.c.id))
 
@@ -173,12 +178,12 @@ def _of_projects(dialect: str, size: int) -> Any:
 def _heads(dialect: str, each: Any, condition: ColumnElement[bool], index: Sequence[Any], size: int) -> Select[str]:
     """The ids of the first jobs that meet the condition, for each row of `each`.
 
-    PostgreSQL is asked for the order of the columns of an index, though the first of these are given: so it takes no
-    other, however little it knows of how many jobs there are. SQLite, which does not see that one which is an
-    expression is given, would sort all of the lane.
+    For PostgreSQL, the order names all columns of the index, although the condition fixes the first of them. So it uses
+    this index whatever its statistics say. SQLite must not be given that order: it does not see that the indexed
+    expression is fixed, and would sort the whole lane.
     """
-    heads = select(Job.id).where(is_queued(), condition).correlate(each)
-    if dialect == "sqlite":  # where nobody else has anything locked: one is enough
+    heads = select(Job.id).where(is_claimable(), condition).correlate(each)
+    if dialect == "sqlite":  # no other transaction can hold a lock: one job is enough
         return select(heads.order_by(*ORDER).limit(1).scalar_subquery()).select_from(each)
     head = heads.order_by(*index, *ORDER)
     lateral = head.limit(size).lateral("heads")
@@ -186,26 +191,27 @@ def _heads(dialect: str, each: Any, condition: ColumnElement[bool], index: Seque
 
 
 def _is_of(lane: Any) -> ColumnElement[bool]:
-    """A job waits in the lane of a row of `_each`."""
-    return and_(lane.c.kind == KIND, Job.devices == lane.c.devices)
+    """The job is in the lane that a row of `_each` names."""
+    return and_(lane.c.kind == DEVICE_KIND, Job.devices == lane.c.devices)
 
 
 def _among(dialect: str, ids: Any) -> ColumnElement[bool]:
     if dialect == "sqlite":
         return Job.id.in_(ids)
-    # Of an array PostgreSQL looks each up; of a query it may rather read the whole table. What another transaction has
-    # changed by the time that it is locked is judged again: in other words than an index of queued jobs has, or the ids
-    # would be looked for there, entry by entry.
+    # PostgreSQL looks up each id of an array; for a subquery it may read the whole table. A row that another
+    # transaction has changed before it is locked is checked again. That condition must differ in form from that of the
+    # indexes of queued jobs: otherwise PostgreSQL searches one of these for the ids, entry by entry.
     status = func.coalesce(Job.status, literal_column("''"), type_=String)
     still_queued = and_(status == JobStatus.QUEUED.value, Job.not_before.is_(None))
     return and_(Job.id == any_(func.array(ids.scalar_subquery(), type_=ARRAY(String))), still_queued)
 
 
 def _each(dialect: str) -> Subquery:
-    """A table of the `lanes` that a statement is given, however many there are."""
+    """The parameter `lanes` as a table: one statement serves any number of lanes."""
     rows = bindparam("lanes", type_=JSON)
     if dialect == "sqlite":
-        # Without a type: of a cast, SQLite would not look it up in an index of an expression, which has none.
+        # No cast to a type: SQLite would not use the index of an expression, which has no type, for a value that has
+        # one.
         each = func.json_each(rows).table_valued("value", name="wanted")
         kind, devices = (func.json_extract(each.c.value, literal_column(f"'$[{place}]'")) for place in (0, 1))
     else:

@@ -1,45 +1,41 @@
 """A job from its submission to its end, each step within the caller's transaction.
 
-`jobs.requests` has what people ask of it meanwhile, `jobs.records` what its attempts report.
+`jobs.requests` has what people ask of it meanwhile, `jobs.recording` what its attempts report.
 """
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from datetime import datetime
 
 import structlog
-from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from jobs.backing_off import leave_to_another, postpone
-from jobs.checkpoints import CheckpointFile
-from jobs.errors import AttemptFenced, StartingWeightsMissing
-from jobs.failures import Failure
-from jobs.fence import Claim, claimable, expired, for_update, held, is_active, is_current, is_overdue
+from jobs.backoff import leave_to_another, postpone
+from jobs.errors import AttemptFenced
+from jobs.failures import TIME_IS_UP, Failure
+from jobs.fence import Claim, for_update, is_active, is_current, is_overdue, lock_claimable, lock_expired, lock_held
 from jobs.ids import new_id
+from jobs.preparing import CannotBegin, SpecOfLaterRelease, prepare, weights_of
 from jobs.quotas import may_begin, require_room
-from jobs.records import earlier_facts, forget_after, forget_checkpoints, forget_loading, usable_checkpoints
+from jobs.recording import forget_after, forget_checkpoints, forget_loading
+from jobs.submission import Submission
 from jobs.transitions import (
     EndReason,
-    append_event,
+    add_event,
     end_attempt,
     fail,
     finish,
     has_checkpoint,
-    move,
+    insert_event,
     now,
     pause,
-    record,
     requeue,
     retry_or_fail,
+    set_status,
 )
 from models import (
     DEFAULT_PROJECT,
-    MAX_RETRIES,
-    PRIORITY,
-    TERMINAL,
     Attempt,
     DatabaseFull,
     DatabaseUnavailable,
@@ -49,20 +45,12 @@ from models import (
     Request,
 )
 from storage import StoredFile
-from training.spec import ResolvedSpec, says_more
-
-TIME_IS_UP = Failure(
-    code="timeout",
-    message="The job has had as much time with workers as its time limit allows.",
-    hint="Raise spec.time_limit_minutes, or lower spec.epochs.",
-    retryable=False,
-)
 
 log = structlog.get_logger()
 
 
-def unrecorded(outage: DatabaseUnavailable) -> Failure:
-    """An attempt lost its job because nothing of it could be recorded for too long."""
+def lost_to_outage(outage: DatabaseUnavailable) -> Failure:
+    """Why an attempt lost its job when an outage kept it from renewing its lease."""
     if isinstance(outage, DatabaseFull):
         return Failure(
             code="storage_full",
@@ -78,74 +66,58 @@ def unrecorded(outage: DatabaseUnavailable) -> Failure:
     )
 
 
-def submit(
-    session: Session,
-    spec: ResolvedSpec,
-    *,
-    name: str | None = None,
-    tags: Sequence[str] = (),
-    priority: int = PRIORITY,
-    max_retries: int = MAX_RETRIES,
-    accelerator: str | None = None,
-    description: str | None = None,
-    project: str = DEFAULT_PROJECT,
-) -> Job:
-    """Accept a job. It is safe once the caller's transaction is committed; send its message after that.
+def submit(session: Session, submission: Submission, *, project: str = DEFAULT_PROJECT) -> Job:
+    """Accept a job. It is safe once the caller's transaction is committed: send its message after that.
 
-    `accelerator` is "cpu", "gpu" or part of a device's name; None takes any. Raises StartingWeightsMissing and
-    QuotaExceeded.
+    Raises StartingWeightsMissing and QuotaExceeded.
     """
+    spec = submission.spec
     if spec.starting_weights:
-        _weights_of(session, spec.starting_weights, project)
+        weights_of(session, spec.starting_weights, project)
     created_at = require_room(session, project)
     job = Job(
+        **submission.beside_spec(),
         id=new_id(created_at),
         project=project,
         revision=1,
         created_at=created_at,
-        name=name,
-        description=description,
-        tags=list(tags),
         spec=spec.model_dump(mode="json"),
         dataset=spec.dataset,
         architecture=spec.architecture.name,
         status=JobStatus.QUEUED,
-        priority=priority,
-        max_retries=max_retries,
         devices=spec.devices,
-        accelerator=accelerator and accelerator.lower(),
         attempt=0,
     )
     session.add(job)
     session.flush()
-    session.add_all(JobTag(project=project, tag=tag, job_id=job.id) for tag in tags)
-    append_event(session, job, "queued", "Accepted; waiting for a worker.")
+    session.add_all(JobTag(project=project, tag=tag, job_id=job.id) for tag in job.tags)
+    insert_event(session, job, "queued", "Accepted; waiting for a worker.")
     return job
 
 
 def claim(
     session: Session, job_id: str, worker: str, lease_seconds: float, devices: Sequence[str] = ()
 ) -> Claim | None:
-    """Take a queued job for `worker`. None where there is nothing to take: messages may repeat or come late."""
-    job = claimable(session, job_id)
+    """Claim a queued job for `worker`. None where it is not claimable: messages may repeat, or come late."""
+    job = lock_claimable(session, job_id)
     if job is None or not (job.requested is Request.STOP or may_begin(session, job.project)):
         return None
     try:
-        prepared = _prepare(session, job)
-    except _CannotBegin as reason:  # rather than stand in the way of those behind it
+        prepared = prepare(session, job)
+    except CannotBegin as reason:  # a job that can never begin must not block those behind it
         fail(session, job, reason.failure)
         return None
-    except _OfALaterRelease:
+    except SpecOfLaterRelease:
         log.warning("spec of a later release", job_id=job_id)
         leave_to_another(session, job)
         return None
     except SQLAlchemyError:
         raise
-    except Exception:  # ours: logged, and no reason to leave those behind it, either
+    except Exception:  # a fault of ours must not block them either
         log.exception("attempt not prepared", job_id=job_id)
         postpone(session, job)
         return None
-    move(job, JobStatus.STARTING)
+    set_status(job, JobStatus.STARTING)
     job.attempt += 1
     job.owner = worker
     job.not_before = None
@@ -153,19 +125,20 @@ def claim(
     if job.started_at is None:
         job.started_at = now()
     session.add(Attempt(job_id=job.id, number=job.attempt, worker=worker, devices=list(devices)))
-    record(session, job, "starting", f"Attempt {job.attempt} on worker {worker}.")
+    add_event(session, job, "starting", f"Attempt {job.attempt} on worker {worker}.")
     return replace(prepared, attempt=job.attempt)
 
 
 def heartbeat(session: Session, claim: Claim, lease_seconds: float) -> Request | None:
-    """Renew the lease; what somebody wants of the job. Raises AttemptFenced where it is no longer this attempt's."""
-    job = held(session, claim, even_if_cancelled=True)
+    """Renew the lease. Returns what is requested of the job. Raises AttemptFenced where the attempt has lost the
+    job."""
+    job = lock_held(session, claim, even_if_cancelled=True)
     job.lease_until = now(lease_seconds)
     return job.requested
 
 
 def requested(session: Session, claim: Claim) -> Request | None:
-    """What somebody wants of the job that this attempt has. Raises AttemptFenced where it has it no more."""
+    """What is requested of the job. Raises AttemptFenced where the attempt has lost the job."""
     mine = select(Job.requested).where(Job.id == claim.job_id, is_current(claim), is_active())
     found = session.scalars(mine).all()
     if not found:
@@ -176,8 +149,9 @@ def requested(session: Session, claim: Claim) -> Request | None:
 def settle_success(
     session: Session, claim: Claim, weights: StoredFile, *, epochs: int | None = None, stopped_early: bool = False
 ) -> None:
-    """Every epoch is stored, or all `epochs` after which the run stopped by itself; and so are its weights."""
-    job = held(session, claim)
+    """The job has succeeded: its epochs and its weights are stored. `epochs`: how many the run took, where it stopped
+    early."""
+    job = lock_held(session, claim)
     job.weights = asdict(weights)
     if epochs is not None:
         forget_after(session, job, epochs, 0)
@@ -188,8 +162,8 @@ def settle_success(
 
 
 def settle_failure(session: Session, claim: Claim, failure: Failure, weights: StoredFile | None = None) -> None:
-    """The job cannot go on. It keeps its checkpoints, and `weights`, which its furthest one gave."""
-    job = held(session, claim)
+    """The job fails. It keeps its checkpoints, and `weights`, which were made from the furthest one."""
+    job = lock_held(session, claim)
     if weights:
         job.weights = asdict(weights)
     if job.status is JobStatus.STARTING:
@@ -198,8 +172,9 @@ def settle_failure(session: Session, claim: Claim, failure: Failure, weights: St
 
 
 def settle_timeout(session: Session, claim: Claim, weights: StoredFile | None, epoch: int, step: int) -> None:
-    """Its time is up. It keeps the weights that it has: of everything up to `step` of `epoch`."""
-    job = held(session, claim)
+    """The job fails because its time limit is reached. It keeps `weights`, which are of the steps before `step` of
+    `epoch`."""
+    job = lock_held(session, claim)
     if weights:
         job.weights = asdict(weights)
         forget_after(session, job, epoch, step)
@@ -207,8 +182,8 @@ def settle_timeout(session: Session, claim: Claim, weights: StoredFile | None, e
 
 
 def settle_stop(session: Session, claim: Claim, weights: StoredFile, epoch: int, step: int) -> None:
-    """Stopped on request, its weights stored: of everything up to `step` of `epoch`, which would have been next."""
-    job = held(session, claim)
+    """The job is stopped on request. Its weights are stored, and are of the steps before `step` of `epoch`."""
+    job = lock_held(session, claim)
     job.weights = asdict(weights)
     end_attempt(session, job, "stopped")
     forget_after(session, job, epoch, step)
@@ -216,33 +191,33 @@ def settle_stop(session: Session, claim: Claim, weights: StoredFile, epoch: int,
     finish(session, job, JobStatus.STOPPED, f"Stopped on request, in front of step {step} of epoch {epoch}.")
 
 
-def let_go(session: Session, claim: Claim) -> bool:
-    """The job is off its device, as was asked for: cancelled, paused or, if the worker is to leave, in the queue again,
-    where that costs no retry. Whether it is in the queue."""
-    job = held(session, claim, even_if_cancelled=True)
-    return _give_back(session, job, "drained", "Its worker is shutting down.")
+def release_job(session: Session, claim: Claim) -> bool:
+    """The attempt has ended on command: the job is cancelled or paused, as was requested. Without a request the worker
+    drains, and the job goes back to the queue, at no cost of a retry. Whether it is in the queue."""
+    job = lock_held(session, claim, even_if_cancelled=True)
+    return _settle_ended(session, job, "drained", "Its worker is shutting down.")
 
 
-def lose(session: Session, claim: Claim, failure: Failure, *, crashed: bool = True) -> bool:
-    """The attempt died of something that another may survive: back to the queue, up to the job's `max_retries` times in
-    a row without progress; or what was asked for. Whether it is in the queue.
+def lose_attempt(session: Session, claim: Claim, failure: Failure, *, crashed: bool = True) -> bool:
+    """The attempt ended by a failure that another attempt may not meet. Whether the job is in the queue.
 
-    Where it had `crashed`, that may have been the fault of the checkpoint that it was loading.
+    The job goes back to the queue, up to `max_retries` times in a row without progress; or what was requested is done.
+    If the attempt `crashed` while it loaded a checkpoint, that counts as a failed load of the checkpoint.
     """
-    job = held(session, claim, even_if_cancelled=True)
+    job = lock_held(session, claim, even_if_cancelled=True)
     if not crashed and job.status is JobStatus.STARTING:
         forget_loading(session, job)
-    return _give_back(session, job, failure.code, failure.message, failure)
+    return _settle_ended(session, job, failure.code, failure.message, failure)
 
 
 def expire_lease(session: Session, job_id: str, outage: DatabaseUnavailable | None = None) -> bool:
-    """Take the job from a worker that let its lease run out; or could not renew it, because of `outage`. Whether it is
-    in the queue."""
-    job = expired(session, job_id)
+    """Take the job from a worker whose lease has run out, because of `outage` if one is known. Whether the job is in
+    the queue."""
+    job = lock_expired(session, job_id)
     if job is None:
         return False
     failure = (
-        unrecorded(outage)
+        lost_to_outage(outage)
         if outage
         else Failure(
             code="worker_lost",
@@ -251,18 +226,18 @@ def expire_lease(session: Session, job_id: str, outage: DatabaseUnavailable | No
             retryable=True,
         )
     )
-    return _give_back(session, job, failure.code, failure.message, failure)
+    return _settle_ended(session, job, failure.code, failure.message, failure)
 
 
 def expire_cancel(session: Session, job_id: str) -> None:
-    """Take a job that is to be cancelled from a worker that does not let go of it. The fence keeps that one out."""
+    """Cancel a job whose worker has not given it up in time. The fence stops that worker from writing."""
     job = session.scalar(for_update(job_id).where(is_active(), is_overdue()))
     if job is not None:
-        _give_back(session, job, "cancelled", "")
+        _settle_ended(session, job, "cancelled", "")
 
 
-def _give_back(session: Session, job: Job, reason: EndReason, message: str, failure: Failure | None = None) -> bool:
-    """What becomes of a job that its attempt no longer works on. Whether it is in the queue."""
+def _settle_ended(session: Session, job: Job, reason: EndReason, message: str, failure: Failure | None = None) -> bool:
+    """Do what was requested of a job whose attempt has ended, or put it back into the queue. Whether it is there."""
     if failure is None and job.status is JobStatus.STARTING:
         forget_loading(session, job)
     if job.requested is Request.CANCEL:
@@ -281,75 +256,3 @@ def _give_back(session: Session, job: Job, reason: EndReason, message: str, fail
         return retry_or_fail(session, job, failure)
     requeue(session, job, reason, message)
     return True
-
-
-class _CannotBegin(Exception):
-    """No attempt at the job can begin."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
-
-
-class _OfALaterRelease(Exception):
-    """The job's spec has fields, kinds or values that this release does not know."""
-
-
-def _prepare(session: Session, job: Job) -> Claim:
-    """What the next attempt begins with. Raises _CannotBegin and _OfALaterRelease."""
-    try:
-        spec = ResolvedSpec.from_stored(job.spec)
-        weights = _weights_of(session, spec.starting_weights, job.project) if spec.starting_weights else None
-    except ValidationError as error:
-        if says_more(error):
-            raise _OfALaterRelease from error
-        hint = "Submit it again: it was stored by a release that wrote specs in another way."
-        message = f"Its stored spec cannot be read: {error.errors()[0]['msg']}."
-        raise _CannotBegin(Failure("internal", message, hint, retryable=False)) from error
-    except StartingWeightsMissing as error:
-        hint = "Set spec.starting_weights to a job that has weights, or to null."
-        raise _CannotBegin(Failure("spec_conflict", str(error), hint, retryable=False)) from error
-    checkpoints = tuple(
-        CheckpointFile(StoredFile(row.name, row.size_bytes, row.sha256), row.epoch, row.step)
-        for row in usable_checkpoints(session, job.id)
-    )
-    finish_at_once = job.requested is Request.STOP
-    seconds_left = None
-    if spec.time_limit_minutes is not None and not finish_at_once:
-        seconds_left = max(0.0, 60 * spec.time_limit_minutes - _seconds_spent(session, job))
-        finish_at_once = seconds_left == 0
-        if finish_at_once and not checkpoints:
-            raise _CannotBegin(TIME_IS_UP)
-    return Claim(
-        job.id,
-        job.attempt,
-        spec,
-        checkpoints,
-        weights,
-        seconds_left,
-        dataset_identity=job.dataset_identity,
-        earlier_facts=None if job.dataset_identity else earlier_facts(session, job),
-        finish_at_once=finish_at_once,
-    )
-
-
-def _weights_of(session: Session, job_id: str, project: str) -> StoredFile:
-    """What a finished job of the same project has trained. Raises StartingWeightsMissing."""
-    theirs = (Job.id == job_id) & (Job.project == project) & Job.deleted_at.is_(None)
-    row = session.execute(select(Job.status, Job.weights).where(theirs)).first()
-    if row is None:
-        raise StartingWeightsMissing(f"there is no job {job_id!r}")
-    if row.weights is None:
-        wait = "" if row.status in TERMINAL else ", so wait until it has succeeded"
-        raise StartingWeightsMissing(f"job {job_id} is {row.status}{wait}; it has no weights")
-    return StoredFile(**row.weights)
-
-
-def _seconds_spent(session: Session, job: Job) -> float:
-    """With workers, all attempts together."""
-    attempts = session.execute(select(Attempt.started_at, Attempt.ended_at).where(Attempt.job_id == job.id))
-    return sum(_seconds_between(began, ended) for began, ended in attempts)
-
-
-def _seconds_between(began: datetime, ended: datetime | None) -> float:
-    return (ended - began).total_seconds() if ended else 0.0

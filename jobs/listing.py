@@ -36,7 +36,7 @@ class JobFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SortOrder:
     """By `sort`, and of equal ones by id. Jobs that have no such value yet are left out."""
 
     sort: Sort = "created_at"
@@ -51,17 +51,19 @@ class IdPage:
     next_cursor: str | None  # None: nothing follows
 
 
-NEWEST_FIRST = Order()
+NEWEST_FIRST = SortOrder()
 
 
-def page_of_ids(session: ProjectSession, jobs: JobFilter, order: Order, after: str | None, limit: int) -> IdPage:
+def page_of_ids(session: ProjectSession, jobs: JobFilter, order: SortOrder, after: str | None, limit: int) -> IdPage:
     """The jobs behind the cursor `after`. Raises CursorInvalid."""
     rows = session.execute(_along_index(session, jobs, order, after, limit + 1)).all()
     ids = [row.id for row in rows[:limit]]
     return IdPage(ids, _cursor(order, rows[limit - 1]) if len(rows) > limit else None)
 
 
-def _along_index(session: ProjectSession, jobs: JobFilter, order: Order, after: str | None, limit: int) -> Select[Any]:
+def _along_index(
+    session: ProjectSession, jobs: JobFilter, order: SortOrder, after: str | None, limit: int
+) -> Select[Any]:
     """Ids with what they are sorted by. Several statuses are merged from a page of each, since no index has them in
     one order."""
     statuses = list(dict.fromkeys(jobs.statuses))
@@ -74,7 +76,7 @@ def _along_index(session: ProjectSession, jobs: JobFilter, order: Order, after: 
 
 
 def _of_status(
-    session: ProjectSession, jobs: JobFilter, order: Order, after: str | None, limit: int, status: JobStatus | None
+    session: ProjectSession, jobs: JobFilter, order: SortOrder, after: str | None, limit: int, status: JobStatus | None
 ) -> Select[Any]:
     by_tag = bool(jobs.tags) and order.sort == "created_at"
     job_id: Any = JobTag.job_id if by_tag else Job.id
@@ -117,7 +119,7 @@ def _has_tag(project: Any, job_id: Any, tag: str) -> ColumnElement[bool]:
     return exists().where(other.project == project, other.tag == tag, other.job_id == job_id)
 
 
-def _cursor(order: Order, row: Any) -> str:
+def _cursor(order: SortOrder, row: Any) -> str:
     """Where the next page begins: the last job's id, and what it was sorted by."""
     if order.sort == "created_at":
         return str(row.id)
@@ -125,7 +127,7 @@ def _cursor(order: Order, row: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps([order.sort, value, row.id]).encode()).decode().rstrip("=")
 
 
-def _position(order: Order, cursor: str) -> Any:
+def _position(order: SortOrder, cursor: str) -> Any:
     """What `_cursor` says. Raises CursorInvalid."""
     if order.sort == "created_at":
         if not is_id(cursor):

@@ -16,7 +16,7 @@ from training.known_datasets import KNOWN_DATASETS, SHIPPED
 from training.metrics import RunFacts
 from training.spec import DataShape, ResolvedSpec
 
-LOOKED_AT = 50  # jobs of each kind
+RUNS_READ = 50  # jobs of each kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def recent_runs(session: Session, architecture: str) -> list[Run]:
         select(Job.id).where(Job.finished_at.is_not(None)).order_by(Job.finished_at.desc(), Job.id.desc()),
         select(Job.id).where(Job.architecture == architecture).order_by(Job.id.desc()),
     )
-    ids = {job_id for kind in kinds for job_id in session.scalars(kind.limit(LOOKED_AT))}
+    ids = {job_id for kind in kinds for job_id in session.scalars(kind.limit(RUNS_READ))}
     columns = (Epoch.images_per_second, Epoch.seconds, Epoch.test_accuracy, Epoch.device_memory_bytes)
     statement = (
         select(Job.spec, Attempt.facts, *columns)
@@ -82,7 +82,7 @@ def data_shape(session: Session, spec: ResolvedSpec) -> DataShape | None:
 
 def _loaded(session: Session, dataset: str) -> Iterator[tuple[RunFacts, int | None]]:
     """What the newest jobs with this data set found in it, and to which size their specs had its images brought."""
-    newest = select(Job.id).where(Job.dataset == dataset).order_by(Job.id.desc()).limit(LOOKED_AT)
+    newest = select(Job.id).where(Job.dataset == dataset).order_by(Job.id.desc()).limit(RUNS_READ)
     statement = (
         select(Job.spec, Attempt.facts)
         .join(Attempt, Attempt.job_id == Job.id)

@@ -1,5 +1,5 @@
 """What webhooks are to be told of jobs: written in the transaction that makes it true, and sent from there later, by
-`webhooks.delivery`. What is rolled back is never told, and what is committed is.
+`webhooks.sender`. What is rolled back is never told, and what is committed is.
 """
 
 import json

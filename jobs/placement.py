@@ -6,7 +6,7 @@ from itertools import combinations
 
 from sqlalchemy.orm import Session
 
-from jobs.lanes import find_lanes, first
+from jobs.lanes import find_lanes, first_waiting
 from jobs.quotas import exhausted, is_exhausted
 from models import Request
 
@@ -57,10 +57,10 @@ def next_job(session: Session, devices: Sequence[str], *, lock: bool = False) ->
         for lane in find_lanes(session, _servable(devices))
         if fitting(Needs(lane.devices, lane.kind or None), devices)
     ]
-    found = first(session, within, lock=lock)
+    found = first_waiting(session, within, lock=lock)
     if found and found.requested is not Request.STOP and is_exhausted(session, found.project):
         # What all projects have used is asked for only where one that has used it up stands in the way.
-        found = first(session, within, lock=lock, without={found.project, *exhausted(session)})
+        found = first_waiting(session, within, lock=lock, without={found.project, *exhausted(session)})
     return found and Candidate(found.id, Needs(found.devices, found.accelerator))
 
 

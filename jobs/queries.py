@@ -1,124 +1,112 @@
-"""What can be asked about jobs. Reads only."""
+"""Queries on jobs. They write nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar, TypeVarTuple
+from typing import Any
 
-from sqlalchemy import Result, Row, ScalarResult, Select, and_, func, or_, select, tuple_
+from sqlalchemy import Row, Select, and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased, selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
 from jobs.errors import CheckpointNotFound, JobNotFound, WeightsNotFound
-from jobs.fence import waits
-from jobs.listing import NEWEST_FIRST, JobFilter, Order, page_of_ids
+from jobs.fence import is_waiting
+from jobs.listing import NEWEST_FIRST, JobFilter, SortOrder, page_of_ids
+from jobs.paging import Page, cut, fetch_page, fetched, one_more
 from jobs.transitions import MOST_FAILED_LOADS
-from jobs.waiting import MOST_COUNTED, JobState, QueuePlace, WhyQueued
+from jobs.waiting import MOST_COUNTED, JobSummary, QueueExplainer, QueuePlace
 from models import EVERY_PROJECT, Checkpoint, Epoch, Event, Job, JobStatus, ProjectSession, Step
 from storage import StoredFile
 
-Item = TypeVar("Item")
-Columns = TypeVarTuple("Columns")
-
-ROWS_AT_ONCE = 500
-
 
 @dataclass(frozen=True, slots=True)
-class JobRecord:
-    """A job with what a reader wants beside it."""
+class JobDetails:
+    """A job, with its latest and best epoch, its place in the queue and its furthest checkpoint."""
 
     job: Job
     latest: Epoch | None
     best: Epoch | None
-    queue: QueuePlace | None = None  # None unless it is queued, or where its place was not asked for
-    checkpoint: Checkpoint | None = None  # the furthest that it can go on from
+    queue: QueuePlace | None = None  # None unless it is queued, and the query looks for its place
+    checkpoint: Checkpoint | None = None  # the furthest from which it can go on
 
 
 @dataclass(frozen=True, slots=True)
 class QueuedJob:
-    """A job that waits, and where."""
+    """A job in the queue, and its place."""
 
     job: Job
     place: QueuePlace
 
 
 @dataclass(frozen=True, slots=True)
-class CheckpointRecord:
-    """A checkpoint, with the epoch that it was taken at the end of; None in the middle of one."""
+class CheckpointWithEpoch:
+    """A checkpoint, with the epoch at whose end it was taken; None where it was taken within an epoch."""
 
     checkpoint: Checkpoint
     epoch: Epoch | None
 
     @property
     def usable(self) -> bool:
-        """Whether an attempt may go on from it: none is tried for ever."""
+        """Whether an attempt may go on from it. One that failed to load MOST_FAILED_LOADS times is not tried again."""
         return self.checkpoint.failed_loads < MOST_FAILED_LOADS
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[Item]):
-    """One page of a list, and whether another follows."""
-
-    rows: Sequence[Item]
-    has_more: bool
 
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
     """One page of jobs, and the cursor behind it; None where no other follows."""
 
-    rows: Sequence[JobState]
+    rows: Sequence[JobSummary]
     next_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class EventRecord:
-    """An event, with the epoch that it tells of."""
+class EventWithEpoch:
+    """An event, with the epoch that it reports; None for any other event."""
 
     event: Event
     epoch: Epoch | None
 
 
-def find(session: Session, job_id: str) -> JobRecord:
+def find(session: Session, job_id: str) -> JobDetails:
     """One job, with its place in the queue. Raises JobNotFound."""
-    found = records(session, [job_id]).get(job_id)
+    found = details_of(session, [job_id]).get(job_id)
     if found is None:
         raise JobNotFound(job_id)
     places = queue_places(session, [_state(found.job)])
     return replace(found, queue=places.get(job_id))
 
 
-def newly_made(session: Session, job: Job) -> JobRecord:
-    """A job that this very transaction has made: nothing hangs on it yet, and but for its place nothing is read."""
+def newly_made(session: Session, job: Job) -> JobDetails:
+    """A job that this transaction has made. It has no epochs and checkpoints yet: only its place is read."""
     set_committed_value(job, "attempts", [])
-    return JobRecord(job, None, None, queue_places(session, [_state(job)]).get(job.id))
+    return JobDetails(job, None, None, queue_places(session, [_state(job)]).get(job.id))
 
 
-def records(session: Session, job_ids: Sequence[str]) -> dict[str, JobRecord]:
-    """Those of some jobs that are there, without their places in the queue."""
+def details_of(session: Session, job_ids: Sequence[str]) -> dict[str, JobDetails]:
+    """Those of these jobs that exist, by id, without their places in the queue."""
     rows = session.execute(_WITH_EPOCHS.where(Job.id.in_(job_ids))).all() if job_ids else []
     furthest = _furthest_checkpoints(session, [job.id for job, _, _ in rows if job.attempt])
-    return {job.id: JobRecord(job, latest, best, checkpoint=furthest.get(job.id)) for job, latest, best in rows}
+    return {job.id: JobDetails(job, latest, best, checkpoint=furthest.get(job.id)) for job, latest, best in rows}
 
 
-def state_of(session: Session, job_id: str) -> JobState:
+def state_of(session: Session, job_id: str) -> JobSummary:
     """Raises JobNotFound."""
     row = session.execute(_STATES.where(Job.id == job_id)).first()
     if row is None:
         raise JobNotFound(job_id)
-    return JobState._make(row)
+    return JobSummary._make(row)
 
 
 def list_jobs(
     session: ProjectSession,
     jobs: JobFilter = JobFilter(),
-    order: Order = NEWEST_FIRST,
+    order: SortOrder = NEWEST_FIRST,
     *,
     after: str | None = None,
     limit: int = 20,
 ) -> JobPage:
     """Jobs behind the cursor `after`, by default from the newest to the oldest. Raises CursorInvalid."""
     page = page_of_ids(session, jobs, order, after, limit)
-    found = {row.id: JobState._make(row) for row in session.execute(_STATES.where(Job.id.in_(page.ids)))}
+    found = {row.id: JobSummary._make(row) for row in session.execute(_STATES.where(Job.id.in_(page.ids)))}
     return JobPage([found[job_id] for job_id in page.ids], page.next_cursor)
 
 
@@ -126,16 +114,16 @@ def epochs_after(session: Session, job_id: str, after_epoch: int = -1, limit: in
     """A job's epochs in order. Raises JobNotFound."""
     _must_exist(session, job_id)
     statement = select(Epoch).where(Epoch.job_id == job_id, Epoch.epoch > after_epoch).order_by(Epoch.epoch)
-    return _page(session, statement, limit)
+    return fetch_page(session, statement, limit)
 
 
 def epoch_rows_after(session: Session, job_id: str, after_epoch: int, limit: int) -> Page[Row[Any]]:
-    """The same as plain rows with an epoch's attributes, for what is asked for most often: to make a model of each
-    would cost more than all the rest."""
+    """The same as plain rows with an epoch's attributes. It serves the most frequent request: to make models of the
+    rows would cost more than everything else in it."""
     _must_exist(session, job_id)
     columns = Epoch.__table__.columns
     statement = select(*columns).where(columns.job_id == job_id, columns.epoch > after_epoch).order_by(columns.epoch)
-    return _cut(fetched(session.execute(_one_more(statement, limit))), limit)
+    return cut(fetched(session.execute(one_more(statement, limit))), limit)
 
 
 def steps_after(
@@ -148,23 +136,23 @@ def steps_after(
         .where(Step.job_id == job_id, tuple_(Step.epoch, Step.step) > (after_epoch, after_step))
         .order_by(Step.epoch, Step.step)
     )
-    return _page(session, statement, limit)
+    return fetch_page(session, statement, limit)
 
 
-def events_after(session: Session, job_id: str, after: int = 0, limit: int | None = None) -> Page[EventRecord]:
-    """What has happened to a job, in order, behind the event with the number `after`. Raises JobNotFound."""
+def events_after(session: Session, job_id: str, after: int = 0, limit: int | None = None) -> Page[EventWithEpoch]:
+    """A job's events in order, from the one after number `after`. Raises JobNotFound."""
     _must_exist(session, job_id)
     position = event_position(session, job_id, after)
     statement = with_their_epochs().where(Event.job_id == job_id, Event.id > position)
-    rows = fetched(session.execute(_one_more(statement, limit)))
-    return _cut([EventRecord(event, epoch) for event, epoch in rows], limit)
+    rows = fetched(session.execute(one_more(statement, limit)))
+    return cut([EventWithEpoch(event, epoch) for event, epoch in rows], limit)
 
 
 def event_position(session: Session, job_id: str, number: int) -> int:
-    """The id of a job's last event up to a number; 0 before the first."""
+    """The id of a job's last event whose number is at most `number`; 0 where there is none."""
     if number == 0:
         return 0
-    # Those with a number of their own and those without, each along its index.
+    # Events with a number of their own and events without one: each kind has an index.
     mine = select(Event.id).where(Event.job_id == job_id).limit(1)
     numbered = mine.where(Event.number_in_job <= number).order_by(Event.number_in_job.desc())
     others = mine.where(Event.number_in_job.is_(None), Event.id <= number).order_by(Event.id.desc())
@@ -173,30 +161,31 @@ def event_position(session: Session, job_id: str, number: int) -> int:
 
 
 def with_their_epochs() -> Select[Event, Epoch | None]:
-    """Events in order, each with the epoch that it tells of."""
+    """Selects events in order, each with the epoch that it reports."""
     of_epoch = (Epoch.job_id == Event.job_id) & (Epoch.epoch == Event.epoch)
     return select(Event, Epoch).outerjoin(Epoch, of_epoch).order_by(Event.id)
 
 
 def queue(session: Session, *, after: str | None = None, limit: int = 20) -> Page[QueuedJob]:
-    """The queue in the order in which it is served, behind the place of the job `after`, which may have left it since.
-    Raises JobNotFound where there never was such a job."""
-    statement = select(Job).where(waits()).order_by(Job.priority.desc(), Job.id)
+    """The queue in the order in which it is served, from the place after that of the job `after`. That job may have
+    left the queue since. Raises JobNotFound where there is no such job."""
+    statement = select(Job).where(is_waiting()).order_by(Job.priority.desc(), Job.id)
     if after:
         priority = session.scalar(select(Job.priority).where(Job.id == after))
         if priority is None:
             raise JobNotFound(after)
         statement = statement.where(or_(Job.priority < priority, and_(Job.priority == priority, Job.id > after)))
-    page = _page(session, statement, limit)
+    page = fetch_page(session, statement, limit)
     places = queue_places(session, [_state(job) for job in page.rows])
     return Page([QueuedJob(job, places[job.id]) for job in page.rows], page.has_more)
 
 
 def checkpoints(
     session: Session, job_id: str, after: tuple[int, int, int] | None = None, limit: int | None = None
-) -> Page[CheckpointRecord]:
-    """What a job could go on from, the furthest first: those behind `after`, an epoch, a step and an attempt. Raises
-    JobNotFound.
+) -> Page[CheckpointWithEpoch]:
+    """A job's checkpoints, the furthest first: those behind `after`, which is an epoch, a step and an attempt.
+
+    Raises JobNotFound.
     """
     _must_exist(session, job_id)
     closed = (Epoch.job_id == Checkpoint.job_id) & (Epoch.epoch == Checkpoint.epoch - 1) & (Checkpoint.step == 0)
@@ -205,11 +194,11 @@ def checkpoints(
     if after is not None:
         statement = statement.where(tuple_(*place) < after)
     statement = statement.order_by(*(column.desc() for column in place))
-    return _cut([CheckpointRecord(row, epoch) for row, epoch in session.execute(_one_more(statement, limit))], limit)
+    return cut([CheckpointWithEpoch(row, epoch) for row, epoch in session.execute(one_more(statement, limit))], limit)
 
 
 def checkpoint_file(session: Session, job_id: str, name: str) -> StoredFile:
-    """A job's checkpoint by the part of its name behind the job. Raises JobNotFound and CheckpointNotFound."""
+    """A job's checkpoint, by its name without the job's id. Raises JobNotFound and CheckpointNotFound."""
     _must_exist(session, job_id)
     row = session.get(Checkpoint, f"{job_id}/{name}")
     if row is None:
@@ -218,7 +207,7 @@ def checkpoint_file(session: Session, job_id: str, name: str) -> StoredFile:
 
 
 def weights_file(session: Session, job_id: str) -> StoredFile:
-    """What a job has trained. Raises JobNotFound and WeightsNotFound."""
+    """The weights that a job has trained. Raises JobNotFound and WeightsNotFound."""
     job = session.get(Job, job_id)
     if job is None:
         raise JobNotFound(job_id)
@@ -237,7 +226,7 @@ def status_of(session: Session, job_id: str) -> JobStatus:
 
 
 def revision_of(session: Session, job_id: str) -> tuple[int, JobStatus]:
-    """What changes with the job, and its status. Raises JobNotFound."""
+    """The job's revision, which rises with every change, and its status. Raises JobNotFound."""
     row = session.execute(select(Job.revision, Job.status).where(Job.id == job_id)).first()
     if row is None:
         raise JobNotFound(job_id)
@@ -253,27 +242,8 @@ def _must_exist(session: Session, job_id: str) -> None:
 
 
 def _note_found(session: Session, job_id: str) -> None:
-    """A poll need not ask twice in one session whether there is such a job."""
+    """So that a poll does not ask twice in one session whether the job exists."""
     session.info["found"] = job_id
-
-
-def _page(session: Session, statement: Select[Item], limit: int | None) -> Page[Item]:
-    return _cut(fetched(session.scalars(_one_more(statement, limit))), limit)
-
-
-def _one_more(statement: Select[*Columns], limit: int | None) -> Select[*Columns]:
-    """Which tells whether another page follows."""
-    return statement if limit is None else statement.limit(limit + 1)
-
-
-def fetched(result: Result[*Columns] | ScalarResult[Item]) -> list[Any]:
-    """Every row. A driver holds the interpreter's lock while it converts rows: a few at a time, so that other threads
-    can do something in between."""
-    return [row for rows in result.partitions(ROWS_AT_ONCE) for row in rows]
-
-
-def _cut(rows: Sequence[Item], limit: int | None) -> Page[Item]:
-    return Page(rows[:limit], limit is not None and len(rows) > limit)
 
 
 _latest, _best = aliased(Epoch), aliased(Epoch)
@@ -285,11 +255,11 @@ _WITH_EPOCHS: Select[Job, Epoch | None, Epoch | None] = (
     .options(selectinload(Job.attempts))
 )
 
-_STATES = select(*(getattr(Job, field) for field in JobState._fields))
+_STATES = select(*(getattr(Job, field) for field in JobSummary._fields))
 
 
-def _state(job: Job) -> JobState:
-    return JobState._make(getattr(job, field) for field in JobState._fields)
+def _state(job: Job) -> JobSummary:
+    return JobSummary._make(getattr(job, field) for field in JobSummary._fields)
 
 
 def _furthest_checkpoints(session: Session, job_ids: Sequence[str]) -> dict[str, Checkpoint]:
@@ -299,23 +269,23 @@ def _furthest_checkpoints(session: Session, job_ids: Sequence[str]) -> dict[str,
     return {row.job_id: row for row in session.scalars(usable.order_by(Checkpoint.epoch, Checkpoint.step))}
 
 
-def queue_places(session: Session, jobs: Sequence[JobState]) -> dict[str, QueuePlace]:
-    """Where those of some jobs stand that are queued, and why."""
+def queue_places(session: Session, jobs: Sequence[JobSummary]) -> dict[str, QueuePlace]:
+    """The places of those of these jobs that are queued, and why each waits."""
     queued = [job for job in jobs if job.status is JobStatus.QUEUED]
     if not queued:
         return {}
-    why = WhyQueued(session)
+    why = QueueExplainer(session)
     if len(queued) == 1:
         return {job.id: why.place(job, _position(session, job)) for job in queued}
-    line = select(Job.id).where(waits()).order_by(Job.priority.desc(), Job.id).limit(MOST_COUNTED)
+    line = select(Job.id).where(is_waiting()).order_by(Job.priority.desc(), Job.id).limit(MOST_COUNTED)
     ahead = session.scalars(line, execution_options=EVERY_PROJECT)
     positions = {job_id: position for position, job_id in enumerate(ahead, start=1)}
     return {job.id: why.place(job, positions.get(job.id)) for job in queued}
 
 
-def _position(session: Session, job: JobState) -> int | None:
-    """From 1, as far as it is counted."""
+def _position(session: Session, job: JobSummary) -> int | None:
+    """From 1; None from MOST_COUNTED on."""
     before = or_(Job.priority > job.priority, and_(Job.priority == job.priority, Job.id < job.id))
-    counted = select(Job.id).where(waits(), before).limit(MOST_COUNTED).subquery()
+    counted = select(Job.id).where(is_waiting(), before).limit(MOST_COUNTED).subquery()
     ahead = session.scalars(select(func.count()).select_from(counted), execution_options=EVERY_PROJECT).one()
     return ahead + 1 if ahead < MOST_COUNTED else None

@@ -1,4 +1,4 @@
-"""How much a project may use. Nothing is counted for a quota that has no bound."""
+"""How much a project may use. Nothing is counted for a quota without a bound."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -35,9 +35,9 @@ def usage(session: Session, project: str) -> Usage:
 
 
 def require_room(session: Session, project: str) -> datetime:
-    """For one more job in the queue. When there was, by the database's clock. Raises QuotaExceeded.
+    """Raises QuotaExceeded where the project may queue no further job. Returns the time, by the database's clock.
 
-    The project's row is locked until the transaction ends, so that of several who come at once each counts.
+    The project's row is locked until the transaction ends, so that submissions at the same time are counted one by one.
     """
     row, now = session.execute(select(Project, DatabaseNow()).where(Project.id == project)).one()
     if not _has_bounds(row):
@@ -51,10 +51,10 @@ def require_room(session: Session, project: str) -> datetime:
 
 
 def may_begin(session: Session, project: str) -> bool:
-    """Whether one more job of it may start now.
+    """Whether the project may begin one more job now.
 
-    Locks the project's row, as `require_room`, unless it has no bound that matters here, or may begin none as it is:
-    whoever waits for the row waits for every claim of the project that came before.
+    Locks the project's row as `require_room` does, but only if the answer depends on it: waiting for that row means
+    waiting for every earlier claim of the project.
     """
     bounds = _bounds_to_begin(session, Project.id == project)
     if not bounds:
@@ -66,13 +66,13 @@ def may_begin(session: Session, project: str) -> bool:
 
 
 def exhausted(session: Session) -> list[str]:
-    """Projects of which jobs are in the queue and none may start now. The number of queries does not depend on how many
-    projects there are, nor what they cost on those of which no job waits."""
+    """Projects that have claimable jobs and may begin none of them. The number of queries does not depend on the number
+    of projects, and their cost only on projects with claimable jobs."""
     return _exhausted(session, _bounds_to_begin(session, _WAITS))
 
 
 def is_exhausted(session: Session, project: str) -> bool:
-    """Whether no job of this one may start now."""
+    """Whether this project may begin no job now."""
     return bool(_exhausted(session, _bounds_to_begin(session, Project.id == project)))
 
 
@@ -81,7 +81,7 @@ _WAITS = Project.id.in_(select(queued_projects().c.project))
 
 @dataclass(frozen=True, slots=True)
 class _Bounds:
-    """What must not be reached for a job to begin."""
+    """The bounds below which a project's use must be for a job to begin."""
 
     running_jobs: int | None
     storage_bytes: int | None

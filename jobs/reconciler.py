@@ -1,125 +1,91 @@
-"""What keeps every job moving where a worker does not: expired leases and overdue cancellations are settled, and jobs
-that have backed off for long enough may begin again.
+"""Settles jobs that no worker settles: those with an expired lease, an overdue cancellation, or a backoff that is over.
 
-Each sweep is idempotent, so any number of copies may run at once: the API runs one each second, and every worker
-another, the more seldom the more workers there are. Queued jobs need no sweep: workers look for them (`worker.tasks`).
+A sweep is idempotent, so any number of processes may sweep at once. The API sweeps once a second. Each worker sweeps
+too, the less often the more workers there are. Queued jobs need no sweep: workers look for them (`worker.worker`).
 """
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime
-from time import monotonic
 
 import structlog
 from sqlalchemy import select
 
 from jobs import idempotency, lifecycle, usage
-from jobs.backing_off import end_backing_off
-from jobs.fence import has_expired, is_active, is_back, is_overdue
+from jobs.backoff import end_backoff
+from jobs.fence import backoff_is_over, has_expired, is_active, is_overdue
+from jobs.periodic import PeriodicTask
 from models import Database, DatabaseFull, DatabaseUnavailable, Job
 from models.columns import DatabaseNow
 
 SWEEP_SECONDS = 1.0
 FOLD_SECONDS = 5.0
-AT_ONCE = 100  # jobs a sweep
-LEAVE_WITHIN_SECONDS = 2.0
+DELETE_KEYS_SECONDS = 3600.0
+BATCH_SIZE = 100  # jobs of each kind in a sweep
 
-# A full disk that was met so shortly before a lease ran out is why it did.
+# A full disk that this process met at most so long before a lease ran out counts as the reason why it was not renewed.
 WITNESSED_SECONDS = 2.0
 
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Chore:
-    """Something to be done every so many seconds, for the first time when the first of them have passed."""
-
-    every_seconds: float | Callable[[], float]
-    do: Callable[[], None]
-
-    def wait(self) -> float:
-        """Seconds until it is to be done next."""
-        return self.every_seconds() if callable(self.every_seconds) else self.every_seconds
+def sweeping(
+    database: Database, notify: Callable[[str], bool], interval: float | Callable[[], float] = SWEEP_SECONDS
+) -> PeriodicTask:
+    """The sweep as a periodic task. It must be frequent compared with a lease: a takeover should wait for the lease to
+    run out, and not for the next sweep. `notify` as in `sweep`."""
+    return PeriodicTask(interval, lambda: sweep(database, notify))
 
 
-def settling(
-    database: Database, tell: Callable[[str], bool], every_seconds: float | Callable[[], float] = SWEEP_SECONDS
-) -> Chore:
-    """The sweep as a chore, so often that a takeover waits for the lease, and not for the sweep. Of jobs that it puts
-    back into the queue it does `tell` workers."""
-    return Chore(every_seconds, lambda: sweep(database, tell))
+def folding_usage(database: Database, interval: float | Callable[[], float] = FOLD_SECONDS) -> PeriodicTask:
+    """Add up what projects have used (jobs/usage.py)."""
 
-
-def adding_up(database: Database, every_seconds: float | Callable[[], float] = FOLD_SECONDS) -> Chore:
-    """What projects have used."""
-
-    def add_up() -> None:
+    def fold_all() -> None:
         with database.autocommit_read() as session:
-            more = usage.is_noted(session)
+            more = usage.has_entries(session)
         while more:
             with database.session() as session:
                 more = usage.fold(session)
 
-    return Chore(every_seconds, add_up)
+    return PeriodicTask(interval, fold_all)
 
 
-def forgetting(database: Database) -> Chore:
-    """Idempotency keys that nobody can still mean."""
+def deleting_old_keys(database: Database) -> PeriodicTask:
+    """Delete idempotency keys that no client sends again."""
 
-    def forget() -> None:
+    def delete_old() -> None:
         more = True
         while more:
             with database.session() as session:
-                more = idempotency.forget_old(session)
+                more = idempotency.delete_old(session)
 
-    return Chore(3600.0, forget)
-
-
-@contextmanager
-def doing(chores: Sequence[Chore]) -> Iterator[None]:
-    """Do them in a thread of their own for as long as the context lasts."""
-    stop = threading.Event()
-
-    def until_stopped() -> None:
-        due = [monotonic() + chore.wait() for chore in chores]
-        while not stop.wait(max(0.0, min(due) - monotonic())):
-            for place, chore in enumerate(chores):
-                if due[place] <= monotonic():
-                    _do(chore)
-                    due[place] = monotonic() + chore.wait()
-
-    thread = threading.Thread(target=until_stopped, name="chores", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(LEAVE_WITHIN_SECONDS)
+    return PeriodicTask(DELETE_KEYS_SECONDS, delete_old)
 
 
-def sweep(database: Database, tell: Callable[[str], bool] = lambda _job_id: True) -> None:
-    """Requeue or end what a lost worker left behind, end what a worker does not let go of, and let begin again what has
-    backed off. `tell` is given the ids of jobs that a worker may take now, until it says that nobody hears."""
+def sweep(database: Database, notify: Callable[[str], bool] = lambda _job_id: True) -> None:
+    """Settle every job whose worker is lost or does not obey, and end every backoff that is over.
+
+    `notify` sends a message for each job that a worker may take now. It returns False when nobody can be reached: the
+    rest are then left to the workers' own polls.
+    """
     with database.autocommit_read() as session:
         expiring = has_expired()
         overdue = select(Job.id, expiring, Job.lease_until, DatabaseNow()).where(is_active(), expiring | is_overdue())
-        found = session.execute(overdue.limit(AT_ONCE)).all()
-        back = session.scalars(select(Job.id).where(is_back()).order_by(Job.not_before).limit(AT_ONCE)).all()
-    may_begin = []
+        found = session.execute(overdue.limit(BATCH_SIZE)).all()
+        waited = select(Job.id).where(backoff_is_over()).order_by(Job.not_before).limit(BATCH_SIZE)
+        waited_ids = session.scalars(waited).all()
+    claimable = []
     for job_id, is_expired, lease_until, now in found:
-        outage = _what_kept_it(database, lease_until, now) if is_expired else None
+        outage = _cause_of_expiry(database, lease_until, now) if is_expired else None
         if _settle(database, job_id, is_expired=is_expired, outage=outage):
-            may_begin.append(job_id)
-    if back:
+            claimable.append(job_id)
+    if waited_ids:
         with database.session() as session:
-            may_begin += end_backing_off(session, back)
-    all(tell(job_id) for job_id in may_begin)
+            claimable += end_backoff(session, waited_ids)
+    all(notify(job_id) for job_id in claimable)
 
 
 def _settle(database: Database, job_id: str, *, is_expired: bool, outage: DatabaseFull | None) -> bool:
-    """Whether it is in the queue."""
+    """Whether the job is in the queue afterwards."""
     try:
         with database.session() as session:
             if is_expired:
@@ -127,22 +93,13 @@ def _settle(database: Database, job_id: str, *, is_expired: bool, outage: Databa
             lifecycle.expire_cancel(session, job_id)
     except DatabaseUnavailable:
         raise
-    except Exception:  # ours, and no reason to leave those behind it
+    except Exception:  # a fault of ours in one job must not stop the sweep of the others
         log.exception("job not settled", job_id=job_id)
     return False
 
 
-def _what_kept_it(database: Database, lease_until: datetime | None, now: datetime) -> DatabaseFull | None:
-    """Why the lease could not be renewed, as far as it is seen from here: nor could this process write anything."""
+def _cause_of_expiry(database: Database, lease_until: datetime | None, now: datetime) -> DatabaseFull | None:
+    """The full disk that kept the worker from renewing its lease, if this process met one at that time too."""
     assert lease_until is not None
     since = (now - lease_until).total_seconds() + WITNESSED_SECONDS
     return DatabaseFull() if database.seconds_since(DatabaseFull) <= since else None
-
-
-def _do(chore: Chore) -> None:
-    try:
-        chore.do()
-    except DatabaseUnavailable as error:
-        log.warning("database unavailable", **error.told)
-    except Exception:  # whatever it is, the next time may do better; without sweeps, lost jobs stay lost
-        log.exception("chore failed")

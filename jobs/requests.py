@@ -1,13 +1,14 @@
-"""What people ask of a job that is under way, each within the caller's transaction.
+"""What clients request of a job that has not ended, each within the caller's transaction.
 
-Asking twice is asking once. A job that no worker has is settled at once; one that a worker has, when that has let go.
+A repeated request changes nothing. If no worker has the job, the request is done at once. If one has, it is noted, and
+done when the worker gives up the job.
 """
 
 from sqlalchemy.orm import Session
 
 from jobs.errors import JobFinished, JobNotFound, JobNotPaused, RequestPending
 from jobs.fence import for_update
-from jobs.transitions import ask, finish, has_checkpoint, move, now, pause, record
+from jobs.transitions import add_event, finish, has_checkpoint, now, pause, set_request, set_status
 from models import ACTIVE, TERMINAL, Job, JobStatus, Request
 
 
@@ -18,7 +19,7 @@ def request_cancel(session: Session, job_id: str) -> Job:
     """
     job = _unfinished(session, job_id, "cancel", JobStatus.CANCELLED)
     if job.status in ACTIVE and job.requested is not Request.CANCEL:
-        ask(session, job, Request.CANCEL, f"Waiting for worker {job.owner} to let go.")
+        set_request(session, job, Request.CANCEL, f"Waiting for worker {job.owner} to let go.")
     elif job.status in (JobStatus.QUEUED, JobStatus.PAUSED):
         finish(session, job, JobStatus.CANCELLED, f"Cancelled while it was {job.status}.")
     return job
@@ -36,12 +37,12 @@ def request_stop(session: Session, job_id: str) -> Job:
     if job.requested is Request.CANCEL:
         raise RequestPending(job_id, job.status, "stop", Request.CANCEL)
     if job.status in ACTIVE:
-        ask(session, job, Request.STOP, f"Waiting for worker {job.owner} to store its weights.")
+        set_request(session, job, Request.STOP, f"Waiting for worker {job.owner} to store its weights.")
     elif has_checkpoint(session, job):
-        ask(session, job, Request.STOP, "Waiting for a worker to make its weights from its last checkpoint.")
+        set_request(session, job, Request.STOP, "Waiting for a worker to make its weights from its last checkpoint.")
         job.not_before = None
         if job.status is JobStatus.PAUSED:
-            move(job, JobStatus.QUEUED)
+            set_status(job, JobStatus.QUEUED)
             job.queued_at = now()
     else:
         finish(session, job, JobStatus.STOPPED, "Stopped before it had trained anything.")
@@ -56,7 +57,7 @@ def request_pause(session: Session, job_id: str) -> Job:
     if job.requested is not None:
         raise RequestPending(job_id, job.status, "pause", job.requested)
     if job.status in ACTIVE:
-        ask(session, job, Request.PAUSE, f"Waiting for worker {job.owner} to write a checkpoint.")
+        set_request(session, job, Request.PAUSE, f"Waiting for worker {job.owner} to write a checkpoint.")
     else:
         pause(session, job, "Paused while it waited.")
     return job
@@ -67,12 +68,12 @@ def resume(session: Session, job_id: str) -> Job:
     happened yet. Raises JobNotFound, JobFinished and JobNotPaused."""
     job = _unfinished(session, job_id, "resume", None)
     if job.status is JobStatus.PAUSED:
-        move(job, JobStatus.QUEUED)
+        set_status(job, JobStatus.QUEUED)
         job.queued_at, job.not_before = now(), None
-        record(session, job, "resumed", "Waiting for a worker.")
+        add_event(session, job, "resumed", "Waiting for a worker.")
     elif job.requested is Request.PAUSE:
         job.requested = job.requested_at = None
-        record(session, job, "resumed", "It goes on without a pause.")
+        add_event(session, job, "resumed", "It goes on without a pause.")
     else:
         raise JobNotPaused(job_id, job.status)
     return job

@@ -1,6 +1,6 @@
-"""How a job changes its status: every move is made here, checked against the table, with its event.
+"""How a job changes its status. Every change is made here, checked against the table of transitions, with an event.
 
-These take a job that the caller has locked, and are for this room alone.
+The functions take a job whose row the caller has locked. Only this room may call them.
 """
 
 from dataclasses import asdict
@@ -19,74 +19,74 @@ from models.columns import DatabaseNow
 
 EndReason = Literal["succeeded", "stopped", "paused", "cancelled", "drained"] | FailureCode
 
-# A checkpoint that so many attempts in a row could not go on from is left for the one before it.
+# After so many attempts in a row that failed to load a checkpoint, the one before it is used.
 MOST_FAILED_LOADS = 2
 
-# Between lost attempts without progress: at once, then 5 seconds, 25, and a minute from there on. A machine that is out
-# of memory or of disk for a moment must not use up all of a job's retries in it.
+# The wait after lost attempts without progress: none after the first, then 5 seconds, 25, and a minute from there on. A
+# machine that is out of memory or disk for a moment must not use up all retries of a job in that moment.
 BACKOFF_SECONDS = 5.0
 LONGEST_BACKOFF_SECONDS = 60.0
 
 log = structlog.get_logger()
 
 
-def move(job: Job, status: JobStatus) -> None:
-    """To another status; that the table allows it is the caller's business."""
+def set_status(job: Job, status: JobStatus) -> None:
+    """Change the status. The caller must know that the table allows it."""
     assert status in TRANSITIONS[job.status], f"{job.status} -> {status}"
     job.status = status
 
 
 def finish(session: Session, job: Job, status: JobStatus, message: str) -> None:
-    """Into a terminal status."""
-    move(job, status)
-    _let_go(job)
+    """End the job in a terminal status."""
+    set_status(job, status)
+    _clear_lease(job)
     job.requested = job.requested_at = None
     job.finished_at = now()
     if status is JobStatus.CANCELLED:
         job.weights = None
         session.execute(delete(Checkpoint).where(Checkpoint.job_id == job.id))
     note_storage(session, job)
-    record(session, job, status, message)
+    add_event(session, job, status, message)
 
 
 def fail(session: Session, job: Job, failure: Failure) -> None:
-    """For good."""
+    """End the job as failed, and its current attempt."""
     end_attempt(session, job, failure.code)
     job.error = asdict(failure) | {"attempt": job.attempt}
     finish(session, job, JobStatus.FAILED, failure.message)
 
 
 def pause(session: Session, job: Job, message: str) -> None:
-    """Off the device and out of the queue."""
-    move(job, JobStatus.PAUSED)
-    _let_go(job)
+    """Take the job off its device, or out of the queue."""
+    set_status(job, JobStatus.PAUSED)
+    _clear_lease(job)
     job.requested = job.requested_at = None
-    record(session, job, "paused", message)
+    add_event(session, job, "paused", message)
 
 
 def retry_or_fail(session: Session, job: Job, failure: Failure) -> bool:
-    """Back to the queue, unless its retries are used up. Whether it is back."""
+    """Put the job back into the queue, unless its retries are used up. Whether it is in the queue."""
     if job.losses >= job.max_retries:
         fail(session, job, failure)
         return False
     job.losses += 1
     requeue(session, job, failure.code, failure.message)
-    if job.losses > 1:  # what killed it once may have been chance
+    if job.losses > 1:  # the first loss may have been chance: no wait
         job.not_before = now(min(BACKOFF_SECONDS ** (job.losses - 1), LONGEST_BACKOFF_SECONDS))
     return True
 
 
 def requeue(session: Session, job: Job, reason: EndReason, message: str) -> None:
-    """Another attempt is to follow. A wish to stop it stays: that attempt makes the weights, and ends."""
+    """Put the job into the queue for another attempt. A request to stop stays: the next attempt makes the weights."""
     end_attempt(session, job, reason)
-    move(job, JobStatus.QUEUED)
-    _let_go(job)
+    set_status(job, JobStatus.QUEUED)
+    _clear_lease(job)
     job.queued_at = now()
-    record(session, job, "requeued", message)
+    add_event(session, job, "requeued", message)
 
 
 def end_attempt(session: Session, job: Job, reason: EndReason) -> None:
-    """The current one, if there is one that has not ended."""
+    """End the current attempt, unless it has ended."""
     current = update(Attempt).where(Attempt.job_id == job.id, Attempt.number == job.attempt, Attempt.ended_at.is_(None))
     ended = current.values(ended_at=now(), end_reason=reason).returning(Attempt.started_at, Attempt.ended_at)
     for began_at, ended_at in session.execute(ended, execution_options={"synchronize_session": False}):
@@ -95,20 +95,20 @@ def end_attempt(session: Session, job: Job, reason: EndReason) -> None:
 
 
 def has_checkpoint(session: Session, job: Job) -> bool:
-    """Whether there is one to go on from."""
+    """Whether the job has a checkpoint from which it can go on."""
     usable = select(Checkpoint.name).where(Checkpoint.job_id == job.id, Checkpoint.failed_loads < MOST_FAILED_LOADS)
     return session.scalar(usable.limit(1)) is not None
 
 
-def record(session: Session, job: Job, kind: str, message: str, epoch: int | None = None) -> None:
-    """Append to the job's events, and say so in the log of whoever did it, once it is true."""
+def add_event(session: Session, job: Job, kind: str, message: str, epoch: int | None = None) -> None:
+    """Raise the job's revision, and append an event; the log has a line of it once the transaction is committed."""
     job.revision += 1
-    append_event(session, job, kind, message, epoch)
+    insert_event(session, job, kind, message, epoch)
 
 
-def append_event(session: Session, job: Job, kind: str, message: str, epoch: int | None = None) -> None:
-    """The same of a job whose revision nobody has seen yet."""
-    # The job's row is locked: nobody else numbers its events. The last one is the first in the index.
+def insert_event(session: Session, job: Job, kind: str, message: str, epoch: int | None = None) -> None:
+    """The same without a new revision, for a job that is made in this transaction."""
+    # The job's row is locked, so that no other transaction numbers its events.
     last = select(Event.number).where(Event.job_id == job.id).order_by(Event.id.desc()).limit(1)
     happened = Event(
         job_id=job.id,
@@ -129,11 +129,11 @@ def now(seconds: float = 0.0) -> Any:
     return DatabaseNow(seconds)
 
 
-def ask(session: Session, job: Job, request: Request, message: str) -> None:
-    """Note what somebody wants of the job; whoever has it will see."""
+def set_request(session: Session, job: Job, request: Request, message: str) -> None:
+    """Note what is requested of the job. Its worker reads it."""
     job.requested, job.requested_at = request, now()
-    record(session, job, f"{request}_requested", message)
+    add_event(session, job, f"{request}_requested", message)
 
 
-def _let_go(job: Job) -> None:
+def _clear_lease(job: Job) -> None:
     job.owner = job.lease_until = None

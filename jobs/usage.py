@@ -1,10 +1,11 @@
-"""What projects use, noted where it changes and in the transaction that changes it: to ask for it costs the same
-however many jobs there are, and it outlives them.
+"""What projects use. Each change is noted in the transaction that makes it, so that reading a project's use costs the
+same however many jobs it has, and deleted jobs still count.
 
-Of storage the difference is noted of each job's own, which is counted anew from its few files each time: it cannot
-drift. What is noted is appended, because one row that every attempt of a project updates is one that all its workers
-wait for; `fold` adds it to the sums. A sum and what is not in it yet are read in one statement, and so in one state of
-the database.
+Storage: a job's size is counted anew from its files at each change, and the difference is noted. So it cannot drift.
+
+A change is noted as a new row. If every attempt of a project updated one row, they would all wait for its lock. `fold`
+adds the rows to the sums. A reader takes a sum and the rows that are not in it in one statement: both are of one state
+of the database.
 """
 
 from collections import Counter
@@ -13,17 +14,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import CompoundSelect, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from models import EVERY_PROJECT, Attempt, Checkpoint, DeviceUse, Job, Project, UsageEntry
+from models import EVERY_PROJECT, Attempt, Checkpoint, DeviceUse, Job, Project, UsageEntry, insert_for
 from models.columns import DatabaseNow
 
-AT_ONCE = 1000  # entries a fold
+BATCH_SIZE = 1000  # entries a fold
 
 
 def note_storage(session: Session, job: Job) -> None:
-    """The job's checkpoints or weights are others than before, or gone."""
+    """Note the change in storage, after the job's checkpoints or weights have changed."""
     session.flush()
     checkpoints = select(func.coalesce(func.sum(Checkpoint.size_bytes), 0)).where(Checkpoint.job_id == job.id)
     size = int(session.scalars(checkpoints).one()) + (job.weights["size_bytes"] if job.weights else 0)
@@ -33,19 +33,20 @@ def note_storage(session: Session, job: Job) -> None:
 
 
 def note_device_time(session: Session, job: Job, began: datetime, ended: datetime) -> None:
-    """An attempt has ended: what it used counts in the months in which it did."""
+    """Note the device time of an attempt that has ended, in the months in which it was used."""
     for month, seconds in _by_month(began, ended):
         session.add(UsageEntry(project=job.project, month=month, device_seconds=seconds * job.devices))
 
 
-def is_noted(session: Session) -> bool:
-    """Whether anything is to be added up."""
+def has_entries(session: Session) -> bool:
+    """Whether there are rows to fold."""
     return session.scalar(select(UsageEntry.id).limit(1)) is not None
 
 
 def fold(session: Session) -> bool:
-    """Add entries up. Whether there may be more. Any number may do so at once: each takes others."""
-    first = select(UsageEntry.id).order_by(UsageEntry.id).limit(AT_ONCE).with_for_update(skip_locked=True)
+    """Add up to BATCH_SIZE rows to the sums. Whether there may be more. Several may do so at once: each locks
+    others."""
+    first = select(UsageEntry.id).order_by(UsageEntry.id).limit(BATCH_SIZE).with_for_update(skip_locked=True)
     taken = delete(UsageEntry).where(UsageEntry.id.in_(session.scalars(first).all()))
     columns = (UsageEntry.project, UsageEntry.month, UsageEntry.device_seconds, UsageEntry.storage_bytes)
     entries = session.execute(taken.returning(*columns), execution_options={"synchronize_session": False}).all()
@@ -55,18 +56,17 @@ def fold(session: Session) -> bool:
         if entry.month:
             of_month = (entry.project, entry.month)
             seconds[of_month] = seconds.get(of_month, 0.0) + entry.device_seconds
-    for project, more in sorted(storage.items()):  # in one order, so that two do not wait for each other
+    for project, more in sorted(storage.items()):  # in one order everywhere, against deadlocks
         if more:
             summed = {"storage_bytes": Project.storage_bytes + more}
             session.execute(update(Project).where(Project.id == project).values(summed))
     for (project, month), more_seconds in sorted(seconds.items()):
         _add_device_seconds(session, project, month, more_seconds)
-    return len(entries) == AT_ONCE
+    return len(entries) == BATCH_SIZE
 
 
 def _add_device_seconds(session: Session, project: str, month: str, seconds: float) -> None:
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(DeviceUse).values(project=project, month=month, device_seconds=seconds)
+    statement = insert_for(session)(DeviceUse).values(project=project, month=month, device_seconds=seconds)
     summed = DeviceUse.device_seconds + statement.excluded.device_seconds
     session.execute(
         statement.on_conflict_do_update(index_elements=["project", "month"], set_={"device_seconds": summed})
@@ -74,7 +74,7 @@ def _add_device_seconds(session: Session, project: str, month: str, seconds: flo
 
 
 def storage_bytes(session: Session, project: str) -> int:
-    """Of checkpoints and weights, until their files are gone."""
+    """The bytes of a project's checkpoints and weights."""
     return stored(session, [project])[project]
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from jobs.placement import Needs, fitting
 from jobs.quotas import is_exhausted
-from jobs.workers import at_work
+from jobs.workers import connected_with_jobs
 from models import JobStatus, Request
 from models.columns import DatabaseNow
 
@@ -27,7 +27,7 @@ QueueReason = Literal[
 MOST_COUNTED = 1000
 
 
-class JobState(NamedTuple):
+class JobSummary(NamedTuple):
     """As much of a job as tells whether it has changed, and why it waits."""
 
     id: str
@@ -51,15 +51,15 @@ class QueuePlace:
     reason: str  # the same in words
 
 
-class WhyQueued:
+class QueueExplainer:
     """Explains, of one state of the database."""
 
     def __init__(self, session: Session) -> None:
-        self._workers = [record for record in at_work(session) if not record.worker.draining_at]
+        self._workers = [record for record in connected_with_jobs(session) if not record.worker.draining_at]
         self._session = session
         self._exhausted: dict[str, bool] = {}
 
-    def place(self, job: JobState, position: int | None) -> QueuePlace:
+    def place(self, job: JobSummary, position: int | None) -> QueuePlace:
         """What is in the way of `job`, which stands at `position` of the queue."""
         if job.requested is not Request.STOP and self._is_exhausted(job.project):
             return QueuePlace(position, "quota_reached", "Its project uses as much as its quotas allow.")

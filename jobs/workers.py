@@ -1,4 +1,4 @@
-"""Which workers there are. A worker signs on, is seen every few seconds, and signs off."""
+"""The workers. A worker signs on when it starts, is marked as seen every few seconds, and signs off at its end."""
 
 import json
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ class HeldJob(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerRecord:
+class ConnectedWorker:
     """A connected worker and the jobs that it has."""
 
     worker: Worker
@@ -77,18 +77,18 @@ def sign_on(
     session.add(worker)
 
 
-def seen(session: Session, worker_id: str, load: Load) -> None:
-    """It is still there."""
+def mark_seen(session: Session, worker_id: str, load: Load) -> None:
+    """Note that the worker is still there, and its load."""
     session.execute(update(Worker).where(Worker.id == worker_id).values(seen_at=DatabaseNow(), **asdict(load)))
 
 
 def drain(session: Session, worker_id: str) -> None:
-    """It takes no more jobs."""
+    """Note that the worker begins no more jobs."""
     session.execute(update(Worker).where(Worker.id == worker_id).values(draining_at=now()))
 
 
 def sign_off(session: Session, worker_id: str) -> None:
-    """It has left in good order."""
+    """Note that the worker has ended in good order."""
     session.execute(update(Worker).where(Worker.id == worker_id).values(ended_at=DatabaseNow()))
 
 
@@ -102,7 +102,7 @@ def _is_connected() -> ColumnElement[bool]:
 
 
 def census(session: Session, devices: Sequence[str]) -> Census:
-    """Of the fleet of a worker with `devices`."""
+    """How many workers are connected, and how many of them have the same `devices`."""
     counted = (
         select(cast(Worker.devices, Text), func.count()).where(_is_connected()).group_by(cast(Worker.devices, Text))
     )
@@ -112,14 +112,14 @@ def census(session: Session, devices: Sequence[str]) -> Census:
 
 
 def inventories(session: Session) -> list[list[str]]:
-    """What devices connected workers have that take jobs, by name: each kind of worker once."""
+    """The devices of connected workers that do not drain, by name: once for each kind of worker."""
     kinds = select(cast(Worker.devices, Text)).where(_is_connected(), Worker.draining_at.is_(None)).distinct()
     return [json.loads(each) for each in session.scalars(kinds)]
 
 
-def at_work(session: Session) -> list[WorkerRecord]:
-    """The connected workers with what they do, oldest first."""
-    records = {worker.id: WorkerRecord(worker) for worker in connected(session)}
+def connected_with_jobs(session: Session) -> list[ConnectedWorker]:
+    """The connected workers with their jobs, oldest first."""
+    records = {worker.id: ConnectedWorker(worker) for worker in connected(session)}
     # A job that is with a worker has a lease, which there is an index of; of statuses that are parameters, PostgreSQL
     # may plan to read the whole table.
     held = select(Job.id, Job.project, Job.owner).where(Job.lease_until.is_not(None), Job.owner.in_(records))

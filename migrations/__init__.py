@@ -34,19 +34,19 @@ def migrate(database: Database, revision: str = "head") -> None:
     database.create()
     schema = database.schema()
     if schema.is_newer:
-        if schema.flaw:
-            raise DatabaseNewer(schema.flaw)
+        if schema.incompatibility:
+            raise DatabaseNewer(schema.incompatibility)
         return
     _require_none_of_another(database)
     config = Config(Path(__file__).parent.parent / "alembic.ini")
     config.attributes["engine"] = database.engine
     try:
-        with database.explained():
+        with database.translated_errors():
             if revision == "base":
                 command.downgrade(config, revision)
             else:
                 command.upgrade(config, revision)
-    except CommandError as error:  # of revisions, which are all that it speaks of
+    except CommandError as error:  # Alembic's errors here concern revisions alone
         raise DatabaseForeign(
             f"The database's table alembic_version has a revision that is none of this release's: {error}. "
             "Give Epochal a database of its own, or a backup of it."
@@ -54,7 +54,7 @@ def migrate(database: Database, revision: str = "head") -> None:
 
 
 def _require_none_of_another(database: Database) -> None:
-    with database.snapshot() as session:  # of one state: another may migrate it meanwhile
+    with database.snapshot() as session:  # one state of the database: another process may migrate it meanwhile
         connection = session.connection()
         there = set(inspect(connection).get_table_names()) if schema_of(connection).revision is None else set()
     if clash := sorted(there & Base.metadata.tables.keys()):

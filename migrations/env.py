@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, text
 from models import Base, Database
 from settings import read_settings
 
-# Any number that nothing else in the database locks.
+# The advisory lock of migrations: any number that nothing else in the database locks.
 MIGRATION_LOCK = 1_162_891_336
 
 
@@ -27,13 +27,13 @@ def _migrate() -> None:
         )
         with context.begin_transaction():
             if connection.dialect.name == "postgresql":
-                # A migration of large tables may take longer than anything that the service itself asks for.
+                # A migration of a large table may take longer than any statement of the service.
                 for limit in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
                     connection.execute(text(f"SET LOCAL {limit} = 0"))
                 # Two migrations at once wait for each other. SQLite's transactions do so by themselves.
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
             with warnings.catch_warnings():
-                # SQLite's indexes of expressions are not read, and hence not compared, which is said of each.
+                # SQLAlchemy does not read SQLite's indexes of expressions, so they are not compared. It warns of each.
                 warnings.filterwarnings("ignore", "(Skipped|autogenerate skipping) .*expression-based index")
                 context.run_migrations()
             if connection.dialect.name == "sqlite":

@@ -18,13 +18,14 @@ from models.outages import (
     DatabaseReadOnly,
     DatabaseRefused,
     DatabaseUnavailable,
+    log_outage,
 )
-from models.session import EVERY_PROJECT, ProjectSession
+from models.session import EVERY_PROJECT, ProjectSession, insert_for
 from models.status import ACTIVE, TERMINAL, TRANSITIONS, JobStatus, Request
 from models.tables import (
-    KIND,
-    MAX_RETRIES,
-    PRIORITY,
+    DEFAULT_MAX_RETRIES,
+    DEFAULT_PRIORITY,
+    DEVICE_KIND,
     Attempt,
     Checkpoint,
     Epoch,
@@ -38,11 +39,11 @@ from models.tenants import ApiKey, DeviceUse, IdempotencyKey, Project, UsageEntr
 
 __all__ = [
     "ACTIVE",
+    "DEFAULT_MAX_RETRIES",
+    "DEFAULT_PRIORITY",
     "DEFAULT_PROJECT",
+    "DEVICE_KIND",
     "EVERY_PROJECT",
-    "KIND",
-    "MAX_RETRIES",
-    "PRIORITY",
     "REVISION",
     "TERMINAL",
     "TRANSITIONS",
@@ -78,4 +79,6 @@ __all__ = [
     "Webhook",
     "WebhookDelivery",
     "Worker",
+    "insert_for",
+    "log_outage",
 ]

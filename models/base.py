@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from sqlalchemy import JSON, MetaData, String
 from sqlalchemy.orm import DeclarativeBase
 
-from models.columns import Measure, UtcDateTime
+from models.columns import FloatWithNan, UtcDateTime
 
 JOB_ID = String(30)
 PROJECT_ID = String(40)
@@ -28,7 +28,7 @@ class Base(DeclarativeBase):
     )
     type_annotation_map: ClassVar = {
         datetime: UtcDateTime(),
-        float: Measure(),
+        float: FloatWithNan(),
         dict[str, Any]: JSON(none_as_null=True),
         list[str]: JSON(),
     }

@@ -29,7 +29,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-class Measure(TypeDecorator[float]):
+class FloatWithNan(TypeDecorator[float]):
     """A float that keeps NaN. SQLite stores NaN as NULL, so there it is the text `NaN`, which sorts above
     every number, as NaN does in PostgreSQL."""
 
@@ -47,9 +47,9 @@ class Measure(TypeDecorator[float]):
 
 
 class DatabaseNow(FunctionElement[datetime]):
-    """The database's own clock, `seconds` later. Two workers whose clocks differ still agree on a lease.
+    """The time by the database's own clock, plus `seconds`. Workers whose clocks differ so agree on a lease.
 
-    PostgreSQL's `now()` stands still within a transaction, `clock_timestamp()` does not. SQLite has no
+    PostgreSQL's `now()` is the start of the transaction; `clock_timestamp()` is the time of the call. SQLite has no
     server: its clock is the host's, in milliseconds.
     """
 

@@ -41,7 +41,7 @@ class Schema:
         return self.revision is not None and self.revision > REVISION
 
     @property
-    def flaw(self) -> str | None:
+    def incompatibility(self) -> str | None:
         """Why this release cannot work with it, and what to do; None where it can."""
         if self.revision is None:
             return f"The database has no tables of Epochal's yet: {MIGRATE}"

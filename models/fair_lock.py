@@ -1,39 +1,42 @@
-"""Turns, in the order in which they are asked for."""
+"""A lock that threads get in the order in which they ask for it."""
 
 from collections import deque
 from threading import Event, Lock
 
 
 class FairLock:
-    """One thread at a time has the turn, and hands it to whoever has waited longest: of a lock, whoever lets go may
-    take it again in front of all who wait. Any thread may give a turn back.
+    """A first-in-first-out lock.
+
+    `threading.Lock` is not fair: the thread that releases it can acquire it again before the threads that wait, which
+    may then wait for ever. Here `release` hands the lock to the thread that has waited longest. It may be called by any
+    thread, not only by the one that acquired the lock.
     """
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = Lock()  # guards the two below; held for an instant only
         self._waiting: deque[Event] = deque()
-        self._taken = False
+        self._acquired = False
 
-    def take(self, timeout_seconds: float) -> bool:
-        """Wait for a turn. Whether it came in time."""
+    def acquire(self, timeout_seconds: float) -> bool:
+        """Wait for the lock. Whether it was acquired within `timeout_seconds`."""
         with self._lock:
-            if not self._taken:
-                self._taken = True
+            if not self._acquired:
+                self._acquired = True
                 return True
-            mine = Event()
-            self._waiting.append(mine)
-        if mine.wait(timeout_seconds):
+            handed_over = Event()
+            self._waiting.append(handed_over)
+        if handed_over.wait(timeout_seconds):
             return True
         with self._lock:
-            if mine.is_set():  # after all
+            if handed_over.is_set():  # between the timeout and this line
                 return True
-            self._waiting.remove(mine)
+            self._waiting.remove(handed_over)
         return False
 
-    def give_back(self) -> None:
-        """To the next."""
+    def release(self) -> None:
+        """Hand the lock to the thread that has waited longest; without one, the lock is free."""
         with self._lock:
             if self._waiting:
                 self._waiting.popleft().set()
             else:
-                self._taken = False
+                self._acquired = False

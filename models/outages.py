@@ -1,4 +1,4 @@
-"""What a database's error means: an outage of one kind or another, or a mistake of ours.
+"""Which outage a database's error tells of, if it is an outage and no mistake of ours.
 
 DatabaseUnavailable
 ├── DatabaseBusy
@@ -17,6 +17,7 @@ line of a docstring is what people are told.
 
 from typing import ClassVar
 
+import structlog
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -25,8 +26,8 @@ class DatabaseUnavailable(Exception):
     """The database does not answer."""
 
     reason: ClassVar[str] = "unreachable"
-    passes: ClassVar[bool] = True  # by itself, and soon: it helps to ask again
-    stale: ClassVar[bool] = True  # connections that were opened before it are of no use after it
+    is_transient: ClassVar[bool] = True  # it passes by itself, and soon: a retry helps
+    invalidates_pool: ClassVar[bool] = True  # connections that were opened before the outage do not work after it
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail or self.title())
@@ -34,25 +35,31 @@ class DatabaseUnavailable(Exception):
 
     @classmethod
     def title(cls) -> str:
-        """For people, without a path or an address."""
+        """For people. It has no path and no address in it."""
         return (cls.__doc__ or "").partition("\n")[0]
 
     @property
-    def in_one_line(self) -> str:
-        """For whoever starts a program: what it is, and in the database's words."""
+    def one_line(self) -> str:
+        """The title and the database's own words, for a program that cannot start."""
         return " ".join(f"{self.title()} {self.detail}".split())
 
-    @property
-    def told(self) -> dict[str, str]:
-        """For a line of the log: what it is, and in the database's words."""
-        return {"reason": self.reason, "error": str(self)}
+
+def log_outage(
+    log: structlog.typing.FilteringBoundLogger,
+    error: DatabaseUnavailable,
+    event: str = "database unavailable",
+    /,
+    **about: str | int,
+) -> None:
+    """Write one line: what happened, the kind of outage, and the database's own words."""
+    log.warning(event, **about, reason=error.reason, error=str(error))
 
 
 class DatabaseBusy(DatabaseUnavailable):
     """The database is busy with others."""
 
     reason = "busy"
-    stale = False
+    invalidates_pool = False
 
 
 class DatabaseChanged(DatabaseUnavailable):
@@ -65,37 +72,37 @@ class DatabaseConnectionsExhausted(DatabaseUnavailable):
     """The database takes no more connections."""
 
     reason = "too_many_connections"
-    stale = False
+    invalidates_pool = False
 
 
 class DatabaseDamaged(DatabaseUnavailable):
     """The database's disk fails, or its content is damaged."""
 
     reason = "damaged"
-    passes = False
+    is_transient = False
 
 
 class DatabaseFull(DatabaseUnavailable):
     """The database's disk is full."""
 
     reason = "disk_full"
-    passes = False
-    stale = False
+    is_transient = False
+    invalidates_pool = False
 
 
 class DatabaseMissing(DatabaseUnavailable):
     """The database is gone, or another is in its place."""
 
     reason = "missing"
-    passes = False
+    is_transient = False
 
 
 class DatabaseOutdated(DatabaseUnavailable):
     """The database's schema is not one that this release works with."""
 
     reason = "schema"
-    passes = False
-    stale = False
+    is_transient = False
+    invalidates_pool = False
 
 
 class DatabaseReadOnly(DatabaseUnavailable):
@@ -108,7 +115,7 @@ class DatabaseRefused(DatabaseUnavailable):
     """The database does not let the service in, or not do what it must."""
 
     reason = "refused"
-    passes = False
+    is_transient = False
 
 
 OF_SQLITE: dict[int, type[DatabaseUnavailable]] = {  # by primary result code
@@ -171,10 +178,10 @@ REFUSALS: dict[str, type[DatabaseUnavailable]] = {
 
 
 def kind_of(error: BaseException) -> type[DatabaseUnavailable] | None:
-    """Which outage `error` tells of; None where it is no outage, but a mistake of ours (or of a caller's).
+    """The kind of outage that `error` tells of; None where it is a mistake of ours, or of a caller's.
 
-    `DatabaseOutdated` is a guess: whether a table is missing because of an old schema, or because of a wrong statement,
-    only the schema's revision tells.
+    `DatabaseOutdated` is a guess. A table may be missing because the schema is old, or because the statement is wrong:
+    only the schema's revision tells which.
     """
     if isinstance(error, DatabaseUnavailable):
         return type(error)
@@ -195,7 +202,7 @@ def kind_of(error: BaseException) -> type[DatabaseUnavailable] | None:
 
 
 def outage(error: BaseException) -> DatabaseUnavailable | None:
-    """The same as an exception, which says it in the database's words, without the statement."""
+    """`error` as an exception of that kind, with the database's words and without the statement; None likewise."""
     kind = kind_of(error)
     if kind is None or isinstance(error, DatabaseUnavailable):
         return error if isinstance(error, DatabaseUnavailable) else None
@@ -222,7 +229,7 @@ def lacks_table(error: Exception) -> bool:
     return state == "42P01" or (code == 1 and "no such table" in str(error))
 
 
-def is_stale_after(error: BaseException) -> bool:
-    """Whether connections that were opened before `error` are of no use after it."""
+def invalidates_connections(error: BaseException) -> bool:
+    """Whether connections that were opened before `error` do not work after it."""
     kind = kind_of(error)
-    return kind is not None and kind.stale
+    return kind is not None and kind.invalidates_pool

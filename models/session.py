@@ -1,22 +1,26 @@
-"""Sessions that see one project."""
+"""Sessions that see one project, and the INSERT of a session's database."""
+
+from collections.abc import Callable
 
 from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 
+from models.base import Base
 from models.tables import Job
 
 
 class ProjectSession(Session):
-    """A session in which, once it has a project, there are no jobs but that project's, without those that were deleted:
-    whatever is asked of `Job`, and however, no query can forget it.
+    """A session that sees the jobs of one project, once `project` is set.
 
-    What hangs on a job (epochs, events, checkpoints) is asked for once its job was found.
+    Every query on `Job` gets the condition, so none can forget it: the job must be of this project and not deleted.
+    Epochs, events and checkpoints have no such condition. A caller must find their job first.
     """
 
-    project: str | None = None  # None: every project's, as workers and chores need
+    project: str | None = None  # None: sees every project's jobs, as workers and the reconciler need
 
 
-# An execution option for what needs the jobs of others, to count them.
+# An execution option of a query that must count the jobs of other projects, too.
 EVERY_PROJECT = {"every_project": True}
 
 
@@ -30,3 +34,8 @@ def _see_one_project(state: ORMExecuteState) -> None:
         Job, lambda job: (job.project == project) & job.deleted_at.is_(None), include_aliases=True
     )
     state.statement = state.statement.options(of_project)
+
+
+def insert_for(session: Session) -> Callable[[type[Base]], postgresql.Insert | sqlite.Insert]:
+    """The `insert` of the session's database. Both know ON CONFLICT, which SQLAlchemy's common `insert` does not."""
+    return postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert

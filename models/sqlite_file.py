@@ -1,7 +1,7 @@
-"""SQLite's file: opened where it is and never made, and missed when it is no longer the one that was opened.
+"""SQLite's file. It is never created by opening it, and each use checks that it is still the file that was opened.
 
-An open file stays as it was opened: after it was deleted, moved or replaced, whatever is written into it is lost; and
-one that could only be opened for reading cannot be written when it may be again.
+The operating system lets a process go on with a file that was deleted, moved or replaced: what is written into it is
+lost. And a file that was opened when it could only be read cannot be written later, even if its rights change.
 """
 
 import os
@@ -34,15 +34,15 @@ class SqliteFile:
         self._address = f"file:{quote(os.fsencode(self._path))}?mode=rw"
 
     def make_private(self) -> None:
-        """Let nobody else read what there is of it: webhooks' secrets are in it."""
+        """Take the rights on the existing files from everybody else: webhooks' secrets are in them."""
         with suppress(OSError), self._path.open("rb") as file:
-            if file.read(len(HEADER)) in (HEADER, b""):  # any other file's rights are not ours to change
+            if file.read(len(HEADER)) in (HEADER, b""):  # not a database: its rights are not ours to change
                 for each in database_files(self._path):
                     make_private(each)
 
     def create(self) -> None:
-        """An empty one, where there is none: for its owner alone. SQLite by itself would let everybody read it. The
-        files that it keeps beside it get the rights of the first. Raises CannotStart."""
+        """Create an empty file where there is none, for its owner alone. SQLite itself would create one that everybody
+        can read. The files that SQLite keeps beside it get the same rights. Raises CannotStart."""
         try:
             self._path.parent.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
@@ -50,7 +50,8 @@ class SqliteFile:
             raise CannotStart(f"The file of the database cannot be made: {error.strerror}.") from error
 
     def watch(self, engine: Engine) -> None:
-        """Have every connection of `engine` be one to the file that is there. A stat costs 2 microseconds."""
+        """Let no connection of `engine` use a file that is not at `path` any more. Each check is a stat: 2
+        microseconds."""
 
         @event.listens_for(engine, "do_connect")
         def open_what_is_there(_dialect: Any, record: ConnectionPoolEntry, arguments: list[Any], options: Any) -> None:

@@ -1,4 +1,4 @@
-"""What a job can be, and what can become of it."""
+"""The statuses of a job, and the transitions between them."""
 
 from enum import StrEnum
 
@@ -17,7 +17,7 @@ class JobStatus(StrEnum):
 
 
 class Request(StrEnum):
-    """What somebody wants of a job that it has yet to become."""
+    """What was requested of a job and is not done yet."""
 
     CANCEL = "cancel"
     STOP = "stop"
@@ -29,16 +29,16 @@ TERMINAL = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED
 # Statuses in which an attempt holds a lease on the job.
 ACTIVE = frozenset({JobStatus.STARTING, JobStatus.RUNNING})
 
-# What becomes of a job that a worker has: its requests are fulfilled, or it goes back to the queue, because the worker
-# drained, was lost, or is to be tried again.
+# What a job that a worker has can become: what was requested of it; failed; or queued again, because the worker drains,
+# was lost, or failed in a way that another attempt may not.
 _LET_GO = {JobStatus.QUEUED, JobStatus.PAUSED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.STOPPED}
 
 TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
-    # Failed: its time is up before another attempt could begin.
+    # Failed: its time limit was reached before another attempt could begin.
     JobStatus.QUEUED: frozenset({JobStatus.STARTING, *_LET_GO} - {JobStatus.QUEUED}),
     JobStatus.STARTING: frozenset({JobStatus.RUNNING, *_LET_GO}),
     JobStatus.RUNNING: frozenset({JobStatus.SUCCEEDED, *_LET_GO}),
-    # Queued: it is resumed, or is to be stopped and a worker has to make its weights from its last checkpoint.
+    # Queued: it is resumed; or it is to be stopped, and a worker must make the weights from its last checkpoint.
     JobStatus.PAUSED: frozenset({JobStatus.QUEUED, JobStatus.CANCELLED, JobStatus.STOPPED}),
     JobStatus.SUCCEEDED: frozenset(),
     JobStatus.FAILED: frozenset(),

@@ -36,14 +36,14 @@ def _enum(kind: type[JobStatus] | type[Request], name: str) -> Enum:
     )
 
 
-PRIORITY = 5
-MAX_RETRIES = 3
+DEFAULT_PRIORITY = 5
+DEFAULT_MAX_RETRIES = 3
 
 
 class Job(Base):
-    """A training job, and who has it.
+    """A training job, and the worker that has it.
 
-    `attempt` is the fencing token: it rises with every claim, and a write that carries an older one does nothing.
+    `attempt` is the fencing token: it rises with every claim, and a write that carries an older one changes nothing.
     """
 
     __tablename__ = "jobs"
@@ -68,7 +68,7 @@ class Job(Base):
     )
 
     id: Mapped[str] = mapped_column(JOB_ID, primary_key=True)
-    # With defaults of the database's own as well, for a release that does not know the column and still runs.
+    # With a default of the database as well: an earlier release that does not know the column may still run.
     project: Mapped[str] = mapped_column(
         ForeignKey("projects.id"), default=DEFAULT_PROJECT, server_default=DEFAULT_PROJECT
     )
@@ -85,8 +85,8 @@ class Job(Base):
     status: Mapped[JobStatus] = mapped_column(_enum(JobStatus, "status"), default=JobStatus.QUEUED)
     requested: Mapped[Request | None] = mapped_column(_enum(Request, "requested"))
     requested_at: Mapped[datetime | None]
-    priority: Mapped[int] = mapped_column(default=PRIORITY)  # 0 to 9, higher goes first
-    max_retries: Mapped[int] = mapped_column(default=MAX_RETRIES)
+    priority: Mapped[int] = mapped_column(default=DEFAULT_PRIORITY)  # 0 to 9, higher goes first
+    max_retries: Mapped[int] = mapped_column(default=DEFAULT_MAX_RETRIES)
     devices: Mapped[int] = mapped_column(default=1)  # as the spec says; here too, for whoever looks for work
     accelerator: Mapped[str | None] = mapped_column(String(64))  # the kind of device it asks for, in lower case
     attempt: Mapped[int] = mapped_column(default=0)
@@ -110,24 +110,24 @@ class Job(Base):
     attempts: Mapped[list["Attempt"]] = relationship(order_by="Attempt.number", viewonly=True)
 
 
-# The kind of device that a job asks for; "" where any will do. Of a literal, so that it is seen to be what the indexes
-# below are of.
-KIND: ColumnElement[str] = func.coalesce(Job.accelerator, literal_column("''"))
+# The kind of device that a job asks for; "" for any. The "" is a literal: with a parameter, the databases do not see
+# that this is the expression of the indexes below.
+DEVICE_KIND: ColumnElement[str] = func.coalesce(Job.accelerator, literal_column("''"))
 
 
 def _of_queued(name: str, *columns: ColumnElement[Any] | InstrumentedAttribute[Any], only: str | None = None) -> None:
-    """An index of the few jobs that are queued. It begins with their status, though that is one: or else SQLite takes
-    the index of every status, and sorts all that it finds there."""
+    """A partial index of the queued jobs, which are few. It begins with the status, although that is the same for all
+    of them: without it, SQLite prefers the index of every status, and sorts what it finds there."""
     where = text(" AND ".join(filter(None, ("status = 'queued'", only))))
     Index(name, Job.status, *columns, postgresql_where=where, sqlite_where=where)
 
 
 # The queue, in the order in which it is served.
 _of_queued("ix_jobs_queue", Job.priority.desc(), Job.id)
-# Jobs that ask for as many devices of the same kind wait in one lane of the queue. Each lane in the order in which it
-# is served, of all projects and of each: a worker finds which lanes there are, and its next job, without a look at the
-# jobs that it does not fit, or whose project may begin no more.
-_SERVED = (KIND, Job.devices, Job.priority.desc(), Job.id)
+# A lane of the queue holds the jobs that ask for the same kind and number of devices (jobs/lanes.py). These two indexes
+# have each lane in the order in which it is served, for all projects together and for each project. So a worker finds
+# the lanes, and its next job, without reading jobs that do not fit it, or whose project has reached a quota.
+_SERVED = (DEVICE_KIND, Job.devices, Job.priority.desc(), Job.id)
 _of_queued("ix_jobs_lane", *_SERVED, only="not_before IS NULL")
 _of_queued("ix_jobs_project_lane", Job.project, *_SERVED, only="not_before IS NULL")
 _of_queued("ix_jobs_stopping", Job.requested, Job.priority.desc(), Job.id, only="requested = 'stop'")
@@ -135,7 +135,7 @@ _of_queued("ix_jobs_backing_off", Job.not_before, only="not_before IS NOT NULL")
 _of_queued("ix_jobs_queued_at", Job.queued_at)  # how long the first of them has been there
 
 
-# Jobs whose files and rows are to go.
+# Deleted jobs, whose files and rows are to be purged.
 Index(
     "ix_jobs_deleted_at",
     Job.deleted_at,
@@ -145,7 +145,7 @@ Index(
 
 
 class JobTag(Base):
-    """A job's tag once more, for whoever looks for jobs by it."""
+    """A copy of a job's tag, so that jobs can be found by it."""
 
     __tablename__ = "job_tags"
 
@@ -155,7 +155,7 @@ class JobTag(Base):
 
 
 class Attempt(Base):
-    """One worker's try at a job."""
+    """One worker's run of a job, from its claim to its end."""
 
     __tablename__ = "attempts"
     __table_args__ = (Index(None, "ended_at"),)  # what a project has used in a month, what has ended since
@@ -210,7 +210,7 @@ class Step(Base):
 
 
 class Checkpoint(Base):
-    """A file that a job can go on from. Its row makes it one: what no row names is garbage."""
+    """A file from which a job can go on. Only a file that a row names is a checkpoint: any other is garbage."""
 
     __tablename__ = "checkpoints"
     __table_args__ = (Index(None, "job_id", "epoch", "step"),)
@@ -227,7 +227,8 @@ class Checkpoint(Base):
 
 
 class Event(Base):
-    """What happened to a job: appended in the transaction that made it happen, never changed."""
+    """Something that happened to a job. The row is inserted in the transaction that made it happen, and never
+    changed."""
 
     __tablename__ = "events"
     __table_args__ = (Index(None, "job_id", "id"), Index(None, "job_id", "number_in_job"))
@@ -245,8 +246,8 @@ class Event(Base):
 
     @hybrid_property
     def number(self) -> int:
-        """What the event is called outside: from `id`, tenants could count each other's events. It ascends within a
-        job, also where earlier events have no number of their own: it is never above `id`."""
+        """The event's number for clients. `id` is not shown: from it, tenants could count each other's events. The
+        number rises within a job, even where earlier events have none of their own, since it is never above `id`."""
         return self.id if self.number_in_job is None else self.number_in_job
 
     @number.inplace.expression

@@ -24,9 +24,10 @@ class Project(Base):
 
 
 class UsageEntry(Base):
-    """What has come to a project's use, not yet added to its sums in `projects` and `device_use`.
+    """A change in what a project uses, not yet added to its sums in `projects` and `device_use`.
 
-    Appended by whoever uses, so that no two attempts wait for one row; added up now and then (jobs/usage.py).
+    Each change is a row of its own, so that attempts do not wait for each other at one row. The rows are added up now
+    and then (jobs/usage.py).
     """
 
     __tablename__ = "usage_entries"
@@ -42,8 +43,8 @@ class UsageEntry(Base):
 
 
 class DeviceUse(Base):
-    """What a project's attempts that have ended used in a month, whether or not their jobs are still there; but for
-    `usage_entries`."""
+    """Device time of a project's ended attempts in a month, also of jobs that are deleted. Rows of `usage_entries` come
+    on top."""
 
     __tablename__ = "device_use"
 
@@ -69,7 +70,7 @@ class ApiKey(Base):
 
 
 class IdempotencyKey(Base):
-    """A key that a client sent with a request, and what it was answered: stored with what the request made."""
+    """A key that a client sent with a request, and the answer. Stored in the transaction that made the job."""
 
     __tablename__ = "idempotency_keys"
 
@@ -99,7 +100,7 @@ class Webhook(Base):
 
 
 class WebhookDelivery(Base):
-    """One message to one webhook: written in the transaction that made the event happen, and sent from here."""
+    """One message to one webhook. Inserted in the transaction that made the event happen, and sent from this row."""
 
     __tablename__ = "webhook_deliveries"
     __table_args__ = (

@@ -1,8 +1,8 @@
 """Which addresses messages may be sent to: the public Internet, and the networks that the operator allows.
 
-Clients choose the URLs, and must not reach the service's own network through them (OWASP API7:2023). A name is resolved
-once. All addresses that it resolves to must be allowed, and the connection is made to exactly these: a name server that
-later answers with another address has no effect.
+Clients choose the URLs, and no request must reach the service's own network (OWASP API7:2023). A name is looked up
+once. Every address that it has must be allowed, and the connection is made to one of these addresses, without another
+lookup: a name server could answer differently the second time.
 """
 
 import re
@@ -20,10 +20,10 @@ Networks = Sequence[IPv4Network | IPv6Network]
 LONGEST_URL = 2048  # characters
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
-# The public part of IPv6. Addresses that contain an IPv4 address (mapped, compatible, NAT64) lie outside, and so are
-# refused.
+# All public IPv6 addresses. Forms that contain an IPv4 address (mapped, compatible, translated by NAT64) lie outside,
+# and are so refused.
 INTERNET = IPv6Network("2000::/3")
-# Networks that are not public, or whose addresses lead to others.
+# Networks that are not public, or that lead to another address.
 SPECIAL = (
     ip_network("192.0.0.0/24"),  # protocol assignments
     ip_network("192.88.99.0/24"),  # relays of 6to4
@@ -89,9 +89,9 @@ def resolve(url: httpx2.URL, networks: Networks, lookup: Lookup = look_up) -> Se
 
 
 def check(url: httpx2.URL, addresses: Sequence[Address], networks: Networks) -> None:
-    """Check that all of `addresses` are allowed for `url`. Raises AddressRefused.
+    """Require that `url` may lead to each of `addresses`. Raises AddressRefused.
 
-    The error tells neither the addresses nor whether the name exists: it may be a name of the service's own network.
+    The message does not say what a name leads to, nor whether it exists: it may be a name of the service's own network.
     """
     named = [any(address in network for network in networks) for address in addresses]
     if not addresses or not all(ours or is_public(address) for ours, address in zip(named, addresses, strict=True)):

@@ -1,8 +1,8 @@
-"""Claims messages to send.
+"""Which process sends which message. Any number of processes send at once.
 
-Any number of processes send at the same time. A claim is a lease: no two processes send a message at the same time, and
-if a process dies, another one claims its messages once the lease has run out. A claim increments `attempts`. The result
-of an attempt is stored only if no later attempt has begun.
+A claim is a lease. While it lasts, no other process sends the message; if the process dies, another one claims the
+message when the lease has run out. A claim raises `attempts`, and an outcome is stored only if `attempts` is still the
+same: the outcome of an attempt that took too long does not overwrite a later one.
 """
 
 from collections import deque
@@ -19,15 +19,15 @@ from webhooks.posting import Outcome
 from webhooks.retries import wait_after
 from webhooks.slots import Slots
 
-# Much longer than an attempt can take, the resolution of the name included.
+# Far longer than an attempt takes, with the lookup of its receiver's name.
 LEASE_SECONDS = 120.0
 
-GONE = 410  # the status with which a receiver unsubscribes
+GONE = 410  # a receiver that answers this wants no more messages
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A message that this process must send now."""
+    """A message that this process is to send now."""
 
     id: str
     webhook_id: str
@@ -39,14 +39,14 @@ class Claimed:
 
 
 def is_due() -> ColumnElement[bool]:
-    """Due by the clock of the database. The subquery reads it once in a statement: otherwise the index could not be
-    used."""
+    """The message is due, by the database's clock. The subquery reads the clock once in a statement: for a value that
+    changes from row to row, no index can be used."""
     return WebhookDelivery.next_attempt_at <= select(DatabaseNow()).scalar_subquery()
 
 
 def any_due(session: Session) -> bool:
-    """Whether there is anything to send. Reads the first entry of an index. Without the ORDER BY, PostgreSQL would
-    expect to find a due row soon, and scan the whole table."""
+    """Whether there is anything to send: reads the first entry of an index. Without the order, PostgreSQL may scan the
+    whole table, because it expects to find a due message soon."""
     first = select(WebhookDelivery.id).where(is_due()).order_by(WebhookDelivery.next_attempt_at).limit(1)
     return session.scalar(first) is not None
 
@@ -54,8 +54,8 @@ def any_due(session: Session) -> bool:
 def claim(session: Session, slots: Slots) -> Sequence[Claimed]:
     """Claim due messages, as many as there are `slots` for.
 
-    In each round, one webhook of each project is served. Projects with the fewest messages being sent come first.
-    Within a project, the webhook whose message has waited longest comes first.
+    In each round, every project gets one webhook: first the projects with the fewest messages being sent. Within a
+    project, the webhook whose message has waited longest comes first.
     """
     oldest = select(func.min(WebhookDelivery.next_attempt_at)).where(WebhookDelivery.webhook_id == Webhook.id, is_due())
     waiting = select(Webhook).where(oldest.scalar_subquery().is_not(None)).order_by(oldest.scalar_subquery())
@@ -71,15 +71,15 @@ def claim(session: Session, slots: Slots) -> Sequence[Claimed]:
             webhook = lines[project].popleft()
             if not lines[project]:
                 del lines[project]
-            if (most := slots.room(webhook.id, project)) > 0:
+            if (most := slots.available(webhook.id, project)) > 0:
                 taken = _claim(session, webhook, most)
-                slots.take(webhook.id, project, len(taken))
+                slots.acquire(webhook.id, project, len(taken))
                 claimed += taken
     return claimed
 
 
 def settle(session: Session, claimed: Claimed, outcome: Outcome) -> None:
-    """Store the result of an attempt: the message has arrived, is sent again later, or is given up."""
+    """Store the outcome of an attempt: the message has arrived, is sent again later, or is given up."""
     wait = wait_after(claimed.attempt, outcome.retry_after) if outcome.error and outcome.status != GONE else None
     values = {
         "response_status": outcome.status,
@@ -87,7 +87,7 @@ def settle(session: Session, claimed: Claimed, outcome: Outcome) -> None:
         "delivered_at": None if outcome.error else DatabaseNow(),
         "next_attempt_at": None if wait is None else DatabaseNow(wait),
     }
-    if outcome.status == GONE:  # lock order: a webhook before its messages
+    if outcome.status == GONE:  # lock the webhook before its messages, as everywhere, against deadlocks
         session.execute(select(Webhook.id).where(Webhook.id == claimed.webhook_id).with_for_update())
     mine = (WebhookDelivery.id == claimed.id) & (WebhookDelivery.attempts == claimed.attempt)
     session.execute(update(WebhookDelivery).where(mine).values(values))
@@ -97,20 +97,20 @@ def settle(session: Session, claimed: Claimed, outcome: Outcome) -> None:
 
 
 def give_up(session: Session, webhook_id: str, reason: str) -> None:
-    """Stop sending the messages of a webhook that have not arrived. Each can still be redelivered on request."""
+    """Give up every message that has not arrived. Each can be sent again by hand."""
     waiting = (WebhookDelivery.webhook_id == webhook_id) & WebhookDelivery.next_attempt_at.is_not(None)
     session.execute(update(WebhookDelivery).where(waiting).values(next_attempt_at=None, error=reason))
 
 
 def is_under_way() -> ColumnElement[bool]:
-    """The message is being sent, or is about to be: its last attempt has no result yet."""
+    """The message is being sent or about to be sent: the outcome of its last attempt is not known yet."""
     unknown = WebhookDelivery.error.is_(None) & WebhookDelivery.delivered_at.is_(None)
     return WebhookDelivery.next_attempt_at.is_not(None) & unknown
 
 
 def _claim(session: Session, webhook: Webhook, most: int) -> Sequence[Claimed]:
     due = select(WebhookDelivery.id).where(WebhookDelivery.webhook_id == webhook.id, is_due())
-    # Rows that another process is claiming at this moment are skipped, not waited for.
+    # Skip messages that another process is claiming at this moment, instead of waiting for them.
     first = due.order_by(WebhookDelivery.next_attempt_at).limit(most).with_for_update(skip_locked=True)
     ids = session.scalars(first).all()
     if not ids:

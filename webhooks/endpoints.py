@@ -17,9 +17,9 @@ from webhooks.errors import TooManyWebhooks, WebhookNotFound
 from webhooks.signing import new_secret
 
 # An event is stored together with a message for each webhook. The limit keeps that cheap.
-MOST_OF_A_PROJECT = 20
+MAX_WEBHOOKS = 20
 
-AT_ONCE = 1000  # rows per transaction
+BATCH_SIZE = 1000  # rows per transaction
 
 
 def make(
@@ -36,8 +36,8 @@ def make(
     parse(url, networks)
     # This lock makes the count below exact: two requests cannot both make the last webhook.
     session.execute(select(Project.id).where(Project.id == project).with_for_update(key_share=True))
-    if session.scalars(select(func.count()).where(Webhook.project == project)).one() >= MOST_OF_A_PROJECT:
-        raise TooManyWebhooks(MOST_OF_A_PROJECT)
+    if session.scalars(select(func.count()).where(Webhook.project == project)).one() >= MAX_WEBHOOKS:
+        raise TooManyWebhooks(MAX_WEBHOOKS)
     webhook = Webhook(
         id=f"whk_{str(ULID()).lower()}",
         project=project,
@@ -105,7 +105,7 @@ def delete(database: Database, project: str, webhook_id: str) -> None:
     more = True
     while more:
         with database.session() as session:
-            ids = session.scalars(deliveries.limit(AT_ONCE)).all()
+            ids = session.scalars(deliveries.limit(BATCH_SIZE)).all()
             session.execute(sql_delete(WebhookDelivery).where(WebhookDelivery.id.in_(ids)))
             more = bool(ids)
     with database.session() as session:

@@ -4,25 +4,29 @@ import os
 import socket
 import sys
 import warnings
+from typing import Any
 
 import structlog
 from celery.exceptions import SecurityWarning
 from celery.signals import worker_shutting_down
+from pydantic import SecretStr
 from ulid import ULID
 
 from environment.files import require_writable, socket_folder
-from environment.startup import told_in_one_line
-from jobs.delivery import QUEUE, RUN_JOB, RUN_PASSED_ON, CeleryQueue, queue_of
+from environment.startup import exit_with_one_line
+from jobs.delivery import QUEUE, RUN_FORWARDED, RUN_JOB, CeleryQueue, queue_of
 from jobs.deployment import require_usable, warn_of_too_many
 from logs import configure_logging
 from models import Database
 from settings import Settings, read_settings
 from storage import Storage
 from worker.celery_app import create_celery
-from worker.fork_server import probe_devices, stop_fork_server
-from worker.tasks import Tasks
+from worker.fork_server import detect_devices, stop_fork_server
+from worker.messages import Devices
+from worker.worker import Worker
 
-# To the database: a slot's own thread and its attempt's recorder; chores, cleaning, draining, and one to spare.
+# Connections to the database: for each slot, one for its own thread and one for its attempt's recorder. Further ones
+# are for periodic tasks, the janitor and draining, and one to spare.
 CONNECTIONS_A_SLOT = 2
 FURTHER_CONNECTIONS = 4
 
@@ -33,55 +37,67 @@ def main() -> None:
     configure_logging(settings.log_level, settings.log_format)
     if settings.redis_url is None:
         sys.exit("EPOCHAL_REDIS_URL is not set: a worker needs the broker that the API sends to.")
-    with told_in_one_line():
+    with exit_with_one_line():
         _require_files(settings)
-        first = Database(settings.database_url.get_secret_value(), connections=1)
-        require_usable(first, wait=True)
-        first.dispose()
+        _require_database(settings)
     _forget_secrets()
+    # Most of a second to import s3fs, which the first checkpoint would wait for.
+    devices = detect_devices(*(["s3fs"] if settings.storage_url.startswith("s3://") else []))
+    database = _database(settings, devices)
     worker_id = f"{socket.gethostname()[:80]}-{str(ULID())[-8:].lower()}"
-    # Most of a second, which the first checkpoint would wait for.
-    devices = probe_devices(*(["s3fs"] if settings.storage_url.startswith("s3://") else []))
-    slots = settings.worker_slots or max(1, len(devices.names))
-    most = CONNECTIONS_A_SLOT * slots + FURTHER_CONNECTIONS
-    database = Database(
-        settings.database_url.get_secret_value(), connections=most, kept=FURTHER_CONNECTIONS, pinned=True
-    )
-    tasks = Tasks(worker_id, settings, database, CeleryQueue(settings.redis_url), devices)
+    worker = Worker(worker_id, settings, database, CeleryQueue(settings.redis_url), devices)
+    celery_worker = _celery_worker(worker_id, worker, settings, settings.redis_url)
+    warn_of_too_many(database)
+    with worker.present():
+        structlog.get_logger().info("worker ready", worker=worker_id, slots=worker.slots)
+        celery_worker.start()
+    database.dispose()
+    stop_fork_server()
+    sys.exit(celery_worker.exitcode)
 
+
+def _celery_worker(worker_id: str, worker: Worker, settings: Settings, redis_url: SecretStr) -> Any:
+    """Celery's worker, whose tasks are those of `worker`, and whose shutdown drains it."""
     # Celery warns of root because of pickle, which is not accepted here.
     warnings.simplefilter("ignore", SecurityWarning)
-    app = create_celery(settings.redis_url)
-    app.task(tasks.run_job, name=RUN_JOB)
-    app.task(tasks.run_passed_on, name=RUN_PASSED_ON)
+    app = create_celery(redis_url)
+    app.task(worker.run_job, name=RUN_JOB)
+    app.task(worker.run_forwarded, name=RUN_FORWARDED)
 
     def drain(**_signal: object) -> None:
-        tasks.drain()
+        worker.drain()
 
-    # Celery's warm shutdown waits for running tasks; this is what makes them end.
-    worker_shutting_down.connect(drain)
-    worker = app.Worker(
+    # Celery's warm shutdown waits for the tasks that run. The drain makes them end. `weak`: nothing else holds `drain`.
+    worker_shutting_down.connect(drain, weak=False)
+    return app.Worker(
         hostname=worker_id,
         pool_cls="threads",
-        concurrency=tasks.slots,
-        queues=[QUEUE, queue_of(tasks.device_names)],
+        concurrency=worker.slots,
+        queues=[QUEUE, queue_of(worker.device_names)],
         loglevel=settings.log_level,
         quiet=True,  # no banner on standard output
         without_gossip=True,
         without_heartbeat=True,
         without_mingle=True,
     )
-    warn_of_too_many(database)
-    with tasks.present():
-        structlog.get_logger().info("worker ready", worker=worker_id, slots=tasks.slots)
-        worker.start()
+
+
+def _database(settings: Settings, devices: Devices) -> Database:
+    slots = settings.worker_slots or max(1, len(devices.names))
+    most = CONNECTIONS_A_SLOT * slots + FURTHER_CONNECTIONS
+    url = settings.database_url.get_secret_value()
+    return Database(url, connections=most, kept=FURTHER_CONNECTIONS, pinned=True)
+
+
+def _require_database(settings: Settings) -> None:
+    """Wait until the database answers and can be written. Raises CannotStart where this release cannot work with it."""
+    database = Database(settings.database_url.get_secret_value(), connections=1)
+    require_usable(database, wait=True)
     database.dispose()
-    stop_fork_server()
-    sys.exit(worker.exitcode)
 
 
 def _require_files(settings: Settings) -> None:
-    """Raises CannotStart where trainers could keep nothing."""
+    """Raises CannotStart where a trainer could not write its files."""
     require_writable(settings.data_dir, "EPOCHAL_DATA_DIR")
     if (folder := Storage(settings.storage_url).folder) is not None:
         require_writable(folder, "EPOCHAL_STORAGE_URL")
@@ -89,7 +105,7 @@ def _require_files(settings: Settings) -> None:
 
 
 def _forget_secrets() -> None:
-    """So that the processes that train, which need neither database nor broker, do not have their passwords."""
+    """Take the passwords of database and broker out of the environment, which trainer processes inherit."""
     for name in [name for name in os.environ if name.upper() in ("EPOCHAL_DATABASE_URL", "EPOCHAL_REDIS_URL")]:
         del os.environ[name]
 

@@ -15,27 +15,27 @@ from environment.files import socket_folder
 from worker import trainer_process
 from worker.messages import REPORTS, Devices, Order
 
-# A fork server that has just died is followed by another, which imports torch first.
+# After a fork server dies, the next one must import torch before it starts a trainer.
 START_SECONDS = 120.0
 GROUP_SECONDS = 5.0
 
 _context = get_context("forkserver")
 
 
-def probe_devices(*also: str) -> Devices:
-    """Start the fork server and ask for this machine's accelerators. Takes as long as importing torch does, and `also`:
-    further modules that trainers will need.
+def detect_devices(*also: str) -> Devices:
+    """Start the fork server, and list this machine's accelerators. It imports torch, and the modules in `also`, which
+    trainers will need; it takes as long as that does.
 
     Raises EOFError where torch does not import; standard error has the reason.
     """
-    # Threads that wait for each other by spinning take the core from the one they wait for whenever cores are
-    # shared: with two other busy processes on 2 cores, a step of ResNet-20 took 12 times as long. libgomp reads this
-    # once, when torch loads it.
+    # libgomp's threads wait for each other by spinning. On shared cores they so take the core from the thread they wait
+    # for: with two other busy processes on 2 cores, a step of ResNet-20 took 12 times as long. libgomp reads this
+    # variable once, when torch loads it.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     _keep_sockets_short()
     _context.set_forkserver_preload([*trainer_process.PRELOAD, *also])
     ours, theirs = _context.Pipe()
-    process = _context.Process(target=trainer_process.probe, args=(theirs,))
+    process = _context.Process(target=trainer_process.report_devices, args=(theirs,))
     process.start()
     theirs.close()
     report = REPORTS.validate_json(ours.recv_bytes())
@@ -91,14 +91,15 @@ def kill_fork_server() -> None:
     deadline = time.monotonic() + GROUP_SECONDS
     with suppress(ProcessLookupError, ChildProcessError):
         os.kill(pid, signal.SIGKILL)
-        # Until it is dead, but not buried: the library asks for itself whether it is.
+        # Wait until it is dead, but do not reap it (WNOWAIT): the library does that, and expects to.
         ended = os.WEXITED | os.WNOHANG | os.WNOWAIT
         while os.waitid(os.P_PID, pid, ended) is None and time.monotonic() < deadline:
             time.sleep(0.01)
 
 
 def end_group(process: ForkServerProcess) -> None:
-    """Kill a trainer and all that it has started, and wait until they are gone: their devices are the next job's."""
+    """Kill a trainer and every process that it has started, and wait until they are gone: the next job gets their
+    devices."""
     deadline = time.monotonic() + GROUP_SECONDS
     assert process.pid
     with suppress(ProcessLookupError):

@@ -1,39 +1,40 @@
-"""When an attempt renews its lease, and when it gives it up.
+"""When an attempt renews its lease, and when it gives the lease up.
 
-The margins are shares of the lease. Of an outage of the database that begins right before a renewal is due, the
-attempt outlives
+Both times are shares of the lease. In the worst case an outage of the database begins right before a renewal is due.
+The attempt survives the outage if it ends within
 
-    GIVE_UP - RENEW = 3/4 - 1/6 = 7/12
+    GIVE_UP_AFTER - RENEW_AFTER = 3/4 - 1/6 = 7/12
 
-of a lease: an outage of half a lease with a twelfth to spare (2.5 s of 30), in which the database has to be asked, and
-to answer. The last quarter is for the trainer to end in, before another may have the job.
+of the lease. That is half a lease, and a twelfth (2.5 s of 30) for the renewal itself. The last quarter of the lease is
+for killing the trainer: it must be gone before another worker can claim the job.
 """
 
 from time import monotonic
 
-RENEW = 1 / 6
-GIVE_UP = 3 / 4
+RENEW_AFTER = 1 / 6
+GIVE_UP_AFTER = 3 / 4
 
 
 class Lease:
-    """One attempt's, by the monotonic clock: no other clock matters. `since` is when it was asked for."""
+    """One attempt's lease, by this process's monotonic clock. `since` is when the claim was sent to the database."""
 
     def __init__(self, seconds: float, since: float | None = None) -> None:
         self.seconds = seconds
         self._renewed_at = monotonic() if since is None else since
 
     def renewed(self, asked_at: float) -> None:
-        """It was renewed: it runs from some time after it was asked for."""
+        """The renewal that was sent at `asked_at` has succeeded. The database's own lease began later than that: this
+        one is never the longer."""
         self._renewed_at = asked_at
 
     def is_due(self, now: float) -> bool:
         """Whether it is time to renew it."""
-        return now - self._renewed_at >= RENEW * self.seconds
+        return now - self._renewed_at >= RENEW_AFTER * self.seconds
 
     def is_lost(self, now: float) -> bool:
-        """Whether it could not be renewed for so long that others may soon have the job."""
-        return now - self._renewed_at >= GIVE_UP * self.seconds
+        """Whether to give up: another worker may soon claim the job."""
+        return now - self._renewed_at >= GIVE_UP_AFTER * self.seconds
 
     def has_run_out(self, now: float) -> bool:
-        """Whether others may have the job."""
+        """Whether another worker may claim the job."""
         return now - self._renewed_at >= self.seconds

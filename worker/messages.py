@@ -14,7 +14,7 @@ from training.invalid import without_folders
 from training.metrics import EpochMetrics, RunFacts, StepMetrics
 from training.spec import ResolvedSpec
 
-# What whoever submitted the job gets to read, be it the text of any library's error.
+# Text that the person who submitted the job reads. It may come from any library's error: paths are taken out of it.
 ForTenants = Annotated[str, AfterValidator(without_folders)]
 
 
@@ -42,7 +42,7 @@ class Order(Message):
     cache_dir: Path  # decoded images, measured speeds, compiled code
     largest_image_megapixels: int = LARGEST_IMAGE_MEGAPIXELS
     storage_url: str  # of checkpoints and weights
-    storage_mark: str | None = None  # that it must bear (jobs.own_storage)
+    storage_id: str | None = None  # that it must bear (jobs.verified_storage)
 
     @property
     def has_begun(self) -> bool:
@@ -50,29 +50,30 @@ class Order(Message):
         return bool(self.dataset_identity or self.earlier_facts)
 
 
-class Word(Enum):
-    """What a supervisor says; a later word counts in place of an earlier one. Each means the next gap between steps."""
+class Command(Enum):
+    """What a supervisor tells its trainer to do between the current step and the next. A later command replaces an
+    earlier one."""
 
-    QUIT = b"quit"  # leave everything
-    SAVE = b"save"  # write a checkpoint
-    FINISH = b"finish"  # store the weights
+    QUIT = b"quit"  # exit at once, and store nothing
+    SAVE = b"save"  # store a checkpoint, and exit
+    FINISH = b"finish"  # store the weights, and exit
 
 
 class Alive(Message):
-    """It is at work. Said now and then, for whoever waits for a sign."""
+    """The trainer is at work. Sent now and then, so that the supervisor does not take silence for a hang."""
 
     kind: Literal["alive"] = "alive"
 
 
 class Loading(Message):
-    """It is about to go on from a checkpoint, which may crash it."""
+    """It is about to load a checkpoint, which may crash it."""
 
     kind: Literal["loading"] = "loading"
     name: str
 
 
 class Unusable(Message):
-    """A checkpoint that cannot be gone on from."""
+    """A checkpoint from which the job cannot go on."""
 
     kind: Literal["unusable"] = "unusable"
     name: str
@@ -133,7 +134,7 @@ class Succeeded(Message):
 
 
 class Halted(Message):
-    """Ended between two steps, as told. The last message."""
+    """It ended between two steps, on command. The last message."""
 
     kind: Literal["halted"] = "halted"
     epoch: int  # of the step that would have been next

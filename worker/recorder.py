@@ -1,7 +1,8 @@
-"""What an attempt has to do with the database: its lease, its reports, what is asked of it, and its end.
+"""All that an attempt does with the database: it renews the lease, records reports, reads requests, records the end.
 
-All of it happens in a thread of its own, so that a database that does not answer holds up neither the trainer's
-messages nor the watch over the lease. Every write carries the attempt's claim: one that lost its job writes nothing.
+This happens in a thread of its own. A database that does not answer so delays neither the trainer's messages nor the
+supervisor's check of the lease. Every write carries the attempt's claim: an attempt that has lost its job writes
+nothing.
 """
 
 import threading
@@ -14,11 +15,11 @@ from itertools import groupby
 import structlog
 from sqlalchemy.orm import Session
 
-from jobs import lifecycle, records
+from jobs import lifecycle, recording
 from jobs.errors import AttemptFenced
 from jobs.failures import Failure, FailureCode
 from jobs.fence import Claim
-from models import Database, DatabaseUnavailable, Request
+from models import Database, DatabaseUnavailable, Request, log_outage
 from training.metrics import EpochMetrics
 from worker.lease import Lease
 from worker.messages import (
@@ -37,29 +38,29 @@ from worker.messages import (
     Unusable,
 )
 
-# A cancelled job is off its device within two seconds: less than half of one to notice, one to end between two steps.
-LOOK_SECONDS = 0.3
+# A cancelled job must be off its device within two seconds: less than half a second to see the request, and one second
+# to exit between two steps.
+POLL_SECONDS = 0.3
 
-# Step losses are written together at this pace, anything else at once; and so often what failed is tried again.
-STEPS_SECONDS = 0.1
-AGAIN_SECONDS = 0.5
+STEPS_SECONDS = 0.1  # the losses of the steps of this time are written together; anything else is written at once
+RETRY_SECONDS = 0.5  # after a write that failed
 
-# What a trainer may say that is not the job's own fault, so that another attempt may do better.
+# Failures that are not the job's own fault: another attempt may succeed.
 RETRIED: frozenset[FailureCode] = frozenset({"worker_lost", "storage_full", "internal"})
 
-# Errors in a row that no outage explains, after which the attempt is given up.
-MOST_MISTAKES = 10
+# After so many errors in a row that no outage explains, the attempt is given up.
+MAX_ERRORS_IN_A_ROW = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
-    """The trainer is gone. `failure` is why, unless it was told to go."""
+class TrainerExit:
+    """The trainer has exited. `failure` is why; None where it exited on command."""
 
     failure: Failure | None
 
 
 class Recorder:
-    """Records one attempt, from `start` until it is `over`."""
+    """Records one attempt, from `start` until `over` is set."""
 
     def __init__(
         self,
@@ -69,39 +70,39 @@ class Recorder:
         discard: Callable[[list[str]], None],
         claimed_at: float | None = None,
     ) -> None:
-        """`discard` is given the files that a new checkpoint has made superfluous. `claimed_at` is when the claim was
-        asked for, by the monotonic clock."""
+        """`discard` is given the names of files that a new checkpoint replaces. `claimed_at` is when the claim was sent
+        to the database, by the monotonic clock."""
         self._database = database
         self._claim = claim
         self._lease_seconds = lease_seconds
         self._discard = discard
         self._unsaved: deque[Report] = deque()
-        self._gone: Gone | None = None
+        self._gone: TrainerExit | None = None
         self._changed = threading.Condition()
-        self._outage: DatabaseUnavailable | None = None  # that nothing could be recorded for
+        self._outage: DatabaseUnavailable | None = None  # why nothing can be recorded now
         self._steps_written_at = self._looked_at = 0.0
         self._log = structlog.get_logger().bind(job_id=claim.job_id, attempt=claim.attempt)
         self.lease = Lease(lease_seconds, claimed_at)
         self.requested: Request | None = None
-        self.timed_out = False  # set by the supervisor, once it has told the trainer so
+        self.timed_out = False  # set by the supervisor, before it sends the command
         self.over = threading.Event()  # settled, or fenced off
         self.fenced = False
 
     def start(self) -> None:
-        """Record until it is over."""
+        """Begin to record, in a thread."""
         threading.Thread(target=self._work, name=f"record {self._claim.job_id}", daemon=True).start()
 
     def report(self, report: Report) -> None:
-        """To be recorded soon."""
+        """Record this soon."""
         if not isinstance(report, Alive):
             self._tell(lambda: self._unsaved.append(report))
 
     def end(self, failure: Failure | None) -> None:
-        """The trainer is gone, and has reported all that it had to."""
-        self._tell(lambda: setattr(self, "_gone", Gone(failure)))
+        """The trainer has exited, and its last report has been passed on."""
+        self._tell(lambda: setattr(self, "_gone", TrainerExit(failure)))
 
     def abandon(self) -> None:
-        """The lease is as good as lost: nothing more is written."""
+        """The lease is nearly lost: write nothing more."""
         self._tell(self._fence)
 
     def _tell(self, change: Callable[[], None]) -> None:
@@ -122,46 +123,47 @@ class Recorder:
                 self._outage = None
                 self._fence()
             except DatabaseUnavailable as error:
-                self._log.warning("database unavailable", **error.told)
+                log_outage(self._log, error)
                 failed, self._outage = True, error
-            except Exception:  # ours, which the trainer is not to suffer from at once
+            except Exception:  # a fault of ours: try again, since it may concern one write alone
                 mistakes, failed, self._outage = mistakes + 1, True, None
                 self._log.exception("recording failed")
-                if mistakes == MOST_MISTAKES:
-                    self._fence()  # another attempt, which its lease brings about, may do better
+                if mistakes == MAX_ERRORS_IN_A_ROW:
+                    self._fence()  # the lease runs out, and another attempt follows
             if failed:
-                self.over.wait(AGAIN_SECONDS)
+                self.over.wait(RETRY_SECONDS)
             else:
-                self._rest()
+                self._wait()
         if self._outage and self.fenced:
-            self._say_why(self._outage)
+            self._record_outage(self._outage)
 
-    def _say_why(self, outage: DatabaseUnavailable) -> None:
-        """The lease was given up because nothing could be recorded. Whoever finds it expired would say that this worker
-        was lost: say what it was, once the trainer is gone and while the lease lasts."""
+    def _record_outage(self, outage: DatabaseUnavailable) -> None:
+        """Record the outage as the reason why this attempt lost its job, once the trainer has exited.
+
+        If that does not succeed before the lease runs out, the sweep records that the worker was lost.
+        """
         while not self.lease.has_run_out(time.monotonic()):
             with self._changed:
-                self._changed.wait_for(lambda: self._gone is not None, timeout=AGAIN_SECONDS)
+                self._changed.wait_for(lambda: self._gone is not None, timeout=RETRY_SECONDS)
             if self._gone is None:
                 continue
             try:
                 with self._database.session() as session:
-                    lifecycle.lose(session, self._claim, lifecycle.unrecorded(outage))
+                    lifecycle.lose_attempt(session, self._claim, lifecycle.lost_to_outage(outage))
             except DatabaseUnavailable:
-                time.sleep(AGAIN_SECONDS)
-            except AttemptFenced:  # somebody was as quick
+                time.sleep(RETRY_SECONDS)
+            except AttemptFenced:  # a sweep was quicker
                 return
-            except Exception:  # ours: then the lease says it
+            except Exception:  # a fault of ours: the sweep records the end
                 self._log.exception("end not recorded")
                 return
             else:
                 return
 
-    def _rest(self) -> None:
-        """Until there is something to do: a report other than a step's need not wait, and steps only so long that
-        those of STEPS_SECONDS are written together."""
+    def _wait(self) -> None:
+        """Wait for something to do: for steps up to STEPS_SECONDS, for any other report not at all."""
         with self._changed:
-            self._changed.wait_for(lambda: self._unsaved or self._is_urgent(), timeout=LOOK_SECONDS)
+            self._changed.wait_for(lambda: self._unsaved or self._is_urgent(), timeout=POLL_SECONDS)
             if self._unsaved:
                 due = self._steps_written_at + STEPS_SECONDS
                 self._changed.wait_for(self._is_urgent, timeout=max(0.0, due - time.monotonic()))
@@ -171,20 +173,20 @@ class Recorder:
         return self.over.is_set() or self._gone is not None or not isinstance(last, StepDone | None)
 
     def _renew(self) -> None:
-        """Renew the lease and see what is asked for, at their intervals."""
-        asked_at = time.monotonic()  # the lease runs from some time after this
+        """Renew the lease, or read what is requested of the job, if one of them is due."""
+        asked_at = time.monotonic()  # the lease begins when the database answers, which is later
         if self.lease.is_due(asked_at):
             with self._database.session() as session:
                 self.requested = lifecycle.heartbeat(session, self._claim, self._lease_seconds)
             self.lease.renewed(asked_at)
             self._looked_at = asked_at
-        elif asked_at - self._looked_at >= LOOK_SECONDS:
+        elif asked_at - self._looked_at >= POLL_SECONDS:
             with self._database.autocommit_read() as session:
                 self.requested = lifecycle.requested(session, self._claim)
             self._looked_at = asked_at
 
     def _write(self) -> None:
-        """Record what was reported, in one transaction; what cannot be written now is kept for the next round."""
+        """Record the reports in one transaction. They are kept until it is committed."""
         with self._changed:
             reports = list(self._unsaved)
         if not reports or self.requested is Request.CANCEL:
@@ -197,7 +199,7 @@ class Recorder:
             with self._database.session() as session:
                 for group in _grouped(reports):
                     if settled := self._record(session, group, discarded):
-                        break  # what a team's processes say after that is of no interest
+                        break  # the attempt has ended: later reports of a team's other processes are not recorded
         except AttemptFenced:
             with self._database.snapshot() as session:
                 self.requested = lifecycle.requested(session, self._claim)
@@ -217,25 +219,25 @@ class Recorder:
             self.over.set()
 
     def _record(self, session: Session, group: list[Report], discarded: list[str]) -> bool:
-        """Whether that was the last of the attempt."""
+        """Whether the report has ended the attempt."""
         claim = self._claim
         match group[-1]:
             case StepDone():
-                records.record_steps(session, claim, [each.metrics for each in group if isinstance(each, StepDone)])
+                recording.record_steps(session, claim, [each.metrics for each in group if isinstance(each, StepDone)])
             case Started(facts=facts, resumed_from=resumed_from):
-                records.record_start(session, claim, facts, resumed_from)
+                recording.record_start(session, claim, facts, resumed_from)
             case FactsFound(facts=facts):
-                records.record_facts(session, claim, facts)
+                recording.record_facts(session, claim, facts)
             case EpochDone(metrics=metrics):
-                records.record_epoch(session, claim, metrics)
+                recording.record_epoch(session, claim, metrics)
             case CheckpointStored(checkpoint=checkpoint):
-                discarded += records.record_checkpoint(session, claim, checkpoint)
+                discarded += recording.record_checkpoint(session, claim, checkpoint)
             case Loading(name=name):
-                records.record_loading(session, claim, name)
+                recording.record_loading(session, claim, name)
             case Unusable(name=name, reason=reason):
-                records.record_unusable(session, claim, name, reason)
+                recording.record_unusable(session, claim, name, reason)
             case Trouble(event=event, message=message):
-                records.record_trouble(session, claim, event, message)
+                recording.record_trouble(session, claim, event, message)
             case Succeeded(stopped_early=early, epochs=epochs, weights=weights):
                 lifecycle.settle_success(session, claim, weights, epochs=epochs, stopped_early=early)
                 return True
@@ -252,7 +254,7 @@ class Recorder:
         killed_by_kernel = failure.code == "out_of_memory" and failure.retryable
         if failure.code in RETRIED or killed_by_kernel:
             crashed = killed_by_kernel or failure.code == "worker_lost"
-            lifecycle.lose(session, self._claim, failure, crashed=crashed)
+            lifecycle.lose_attempt(session, self._claim, failure, crashed=crashed)
         else:
             lifecycle.settle_failure(session, self._claim, failure, failed.weights)
 
@@ -262,18 +264,18 @@ class Recorder:
         elif halted.weights and self.requested is Request.STOP:
             lifecycle.settle_stop(session, self._claim, halted.weights, halted.epoch, halted.step)
         else:
-            lifecycle.let_go(session, self._claim)
+            lifecycle.release_job(session, self._claim)
 
     def _settle(self) -> None:
-        """The trainer is gone, and its last report did not settle the job."""
+        """Record the end of a trainer that has exited without reporting it."""
         cancelled = self.requested is Request.CANCEL
         if self._gone is None or self.over.is_set() or (self._unsaved and not cancelled):
             return
         with self._database.session() as session:
             if self._gone.failure is None or cancelled:
-                lifecycle.let_go(session, self._claim)
+                lifecycle.release_job(session, self._claim)
             else:
-                lifecycle.lose(session, self._claim, self._gone.failure)
+                lifecycle.lose_attempt(session, self._claim, self._gone.failure)
         self.over.set()
 
     def _fence(self) -> None:

@@ -1,7 +1,7 @@
 """How an attempt begins: at the furthest checkpoint that it can go on from, or at the beginning.
 
-It begins anew only where nothing is lost by that which can still be had: the job has no checkpoint, or the bytes of
-each are damaged or gone. A run whose data is not what it was goes neither on nor back to the beginning.
+An attempt begins anew only if that loses nothing: the job has no checkpoint, or the files of all are damaged or gone.
+If the data set is not the one that the job has trained on, the attempt neither goes on nor begins anew: it fails.
 """
 
 from collections.abc import Callable
@@ -22,14 +22,17 @@ from training.team import Team
 from training.trainer import Trainer
 from training.weights import weights_of_state
 from worker.messages import Loading, Order, Report, Unusable
-from worker.saving import PatientReader, store_patiently
+from worker.saving import RetryingReader, store_with_retries
 
 Send = Callable[[Report], None]
 
 
 class DataLost(Exception):
-    """The job's data is not what it was, or cannot be used any more. `weights` are those of its furthest `checkpoint`,
-    where it has one that can be read and says what its network takes in. Of a team, the one that `leads` says so."""
+    """The job's data has changed, or cannot be used any more.
+
+    `weights` are made from the furthest `checkpoint` that can be read and says what its network takes in; None where
+    there is none. In a team, only the process that `leads` reports it.
+    """
 
     def __init__(
         self,
@@ -45,7 +48,7 @@ class DataLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a checkpoint cannot be gone on from. `damaged`: its bytes are not those that were stored, or gone."""
+    """Why the run cannot go on from a checkpoint. `damaged`: its file is missing, or is not what was stored."""
 
     name: str
     reason: str
@@ -58,8 +61,8 @@ def begin(order: Order, storage: Storage, device: torch.device, team: Team, send
     Raises DataLost; AnotherRun where the run cannot go on here, whichever checkpoint is taken; and OSError where the
     storage does not answer, or has none of the checkpoints.
     """
-    reader = PatientReader(storage, send)
-    keeper = _Keeper(order, storage, reader, team, device, send)
+    reader = RetryingReader(storage, send)
+    keeper = _WeightsKeeper(order, storage, reader, team, device, send)
     dataset = _same_data(order, keeper)
     weights_dir = _starting_weights(order, reader)
 
@@ -78,40 +81,55 @@ def begin(order: Order, storage: Storage, device: torch.device, team: Team, send
     if not order.checkpoints:
         return trainer, None
     _require_a_file(order, storage)
+    try:
+        return _at_furthest(order, reader, team, device, send, trainer, new_trainer)
+    except DatasetChanged as reason:  # in every process of a team, as all have the same data
+        raise keeper.keep(reason) from None
+
+
+def _at_furthest(
+    order: Order,
+    reader: RetryingReader,
+    team: Team,
+    device: torch.device,
+    send: Send,
+    trainer: Trainer,
+    new_trainer: Callable[[], Trainer],
+) -> tuple[Trainer, str | None]:
+    """A trainer at the first of the order's checkpoints that every process of the team can load, and its name. At the
+    beginning, and None, where the file of each is damaged. Raises AnotherRun where a file that is whole does not load.
+    """
     refusals: list[Refusal] = []
     for checkpoint in order.checkpoints:
-        try:
-            refusal = _load(checkpoint, reader, trainer, send)
-        except DatasetChanged as reason:  # in every process of a team, as all have the same data
-            raise keeper.keep(reason) from None
+        refusal = _load(checkpoint, reader, trainer, send)
         if not team.agree(refusal is not None, device=device)[0]:
-            _leave_alone(refusals, send)
+            _report_unusable(refusals, send)
             return trainer, checkpoint.file.name
         told = "another process of the team could not load it"
         refusals.append(refusal or Refusal(checkpoint.file.name, told, damaged=True))
-        trainer = new_trainer()  # half a checkpoint may be in it
+        trainer = new_trainer()  # the last one may have loaded half a checkpoint
     if whole := [refusal for refusal in refusals if not refusal.damaged]:
         raise AnotherRun(f"{whole[0].name}: {whole[0].reason}")
-    _leave_alone(refusals, send)
+    _report_unusable(refusals, send)
     return trainer, None
 
 
-def _leave_alone(refusals: list[Refusal], send: Send) -> None:
+def _report_unusable(refusals: list[Refusal], send: Send) -> None:
     for refusal in refusals:
         send(Unusable(name=refusal.name, reason=refusal.reason))
 
 
 def _require_a_file(order: Order, storage: Storage) -> None:
-    """A storage without any of them is more likely one that is not mounted than one that has lost them all: to begin
-    anew would throw away whatever the job has trained."""
+    """Raises FileNotFoundError where the storage has none of the job's checkpoints. Then it is more likely not mounted
+    than empty, and to begin anew would throw away what the job has trained."""
     there = set(storage.list_names(order.job_id))
     if not any(checkpoint.file.name in there for checkpoint in order.checkpoints):
         raise FileNotFoundError(f"none of the job's {len(order.checkpoints)} checkpoints is in the storage")
 
 
-def _load(checkpoint: CheckpointFile, reader: PatientReader, trainer: Trainer, send: Send) -> Refusal | None:
-    """None where it is gone on from. Raises AnotherRun, which no other checkpoint of the job mends; OSError where the
-    storage does not answer, and whatever says that the device is full."""
+def _load(checkpoint: CheckpointFile, reader: RetryingReader, trainer: Trainer, send: Send) -> Refusal | None:
+    """Load a checkpoint into `trainer`; None where that succeeds. Raises AnotherRun, which holds for every checkpoint
+    of the job; OSError where the storage does not answer; and errors that say that the device's memory is full."""
     name = checkpoint.file.name
     try:
         content = reader.read(checkpoint.file)
@@ -124,12 +142,12 @@ def _load(checkpoint: CheckpointFile, reader: PatientReader, trainer: Trainer, s
         raise
     except CheckpointInvalid as error:
         return Refusal(name, str(error), damaged=False)
-    except Exception as error:  # whatever a loader trips over, the checkpoint before may be without
+    except Exception as error:  # whatever fails here, the checkpoint before may load
         return Refusal(name, f"{type(error).__name__}: {error}".splitlines()[0], damaged=False)
     return None
 
 
-def _same_data(order: Order, keeper: "_Keeper") -> Dataset:
+def _same_data(order: Order, keeper: "_WeightsKeeper") -> Dataset:
     """The data, which is the job's own. Raises DataLost, in every process of a team where it does in one."""
     reason: DatasetInvalid | DatasetChanged | None = None
     dataset: Dataset | None = None
@@ -157,21 +175,21 @@ def _dataset(order: Order) -> Dataset:
     )
 
 
-class _Keeper:
-    """Keeps what a job has whose data is lost: the weights of the furthest checkpoint that can be read."""
+class _WeightsKeeper:
+    """For a job whose data is lost: stores the weights of the furthest checkpoint that can be read."""
 
     def __init__(
-        self, order: Order, storage: Storage, reader: PatientReader, team: Team, device: torch.device, send: Send
+        self, order: Order, storage: Storage, reader: RetryingReader, team: Team, device: torch.device, send: Send
     ) -> None:
         self._order, self._storage, self._reader = order, storage, reader
         self._team, self._device, self._send = team, device, send
 
     def agree(self, *, lost: bool) -> bool:
-        """Whether any process of the team says so; waits for all."""
+        """Whether the data is lost in any process of the team. Waits for all of them."""
         return self._team.agree(lost, device=self._device)[0]
 
     def keep(self, reason: DatasetInvalid | DatasetChanged | None) -> DataLost:
-        """What the process is to end with; `reason` is None where another process has it. The whole team calls this."""
+        """The exception to end with. `reason` is None where another process found it. Every process must call this."""
         reason = reason or DatasetChanged(self._order.spec.dataset, "another process of the team has found it changed")
         return self._with_weights(reason) if self._team.rank == 0 else DataLost(reason, leads=False)
 
@@ -196,15 +214,15 @@ class _Keeper:
             content = weights_of_state(found[1]) if found else None
             if found is None or content is None:
                 return DataLost(reason)
-            stored = store_patiently(lambda: self._storage.put(name, content), self._send)
-        except OSError:  # what became of the data must be said all the same
+            stored = store_with_retries(lambda: self._storage.put(name, content), self._send)
+        except OSError:  # the job must fail with the reason all the same
             return DataLost(reason)
         return DataLost(reason, found[0], stored)
 
 
-def _require_same(order: Order, dataset: Dataset, keeper: _Keeper) -> None:
-    """Raises DatasetChanged. Where nobody has noted what the job was trained on, since a release before 0.3 began it,
-    what its attempts have counted must be the same."""
+def _require_same(order: Order, dataset: Dataset, keeper: _WeightsKeeper) -> None:
+    """Raises DatasetChanged. A job that a release before 0.3 began has no identity of its data: then the counts that
+    its attempts have noted must be the same."""
     if order.dataset_identity is None:
         if order.earlier_facts:
             earlier, now = _counted(order.earlier_facts), _counted_of(dataset)
@@ -238,8 +256,8 @@ def _counted_of(dataset: Dataset) -> dict[str, int]:
     }
 
 
-def _starting_weights(order: Order, reader: PatientReader) -> Path:
-    """The folder in which the trainer finds them, brought there from the storage."""
+def _starting_weights(order: Order, reader: RetryingReader) -> Path:
+    """Copy the starting weights from the storage into a folder for the trainer. The folder."""
     folder = order.cache_dir / "weights"
     if order.starting_weights:
         folder.mkdir(parents=True, exist_ok=True)

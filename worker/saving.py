@@ -1,7 +1,7 @@
 """A run's files: checkpoints while it trains, weights at its end.
 
-Checkpoints are stored in a thread, and a storage that does not take one does not end the run: the one before still
-stands. Weights are what the run was for, so that a storage that is full or away is waited for.
+Checkpoints are stored in a thread. If the storage does not accept one, the run goes on: the checkpoint before it still
+stands. Weights are the result of the run: if the storage is full or away, the run waits for it.
 """
 
 import time
@@ -15,30 +15,31 @@ from training.checkpoints import CheckpointWriter
 from training.progress import Progress
 from training.quiet import STORE_SECONDS, quiet_for
 from training.trainer import Trainer
-from worker.messages import Alive, CheckpointStored, Order, Report, Trouble, Word
+from worker.messages import Alive, CheckpointStored, Command, Order, Report, Trouble
 
 Done = TypeVar("Done")
 
-# So long, and so often, a storage is asked again that does not answer, or has no room.
-PATIENCE_SECONDS = 600.0
-AGAIN_SECONDS = 2.0
+# A storage that does not answer, or is full, is tried again every RETRY_SECONDS, for GIVE_UP_SECONDS.
+GIVE_UP_SECONDS = 600.0
+RETRY_SECONDS = 2.0
 
 
-class PatientReader:
-    """Reads files of a storage that may be away for a while: to fall back, or to fail, for that would cost what the
-    files have saved."""
+class RetryingReader:
+    """Reads files, and waits for a storage that is away. To go on from an earlier checkpoint at once, or to fail, would
+    throw away what has been trained."""
 
     def __init__(self, storage: Storage, send: Callable[[Report], None]) -> None:
         self._storage = storage
         self._send = send
 
     def read(self, file: StoredFile) -> bytes:
-        """As it was put. Raises FileNotFoundError, FileDamaged, and OSError where the storage is away for too long."""
-        return _patiently(lambda: self._storage.read_verified(file), f"{file.name} cannot be read yet", self._send)
+        """The file as it was put. Raises FileNotFoundError, FileDamaged, and OSError where the storage is away for too
+        long."""
+        return _retrying(lambda: self._storage.read_verified(file), f"{file.name} cannot be read yet", self._send)
 
 
 class Saver:
-    """Saves one run, as the first of a team, or alone; in the others it only takes part in gathering the state."""
+    """Saves one run. In a team, the first process stores the files, and the others help to gather the state."""
 
     def __init__(self, order: Order, storage: Storage, trainer: Trainer, send: Callable[[Report], None]) -> None:
         self._folder = f"{order.job_id}/attempt-{order.attempt:04}"
@@ -49,11 +50,11 @@ class Saver:
         self._leads = trainer.team.rank == 0
         self._writer = CheckpointWriter()
         self._saved_at = time.monotonic()
-        self._saved: tuple[int, int] | None = _position(trainer.progress)  # what it began with needs no saving
+        self._saved: tuple[int, int] | None = _position(trainer.progress)  # the run began with this checkpoint
         self._failing = False
 
     def is_due(self) -> bool:
-        """Whether it is time to save in the middle of an epoch. Of a team, the first decides."""
+        """Whether it is time to save within an epoch. In a team, the first process decides."""
         minutes = self._rules.minutes
         return (
             self._leads
@@ -63,13 +64,13 @@ class Saver:
         )
 
     def after_epoch(self) -> None:
-        """Save if it is the turn of the epoch that has just been finished."""
+        """Save if the spec asks for a checkpoint after the epoch that has just ended."""
         if self._trainer.progress.epoch % self._rules.interval == 0:
             self.save()
 
     def save(self) -> None:
-        """Save what is there now, unless the checkpoint before is still on its way: training does not wait. The whole
-        team calls this at once."""
+        """Save the current state, unless the checkpoint before is still being stored: training does not wait for it.
+        Every process of a team must call this at the same step."""
         state = self._trainer.state_dict()
         position = _position(self._trainer.progress)
         if self._leads and not self._writer.busy and position != self._saved:
@@ -77,26 +78,26 @@ class Saver:
             self._writer.save(state, partial(self._store, *position))
 
     def save_and_wait(self) -> None:
-        """Save what is there now, and return when it is safe, or could not be saved."""
+        """Save the current state. Returns when it is stored, or could not be stored."""
         self.wait()
         self.save()
         self.wait()
 
     def wait(self) -> None:
-        """Until no checkpoint is on its way."""
+        """Wait until no checkpoint is being stored."""
         with quiet_for(STORE_SECONDS, urgent=True):
             self._writer.wait()
 
-    def store_weights(self, told: Callable[[], Word | None]) -> StoredFile | None:
-        """Store the weights; None where the supervisor did not want to wait for them any more. Raises OSError where
-        the storage is away for too long."""
+    def store_weights(self, read_command: Callable[[], Command | None]) -> StoredFile | None:
+        """Store the weights; None after Command.QUIT, which ends the wait for the storage. Raises OSError where the
+        storage is away for too long."""
         content, name = self._trainer.packed_weights(), f"{self._folder}/weights.safetensors"
 
         def store() -> StoredFile | None:
             with quiet_for(STORE_SECONDS, urgent=True):
-                return None if told() is Word.QUIT else self._storage.put(name, content)
+                return None if read_command() is Command.QUIT else self._storage.put(name, content)
 
-        return store_patiently(store, self._send)
+        return store_with_retries(store, self._send)
 
     def _store(self, epoch: int, step: int, content: bytes) -> None:
         """In the writer's thread."""
@@ -113,14 +114,14 @@ class Saver:
             self._send(CheckpointStored(checkpoint=CheckpointFile(file, epoch, step)))
 
 
-def store_patiently(store: Callable[[], Done], send: Callable[[Report], None]) -> Done:
-    """Weights, by `store`. Raises OSError where the storage is away for too long."""
-    return _patiently(store, "Its weights cannot be stored yet", send)
+def store_with_retries(store: Callable[[], Done], send: Callable[[Report], None]) -> Done:
+    """Call `store`, which stores weights. Raises OSError where the storage is away for too long."""
+    return _retrying(store, "Its weights cannot be stored yet", send)
 
 
-def _patiently(do: Callable[[], Done], trouble: str, send: Callable[[Report], None]) -> Done:
-    """Try again while that raises OSError, up to PATIENCE_SECONDS; but not where there is no such file."""
-    deadline, is_told = time.monotonic() + PATIENCE_SECONDS, False
+def _retrying(do: Callable[[], Done], trouble: str, send: Callable[[Report], None]) -> Done:
+    """Repeat `do` while it raises OSError, for up to GIVE_UP_SECONDS. FileNotFoundError is not repeated."""
+    deadline, is_told = time.monotonic() + GIVE_UP_SECONDS, False
     while True:
         try:
             return do()
@@ -133,7 +134,7 @@ def _patiently(do: Callable[[], Done], trouble: str, send: Callable[[Report], No
                 send(Trouble(event="storage_waiting", message=f"{trouble}: {error}."))
                 is_told = True
             send(Alive())
-            time.sleep(AGAIN_SECONDS)
+            time.sleep(RETRY_SECONDS)
 
 
 def _position(progress: Progress) -> tuple[int, int]:

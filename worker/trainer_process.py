@@ -13,15 +13,15 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
 from training.lifeline import die_with_parent
-from worker.messages import Devices, Message, Order, Word
+from worker.messages import Command, Devices, Message, Order
 
-WORDS = (None, *Word)  # by what a team's processes share of it: a number
+COMMANDS = (None, *Command)  # by what a team's processes share of it: a number
 
 # Imported by the fork server, once, for all trainer processes: whatever a trainer imports by itself delays every job.
 PRELOAD = [
     "worker.trainer_process",
     "worker.training_run",
-    "worker.together",
+    "worker.distributed_run",
     "torch._dynamo",  # which building an optimizer imports, in seconds
 ]
 
@@ -31,19 +31,19 @@ def run(connection: Connection, order: bytes) -> None:
     _detach()
     job = Order.model_validate_json(order)
     # Shared with processes that are forked from here.
-    said = get_context("fork").RawValue(c_int, WORDS.index(Word.FINISH if job.finish_at_once else None))
+    said = get_context("fork").RawValue(c_int, COMMANDS.index(Command.FINISH if job.finish_at_once else None))
     threading.Thread(target=_listen, args=(connection, said), daemon=True).start()
     # Compiled code, which outlives the process where this folder does; /tmp may not hold programs.
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(job.cache_dir / "compiled"))
     if 1 < job.spec.devices <= len(job.devices):  # fewer are refused
-        from worker.together import train_together as train
+        from worker.distributed_run import train_distributed as train
     else:
         from worker.training_run import train
-    train(job, lambda: WORDS[said.value], _sender(connection))
+    train(job, lambda: COMMANDS[said.value], _sender(connection))
 
 
-def probe(connection: Connection) -> None:
-    """Report the machine's accelerators, which only torch can tell."""
+def report_devices(connection: Connection) -> None:
+    """Report the machine's accelerators. Only torch can list them."""
     import torch
 
     _detach()
@@ -53,17 +53,17 @@ def probe(connection: Connection) -> None:
 
 
 def _detach() -> None:
-    """Out of the terminal's reach, which sends Ctrl-C to whole process groups; and no life without the fork server,
-    which itself ends with the worker."""
+    """Leave the terminal's process group, to which Ctrl-C is sent, and die with the fork server, which dies with the
+    worker."""
     os.setsid()
     die_with_parent(signal.SIGKILL)
 
 
 def _listen(connection: Connection, said: c_int) -> None:
-    """Wait for the supervisor's words; without a supervisor there is nothing to train for."""
+    """Receive the supervisor's commands. Exit when the supervisor is gone: nobody would record what is trained."""
     try:
         while True:
-            said.value = WORDS.index(Word(connection.recv_bytes()))
+            said.value = COMMANDS.index(Command(connection.recv_bytes()))
     except (EOFError, OSError):
         os._exit(1)
 

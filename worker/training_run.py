@@ -1,4 +1,4 @@
-"""An order carried out, alone or as one of a team: from the data to the stored weights."""
+"""Carries out an order, alone or as one process of a team: from loading the data to the stored weights."""
 
 import sys
 import time
@@ -8,16 +8,18 @@ from dataclasses import asdict
 
 import torch
 
-from jobs.own_storage import OwnStorage
+from jobs.verified_storage import VerifiedStorage
 from training.conflicts import SpecConflict
 from training.metrics import EpochMetrics, RunFacts, StepMetrics
 from training.progress import SavePoint
 from training.team import Team
 from training.totals import Diverged
 from training.trainer import Trainer
-from worker.causes import explain
+from worker.failure_causes import explain
+from worker.liveness import reporting_liveness
 from worker.messages import (
     Alive,
+    Command,
     EpochDone,
     FactsFound,
     Failed,
@@ -27,25 +29,23 @@ from worker.messages import (
     Started,
     StepDone,
     Succeeded,
-    Word,
 )
 from worker.resuming import DataLost, begin
 from worker.saving import Saver
-from worker.signs import signs_of_life
 
-Told = Callable[[], Word | None]
+ReadCommand = Callable[[], Command | None]
 Send = Callable[[Report], None]
 
 ALIVE_SECONDS = 1.0
 
 
-def train(order: Order, told: Told, send: Send) -> None:
+def train(order: Order, read_command: ReadCommand, send: Send) -> None:
     """Train, and report; the last report says how it ended. Raises nothing."""
     try:
-        _train(order, told, send)
+        _train(order, read_command, send)
     except DataLost as lost:
         if lost.leads:
-            send(_ending(lost, told))
+            send(_ending(lost, read_command))
     except Exception as error:  # whatever a trainer dies of, its job must say so
         failure = explain(error)
         if failure.code == "internal":
@@ -53,14 +53,14 @@ def train(order: Order, told: Told, send: Send) -> None:
         send(Failed(**asdict(failure)))
 
 
-def _ending(lost: DataLost, told: Told) -> Report:
-    """Whoever has asked for the weights alone has them; anybody else must hear that nothing more can be trained."""
-    if lost.weights and lost.checkpoint and told() is Word.FINISH:
+def _ending(lost: DataLost, read_command: ReadCommand) -> Report:
+    """Halted where only the weights were asked for, and there are some. Else Failed: nothing more can be trained."""
+    if lost.weights and lost.checkpoint and read_command() is Command.FINISH:
         return Halted(epoch=lost.checkpoint.epoch, step=lost.checkpoint.step, weights=lost.weights)
     return Failed(**asdict(explain(lost.reason, weights_kept=lost.weights is not None)), weights=lost.weights)
 
 
-def _train(order: Order, told: Told, send: Send) -> None:
+def _train(order: Order, read_command: ReadCommand, send: Send) -> None:
     if len(order.devices) < order.spec.devices:
         reason = f"{order.spec.devices} accelerators are asked for, and the worker has {len(order.devices)}"
         raise SpecConflict(("devices",), reason)
@@ -69,22 +69,22 @@ def _train(order: Order, told: Told, send: Send) -> None:
     if device.type == "cuda":
         torch.cuda.set_device(device)  # where libraries allocate that are not told
     torch.set_num_threads(max(1, order.threads // team.size))
-    storage = OwnStorage(order.storage_url, order.storage_mark)
-    with signs_of_life(told, send, finishes=bool(order.checkpoints), alone=team.size == 1) as loaded:
+    storage = VerifiedStorage(order.storage_url, order.storage_id)
+    with reporting_liveness(read_command, send, finishes=bool(order.checkpoints), alone=team.size == 1) as loaded:
         trainer, resumed_from = begin(order, storage, device, team, send)
         loaded.set()
         send(Started(facts=trainer.facts, resumed_from=resumed_from))
         saver = Saver(order, storage, trainer, send)
         try:
-            _run(trainer, saver, told, send)
+            _run(trainer, saver, read_command, send)
         except Diverged as error:
             send(_last_row(error))
             raise
-        _end(trainer, saver, order, told, send)
+        _end(trainer, saver, order, read_command, send)
 
 
 def _last_row(error: Diverged) -> StepDone | EpochDone:
-    """The step or the epoch that shows what the failure speaks of."""
+    """The step or the epoch whose loss diverged, so that its row is recorded."""
     match error.metrics:
         case StepMetrics():
             return StepDone(metrics=error.metrics)
@@ -92,9 +92,9 @@ def _last_row(error: Diverged) -> StepDone | EpochDone:
             return EpochDone(metrics=error.metrics)
 
 
-def _run(trainer: Trainer, saver: Saver, told: Told, send: Send) -> None:
-    """Until every epoch is trained, or the supervisor has said a word."""
-    is_told = _saying_alive(lambda: told() is not None, send)
+def _run(trainer: Trainer, saver: Saver, read_command: ReadCommand, send: Send) -> None:
+    """Train until every epoch is done, or the supervisor has sent a command."""
+    is_told = _saying_alive(lambda: read_command() is not None, send)
     for measured in trainer.epochs(is_told, saver.is_due):
         match measured:
             case SavePoint():
@@ -109,21 +109,21 @@ def _run(trainer: Trainer, saver: Saver, told: Told, send: Send) -> None:
                 send(FactsFound(facts=measured))
 
 
-def _end(trainer: Trainer, saver: Saver, order: Order, told: Told, send: Send) -> None:
-    """Store what the run leaves behind, and say so."""
-    word, progress = told(), trainer.progress
-    # Not what was asked: a word that comes during the last evaluation takes no success away.
+def _end(trainer: Trainer, saver: Saver, order: Order, read_command: ReadCommand, send: Send) -> None:
+    """Store the last checkpoint or the weights, and report the end."""
+    command, progress = read_command(), trainer.progress
+    # By what is done, and not by the command: one that comes during the last evaluation takes no success away.
     finished = progress.finished(order.spec)
-    if (not finished and trainer.team.size > 1) or (word is Word.SAVE and not finished):
-        saver.save_and_wait()  # of a team all take part, whatever each of them has heard
+    if (not finished and trainer.team.size > 1) or (command is Command.SAVE and not finished):
+        saver.save_and_wait()  # every process of a team must take part, whatever command it has read
     saver.wait()
     weights = None
     has_trained = (progress.epoch, progress.step) != (0, 0)
-    wanted = has_trained and (finished or word is Word.FINISH)
+    wanted = has_trained and (finished or command is Command.FINISH)
     if trainer.team.agree(wanted, device=trainer.device)[0]:
-        trainer.prepare_weights(_saying_alive(lambda: told() is Word.QUIT, send))
+        trainer.prepare_weights(_saying_alive(lambda: read_command() is Command.QUIT, send))
     if trainer.team.rank == 0 and wanted:
-        weights = saver.store_weights(told)
+        weights = saver.store_weights(read_command)
     if finished and weights:
         send(Succeeded(stopped_early=progress.stopped_early, epochs=progress.epoch, weights=weights))
     else:
@@ -131,8 +131,8 @@ def _end(trainer: Trainer, saver: Saver, order: Order, told: Told, send: Send) -
 
 
 def _saying_alive(is_told: Callable[[], bool], send: Send) -> Callable[[], bool]:
-    """`is_told`, which is asked between steps and whatever else takes time; it says now and then that these are
-    made."""
+    """`is_told`, which training calls between steps; each call is a sign of life, and Alive is sent at most once in
+    ALIVE_SECONDS."""
     said_at = time.monotonic()
 
     def asked() -> bool:

@@ -98,7 +98,7 @@ _OPERATOR = "This does not pass by itself: whoever runs the service has to mend 
 
 def _database(error: type[DatabaseUnavailable], code: str, status: int = 503) -> ProblemKind:
     """The kind for an outage of the database, with Retry-After where it passes by itself."""
-    detail, headers = (_SOON, _RETRY) if error.passes else (_OPERATOR, {})
+    detail, headers = (_SOON, _RETRY) if error.is_transient else (_OPERATOR, {})
     return ProblemKind(status, code, error.title().rstrip("."), detail=detail, headers=headers)
 
 

@@ -14,7 +14,7 @@ from api.http.bodies import JSON, MERGE_PATCH
 from api.http.problem_kinds import PROBLEM_KINDS, ProblemKind, kind_of_status
 from api.http.root_path import public_path
 from api.http.route_suggestions import suggest_route
-from models import DatabaseUnavailable
+from models import DatabaseUnavailable, log_outage
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -50,7 +50,7 @@ def add_handlers(app: FastAPI) -> None:
 def _answer_known(request: Request, error: Exception) -> Response:
     kind = next(PROBLEM_KINDS[parent] for parent in type(error).__mro__ if parent in PROBLEM_KINDS)
     if isinstance(error, DatabaseUnavailable):
-        log.warning("database unavailable", **error.told)
+        log_outage(log, error)
     return problem(kind, request.scope, str(error), headers=kind.own_headers(error), **kind.members(error))
 
 

@@ -6,8 +6,8 @@ from api.schemas import QueuePlace, estimates
 from jobs import queries
 from jobs.estimates import estimate
 from jobs.placement import Needs
+from jobs.submission import Submission
 from models import Job, ProjectSession
-from training.spec import ResolvedSpec
 from training.spec.part import Conflict
 
 
@@ -17,19 +17,14 @@ def preview(session: ProjectSession, submit: Callable[[], Job]) -> estimates.Dry
     The job is really inserted, so that everything that would refuse a submission refuses the dry run, too. Afterwards
     the transaction has ended, and has changed nothing. Raises what `submit` raises.
     """
-    details = queries.find(session, submit().id)
-    job = details.job
-    spec = ResolvedSpec.from_stored(job.spec)
-    found = estimate(session, spec, Needs(job.devices, job.accelerator))
+    record = queries.find(session, submit().id)
+    job = record.job
+    submission = Submission.of(job)
+    found = estimate(session, submission.spec, Needs(job.devices, job.accelerator))
     preview = estimates.DryRun(
-        name=job.name,
-        description=job.description,
-        tags=job.tags,
-        priority=job.priority,
-        max_retries=job.max_retries,
-        accelerator=job.accelerator,
-        spec=spec,
-        queue=QueuePlace.model_validate(details.queue),
+        **submission.beside_spec(),
+        spec=submission.spec,
+        queue=QueuePlace.model_validate(record.queue),
         data=estimates.DataShape.model_validate(found.data) if found.data else None,
         unknown=found.unknown,
         conflicts=_conflicts(found.conflicts),

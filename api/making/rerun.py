@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from api.http.errors import InvalidRequest
 from api.http.validation import body_errors
 from api.schemas.submission import JobCreate, JobRerun
+from jobs.submission import Submission
 from models import Job
 from training.spec import ResolvedSpec
 
@@ -19,19 +20,12 @@ def revised(job: Job, changes: JobRerun) -> JobCreate:
     `changes` remove, and add what a later release changed in the recipe. The recipe is kept only as a label. What this
     release does not know in the stored spec is refused, as in a submission.
     """
-    spec = ResolvedSpec.to_show(job.spec)
+    submitted = Submission.of(job)
+    spec = submitted.spec
     given = changes.model_dump(exclude_unset=True)
     patch = given.pop("spec", {})
     _refuse_another_recipe(spec, patch)
-    submitted = {
-        "name": job.name,
-        "description": job.description,
-        "tags": job.tags,
-        "priority": job.priority,
-        "max_retries": job.max_retries,
-        "accelerator": job.accelerator,
-    }
-    merged = {field: value for field, value in (submitted | given).items() if value is not None}
+    merged = {field: value for field, value in (submitted.beside_spec() | given).items() if value is not None}
     merged["spec"] = merge_patch(spec.model_dump(mode="json"), patch)
     recipe = merged["spec"].pop("recipe", None)
     revision = _checked(merged)

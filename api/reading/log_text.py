@@ -15,7 +15,7 @@ from itertools import chain
 
 from api.dependencies import ProjectDatabase
 from jobs import queries
-from jobs.queries import Page
+from jobs.paging import Page
 from models import Epoch, Step
 
 # How many rows one query reads. Each page is read in a transaction of its own: a slow client keeps none open.

@@ -12,8 +12,8 @@ from api.http.negotiation import VARY, preferred
 from api.reading.polling import Content
 from api.views import csv_text, translate
 from jobs import queries
-from jobs.queries import Page
-from jobs.thinned import LEAST_EPOCHS, LEAST_STEPS, epochs_thinned, steps_thinned
+from jobs.downsampled_curves import LEAST_EPOCHS, LEAST_STEPS, downsampled_epochs, downsampled_steps
+from jobs.paging import Page
 from training.spec import refusals
 
 MAX_INTEGER = 2**31 - 1  # greatest integer of the database's columns
@@ -102,7 +102,7 @@ def epochs(session: Session, job_id: str, query: EpochQuery) -> schemas.Page[sch
     if query.max_points is None:
         page: Page[Any] = queries.epoch_rows_after(session, job_id, query.after_epoch, query.limit)
     else:
-        page = epochs_thinned(session, job_id, query.max_points, query.after_epoch)
+        page = downsampled_epochs(session, job_id, query.max_points, query.after_epoch)
     return translate.epochs(page, job_id, query.asked)
 
 
@@ -111,7 +111,7 @@ def steps(session: Session, job_id: str, query: StepQuery) -> schemas.Page[schem
     if query.max_points is None:
         page = queries.steps_after(session, job_id, *query.position(), query.limit)
     else:
-        page = steps_thinned(session, job_id, query.max_points, *query.position())
+        page = downsampled_steps(session, job_id, query.max_points, *query.position())
     return translate.steps(page, job_id, query.asked)
 
 

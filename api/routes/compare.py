@@ -12,8 +12,8 @@ from api.schemas.fields import NO_DUPLICATES, UNIQUE_ITEMS
 from api.service.admitted_route import AdmittedRoute
 from api.views import translate
 from jobs.comparison import ComparedJob, compare
+from jobs.downsampled_curves import LEAST_EPOCHS
 from jobs.errors import JobNotFound
-from jobs.thinned import LEAST_EPOCHS
 
 router = APIRouter(prefix="/compare", tags=["metrics"], route_class=AdmittedRoute)
 

@@ -31,6 +31,7 @@ from jobs.errors import (
     StartingWeightsMissing,
 )
 from jobs.ids import PATTERN
+from jobs.submission import Submission
 from models import DEFAULT_PROJECT, Job, ProjectSession
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=AdmittedRoute)
@@ -188,14 +189,4 @@ def rerun_job(
 
 
 def _submit(session: ProjectSession, body: JobCreate) -> Job:
-    return lifecycle.submit(
-        session,
-        body.spec,
-        name=body.name,
-        tags=body.tags,
-        priority=body.priority,
-        max_retries=body.max_retries,
-        accelerator=body.accelerator,
-        description=body.description,
-        project=session.project or DEFAULT_PROJECT,
-    )
+    return lifecycle.submit(session, Submission(**dict(body)), project=session.project or DEFAULT_PROJECT)

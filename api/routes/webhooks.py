@@ -15,7 +15,7 @@ from api.making.idempotent import NO_IDEMPOTENCY_KEY
 from api.service.admitted_route import AdmittedRoute
 from api.views import translate
 from models import WebhookDelivery
-from webhooks import endpoints, messages
+from webhooks import deliveries, endpoints
 from webhooks.errors import AddressRefused, DeliveryNotFound, TooManyWebhooks, WebhookDisabled, WebhookNotFound
 
 router = APIRouter(prefix="/webhooks", tags=["administration"], route_class=AdmittedRoute)
@@ -148,7 +148,7 @@ def rotate_webhook_secret(webhook_id: WebhookId, session: SessionDep, caller: Ca
 )
 def ping_webhook(webhook_id: WebhookId, session: SessionDep, caller: CallerDep) -> schemas.WebhookDelivery:
     """Its type is `webhook.ping`, which every webhook receives."""
-    return _answer(messages.ping(session, caller.project, webhook_id))
+    return _answer(deliveries.ping(session, caller.project, webhook_id))
 
 
 @router.get(
@@ -164,7 +164,7 @@ def list_webhook_deliveries(
     limit: Limit = 20,
 ) -> schemas.Page[schemas.WebhookDelivery]:
     """Messages that are still to be sent are listed, too. Deliveries are kept for 30 days."""
-    rows = messages.list_deliveries(session, caller.project, webhook_id, after, limit + 1)
+    rows = deliveries.list_deliveries(session, caller.project, webhook_id, after, limit + 1)
     return translate.page([_answer(row) for row in rows], limit, f"/v1/webhooks/{webhook_id}/deliveries")
 
 
@@ -181,7 +181,7 @@ def redeliver_webhook_delivery(
     webhook_id: WebhookId, delivery_id: DeliveryId, session: SessionDep, caller: CallerDep
 ) -> schemas.WebhookDelivery:
     """Whether it arrived or not, under the same `webhook-id`. A message that is about to be sent is not sent twice."""
-    return _answer(messages.redeliver(session, caller.project, webhook_id, delivery_id))
+    return _answer(deliveries.redeliver(session, caller.project, webhook_id, delivery_id))
 
 
 def _answer(row: WebhookDelivery) -> schemas.WebhookDelivery:

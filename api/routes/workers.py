@@ -15,4 +15,6 @@ router = APIRouter(prefix="/workers", tags=["workers"], route_class=AdmittedRout
 def list_workers(session: SnapshotDep, caller: CallerDep) -> schemas.Page[schemas.Worker]:
     """Workers that reported within the last seconds, the oldest first, with their devices and the jobs that they
     run."""
-    return translate.single_page([translate.worker(each, caller.project) for each in workers.at_work(session)])
+    return translate.single_page(
+        [translate.worker(each, caller.project) for each in workers.connected_with_jobs(session)]
+    )

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from api.http.times import Time
 from api.schemas.fields import storable
-from jobs.listing import JobFilter, Order, Sort
+from jobs.listing import JobFilter, Sort, SortOrder
 from models import JobStatus
 
 SortParameter = Literal[
@@ -66,10 +66,10 @@ class JobQuery(BaseModel):
         )
 
     @property
-    def order(self) -> Order:
+    def order(self) -> SortOrder:
         """The order of the list."""
         sort: Sort = next(name for name in get_args(Sort) if name == self.sort.removeprefix("-"))
-        return Order(sort, descending=self.sort.startswith("-"))
+        return SortOrder(sort, descending=self.sort.startswith("-"))
 
     @property
     def asked(self) -> Mapping[str, Any]:

@@ -18,7 +18,7 @@ from api.schemas.fields import (
     Retries,
     Tags,
 )
-from models import MAX_RETRIES, PRIORITY
+from models import DEFAULT_MAX_RETRIES, DEFAULT_PRIORITY
 from training.spec import TrainingSpec
 
 FIRST_JOB: dict[str, Any] = {
@@ -53,8 +53,8 @@ class JobCreate(RequestBody):
     name: Name | None = Field(default=None, description="A label for people. It need not be unique.")
     description: Description | None = Field(default=None, description="A text for people.")
     tags: Tags = Field(default=[], description="Labels for people, without duplicates.")
-    priority: Priority = Field(default=PRIORITY, description=PRIORITY_DESCRIPTION)
-    max_retries: Retries = Field(default=MAX_RETRIES, description=MAX_RETRIES_DESCRIPTION)
+    priority: Priority = Field(default=DEFAULT_PRIORITY, description=PRIORITY_DESCRIPTION)
+    max_retries: Retries = Field(default=DEFAULT_MAX_RETRIES, description=MAX_RETRIES_DESCRIPTION)
     accelerator: Accelerator | None = Field(default=None, description=ACCELERATOR_DESCRIPTION)
     spec: TrainingSpec
 
@@ -113,6 +113,6 @@ class JobChange(RequestBody):
 
     def values(self) -> dict[str, Any]:
         """The fields that are given, with null replaced by the default."""
-        defaults: dict[str, Any] = {"tags": [], "priority": PRIORITY}
+        defaults: dict[str, Any] = {"tags": [], "priority": DEFAULT_PRIORITY}
         given = self.model_dump(exclude_unset=True)
         return {field: defaults.get(field) if value is None else value for field, value in given.items()}

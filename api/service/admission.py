@@ -18,7 +18,7 @@ from access.keys import Caller
 from api.http.errors import KeyMissing, TooManyRequests
 from api.http.throttling import network_of
 from api.service.fair_limiter import Requester
-from jobs.reconciler import Chore
+from jobs.periodic import PeriodicTask
 from models import Database, DatabaseUnavailable
 
 BEARER = "bearer"
@@ -107,7 +107,7 @@ class Admission:
         of_project = self._count("project", caller.project, PROJECT_LIMIT_FACTOR * self.requests_a_minute, cost)
         return caller, min(of_key, of_project, key=lambda allowance: allowance.remaining)
 
-    def storing_key_uses(self, database: Database) -> Chore:
+    def storing_key_uses(self, database: Database) -> PeriodicTask:
         """Store when keys were last used. It is a periodic task, so that a request that only reads writes nothing."""
 
         def note() -> None:
@@ -124,7 +124,7 @@ class Admission:
                     self._used.update(used)
                 raise
 
-        return Chore(STORE_USES_SECONDS, note)
+        return PeriodicTask(STORE_USES_SECONDS, note)
 
     def _count(self, kind: str, who: str, a_minute: int, cost: int = 1) -> Allowance:
         """Charge one request. A cost above the limit of a minute is charged as that limit. Raises TooManyRequests."""

@@ -4,7 +4,7 @@ from anyio import to_thread
 from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 
-from access.keys import ANYBODY, Caller
+from access.keys import LOOPBACK_CALLER, Caller
 from api.http.bodies import has_body
 from api.http.strict_route import Handler, StrictRoute
 from api.service.fair_limiter import Requester, Slot
@@ -39,7 +39,7 @@ async def _admit(request: Request, cost: int) -> Slot:
     limits, address = service.limits, request.client.host if request.client else ""
     key = service.admission.read_key(request.headers.get("authorization"))
     if key is None:
-        caller = ANYBODY
+        caller = LOOPBACK_CALLER
     else:
         async with limits.key_checks.slot(service.admission.requester_of(key, address)):
             caller = await to_thread.run_sync(

@@ -1,4 +1,4 @@
-"""The Prometheus metrics: requests of this process, and the figures of the service (jobs/figures.py).
+"""The Prometheus metrics: requests of this process, and the figures of the service (jobs/service_stats.py).
 
 Each application has its own registry, so that two applications in one process do not share their counts.
 """
@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 
 from api.service.probe import Probe
 from jobs.delivery import BrokerState
-from jobs.figures import Figures
+from jobs.service_stats import ServiceStats
 from models import Database
 from settings import service_version
 
@@ -66,7 +66,9 @@ class Meters:
 class Exposition:
     """All metrics as text."""
 
-    def __init__(self, meters: Meters, figures: Probe[Figures], broker: Probe[BrokerState], database: Database) -> None:
+    def __init__(
+        self, meters: Meters, figures: Probe[ServiceStats], broker: Probe[BrokerState], database: Database
+    ) -> None:
         self._registry = meters.registry
         self._registry.register(_Service(figures, broker, database))
 
@@ -79,7 +81,7 @@ class Exposition:
 class _Service(Collector):
     """Reads the figures during the scrape, so that they are never older than it."""
 
-    def __init__(self, figures: Probe[Figures], broker: Probe[BrokerState], database: Database) -> None:
+    def __init__(self, figures: Probe[ServiceStats], broker: Probe[BrokerState], database: Database) -> None:
         self._figures = figures
         self._broker = broker
         self._database = database
@@ -112,7 +114,7 @@ class _Service(Collector):
             yield from _deliveries(figures)
 
 
-def _jobs(figures: Figures) -> Iterator[Metric]:
+def _jobs(figures: ServiceStats) -> Iterator[Metric]:
     jobs = GaugeMetricFamily("epochal_jobs", "Jobs that have not ended, by status.", labels=["status"])
     for status, count in figures.jobs.items():
         jobs.add_metric([status], count)
@@ -145,7 +147,7 @@ def _jobs(figures: Figures) -> Iterator[Metric]:
     )
 
 
-def _workers(figures: Figures) -> Iterator[Metric]:
+def _workers(figures: ServiceStats) -> Iterator[Metric]:
     workers = GaugeMetricFamily("epochal_workers", "Connected workers, by state.", labels=["state"])
     for state, count in figures.workers.items():
         workers.add_metric([state], count)
@@ -160,7 +162,7 @@ def _workers(figures: Figures) -> Iterator[Metric]:
     yield slots
 
 
-def _deliveries(figures: Figures) -> Iterator[Metric]:
+def _deliveries(figures: ServiceStats) -> Iterator[Metric]:
     yield _gauge(
         "epochal_webhook_deliveries_waiting",
         "Webhook messages that are to be sent, for the first time or again.",

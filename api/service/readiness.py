@@ -13,7 +13,7 @@ from api.http.errors import NotReady
 from api.service.probe import Probe
 from jobs import deployment
 from jobs.delivery import BrokerState
-from jobs.own_storage import OwnStorage
+from jobs.verified_storage import VerifiedStorage
 from jobs.workers import connected
 from models import (
     Database,
@@ -44,7 +44,7 @@ class DatabaseState:
     """State of the database, and what is stored in it."""
 
     database: str = "ok"  # or the reason of the outage
-    flaw: str | None = None  # a sentence, if the database answers but cannot be used
+    incompatibility: str | None = None  # a sentence, if the database answers but cannot be used
     workers: int | None = None  # that take jobs: not those that drain
 
 
@@ -53,7 +53,7 @@ class Readiness:
 
     def __init__(self, database: Database, storage_url: str, broker: Probe[BrokerState]) -> None:
         self._database = database
-        self._storage = OwnStorage(storage_url)
+        self._storage = VerifiedStorage(storage_url)
         self._broker = broker
         self._database_probe = Probe(self._check_database)
         self._storage_probe = Probe(_throttled(STORAGE_EVERY_SECONDS, self._storage_is_there))
@@ -73,7 +73,9 @@ class Readiness:
             *(["storage"] if storage == "away" else []),
             *(["any worker"] if found.workers == 0 else []),
         ]
-        flaws = [flaw for flaw in (found.flaw, BROKER_FLAWS.get(broker)) if flaw]
+        flaws = [
+            incompatibility for incompatibility in (found.incompatibility, BROKER_FLAWS.get(broker)) if incompatibility
+        ]
         if missing or flaws:
             states = {"database": found.database, "broker": broker, "storage": storage, "workers": found.workers}
             raise NotReady(missing, flaws, states)
@@ -83,8 +85,8 @@ class Readiness:
     def _check_database(self) -> DatabaseState:
         try:
             schema = self._database.schema()
-            if schema.flaw:
-                return DatabaseState("schema", schema.flaw)
+            if schema.incompatibility:
+                return DatabaseState("schema", schema.incompatibility)
             with self._database.snapshot() as session:
                 workers = sum(worker.draining_at is None for worker in connected(session))
             self._try_to_write()
@@ -104,8 +106,8 @@ class Readiness:
 
     def _storage_is_there(self) -> bool:
         with self._database.snapshot() as session:
-            self._storage.mark = deployment.known_mark(session)
-        self._storage.require_mark()
+            self._storage.storage_id = deployment.known_storage_id(session)
+        self._storage.require_id()
         return True
 
 

@@ -17,9 +17,9 @@ import structlog
 from access import keys
 from api.http.errors import TooManyWaiting
 from api.views import translate
-from jobs.following import News, Position, look
-from jobs.queries import EventRecord
-from models import Database, DatabaseUnavailable
+from jobs.following import Position, Updates, find_updates
+from jobs.queries import EventWithEpoch
+from models import Database, DatabaseUnavailable, log_outage
 
 # The time from the start of one poll to the start of the next. A poll takes longer the more jobs are followed. The
 # interval grows with it, up to the maximum, so that polling takes only this share of the time.
@@ -217,23 +217,23 @@ class Tailer:
         try:
             return await loop.run_in_executor(self._thread, read)
         except DatabaseUnavailable as error:
-            log.warning("database unavailable", **error.told)
+            log_outage(log, error)
         except Exception:  # a bug of ours must not end the polling: every follower would wait for ever
             log.exception("poll failed")
         return None
 
-    def _read(self, positions: Mapping[str, Position]) -> tuple[News, list[tuple[str, Message]]]:
+    def _read(self, positions: Mapping[str, Position]) -> tuple[Updates, list[tuple[str, Message]]]:
         # Revisions are read before events. An event that is newer than its revision is published now, and not again:
         # the position follows the last event.
         with self._database.autocommit_read() as session:
-            news = look(session, positions)
+            news = find_updates(session, positions)
             return news, [(record.event.job_id, message_of(record)) for record in news.events]
 
     def _no_longer_valid(self, key_ids: Collection[str]) -> set[str]:
         with self._database.autocommit_read() as session:
             return keys.no_longer_valid(session, key_ids)
 
-    def _publish(self, polled_from: Mapping[str, Position], news: News, messages: list[tuple[str, Message]]) -> None:
+    def _publish(self, polled_from: Mapping[str, Position], news: Updates, messages: list[tuple[str, Message]]) -> None:
         for job_id, message in messages:
             if job := self._jobs.get(job_id):
                 for watcher in job.watchers:
@@ -261,6 +261,6 @@ class Tailer:
             waiting.set()
 
 
-def message_of(record: EventRecord) -> Message:
+def message_of(record: EventWithEpoch) -> Message:
     """An event as watchers receive it."""
     return Message(record.event.id, record.event.number, record.event.type, translate.event(record).model_dump_json())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from fastapi.telemetry import TelemetryConfig
 
-from environment.libraries import trace_exporter, wrong_otel
+from environment.libraries import invalid_otel_variables, trace_exporter
 from environment.startup import CannotStart
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def tracing(environment: Mapping[str, str] = os.environ) -> "Tracing | None":
     kind = trace_exporter(environment)
     if kind is None:
         return None
-    if wrong := "\n".join(f"{name}: {what}." for name, what in wrong_otel(environment)):
+    if wrong := "\n".join(f"{name}: {what}." for name, what in invalid_otel_variables(environment)):
         raise TelemetryUnavailable(wrong)
     try:
         from api.service import spans

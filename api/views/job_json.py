@@ -8,8 +8,8 @@ from api import schemas
 from api.views import translate
 from api.views.revision_cache import RevisionCache
 from jobs import queries
-from jobs.queries import JobPage, JobRecord
-from jobs.waiting import JobState, QueuePlace
+from jobs.queries import JobDetails, JobPage
+from jobs.waiting import JobSummary, QueuePlace
 from models import ProjectSession
 
 MAX_CACHED = 10_000  # jobs
@@ -28,12 +28,12 @@ class JobJsonCache:
     def __init__(self) -> None:
         self._cache = RevisionCache[str](MAX_CACHED)
 
-    def of(self, session: ProjectSession, jobs: Sequence[JobState]) -> list[str]:
+    def of(self, session: ProjectSession, jobs: Sequence[JobSummary]) -> list[str]:
         """The JSON of each job, by `schemas.Job`. `jobs` come from this `session`, a snapshot, so that revision
         and content are of one moment."""
         known = {job.id: self._cache.get(job.id, job.revision) for job in jobs}
         texts = {job_id: text for job_id, text in known.items() if text is not None}
-        for record in queries.records(session, [job.id for job in jobs if job.id not in texts]).values():
+        for record in queries.details_of(session, [job.id for job in jobs if job.id not in texts]).values():
             texts[record.job.id] = text = _without_place(record)
             if getsizeof(text) <= LARGEST_CACHED:
                 self._cache.put(record.job.id, record.job.revision, text)
@@ -48,12 +48,12 @@ class JobJsonCache:
         return f'{{"data":[{",".join(self.of(session, page.rows))}],{rest[1:]}'
 
 
-def new(record: JobRecord) -> str:
+def new(record: JobDetails) -> str:
     """The JSON of a job that has just been created."""
     return _with_place(_without_place(record), record.queue)
 
 
-def _without_place(record: JobRecord) -> str:
+def _without_place(record: JobDetails) -> str:
     return translate.job(record).model_dump_json(exclude={"queue"})
 
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from api import schemas
-from jobs.queries import JobRecord
+from jobs.queries import JobDetails
 from models import Checkpoint, Epoch, Job, JobStatus
 from training.metrics import RunFacts
 from training.spec import ResolvedSpec
@@ -20,7 +20,7 @@ class _Place(NamedTuple):
     step: int | float  # infinity: the last step of the epoch, if steps per epoch are unknown
 
 
-def progress(record: JobRecord, spec: ResolvedSpec) -> schemas.Progress:
+def progress(record: JobDetails, spec: ResolvedSpec) -> schemas.Progress:
     """Progress of the current attempt, or of the checkpoint that it resumes from. Work that was lost with an earlier
     attempt does not count."""
     job = record.job

@@ -8,8 +8,9 @@ from api import schemas
 from api.http.root_path import public_path
 from api.views.curve_data import CurveData, Point
 from api.views.progress import progress
-from jobs.queries import CheckpointRecord, EventRecord, JobRecord, Page, QueuedJob
-from jobs.workers import WorkerRecord
+from jobs.paging import Page
+from jobs.queries import CheckpointWithEpoch, EventWithEpoch, JobDetails, QueuedJob
+from jobs.workers import ConnectedWorker
 from models import Attempt, Epoch, Step
 from training.plain import plain
 from training.spec import ResolvedSpec, UnknownSpec
@@ -19,7 +20,7 @@ JOBS = "/v1/jobs"
 Identified = TypeVar("Identified", schemas.Key, schemas.Project, schemas.Webhook, schemas.WebhookDelivery)
 
 
-def job(record: JobRecord) -> schemas.Job:
+def job(record: JobDetails) -> schemas.Job:
     """A job with its progress, latest and best epoch, attempts, weights and place in the queue."""
     row = record.job
     spec = ResolvedSpec.to_show(row.spec)
@@ -66,7 +67,7 @@ def steps(page: Page[Step], job_id: str, asked: Mapping[str, int]) -> schemas.Pa
     return schemas.Page(data=rows, has_more=page.has_more, next=following)
 
 
-def curve_data(record: JobRecord, rows: Sequence[Epoch]) -> CurveData:
+def curve_data(record: JobDetails, rows: Sequence[Epoch]) -> CurveData:
     """The data for the picture of a job and its epochs."""
     spec = ResolvedSpec.to_show(record.job.spec)
     optimizer = spec.optimizer
@@ -81,7 +82,7 @@ def curve_data(record: JobRecord, rows: Sequence[Epoch]) -> CurveData:
     )
 
 
-def event(record: EventRecord) -> schemas.Event:
+def event(record: EventWithEpoch) -> schemas.Event:
     """An event, with the metrics of its epoch."""
     row = record.event
     return schemas.Event(
@@ -95,7 +96,7 @@ def event(record: EventRecord) -> schemas.Event:
     )
 
 
-def events(page: Page[EventRecord], job_id: str, asked: Mapping[str, int]) -> schemas.Page[schemas.Event]:
+def events(page: Page[EventWithEpoch], job_id: str, asked: Mapping[str, int]) -> schemas.Page[schemas.Event]:
     """A page of events. `next` is never null: it is the address of events yet to come, too."""
     rows = [event(record) for record in page.rows]
     last = {"after": rows[-1].id} if rows else {}
@@ -103,7 +104,7 @@ def events(page: Page[EventRecord], job_id: str, asked: Mapping[str, int]) -> sc
     return schemas.Page(data=rows, has_more=page.has_more, next=following)
 
 
-def checkpoint(record: CheckpointRecord) -> schemas.Checkpoint:
+def checkpoint(record: CheckpointWithEpoch) -> schemas.Checkpoint:
     """A checkpoint with the metrics of the epoch that it completes."""
     row = record.checkpoint
     name = _within_job(row.name)
@@ -121,7 +122,7 @@ def checkpoint(record: CheckpointRecord) -> schemas.Checkpoint:
     )
 
 
-def checkpoints(page: Page[CheckpointRecord], job_id: str, limit: int) -> schemas.Page[schemas.Checkpoint]:
+def checkpoints(page: Page[CheckpointWithEpoch], job_id: str, limit: int) -> schemas.Page[schemas.Checkpoint]:
     """A page of checkpoints. Its cursor is a position, which remains valid when that checkpoint is deleted."""
     following = None
     if page.has_more:
@@ -153,7 +154,7 @@ def queue(page: Page[QueuedJob], limit: int) -> schemas.Page[schemas.QueuedJob]:
     return schemas.Page(data=rows, has_more=page.has_more, next=following)
 
 
-def worker(record: WorkerRecord, project: str) -> schemas.Worker:
+def worker(record: ConnectedWorker, project: str) -> schemas.Worker:
     """A worker with those of its jobs that `project` may see."""
     row = record.worker
     return schemas.Worker(

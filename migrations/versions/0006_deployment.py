@@ -10,7 +10,7 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
-# Revision 0004 took them away at first, so that the release before could insert no job any more.
+# Revision 0004 removed these defaults at first. Then the release before it could insert no jobs.
 DEFAULTS = {
     "jobs": {"project": "default", "revision": "0", "storage_bytes": "0"},
     "idempotency_keys": {"project": "default"},
@@ -38,7 +38,7 @@ def upgrade() -> None:
 
 
 def _set(table: str, missing: dict[str, str], columns: dict) -> None:
-    if table == "jobs":  # SQLite copies the table, and a copied index forgets in which direction it goes
+    if table == "jobs":  # SQLite copies the table, and a copied index loses its descending columns
         op.drop_index("ix_jobs_queue", "jobs")
     with op.batch_alter_table(table) as altered:
         for name, default in missing.items():

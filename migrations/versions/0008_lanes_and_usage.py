@@ -9,15 +9,15 @@ branch_labels = None
 depends_on = None
 
 KIND = sa.text("coalesce(accelerator, '')")
-PRIORITY = sa.text("priority DESC")
-BY_LANE = [KIND, "devices", PRIORITY, "id"]
-# What each is of, and of which of the queued jobs. That of the queue itself had no status in front, without which
-# SQLite does not take it.
+DEFAULT_PRIORITY = sa.text("priority DESC")
+BY_LANE = [KIND, "devices", DEFAULT_PRIORITY, "id"]
+# Each index: its columns, and which of the queued jobs it holds. The queue's own index did not begin with the status;
+# SQLite does not use it then.
 INDEXES = {
-    "ix_jobs_queue": ([PRIORITY, "id"], None),
+    "ix_jobs_queue": ([DEFAULT_PRIORITY, "id"], None),
     "ix_jobs_lane": (BY_LANE, "not_before IS NULL"),
     "ix_jobs_project_lane": (["project", *BY_LANE], "not_before IS NULL"),
-    "ix_jobs_stopping": (["requested", PRIORITY, "id"], "requested = 'stop'"),
+    "ix_jobs_stopping": (["requested", DEFAULT_PRIORITY, "id"], "requested = 'stop'"),
     "ix_jobs_backing_off": (["not_before"], "not_before IS NOT NULL"),
     "ix_jobs_queued_at": (["queued_at"], None),
 }
@@ -57,4 +57,4 @@ def downgrade() -> None:
     for name in INDEXES:
         op.drop_index(name, "jobs")
     where = sa.text(QUEUED)
-    op.create_index("ix_jobs_queue", "jobs", [PRIORITY, "id"], postgresql_where=where, sqlite_where=where)
+    op.create_index("ix_jobs_queue", "jobs", [DEFAULT_PRIORITY, "id"], postgresql_where=where, sqlite_where=where)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobs import lifecycle, queries, reconciler, workers
+from jobs.submission import Submission
 from models import Database, JobStatus
 from tests.acceptance.conftest import LEASE_SECONDS, ROOT
 from tests.conftest import Databases
@@ -50,7 +51,7 @@ def test_a_workers_wrong_clock_changes_nothing(database: Database) -> None:
     until(connected, "the worker did not connect", 120)
     spec = TrainingSpec.model_validate(LONG)
     with database.session() as session:
-        job_id = lifecycle.submit(session, spec).id
+        job_id = lifecycle.submit(session, Submission(spec)).id
 
     def seconds_leased() -> float:
         """From its start to where its lease ends, by the database's clock; 0 before it has trained an epoch."""

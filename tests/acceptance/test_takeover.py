@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from jobs import lifecycle, queries, workers
+from jobs.submission import Submission
 from models import Database, Job, JobStatus
 from tests.acceptance.conftest import LEASE_SECONDS, ROOT
 from tests.processes import descendants
@@ -63,7 +64,7 @@ def training(database: Database, two_workers: list[subprocess.Popen[bytes]]) -> 
     until(lambda: len(connected()) == 2, "the workers did not connect", 120)
     spec = TrainingSpec.model_validate(LONG)
     with database.session() as session:
-        job_id = lifecycle.submit(session, spec).id
+        job_id = lifecycle.submit(session, Submission(spec)).id
 
     def saved() -> bool:
         with database.snapshot() as session:

@@ -19,10 +19,11 @@ from access import keys, projects
 from access.keys import Scope
 from api.app import create_app
 from api.http.server import Server
-from jobs import lifecycle, records, requests, workers
+from jobs import lifecycle, recording, requests, workers
 from jobs.checkpoints import CheckpointFile
 from jobs.failures import Failure
 from jobs.fence import Claim
+from jobs.submission import Submission
 from models import DEFAULT_PROJECT, Database, Epoch, Job
 from settings import Settings
 from storage import Storage, StoredFile
@@ -75,9 +76,8 @@ class Stage:
     ) -> str:
         spec = TrainingSpec(dataset="digits", epochs=epochs, batch_size=batch_size, validation_fraction=validation)
         with self.database.session() as session:
-            return lifecycle.submit(
-                session, spec, name=name, priority=priority, accelerator=accelerator, tags=tags, project=project
-            ).id
+            asked = Submission(spec, name=name, priority=priority, accelerator=accelerator, tags=tags)
+            return lifecycle.submit(session, asked, project=project).id
 
     def sign_on(self, *, slots: int = 1, devices: Sequence[str] = ("cpu",)) -> str:
         worker = f"worker-{next(self._workers)}"
@@ -100,13 +100,13 @@ class Stage:
     def begin(self, claim: Claim) -> None:
         resumed_from = claim.checkpoints[0].file.name if claim.checkpoints else None
         with self.database.session() as session:
-            records.record_start(session, claim, FACTS, resumed_from)
+            recording.record_start(session, claim, FACTS, resumed_from)
 
     def checkpoint(self, claim: Claim, epoch: int, step: int, content: bytes = b"checkpoint") -> StoredFile:
         name = f"{claim.job_id}/attempt-{claim.attempt:04}/epoch-{epoch:04}-step-{step:06}.safetensors"
         file = self.storage.put(name, content)
         with self.database.session() as session:
-            records.record_checkpoint(session, claim, CheckpointFile(file, epoch, step))
+            recording.record_checkpoint(session, claim, CheckpointFile(file, epoch, step))
         return file
 
     def weights(self, claim: Claim, content: bytes = b"weights") -> StoredFile:
@@ -115,7 +115,7 @@ class Stage:
     def steps(self, claim: Claim, epoch: int, losses: dict[int, float]) -> None:
         metrics = [StepMetrics(epoch=epoch, step=step, loss=loss, learning_rate=0.1) for step, loss in losses.items()]
         with self.database.session() as session:
-            records.record_steps(session, claim, metrics)
+            recording.record_steps(session, claim, metrics)
 
     def epoch(
         self,
@@ -142,7 +142,7 @@ class Stage:
             device_memory_bytes=None,
         )
         with self.database.session() as session:
-            records.record_epoch(session, claim, metrics)
+            recording.record_epoch(session, claim, metrics)
 
     def many_epochs(self, claim: Claim, epochs: range) -> None:
         """Rows of finished epochs, faster than one by one."""
@@ -163,15 +163,15 @@ class Stage:
         with self.database.session() as session:
             lifecycle.settle_failure(session, claim, failure)
 
-    def let_go(self, claim: Claim) -> None:
+    def release_job(self, claim: Claim) -> None:
         """As the worker does that drains, or that has heard what is asked for."""
         with self.database.session() as session:
-            lifecycle.let_go(session, claim)
+            lifecycle.release_job(session, claim)
 
     def lose(self, claim: Claim) -> None:
         failure = Failure(code="worker_lost", message="It is gone.", hint="Look at its log.", retryable=True)
         with self.database.session() as session:
-            lifecycle.lose(session, claim, failure)
+            lifecycle.lose_attempt(session, claim, failure)
 
     def pause(self, job_id: str) -> None:
         with self.database.session() as session:

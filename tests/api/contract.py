@@ -36,7 +36,7 @@ from api.service import admission
 from jobs import requests
 from tests.api.conftest import Stage, Tenants
 from training.recipes import RECIPES
-from webhooks import delivery
+from webhooks import sender
 from webhooks.addresses import Networks
 from webhooks.posting import Deadline, Outcome
 
@@ -130,7 +130,7 @@ class Nowhere:
 def make_ready(patch: pytest.MonkeyPatch) -> None:
     """An API that is explored reaches nobody, and does not tire of keys that are none: a check tries them, and wants to
     see them refused for that alone."""
-    patch.setattr(delivery, "Poster", Nowhere)
+    patch.setattr(sender, "Poster", Nowhere)
     patch.setattr(admission, "MAX_INVALID_KEYS", UNLIMITED)
 
 

@@ -38,9 +38,9 @@ def test_import_is_light() -> None:
 
 
 def test_leaves_no_thread_when_it_stops(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs.reconciler.LEAVE_WITHIN_SECONDS", 60)  # of a chore on its way, on a busy machine
+    monkeypatch.setattr("jobs.periodic.LEAVE_WITHIN_SECONDS", 60)  # of a chore on its way, on a busy machine
     monkeypatch.setattr("api.service.non_blocking_queue.BROKER_TIMEOUT_SECONDS", 60)
     with LocalClient(create_app(settings)) as client:
         client.get("/readyz")
-        assert {"send", "chores"} <= {thread.name for thread in threading.enumerate()}
-    assert not {"send", "chores"} & {thread.name for thread in threading.enumerate()}
+        assert {"send", "periodic tasks"} <= {thread.name for thread in threading.enumerate()}
+    assert not {"send", "periodic tasks"} & {thread.name for thread in threading.enumerate()}

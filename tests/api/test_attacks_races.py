@@ -13,7 +13,7 @@ from sqlalchemy import update
 from access import projects
 from models import Project
 from tests.api.conftest import Stage, Tenants
-from webhooks.endpoints import MOST_OF_A_PROJECT
+from webhooks.endpoints import MAX_WEBHOOKS
 
 SPEC = {"dataset": "digits"}
 AT_ONCE = 8
@@ -92,7 +92,7 @@ def next_to(answers: list[Response]) -> str:
 def test_a_project_has_no_more_webhooks_than_it_may(guarded: TestClient, tenants: Tenants) -> None:
     header = tenants.header("first", "admin")
     body = {"url": "https://receiver.invalid/", "events": ["job.failed"]}
-    for _ in range(MOST_OF_A_PROJECT - 2):
+    for _ in range(MAX_WEBHOOKS - 2):
         assert guarded.post("/v1/webhooks", headers=header, json=body).status_code == 201
     answers = at_once(lambda _: guarded.post("/v1/webhooks", headers=header, json=body))
     assert statuses(answers) == {201: 2, 409: AT_ONCE - 2}

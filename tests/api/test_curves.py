@@ -20,7 +20,7 @@ from api.service.curve_renderer import CurveRenderer
 from api.views import curves
 from api.views.curve_data import pack, unpack
 from api.views.translate import curve_data
-from jobs.queries import JobRecord
+from jobs.queries import JobDetails
 from models import Epoch, Job
 from training.spec import TrainingSpec
 
@@ -33,11 +33,11 @@ COLOUR_OF_VALIDATION = str(curves.VALIDATION["color"]).lower().encode()
 FORMS: tuple[Literal["svg", "png"], ...] = ("svg", "png")
 
 
-def record(epochs: Sequence[Epoch], name: str = "first") -> JobRecord:
+def record(epochs: Sequence[Epoch], name: str = "first") -> JobDetails:
     spec = TrainingSpec(dataset="digits", epochs=max(len(epochs), 3))
     job = Job(id="job_01kasm2pbk5s9d0w3g6vq8zrhf", name=name, spec=spec.model_dump(mode="json"))
     best = max(epochs, key=lambda epoch: accuracy_of(epoch), default=None)
-    return JobRecord(job, latest=epochs[-1] if epochs else None, best=best, queue=None)
+    return JobDetails(job, latest=epochs[-1] if epochs else None, best=best, queue=None)
 
 
 def accuracy_of(epoch: Epoch) -> float:

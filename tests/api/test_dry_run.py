@@ -10,6 +10,7 @@ from api.making.dry_run import preview
 from api.schemas.estimates import DryRun
 from jobs import lifecycle
 from jobs.errors import StartingWeightsMissing
+from jobs.submission import Submission
 from models import Database, Event, Job, JobTag, ProjectSession
 from training.spec import TrainingSpec
 
@@ -21,7 +22,7 @@ PROJECT = "default"
 
 def submitting(session: ProjectSession, body: dict[str, Any], **options: Any) -> Callable[[], Job]:
     spec = TrainingSpec.model_validate({"dataset": "digits", **body})
-    return lambda: lifecycle.submit(session, spec, project=PROJECT, **options)
+    return lambda: lifecycle.submit(session, Submission(spec, **options), project=PROJECT)
 
 
 def previewed(database: Database, body: dict[str, Any], **options: Any) -> DryRun:

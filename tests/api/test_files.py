@@ -13,7 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 import storage as storage_module
 from api.app import create_app
-from jobs import records
+from jobs import recording
 from models import Checkpoint
 from settings import Settings
 from storage import Storage
@@ -56,7 +56,7 @@ def test_checkpoint_that_nobody_can_go_on_from_says_so(client: TestClient, stage
     claim = stage.start(job_id)
     file = stage.checkpoint(claim, 1, 0)
     with stage.database.session() as session:
-        records.record_unusable(session, claim, file.name, "its hash is wrong")
+        recording.record_unusable(session, claim, file.name, "its hash is wrong")
     [checkpoint] = client.get(f"/v1/jobs/{job_id}/checkpoints").json()["data"]
     assert checkpoint["usable"] is False
 
@@ -190,7 +190,7 @@ def test_cancelled_job_has_no_files(client: TestClient, stage: "Stage") -> None:
     claim = stage.start(job_id)
     stage.checkpoint(claim, 1, 0)
     client.post(f"/v1/jobs/{job_id}/cancel")
-    stage.let_go(claim)
+    stage.release_job(claim)
     assert client.get(f"/v1/jobs/{job_id}/checkpoints").json()["data"] == []
     for part in (f"checkpoints/{A_CHECKPOINT}", "weights"):
         assert client.get(f"/v1/jobs/{job_id}/{part}").status_code == 404

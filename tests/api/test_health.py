@@ -17,8 +17,8 @@ from api.app import create_app
 from api.schemas.submission import FIRST_JOB
 from api.service.probe import Probe
 from jobs import workers
-from jobs.deployment import settle_storage
-from jobs.own_storage import OwnStorage
+from jobs.deployment import bind_storage
+from jobs.verified_storage import VerifiedStorage
 from jobs.workers import Load
 from settings import Settings
 from tests.api.conftest import LocalClient
@@ -74,10 +74,10 @@ def broker(redis_socket: Path) -> Iterator[redis.Redis]:
 
 @pytest.mark.parametrize("flaw", ["full", "replica"])
 def test_a_broker_that_answers_and_takes_no_message_is_not_ready(
-    client: TestClient, stage: "Stage", broker: redis.Redis, flaw: str
+    client: TestClient, stage: "Stage", broker: redis.Redis, incompatibility: str
 ) -> None:
     stage.sign_on()
-    if flaw == "full":
+    if incompatibility == "full":
         broker.config_set("maxmemory", 1)
     else:
         broker.replicaof("127.0.0.1", 1)
@@ -189,7 +189,7 @@ def test_workers(client: TestClient, stage: "Stage") -> None:
     claim = stage.start(job_id)
     idle = stage.sign_on(slots=2, devices=["NVIDIA H100 80GB HBM3"] * 2)
     with stage.database.session() as session:
-        workers.seen(session, idle, Load(load_average=0.5, memory_total_bytes=2**40, memory_available_bytes=2**39))
+        workers.mark_seen(session, idle, Load(load_average=0.5, memory_total_bytes=2**40, memory_available_bytes=2**39))
         workers.drain(session, idle)
     page = client.get("/v1/workers").json()
     assert (page["has_more"], page["next"]) == (False, None)
@@ -279,7 +279,7 @@ def test_not_ready_without_the_storage_that_jobs_have_their_files_in(
     client: TestClient, stage: "Stage", settings: Settings
 ) -> None:
     stage.sign_on()
-    settle_storage(stage.database, OwnStorage(settings.storage_url))
+    bind_storage(stage.database, VerifiedStorage(settings.storage_url))
     folder = Path(settings.storage_url.removeprefix("file://"))
     folder.rename(folder.with_name("elsewhere"))
     problem = not_ready(client)

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from api.views import job_json, translate
 from api.views.job_json import JobJsonCache
-from jobs import changes, lifecycle, queries, records, requests
+from jobs import changes, lifecycle, queries, recording, requests
 from models import DEFAULT_PROJECT
 from training.metrics import RunFacts
 
@@ -28,17 +28,17 @@ def _life(stage: "Stage", job_id: str) -> Iterator[Step]:
 
     def load() -> None:
         with stage.database.session() as session:
-            records.record_loading(session, claims[-1], claims[-1].checkpoints[0].file.name)
+            recording.record_loading(session, claims[-1], claims[-1].checkpoints[0].file.name)
 
     def facts() -> None:
         with stage.database.session() as session:
             found = queries.find(session, job_id).job.attempts[-1].facts
             assert found
-            records.record_facts(session, claims[-1], RunFacts.model_validate({**found, "precision": "bf16"}))
+            recording.record_facts(session, claims[-1], RunFacts.model_validate({**found, "precision": "bf16"}))
 
     def unusable() -> None:
         with stage.database.session() as session:
-            records.record_unusable(session, claims[-1], claims[-1].checkpoints[0].file.name, "it is damaged")
+            recording.record_unusable(session, claims[-1], claims[-1].checkpoints[0].file.name, "it is damaged")
 
     def change() -> None:
         with stage.database.session() as session:
@@ -66,7 +66,7 @@ def _life(stage: "Stage", job_id: str) -> Iterator[Step]:
     yield "unusable", unusable
     yield "begin again", lambda: stage.begin(claims[-1])
     yield "pause", lambda: stage.pause(job_id)
-    yield "let go", lambda: stage.let_go(claims[-1])
+    yield "let go", lambda: stage.release_job(claims[-1])
     yield "resume", resume
     yield "claim for the third time", claim
     yield "begin for the third time", lambda: stage.begin(claims[-1])
@@ -124,7 +124,7 @@ def test_a_job_of_very_many_attempts_is_not_remembered(stage: "Stage") -> None:
     for _ in range(20):
         claim = stage.start(job_id)
         stage.epoch(claim, 0)
-        stage.let_go(claim)
+        stage.release_job(claim)
     with stage.database.snapshot() as session:
         (text,) = texts.of(session, [queries.state_of(session, job_id)])
     assert len(text) > job_json.LARGEST_CACHED

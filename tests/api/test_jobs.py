@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fastapi.testclient import TestClient
 
-from jobs import records
+from jobs import recording
 from models import JobStatus
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def test_progress_starts_anew_with_an_attempt_that_does(client: TestClient, stag
     first = stage.start(job_id)
     stage.steps(first, 3, {0: 1.0})
     stage.epoch(first, 3)
-    stage.let_go(first)
+    stage.release_job(first)
     stage.start(job_id)
     job = get(client, job_id)
     assert job["progress"]["percent"] == 0
@@ -118,10 +118,10 @@ def test_checkpoint_that_cannot_be_used_is_no_progress(client: TestClient, stage
     second = stage.claim(job_id)
     assert place(get(client, job_id)) == (1, 11, 40.0)
     with stage.database.session() as session:
-        records.record_unusable(session, second, newer.name, "its hash is wrong")
+        recording.record_unusable(session, second, newer.name, "its hash is wrong")
     assert place(get(client, job_id)) == (0, 11, 20.0)
     with stage.database.session() as session:
-        records.record_unusable(session, second, older.name, "its hash is wrong")
+        recording.record_unusable(session, second, older.name, "its hash is wrong")
     assert place(get(client, job_id)) == (None, None, 0)
 
 
@@ -130,7 +130,7 @@ def test_paused_job_is_where_its_checkpoint_is(client: TestClient, stage: "Stage
     claim = stage.start(job_id)
     stage.checkpoint(claim, 2, 6)
     stage.pause(job_id)
-    stage.let_go(claim)
+    stage.release_job(claim)
     job = get(client, job_id)
     assert (job["status"], job["requested"], place(job)) == ("paused", None, (2, 5, 50.0))
 
@@ -152,7 +152,7 @@ def test_success_is_all_of_it_whoever_trained_it(client: TestClient, stage: "Sta
     job_id = stage.submit(epochs=1)
     first = stage.start(job_id)
     stage.epoch(first, 0)
-    stage.let_go(first)
+    stage.release_job(first)
     stage.succeed(stage.start(job_id))  # which found nothing left to train
     assert get(client, job_id)["progress"]["percent"] == 100
 
@@ -292,7 +292,7 @@ def test_running_job_is_asked_for(client: TestClient, stage: "Stage") -> None:
         answer = client.post(f"/v1/jobs/{job_id}/cancel")
         assert answer.status_code == 202
         assert (answer.json()["status"], answer.json()["requested"]) == ("running", "cancel")
-    stage.let_go(claim)
+    stage.release_job(claim)
     answer = client.post(f"/v1/jobs/{job_id}/cancel")
     assert (answer.status_code, answer.json()["status"], answer.json()["requested"]) == (200, "cancelled", None)
 

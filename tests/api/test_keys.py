@@ -312,7 +312,7 @@ def test_a_use_is_noted(settings: Settings, tenants: "Tenants", database: Databa
         client.get("/v1/jobs", headers=tenants.header("first", "read"))
         key_id = tenants.keys["first"]["read"].partition(".")[0].removeprefix("epochal_")
         service: Any = client.app_state["service"]
-        service.admission.storing_key_uses(database).do()
+        service.admission.storing_key_uses(database).run()
         row = client.get(f"/v1/keys/{key_id}").json()
     assert row["last_used_at"] is not None
 

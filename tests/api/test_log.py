@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 from fastapi.testclient import TestClient
 
-from access.keys import ANYBODY
+from access.keys import LOOPBACK_CALLER
 from api.dependencies import ProjectDatabase
 from api.reading import log_text
 
@@ -64,10 +64,10 @@ def test_pages_leave_no_trace_whatever_is_missing(stage: "Stage", monkeypatch: p
             stage.steps(claim, epoch, dict.fromkeys(sorted(steps), 1.0))
         if random.random() < 0.7:
             stage.epoch(claim, epoch)
-    whole = "".join(log_text.stream(ProjectDatabase(stage.database, ANYBODY), job_id))
+    whole = "".join(log_text.stream(ProjectDatabase(stage.database, LOOPBACK_CALLER), job_id))
     for rows in range(1, 6):
         monkeypatch.setattr(log_text, "ROWS_PER_PAGE", rows)
-        assert "".join(log_text.stream(ProjectDatabase(stage.database, ANYBODY), job_id)) == whole
+        assert "".join(log_text.stream(ProjectDatabase(stage.database, LOOPBACK_CALLER), job_id)) == whole
 
 
 def test_what_comes_in_between_two_pages_is_in_order(stage: "Stage", monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +75,7 @@ def test_what_comes_in_between_two_pages_is_in_order(stage: "Stage", monkeypatch
     job_id = stage.submit()
     claim = stage.start(job_id)
     stage.steps(claim, 0, {0: 1.0, 1: 1.0, 2: 1.0})
-    pieces = log_text.stream(ProjectDatabase(stage.database, ANYBODY), job_id)
+    pieces = log_text.stream(ProjectDatabase(stage.database, LOOPBACK_CALLER), job_id)
     text = next(pieces)
     stage.steps(claim, 0, {3: 1.0})
     stage.epoch(claim, 0)

@@ -32,7 +32,7 @@ def test_pause_of_a_running_job_waits_for_its_worker(client: TestClient, stage: 
     claim = stage.start(job_id)
     for _ in range(2):
         assert state(ask(client, job_id, "pause")) == (202, "running", "pause")
-    stage.let_go(claim)
+    stage.release_job(claim)
     assert state(ask(client, job_id, "pause")) == (200, "paused", None)
 
 
@@ -71,7 +71,7 @@ def test_stop_of_a_running_job_waits_for_its_worker(client: TestClient, stage: "
     claim = stage.start(job_id)
     for _ in range(2):
         assert state(ask(client, job_id, "stop")) == (202, "running", "stop")
-    stage.let_go(claim)
+    stage.release_job(claim)
     assert state(ask(client, job_id, "stop")) == (200, "stopped", None)
 
 
@@ -90,7 +90,7 @@ def test_stop_of_a_paused_job_goes_to_a_worker_once_more(
     claim = stage.start(job_id)
     stage.checkpoint(claim, 1, 0)
     stage.pause(job_id)
-    stage.let_go(claim)
+    stage.release_job(claim)
     answer = ask(client, job_id, "stop")
     assert state(answer) == (202, "queued", "stop")
     assert answer.json()["weights"] is None

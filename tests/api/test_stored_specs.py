@@ -17,6 +17,7 @@ import api.schemas.estimates
 import worker.messages
 from api.schemas.submission import JobCreate
 from jobs import lifecycle
+from jobs.submission import Submission
 from models import Database, Job
 from training.spec import ResolvedSpec, TrainingSpec
 from worker.messages import Order
@@ -50,7 +51,9 @@ def stored_specs() -> Iterator[ResolvedSpec]:
 def stored(database: Database) -> dict[str, ResolvedSpec]:
     """Jobs of every stored spec, in the database alone."""
     with database.session() as session:
-        return {lifecycle.submit(session, spec).id: spec for spec in stored_specs() if not spec.starting_weights}
+        return {
+            lifecycle.submit(session, Submission(spec)).id: spec for spec in stored_specs() if not spec.starting_weights
+        }
 
 
 @pytest.mark.parametrize("fields", CONFLICTING, ids=lambda fields: next(iter(fields)))
@@ -92,7 +95,10 @@ OF_A_LATER_RELEASE: list[dict[str, Any]] = [
 def of_a_later_release(database: Database) -> dict[str, dict[str, Any]]:
     """Stored specs by their jobs."""
     with database.session() as session:
-        specs = {lifecycle.submit(session, ResolvedSpec(dataset="digits")).id: DIGITS | f for f in OF_A_LATER_RELEASE}
+        specs = {
+            lifecycle.submit(session, Submission(ResolvedSpec(dataset="digits"))).id: DIGITS | f
+            for f in OF_A_LATER_RELEASE
+        }
         for job_id, spec in specs.items():
             session.execute(update(Job).where(Job.id == job_id).values(spec=spec))
     return specs

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from access import keys
 from api.app import create_app
 from jobs import changes, requests
-from jobs.following import News, Position, look
+from jobs.following import Position, Updates, find_updates
 from settings import Settings
 from tests.api.conftest import serving
 
@@ -146,16 +146,16 @@ def test_watchers_cost_queries_a_tick_and_not_each(
     jobs = [stage.submit() for _ in range(20)]
     looks: list[int] = []
 
-    def counted(session: Session, positions: Mapping[str, Position]) -> News:
+    def counted(session: Session, positions: Mapping[str, Position]) -> Updates:
         looks.append(0)
 
         @event.listens_for(session, "do_orm_execute")
         def count(_state: object) -> None:
             looks[-1] += 1
 
-        return look(session, positions)
+        return find_updates(session, positions)
 
-    monkeypatch.setattr("api.service.tailer.look", counted)
+    monkeypatch.setattr("api.service.tailer.find_updates", counted)
     with serving(app) as url, httpx2.Client(base_url=url, timeout=30) as client, ThreadPoolExecutor(40) as pool:
         watchers = [pool.submit(follow, client, job_id) for job_id in jobs * 2]
         for job_id in jobs:

@@ -21,9 +21,9 @@ from api.app import create_app
 from api.schemas.submission import FIRST_JOB
 from api.service import non_blocking_queue
 from api.service.non_blocking_queue import NonBlockingQueue
-from jobs import queries, reconciler
+from jobs import queries
 from jobs.delivery import QUEUE, BrokerState
-from jobs.reconciler import Chore
+from jobs.periodic import PeriodicTask, running_periodically
 from models import Database, DatabaseUnavailable
 from settings import Settings
 from tests.api.conftest import LocalClient
@@ -174,16 +174,16 @@ def test_prompt_queue_survives_an_error() -> None:
         (DatabaseUnavailable("gone"), "database unavailable"),
     ],
 )
-def test_chores_survive_errors(error: Exception, said: str) -> None:
+def test_periodic_tasks_survive_errors(error: Exception, said: str) -> None:
     done = threading.Semaphore(0)
 
     def fail() -> None:
         done.release()
         raise error
 
-    with capture_logs() as lines, reconciler.doing([Chore(0.001, fail)]):
+    with capture_logs() as lines, running_periodically([PeriodicTask(0.001, fail)]):
         for _ in range(3):
             assert done.acquire(timeout=SOON_SECONDS)
     assert {line["event"] for line in lines} == {said}
     assert "SELECT" not in str(lines)
-    assert not [thread for thread in threading.enumerate() if thread.name == "chores"]
+    assert not [thread for thread in threading.enumerate() if thread.name == "periodic tasks"]

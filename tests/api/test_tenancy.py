@@ -131,8 +131,8 @@ def test_more_keys_buy_no_more_than_a_bound(settings: Settings, tenants: "Tenant
 
 
 def test_a_project_has_so_many_keys(client: TestClient, tenants: "Tenants", monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "MOST_OF_A_PROJECT", 4)
-    monkeypatch.setattr(keys, "MOST_REMEMBERED", 5)
+    monkeypatch.setattr(keys, "MAX_VALID_KEYS", 4)
+    monkeypatch.setattr(keys, "MAX_STORED_KEYS", 5)
     body = {"name": "one more", "scopes": ["read"], "project": "first"}
     made = [client.post("/v1/keys", json=body) for _ in range(2)]
     assert [answer.status_code for answer in made] == [201, 409]  # three are there already

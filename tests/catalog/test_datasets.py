@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from catalog import looks
+from catalog import scanning
 from catalog.datasets import NAME, Catalogue, DatasetEntry, DatasetsUnavailable
-from catalog.looks import Looks
+from catalog.scanning import SingleFlight
 from training import folder_listing
 from training.known_datasets import KNOWN_DATASETS
 from training.spec import TrainingSpec
@@ -191,8 +191,8 @@ def test_a_folder_that_has_not_changed_is_not_walked_again(tmp_path: Path, monke
     pets = write_pets(tmp_path)
     for directory in (tmp_path, *[path for path in tmp_path.rglob("*") if path.is_dir()]):
         os.utime(directory, (1, 1))
-    monkeypatch.setattr(looks, "SETTLED_SECONDS", -10.0)  # that the directories are new cannot be changed
-    monkeypatch.setattr(looks, "LONGEST_KEPT", 0.0)
+    monkeypatch.setattr(scanning, "SETTLED_SECONDS", -10.0)  # that the directories are new cannot be changed
+    monkeypatch.setattr(scanning, "MAX_AGE_SECONDS", 0.0)
     walked: list[str] = []
     real = folder_listing.list_directory
 
@@ -200,7 +200,7 @@ def test_a_folder_that_has_not_changed_is_not_walked_again(tmp_path: Path, monke
         walked.append(directory)
         return real(directory, most)
 
-    monkeypatch.setattr(looks, "list_directory", walk)
+    monkeypatch.setattr(scanning, "list_directory", walk)
     with catalogue(tmp_path) as made:
         spec = TrainingSpec(dataset="pets", batch_size=2)
         assert made.conflicts(spec) == []
@@ -217,10 +217,10 @@ def test_nobody_waits_for_a_disk_that_hangs(tmp_path: Path, monkeypatch: pytest.
     write_pets(tmp_path)
     released = threading.Event()
     monkeypatch.setattr("catalog.datasets.find_images", lambda *_: released.wait(60))
-    monkeypatch.setattr("catalog.datasets.PATIENCE_SECONDS", 0.01)
-    monkeypatch.setattr("catalog.datasets.LISTING_SECONDS", 0.01)
+    monkeypatch.setattr("catalog.datasets.SUBMISSION_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr("catalog.datasets.LISTING_WAIT_SECONDS", 0.01)
     with catalogue(tmp_path) as made:
-        made._names.ask("", 60)  # only the folder itself hangs
+        made._names.get("", 60)  # only the folder itself hangs
         assert made.conflicts(TrainingSpec(dataset="pets")) == []
         [pets] = [entry for entry in made.entries() if entry.name == "pets"]
         assert (pets.usable, pets.train_images) == (True, None)
@@ -236,12 +236,12 @@ def test_those_who_ask_at_once_share_a_look() -> None:
         released.wait(60)
         return name.upper()
 
-    made = Looks(look)
-    assert made.ask("a", 0) is None
+    made = SingleFlight(look)
+    assert made.get("a", 0) is None
     assert begun.wait(60)
-    assert made.ask("a", 0) is None
+    assert made.get("a", 0) is None
     released.set()
-    assert made.ask("a", 3600) == "A"
+    assert made.get("a", 3600) == "A"
     assert looked == ["a"]
     made.close()
 

@@ -122,10 +122,10 @@ def looks(begin: float, end: float, **values: Any) -> tuple[Beat, ...]:
     return tuple(Beat(at=begin + place / 10, **usual | values) for place in range(round(10 * (end - begin)) + 1))
 
 
-def requested(verb: str, at: float, let_go: float, **values: Any) -> Evidence:
+def requested(verb: str, at: float, release_job: float, **values: Any) -> Evidence:
     """A job whose worker lets go of it so long after somebody has asked for that."""
     asked = moved("running", "running", requested=verb, at=at, lease_until=900.0, old_lease_until=900.0)
-    gone = moved("running", "paused", at=let_go, old_lease_until=900.0)
+    gone = moved("running", "paused", at=release_job, old_lease_until=900.0)
     return replace(INNOCENT, writes=(*BEGUN, *ENDED[:-1], asked, gone), **values)
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
-from jobs.own_storage import MARK
+from jobs.verified_storage import STORAGE_ID_FILE
 from models import ACTIVE, TERMINAL, JobStatus, Request
 from storage import StoredFile
 from tests.chaos.evidence import Evidence, FinalJob
@@ -121,7 +121,7 @@ def files_named(evidence: Evidence) -> Iterator[str]:
             yield f"{name} is named by a row, and is not there"
         elif evidence.files[name] != file.sha256 and name not in evidence.damaged:
             yield f"{name} is not what its row says: {evidence.files[name]} in place of {file.sha256}"
-    for name in evidence.files.keys() - named.keys() - {MARK}:
+    for name in evidence.files.keys() - named.keys() - {STORAGE_ID_FILE}:
         yield f"{name} is there, and no row names it"
 
 

@@ -12,7 +12,7 @@ TRACEBACK = 'Traceback (most recent call last):\n  File "x.py", line 1, in <modu
     [
         ("api", 'timestamp=2026-01-01T00:00:00Z level=error event="job not settled" job_id=job_1'),
         ("api", "timestamp=2026-01-01T00:00:00Z level=critical event=x"),
-        ("worker-0", "Exception in thread chores:"),
+        ("worker-0", "Exception in thread periodic tasks:"),
         ("worker-1", "Fatal Python error: Segmentation fault"),
         ("postgresql", "2026-01-01 00:00:00 UTC [1] PANIC:  could not write"),
         ("postgresql", "2026-01-01 00:00:00 UTC [1] ERROR:  deadlock detected"),

@@ -7,9 +7,10 @@ from contextlib import ExitStack, suppress
 import pytest
 from sqlalchemy import update
 
-from jobs import fence, lifecycle, records, requests, workers
+from jobs import fence, lifecycle, recording, requests, workers
 from jobs.errors import AttemptFenced, JobError
 from jobs.fence import Claim
+from jobs.submission import Submission
 from models import Database, Job
 from models.columns import DatabaseNow
 from tests.chaos import history, write_rules
@@ -45,7 +46,7 @@ class Stage:
             for name in ("first", "second"):
                 workers.sign_on(session, name, slots=1, devices=["cpu"], torch_version="2")
             asked = spec(epochs=50, checkpoints={"keep": 2, "keep_best": False})
-            self._jobs = [lifecycle.submit(session, asked, max_retries=100).id for _ in range(8)]
+            self._jobs = [lifecycle.submit(session, Submission(asked, max_retries=100)).id for _ in range(8)]
 
     def _door(self, url: str, name: str, open_doors: ExitStack) -> Database:
         database = Database(f"{url}&application_name={name}")
@@ -64,7 +65,7 @@ class Stage:
         with self._workers[place].session() as session:
             claim = lifecycle.claim(session, self._drawn.choice(self._jobs), ("first", "second")[place], 30)
             if claim:
-                records.record_start(session, claim, FACTS)
+                recording.record_start(session, claim, FACTS)
                 self._claims.append((claim, self._workers[place]))
 
     def _report(self) -> None:
@@ -73,11 +74,11 @@ class Stage:
         with database.session() as session:
             match self._drawn.randrange(4):
                 case 0:
-                    records.record_epoch(session, claim, epoch_metrics(epoch))
+                    recording.record_epoch(session, claim, epoch_metrics(epoch))
                 case 1:
-                    records.record_steps(session, claim, [step_metrics(epoch, self._drawn.randrange(5))])
+                    recording.record_steps(session, claim, [step_metrics(epoch, self._drawn.randrange(5))])
                 case 2:
-                    records.record_checkpoint(session, claim, checkpoint_of(claim, epoch))
+                    recording.record_checkpoint(session, claim, checkpoint_of(claim, epoch))
                 case _:
                     lifecycle.heartbeat(session, claim, 30)
 
@@ -88,9 +89,9 @@ class Stage:
                 case 0:
                     lifecycle.settle_success(session, claim, weights_of(claim))
                 case 1:
-                    lifecycle.let_go(session, claim)
+                    lifecycle.release_job(session, claim)
                 case _:
-                    lifecycle.lose(session, claim, LOST)
+                    lifecycle.lose_attempt(session, claim, LOST)
 
     def _expire(self) -> None:
         """Its worker stands still until the lease has run out."""

@@ -1,7 +1,7 @@
 """The service with one fence taken out: `python -m tests.chaos.signed --without FENCE worker`.
 
-A harness that stays green then does not see what the fence is for. (fence.is_queued is not here: without it, the table
-of transitions refuses a second claim.)
+A harness that stays green then does not see what the fence is for. (fence.is_claimable is not here: without it, the
+table of transitions refuses a second claim.)
 """
 
 from collections.abc import Callable

@@ -2,8 +2,8 @@
 
 import pytest
 
-from environment.databases import wrong_variables
-from environment.libraries import wrong_aws, wrong_otel, wrong_proxies
+from environment.databases import invalid_libpq_variables
+from environment.libraries import invalid_aws_variables, invalid_otel_variables, invalid_proxies
 from settings import read_settings
 
 SECRET = "hunter2"
@@ -22,7 +22,7 @@ SECRET = "hunter2"
     ],
 )  # fmt: skip
 def test_a_variable_that_s3_cannot_be_reached_with(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    [(told, what)] = wrong_aws({name: value})
+    [(told, what)] = invalid_aws_variables({name: value})
     assert told == name
     assert SECRET not in what
     monkeypatch.setenv(name, value)
@@ -58,15 +58,15 @@ def test_a_proxy_that_cannot_be_read(name: str, value: str, monkeypatch: pytest.
     ],
 )  # fmt: skip
 def test_a_proxy_that_libraries_read(value: str) -> None:
-    assert not list(wrong_proxies({"https_proxy": value}))
+    assert not list(invalid_proxies({"https_proxy": value}))
 
 
 def test_one_half_of_s3_s_credentials_is_told() -> None:
-    assert list(wrong_aws({"AWS_ACCESS_KEY_ID": "a"})) == [
+    assert list(invalid_aws_variables({"AWS_ACCESS_KEY_ID": "a"})) == [
         ("AWS_SECRET_ACCESS_KEY", "should be set where AWS_ACCESS_KEY_ID is")
     ]
     good = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b/c+d=", "AWS_ENDPOINT_URL": "http://[::1]:9000/x"}
-    assert not list(wrong_aws(good))
+    assert not list(invalid_aws_variables(good))
 
 
 @pytest.mark.parametrize(
@@ -85,16 +85,16 @@ def test_one_half_of_s3_s_credentials_is_told() -> None:
     ],
 )  # fmt: skip
 def test_a_variable_that_traces_cannot_be_exported_with(name: str, value: str) -> None:
-    told = list(wrong_otel({"OTEL_TRACES_EXPORTER": "otlp", name: value}))
+    told = list(invalid_otel_variables({"OTEL_TRACES_EXPORTER": "otlp", name: value}))
     assert [variable for variable, _ in told] == [name]
     assert SECRET not in str(told)
     if "ENDPOINT" not in name and name != "OTEL_TRACES_EXPORTER":
-        assert not list(wrong_otel({name: value}))  # where nobody asks for traces
+        assert not list(invalid_otel_variables({name: value}))  # where nobody asks for traces
 
 
 def test_usual_variables_are_right() -> None:
     assert not list(
-        wrong_otel(
+        invalid_otel_variables(
             {
                 "OTEL_EXPORTER_OTLP_ENDPOINT": "https://[::1]:4318/a/b",
                 "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Basic%20YTpi==, x-key=Bearer a.b-c",
@@ -126,4 +126,4 @@ def test_a_variable_that_libpq_refuses(name: str, value: str, monkeypatch: pytes
 def test_a_variable_that_the_address_overrides_has_no_say(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGSSLMODE", "hunter2")
     monkeypatch.setenv("PGPORT", "hunter2")
-    assert not list(wrong_variables("postgresql://host:1/name?sslmode=require"))
+    assert not list(invalid_libpq_variables("postgresql://host:1/name?sslmode=require"))

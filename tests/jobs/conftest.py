@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from jobs import lifecycle, queries, records, workers
+from jobs import lifecycle, queries, recording, workers
 from jobs.checkpoints import CheckpointFile
 from jobs.failures import Failure
 from jobs.fence import Claim
-from models import Attempt, Checkpoint, Database, Epoch, Event, Job, Step
+from jobs.submission import Submission
+from models import DEFAULT_PROJECT, Attempt, Checkpoint, Database, Epoch, Event, Job, Step
 from models.columns import DatabaseNow
 from storage import StoredFile
 from training.metrics import EpochMetrics, RunFacts, StepMetrics
@@ -84,7 +85,7 @@ def take(database: Database, job_id: str, worker: str = "second") -> Claim:
 
 def start(database: Database, claim: Claim, resumed_from: str | None = None) -> None:
     with database.session() as session:
-        records.record_start(session, claim, FACTS, resumed_from)
+        recording.record_start(session, claim, FACTS, resumed_from)
 
 
 def publish(database: Database, claim: Claim, *positions: tuple[int, int]) -> list[str]:
@@ -92,19 +93,19 @@ def publish(database: Database, claim: Claim, *positions: tuple[int, int]) -> li
     retired = list[str]()
     for epoch, step in positions:
         with database.session() as session:
-            retired = records.record_checkpoint(session, claim, checkpoint_of(claim, epoch, step))
+            retired = recording.record_checkpoint(session, claim, checkpoint_of(claim, epoch, step))
     return retired
 
 
 def drop(database: Database, claim: Claim) -> bool:
     """Its worker drains."""
     with database.session() as session:
-        return lifecycle.let_go(session, claim)
+        return lifecycle.release_job(session, claim)
 
 
 def lose(database: Database, claim: Claim, failure: Failure = LOST) -> bool:
     with database.session() as session:
-        return lifecycle.lose(session, claim, failure)
+        return lifecycle.lose_attempt(session, claim, failure)
 
 
 def change(database: Database, job_id: str, **values: Any) -> None:
@@ -157,9 +158,10 @@ def submitted(database: Database) -> Callable[..., Job]:
         for name in ("first", "second"):
             workers.sign_on(session, name, slots=1, devices=["cpu"], torch_version="2")
 
-    def submit(spec: TrainingSpec = SPEC, **options: Any) -> Job:
+    def submit(spec: TrainingSpec = SPEC, project: str = DEFAULT_PROJECT, **asked: Any) -> Job:
+        submission = Submission(spec, **{"name": "a job", "tags": ["lab"], **asked})
         with database.session() as session:
-            return lifecycle.submit(session, spec, **{"name": "a job", "tags": ["lab"], **options})
+            return lifecycle.submit(session, submission, project=project)
 
     return submit
 

@@ -10,9 +10,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from jobs import lifecycle, placement, reconciler, records, requests, workers
+from jobs import lifecycle, placement, reconciler, recording, requests, workers
 from jobs.errors import AttemptFenced, JobError
 from jobs.fence import Claim
+from jobs.submission import Submission
 from models import DEFAULT_PROJECT, Base, Database, Job, Project
 from tests.jobs.conftest import BROKEN, FACTS, LOST, checkpoint_of, epoch_metrics, spec, step_metrics, weights_of
 from tests.jobs.model import ENDS, HELD, LEASE, ModelJob
@@ -115,7 +116,7 @@ class Jobs(RuleBasedStateMachine):
     def submit(self, priority: int, max_retries: int, keep: int, keep_best: bool, limit: int | None) -> None:
         asked = spec(checkpoints={"keep": keep, "keep_best": keep_best}, time_limit_minutes=limit)
         with self.database.session() as session:
-            job_id = lifecycle.submit(session, asked, priority=priority, max_retries=max_retries).id
+            job_id = lifecycle.submit(session, Submission(asked, priority=priority, max_retries=max_retries)).id
         time = limit and limit * MINUTE
         self.model[job_id] = ModelJob(job_id, priority, max_retries, keep, keep_best, time)
 
@@ -181,18 +182,18 @@ class Jobs(RuleBasedStateMachine):
             job.lease_until = self.clock.now + LEASE
 
     def start(self, claim: Claim) -> None:
-        if self.write(claim, lambda session: records.record_start(session, claim, FACTS)):
+        if self.write(claim, lambda session: recording.record_start(session, claim, FACTS)):
             self.model[claim.job_id].status = "running"
 
     def measure(self, claim: Claim, epoch: int, step: int, accuracy: float | None) -> None:
-        if self.write(claim, lambda session: records.record_steps(session, claim, [step_metrics(epoch, step)])):
+        if self.write(claim, lambda session: recording.record_steps(session, claim, [step_metrics(epoch, step)])):
             self.model[claim.job_id].steps[epoch, step] = claim.attempt
-        if self.write(claim, lambda session: records.record_epoch(session, claim, epoch_metrics(epoch, accuracy))):
+        if self.write(claim, lambda session: recording.record_epoch(session, claim, epoch_metrics(epoch, accuracy))):
             self.model[claim.job_id].record_epoch(epoch, accuracy)
 
     def publish(self, claim: Claim, epoch: int, step: int) -> None:
         checkpoint = checkpoint_of(claim, epoch, step)
-        if self.write(claim, lambda session: records.record_checkpoint(session, claim, checkpoint)):
+        if self.write(claim, lambda session: recording.record_checkpoint(session, claim, checkpoint)):
             self.model[claim.job_id].record_checkpoint(epoch, step)
 
     @with_an_attempt
@@ -202,7 +203,7 @@ class Jobs(RuleBasedStateMachine):
         job, weights = self.model[claim.job_id], weights_of(claim)
 
         def succeed(session: Session) -> None:
-            records.record_start(session, claim, FACTS)
+            recording.record_start(session, claim, FACTS)
             lifecycle.settle_success(session, claim, weights)
 
         match kind:
@@ -227,7 +228,9 @@ class Jobs(RuleBasedStateMachine):
         queued = list[bool]()
 
         def settle(session: Session) -> None:
-            queued.append(lifecycle.lose(session, claim, LOST) if lost else lifecycle.let_go(session, claim))
+            queued.append(
+                lifecycle.lose_attempt(session, claim, LOST) if lost else lifecycle.release_job(session, claim)
+            )
 
         if self.write(claim, settle, even_if_cancelled=True):
             reason = LOST.code if lost else "drained"

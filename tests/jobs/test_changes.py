@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from jobs import changes, lifecycle, placement, queries, records, requests
+from jobs import changes, lifecycle, placement, queries, recording, requests
 from jobs.errors import JobNotFinished, JobNotFound
 from jobs.fence import Claim
 from jobs.listing import JobFilter
@@ -24,8 +24,8 @@ def storage(tmp_path: Path) -> Storage:
 def ended(database: Database, claim: Claim, storage: Storage) -> None:
     """With a row in every table and a file of every kind."""
     with database.session() as session:
-        records.record_epoch(session, claim, epoch_metrics(0))
-        records.record_steps(session, claim, [step_metrics(0, 0)])
+        recording.record_epoch(session, claim, epoch_metrics(0))
+        recording.record_steps(session, claim, [step_metrics(0, 0)])
         lifecycle.settle_success(session, claim, weights_of(claim))
     for name in ("weights.safetensors", "epoch-0001-step-000000.safetensors"):
         storage.put(f"{claim.job_id}/attempt-0001/{name}", b"abc")
@@ -128,11 +128,11 @@ def test_events_of_everything_that_happens_raise_the_revision(database: Database
         assert seen[-1] > seen[-2]
 
     for report in (
-        lambda session: records.record_steps(session, running, [step_metrics(0, 0)]),
-        lambda session: records.record_epoch(session, running, epoch_metrics(0)),
-        lambda session: records.record_facts(session, running, FACTS.model_copy(update={"probe_seconds": 1.0})),
+        lambda session: recording.record_steps(session, running, [step_metrics(0, 0)]),
+        lambda session: recording.record_epoch(session, running, epoch_metrics(0)),
+        lambda session: recording.record_facts(session, running, FACTS.model_copy(update={"probe_seconds": 1.0})),
         lambda session: requests.request_pause(session, running.job_id),
-        lambda session: lifecycle.let_go(session, running),
+        lambda session: lifecycle.release_job(session, running),
         lambda session: requests.resume(session, running.job_id),
         lambda session: requests.request_cancel(session, running.job_id),
     ):

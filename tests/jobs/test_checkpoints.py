@@ -1,6 +1,6 @@
 from collections.abc import Callable
 
-from jobs import lifecycle, queries, records, requests
+from jobs import lifecycle, queries, recording, requests
 from jobs.fence import Claim
 from models import Database, Job
 from tests.jobs.conftest import (
@@ -76,13 +76,13 @@ def test_the_best_is_kept_too_however_far_back_it_lies(database: Database, submi
     retired = []
     for epoch, accuracy in enumerate([0.2, 0.8, 0.8, None, 0.3]):
         with database.session() as session:
-            records.record_epoch(session, claim, epoch_metrics(epoch, accuracy))
+            recording.record_epoch(session, claim, epoch_metrics(epoch, accuracy))
         retired += publish(database, claim, (epoch + 1, 0))
     # Of two as good the first; the one after epoch 1 stands at the beginning of epoch 2.
     assert checkpoints_of(database, claim.job_id) == [(1, 5, 0), (1, 2, 0)]
     assert retired == [checkpoint_of(claim, epoch).file.name for epoch in (1, 3, 4)]
     with database.session() as session:
-        records.record_epoch(session, claim, epoch_metrics(5, 0.9))
+        recording.record_epoch(session, claim, epoch_metrics(5, 0.9))
     publish(database, claim, (6, 0))
     assert checkpoints_of(database, claim.job_id) == [(1, 6, 0)]
 
@@ -90,7 +90,7 @@ def test_the_best_is_kept_too_however_far_back_it_lies(database: Database, submi
 def test_one_in_the_middle_of_an_epoch_is_never_the_best(database: Database, submitted: Callable[..., Job]) -> None:
     claim = keeping(database, submitted, keep=1, keep_best=True)
     with database.session() as session:
-        records.record_epoch(session, claim, epoch_metrics(0, 0.9))
+        recording.record_epoch(session, claim, epoch_metrics(0, 0.9))
     publish(database, claim, (1, 6), (2, 0))
     assert checkpoints_of(database, claim.job_id) == [(1, 2, 0)]
 
@@ -101,7 +101,7 @@ def test_where_something_was_split_off_the_best_is_chosen_on_that(
     claim = keeping(database, submitted, keep=1, keep_best=True)
     for epoch, (test, validation) in enumerate([(0.1, 0.9), (0.9, 0.1), (0.5, 0.5)]):
         with database.session() as session:
-            records.record_epoch(session, claim, epoch_metrics(epoch, test, validation_accuracy=validation))
+            recording.record_epoch(session, claim, epoch_metrics(epoch, test, validation_accuracy=validation))
         publish(database, claim, (epoch + 1, 0))
     assert checkpoints_of(database, claim.job_id) == [(1, 3, 0), (1, 1, 0)]
 
@@ -113,7 +113,7 @@ def test_one_that_is_damaged_is_tried_no_more_and_forgotten_with_its_successor(
     publish(database, first, (1, 0), (2, 0))
     second = again(database, first)
     with database.session() as session:
-        records.record_unusable(session, second, checkpoint_of(first, 2).file.name, "its hash is wrong")
+        recording.record_unusable(session, second, checkpoint_of(first, 2).file.name, "its hash is wrong")
     assert events_of(database, first.job_id)[-1] == "checkpoint_unusable"
     assert checkpoints_of(database, first.job_id) == [(1, 2, 0), (1, 1, 0)]
     third = again(database, second)
@@ -127,10 +127,10 @@ def test_the_best_is_not_one_that_cannot_be_used(database: Database, submitted: 
     claim = keeping(database, submitted, keep=1, keep_best=True)
     for epoch, accuracy in enumerate([0.5, 0.9]):
         with database.session() as session:
-            records.record_epoch(session, claim, epoch_metrics(epoch, accuracy))
-            records.record_checkpoint(session, claim, checkpoint_of(claim, epoch + 1))
+            recording.record_epoch(session, claim, epoch_metrics(epoch, accuracy))
+            recording.record_checkpoint(session, claim, checkpoint_of(claim, epoch + 1))
     with database.session() as session:
-        records.record_unusable(session, claim, checkpoint_of(claim, 2).file.name, "torn")
+        recording.record_unusable(session, claim, checkpoint_of(claim, 2).file.name, "torn")
     publish(database, claim, (2, 4))
     assert checkpoints_of(database, claim.job_id) == [(1, 2, 4)]
 
@@ -139,7 +139,7 @@ def load(database: Database, claim: Claim) -> str:
     """Begin to go on from its furthest checkpoint."""
     name = claim.checkpoints[0].file.name
     with database.session() as session:
-        records.record_loading(session, claim, name)
+        recording.record_loading(session, claim, name)
     return name
 
 
@@ -188,7 +188,7 @@ def test_pausing_while_it_loads_is_not_the_checkpoint_s_fault(database: Database
         load(database, claim)
         with database.session() as session:
             requests.request_pause(session, claim.job_id)
-            lifecycle.let_go(session, claim)
+            lifecycle.release_job(session, claim)
             requests.resume(session, claim.job_id)
     assert positions(take(database, running.job_id)) == [(1, 0)]
 
@@ -197,14 +197,14 @@ def test_a_cancelled_job_has_none(database: Database, running: Claim) -> None:
     publish(database, running, (1, 0))
     with database.session() as session:
         requests.request_cancel(session, running.job_id)
-        lifecycle.let_go(session, running)
+        lifecycle.release_job(session, running)
     assert checkpoints_of(database, running.job_id) == []
     assert job_of(database, running.job_id).weights is None
 
 
 def test_a_checkpoint_is_found_by_its_name_and_shown_with_its_epoch(database: Database, running: Claim) -> None:
     with database.session() as session:
-        records.record_epoch(session, running, epoch_metrics(0, 0.6))
+        recording.record_epoch(session, running, epoch_metrics(0, 0.6))
     publish(database, running, (1, 0), (1, 6))
     with database.snapshot() as session:
         shown = queries.checkpoints(session, running.job_id).rows

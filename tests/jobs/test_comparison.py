@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import insert
 
 from jobs.comparison import compare
+from jobs.downsampled_curves import LEAST_EPOCHS
 from jobs.errors import JobNotFound
 from jobs.fence import Claim
-from jobs.thinned import LEAST_EPOCHS
 from models import Database, Epoch, Job
 from tests.jobs.conftest import change, spec
 

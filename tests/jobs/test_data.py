@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from jobs import lifecycle, records
+from jobs import lifecycle, recording
 from jobs.failures import Failure
 from jobs.fence import Claim
 from models import Database, Job, JobStatus
@@ -20,7 +20,7 @@ def loaded_again(database: Database, claim: Claim) -> Claim:
     assert drop(database, claim)
     again = take(database, claim.job_id)
     with database.session() as session:
-        records.record_loading(session, again, checkpoint_of(claim, 1).file.name)
+        recording.record_loading(session, again, checkpoint_of(claim, 1).file.name)
     return again
 
 
@@ -50,7 +50,7 @@ def test_a_job_whose_data_has_changed_keeps_checkpoints_and_weights(database: Da
     again = loaded_again(database, running)
     with database.session() as session:
         lifecycle.settle_failure(session, again, CHANGED, weights_of(again))
-        [checkpoint] = records.usable_checkpoints(session, again.job_id)
+        [checkpoint] = recording.usable_checkpoints(session, again.job_id)
         assert checkpoint.failed_loads == 0
     job = job_of(database, again.job_id)
     assert job.status is JobStatus.FAILED
@@ -65,6 +65,6 @@ def test_a_checkpoint_is_to_blame_for_a_crash_alone(
 ) -> None:
     again = loaded_again(database, running)
     with database.session() as session:
-        assert lifecycle.lose(session, again, REFUSED, crashed=crashed)
-        [checkpoint] = records.usable_checkpoints(session, again.job_id)
+        assert lifecycle.lose_attempt(session, again, REFUSED, crashed=crashed)
+        [checkpoint] = recording.usable_checkpoints(session, again.job_id)
         assert checkpoint.failed_loads == counted

@@ -27,7 +27,7 @@ def test_a_message_carries_the_job_s_id_alone(messages: CeleryQueue, redis_socke
 
 
 def test_what_is_passed_on_goes_to_workers_with_these_devices(messages: CeleryQueue, redis_socket: Path) -> None:
-    assert messages.pass_on("job_1", ["NVIDIA H100", "L4"], 2)
+    assert messages.forward("job_1", ["NVIDIA H100", "L4"], 2)
     with redis.Redis(unix_socket_path=str(redis_socket)) as client:
         assert client.llen(QUEUE) == 0
         assert client.llen(queue_of(["l4", "nvidia h100"])) == 1
@@ -37,7 +37,7 @@ def test_what_is_passed_on_goes_to_workers_with_these_devices(messages: CeleryQu
 def test_without_a_broker_a_message_is_not_sent_and_nothing_raises() -> None:
     nowhere = CeleryQueue(SecretStr("redis+socket:///nowhere/at-all.sock"))
     assert not nowhere.send("job_1")
-    assert not nowhere.pass_on("job_1", ["cpu"], 0)
+    assert not nowhere.forward("job_1", ["cpu"], 0)
     assert nowhere.state() == "unreachable"
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from jobs import lifecycle, reconciler, records
-from jobs.deployment import server_connections, settle_storage
+from jobs import lifecycle, reconciler, recording
+from jobs.deployment import bind_storage, server_connections
 from jobs.fence import Claim
-from jobs.own_storage import MARK, OwnStorage
+from jobs.verified_storage import STORAGE_ID_FILE, VerifiedStorage
 from models import Database, DatabaseFull, Job
 from tests.jobs.conftest import (
     FACTS,
@@ -29,16 +29,16 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "storage"
 
 
-def settled(database: Database, folder: Path) -> OwnStorage:
-    storage = OwnStorage(f"file://{folder}")
-    settle_storage(database, storage)
+def settled(database: Database, folder: Path) -> VerifiedStorage:
+    storage = VerifiedStorage(f"file://{folder}")
+    bind_storage(database, storage)
     return storage
 
 
 def test_the_first_to_come_marks_the_storage_and_the_next_finds_its_mark(database: Database, folder: Path) -> None:
     first, second = settled(database, folder), settled(database, folder)
-    assert first.mark
-    assert first.mark == second.mark == (folder / MARK).read_text()
+    assert first.storage_id
+    assert first.storage_id == second.storage_id == (folder / STORAGE_ID_FILE).read_text()
 
 
 def test_a_storage_that_was_moved_away_is_away_and_not_made_anew(
@@ -74,7 +74,7 @@ def test_an_empty_folder_in_the_storages_place_is_refused_too(
     folder.mkdir()
     with pytest.raises(OSError, match="mount that one"):
         settled(database, folder)
-    OwnStorage(f"file://{folder}").put(checkpoint_of(running, 1).file.name, b"abc")
+    VerifiedStorage(f"file://{folder}").put(checkpoint_of(running, 1).file.name, b"abc")
     settled(database, folder)
     with pytest.raises(OSError, match="mount the one"):
         settled(database, tmp_path / "another")
@@ -102,11 +102,11 @@ def test_of_a_job_that_has_its_weights_the_best_checkpoint_stays_where_the_weigh
         claim = take(database, submitted().id)
         for epoch, accuracy in enumerate(accuracies):
             with database.session() as session:
-                records.record_epoch(session, claim, epoch_metrics(epoch, accuracy))
+                recording.record_epoch(session, claim, epoch_metrics(epoch, accuracy))
             if epoch < len(accuracies) - 1:
                 publish(database, claim, (epoch + 1, 0))
         with database.session() as session:
-            records.record_start(session, claim, FACTS)
+            recording.record_start(session, claim, FACTS)
             lifecycle.settle_success(session, claim, weights_of(claim))
         assert checkpoints_of(database, claim.job_id) == kept
         assert job_of(database, claim.job_id).storage_bytes == 3 * (1 + len(kept))

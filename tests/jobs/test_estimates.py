@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from jobs import lifecycle, records, workers
+from jobs import lifecycle, recording, workers
 from jobs.estimates import Estimate, estimate
 from jobs.fence import Claim
 from jobs.placement import Needs
+from jobs.submission import Submission
 from models import Database
 from tests.jobs.conftest import epoch_metrics, weights_of
 from training.metrics import RunFacts
@@ -39,7 +40,7 @@ def ran(database: Database) -> Ran:
         data = {"classes": 10, "image_size": size, "channels": 1, "train_images": 1437, "test_images": 360}
         facts = RunFacts.model_validate({**found, **data, "steps_per_epoch": 12})
         with database.session() as session:
-            job_id = lifecycle.submit(session, spec, project=PROJECT).id
+            job_id = lifecycle.submit(session, Submission(spec), project=PROJECT).id
         with database.session() as session:
             if not workers.connected(session):
                 workers.sign_on(session, "worker", slots=9, devices=["cpu"], torch_version="2")
@@ -49,8 +50,8 @@ def ran(database: Database) -> Ran:
         # Evaluating 360 images takes as long as training on 180.
         measured = epoch_metrics(0, images_per_second=rate, seconds=(1437 + 180) / rate)
         with database.session() as session:
-            records.record_start(session, claim, facts)
-            records.record_epoch(session, claim, measured.model_copy(update={"device_memory_bytes": memory}))
+            recording.record_start(session, claim, facts)
+            recording.record_epoch(session, claim, measured.model_copy(update={"device_memory_bytes": memory}))
         with database.session() as session:
             lifecycle.settle_success(session, claim, weights_of(claim))
         return job_id

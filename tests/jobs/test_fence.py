@@ -6,7 +6,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from jobs import lifecycle, records, requests
+from jobs import lifecycle, recording, requests
 from jobs.errors import AttemptFenced
 from jobs.fence import Claim
 from models import Database, DatabaseUnavailable, Job, JobStatus, Request
@@ -32,20 +32,20 @@ Write: TypeAlias = Callable[[Session, Claim], object]
 
 LETTING_GO: dict[str, Write] = {
     "heartbeat": lambda session, claim: lifecycle.heartbeat(session, claim, 30),
-    "let_go": lifecycle.let_go,
-    "lose": lambda session, claim: lifecycle.lose(session, claim, LOST),
+    "release_job": lifecycle.release_job,
+    "lose_attempt": lambda session, claim: lifecycle.lose_attempt(session, claim, LOST),
 }
 RESULTS: dict[str, Write] = {
-    "start": lambda session, claim: records.record_start(session, claim, FACTS),
-    "facts": lambda session, claim: records.record_facts(session, claim, FACTS),
-    "steps": lambda session, claim: records.record_steps(session, claim, [step_metrics(0, 0)]),
-    "epoch": lambda session, claim: records.record_epoch(session, claim, epoch_metrics(0)),
-    "loading": lambda session, claim: records.record_loading(session, claim, checkpoint_of(claim, 1).file.name),
-    "unusable": lambda session, claim: records.record_unusable(
+    "start": lambda session, claim: recording.record_start(session, claim, FACTS),
+    "facts": lambda session, claim: recording.record_facts(session, claim, FACTS),
+    "steps": lambda session, claim: recording.record_steps(session, claim, [step_metrics(0, 0)]),
+    "epoch": lambda session, claim: recording.record_epoch(session, claim, epoch_metrics(0)),
+    "loading": lambda session, claim: recording.record_loading(session, claim, checkpoint_of(claim, 1).file.name),
+    "unusable": lambda session, claim: recording.record_unusable(
         session, claim, checkpoint_of(claim, 1).file.name, "torn"
     ),
-    "checkpoint": lambda session, claim: records.record_checkpoint(session, claim, checkpoint_of(claim, 2)),
-    "trouble": lambda session, claim: records.record_trouble(session, claim, "checkpoint_failed", "No space."),
+    "checkpoint": lambda session, claim: recording.record_checkpoint(session, claim, checkpoint_of(claim, 2)),
+    "trouble": lambda session, claim: recording.record_trouble(session, claim, "checkpoint_failed", "No space."),
     "success": lambda session, claim: lifecycle.settle_success(session, claim, weights_of(claim)),
     "failure": lambda session, claim: lifecycle.settle_failure(session, claim, BROKEN),
     "timeout": lambda session, claim: lifecycle.settle_timeout(session, claim, weights_of(claim), 1, 0),
@@ -85,7 +85,7 @@ def test_nor_once_it_is_paused_or_has_ended(database: Database, running: Claim, 
     paused = take(database, submitted().id)
     with database.session() as session:
         requests.request_pause(session, paused.job_id)
-        lifecycle.let_go(session, paused)
+        lifecycle.release_job(session, paused)
         lifecycle.settle_success(session, running, weights_of(running))
     refused(database, paused, WRITES)
     refused(database, running, WRITES)
@@ -98,13 +98,15 @@ def test_after_an_acknowledged_cancel_nothing_more_is_stored(database: Database,
     refused(database, running, RESULTS)
 
 
-@pytest.mark.parametrize("let_go", [LETTING_GO["let_go"], LETTING_GO["lose"]], ids=["let_go", "lose"])
-def test_but_its_worker_can_still_let_go_of_it(database: Database, running: Claim, let_go: Write) -> None:
+@pytest.mark.parametrize(
+    "release_job", [LETTING_GO["release_job"], LETTING_GO["lose_attempt"]], ids=["release_job", "lose_attempt"]
+)
+def test_but_its_worker_can_still_let_go_of_it(database: Database, running: Claim, release_job: Write) -> None:
     with database.session() as session:
         requests.request_cancel(session, running.job_id)
         assert lifecycle.heartbeat(session, running, 30) is Request.CANCEL
         assert lifecycle.requested(session, running) is Request.CANCEL
-        assert let_go(session, running) is False
+        assert release_job(session, running) is False
     job = job_of(database, running.job_id)
     assert (job.status, job.requested) == (JobStatus.CANCELLED, None)
     assert events_of(database, running.job_id)[2:] == ["running", "cancel_requested", "cancelled"]

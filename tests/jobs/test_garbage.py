@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs import garbage, lifecycle, records, requests
+from jobs import garbage, lifecycle, recording, requests
 from jobs.checkpoints import CheckpointFile
 from jobs.fence import Claim
 from models import Database, Job
@@ -29,7 +29,7 @@ def write(storage: Storage, claim: Claim, epoch: int) -> StoredFile:
 def publish(database: Database, storage: Storage, claim: Claim, epoch: int) -> str:
     file = write(storage, claim, epoch)
     with database.session() as session:
-        records.record_checkpoint(session, claim, CheckpointFile(file, epoch, 0))
+        recording.record_checkpoint(session, claim, CheckpointFile(file, epoch, 0))
     return file.name
 
 
@@ -62,7 +62,7 @@ def test_nothing_of_a_cancelled_job_is_left(database: Database, storage: Storage
     storage.put(weights_of(running).name, b"abc")
     with database.session() as session:
         requests.request_cancel(session, running.job_id)
-        lifecycle.let_go(session, running)
+        lifecycle.release_job(session, running)
     garbage.collect_all(database, storage)
     assert list(folder.iterdir()) == []
 
@@ -122,8 +122,8 @@ def test_a_checkpoint_that_is_published_after_the_files_were_listed_stays(
     def slowly(job_id: str) -> list[str]:
         names = list_names(job_id)
         with database.session() as session:
-            records.record_checkpoint(session, running, CheckpointFile(file, 1, 0))
-            lifecycle.let_go(session, running)
+            recording.record_checkpoint(session, running, CheckpointFile(file, 1, 0))
+            lifecycle.release_job(session, running)
         return names
 
     monkeypatch.setattr(storage, "list_names", slowly)

@@ -107,7 +107,7 @@ def test_keys_are_forgotten_after_a_week(database: Database, aged: Callable[[flo
     for days, expected in [(6.9, "the answer"), (7.1, None)]:
         aged(days)
         with database.session() as session:
-            idempotency.forget_old(session)
+            idempotency.delete_old(session)
         assert reserve(database) == expected
 
 
@@ -117,5 +117,5 @@ def test_a_busy_week_is_forgotten_bit_by_bit(database: Database, monkeypatch: py
         for number in range(5):
             idempotency.reserve(session, DEFAULT_PROJECT, f"key {number}", OPERATION, BODY)
         session.execute(update(IdempotencyKey).values(created_at=DatabaseNow(-8 * 24 * 3600)))
-        assert [idempotency.forget_old(session) for _ in range(3)] == [True, True, False]
+        assert [idempotency.delete_old(session) for _ in range(3)] == [True, True, False]
         assert not session.scalars(select(IdempotencyKey.key)).all()

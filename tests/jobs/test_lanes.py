@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import text, update
 
 from jobs import lanes, lifecycle, placement, workers
-from models import Database, Job, Project, ProjectSession
+from jobs.submission import Submission
+from models import DEFAULT_PROJECT, Database, Job, Project, ProjectSession
 from tests.conftest import Databases
 from tests.jobs.conftest import change, spec, take
 
@@ -26,9 +27,9 @@ def server(postgresql_databases: Databases) -> Iterator[Database]:
         database.dispose()
 
 
-def submit(database: Database, count: int, **options: Any) -> list[str]:
+def submit(database: Database, count: int, project: str = DEFAULT_PROJECT, **asked: Any) -> list[str]:
     with database.session() as session:
-        return [lifecycle.submit(session, spec(), **options).id for _ in range(count)]
+        return [lifecycle.submit(session, Submission(spec(), **asked), project=project).id for _ in range(count)]
 
 
 @contextmanager

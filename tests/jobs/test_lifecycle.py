@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from jobs import lifecycle, placement, queries, records
+from jobs import lifecycle, placement, queries, recording
 from jobs.errors import StartingWeightsMissing
 from jobs.fence import Claim
-from models import MAX_RETRIES, PRIORITY, Attempt, Database, Event, Job, JobStatus
+from models import DEFAULT_MAX_RETRIES, DEFAULT_PRIORITY, Attempt, Database, Event, Job, JobStatus
 from tests.jobs.conftest import (
     BROKEN,
     FACTS,
@@ -30,10 +30,10 @@ from tests.jobs.conftest import (
 
 def test_a_job_from_its_submission_to_its_success(database: Database, running: Claim) -> None:
     with database.session() as session:
-        records.record_steps(session, running, [step_metrics(0, 0)])
+        recording.record_steps(session, running, [step_metrics(0, 0)])
     for epoch in range(3):
         with database.session() as session:
-            records.record_epoch(session, running, epoch_metrics(epoch, test_accuracy=[0.4, 0.6, 0.5][epoch]))
+            recording.record_epoch(session, running, epoch_metrics(epoch, test_accuracy=[0.4, 0.6, 0.5][epoch]))
     with database.session() as session:
         lifecycle.settle_success(session, running, weights_of(running))
     with database.snapshot() as session:
@@ -55,7 +55,12 @@ def test_a_job_from_its_submission_to_its_success(database: Database, running: C
 
 def test_what_is_asked_of_a_submission_is_stored_beside_its_spec(submitted: Callable[..., Job]) -> None:
     plain = submitted()
-    assert (plain.priority, plain.max_retries, plain.devices, plain.accelerator) == (PRIORITY, MAX_RETRIES, 1, None)
+    assert (plain.priority, plain.max_retries, plain.devices, plain.accelerator) == (
+        DEFAULT_PRIORITY,
+        DEFAULT_MAX_RETRIES,
+        1,
+        None,
+    )
     asking = submitted(spec(devices=2), priority=9, max_retries=0, accelerator="NVIDIA H100")
     assert (asking.priority, asking.max_retries, asking.devices, asking.accelerator) == (9, 0, 2, "nvidia h100")
 
@@ -222,7 +227,7 @@ def test_a_heartbeat_keeps_the_lease(database: Database, running: Claim) -> None
 
 def test_a_transaction_that_fails_changes_nothing(database: Database, running: Claim) -> None:
     with pytest.raises(RuntimeError), database.session() as session:
-        records.record_epoch(session, running, epoch_metrics(0))
+        recording.record_epoch(session, running, epoch_metrics(0))
         lifecycle.settle_success(session, running, weights_of(running))
         raise RuntimeError
     assert job_of(database, running.job_id).status is JobStatus.RUNNING

@@ -13,7 +13,7 @@ from sqlalchemy import insert
 from jobs import queries
 from jobs.errors import CursorInvalid
 from jobs.ids import first_id, is_id, new_id
-from jobs.listing import JobFilter, Order, Sort
+from jobs.listing import JobFilter, Sort, SortOrder
 from models import Database, Job, JobStatus, JobTag, Project, ProjectSession
 
 BEGAN = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -58,7 +58,7 @@ def some_jobs(database: Database, count: int = 120) -> list[dict[str, Any]]:
     return rows
 
 
-def expected(rows: Sequence[dict[str, Any]], jobs: JobFilter, order: Order) -> list[str]:
+def expected(rows: Sequence[dict[str, Any]], jobs: JobFilter, order: SortOrder) -> list[str]:
     def wanted(row: dict[str, Any]) -> bool:
         return (
             row["project"] == "default"
@@ -78,7 +78,7 @@ def expected(rows: Sequence[dict[str, Any]], jobs: JobFilter, order: Order) -> l
     return [row["id"] for row in (found[::-1] if order.descending else found)]
 
 
-def listed(database: Database, jobs: JobFilter, order: Order, limit: int) -> list[str]:
+def listed(database: Database, jobs: JobFilter, order: SortOrder, limit: int) -> list[str]:
     seen: list[str] = []
     after = None
     while True:
@@ -104,7 +104,7 @@ def test_ids_ascend_with_time_and_tell_it() -> None:
 
 def test_every_order_and_filter(database: Database) -> None:
     rows, random = some_jobs(database), Random(4)
-    orders = [Order(sort, descending) for sort in get_args(Sort) for descending in (True, False)]
+    orders = [SortOrder(sort, descending) for sort in get_args(Sort) for descending in (True, False)]
     for order in orders:
         assert listed(database, JobFilter(), order, 7) == expected(rows, JobFilter(), order), order
     for _ in range(60):
@@ -126,7 +126,7 @@ def test_every_order_and_filter(database: Database) -> None:
 @pytest.mark.parametrize("cursor", ["x", "job_1", "W10", "WyJuYW1lIl0", "_" * 50])
 def test_a_cursor_that_is_none_is_refused(database: Database, sort: Sort, cursor: str) -> None:
     with database.snapshot("default") as session, pytest.raises(CursorInvalid):
-        queries.list_jobs(session, order=Order(sort), after=cursor)
+        queries.list_jobs(session, order=SortOrder(sort), after=cursor)
 
 
 A_JOB = "job_01kasm2pbk5s9d0w3g6vq8zrhf"
@@ -153,7 +153,7 @@ A_JOB = "job_01kasm2pbk5s9d0w3g6vq8zrhf"
 def test_a_cursor_that_somebody_made_up_is_refused(database: Database, sort: Sort, value: Any, job_id: str) -> None:
     made_up = base64.urlsafe_b64encode(json.dumps([sort, value, job_id]).encode()).decode().rstrip("=")
     with database.snapshot("default") as session, pytest.raises(CursorInvalid):
-        queries.list_jobs(session, order=Order(sort), after=made_up)
+        queries.list_jobs(session, order=SortOrder(sort), after=made_up)
 
 
 def test_the_ends_of_the_calendar_are_times_like_others(database: Database) -> None:
@@ -169,9 +169,9 @@ def test_the_ends_of_the_calendar_are_times_like_others(database: Database) -> N
 def test_a_cursor_of_another_order_is_refused(database: Database) -> None:
     some_jobs(database, 40)
     with database.snapshot("default") as session:
-        page = queries.list_jobs(session, order=Order("priority"), limit=1)
+        page = queries.list_jobs(session, order=SortOrder("priority"), limit=1)
         with pytest.raises(CursorInvalid):
-            queries.list_jobs(session, order=Order("best_accuracy"), after=page.next_cursor)
+            queries.list_jobs(session, order=SortOrder("best_accuracy"), after=page.next_cursor)
 
 
 def test_a_session_of_a_project_sees_no_other(database: Database, submitted: Callable[..., Job]) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import delete
 
 from jobs import lifecycle, placement
 from jobs.placement import Needs, fitting
+from jobs.submission import Submission
 from models import DEFAULT_PROJECT, Base, Database, Job, Project
 from tests.jobs.conftest import change, spec, take
 
@@ -105,7 +106,7 @@ def test_in_sql_and_in_python_the_same_jobs_fit_the_same_workers(
             session.execute(delete(table))
         session.add(Project(id=DEFAULT_PROJECT))
         session.flush()
-        job = lifecycle.submit(session, spec())
+        job = lifecycle.submit(session, Submission(spec()))
     for devices, count, accelerator in cases:
         change(database, job.id, devices=count, accelerator=accelerator)
         fits = bool(fitting(Needs(count, accelerator), devices))

@@ -17,10 +17,10 @@ import pytest
 from sqlalchemy import Connection, event, select, text
 
 from benchmarks.api_rows import DATASETS, LARGE_EPOCHS, PROJECTS, Size, fill
-from jobs import fence, figures, lanes, lifecycle, placement, queries, records, thinned
+from jobs import downsampled_curves, fence, lanes, lifecycle, placement, queries, recording, service_stats
 from jobs.fence import Claim
 from jobs.lanes import Lane
-from jobs.listing import JobFilter, Order, Sort
+from jobs.listing import JobFilter, Sort, SortOrder
 from models import DEFAULT_PROJECT, Database, Job, JobStatus, ProjectSession
 from tests.jobs.conftest import SPEC, checkpoint_of, epoch_metrics, step_metrics
 
@@ -87,11 +87,11 @@ QUESTIONS: dict[str, Ask] = {
     "a queued job": lambda session, filled: queries.find(session, filled.a(JobStatus.QUEUED)),
     "what changes": lambda session, filled: queries.revision_of(session, filled.a(JobStatus.RUNNING)),
     "its checkpoints": lambda session, filled: queries.checkpoints(session, filled.a(JobStatus.SUCCEEDED)).rows,
-    "its epochs for a chart": lambda session, filled: thinned.epochs_thinned(
-        session, filled.a(JobStatus.SUCCEEDED), thinned.LEAST_EPOCHS
+    "its epochs for a chart": lambda session, filled: downsampled_curves.downsampled_epochs(
+        session, filled.a(JobStatus.SUCCEEDED), downsampled_curves.LEAST_EPOCHS
     ),
-    "its steps for a chart": lambda session, filled: thinned.steps_thinned(
-        session, filled.a(JobStatus.SUCCEEDED), thinned.LEAST_STEPS
+    "its steps for a chart": lambda session, filled: downsampled_curves.downsampled_steps(
+        session, filled.a(JobStatus.SUCCEEDED), downsampled_curves.LEAST_STEPS
     ),
 }
 
@@ -100,7 +100,7 @@ def _list(jobs: JobFilter = JobFilter(), sort: Sort = "created_at", *, descendin
     """A page, and the one behind it."""
 
     def ask(session: ProjectSession, _filled: Filled) -> object:
-        order = Order(sort, descending)
+        order = SortOrder(sort, descending)
         first = queries.list_jobs(session, jobs, order, limit=5)
         assert first.rows
         return queries.list_jobs(session, jobs, order, after=first.next_cursor, limit=5)
@@ -148,26 +148,26 @@ def _claim(filled: Filled) -> Claim:
 
 # What a worker does all the time, for all projects.
 REPORTS: dict[str, Ask] = {
-    "an epoch": lambda session, filled: records.record_epoch(session, _claim(filled), epoch_metrics(200)),
-    "steps": lambda session, filled: records.record_steps(session, _claim(filled), [step_metrics(200, 0)]),
-    "a checkpoint": lambda session, filled: records.record_checkpoint(
+    "an epoch": lambda session, filled: recording.record_epoch(session, _claim(filled), epoch_metrics(200)),
+    "steps": lambda session, filled: recording.record_steps(session, _claim(filled), [step_metrics(200, 0)]),
+    "a checkpoint": lambda session, filled: recording.record_checkpoint(
         session, _claim(filled), checkpoint_of(_claim(filled), 201)
     ),
     "a heartbeat": lambda session, filled: lifecycle.heartbeat(session, _claim(filled), 30),
     "a claim": lambda session, filled: lifecycle.claim(session, filled.a(JobStatus.QUEUED), "worker-1", 30),
     "the next job": lambda session, _filled: placement.next_job(session, ["cpu"]),
     "the next job, to be claimed": lambda session, _filled: placement.next_job(session, ["NVIDIA L4"], lock=True),
-    "the next job of other projects": lambda session, _filled: lanes.first(
+    "the next job of other projects": lambda session, _filled: lanes.first_waiting(
         session, [Lane("", 1)], lock=True, without=PROJECTS[1:]
     ),
     "what a worker could serve": lambda session, _filled: session.execute(
         lanes._servable_lanes(session.get_bind().dialect.name), {"lanes": [["", 0], ["h100", 0]]}
     ).all(),
     "who has backed off": lambda session, _filled: session.scalars(
-        select(Job.id).where(fence.is_back()).order_by(Job.not_before).limit(5)
+        select(Job.id).where(fence.backoff_is_over()).order_by(Job.not_before).limit(5)
     ).all(),
-    "how many are queued": lambda session, _filled: session.scalar(figures.QUEUED),
-    "since when the first is": lambda session, _filled: session.scalar(figures.OLDEST_QUEUED),
+    "how many are queued": lambda session, _filled: session.scalar(service_stats.QUEUED),
+    "since when the first is": lambda session, _filled: session.scalar(service_stats.OLDEST_QUEUED),
     "expired leases": lambda session, _filled: session.scalars(select(Job.id).where(fence.has_expired())).all(),
 }
 

@@ -4,7 +4,7 @@ from dataclasses import astuple
 import pytest
 from sqlalchemy.orm import Session
 
-from jobs import lifecycle, queries, records, requests
+from jobs import lifecycle, queries, recording, requests
 from jobs.errors import CheckpointNotFound, JobNotFound, WeightsNotFound
 from jobs.fence import Claim
 from jobs.listing import JobFilter
@@ -41,8 +41,8 @@ def test_a_filter_comes_before_the_page_is_cut(database: Database, submitted: Ca
 def test_epochs_and_steps_come_in_order_after_a_cursor(database: Database, running: Claim) -> None:
     with database.session() as session:
         for epoch in (1, 0, 2):
-            records.record_epoch(session, running, epoch_metrics(epoch))
-            records.record_steps(session, running, [step_metrics(epoch, step) for step in (0, 10)])
+            recording.record_epoch(session, running, epoch_metrics(epoch))
+            recording.record_steps(session, running, [step_metrics(epoch, step) for step in (0, 10)])
     with database.snapshot() as session:
         epochs = queries.epochs_after(session, running.job_id, after_epoch=0, limit=1)
         steps_page = queries.steps_after(session, running.job_id, after_epoch=0, after_step=0)

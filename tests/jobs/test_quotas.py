@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text, update
 
-from jobs import changes, lifecycle, placement, queries, quotas, records, requests, workers
+from jobs import changes, lifecycle, placement, queries, quotas, recording, requests, workers
 from jobs.errors import QuotaExceeded
+from jobs.submission import Submission
 from jobs.usage import fold, note_device_time
 from models import Attempt, Database, DeviceUse, Job, Project, UsageEntry
 from models.columns import DatabaseNow
@@ -51,7 +52,7 @@ def test_use_is_counted(database: Database, submitted: Callable[..., Job]) -> No
 def test_last_month_does_not_count(database: Database, submitted: Callable[..., Job]) -> None:
     claim = take(database, submitted().id)
     with database.session() as session:
-        lifecycle.let_go(session, claim)
+        lifecycle.release_job(session, claim)
         long_ago = datetime.now(UTC) - timedelta(days=40)
         session.execute(update(Attempt).values(started_at=long_ago, ended_at=long_ago + timedelta(hours=3)))
     assert used(database).device_hours == pytest.approx(0, abs=0.01)
@@ -90,7 +91,7 @@ def test_beyond_it_no_job_begins_and_others_may(database: Database, submitted: C
     assert place
     assert place.code == "quota_reached"
     with database.session() as session:
-        records.record_start(session, claim, FACTS)
+        recording.record_start(session, claim, FACTS)
         lifecycle.settle_success(session, claim, weights_of(claim))
     assert next_id() == second.id
 
@@ -121,7 +122,7 @@ def test_what_runs_goes_on_when_a_quota_is_lowered(database: Database, submitted
     limit(database, max_running_jobs=0, max_storage_bytes=0, max_device_hours=0.0)
     publish(database, claim, (1, 0))
     with database.session() as session:
-        records.record_start(session, claim, FACTS)
+        recording.record_start(session, claim, FACTS)
         lifecycle.settle_success(session, claim, weights_of(claim))
     assert job_of(database, claim.job_id).status == "succeeded"
 
@@ -139,7 +140,7 @@ def test_a_deletion_gives_storage_back_and_no_device_time(
     claim = take(database, submitted().id)
     publish(database, claim, (1, 0), (2, 0), (3, 0), (4, 0))
     with database.session() as session:
-        records.record_start(session, claim, FACTS)
+        recording.record_start(session, claim, FACTS)
         session.execute(update(Attempt).values(started_at=DatabaseNow(-60)))
         lifecycle.settle_success(session, claim, weights_of(claim))
     before = used(database)
@@ -157,7 +158,7 @@ def test_a_cancelled_job_stores_nothing(database: Database, submitted: Callable[
     with database.session() as session:
         requests.request_cancel(session, claim.job_id)
     with database.session() as session:
-        lifecycle.let_go(session, claim)
+        lifecycle.release_job(session, claim)
     assert used(database).storage_bytes == 0
 
 
@@ -174,7 +175,7 @@ def test_a_stop_makes_its_weights_whatever_is_used_up(database: Database, submit
     claim = take(database, submitted().id)
     publish(database, claim, (1, 0))
     with database.session() as session:
-        lifecycle.let_go(session, claim)
+        lifecycle.release_job(session, claim)
         requests.request_stop(session, claim.job_id)
     limit(database, max_running_jobs=0, max_storage_bytes=0, max_device_hours=0.0)
     with database.snapshot() as session:
@@ -248,7 +249,7 @@ def test_no_attempt_waits_for_another_of_its_project_to_note_its_use(
     with postgresql_databases(migrated=True) as url:
         database = Database(url)
         with database.session() as session:
-            job_ids = [lifecycle.submit(session, spec()).id for _ in range(2)]
+            job_ids = [lifecycle.submit(session, Submission(spec())).id for _ in range(2)]
             for name in ("first", "second"):
                 workers.sign_on(session, name, slots=1, devices=["cpu"], torch_version="2")
         claims = [take(database, job_id) for job_id in job_ids]
@@ -256,7 +257,7 @@ def test_no_attempt_waits_for_another_of_its_project_to_note_its_use(
             for session, claim in zip((first, second), claims, strict=True):
                 session.execute(text("SET LOCAL lock_timeout = '100ms'"))
                 session.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
-                records.record_checkpoint(session, claim, checkpoint_of(claim, 1))
-                lifecycle.lose(session, claim, LOST)
+                recording.record_checkpoint(session, claim, checkpoint_of(claim, 1))
+                lifecycle.lose_attempt(session, claim, LOST)
                 session.flush()
         database.dispose()

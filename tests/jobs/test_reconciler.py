@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from jobs import lifecycle, reconciler, requests
+from jobs import lifecycle, periodic, reconciler, requests
 from jobs.fence import Claim
-from jobs.reconciler import Chore
+from jobs.periodic import PeriodicTask, running_periodically
 from models import Database, DatabaseUnavailable, IdempotencyKey, Job, JobStatus
 from models.columns import DatabaseNow
 from tests.jobs.conftest import change, ends_of, events_of, expire, job_of, publish, start, take
@@ -115,10 +115,10 @@ def names() -> set[str]:
 
 
 @pytest.mark.parametrize("error", [DatabaseUnavailable("gone"), RuntimeError("a mistake")])
-def test_chores_go_on_whatever_one_of_them_raises(
+def test_periodic_tasks_go_on_whatever_one_of_them_raises(
     error: Exception, names: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconciler, "LEAVE_WITHIN_SECONDS", 60)  # a traceback takes its time on a busy machine
+    monkeypatch.setattr(periodic, "LEAVE_WITHIN_SECONDS", 60)  # a traceback takes its time on a busy machine
     again, other = Event(), Event()
     calls = list[int]()
 
@@ -128,34 +128,34 @@ def test_chores_go_on_whatever_one_of_them_raises(
             again.set()
         raise error
 
-    with reconciler.doing([Chore(0.01, fail), Chore(0.02, other.set)]):
+    with running_periodically([PeriodicTask(0.01, fail), PeriodicTask(0.02, other.set)]):
         assert again.wait(60)
         assert other.wait(60)
     assert {thread.name for thread in threading.enumerate()} <= names
 
 
-def test_who_stops_does_not_wait_for_the_next_chore(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconciler, "LEAVE_WITHIN_SECONDS", 60)
-    with reconciler.doing([Chore(3600, lambda: None)]):
-        [thread] = [thread for thread in threading.enumerate() if thread.name == "chores"]
+def test_who_stops_does_not_wait_for_the_next_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(periodic, "LEAVE_WITHIN_SECONDS", 60)
+    with running_periodically([PeriodicTask(3600, lambda: None)]):
+        [thread] = [thread for thread in threading.enumerate() if thread.name == "periodic tasks"]
     assert not thread.is_alive()
 
 
-def test_a_chore_is_done_when_its_time_has_come_and_not_before(database: Database) -> None:
+def test_a_periodic_task_is_run_when_its_time_has_come_and_not_before(database: Database) -> None:
     done, never = Event(), Event()
-    with reconciler.doing([Chore(3600, never.set), Chore(0.01, done.set)]):
+    with running_periodically([PeriodicTask(3600, never.set), PeriodicTask(0.01, done.set)]):
         assert done.wait(60)
     assert not never.is_set()
 
 
-def test_the_service_s_chores_are_the_sweep_and_old_keys(database: Database, running: Claim) -> None:
+def test_the_service_s_periodic_tasks_are_the_sweep_and_old_keys(database: Database, running: Claim) -> None:
     expire(database, running.job_id)
-    reconciler.settling(database, lambda _job_id: True).do()
+    reconciler.sweeping(database, lambda _job_id: True).run()
     assert job_of(database, running.job_id).status is JobStatus.QUEUED
     with database.session() as session:
         session.add(IdempotencyKey(key="old", request="", job_id="", answer=""))
         session.flush()
         session.execute(update(IdempotencyKey).values(created_at=DatabaseNow(-8 * 24 * 3600)))
-    reconciler.forgetting(database).do()
+    reconciler.deleting_old_keys(database).run()
     with database.snapshot() as session:
         assert session.scalars(select(IdempotencyKey)).all() == []

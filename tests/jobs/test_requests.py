@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from jobs import lifecycle, placement, records, requests
+from jobs import lifecycle, placement, recording, requests
 from jobs.errors import JobError, JobFinished, JobNotFound, JobNotPaused, RequestPending
 from jobs.fence import Claim
 from models import ACTIVE, TERMINAL, Checkpoint, Database, Job, JobStatus, Request
@@ -149,7 +149,7 @@ def test_a_stop_of_what_no_worker_has_sends_it_to_one_for_its_weights(
     with database.session() as session:
         if paused:
             requests.request_pause(session, running.job_id)
-        lifecycle.let_go(session, running)
+        lifecycle.release_job(session, running)
         requests.request_stop(session, running.job_id)
     with database.snapshot() as session:
         candidate = placement.next_job(session, ["cpu"])
@@ -193,8 +193,8 @@ def test_so_it_is_where_none_can_be_used(database: Database, running: Claim) -> 
     drop(database, running)
     second = take(database, running.job_id)
     with database.session() as session:
-        records.record_unusable(session, second, second.checkpoints[0].file.name, "torn")
-        lifecycle.let_go(session, second)
+        recording.record_unusable(session, second, second.checkpoints[0].file.name, "torn")
+        lifecycle.release_job(session, second)
         requests.request_stop(session, running.job_id)
     assert job_of(database, running.job_id).status is JobStatus.STOPPED
 
@@ -204,7 +204,7 @@ def test_a_pause_frees_the_worker_and_a_resumption_goes_on_from_the_checkpoint(
 ) -> None:
     with database.session() as session:
         requests.request_pause(session, running.job_id)
-        records.record_epoch(session, running, epoch_metrics(0))
+        recording.record_epoch(session, running, epoch_metrics(0))
     publish(database, running, (1, 0))
     assert drop(database, running) is False
     job = job_of(database, running.job_id)

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from jobs import lifecycle, placement, reconciler, records, requests
+from jobs import lifecycle, placement, reconciler, recording, requests
 from jobs.fence import Claim
 from models import Database, Job, JobStatus
 from models.columns import DatabaseNow
@@ -77,7 +77,7 @@ def test_an_epoch_beyond_the_furthest_forgives_losses_and_one_before_it_none(
     claim, losses = running, []
     for epoch in (0, 1, 1, 0, 2):
         with database.session() as session:
-            records.record_epoch(session, claim, epoch_metrics(epoch))
+            recording.record_epoch(session, claim, epoch_metrics(epoch))
         lose(database, claim)
         losses.append(job_of(database, running.job_id).losses)
         claim = take(database, running.job_id)
@@ -106,7 +106,7 @@ def test_coming_back_to_where_a_checkpoint_was_given_up_is_no_progress(
     start(database, claim)
     publish(database, claim, (2, 0))
     with database.session() as session:
-        records.record_unusable(session, claim, checkpoint_of(claim, 2).file.name, "it does not load")
+        recording.record_unusable(session, claim, checkpoint_of(claim, 2).file.name, "it does not load")
     lose(database, claim)
     again = take(database, claim.job_id)
     start(database, again)
@@ -184,7 +184,7 @@ def test_a_fault_of_ours_before_an_attempt_begins_leaves_the_way_free_for_others
     def broken(*_arguments: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(lifecycle, "_prepare", broken)
+    monkeypatch.setattr(lifecycle, "prepare", broken)
     job_id, other = submitted(priority=9, max_retries=1).id, submitted().id
     with capture_logs() as logs, database.session() as session:
         assert lifecycle.claim(session, job_id, "first", 30) is None

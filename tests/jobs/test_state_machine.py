@@ -60,7 +60,7 @@ def test_jobs_live_as_the_model_says(machine: type[Jobs]) -> None:
     run_state_machine_as_test(machine, settings=effort)
 
 
-@pytest.mark.parametrize("condition", ["is_current", "is_active", "is_not_cancelled", "is_queued", "has_expired"])
+@pytest.mark.parametrize("condition", ["is_current", "is_active", "is_not_cancelled", "is_claimable", "has_expired"])
 def test_without_one_of_the_fence_s_conditions_it_is_noticed(
     machine: type[Jobs], monkeypatch: pytest.MonkeyPatch, condition: str
 ) -> None:

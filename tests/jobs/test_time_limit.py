@@ -42,7 +42,7 @@ def test_time_in_the_queue_and_in_a_pause_does_not_count(database: Database, lim
     has_taken(database, claim, 30)
     with database.session() as session:
         requests.request_pause(session, limited.id)
-        lifecycle.let_go(session, claim)
+        lifecycle.release_job(session, claim)
         ended = update(Attempt).values(started_at=DatabaseNow(-10_030), ended_at=DatabaseNow(-10_000))
         session.execute(ended)
     change(database, limited.id, created_at=DatabaseNow(-20_000), started_at=DatabaseNow(-10_030))

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from jobs import lifecycle, requests
 from jobs.fence import Claim
-from jobs.transitions import move
+from jobs.transitions import set_status
 from models import ACTIVE, TERMINAL, TRANSITIONS, Database, Job, JobStatus
 from tests.jobs.conftest import BROKEN, LOST, change, drop, events_of, expire, job_of, publish, start, take, weights_of
 
@@ -36,11 +36,11 @@ def test_a_move_that_the_table_does_not_have_is_a_mistake_of_ours(status: JobSta
     for after in JobStatus:
         job = Job(status=status)
         if after in TRANSITIONS[status]:
-            move(job, after)
+            set_status(job, after)
             assert job.status is after
         else:
             with pytest.raises(AssertionError, match=f"{status} -> {after}"):
-                move(job, after)
+                set_status(job, after)
             assert job.status is status
 
 
@@ -48,7 +48,7 @@ MOVES: dict[str, Callable[[Session, Claim], object]] = {
     "succeeded": lambda session, claim: lifecycle.settle_success(session, claim, weights_of(claim)),
     "failed": lambda session, claim: lifecycle.settle_failure(session, claim, BROKEN),
     "stopped": lambda session, claim: lifecycle.settle_stop(session, claim, weights_of(claim), 1, 0),
-    "requeued": lifecycle.let_go,
+    "requeued": lifecycle.release_job,
 }
 
 
@@ -72,7 +72,7 @@ def eventful(database: Database, submitted: Callable[..., Job]) -> str:
     drop(database, claim)
     claim = take(database, job_id)
     with database.session() as session:
-        lifecycle.lose(session, claim, LOST)
+        lifecycle.lose_attempt(session, claim, LOST)
     take(database, job_id)
     expire(database, job_id)
     with database.session() as session:
@@ -81,7 +81,7 @@ def eventful(database: Database, submitted: Callable[..., Job]) -> str:
     publish(database, claim, (1, 0))
     with database.session() as session:
         requests.request_pause(session, job_id)
-        lifecycle.let_go(session, claim)
+        lifecycle.release_job(session, claim)
         requests.resume(session, job_id)
         requests.request_stop(session, job_id)
     return job_id

@@ -23,7 +23,7 @@ def test_workers_come_and_go(database: Database) -> None:
         session.execute(update(Worker).where(Worker.id == "b").values(seen_at=DatabaseNow(-60)))
     assert connected() == []
     with database.session() as session:
-        workers.seen(session, "b", Load(0.5, 8, 4))
+        workers.mark_seen(session, "b", Load(0.5, 8, 4))
     assert connected() == ["b"]
     with database.snapshot() as session:
         worker = session.get_one(Worker, "b")
@@ -38,7 +38,7 @@ def test_each_is_shown_with_its_jobs_and_free_slots(database: Database, submitte
 
     def at_work() -> dict[str, tuple[list[str], int]]:
         with database.snapshot() as session:
-            records = workers.at_work(session)
+            records = workers.connected_with_jobs(session)
         return {record.worker.id: ([job.id for job in record.jobs], record.free_slots) for record in records}
 
     assert at_work() == {"first": (ids, 0), "second": ([], 1)}

@@ -23,7 +23,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from api.app import create_app
-from jobs import garbage, idempotency, lifecycle, placement, reconciler, records, requests, workers
+from jobs import garbage, idempotency, lifecycle, placement, reconciler, recording, requests, workers
 from jobs.workers import Load
 from migrations import migrate
 from models import Database
@@ -79,7 +79,7 @@ def play(settings: Settings, database: Database) -> None:
             post("/v1/jobs", json=JOB, headers={"Idempotency-Key": "a-key"})
         worker = stage.sign_on(slots=2)
         with database.session() as session:
-            workers.seen(session, worker, Load(load_average=0.5))
+            workers.mark_seen(session, worker, Load(load_average=0.5))
         with database.snapshot() as session:
             placement.next_job(session, ["cpu"])
         claims = [stage.start(job_id) for job_id in jobs[:6]]
@@ -89,7 +89,7 @@ def play(settings: Settings, database: Database) -> None:
             stage.checkpoint(claims[0], epoch + 1, 0)
         with database.session() as session:
             lifecycle.heartbeat(session, claims[0], 30)
-            records.record_trouble(session, claims[0], "checkpoint_failed", "No room.")
+            recording.record_trouble(session, claims[0], "checkpoint_failed", "No room.")
         with database.snapshot() as session:
             lifecycle.requested(session, claims[0])
         garbage.collect(database, storage, jobs[0])
@@ -99,13 +99,13 @@ def play(settings: Settings, database: Database) -> None:
         stage.lose(claims[2])
         again = stage.claim(jobs[2])
         with database.session() as session:
-            records.record_loading(session, again, again.checkpoints[0].file.name)
-            records.record_unusable(session, again, again.checkpoints[0].file.name, "damaged")
+            recording.record_loading(session, again, again.checkpoints[0].file.name)
+            recording.record_unusable(session, again, again.checkpoints[0].file.name, "damaged")
         post(f"/v1/jobs/{jobs[3]}/pause")
-        stage.let_go(claims[3])
+        stage.release_job(claims[3])
         post(f"/v1/jobs/{jobs[3]}/resume")
         post(f"/v1/jobs/{jobs[4]}/cancel")
-        stage.let_go(claims[4])
+        stage.release_job(claims[4])
         post(f"/v1/jobs/{jobs[5]}/stop")
         with database.session() as session:
             lifecycle.settle_stop(session, claims[5], stage.weights(claims[5]), 0, 3)
@@ -116,7 +116,7 @@ def play(settings: Settings, database: Database) -> None:
         reconciler.sweep(database)
         with database.session() as session:
             requests.request_stop(session, jobs[8])
-            idempotency.forget_old(session)
+            idempotency.delete_old(session)
             workers.drain(session, worker)
             workers.sign_off(session, worker)
         post(f"/v1/jobs/{jobs[0]}/rerun")

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import inspect
 from sqlalchemy.exc import IntegrityError
 
-from jobs import lifecycle, queries, records, requests, workers
+from jobs import lifecycle, queries, recording, requests, workers
 from jobs.fence import Claim
+from jobs.submission import Submission
 from migrations import migrate
 from models import Database, JobStatus, Request
 from tests.jobs.conftest import FACTS, SPEC, checkpoint_of, epoch_metrics, spec, weights_of
@@ -94,8 +95,8 @@ def test_a_job_that_ran_meanwhile_goes_on_afterwards(empty: Database) -> None:
     claim = Claim("job_1", 1, SPEC)
     with empty.session() as session:
         lifecycle.heartbeat(session, claim, 30)
-        records.record_epoch(session, claim, epoch_metrics(1))
-        records.record_checkpoint(session, claim, checkpoint_of(claim, 2))
+        recording.record_epoch(session, claim, epoch_metrics(1))
+        recording.record_checkpoint(session, claim, checkpoint_of(claim, 2))
         lifecycle.settle_success(session, claim, weights_of(claim))
     with empty.snapshot() as session:
         assert queries.weights_file(session, "job_1") == weights_of(claim)
@@ -149,15 +150,15 @@ def test_on_the_way_down_what_was_paused_waits_and_what_was_to_stop_goes_on(empt
     migrate(empty)
     with empty.session() as session:
         workers.sign_on(session, "worker", slots=1, devices=["cpu"], torch_version="2")
-        ids = [lifecycle.submit(session, spec()).id for _ in range(4)]
+        ids = [lifecycle.submit(session, Submission(spec())).id for _ in range(4)]
         claims = [lifecycle.claim(session, job_id, "worker", 30) for job_id in ids]
         for claim in claims:
             assert claim
-            records.record_start(session, claim, FACTS)
-            records.record_epoch(session, claim, epoch_metrics(0))
-            records.record_checkpoint(session, claim, checkpoint_of(claim, 1))
+            recording.record_start(session, claim, FACTS)
+            recording.record_epoch(session, claim, epoch_metrics(0))
+            recording.record_checkpoint(session, claim, checkpoint_of(claim, 1))
         requests.request_pause(session, ids[0])
-        lifecycle.let_go(session, claims[0])  # type: ignore[arg-type] # asserted above
+        lifecycle.release_job(session, claims[0])  # type: ignore[arg-type] # asserted above
         for job_id, request_it in zip(
             ids[1:], (requests.request_stop, requests.request_pause, requests.request_cancel), strict=True
         ):

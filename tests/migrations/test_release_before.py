@@ -42,7 +42,7 @@ def test_every_statement_of_the_release_before_does_on_the_new_schema_what_it_di
             if each["rows"] is not None:
                 assert result.rowcount == each["rows"], each["statement"]
             result.close()
-    assert database.schema().flaw is None
+    assert database.schema().incompatibility is None
 
 
 def shapes(database: Database) -> dict[str, Any]:

@@ -214,7 +214,7 @@ def test_a_missing_column_is_an_outage_of_an_old_schema_and_else_a_mistake(datab
 
 
 def test_a_schema_says_what_to_do(database: Database) -> None:
-    assert database.flaw() is None
+    assert database.incompatibility() is None
     for revision, oldest, said in (
         ("0001", REVISION, "python -m migrations"),
         ("9999", REVISION, None),  # a newer release's, with which this one works as well
@@ -222,8 +222,8 @@ def test_a_schema_says_what_to_do(database: Database) -> None:
     ):
         write(database, f"UPDATE alembic_version SET version_num = '{revision}'")
         write(database, f"UPDATE deployment SET oldest_revision = '{oldest}'")
-        flaw = database.flaw()
-        assert (flaw is None) if said is None else (flaw and said in flaw)
+        incompatibility = database.incompatibility()
+        assert (incompatibility is None) if said is None else (incompatibility and said in incompatibility)
 
 
 def test_a_server_that_turns_read_only_and_back(postgresql: Database) -> None:
@@ -284,7 +284,7 @@ def test_a_database_that_cannot_be_asked_who_it_is_is_not_another(
 
 def test_a_plan_that_a_migration_has_made_stale_is_made_anew(postgresql: Database) -> None:
     write(postgresql, "CREATE TABLE plans (number integer)")
-    with pytest.raises(DatabaseChanged), postgresql.engine.connect() as connection, postgresql.explained():
+    with pytest.raises(DatabaseChanged), postgresql.engine.connect() as connection, postgresql.translated_errors():
         for _ in range(10):  # prepared from the fifth on
             connection.execute(text("SELECT * FROM plans"))
         connection.commit()
@@ -299,7 +299,7 @@ def test_connections_that_a_busy_hour_has_opened_are_given_up(
 ) -> None:
     with postgresql.snapshot() as session:
         assert session.scalar(text("SHOW idle_session_timeout")) == "5min"
-    monkeypatch.setattr("models.database.IDLE_SECONDS", 0.0)
+    monkeypatch.setattr("models.postgresql_engine.IDLE_SECONDS", 0.0)
     with postgresql.engine.connect() as kept:
         kept.execute(text("SET idle_session_timeout = '50ms'"))
         kept.commit()

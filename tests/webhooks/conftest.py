@@ -17,8 +17,8 @@ from jobs.outbox import EVENT_TYPES, EventType, enqueue
 from models import Database, Event, Job, JobStatus, Project, Webhook, WebhookDelivery
 from models.columns import DatabaseNow
 from webhooks import endpoints
-from webhooks.delivery import Sender
 from webhooks.posting import Poster
+from webhooks.sender import Sender
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 
@@ -124,7 +124,7 @@ def sender(database: Database) -> Iterator[Sender]:
 
 def send_all(sender: Sender) -> None:
     """What is due, to the end."""
-    sender.look()
+    sender.send_due()
     assert sender.wait(PATIENCE_SECONDS)
 
 
@@ -156,13 +156,13 @@ def happen(
             enqueue(session, job, Event(job_id=job.id, attempt=1, type=kind, message="", epoch=epoch))
 
 
-def deliveries(database: Database) -> Sequence[WebhookDelivery]:
+def all_deliveries(database: Database) -> Sequence[WebhookDelivery]:
     with database.snapshot() as session:
         return session.scalars(select(WebhookDelivery).order_by(WebhookDelivery.id)).all()
 
 
 def only_delivery(database: Database) -> WebhookDelivery:
-    [delivery] = deliveries(database)
+    [delivery] = all_deliveries(database)
     return delivery
 
 

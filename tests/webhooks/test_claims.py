@@ -14,7 +14,7 @@ from tests.webhooks.conftest import (
     Receiver,
     add_project,
     add_webhook,
-    deliveries,
+    all_deliveries,
     happen,
     make_due,
     only_delivery,
@@ -22,12 +22,12 @@ from tests.webhooks.conftest import (
     seconds_to_wait,
     send_all,
 )
-from webhooks import messages
+from webhooks import deliveries
 from webhooks.claims import LEASE_SECONDS, Claimed, claim, settle
-from webhooks.delivery import Sender
-from webhooks.endpoints import MOST_OF_A_PROJECT
+from webhooks.endpoints import MAX_WEBHOOKS
 from webhooks.posting import Outcome, Poster
-from webhooks.slots import MOST_OF_ONE, MOST_UNPROVEN, SHARE, Slots
+from webhooks.sender import Sender
+from webhooks.slots import MAX_PER_WEBHOOK, MAX_UNPROVEN, SHARE, Slots
 
 
 def claim_one(database: Database) -> Claimed:
@@ -75,8 +75,8 @@ def test_two_senders_at_once_send_each_message_once(database: Database, database
 
         def run(sender: Sender) -> None:
             barrier.wait()
-            while any(told.delivered_at is None for told in deliveries(database)):
-                sender.look()
+            while any(told.delivered_at is None for told in all_deliveries(database)):
+                sender.send_due()
                 assert sender.wait(PATIENCE_SECONDS)
 
         threads = [threading.Thread(target=run, args=(sender,)) for sender in senders]
@@ -88,7 +88,7 @@ def test_two_senders_at_once_send_each_message_once(database: Database, database
             stack.callback(other.dispose)
     arrived = [request.id for receiver in receivers for request in receiver.received]
     assert len(arrived) == len(set(arrived)) == 60
-    assert {told.attempts for told in deliveries(database)} == {1}
+    assert {told.attempts for told in all_deliveries(database)} == {1}
 
 
 def test_two_claims_at_once_do_not_share(database: Database) -> None:
@@ -119,17 +119,17 @@ def test_slow_receiver_holds_up_nobody(database: Database, sender: Sender) -> No
         slow.answer = lambda _request: (204 if go_on.wait(PATIENCE_SECONDS) else 500, {})
         add_webhook(database, slow.url)
         happen(database, times=10)
-        sender.look()
+        sender.send_due()
         slow.await_received(1)
         add_webhook(database, quick.url, ["job.failed"])
         happen(database, "failed", times=10)
-        sender.look()
+        sender.send_due()
         quick.await_received(10)
         assert len(slow.received) == 1  # at a time, of one that has not shown that it is quick
         go_on.set()
         slow.await_received(20)
         assert sender.wait(PATIENCE_SECONDS)
-    assert {told.attempts for told in deliveries(database)} == {1}
+    assert {told.attempts for told in all_deliveries(database)} == {1}
 
 
 def test_a_project_whose_receivers_hang_holds_up_no_other_project(database: Database, sender: Sender) -> None:
@@ -137,27 +137,27 @@ def test_a_project_whose_receivers_hang_holds_up_no_other_project(database: Data
     with receiving() as hanging, receiving() as quick:
         go_on = Event()
         hanging.answer = lambda _request: (204 if go_on.wait(PATIENCE_SECONDS) else 500, {})
-        for _ in range(MOST_OF_A_PROJECT):
+        for _ in range(MAX_WEBHOOKS):
             add_webhook(database, hanging.url)
         happen(database, times=3)
-        sender.look()
-        sender.look()
-        hanging.await_received(MOST_UNPROVEN // SHARE // 2)  # as much as there is for one
+        sender.send_due()
+        sender.send_due()
+        hanging.await_received(MAX_UNPROVEN // SHARE // 2)  # as much as there is for one
         webhook = add_webhook(database, quick.url, project="other")
         with database.session() as session:
-            messages.ping(session, "other", webhook.id)
-        sender.look()
+            deliveries.ping(session, "other", webhook.id)
+        sender.send_due()
         quick.await_received(1)
-        assert hanging.at_once < MOST_UNPROVEN // 2
+        assert hanging.at_once < MAX_UNPROVEN // 2
         go_on.set()
         assert sender.wait(PATIENCE_SECONDS)
-    assert len(hanging.received) == 3 * MOST_OF_A_PROJECT
+    assert len(hanging.received) == 3 * MAX_WEBHOOKS
 
 
 def test_claims_go_round_the_projects(database: Database) -> None:
     """However many more one of them has, and however much longer they wait."""
     add_project(database, "other")
-    crowd = {add_webhook(database, f"http://127.0.0.1:1/{number}").id for number in range(MOST_OF_A_PROJECT)}
+    crowd = {add_webhook(database, f"http://127.0.0.1:1/{number}").id for number in range(MAX_WEBHOOKS)}
     happen(database)
     make_due(database)
     single = add_webhook(database, "http://127.0.0.1:1/other", project="other")
@@ -165,25 +165,25 @@ def test_claims_go_round_the_projects(database: Database) -> None:
     with database.session() as session:
         claimed = [each.webhook_id for each in claim(session, Slots())]
     assert single.id in claimed[:2]
-    assert 1 < len(crowd & set(claimed)) < MOST_OF_A_PROJECT
+    assert 1 < len(crowd & set(claimed)) < MAX_WEBHOOKS
 
 
 def test_no_more_than_a_few_at_once_go_to_one_receiver(database: Database, sender: Sender, receiver: Receiver) -> None:
     add_webhook(database, receiver.url)
     happen(database)
     send_all(sender)  # it is quick
-    all_there = threading.Barrier(MOST_OF_ONE)
+    all_there = threading.Barrier(MAX_PER_WEBHOOK)
 
     def together(_request: object) -> tuple[int, dict[str, str]]:
         all_there.wait(PATIENCE_SECONDS)
         return 204, {}
 
     receiver.answer = together
-    happen(database, times=3 * MOST_OF_ONE)
-    sender.look()
-    receiver.await_received(1 + 3 * MOST_OF_ONE)
+    happen(database, times=3 * MAX_PER_WEBHOOK)
+    sender.send_due()
+    receiver.await_received(1 + 3 * MAX_PER_WEBHOOK)
     assert sender.wait(PATIENCE_SECONDS)
-    assert receiver.most_at_once == MOST_OF_ONE
+    assert receiver.most_at_once == MAX_PER_WEBHOOK
 
 
 def test_longest_waiting_webhook_is_first(database: Database) -> None:
@@ -206,5 +206,5 @@ def test_nothing_due_costs_one_query(database: Database, sender: Sender, receive
         queries.append(statement)
 
     event.listen(database.engine, "before_cursor_execute", note)
-    sender.look()
+    sender.send_due()
     assert len([query for query in queries if query.startswith("SELECT")]) == 1

@@ -17,16 +17,16 @@ from tests.webhooks.conftest import (
     Receiver,
     add_project,
     add_webhook,
-    deliveries,
+    all_deliveries,
     happen,
     only_delivery,
     send_all,
 )
-from webhooks import delivery, endpoints, messages
+from webhooks import deliveries, endpoints, sender
 from webhooks.claims import any_due, claim
-from webhooks.delivery import Sender
-from webhooks.endpoints import MOST_OF_A_PROJECT
+from webhooks.endpoints import MAX_WEBHOOKS
 from webhooks.errors import AddressRefused, DeliveryNotFound, TooManyWebhooks, WebhookDisabled, WebhookNotFound
+from webhooks.sender import Sender
 from webhooks.slots import Slots
 
 URL = "https://example.com/hook"
@@ -51,7 +51,7 @@ def test_address_is_checked_when_it_is_set(database: Database) -> None:
 
 def test_project_has_so_many_at_most(database: Database) -> None:
     """Also where two are made at one moment."""
-    for _ in range(MOST_OF_A_PROJECT - 1):
+    for _ in range(MAX_WEBHOOKS - 1):
         add_webhook(database, URL)
     refused: list[Exception] = []
 
@@ -71,17 +71,17 @@ def test_project_has_so_many_at_most(database: Database) -> None:
     add_project(database, "other")
     add_webhook(database, URL, project="other")
     with database.snapshot() as session:
-        assert session.scalars(select(func.count()).where(Webhook.project == "default")).one() == MOST_OF_A_PROJECT
+        assert session.scalars(select(func.count()).where(Webhook.project == "default")).one() == MAX_WEBHOOKS
 
 
 FOREIGN: list[Callable[[Session, str, str], object]] = [
     lambda session, webhook, _: endpoints.find(session, "other", webhook),
     lambda session, webhook, _: endpoints.change(session, "other", webhook, {"enabled": False}, ()),
     lambda session, webhook, _: endpoints.rotate_secret(session, "other", webhook),
-    lambda session, webhook, _: messages.ping(session, "other", webhook),
-    lambda session, webhook, _: messages.list_deliveries(session, "other", webhook),
-    lambda session, webhook, told: messages.find_delivery(session, "other", webhook, told),
-    lambda session, webhook, told: messages.redeliver(session, "other", webhook, told),
+    lambda session, webhook, _: deliveries.ping(session, "other", webhook),
+    lambda session, webhook, _: deliveries.list_deliveries(session, "other", webhook),
+    lambda session, webhook, told: deliveries.find_delivery(session, "other", webhook, told),
+    lambda session, webhook, told: deliveries.redeliver(session, "other", webhook, told),
 ]
 
 
@@ -105,7 +105,7 @@ def test_another_webhooks_delivery_is_not_there(database: Database) -> None:
     happen(database)
     told = only_delivery(database)
     assert told.webhook_id == first.id
-    for ask in (messages.find_delivery, messages.redeliver):
+    for ask in (deliveries.find_delivery, deliveries.redeliver):
         with pytest.raises(DeliveryNotFound), database.session() as session:
             ask(session, "default", second.id, told.id)
 
@@ -117,10 +117,10 @@ def test_lists_are_newest_first_and_page_by_key(database: Database) -> None:
     with database.snapshot() as session:
         assert [row.id for row in endpoints.list_webhooks(session, "default", limit=2)] == ids[:1:-1]
         assert [row.id for row in endpoints.list_webhooks(session, "default", after=ids[2])] == ids[1::-1]
-        whole = [row.id for row in messages.list_deliveries(session, "default", ids[0])]
+        whole = [row.id for row in deliveries.list_deliveries(session, "default", ids[0])]
         assert whole == sorted(whole, reverse=True)
         assert len(whole) == 4
-        rest = messages.list_deliveries(session, "default", ids[0], whole[1], 1)
+        rest = deliveries.list_deliveries(session, "default", ids[0], whole[1], 1)
         assert [row.id for row in rest] == whole[2:3]
 
 
@@ -129,14 +129,16 @@ def test_disabling_gives_up_what_waits(database: Database) -> None:
     happen(database, times=2)
     with database.session() as session:
         endpoints.change(session, "default", webhook.id, {"enabled": False, "description": "off"}, ())
-    assert {(told.next_attempt_at, told.error) for told in deliveries(database)} == {(None, "The webhook is disabled.")}
+    assert {(told.next_attempt_at, told.error) for told in all_deliveries(database)} == {
+        (None, "The webhook is disabled.")
+    }
     with database.snapshot() as session:
         assert not any_due(session)
     with database.session() as session:
         with pytest.raises(WebhookDisabled):
-            messages.ping(session, "default", webhook.id)
+            deliveries.ping(session, "default", webhook.id)
         with pytest.raises(WebhookDisabled):
-            messages.redeliver(session, "default", webhook.id, deliveries(database)[0].id)
+            deliveries.redeliver(session, "default", webhook.id, all_deliveries(database)[0].id)
 
 
 def test_delivery_is_sent_again_by_hand(database: Database, sender: Sender, receiver: Receiver) -> None:
@@ -147,7 +149,7 @@ def test_delivery_is_sent_again_by_hand(database: Database, sender: Sender, rece
 
     def again() -> WebhookDelivery:
         with database.session() as session:
-            return messages.redeliver(session, "default", webhook.id, first.id)
+            return deliveries.redeliver(session, "default", webhook.id, first.id)
 
     assert again().delivered_at is None
     again()  # twice is once: it is about to be sent
@@ -166,7 +168,7 @@ def test_waiting_delivery_is_sent_at_once_by_hand(database: Database, sender: Se
     send_all(sender)
     receiver.answer = lambda _request: (204, {})
     with database.session() as session:
-        messages.redeliver(session, "default", webhook.id, only_delivery(database).id)
+        deliveries.redeliver(session, "default", webhook.id, only_delivery(database).id)
     send_all(sender)
     assert only_delivery(database).delivered_at
 
@@ -177,10 +179,10 @@ def test_delivery_that_is_being_sent_is_not_sent_twice_by_hand(
     webhook, go_on = add_webhook(database, receiver.url), threading.Event()
     receiver.answer = lambda _request: (204 if go_on.wait(PATIENCE_SECONDS) else 500, {})
     happen(database)
-    sender.look()
+    sender.send_due()
     receiver.await_received(1)
     with database.session() as session:
-        messages.redeliver(session, "default", webhook.id, only_delivery(database).id)
+        deliveries.redeliver(session, "default", webhook.id, only_delivery(database).id)
     with database.snapshot() as session:
         assert not any_due(session)
     go_on.set()
@@ -192,7 +194,7 @@ def test_delivery_that_is_being_sent_is_not_sent_twice_by_hand(
 def test_ping_arrives_whatever_the_webhook_asks_for(database: Database, sender: Sender, receiver: Receiver) -> None:
     webhook = add_webhook(database, receiver.url, ["job.failed"])
     with database.session() as session:
-        messages.ping(session, "default", webhook.id)
+        deliveries.ping(session, "default", webhook.id)
     send_all(sender)
     assert b'"type":"webhook.ping"' in receiver.received[0].body
     assert only_delivery(database).delivered_at
@@ -210,7 +212,7 @@ def test_deletion_waits_for_an_event_that_is_being_written(database: Database) -
         session.flush()
     gone.join(PATIENCE_SECONDS)
     assert not gone.is_alive()
-    assert deliveries(database) == []
+    assert all_deliveries(database) == []
     with database.snapshot() as session:
         assert session.get(Webhook, webhook.id) is None
 
@@ -219,15 +221,15 @@ def test_deletion_takes_a_long_log_with_it(database: Database) -> None:
     webhook = add_webhook(database, URL)
     _fill(database, webhook.id, 2500, age_days=0)
     endpoints.delete(database, "default", webhook.id)
-    assert deliveries(database) == []
+    assert all_deliveries(database) == []
 
 
 def test_old_deliveries_are_forgotten(database: Database) -> None:
     webhook = add_webhook(database, URL)
     _fill(database, webhook.id, 1500, age_days=31)
     _fill(database, webhook.id, 3, age_days=29)
-    delivery.forgetting(database).do()
-    assert len(deliveries(database)) == 3
+    sender.deleting_old_deliveries(database).run()
+    assert len(all_deliveries(database)) == 3
 
 
 def _fill(database: Database, webhook_id: str, count: int, age_days: int) -> None:

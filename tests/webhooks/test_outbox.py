@@ -9,12 +9,12 @@ from typing import Any, get_args
 import pytest
 from sqlalchemy import event, select
 
-from jobs import lifecycle, records, requests
+from jobs import lifecycle, recording, requests
 from jobs.fence import Claim
 from jobs.outbox import EVENT_TYPES, enqueue
 from models import Database, Event, Job, JobStatus, Request, Webhook, WebhookDelivery
 from tests.jobs.conftest import epoch_metrics, running, submitted, take
-from tests.webhooks.conftest import add_project, add_webhook, deliveries, happen, only_delivery
+from tests.webhooks.conftest import add_project, add_webhook, all_deliveries, happen, only_delivery
 from worker.messages import Trouble
 
 __all__ = ["running", "submitted"]  # fixtures
@@ -53,7 +53,7 @@ def test_webhook_is_told_of_what_it_asks_for_alone(database: Database) -> None:
     happen(database, "failed", status=JobStatus.FAILED)
     happen(database, "epoch", epoch=0)
     happen(database, "running")
-    assert {(told.webhook_id, told.type) for told in deliveries(database)} == {
+    assert {(told.webhook_id, told.type) for told in all_deliveries(database)} == {
         (ends.id, "job.failed"),
         (epochs.id, "job.epoch"),
     }
@@ -71,7 +71,7 @@ def test_disabled_webhook_is_told_nothing(database: Database) -> None:
     with database.session() as session:
         session.get_one(Webhook, webhook.id).enabled = False
     happen(database)
-    assert deliveries(database) == []
+    assert all_deliveries(database) == []
 
 
 def test_what_is_rolled_back_is_not_told(database: Database) -> None:
@@ -81,7 +81,7 @@ def test_what_is_rolled_back_is_not_told(database: Database) -> None:
         enqueue(session, job, Event(job_id=job.id, attempt=1, type="running", message=""))
         session.flush()
         raise ZeroDivisionError
-    assert deliveries(database) == []
+    assert all_deliveries(database) == []
 
 
 def test_event_without_a_webhook_costs_one_query(database: Database) -> None:
@@ -116,14 +116,14 @@ def test_life_of_a_job_is_told(database: Database, submitted: Callable[..., Job]
     job = submitted()
     claim: Claim = take(database, job.id)
     with database.session() as session:
-        records.record_epoch(session, claim, epoch_metrics(0))
+        recording.record_epoch(session, claim, epoch_metrics(0))
     with database.session() as session:
         requests.request_cancel(session, job.id)
     with database.session() as session:
-        lifecycle.let_go(session, claim)
+        lifecycle.release_job(session, claim)
     with database.snapshot() as session:
         happened = session.scalars(select(Event.type).where(Event.job_id == job.id).order_by(Event.id)).all()
-    assert sorted(told.type for told in deliveries(database)) == sorted(f"job.{kind}" for kind in happened)
-    assert {payload_of(told)["data"]["id"] for told in deliveries(database)} == {job.id}
-    [last] = [told for told in deliveries(database) if told.type == "job.cancelled"]
+    assert sorted(told.type for told in all_deliveries(database)) == sorted(f"job.{kind}" for kind in happened)
+    assert {payload_of(told)["data"]["id"] for told in all_deliveries(database)} == {job.id}
+    [last] = [told for told in all_deliveries(database) if told.type == "job.cancelled"]
     assert payload_of(last)["data"]["status"] == "cancelled"

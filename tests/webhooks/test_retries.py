@@ -3,7 +3,7 @@
 import pytest
 
 from webhooks.retries import HOUR, LONGEST_RETRY_AFTER, WAITS, wait_after
-from webhooks.slots import MOST, MOST_OF_ONE, MOST_UNPROVEN, Slots
+from webhooks.slots import MAX_PER_WEBHOOK, MAX_SENDING, MAX_UNPROVEN, Slots
 
 
 def test_retries_last_about_a_day() -> None:
@@ -27,30 +27,30 @@ def test_receiver_delays_but_never_hastens_and_gets_no_more_attempts() -> None:
 
 def test_receiver_proves_itself_by_answering_promptly() -> None:
     slots = Slots()
-    assert slots.room("new", "a") == 1
-    slots.take("new", "a", 1)
-    assert slots.room("new", "a") == 0
-    slots.free("new", promptly=True)
-    assert slots.room("new", "a") == MOST_OF_ONE
-    slots.take("new", "a", 3)
-    assert slots.room("new", "a") == MOST_OF_ONE - 3
-    slots.free("new", promptly=False)
-    assert slots.room("new", "a") == 0
-    slots.free("new", promptly=False)
-    slots.free("new", promptly=False)
+    assert slots.available("new", "a") == 1
+    slots.acquire("new", "a", 1)
+    assert slots.available("new", "a") == 0
+    slots.release("new", promptly=True)
+    assert slots.available("new", "a") == MAX_PER_WEBHOOK
+    slots.acquire("new", "a", 3)
+    assert slots.available("new", "a") == MAX_PER_WEBHOOK - 3
+    slots.release("new", promptly=False)
+    assert slots.available("new", "a") == 0
+    slots.release("new", promptly=False)
+    slots.release("new", promptly=False)
     assert slots.idle()
-    assert slots.room("new", "a") == 1
+    assert slots.available("new", "a") == 1
 
 
 def test_those_that_are_unproven_leave_room_for_the_others() -> None:
     slots = Slots()
-    slots.take("good", "good", 1)
-    slots.free("good", promptly=True)
-    for number in range(MOST_UNPROVEN):
-        assert slots.room(f"dead {number}", f"project {number}") == 1
-        slots.take(f"dead {number}", f"project {number}", 1)
-    assert slots.room("dead too", "another project") == 0
-    assert slots.room("good", "good") == MOST_OF_ONE
+    slots.acquire("good", "good", 1)
+    slots.release("good", promptly=True)
+    for number in range(MAX_UNPROVEN):
+        assert slots.available(f"dead {number}", f"project {number}") == 1
+        slots.acquire(f"dead {number}", f"project {number}", 1)
+    assert slots.available("dead too", "another project") == 0
+    assert slots.available("good", "good") == MAX_PER_WEBHOOK
 
 
 @pytest.mark.parametrize("proven", [True, False])
@@ -59,7 +59,7 @@ def test_a_project_takes_a_part_of_what_is_free(*, proven: bool) -> None:
     slots = Slots()
     parts = [fill(slots, project, proven=proven) for project in ("a", "b", "c", "d")]
     assert parts == sorted(parts, reverse=True)
-    assert parts[0] < MOST_UNPROVEN / 3
+    assert parts[0] < MAX_UNPROVEN / 3
     assert parts[-1] > 1
 
 
@@ -68,11 +68,11 @@ def fill(slots: Slots, project: str, *, proven: bool) -> int:
     taken = 0
     for number in range(100):
         webhook = f"{project} {number}"
-        if proven and slots.room(webhook, project):
-            slots.take(webhook, project, 1)
-            slots.free(webhook, promptly=True)
-        room = slots.room(webhook, project)
-        slots.take(webhook, project, room)
+        if proven and slots.available(webhook, project):
+            slots.acquire(webhook, project, 1)
+            slots.release(webhook, promptly=True)
+        room = slots.available(webhook, project)
+        slots.acquire(webhook, project, room)
         taken += room
     return taken
 
@@ -81,10 +81,10 @@ def fill(slots: Slots, project: str, *, proven: bool) -> int:
 def test_there_is_an_end(*, proven: bool) -> None:
     slots = Slots()
     taken = sum(fill(slots, f"project {number}", proven=proven) for number in range(100))
-    assert taken == (MOST if proven else MOST_UNPROVEN)
+    assert taken == (MAX_SENDING if proven else MAX_UNPROVEN)
 
 
 def test_copy_is_for_planning() -> None:
     slots = Slots()
-    slots.copy().take("a", "a", 1)
+    slots.copy().acquire("a", "a", 1)
     assert slots.idle()

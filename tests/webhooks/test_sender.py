@@ -19,7 +19,7 @@ from tests.webhooks.conftest import (
     Answer,
     Receiver,
     add_webhook,
-    deliveries,
+    all_deliveries,
     happen,
     make_due,
     only_delivery,
@@ -27,11 +27,11 @@ from tests.webhooks.conftest import (
     seconds_to_wait,
     send_all,
 )
-from webhooks import delivery, endpoints
+from webhooks import endpoints
 from webhooks.claims import LEASE_SECONDS, Claimed, any_due
-from webhooks.delivery import Sender, sending
 from webhooks.posting import Outcome, Poster
 from webhooks.retries import LONGEST_RETRY_AFTER, WAITS
+from webhooks.sender import Sender, sending
 
 
 def test_stock_verifier_accepts_what_arrives(database: Database, sender: Sender, receiver: Receiver) -> None:
@@ -138,7 +138,7 @@ def test_receiver_that_is_gone_disables_its_webhook(database: Database, sender: 
     send_all(sender)
     happen(database)
     send_all(sender)
-    [told] = deliveries(database)
+    [told] = all_deliveries(database)
     assert (told.response_status, told.next_attempt_at, told.delivered_at) == (410, None, None)
     with database.snapshot() as session:
         assert not session.get_one(Webhook, gone.id).enabled
@@ -169,7 +169,7 @@ def test_deleted_webhook_is_sent_nothing(database: Database, sender: Sender, rec
     happen(database)
     send_all(sender)
     assert [request.path for request in receiver.received] == ["/hook/other"] * 2
-    assert {told.webhook_id for told in deliveries(database)} == {other.id}
+    assert {told.webhook_id for told in all_deliveries(database)} == {other.id}
 
 
 def test_webhook_that_is_deleted_while_it_is_sent_something(
@@ -178,12 +178,12 @@ def test_webhook_that_is_deleted_while_it_is_sent_something(
     webhook, go_on = add_webhook(database, receiver.url), Event()
     receiver.answer = lambda _request: (204 if go_on.wait(PATIENCE_SECONDS) else 500, {})
     happen(database)
-    sender.look()
+    sender.send_due()
     receiver.await_received(1)
     endpoints.delete(database, "default", webhook.id)
     go_on.set()
     assert sender.wait(PATIENCE_SECONDS)
-    assert deliveries(database) == []
+    assert all_deliveries(database) == []
 
 
 def test_address_that_has_become_forbidden_is_sent_nothing(database: Database, receiver: Receiver) -> None:
@@ -212,7 +212,7 @@ def test_closed_sender_begins_nothing(database: Database, sender: Sender, receiv
     add_webhook(database, receiver.url)
     happen(database)
     sender.close(0)
-    sender.look()
+    sender.send_due()
     assert (receiver.received, only_delivery(database).attempts) == ([], 0)
 
 
@@ -259,7 +259,7 @@ def test_database_that_is_away_leaves_the_message_to_its_lease(
 
     add_webhook(database, receiver.url)
     happen(database)
-    monkeypatch.setattr(delivery, "settle", away)
+    monkeypatch.setattr(sender, "settle", away)
     with capture_logs() as lines:
         send_all(sender)
     assert [line["event"] for line in lines] == ["webhook delivery", "webhook delivery not recorded"]

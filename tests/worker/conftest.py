@@ -7,17 +7,18 @@ import pytest
 
 from jobs import lifecycle, workers
 from jobs.fence import Claim
+from jobs.submission import Submission
 from models import Database
 from tests.worker.attempts import Attempt, Start
 from training.spec import TrainingSpec
-from worker.fork_server import probe_devices
+from worker.fork_server import detect_devices
 from worker.messages import Devices
 
 
 @pytest.fixture(scope="session")
 def devices() -> Devices:
     """The fork server is up, with torch in it."""
-    return probe_devices()
+    return detect_devices()
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def start(database: Database, devices: Devices, tmp_path: Path) -> Iterator[Star
 
     def submitted(spec: dict[str, object], lease_seconds: float) -> Claim:
         with database.session() as session:
-            job = lifecycle.submit(session, TrainingSpec.model_validate(spec))
+            job = lifecycle.submit(session, Submission(TrainingSpec.model_validate(spec)))
             claim = lifecycle.claim(session, job.id, "ours", lease_seconds)
         assert claim
         return claim

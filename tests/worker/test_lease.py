@@ -2,8 +2,8 @@
 
 import pytest
 
-from worker.lease import GIVE_UP, Lease
-from worker.recorder import AGAIN_SECONDS, LOOK_SECONDS
+from worker.lease import GIVE_UP_AFTER, Lease
+from worker.recorder import POLL_SECONDS, RETRY_SECONDS
 
 
 def outlives(lease_seconds: float, begins: float, ends: float) -> bool:
@@ -16,10 +16,10 @@ def outlives(lease_seconds: float, begins: float, ends: float) -> bool:
         is_out = begins <= now < ends
         if lease.is_due(now):
             if is_out:
-                now += AGAIN_SECONDS
+                now += RETRY_SECONDS
                 continue
             lease.renewed(now)
-        now += LOOK_SECONDS
+        now += POLL_SECONDS
     return True
 
 
@@ -28,13 +28,13 @@ def test_an_outage_shorter_than_half_a_lease_costs_nothing_whenever_it_begins(le
     for tenth in range(100):
         begins = lease_seconds * (1 + tenth / 100)
         assert outlives(lease_seconds, begins, begins + lease_seconds / 2)
-    assert not outlives(lease_seconds, lease_seconds, lease_seconds * (1 + GIVE_UP))
+    assert not outlives(lease_seconds, lease_seconds, lease_seconds * (1 + GIVE_UP_AFTER))
 
 
 @pytest.mark.parametrize("lease_seconds", [2.0, 30.0])
 def test_it_is_given_up_before_anybody_else_can_have_the_job(lease_seconds: float) -> None:
     lease = Lease(lease_seconds, 100.0)
-    given_up = 100.0 + GIVE_UP * lease_seconds
+    given_up = 100.0 + GIVE_UP_AFTER * lease_seconds
     assert lease.is_lost(given_up)
     assert not lease.has_run_out(given_up)
     assert lease.has_run_out(100.0 + lease_seconds)

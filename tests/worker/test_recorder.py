@@ -12,13 +12,14 @@ from structlog.testing import capture_logs
 from jobs import lifecycle, requests, workers
 from jobs.failures import Failure
 from jobs.fence import Claim
+from jobs.submission import Submission
 from models import Database, DatabaseFull, DatabaseReadOnly, DatabaseUnavailable, JobStatus
 from storage import StoredFile
 from tests.jobs.conftest import FACTS
 from tests.worker.attempts import job_of, until
 from training.spec import TrainingSpec
 from worker.messages import Failed, Started, Succeeded
-from worker.recorder import AGAIN_SECONDS, Recorder
+from worker.recorder import RETRY_SECONDS, Recorder
 
 WEIGHTS = StoredFile("a", 1, "b")
 LOST = Failure("worker_lost", "It was killed.", "Look at the log.", retryable=True)
@@ -28,7 +29,7 @@ LOST = Failure("worker_lost", "It was killed.", "Look at the log.", retryable=Tr
 def claim(database: Database) -> Claim:
     with database.session() as session:
         workers.sign_on(session, "ours", slots=1, devices=["cpu"], torch_version="2")
-        job = lifecycle.submit(session, TrainingSpec(dataset="digits", epochs=1))
+        job = lifecycle.submit(session, Submission(TrainingSpec(dataset="digits", epochs=1)))
         claim = lifecycle.claim(session, job.id, "ours", 30)
     assert claim
     return claim
@@ -106,7 +107,7 @@ def test_an_outage_is_waited_for_and_loses_no_report(
     recorder.start()
     until(lambda: len(asked) > 3, "it was not tried again")
     assert not recorder.over.is_set()
-    assert all(later - earlier >= AGAIN_SECONDS / 2 for earlier, later in pairwise(asked))  # not as often as it can
+    assert all(later - earlier >= RETRY_SECONDS / 2 for earlier, later in pairwise(asked))  # not as often as it can
     back.set()
     assert recorder.over.wait(60)
     job = job_of(database, claim)
@@ -149,8 +150,8 @@ def test_a_mistake_of_ours_does_not_keep_the_lease_for_ever(
     def broken(*_: object, **__: object) -> None:
         raise ValueError("a mistake")
 
-    monkeypatch.setattr("worker.recorder.AGAIN_SECONDS", 0.01)
-    monkeypatch.setattr("worker.recorder.records.record_start", broken)
+    monkeypatch.setattr("worker.recorder.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("worker.recorder.recording.record_start", broken)
     recorder.report(Started(facts=FACTS, resumed_from=None))
     recorder.start()
     assert recorder.over.wait(60)  # each of the ten has a long traceback

@@ -27,8 +27,8 @@ from training.spec import ResolvedSpec, TrainingSpec
 from training.spec.part import Conflict
 from training.team import ALONE
 from training.trainer import Trainer
-from worker.deaths import died
 from worker.messages import Loading, Order
+from worker.process_exits import exit_failure
 from worker.recorder import Recorder
 from worker.resuming import begin
 
@@ -125,7 +125,7 @@ def test_a_checkpoint_that_two_attempts_died_of_loading_is_left_alone(database: 
         recorder = Recorder(database, claim, 30, lambda _names: None)
         recorder.start()
         recorder.report(Loading(name=newest.file.name))
-        recorder.end(died("The trainer process", -signal.SIGSEGV))
+        recorder.end(exit_failure("The trainer process", -signal.SIGSEGV))
         assert recorder.over.wait(60)
         with database.session() as session:
             session.get_one(Job, claim.job_id).not_before = None

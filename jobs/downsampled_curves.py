@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, Integer, column, func, select, tuple_, values
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from jobs.downsampling import downsample, least_points
 from jobs.errors import JobNotFound
-from jobs.queries import ROWS_AT_ONCE, Page, fetched
-from jobs.thinning import least, thin
+from jobs.paging import ROWS_AT_ONCE, Page, fetched
 from models import Epoch, Job, Step
 
 MEASURES: tuple[InstrumentedAttribute[float] | InstrumentedAttribute[float | None], ...] = (
@@ -20,11 +20,11 @@ MEASURES: tuple[InstrumentedAttribute[float] | InstrumentedAttribute[float | Non
     Epoch.validation_loss,
     Epoch.validation_accuracy,
 )
-LEAST_EPOCHS = least(len(MEASURES))
-LEAST_STEPS = least(1)
+LEAST_EPOCHS = least_points(len(MEASURES))
+LEAST_STEPS = least_points(1)
 
 
-def epochs_thinned(session: Session, job_id: str, most: int, after_epoch: int = -1) -> Page[Epoch]:
+def downsampled_epochs(session: Session, job_id: str, most: int, after_epoch: int = -1) -> Page[Epoch]:
     """At most `most` of a job's epochs, in order. Raises JobNotFound."""
     chosen = choose_epochs(session, job_id, most, after_epoch)
     statement = select(Epoch).where(Epoch.job_id == job_id, Epoch.epoch.in_(chosen)).order_by(Epoch.epoch)
@@ -40,10 +40,14 @@ def choose_epochs(session: Session, job_id: str, most: int, after_epoch: int = -
     wanted = (Epoch.job_id == job_id, Epoch.epoch > after_epoch)
     narrow = select(Epoch.epoch, *MEASURES).where(*wanted).order_by(Epoch.epoch)
     rows = session.execute(narrow, execution_options={"yield_per": ROWS_AT_ONCE})
-    return thin(((row[0], row[1:]) for row in rows), _count(session, Epoch, *wanted), most, named=(job.best_epoch,))
+    return downsample(
+        ((row[0], row[1:]) for row in rows), _count(session, Epoch, *wanted), most, named=(job.best_epoch,)
+    )
 
 
-def steps_thinned(session: Session, job_id: str, most: int, after_epoch: int = -1, after_step: int = -1) -> Page[Step]:
+def downsampled_steps(
+    session: Session, job_id: str, most: int, after_epoch: int = -1, after_step: int = -1
+) -> Page[Step]:
     """At most `most` of a job's recorded steps, LEAST_STEPS or more, in order: enough to draw their losses. Raises
     JobNotFound."""
     if session.scalar(select(Job.id).where(Job.id == job_id)) is None:
@@ -51,7 +55,7 @@ def steps_thinned(session: Session, job_id: str, most: int, after_epoch: int = -
     wanted = (Step.job_id == job_id, tuple_(Step.epoch, Step.step) > (after_epoch, after_step))
     narrow = select(Step.epoch, Step.step, Step.loss).where(*wanted).order_by(Step.epoch, Step.step)
     rows = session.execute(narrow, execution_options={"yield_per": ROWS_AT_ONCE})
-    chosen = thin((((row[0], row[1]), row[2:]) for row in rows), _count(session, Step, *wanted), most)
+    chosen = downsample((((row[0], row[1]), row[2:]) for row in rows), _count(session, Step, *wanted), most)
     if not chosen:
         return Page([], has_more=False)
     # A table of its own, from which each is looked up: of pairs in a list, or of a table that is merely joined,

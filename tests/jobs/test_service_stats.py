@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, insert, text, update
 
-from jobs import figures
-from jobs.figures import END_REASONS, LAG_SECONDS, Watch
+from jobs import service_stats
+from jobs.service_stats import END_REASONS, LAG_SECONDS, StatsCollector
 from models import (
     Attempt,
     Database,
@@ -48,7 +48,7 @@ def add_event(database: Database, job_id: str, kind: str) -> None:
 
 
 def test_without_anything_everything_is_zero(database: Database) -> None:
-    seen = Watch(database).look()
+    seen = StatsCollector(database).collect()
     assert set(seen.jobs.values()) == set(seen.workers.values()) == set(seen.attempts_ended.values()) == {0}
     assert list(seen.attempts_ended) == list(END_REASONS)
     assert {"succeeded", "worker_lost", "out_of_memory", "internal"} <= set(END_REASONS)
@@ -62,7 +62,7 @@ def test_jobs_that_have_not_ended(database: Database) -> None:
         add_job(database, f"job_{number}", status)
     with database.session() as session:
         session.execute(update(Job).where(Job.id == "job_1").values(queued_at=DatabaseNow(-90)))
-    seen = Watch(database).look()
+    seen = StatsCollector(database).collect()
     assert seen.jobs == {JobStatus.QUEUED: 2, JobStatus.STARTING: 0, JobStatus.RUNNING: 0, JobStatus.PAUSED: 1}
     assert 90 <= seen.oldest_queued_seconds < 120
 
@@ -76,7 +76,7 @@ def test_workers_and_what_they_do(database: Database) -> None:
     add_job(database, "job_1", JobStatus.RUNNING, owner="busy", lease_until=lease)
     add_job(database, "job_2", JobStatus.STARTING, owner="draining", lease_until=lease)
     add_job(database, "job_3", JobStatus.RUNNING, owner="gone", lease_until=DatabaseNow(-1))
-    seen = Watch(database).look()
+    seen = StatsCollector(database).collect()
     assert seen.workers == {"online": 1, "draining": 1}
     assert (seen.busy_slots, seen.free_slots) == (2, 2)
     assert seen.expired_leases == 1
@@ -94,7 +94,7 @@ def test_how_fast_the_running_jobs_train(database: Database) -> None:
         with database.session() as session:
             for epoch, speed in ((0, 7.0), (1, 100.0)):
                 session.add(Epoch(job_id=job_id, epoch=epoch, attempt=1, **EPOCH | {"images_per_second": speed}))
-    assert Watch(database).look().images_per_second == 200
+    assert StatsCollector(database).collect().images_per_second == 200
 
 
 def test_deliveries_that_wait(database: Database) -> None:
@@ -112,7 +112,7 @@ def test_deliveries_that_wait(database: Database) -> None:
                     created_at=DatabaseNow(-age),
                 )
             )
-    seen = Watch(database).look()
+    seen = StatsCollector(database).collect()
     assert seen.deliveries_waiting == 2
     assert 30 <= seen.oldest_delivery_seconds < 60
 
@@ -121,44 +121,44 @@ def test_attempts_are_counted_once_they_are_settled(database: Database, monkeypa
     add_worker(database, "w")
     add_job(database, "job_1", JobStatus.QUEUED)
     end_attempt(database, "job_1", 1, "drained", LAG_SECONDS + 60)  # before the watch began
-    watch = Watch(database)
-    watch.look()
+    watch = StatsCollector(database)
+    watch.collect()
     end_attempt(database, "job_1", 2, "worker_lost", 0)
     end_attempt(database, "job_1", 3, "worker_lost", 0)
     end_attempt(database, "job_1", 4, "succeeded", 0)
-    assert set(watch.look().attempts_ended.values()) == {0}  # another may yet be committed with an earlier time
-    monkeypatch.setattr(figures, "LAG_SECONDS", 0.0)
+    assert set(watch.collect().attempts_ended.values()) == {0}  # another may yet be committed with an earlier time
+    monkeypatch.setattr(service_stats, "LAG_SECONDS", 0.0)
     for _ in range(2):
-        ended = watch.look().attempts_ended
+        ended = watch.collect().attempts_ended
         assert {reason: count for reason, count in ended.items() if count} == {"worker_lost": 2, "succeeded": 1}
 
 
 def test_epochs_are_counted_once_they_are_settled(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     add_job(database, "job_1", JobStatus.QUEUED)
     add_event(database, "job_1", "epoch")  # before the watch began
-    watch = Watch(database)
-    watch.look()
+    watch = StatsCollector(database)
+    watch.collect()
     for kind in ("epoch", "requeued", "epoch"):
         add_event(database, "job_1", kind)
-    assert watch.look().epochs_recorded == 0
-    monkeypatch.setattr(figures, "LAG_SECONDS", 0.0)
-    assert watch.look().epochs_recorded == 2
-    assert watch.look().epochs_recorded == 2
+    assert watch.collect().epochs_recorded == 0
+    monkeypatch.setattr(service_stats, "LAG_SECONDS", 0.0)
+    assert watch.collect().epochs_recorded == 2
+    assert watch.collect().epochs_recorded == 2
     add_event(database, "job_1", "epoch")
-    assert watch.look().epochs_recorded == 3
+    assert watch.collect().epochs_recorded == 3
 
 
 def test_a_look_that_fails_loses_no_count(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     add_job(database, "job_1", JobStatus.QUEUED)
-    watch = Watch(database)
-    watch.look()
+    watch = StatsCollector(database)
+    watch.collect()
     add_event(database, "job_1", "epoch")
-    monkeypatch.setattr(figures, "LAG_SECONDS", 0.0)
+    monkeypatch.setattr(service_stats, "LAG_SECONDS", 0.0)
     with monkeypatch.context() as away:
-        away.setattr("jobs.workers.at_work", lambda _session: 1 / 0)
+        away.setattr("jobs.workers.connected_with_jobs", lambda _session: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            watch.look()
-    assert watch.look().epochs_recorded == 1
+            watch.collect()
+    assert watch.collect().epochs_recorded == 1
 
 
 ENDED = 3000
@@ -209,9 +209,9 @@ def explained(database: Database, statement: str, parameters: Any) -> str:
 
 
 def test_no_figure_reads_what_has_ended(much_history: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    watch = Watch(much_history)
-    monkeypatch.setattr(figures, "LAG_SECONDS", 0.0)
-    watch.look()
+    watch = StatsCollector(much_history)
+    monkeypatch.setattr(service_stats, "LAG_SECONDS", 0.0)
+    watch.collect()
     add_event(much_history, "job_open", "epoch")
     said: list[tuple[str, Any]] = []
 
@@ -221,7 +221,7 @@ def test_no_figure_reads_what_has_ended(much_history: Database, monkeypatch: pyt
 
     event.listen(much_history.engine, "before_cursor_execute", note)
     try:
-        watch.look()
+        watch.collect()
     finally:
         event.remove(much_history.engine, "before_cursor_execute", note)
     assert len(said) >= 9

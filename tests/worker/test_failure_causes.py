@@ -11,9 +11,9 @@ from training.conflicts import SpecConflict
 from training.data import DatasetInvalid
 from training.metrics import StepMetrics
 from training.totals import Diverged
-from worker import deaths
-from worker.causes import explain
-from worker.deaths import KernelKills, died
+from worker import process_exits
+from worker.failure_causes import explain
+from worker.process_exits import OomKills, exit_failure
 
 
 def chained() -> Exception:
@@ -73,7 +73,7 @@ def test_an_allocation_that_is_too_large_is_out_of_memory() -> None:
     ],
 )
 def test_an_exit_code_tells_what_killed_a_process(exit_code: int, said: str, hinted: str) -> None:
-    failure = died("It", exit_code)
+    failure = exit_failure("It", exit_code)
     assert (failure.code, failure.message, failure.retryable) == ("worker_lost", said, True)
     assert hinted in failure.hint
 
@@ -90,8 +90,8 @@ def test_a_kill_of_the_kernels_for_want_of_memory_is_told_from_others(
 ) -> None:
     counter = tmp_path / "memory.events"
     counter.write_text(COUNTERS.format(4))
-    monkeypatch.setattr(deaths, "COUNTERS", (counter, tmp_path / "missing"))
-    seen = KernelKills()
+    monkeypatch.setattr(process_exits, "COUNTERS", (counter, tmp_path / "missing"))
+    seen = OomKills()
     counter.write_text(COUNTERS.format(4 + kills))
     failure = seen.explain("It", exit_code)
     assert (failure.code, failure.retryable) == (code, True)

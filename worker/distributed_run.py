@@ -1,7 +1,7 @@
 """One job on several devices: a process for each, under torch's own elastic launcher.
 
-The launcher runs in the trainer process and forks from it, so that the team has torch at once. The first of the team
-reports; another speaks up only where it fails, and to say that it is at work.
+The launcher runs in the trainer process and forks the team from it, so that torch is imported already. The first
+process of the team reports. The others send only Failed and Alive.
 """
 
 import os
@@ -21,22 +21,24 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from jobs.failures import Failure
 from training.lifeline import die_with_parent
-from worker.causes import explain
-from worker.deaths import KernelKills
+from worker.failure_causes import explain
 from worker.messages import REPORTS, Alive, Failed, Order, Report
-from worker.training_run import Told, train
+from worker.process_exits import OomKills
+from worker.training_run import ReadCommand, train
 
-# So often the launcher looks for a process that has ended.
-LOOK_SECONDS = 0.05
+# How often the launcher checks whether a process has ended.
+MONITOR_SECONDS = 0.05
 
-# One that fails because another was killed waits for the launcher to see which was first.
-PATIENCE_SECONDS = 2.0
+# A process that fails because another was killed waits, so that the launcher sees the killed one first.
+LAUNCHER_WAIT_SECONDS = 2.0
 
 
-def train_together(order: Order, told: Told, send: Callable[[Report], None]) -> None:
-    """Train in `order.spec.devices` processes until they are done, are told to stop, or one of them fails. `told` must
-    say the same in each of them."""
-    size, kills = order.spec.devices, KernelKills()
+def train_distributed(order: Order, read_command: ReadCommand, send: Callable[[Report], None]) -> None:
+    """Train in `order.spec.devices` processes until they are done, are told to stop, or one of them fails.
+
+    `read_command` must return the same command in each process.
+    """
+    size, kills = order.spec.devices, OomKills()
     pipes = [get_context("fork").Pipe(duplex=False) for _ in range(size)]
     failures: list[Failed] = []
     relay = threading.Thread(target=_relay, args=([reader for reader, _ in pipes], send, failures))
@@ -44,14 +46,14 @@ def train_together(order: Order, told: Told, send: Callable[[Report], None]) -> 
     writers = [writer for _, writer in pipes]
     ending, killed = None, True
     try:
-        elastic_launch(_config(order, size), _train_as_one)(order, told, writers)
+        elastic_launch(_config(order, size), _train_as_one)(order, read_command, writers)
     except ChildFailedError as error:
         rank, process = error.get_first_failure()
         ending, killed = (
             kills.explain(f"Process {rank} of the {size} that train together", process.exitcode),
             process.exitcode < 0,
         )
-    except Exception as error:  # whatever a launcher dies of, its job must say so
+    except Exception as error:  # whatever fails here, the job must report it
         ending = explain(error)
     finally:
         for writer in writers:
@@ -71,7 +73,7 @@ def _config(order: Order, size: int) -> LaunchConfig:
         rdzv_endpoint="127.0.0.1:0",
         local_addr="127.0.0.1",  # by the host's name, which need not lead anywhere, it would be found otherwise
         max_restarts=0,  # the job's own attempts are what starts it again
-        monitor_interval=LOOK_SECONDS,
+        monitor_interval=MONITOR_SECONDS,
         start_method="fork",
         logs_specs=DefaultLogsSpecs(log_dir=os.devnull),
         shutdown_timeout=1,
@@ -80,12 +82,13 @@ def _config(order: Order, size: int) -> LaunchConfig:
 
 
 def _cause(failures: Sequence[Failed], ending: Failure, *, killed: bool) -> Failed:
-    """What a process has said, unless that was `internal` and another was killed: then it only suffered from this."""
-    told = [failure for failure in failures if not (killed and failure.code == "internal")]
-    return min(told, key=lambda failure: failure.code == "internal") if told else Failed(**asdict(ending))
+    """The failure that a process has reported. `internal` ones do not count if a process was killed: they are its
+    consequence."""
+    reported = [failure for failure in failures if not (killed and failure.code == "internal")]
+    return min(reported, key=lambda failure: failure.code == "internal") if reported else Failed(**asdict(ending))
 
 
-def _train_as_one(order: Order, told: Told, writers: Sequence[Connection]) -> None:
+def _train_as_one(order: Order, read_command: ReadCommand, writers: Sequence[Connection]) -> None:
     """In a process of the team. Exits with 1 where it fails."""
     die_with_parent(signal.SIGKILL)
     rank = int(os.environ["RANK"])
@@ -99,17 +102,17 @@ def _train_as_one(order: Order, told: Told, writers: Sequence[Connection]) -> No
             with one_at_a_time:
                 writers[rank].send_bytes(report.model_dump_json().encode())
 
-    train(order, told, send)
+    train(order, read_command, send)
     if not failures:
         distributed.destroy_process_group()
         return
     if failures[0].code == "internal":
-        time.sleep(PATIENCE_SECONDS)
+        time.sleep(LAUNCHER_WAIT_SECONDS)
     sys.exit(1)
 
 
 def _relay(readers: Sequence[Connection], send: Callable[[Report], None], failures: list[Failed]) -> None:
-    """Hand on what the first process reports, and keep what any says that fails, until every pipe is closed."""
+    """Pass on the reports of the team, and collect its failures, until every pipe is closed."""
     open_readers = list(readers)
     while open_readers:
         for reader in wait(open_readers):

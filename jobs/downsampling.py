@@ -37,13 +37,13 @@ class _Corner(NamedTuple):
     height: float  # 0 to 1 from a curve's lowest to its highest point
 
 
-def least(curves: int) -> int:
+def least_points(curves: int) -> int:
     """How many points are kept in any case, where one is named: the first, the last, that one, the first that is
     broken, and two of each curve."""
     return 4 + 2 * curves
 
 
-def thin(points: Iterable[tuple[Key, Values]], count: int, most: int, named: Collection[Key] = ()) -> list[Key]:
+def downsample(points: Iterable[tuple[Key, Values]], count: int, most: int, named: Collection[Key] = ()) -> list[Key]:
     """At most `most` of `points`, of which there are `count`, by their keys and in their order.
 
     The first and the last, the lowest and the highest of each curve, and those that are `named` are always among them.

@@ -21,6 +21,7 @@ from worker.messages import (
     REPORTS,
     Alive,
     CheckpointStored,
+    Command,
     Devices,
     EpochDone,
     Failed,
@@ -30,7 +31,6 @@ from worker.messages import (
     Started,
     StepDone,
     Succeeded,
-    Word,
 )
 
 SHORT: dict[str, Any] = {
@@ -156,7 +156,7 @@ def test_two_processes_report_and_save_what_one_does(begin: Begin, tmp_path: Pat
 def test_a_team_stops_between_two_steps_when_asked(begin: Begin) -> None:
     trainer = begin(LONG, 2)
     team = trainer.until_it_trains()
-    trainer.connection.send_bytes(Word.FINISH.value)
+    trainer.connection.send_bytes(Command.FINISH.value)
     halted = list(trainer.reports())[-1]
     assert isinstance(halted, Halted)
     assert halted.weights
@@ -170,7 +170,7 @@ def test_a_team_that_was_saved_in_the_middle_of_an_epoch_ends_as_one_that_was_no
     unbroken = list(begin(spec, 2).reports())[-1]
     trainer = begin(spec, 2, attempt=2)
     trainer.until_it_trains()
-    trainer.connection.send_bytes(Word.SAVE.value)
+    trainer.connection.send_bytes(Command.SAVE.value)
     *_, saved, halted = trainer.reports()
     assert isinstance(halted, Halted)
     assert isinstance(saved, CheckpointStored)

@@ -1,8 +1,8 @@
-"""What whoever runs the service watches, in numbers.
+"""Numbers for the operator of the service, which GET /metrics shows.
 
-No query here costs more with more jobs that have ended: what is now is read off the few that have not, and what has
-happened is counted from the last look on. PostgreSQL commits neither ids nor times in their order, so that counts stay
-LAG_SECONDS behind: by then whatever was begun before has been committed or never will be.
+No query costs more when more jobs have ended. The present state is read from the few jobs that have not ended. Counts
+of what has happened go on from the previous collection. Transactions do not commit in the order of their ids and times,
+so the counts stay LAG_SECONDS behind: by then, every transaction that began before has been committed or rolled back.
 """
 
 from collections import Counter, deque
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from jobs import workers
 from jobs.deployment import server_connections
-from jobs.fence import waits
+from jobs.fence import is_waiting
 from jobs.transitions import EndReason
 from models import Attempt, Database, Epoch, Event, Job, JobStatus, WebhookDelivery
 from models.columns import DatabaseNow
@@ -33,8 +33,8 @@ WorkerState = Literal["online", "draining"]
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """All of it at one moment, but for the counts, which are LAG_SECONDS old."""
+class ServiceStats:
+    """The state at one moment; the counts are LAG_SECONDS old."""
 
     jobs: Mapping[JobStatus, int]  # that have not ended
     oldest_queued_seconds: float  # since the job that has been in the queue for longest came into it; 0 without any
@@ -50,8 +50,8 @@ class Figures:
     server_connections: Mapping[str, int] | None  # jobs.deployment.server_connections
 
 
-class Watch:
-    """Reads the figures, one look after the other. Counting begins with the first."""
+class StatsCollector:
+    """Collects the numbers again and again. Counting begins with the first collection."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -61,16 +61,16 @@ class Watch:
         self._counted_event: int | None = None
         self._newest_events: deque[tuple[datetime, int]] = deque()  # when each id was seen to be the newest
 
-    def look(self) -> Figures:
-        """The figures as of now. Not for several threads at once."""
+    def collect(self) -> ServiceStats:
+        """The numbers now. Not for several threads at once."""
         with self._database.snapshot() as session:
             now = session.execute(select(DatabaseNow())).scalar_one()
             self._count_attempts(session, now)
             self._count_epochs(session, now)
-            records = workers.at_work(session)
+            records = workers.connected_with_jobs(session)
             draining = sum(record.worker.draining_at is not None for record in records)
             waiting, oldest = session.execute(DELIVERIES).one()
-            return Figures(
+            return ServiceStats(
                 jobs={
                     **dict.fromkeys(OPEN, 0),
                     **dict(session.execute(JOBS).all()),
@@ -113,10 +113,10 @@ class Watch:
             self._counted_event = until
 
 
-# The queue may be long: counted in its own index, which is of nothing else. The others are few.
-QUEUED = select(func.count()).select_from(Job).where(waits())
+# Queued jobs may be many, so they are counted in the queue's own index. The others are few.
+QUEUED = select(func.count()).select_from(Job).where(is_waiting())
 JOBS = select(Job.status, func.count()).where(Job.status.in_(OPEN[1:])).group_by(Job.status)
-OLDEST_QUEUED = select(Job.queued_at).where(waits()).order_by(Job.queued_at).limit(1)
+OLDEST_QUEUED = select(Job.queued_at).where(is_waiting()).order_by(Job.queued_at).limit(1)
 EXPIRED_LEASES = select(func.count()).select_from(Job).where(Job.lease_until < DatabaseNow())
 IMAGES_PER_SECOND = (
     select(func.sum(Epoch.images_per_second))

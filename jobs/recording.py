@@ -9,24 +9,23 @@ from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import Select, delete, func, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from jobs.checkpoints import CheckpointFile
-from jobs.fence import Claim, held
-from jobs.transitions import MOST_FAILED_LOADS, move, now, record
+from jobs.fence import Claim, lock_held
+from jobs.transitions import MOST_FAILED_LOADS, add_event, now, set_status
 from jobs.usage import note_storage
-from models import Attempt, Checkpoint, Epoch, Job, JobStatus, Step
+from models import Attempt, Checkpoint, Epoch, Job, JobStatus, Step, insert_for
 from training.metrics import EpochMetrics, RunFacts, StepMetrics
 
 
 def record_start(session: Session, claim: Claim, facts: RunFacts, resumed_from: str | None = None) -> None:
     """Its data is loaded and its first step is next. Recording it twice is recording it once."""
-    job = held(session, claim)
+    job = lock_held(session, claim)
     if job.status is JobStatus.RUNNING:
         return  # it was stored, but the answer that said so was lost
     job.dataset_identity = job.dataset_identity or facts.dataset_identity
-    move(job, JobStatus.RUNNING)
+    set_status(job, JobStatus.RUNNING)
     set_attempt(session, job, facts=facts.model_dump(mode="json"), resumed_from=resumed_from)
     message = f"Training on {facts.device} in {facts.precision}."
     if resumed_from:
@@ -34,22 +33,22 @@ def record_start(session: Session, claim: Claim, facts: RunFacts, resumed_from: 
         checkpoint.failed_loads = 0
         message += f" It goes on at step {checkpoint.step} of epoch {checkpoint.epoch}."
         message += _rounds_otherwise(session, claim, facts, checkpoint.attempt)
-    record(session, job, "running", message)
+    add_event(session, job, "running", message)
 
 
 def record_facts(session: Session, claim: Claim, facts: RunFacts) -> None:
     """It has looked for a faster way of computing a step. Recording it twice is recording it once."""
-    job = held(session, claim)
+    job = lock_held(session, claim)
     found = facts.model_dump(mode="json")
     if _facts(session, job.id, claim.attempt) == found:
         return
     set_attempt(session, job, facts=found)
-    record(session, job, "step_chosen", _choice_in_words(facts))
+    add_event(session, job, "step_chosen", _choice_in_words(facts))
 
 
 def record_steps(session: Session, claim: Claim, steps: Sequence[StepMetrics]) -> None:
     """Store step losses; a step that an earlier attempt has stored is overwritten."""
-    job = held(session, claim)
+    job = lock_held(session, claim)
     _upsert(session, Step, [_row(claim, step) for step in steps])
     set_attempt(session, job, step_epoch=steps[-1].epoch, step=steps[-1].step)
     job.revision += 1
@@ -61,7 +60,7 @@ def record_epoch(session: Session, claim: Claim, metrics: EpochMetrics) -> None:
     Whoever follows the job's events hears of each epoch once, in order: of one that is trained again only where it went
     otherwise than before.
     """
-    job = held(session, claim)
+    job = lock_held(session, claim)
     before = _measured(session, job.id, metrics.epoch)
     _upsert(session, Epoch, [_row(claim, metrics)])
     if job.latest_epoch is None or metrics.epoch > job.latest_epoch:
@@ -69,14 +68,14 @@ def record_epoch(session: Session, claim: Claim, metrics: EpochMetrics) -> None:
     find_latest_and_best(session, job)
     job.revision += 1
     if before is None:
-        record(session, job, "epoch", _in_words(metrics), metrics.epoch)
+        add_event(session, job, "epoch", _in_words(metrics), metrics.epoch)
     elif before != _measured(session, job.id, metrics.epoch):
-        record(session, job, "epoch_revised", f"Trained again: {_in_words(metrics)}", metrics.epoch)
+        add_event(session, job, "epoch_revised", f"Trained again: {_in_words(metrics)}", metrics.epoch)
 
 
 def record_loading(session: Session, claim: Claim, name: str) -> None:
     """The attempt is about to go on from a checkpoint. Should it die of that, the count stays."""
-    job = held(session, claim)
+    job = lock_held(session, claim)
     set_attempt(session, job, resumed_from=name)
     counted = update(Checkpoint).where(Checkpoint.name == name)
     session.execute(counted.values(failed_loads=Checkpoint.failed_loads + 1))
@@ -85,14 +84,14 @@ def record_loading(session: Session, claim: Claim, name: str) -> None:
 
 def record_unusable(session: Session, claim: Claim, name: str, reason: str) -> None:
     """A checkpoint is damaged or does not load: nobody tries it again."""
-    job = held(session, claim)
+    job = lock_held(session, claim)
     session.execute(update(Checkpoint).where(Checkpoint.name == name).values(failed_loads=MOST_FAILED_LOADS))
-    record(session, job, "checkpoint_unusable", f"{name}: {reason}")
+    add_event(session, job, "checkpoint_unusable", f"{name}: {reason}")
 
 
 def record_checkpoint(session: Session, claim: Claim, checkpoint: CheckpointFile) -> list[str]:
     """Publish a checkpoint whose file is in the storage. Returns the files that no row names any more."""
-    job = held(session, claim)
+    job = lock_held(session, claim)
     position = (checkpoint.epoch, checkpoint.step)
     furthest = session.execute(_by_position(job.id).with_only_columns(Checkpoint.epoch, Checkpoint.step)).first()
     if furthest is None or position > tuple(furthest):
@@ -117,7 +116,7 @@ def record_checkpoint(session: Session, claim: Claim, checkpoint: CheckpointFile
 
 def record_trouble(session: Session, claim: Claim, kind: str, message: str) -> None:
     """Something went wrong that does not end the attempt, such as a checkpoint that found no room."""
-    record(session, held(session, claim), kind, message)
+    add_event(session, lock_held(session, claim), kind, message)
 
 
 def usable_checkpoints(session: Session, job_id: str) -> Sequence[Checkpoint]:
@@ -268,8 +267,7 @@ def _row(claim: Claim, metrics: EpochMetrics | StepMetrics) -> dict[str, Any]:
 
 def _upsert(session: Session, kind: type[Epoch] | type[Step], rows: Sequence[dict[str, Any]]) -> None:
     """INSERT … ON CONFLICT DO UPDATE, which both databases have, each in its own dialect."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(kind).values(rows)
+    statement = insert_for(session)(kind).values(rows)
     columns = kind.__table__.columns
     session.execute(
         statement.on_conflict_do_update(

@@ -13,20 +13,22 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
-from jobs import lifecycle, queries, records, workers
+from jobs import lifecycle, queries, recording, workers
 from jobs.delivery import BrokerState
 from jobs.fence import Claim
-from models import Database, JobStatus, Worker
+from jobs.submission import Submission
+from models import Database, JobStatus
+from models import Worker as WorkerRow
 from settings import Settings
 from storage import StoredFile
 from tests.jobs.conftest import FACTS
 from tests.worker.attempts import until
 from training.spec import TrainingSpec
-from worker import tasks as module
+from worker import worker as module
 from worker.messages import Devices, Order
 from worker.recorder import Recorder
-from worker.tasks import Tasks
-from worker.wakeups import LONGEST_LOOK_SECONDS, MOST_TIMES, paced
+from worker.wakeups import MAX_FORWARDS, MAX_POLL_SECONDS, jittered_interval
+from worker.worker import Worker
 
 
 @dataclass
@@ -40,7 +42,7 @@ class Messages:
         self.sent.append(job_id)
         return True
 
-    def pass_on(self, job_id: str, devices: Sequence[str], times: int) -> bool:
+    def forward(self, job_id: str, devices: Sequence[str], times: int) -> bool:
         self.passed_on.append((job_id, devices, times))
         return True
 
@@ -68,7 +70,7 @@ class Trainers:
             self.trainers.orders.append(order)
             assert self.trainers.go_on.wait(60)
             with self.trainers.database.session() as session:
-                records.record_start(session, self.claim, FACTS)
+                recording.record_start(session, self.claim, FACTS)
                 lifecycle.settle_success(session, self.claim, StoredFile("a", 1, "b"))
 
 
@@ -79,19 +81,19 @@ def trainers(database: Database, monkeypatch: pytest.MonkeyPatch) -> Trainers:
     return stand_ins
 
 
-Work = Callable[..., Tasks]
+Work = Callable[..., Worker]
 
 
 @pytest.fixture
 def work(database: Database, trainers: Trainers, tmp_path: Path) -> Iterator[Work]:
     """Makes a worker with the devices that a test gives it."""
-    made = list[Tasks]()
+    made = list[Worker]()
 
-    def make(*names: str, slots: int | None = None, messages: Messages | None = None) -> Tasks:
+    def make(*names: str, slots: int | None = None, messages: Messages | None = None) -> Worker:
         settings = Settings(data_dir=tmp_path, worker_slots=slots)
         devices = Devices(names=names, torch_version="2")
-        worker = Tasks("ours", settings, database, messages or Messages(), devices)
-        worker.fitness.look()
+        worker = Worker("ours", settings, database, messages or Messages(), devices)
+        worker.readiness.check()
         made.append(worker)
         with database.session() as session:
             workers.sign_on(session, "ours", slots=worker.slots, devices=names or ["cpu"], torch_version="2")
@@ -106,7 +108,7 @@ def work(database: Database, trainers: Trainers, tmp_path: Path) -> Iterator[Wor
 def submit(database: Database, *, priority: int = 5, devices: int = 1, accelerator: str | None = None) -> str:
     spec = TrainingSpec(dataset="digits", epochs=1, batch_size=64, devices=devices)
     with database.session() as session:
-        return lifecycle.submit(session, spec, priority=priority, accelerator=accelerator).id
+        return lifecycle.submit(session, Submission(spec, priority=priority, accelerator=accelerator)).id
 
 
 def status_of(database: Database, job_id: str) -> JobStatus:
@@ -180,15 +182,15 @@ def test_a_worker_with_a_free_slot_takes_what_no_message_has_told_of(
     database: Database, work: Work, trainers: Trainers
 ) -> None:
     worker = work()
-    worker._look_for_work()
+    worker._poll_queue()
     submit(database, accelerator="h100")
-    worker._look_for_work()
+    worker._poll_queue()
     assert not trainers.orders
     ours = submit(database)
-    worker._look_for_work()
+    worker._poll_queue()
     until(lambda: len(trainers.orders) == 1, "nothing was begun")
     later = submit(database)
-    worker._look_for_work()  # its slot is taken
+    worker._poll_queue()  # its slot is taken
     worker.run_job(later)
     assert [order.job_id for order in trainers.orders] == [ours]
     trainers.go_on.set()
@@ -201,11 +203,11 @@ def test_a_draining_worker_takes_nothing_more_and_says_so(database: Database, wo
     job = submit(database)
     worker.drain()
     worker.run_job(job)
-    worker._look_for_work()
+    worker._poll_queue()
     assert not trainers.orders
     assert not messages.sent
     with database.snapshot() as session:
-        [record] = workers.at_work(session)
+        [record] = workers.connected_with_jobs(session)
     assert record.worker.draining_at
     assert record.free_slots == 0
 
@@ -230,14 +232,14 @@ def test_a_second_signal_in_the_middle_of_the_first_ones_work(
     worker.drain()
     assert len(drained) == 1
     with database.snapshot() as session:
-        assert workers.at_work(session)[0].worker.draining_at
+        assert workers.connected_with_jobs(session)[0].worker.draining_at
 
 
 def test_while_it_is_present_it_counts_as_connected_with_its_load(
     database: Database, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "SEEN_EVERY_SECONDS", 0.05)
-    worker = Tasks("other", work()._settings, database, Messages(), Devices(names=(), torch_version="2"))
+    worker = Worker("other", work()._settings, database, Messages(), Devices(names=(), torch_version="2"))
 
     def seen() -> bool:
         with database.snapshot() as session:
@@ -252,9 +254,9 @@ def test_while_it_is_present_it_counts_as_connected_with_its_load(
 def test_a_worker_whose_storage_does_not_answer_is_there_all_the_same(
     database: Database, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.tasks.SEEN_EVERY_SECONDS", 0.05)
-    monkeypatch.setattr("worker.tasks.LOOK_SECONDS", 0.05)
-    worker = Tasks("other", work()._settings, database, Messages(), Devices(names=(), torch_version="2"))
+    monkeypatch.setattr("worker.worker.SEEN_EVERY_SECONDS", 0.05)
+    monkeypatch.setattr("worker.worker.LOOK_SECONDS", 0.05)
+    worker = Worker("other", work()._settings, database, Messages(), Devices(names=(), torch_version="2"))
     hangs, answers = threading.Event(), threading.Event()
 
     def wait() -> None:
@@ -263,10 +265,10 @@ def test_a_worker_whose_storage_does_not_answer_is_there_all_the_same(
 
     def seen_at() -> datetime:
         with database.snapshot() as session:
-            return session.scalars(select(Worker.seen_at).where(Worker.id == "other")).one()
+            return session.scalars(select(WorkerRow.seen_at).where(WorkerRow.id == "other")).one()
 
     with worker.present():
-        monkeypatch.setattr(worker.fitness, "_found", wait)
+        monkeypatch.setattr(worker.readiness, "_found", wait)
         assert hangs.wait(20)
         before = seen_at()
         until(lambda: seen_at() > before, "it was not seen while it waited for the storage")
@@ -285,7 +287,7 @@ def test_a_message_is_passed_on_to_workers_whom_its_job_fits(
     worker.run_job(job := submit(database, accelerator="h100"))
     until(lambda: messages.passed_on, "nobody was told")
     assert messages.passed_on == [(job, ["H100", "H100"], 1)]
-    worker.run_passed_on(job, MOST_TIMES)
+    worker.run_forwarded(job, MAX_FORWARDS)
     worker._wakeups._thread.shutdown()
     assert len(messages.passed_on) == 1
     assert not trainers.orders
@@ -305,9 +307,9 @@ def test_one_whose_slots_are_taken_passes_a_message_on(database: Database, work:
     messages = Messages()
     worker = work(messages=messages)
     submit(database)
-    worker._look_for_work()
+    worker._poll_queue()
     until(lambda: len(trainers.orders) == 1, "nothing was begun")
-    worker.run_passed_on(later := submit(database), 3)
+    worker.run_forwarded(later := submit(database), 3)
     until(lambda: (later, ["cpu"], 4) in messages.passed_on, "nobody was told")
     trainers.go_on.set()
 
@@ -324,7 +326,7 @@ def test_a_fault_of_ours_is_logged_and_its_job_does_not_wait_for_the_lease_to_en
     trainers.go_on.set()
     worker, job = work(), submit(database)
     with capture_logs() as logs:
-        worker._look_for_work()
+        worker._poll_queue()
         until(lambda: status_of(database, job) is JobStatus.SUCCEEDED, "it was not tried again")
     [fault] = [each for each in logs if each["log_level"] == "error"]
     assert (fault["event"], fault["job_id"], fault["attempt"]) == ("attempt not supervised", job, 1)
@@ -340,7 +342,7 @@ def test_so_is_one_before_there_is_an_attempt(database: Database, work: Work, mo
     worker, job = work(), submit(database)
     monkeypatch.setattr(lifecycle, "claim", broken)
     with capture_logs() as logs:
-        worker._look_for_work()
+        worker._poll_queue()
         until(lambda: any(each["log_level"] == "error" for each in logs), "nobody was told")
     assert [each["job_id"] for each in logs if each["log_level"] == "error"] == [job]
     until(lambda: worker._free_slots.acquire(blocking=False), "its slot is lost")
@@ -348,5 +350,5 @@ def test_so_is_one_before_there_is_an_attempt(database: Database, work: Work, mo
 
 @pytest.mark.parametrize(("count", "longest"), [(1, 1.0), (10, 10.0), (1000, 30.0)])
 def test_the_more_workers_there_are_the_more_seldom_each_looks(count: int, longest: float) -> None:
-    waits = [paced(1.0, count, LONGEST_LOOK_SECONDS) for _ in range(100)]
+    waits = [jittered_interval(1.0, count, MAX_POLL_SECONDS) for _ in range(100)]
     assert 0.75 * longest <= min(waits) < max(waits) <= longest

@@ -1,4 +1,4 @@
-"""Sends the messages that `jobs.outbox` and `webhooks.messages` write, until they arrive or are given up."""
+"""Sends the messages that `jobs.outbox` and `webhooks.deliveries` have stored, repeatedly until each arrives."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,50 +8,49 @@ from time import monotonic
 
 import structlog
 
-from jobs.reconciler import Chore, doing
-from models import Database, DatabaseUnavailable
-from webhooks import messages, signing
+from jobs.periodic import PeriodicTask, running_periodically
+from models import Database, DatabaseUnavailable, log_outage
+from webhooks import deliveries, signing
 from webhooks.addresses import Networks
 from webhooks.claims import Claimed, any_due, claim, settle
 from webhooks.posting import Deadline, Outcome, Poster
 from webhooks.slots import Slots
 
-LOOK_EVERY_SECONDS = 1.0
+POLL_SECONDS = 1.0
 FORGET_EVERY_SECONDS = 3600.0
 LEAVE_WITHIN_SECONDS = 2.0
 
-PROMPT_SECONDS = 3.0  # a receiver that answers within this time may receive several messages at once
+PROMPT_SECONDS = 3.0  # a receiver that answers within this time may be sent several messages at once
 
 log = structlog.get_logger()
 
 
 @contextmanager
 def sending(database: Database, networks: Networks) -> Iterator[None]:
-    """Send due messages while the context lasts. Messages that are unfinished at its end are sent by another process,
-    once their lease has run out."""
+    """Send due messages for as long as the context lasts. Those that are not sent when it ends are sent by another
+    process, once their leases have run out."""
     sender = Sender(database, Poster(networks))
     try:
-        with doing([Chore(LOOK_EVERY_SECONDS, sender.look)]):
+        with running_periodically([PeriodicTask(POLL_SECONDS, sender.send_due)]):
             yield
     finally:
         sender.close(LEAVE_WITHIN_SECONDS)
 
 
-def forgetting(database: Database) -> Chore:
-    """Deletes old deliveries."""
+def deleting_old_deliveries(database: Database) -> PeriodicTask:
+    """Delete old deliveries, as a periodic task."""
 
     def forget() -> None:
         more = True
         while more:
             with database.session() as session:
-                more = messages.forget_old(session)
+                more = deliveries.delete_old(session)
 
-    return Chore(FORGET_EVERY_SECONDS, forget)
+    return PeriodicTask(FORGET_EVERY_SECONDS, forget)
 
 
 class Sender:
-    """Sends each message in a thread of its own. The number of threads is bounded; while nothing is due, there are
-    none."""
+    """Sends each message in a thread of its own. Their number is bounded; while nothing is due, there is none."""
 
     def __init__(self, database: Database, poster: Poster) -> None:
         self._database = database
@@ -60,19 +59,19 @@ class Sender:
         self._changed = Condition()  # of the slots
         self._closed = False
 
-    def look(self) -> None:
-        """Start sending due messages, as many as there are slots for. If nothing is due, this costs one cheap query."""
+    def send_due(self) -> None:
+        """Begin to send due messages, as many as there are slots for. Costs one cheap query when nothing is due."""
         if self._any_due():
             with self._changed:
                 self._claim_and_begin()
 
     def wait(self, seconds: float) -> bool:
-        """Wait until nothing is being sent, at most this long. False if something still is."""
+        """Wait until nothing is being sent, for `seconds` at most. Whether nothing is being sent."""
         with self._changed:
             return self._changed.wait_for(self._slots.idle, seconds)
 
     def close(self, seconds: float) -> None:
-        """Start no more messages, and wait at most this long for those that are being sent."""
+        """Begin nothing more, and wait up to `seconds` for what is being sent."""
         with self._changed:
             self._closed = True
         self.wait(seconds)
@@ -89,19 +88,19 @@ class Sender:
         deadline = Deadline()
         for each in claimed:
             Thread(target=self._send, args=(each, deadline), name=f"webhook {each.id}", daemon=True).start()
-            self._slots.take(each.webhook_id, each.project, 1)
+            self._slots.acquire(each.webhook_id, each.project, 1)
 
     def _send(self, claimed: Claimed, deadline: Deadline) -> None:
         began, arrived = monotonic(), False
-        # After an error here, the message is sent again when its lease has run out.
+        # What is not recorded here is sent again when the lease has run out.
         with _logged("webhook delivery not recorded", **_about(claimed)):
             outcome = self._attempt(claimed, deadline)
             arrived = outcome.error is None
             with self._database.session() as session:
                 settle(session, claimed, outcome)
         with self._changed:
-            self._slots.free(claimed.webhook_id, promptly=arrived and monotonic() - began < PROMPT_SECONDS)
-            with _logged("webhooks not looked at"):  # the freed slot is used now, not at the next periodic check
+            self._slots.release(claimed.webhook_id, promptly=arrived and monotonic() - began < PROMPT_SECONDS)
+            with _logged("webhooks not looked at"):  # a message that waits for a slot gets this one now
                 if self._any_due():
                     self._claim_and_begin()
             self._changed.notify_all()
@@ -110,7 +109,7 @@ class Sender:
         try:
             headers = signing.headers(claimed.secret, claimed.id, claimed.payload, datetime.now(UTC))
             outcome = self._poster.post(claimed.url, headers, claimed.payload, deadline)
-        except Exception:  # a bug of ours: the message is retried on schedule, not only after its lease
+        except Exception:  # a fault of ours: store it as the outcome, instead of waiting for the lease
             log.exception("webhook delivery failed", **_about(claimed))
             return Outcome(error="It could not be sent: the service's log says why.")
         say = log.debug if outcome.error is None else log.info
@@ -120,12 +119,12 @@ class Sender:
 
 @contextmanager
 def _logged(event: str, **about: str | int) -> Iterator[None]:
-    """Log errors in a thread: nothing else would report them."""
+    """Write what is raised inside to the log: in a thread of its own, nothing else would report it."""
     try:
         yield
     except DatabaseUnavailable as error:
-        log.warning(event, **about, **error.told)
-    except Exception:  # a bug of ours must not end the sending
+        log_outage(log, error, event, **about)
+    except Exception:  # a fault of ours, after which the sender must go on
         log.exception(event, **about)
 
 

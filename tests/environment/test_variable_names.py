@@ -2,7 +2,7 @@
 
 import pytest
 
-from environment.names import other_names
+from environment.variable_names import other_names
 from settings import Settings, read_settings
 
 SETTINGS = [f"EPOCHAL_{name.upper()}" for name in Settings.model_fields]

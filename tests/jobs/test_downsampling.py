@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.thinning import least, thin
+from jobs.downsampling import downsample, least_points
 
 NAN, INFINITY = math.nan, math.inf
 
@@ -19,7 +19,7 @@ values = st.one_of(st.none(), st.floats())  # NaN, infinities and the largest on
 
 
 def keys(points: Sequence[Sequence[float | None]], most: int, named: Sequence[int] = ()) -> list[int]:
-    return thin(zip(numbers(), points, strict=False), len(points), most, named)
+    return downsample(zip(numbers(), points, strict=False), len(points), most, named)
 
 
 def finite(points: Sequence[Sequence[float | None]], curve: int) -> list[float]:
@@ -30,7 +30,7 @@ def broken(point: Sequence[float | None]) -> bool:
     return any(value is not None and not math.isfinite(value) for value in point)
 
 
-@given(st.lists(st.tuples(values, values), max_size=400), st.integers(least(2), 40), st.data())
+@given(st.lists(st.tuples(values, values), max_size=400), st.integers(least_points(2), 40), st.data())
 def test_what_must_be_kept_is_and_nothing_comes_twice(
     points: list[tuple[float | None, float | None]], most: int, data: st.DataObject
 ) -> None:
@@ -128,7 +128,7 @@ def test_points_are_gone_through_once_and_never_held_together() -> None:
             most_alive = max(most_alive, len(alive))
             yield number, point
 
-    assert len(thin(stream(), 30_000, 50)) == 50
+    assert len(downsample(stream(), 30_000, 50)) == 50
     assert most_alive < 3000
 
 

@@ -1,4 +1,5 @@
-"""What can be told of a process that could not say itself why it ended."""
+"""Why a process ended that could not report it itself: by its exit code, and the kernel's counts of killed
+processes."""
 
 import signal
 from pathlib import Path
@@ -11,18 +12,18 @@ HINTS: dict[int, str] = {
     "EPOCHAL_DATA_DIR lies, or look at the worker's log.",
 }
 
-# Where Linux counts the processes that it killed for want of memory: of this container, and of the whole machine.
+# Where Linux counts the processes that its out-of-memory killer has killed: of this container, and of the machine.
 COUNTERS = (Path("/sys/fs/cgroup/memory.events"), Path("/proc/vmstat"))
 
 
-class KernelKills:
-    """Sees whether the kernel has killed a process for want of memory since this was made."""
+class OomKills:
+    """Whether the kernel's out-of-memory killer has killed a process since this object was made."""
 
     def __init__(self) -> None:
         self._before = _count()
 
     def explain(self, process: str, exit_code: int | None) -> Failure:
-        """Why `process`, as a sentence begins with it, ended as it did. A signal's number is negative."""
+        """Why `process` ended. `process` begins a sentence; an exit code below 0 is the number of a signal, negated."""
         if exit_code == -signal.SIGKILL and _count() > self._before:
             hint = (
                 "The machine's memory does not hold what runs on it: set spec.micro_batch_size, lower "
@@ -30,11 +31,11 @@ class KernelKills:
             )
             message = f"{process} was killed by the kernel, which had run out of memory."
             return Failure("out_of_memory", message, hint, retryable=True)
-        return died(process, exit_code)
+        return exit_failure(process, exit_code)
 
 
-def died(process: str, exit_code: int | None) -> Failure:
-    """Of `process`, as a sentence begins with it, where memory was not the cause."""
+def exit_failure(process: str, exit_code: int | None) -> Failure:
+    """Why `process` ended, where memory was not the cause. `process` begins a sentence."""
     number = -exit_code if exit_code is not None and exit_code < 0 else None
     cause = f"was ended by signal {_name(number)}" if number else f"ended with exit code {exit_code}"
     hint = HINTS.get(number, "Look at the worker's log.") if number else "Look at the worker's log."

@@ -1,4 +1,4 @@
-"""Jobs in the queue that may not begin yet. They are in no lane until a sweep finds that their wait is over."""
+"""Queued jobs that may not begin yet, after several lost attempts. A sweep ends the wait, and workers find them."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from jobs.failures import Failure
-from jobs.fence import is_back
+from jobs.fence import backoff_is_over
 from jobs.transitions import LONGEST_BACKOFF_SECONDS, fail, now
 from models import Job
 
@@ -21,8 +21,8 @@ NOT_PREPARED = Failure(
 
 
 def postpone(session: Session, job: Job) -> None:
-    """A fault of ours keeps its next attempt from beginning. It waits, as often as it has retries: another release,
-    or another worker, may do better."""
+    """A fault of ours keeps the job's next attempt from beginning. The job waits, as often as it has retries, and then
+    fails: meanwhile another release, or another worker, may be able to begin it."""
     job.losses += 1
     if job.losses > job.max_retries:
         fail(session, job, NOT_PREPARED)
@@ -38,7 +38,7 @@ def leave_to_another(session: Session, job: Job) -> None:
     job.revision += 1
 
 
-def end_backing_off(session: Session, job_ids: Sequence[str]) -> list[str]:
-    """Let a worker have those of them whose wait is over. Their ids."""
-    over = update(Job).where(Job.id.in_(job_ids), is_back()).values(not_before=None).returning(Job.id)
+def end_backoff(session: Session, job_ids: Sequence[str]) -> list[str]:
+    """Make those of these jobs claimable whose wait is over. Their ids."""
+    over = update(Job).where(Job.id.in_(job_ids), backoff_is_over()).values(not_before=None).returning(Job.id)
     return list(session.scalars(over, execution_options={"synchronize_session": False}))

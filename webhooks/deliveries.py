@@ -15,7 +15,7 @@ from webhooks.endpoints import find
 from webhooks.errors import DeliveryNotFound, WebhookDisabled
 
 KEPT = timedelta(days=30)
-AT_ONCE = 1000  # rows per transaction
+BATCH_SIZE = 1000  # rows per transaction
 
 PING = "webhook.ping"
 
@@ -65,15 +65,20 @@ def ping(session: Session, project: str, webhook_id: str) -> WebhookDelivery:
     return delivery
 
 
-def forget_old(session: Session) -> bool:
+def delete_old(session: Session) -> bool:
     """Delete deliveries that are older than KEPT, at most AT_ONCE of them. Returns whether there may be more."""
     now = session.scalars(select(DatabaseNow())).one()
     # Ids ascend with time, and have an index.
     oldest_kept = f"msg_{str(ULID.from_datetime(now - KEPT)).lower()}"
-    old = select(WebhookDelivery.id).where(WebhookDelivery.id < oldest_kept).order_by(WebhookDelivery.id).limit(AT_ONCE)
+    old = (
+        select(WebhookDelivery.id)
+        .where(WebhookDelivery.id < oldest_kept)
+        .order_by(WebhookDelivery.id)
+        .limit(BATCH_SIZE)
+    )
     ids = session.scalars(old).all()
     session.execute(delete(WebhookDelivery).where(WebhookDelivery.id.in_(ids)))
-    return len(ids) == AT_ONCE
+    return len(ids) == BATCH_SIZE
 
 
 def _enabled(session: Session, project: str, webhook_id: str) -> Webhook:

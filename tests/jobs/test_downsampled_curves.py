@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import event, insert, text
 
+from jobs.downsampled_curves import LEAST_EPOCHS, LEAST_STEPS, downsampled_epochs, downsampled_steps
 from jobs.errors import JobNotFound
 from jobs.fence import Claim
-from jobs.thinned import LEAST_EPOCHS, LEAST_STEPS, epochs_thinned, steps_thinned
 from models import Database, Epoch, Job, Step
 from tests.jobs.conftest import change
 
@@ -61,7 +61,7 @@ def statements(database: Database) -> Iterator[list[tuple[str, Any]]]:
 
 def test_epochs_that_are_always_there(database: Database, curves: str) -> None:
     with database.snapshot() as session:
-        page = epochs_thinned(session, curves, LEAST_EPOCHS)
+        page = downsampled_epochs(session, curves, LEAST_EPOCHS)
     epochs = [row.epoch for row in page.rows]
     assert {0, 999, BEST, 888, 321, 700} <= set(epochs)
     assert epochs == sorted(epochs)
@@ -72,17 +72,19 @@ def test_epochs_that_are_always_there(database: Database, curves: str) -> None:
 
 def test_epochs_behind_one_and_all_where_there_are_few(database: Database, curves: str) -> None:
     with database.snapshot() as session:
-        assert [row.epoch for row in epochs_thinned(session, curves, 50, after_epoch=989).rows] == [*range(990, 1000)]
-        assert epochs_thinned(session, curves, 50, after_epoch=999).rows == []
-        later = [row.epoch for row in epochs_thinned(session, curves, 50, after_epoch=499).rows]
+        assert [row.epoch for row in downsampled_epochs(session, curves, 50, after_epoch=989).rows] == [
+            *range(990, 1000)
+        ]
+        assert downsampled_epochs(session, curves, 50, after_epoch=999).rows == []
+        later = [row.epoch for row in downsampled_epochs(session, curves, 50, after_epoch=499).rows]
     assert (later[0], later[-1], len(later)) == (500, 999, 50)
 
 
 def test_steps_that_are_always_there(database: Database, curves: str) -> None:
     with database.snapshot() as session:
-        places = [(row.epoch, row.step) for row in steps_thinned(session, curves, 40).rows]
-        behind = [(row.epoch, row.step) for row in steps_thinned(session, curves, LEAST_STEPS, 48, 10).rows]
-        assert steps_thinned(session, curves, 40, 49, 495).rows == []
+        places = [(row.epoch, row.step) for row in downsampled_steps(session, curves, 40).rows]
+        behind = [(row.epoch, row.step) for row in downsampled_steps(session, curves, LEAST_STEPS, 48, 10).rows]
+        assert downsampled_steps(session, curves, 40, 49, 495).rows == []
     assert {(0, 0), (17, 15), (49, 495)} <= set(places)
     assert places == sorted(places)
     assert len(places) == 40
@@ -92,9 +94,9 @@ def test_steps_that_are_always_there(database: Database, curves: str) -> None:
 def test_a_job_that_is_not_there(database: Database) -> None:
     with database.snapshot() as session:
         with pytest.raises(JobNotFound):
-            epochs_thinned(session, "job_none", 50)
+            downsampled_epochs(session, "job_none", 50)
         with pytest.raises(JobNotFound):
-            steps_thinned(session, "job_none", 50)
+            downsampled_steps(session, "job_none", 50)
 
 
 @pytest.mark.parametrize("kind", [Epoch, Step])
@@ -104,7 +106,7 @@ def test_only_what_is_chosen_is_read_whole_and_looked_up_by_its_key(
     on_sqlite = database.engine.dialect.name == "sqlite"
     most = 500 if on_sqlite else 30  # for more of these few rows, PostgreSQL would rightly read them all
     with statements(database) as seen, database.snapshot() as session:
-        thinned = epochs_thinned if kind is Epoch else steps_thinned
+        thinned = downsampled_epochs if kind is Epoch else downsampled_steps
         thinned(session, curves, most)
     (wide,) = ((statement, parameters) for statement, parameters in seen if "recorded_at" in statement)
     if not on_sqlite:

@@ -9,27 +9,27 @@ import pytest
 
 from training.locks import held_alone
 from training.quiet import may_be_quiet, quiet_for
-from worker import signs
-from worker.messages import Alive, Report, Word
-from worker.signs import signs_of_life
+from worker import liveness
+from worker.liveness import reporting_liveness
+from worker.messages import Alive, Command, Report
 
 LOOKS = 5
 
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signs, "LOOK_SECONDS", 0.02)
-    monkeypatch.setattr(signs, "CPU_SHARE", 1e9)  # what the tests' other threads compute does not count
+    monkeypatch.setattr(liveness, "CHECK_SECONDS", 0.02)
+    monkeypatch.setattr(liveness, "CPU_SHARE", 1e9)  # what the tests' other threads compute does not count
 
 
 class Watched:
     """Looks at what is said over the next looks."""
 
-    def __init__(self, word: Word | None = None) -> None:
+    def __init__(self, word: Command | None = None) -> None:
         self.word, self.said, self.left = word, list[Report](), threading.Event()
         self._looked = threading.Semaphore(0)
 
-    def told(self) -> Word | None:
+    def told(self) -> Command | None:
         self._looked.release()
         return self.word
 
@@ -48,10 +48,10 @@ def watch() -> Iterator[Callable[..., tuple[Watched, threading.Event]]]:
     opened = []
 
     def begin(
-        word: Word | None = None, *, finishes: bool = True, alone: bool = True
+        word: Command | None = None, *, finishes: bool = True, alone: bool = True
     ) -> tuple[Watched, threading.Event]:
         watched = Watched(word)
-        context = signs_of_life(
+        context = reporting_liveness(
             watched.told, watched.said.append, finishes=finishes, alone=alone, leave=watched.left.set
         )
         opened.append(context)
@@ -94,7 +94,7 @@ def test_data_that_is_read_slowly_is_no_hang_and_afterwards_steps_speak(watch: W
 
 
 def test_data_that_is_decoded_is_no_hang(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signs, "CPU_SHARE", 0.0)
+    monkeypatch.setattr(liveness, "CPU_SHARE", 0.0)
     watched, _ = watch()
     over = threading.Event()
 
@@ -111,8 +111,8 @@ def test_data_that_is_decoded_is_no_hang(watch: Watch, monkeypatch: pytest.Monke
         decoder.join()
 
 
-@pytest.mark.parametrize("word", [Word.SAVE, Word.QUIT])
-def test_a_run_that_is_told_to_end_while_it_loads_leaves_at_once(watch: Watch, word: Word) -> None:
+@pytest.mark.parametrize("word", [Command.SAVE, Command.QUIT])
+def test_a_run_that_is_told_to_end_while_it_loads_leaves_at_once(watch: Watch, word: Command) -> None:
     watched, _ = watch(word)
     assert watched.left.wait(60)
 
@@ -120,20 +120,20 @@ def test_a_run_that_is_told_to_end_while_it_loads_leaves_at_once(watch: Watch, w
 def test_one_of_a_team_falls_silent_instead_since_the_others_may_wait_for_it(
     watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(signs, "CPU_SHARE", -1e9)  # whatever is done is work
+    monkeypatch.setattr(liveness, "CPU_SHARE", -1e9)  # whatever is done is work
     watched, _ = watch(alone=False)
     assert watched.signs() > 0
-    watched.word = Word.SAVE
+    watched.word = Command.SAVE
     watched.signs()
     assert watched.signs() == 0
     assert not watched.left.is_set()
 
 
 def test_weights_are_still_to_be_made_where_there_is_a_checkpoint(watch: Watch) -> None:
-    watched, _ = watch(Word.FINISH)
+    watched, _ = watch(Command.FINISH)
     watched.signs()
     assert not watched.left.is_set()
-    nothing, _ = watch(Word.FINISH, finishes=False)
+    nothing, _ = watch(Command.FINISH, finishes=False)
     assert nothing.left.wait(60)
 
 
@@ -148,7 +148,7 @@ def test_what_has_been_announced_is_no_hang_up_to_its_bound(watch: Watch) -> Non
 
 
 def test_a_run_that_is_told_to_end_waits_for_nothing_but_its_files(watch: Watch) -> None:
-    watched, loaded = watch(Word.FINISH)
+    watched, loaded = watch(Command.FINISH)
     loaded.set()
     with quiet_for(60):
         assert watched.signs() == 0

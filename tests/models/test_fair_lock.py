@@ -9,8 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-import models.database as database_module
-from models import Database, DatabaseBusy
+from models import Database, DatabaseBusy, sqlite_engine
 
 WRITERS = 8
 
@@ -41,7 +40,7 @@ def test_turns_come_in_the_order_in_which_they_are_asked_for(
             return super().wait(timeout)
 
     monkeypatch.setattr("models.fair_lock.Event", Asking)
-    monkeypatch.setattr(database_module, "TURN_SECONDS", 60)
+    monkeypatch.setattr(sqlite_engine, "WRITE_LOCK_SECONDS", 60)
     with ThreadPoolExecutor(WRITERS) as threads:
         with database.session() as session:
             session.execute(text("INSERT INTO written VALUES (-1)"))
@@ -56,7 +55,7 @@ def test_turns_come_in_the_order_in_which_they_are_asked_for(
 
 
 def test_whoever_gets_no_turn_is_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database_module, "TURN_SECONDS", 0.2)
+    monkeypatch.setattr(sqlite_engine, "WRITE_LOCK_SECONDS", 0.2)
     holding, done = Event(), Event()
 
     def hold() -> None:
@@ -102,7 +101,7 @@ def _closes(session: Any) -> None:
 def test_a_turn_ends_however_its_transaction_does(
     database: Database, ends: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_module, "TURN_SECONDS", 0.2)
+    monkeypatch.setattr(sqlite_engine, "WRITE_LOCK_SECONDS", 0.2)
     for _ in range(3):
         with pytest.raises(Exception, match=r".*"), database.session() as session:  # whichever
             ends(session)

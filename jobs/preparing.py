@@ -1,0 +1,93 @@
+"""What the next attempt at a job needs to begin, read within the transaction that claims the job."""
+
+from datetime import datetime
+
+from pydantic import ValidationError
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from jobs.checkpoints import CheckpointFile
+from jobs.errors import StartingWeightsMissing
+from jobs.failures import TIME_IS_UP, Failure
+from jobs.fence import Claim
+from jobs.recording import earlier_facts, usable_checkpoints
+from models import TERMINAL, Attempt, Job, Request
+from storage import StoredFile
+from training.spec import ResolvedSpec, says_more
+
+
+class CannotBegin(Exception):
+    """No attempt at the job can begin: the job fails with `failure`."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+class SpecOfLaterRelease(Exception):
+    """The job's spec has fields, kinds or values that this release does not know."""
+
+
+def prepare(session: Session, job: Job) -> Claim:
+    """A claim with everything that the attempt needs; its `attempt` is still the last one's. Raises CannotBegin and
+    SpecOfLaterRelease."""
+    spec, weights = _spec_and_weights(session, job)
+    checkpoints = tuple(
+        CheckpointFile(StoredFile(row.name, row.size_bytes, row.sha256), row.epoch, row.step)
+        for row in usable_checkpoints(session, job.id)
+    )
+    finish_at_once = job.requested is Request.STOP
+    seconds_left = None
+    if spec.time_limit_minutes is not None and not finish_at_once:
+        seconds_left = max(0.0, 60 * spec.time_limit_minutes - _seconds_spent(session, job))
+        finish_at_once = seconds_left == 0
+        if finish_at_once and not checkpoints:
+            raise CannotBegin(TIME_IS_UP)
+    return Claim(
+        job.id,
+        job.attempt,
+        spec,
+        checkpoints,
+        weights,
+        seconds_left,
+        dataset_identity=job.dataset_identity,
+        earlier_facts=None if job.dataset_identity else earlier_facts(session, job),
+        finish_at_once=finish_at_once,
+    )
+
+
+def weights_of(session: Session, job_id: str, project: str) -> StoredFile:
+    """The weights of a finished job of the same project. Raises StartingWeightsMissing."""
+    theirs = (Job.id == job_id) & (Job.project == project) & Job.deleted_at.is_(None)
+    row = session.execute(select(Job.status, Job.weights).where(theirs)).first()
+    if row is None:
+        raise StartingWeightsMissing(f"there is no job {job_id!r}")
+    if row.weights is None:
+        wait = "" if row.status in TERMINAL else ", so wait until it has succeeded"
+        raise StartingWeightsMissing(f"job {job_id} is {row.status}{wait}; it has no weights")
+    return StoredFile(**row.weights)
+
+
+def _spec_and_weights(session: Session, job: Job) -> tuple[ResolvedSpec, StoredFile | None]:
+    try:
+        spec = ResolvedSpec.from_stored(job.spec)
+        return spec, weights_of(session, spec.starting_weights, job.project) if spec.starting_weights else None
+    except ValidationError as error:
+        if says_more(error):
+            raise SpecOfLaterRelease from error
+        hint = "Submit it again: it was stored by a release that wrote specs in another way."
+        message = f"Its stored spec cannot be read: {error.errors()[0]['msg']}."
+        raise CannotBegin(Failure("internal", message, hint, retryable=False)) from error
+    except StartingWeightsMissing as error:
+        hint = "Set spec.starting_weights to a job that has weights, or to null."
+        raise CannotBegin(Failure("spec_conflict", str(error), hint, retryable=False)) from error
+
+
+def _seconds_spent(session: Session, job: Job) -> float:
+    """How long workers have had the job, in all attempts together."""
+    attempts = session.execute(select(Attempt.started_at, Attempt.ended_at).where(Attempt.job_id == job.id))
+    return sum(_seconds_between(began, ended) for began, ended in attempts)
+
+
+def _seconds_between(began: datetime, ended: datetime | None) -> float:
+    return (ended - began).total_seconds() if ended else 0.0
