@@ -41,7 +41,7 @@ from jobs import workers
 from migrations import migrate
 from models import Database, DatabaseUnavailable
 from settings import Settings, read_settings
-from training.lifeline import die_with_parent
+from training.parent_death_signal import die_with_parent
 
 START_SECONDS = 120.0  # torch's first import from a cold disk may take long
 STOP_SECONDS = 40.0  # more than a drain takes at most

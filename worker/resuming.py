@@ -13,14 +13,14 @@ import torch
 
 from jobs.checkpoints import CheckpointFile
 from storage import FileDamaged, Storage, StoredFile
-from training.checkpoints import AnotherRun, CheckpointInvalid, unpack
-from training.data import Dataset, DatasetInvalid, changes, load_dataset
 from training.durable import write_durably
+from training.engine.checkpoints import AnotherRun, CheckpointInvalid, unpack
+from training.engine.data import Dataset, DatasetInvalid, changes, load_dataset
+from training.engine.resuming import DatasetChanged, contents_of
+from training.engine.team import Team
+from training.engine.trainer import Trainer
+from training.engine.weights import weights_of_state
 from training.metrics import RunFacts
-from training.resuming import DatasetChanged, contents_of
-from training.team import Team
-from training.trainer import Trainer
-from training.weights import weights_of_state
 from worker.messages import Loading, Order, Report, Unusable
 from worker.saving import PatientReader, store_patiently
 
@@ -71,7 +71,7 @@ def begin(order: Order, storage: Storage, device: torch.device, team: Team, send
             team=team,
             cache_dir=order.cache_dir,
             weights_dir=weights_dir,
-            judged_before=order.has_begun,
+            already_accepted=order.has_begun,
         )
 
     trainer = new_trainer()

@@ -11,10 +11,10 @@ from typing import TypeVar
 
 from jobs.checkpoints import CheckpointFile
 from storage import Storage, StoredFile
-from training.checkpoints import CheckpointWriter
-from training.progress import Progress
-from training.quiet import STORE_SECONDS, quiet_for
-from training.trainer import Trainer
+from training.engine.checkpoints import CheckpointWriter
+from training.engine.progress import Progress
+from training.engine.trainer import Trainer
+from training.grace_periods import STORE_SECONDS, grace_period
 from worker.messages import Alive, CheckpointStored, Order, Report, Trouble, Word
 
 Done = TypeVar("Done")
@@ -84,7 +84,7 @@ class Saver:
 
     def wait(self) -> None:
         """Until no checkpoint is on its way."""
-        with quiet_for(STORE_SECONDS, urgent=True):
+        with grace_period(STORE_SECONDS, urgent=True):
             self._writer.wait()
 
     def store_weights(self, told: Callable[[], Word | None]) -> StoredFile | None:
@@ -93,7 +93,7 @@ class Saver:
         content, name = self._trainer.packed_weights(), f"{self._folder}/weights.safetensors"
 
         def store() -> StoredFile | None:
-            with quiet_for(STORE_SECONDS, urgent=True):
+            with grace_period(STORE_SECONDS, urgent=True):
                 return None if told() is Word.QUIT else self._storage.put(name, content)
 
         return store_patiently(store, self._send)

@@ -1,7 +1,7 @@
 """Signs of life of a trainer process while it makes no step, for the supervisor, which takes silence for a hang.
 
 While data is loaded, that is no stall as long as this process computes, reads or writes. Afterwards its steps speak for
-it, and what it has announced to be quiet (`training/quiet.py`), up to the bound that was announced.
+it, and what it has announced to be quiet (`training/grace_periods.py`), up to the bound that was announced.
 """
 
 import os
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from training.quiet import may_be_quiet
+from training.grace_periods import in_grace_period
 from worker.messages import Alive, Report, Word
 
 LOOK_SECONDS = 2.0
@@ -48,7 +48,7 @@ def signs_of_life(
                 leave()
             works = not (loaded.is_set() or is_over) and now.is_more_than(before)
             # Whoever has told the run to end waits for nothing but what is needed for that.
-            if works or may_be_quiet(urgent=word is not None):
+            if works or in_grace_period(urgent=word is not None):
                 send(Alive())
             before = _Work.so_far()  # saying so is no work
 

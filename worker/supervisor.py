@@ -16,8 +16,8 @@ from jobs.failures import Failure
 from jobs.fence import Claim
 from jobs.lifecycle import TIME_IS_UP
 from models import Request
-from training.invalid import told
-from training.plain import plain
+from training.errors import told
+from training.number_format import plain
 from worker.deaths import KernelKills
 from worker.fork_server import end_group, kill_fork_server, start_trainer
 from worker.messages import REPORTS, Order, Word

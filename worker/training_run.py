@@ -9,12 +9,12 @@ from dataclasses import asdict
 import torch
 
 from jobs.own_storage import OwnStorage
-from training.conflicts import SpecConflict
+from training.engine.conflicts import SpecConflict
+from training.engine.progress import SavePoint
+from training.engine.team import Team
+from training.engine.totals import Diverged
+from training.engine.trainer import Trainer
 from training.metrics import EpochMetrics, RunFacts, StepMetrics
-from training.progress import SavePoint
-from training.team import Team
-from training.totals import Diverged
-from training.trainer import Trainer
 from worker.causes import explain
 from worker.messages import (
     Alive,

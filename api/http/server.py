@@ -25,7 +25,7 @@ from api.http.problem_kinds import HEADERS_TOO_LARGE, MALFORMED_REQUEST, REQUEST
 from api.http.problems import problem
 from api.http.request_framing import Connection, Unclear
 from api.http.root_path import RootPath, below
-from training.plain import plain
+from training.number_format import plain
 
 HEAD_SECONDS = 15.0  # from a connection's opening, or a request's first byte, to the end of its headers
 # A client that takes no byte of its answer for so long is gone, or does it on purpose.

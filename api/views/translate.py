@@ -11,7 +11,7 @@ from api.views.progress import progress
 from jobs.queries import CheckpointRecord, EventRecord, JobRecord, Page, QueuedJob
 from jobs.workers import WorkerRecord
 from models import Attempt, Epoch, Step
-from training.plain import plain
+from training.number_format import plain
 from training.spec import ResolvedSpec
 
 JOBS = "/v1/jobs"

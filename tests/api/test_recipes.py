@@ -7,8 +7,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.routes import recipes
-from training.recipe_results import RecipeResult, read_results, record_result
-from training.recipes import RECIPES
+from training.known.recipe_results import RecipeResult, read_results, record_result
+from training.known.recipes import RECIPES
 
 MEASURED = RecipeResult(
     recipe="standard",

@@ -1,6 +1,6 @@
 """What a network consists of: every layer and its shape, exactly and without torch.
 
-The platform reads a plan to say how large a network is; `training.networks` builds the network from it.
+The platform reads a plan to say how large a network is; `training.engine.networks` builds the network from it.
 `layers` has the records, `families` what the papers' tables say, `blocks` how a residual block is put together,
 `counting` what follows from a plan.
 """

@@ -7,7 +7,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from training.plain import plain
+from training.batching import validation_images
+from training.number_format import plain
 from training.spec.architecture import SMALLEST_IMAGE_FOR_IMAGENET_STEM, ResNet, ResNext
 from training.spec.hyperparameters import Hyperparameters
 from training.spec.optimizer import GradientDescent
@@ -111,7 +112,7 @@ def _early_stopping(spec: Hyperparameters) -> Iterator[Conflict]:
 
 
 def _splits(spec: Hyperparameters, train_images: int, test_images: int) -> Iterator[Conflict]:
-    validation = round(train_images * spec.validation_fraction)
+    validation = validation_images(spec.validation_fraction, train_images)
     train, batch, devices = train_images - validation, spec.batch_size, spec.devices
     if train < 2 <= train_images:
         reason = f"leaves {train} of {train_images} images to train on: take a smaller one, or 0"

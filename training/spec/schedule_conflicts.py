@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from training.plain import plain
+from training.number_format import plain
 from training.spec.hyperparameters import Hyperparameters
 from training.spec.part import Conflict, at_most
 from training.spec.schedule import (

@@ -6,8 +6,8 @@ from typing import Any, Self
 
 from pydantic import model_validator
 
-from training.known_datasets import KNOWN_DATASETS, SHIPPED
-from training.recipes import RECIPES, filled
+from training.known.datasets import KNOWN_DATASETS, SHIPPED
+from training.known.recipes import RECIPES, filled
 from training.spec.conflicts import DataShape, data_conflicts, inner_conflicts, shipped_conflicts
 from training.spec.hyperparameters import Hyperparameters
 from training.spec.part import Conflict, refusals

@@ -1,0 +1,22 @@
+"""What a network learns from: every data set, decoded to uint8 images in memory. Needs torch."""
+
+from training.engine.data.dataset import Dataset, Split
+from training.engine.data.differences import changes
+from training.engine.data.feeds import Batch, Feed, make_feed
+from training.engine.data.identity import Contents
+from training.engine.data.loading import load_dataset
+from training.engine.data.validation import split_off
+from training.errors import DatasetInvalid
+
+__all__ = [
+    "Batch",
+    "Contents",
+    "Dataset",
+    "DatasetInvalid",
+    "Feed",
+    "Split",
+    "changes",
+    "load_dataset",
+    "make_feed",
+    "split_off",
+]

@@ -1,0 +1,227 @@
+"""How decoded images get to the device that trains on them, batch by batch.
+
+Resident: all of a split lies on the device, and a batch is a list of rows. Streamed: rows are gathered from the decoded
+images, which may be a file mapped into memory, by threads that work ahead of the device; on a GPU through pinned
+memory, so that copying goes on while it computes. What a batch holds is the same either way.
+"""
+
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.batching import Bounds
+from training.engine.data.dataset import Split
+from training.host_memory import available_memory
+
+LARGEST_SHARE = 0.5  # of the device's free memory, for a resident split; network and batches need the rest
+LOADER_THREADS = min(4, os.cpu_count() or 1)  # one copies some GB a second from memory; several wait for a disk at once
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Images to be taken out of `source`, uint8 [N, H, W, C], at `positions`, int64 [B], with `labels`, int64 [B]: all
+    on the device. `samples`, int64 [B], are their numbers within the split, on the host."""
+
+    source: Tensor
+    positions: Tensor
+    labels: Tensor
+    samples: Tensor
+
+
+class Feed(Protocol):
+    """Gives out the images of one split."""
+
+    @property
+    def placement(self) -> Literal["resident", "streamed"]:
+        """Where the images lie."""
+        ...
+
+    @property
+    def image_size(self) -> int:
+        """Side in pixels."""
+        ...
+
+    def batches(self, rows: Tensor, bounds: Sequence[Bounds]) -> Iterator[Batch]:
+        """The samples `rows` (int64, on the host) between each of `bounds`, in this order. Raises IndexError for one
+        that the split does not have. The host never waits for what the device computes."""
+        ...
+
+
+def make_feed(split: Split, device: torch.device, placement: Literal["auto", "resident", "streamed"]) -> Feed:
+    """A feed of `split` to `device`; `auto` streams what does not fit into half of the device's free memory."""
+    if placement == "auto":
+        placement = "resident" if _fits(split, device) else "streamed"
+    return ResidentFeed(split, device) if placement == "resident" else StreamedFeed(split, device)
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that can still be taken on `device`."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else available_memory()
+
+
+def _fits(split: Split, device: torch.device) -> bool:
+    if device.type == "cpu" and not split.mapped:
+        return True  # it is there already
+    return split.images.nbytes <= LARGEST_SHARE * free_memory(device)
+
+
+class ResidentFeed:
+    """All of the split on the device. On a CPU that is where it lies, a mapped file included: nothing is copied."""
+
+    placement: Literal["resident"] = "resident"
+
+    def __init__(self, split: Split, device: torch.device) -> None:
+        self._split = split.to(device)
+        self._device = device
+
+    @property
+    def image_size(self) -> int:
+        """Side in pixels."""
+        return self._split.images.shape[1]
+
+    def batches(self, rows: Tensor, bounds: Sequence[Bounds]) -> Iterator[Batch]:
+        """See Feed. Rows go to the device once, not batch by batch."""
+        start, stop = _extent(rows, bounds, self._split)
+        on_device = _sent(self._split.rows(rows[start:stop]), self._device)
+        for first, end in bounds:
+            positions = on_device[first - start : end - start]
+            yield Batch(self._split.images, positions, self._split.labels[positions], rows[first:end])
+
+
+class StreamedFeed:
+    """Batches gathered ahead of the device, by `threads` threads. How many there are changes nothing but the pace."""
+
+    placement: Literal["streamed"] = "streamed"
+
+    def __init__(self, split: Split, device: torch.device, threads: int = LOADER_THREADS) -> None:
+        self._split = split
+        self._pixels = split.images.numpy()
+        self._device = device
+        self._threads = threads
+
+    @property
+    def image_size(self) -> int:
+        """Side in pixels."""
+        return self._split.images.shape[1]
+
+    def batches(self, rows: Tensor, bounds: Sequence[Bounds]) -> Iterator[Batch]:
+        """See Feed. Once the iterator is closed, or used up, its threads have ended."""
+        start, stop = _extent(rows, bounds, self._split)
+        lying = self._split.rows(rows[start:stop])
+        labels = _sent(self._split.labels[lying], self._device)
+        largest = max((end - first for first, end in bounds), default=0)
+        positions = torch.arange(largest, device=self._device)
+        lane = _lane(self._device, largest, self._split, buffers=min(self._threads + 2, len(bounds)))
+        ahead: deque[tuple[Bounds, Future[Tensor]]] = deque()
+
+        def next_batch() -> Batch:
+            (first, end), gathered = ahead.popleft()
+            images = lane.send(gathered.result())
+            return Batch(images, positions[: end - first], labels[first - start : end - start], rows[first:end])
+
+        with ThreadPoolExecutor(self._threads, thread_name_prefix="loader") as pool:
+            try:
+                for first, end in bounds:
+                    ahead.append(
+                        (
+                            (first, end),
+                            pool.submit(self._gather, lying[first - start : end - start], lane.buffer(end - first)),
+                        )
+                    )
+                    if len(ahead) > self._threads:
+                        yield next_batch()
+                while ahead:
+                    yield next_batch()
+            finally:  # whoever takes no more batches need not wait for those that nobody has begun
+                for _, future in ahead:
+                    future.cancel()
+
+    def _gather(self, rows: Tensor, into: Tensor) -> Tensor:
+        """By numpy, which copies whole rows, on this thread alone: torch would start as many as it trains with. Asks
+        nothing of CUDA, which must be left alone by other threads while a graph is captured."""
+        np.take(self._pixels, rows.numpy(), axis=0, out=into.numpy(), mode="clip")  # "raise" would copy twice
+        return into
+
+
+class _Lane(Protocol):
+    """How gathered images get to the device. Used by the consumer's thread alone."""
+
+    def buffer(self, images: int) -> Tensor:
+        """Where to gather so many images, on the host."""
+        ...
+
+    def send(self, gathered: Tensor) -> Tensor:
+        """What a buffer that `buffer` gave holds, on the device. Buffers are sent in the order they were given."""
+        ...
+
+
+def _lane(device: torch.device, images: int, split: Split, buffers: int) -> _Lane:
+    shape = split.images.shape[1:]
+    return _PinnedLane(device, images, shape, buffers) if device.type == "cuda" else _HostLane(shape)
+
+
+class _HostLane:
+    """The device computes in the host's memory: what is gathered is the batch."""
+
+    def __init__(self, shape: torch.Size) -> None:
+        self._shape = shape
+
+    def buffer(self, images: int) -> Tensor:
+        return torch.empty((images, *self._shape), dtype=torch.uint8)
+
+    def send(self, gathered: Tensor) -> Tensor:
+        return gathered
+
+
+class _PinnedLane:
+    """Copies from pinned buffers, in turn, on a stream of its own: the host is steps ahead of the device, so that
+    a batch is copied while the device still computes on the ones before.
+    """
+
+    def __init__(self, device: torch.device, images: int, shape: torch.Size, buffers: int) -> None:
+        self._device = device
+        self._stream = torch.cuda.Stream(device)
+        self._buffers = deque(
+            (torch.empty((images, *shape), dtype=torch.uint8, pin_memory=True), torch.cuda.Event())
+            for _ in range(buffers)
+        )
+        self._given: deque[torch.cuda.Event] = deque()
+
+    def buffer(self, images: int) -> Tensor:
+        pinned, copied = self._buffers[0]
+        self._buffers.rotate(-1)
+        copied.synchronize()  # of the batch that lay here before the last one; waits for that copy, for no computation
+        self._given.append(copied)
+        return pinned[:images]
+
+    def send(self, gathered: Tensor) -> Tensor:
+        consumer, copied = torch.cuda.current_stream(self._device), self._given.popleft()
+        with torch.cuda.stream(self._stream):
+            images = gathered.to(self._device, non_blocking=True)
+            copied.record(self._stream)
+        consumer.wait_event(copied)
+        images.record_stream(consumer)  # its memory is the copying stream's: not to be used anew before that is done
+        return images
+
+
+def _sent(numbers: Tensor, device: torch.device) -> Tensor:
+    """`numbers` on the device. Out of pageable memory, the host would wait until the device has come to the copy."""
+    return numbers.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else numbers
+
+
+def _extent(rows: Tensor, bounds: Sequence[Bounds], split: Split) -> Bounds:
+    """The first and the last place of all `bounds`. Raises IndexError where rows between them are not in `split`: where
+    indices are clipped, a wrong row would give a wrong image, and on a GPU end the process."""
+    start, stop = min((first for first, _ in bounds), default=0), max((end for _, end in bounds), default=0)
+    if stop > start:
+        least, most = (int(row) for row in rows[start:stop].aminmax())
+        if least < 0 or most >= len(split.labels):
+            raise IndexError(f"rows {least} to {most} are not all in a split of {len(split.labels)}")
+    return start, stop
