@@ -23,7 +23,7 @@ from training.durable import write_durably
 from training.engine.checkpoints import CheckpointWriter, load_checkpoint
 from training.engine.data import Dataset
 from training.engine.trainer import Trainer
-from training.known.recipe_results import RecipeResult, record_result
+from training.known.recipe_results import RecipeResult, save_result
 from training.known.recipes import RECIPES
 from training.metrics import EpochMetrics, RunFacts
 from training.spec import TrainingSpec
@@ -125,7 +125,7 @@ def main() -> None:
     name = f"accuracy_{arguments.recipe}_{specs[0].architecture.name}_{specs[0].epochs}"
     runs = [train(spec, dataset, kept_in / f"{name}_{spec.seed}") for spec in specs]
     result = summary(specs[0], runs)
-    record_result(result)
+    save_result(result)
     print_table(
         ("recipe", "network", "epochs", "seeds", "test accuracy, last epoch", "seconds a run"),
         [

@@ -82,7 +82,7 @@ def measure_ceiling(device: torch.device) -> Ceiling:
 
 def measure(case: Case, choice: StepChoice, trainer: Trainer) -> dict[str, object]:
     """Images a second of whole steps, data and augmentation included, and the share that augmentation takes."""
-    trainer.probe.take(choice)
+    trainer.tuner.use(choice)
     began = time.perf_counter()
     _steps(trainer, WARMING_SECONDS)
     warming = time.perf_counter() - began

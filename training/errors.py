@@ -1,8 +1,8 @@
-"""The one error that stands for every mistake in a data set, and how others are told. Torch-free."""
+"""The error for every mistake in a data set, and library errors in a form that users may see. Torch-free."""
 
 import re
 
-# In quotes, with whatever is in it; otherwise up to a space, where one can begin.
+# Absolute paths up to the last name. In quotes, a path may have spaces; outside, it ends at the first one.
 _FOLDERS = re.compile(
     r"""(?:(?<=['"])(?:file://)?/[^'"\n]*/|(?<![^\s'"(=\[{,`])(?:file://)?/(?:[^/\s'"<>|:;,()]+/)+)"""
 )
@@ -11,12 +11,12 @@ _FOLDERS = re.compile(
 class DatasetInvalid(ValueError):
     """The data set that the user named cannot be used: `detail` says what is wrong and where, `hint` what to change.
 
-    Both go to whoever submitted a job, so that places in them are relative to the data sets' folder: where that is, is
-    the server's own affair. In a notebook, `load_dataset` adds it as a note, which a traceback shows.
+    Users see both, so paths in them are relative to the data sets' folder: they must not show where that is on the
+    server. In a notebook, `load_dataset` adds it as a note, which a traceback shows.
     """
 
     def __init__(self, detail: str, hint: str) -> None:
-        # Both texts go into databases and JSON, while a file's name may hold bytes that are not UTF-8.
+        # Both are stored in databases and JSON as UTF-8, and the name of a file may have bytes that are not.
         self.detail = detail.encode(errors="backslashreplace").decode()
         self.hint = hint.encode(errors="backslashreplace").decode()
         super().__init__(self.detail, self.hint)  # so that it survives a pipe
@@ -26,7 +26,7 @@ class DatasetInvalid(ValueError):
 
 
 def told(error: BaseException) -> str:
-    """What a library's error says, without the folders of this machine: for whoever submitted a job."""
+    """The message of a library's error without paths of this machine, for the user who submitted a job."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return without_folders(str(error))

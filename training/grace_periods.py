@@ -1,9 +1,11 @@
-"""Work during which this process makes no step for a while, and for how long that is in order.
+"""Grace periods: time in which a run may show no progress without counting as hung.
 
-Whoever watches a run takes one without a sign of life for a hang. Some work gives no sign of its own: a compiler works
-in processes of its own, a lock is another process's, a disk takes its time. It is announced here, with a bound, so
-that the watch can tell it from a hang, and ends it all the same where it takes longer than that. It concerns the whole
-process, whichever of its threads waits, which is why it is kept here and not handed from call to call.
+A supervisor ends a run that shows no progress. Some work shows none although it goes on: a compiler runs in processes
+of its own, another process holds a lock, a disk is slow. Such work opens a grace period of bounded length. When the
+bound is over, the run counts as hung all the same.
+
+Grace periods belong to the whole process, whichever thread opens one: the thread that sends signs of life asks for
+them. So they are kept in this module, and not passed from call to call.
 """
 
 import threading
@@ -11,13 +13,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-COMPILE_SECONDS = 3600.0  # of the largest networks on a busy machine; a usual one takes one or two minutes
-LOCK_SECONDS = 3600.0  # while another process decodes or downloads the same data set; it is watched itself
+COMPILE_SECONDS = 3600.0  # for the largest networks on a busy machine; most compile in one or two minutes
+LOCK_SECONDS = 3600.0  # while another process, which is supervised as well, decodes or downloads the same data set
 STORE_SECONDS = 600.0  # of one file
 
 
-class _Spells:
-    """When each spell that is going on ends at the latest, by the monotonic clock."""
+class _GracePeriods:
+    """Those that are open: when each ends at the latest, by the monotonic clock, and whether it is urgent."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -28,30 +30,30 @@ class _Spells:
             self._ends.append((end, urgent))
         return end, urgent
 
-    def over(self, spell: tuple[float, bool]) -> None:
+    def end(self, period: tuple[float, bool]) -> None:
         with self._lock:
-            self._ends.remove(spell)
+            self._ends.remove(period)
 
-    def lasting(self, *, urgent: bool) -> bool:
+    def is_active(self, *, urgent: bool) -> bool:
         now = time.monotonic()
         with self._lock:
             return any(now < end and (is_urgent or not urgent) for end, is_urgent in self._ends)
 
 
-_SPELLS = _Spells()
+_PERIODS = _GracePeriods()
 
 
 @contextmanager
 def grace_period(seconds: float, *, urgent: bool = False) -> Iterator[None]:
-    """What happens within may be quiet for so long. `urgent`: also once the run has been told to end, since it is what
-    there is left to do."""
-    spell = _SPELLS.begin(time.monotonic() + seconds, urgent=urgent)
+    """Inside, no progress is needed for `seconds`. `urgent`: the period counts even once the run has been told to end,
+    because this work must still be done, such as storing the last checkpoint."""
+    period = _PERIODS.begin(time.monotonic() + seconds, urgent=urgent)
     try:
         yield
     finally:
-        _SPELLS.over(spell)
+        _PERIODS.end(period)
 
 
 def in_grace_period(*, urgent: bool = False) -> bool:
-    """Whether a spell is going on; with `urgent`, one that is."""
-    return _SPELLS.lasting(urgent=urgent)
+    """Whether a grace period is open; with `urgent`, whether an urgent one is."""
+    return _PERIODS.is_active(urgent=urgent)

@@ -8,20 +8,21 @@ CONTROL_GROUP = Path("/sys/fs/cgroup")  # within a container, its own
 
 
 def available_memory() -> int:
-    """Bytes that this process can still take, by the machine's account and by its container's limit."""
+    """Bytes that this process can still allocate: what is available on the machine, or less where its container has a
+    limit."""
     machine, container = _machine_memory(), _container_memory()
     return machine if container is None else min(machine, container)
 
 
 def _machine_memory() -> int:
-    if not MEMORY_INFO.exists():  # only Linux says what is available; elsewhere, count on all of it
+    if not MEMORY_INFO.exists():  # only Linux says what is available; elsewhere, all memory is taken to be
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     lines = (line.split() for line in MEMORY_INFO.read_text().splitlines())
     return next(int(words[1]) * 1024 for words in lines if words[0] == "MemAvailable:")
 
 
 def _container_memory() -> int | None:
-    """What is left under the limit of the control group (version 2); None where there is none."""
+    """The rest of the control group's limit (version 2); None where there is no limit."""
     try:
         limit = int((CONTROL_GROUP / "memory.max").read_text())
         used = int((CONTROL_GROUP / "memory.current").read_text())
@@ -29,4 +30,4 @@ def _container_memory() -> int | None:
         cached = next(int(words[1]) for words in statistics if words[0] == "inactive_file")
     except (OSError, ValueError):  # no such file, or the limit is "max"
         return None
-    return limit - used + cached  # cached files count as used, but make way when memory is wanted
+    return limit - used + cached  # the cache of files counts as used, but is freed when memory is needed

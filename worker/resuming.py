@@ -84,7 +84,7 @@ def begin(order: Order, storage: Storage, device: torch.device, team: Team, send
             refusal = _load(checkpoint, reader, trainer, send)
         except DatasetChanged as reason:  # in every process of a team, as all have the same data
             raise keeper.keep(reason) from None
-        if not team.agree(refusal is not None, device=device)[0]:
+        if not team.any_process_says(refusal is not None, device=device)[0]:
             _leave_alone(refusals, send)
             return trainer, checkpoint.file.name
         told = "another process of the team could not load it"
@@ -168,7 +168,7 @@ class _Keeper:
 
     def agree(self, *, lost: bool) -> bool:
         """Whether any process of the team says so; waits for all."""
-        return self._team.agree(lost, device=self._device)[0]
+        return self._team.any_process_says(lost, device=self._device)[0]
 
     def keep(self, reason: DatasetInvalid | DatasetChanged | None) -> DataLost:
         """What the process is to end with; `reason` is None where another process has it. The whole team calls this."""

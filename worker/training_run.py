@@ -120,7 +120,7 @@ def _end(trainer: Trainer, saver: Saver, order: Order, told: Told, send: Send) -
     weights = None
     has_trained = (progress.epoch, progress.step) != (0, 0)
     wanted = has_trained and (finished or word is Word.FINISH)
-    if trainer.team.agree(wanted, device=trainer.device)[0]:
+    if trainer.team.any_process_says(wanted, device=trainer.device)[0]:
         trainer.prepare_weights(_saying_alive(lambda: told() is Word.QUIT, send))
     if trainer.team.rank == 0 and wanted:
         weights = saver.store_weights(told)

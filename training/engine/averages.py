@@ -1,6 +1,6 @@
-"""Averages of a network's weights over training, which are evaluated in place of the weights themselves.
+"""Averages of a network's weights over training. They are evaluated and saved in place of the weights themselves.
 
-torch's AveragedModel does the same, but reads how many it has averaged from the device at each update.
+torch's AveragedModel does the same, but at each update waits for the device to read how many it has averaged.
 """
 
 from abc import ABC, abstractmethod
@@ -29,11 +29,11 @@ class WeightAverage(ABC):
     @property
     @abstractmethod
     def started(self) -> bool:
-        """Whether there is anything in the average; before, it is not worth evaluating."""
+        """Whether anything has been averaged. Until then, the network itself is evaluated."""
 
     @abstractmethod
     def update(self, number: int) -> None:
-        """Take in the network's present weights, at the end of step or epoch `number` of the run, from 0."""
+        """Add the network's present weights, at the end of step or epoch `number` of the run, counted from 0."""
 
     def state_dict(self) -> dict[str, Any]:
         """All that it needs to go on: tensors and plain values. Not a copy."""
@@ -53,11 +53,12 @@ class ExponentialAverage(WeightAverage):
 
     @property
     def started(self) -> bool:
-        """From the start: an average of nothing but the starting weights is the network."""
+        """From the start, when it equals the network."""
         return True
 
     def update(self, number: int) -> None:
-        """After step `number`. The decay is at most (1 + number) / (10 + number), which forgets the start sooner."""
+        """After step `number`. Early, the decay is only (1 + number) / (10 + number), so that the random starting
+        weights lose their share soon."""
         share = 1 - min(self._decay, (1 + number) / (10 + number))
         self._weights.move(share)
         self._statistics.move(share)
@@ -79,7 +80,7 @@ class StochasticAverage(WeightAverage):
         return self._averaged > 0
 
     def update(self, number: int) -> None:
-        """After epoch `number`. Normalisation statistics are the network's own, until they are measured."""
+        """After epoch `number`. The normalisation statistics are the network's until `measure_statistics` is called."""
         if number < self._start_epoch:
             return
         self._averaged += 1
@@ -90,11 +91,11 @@ class StochasticAverage(WeightAverage):
 
     @torch.no_grad()
     def measure_statistics(self, batches: Iterable[Tensor]) -> None:
-        """Measure normalisation statistics anew: their mean over `batches` of images [B, C, H, W], normalised; of a
-        team, each process has its share of each batch.
+        """Measure the normalisation statistics of the averaged weights: the mean over `batches` of normalised images
+        [B, C, H, W]. In a team, each process has its share of each batch.
 
-        As torch's update_bn, except that dropout and the like rest, as they will when the network is evaluated.
-        Changes nothing where the network has no such statistics.
+        As torch's update_bn, except that dropout and similar layers are off, as in an evaluation. Does nothing where
+        the network has no such statistics.
         """
         self.measured = False
         norms = [module for module in self.network.modules() if isinstance(module, _BatchNorm)]
@@ -138,7 +139,7 @@ def build_average(spec: Regularisation, network: nn.Module) -> ExponentialAverag
 def update_average(
     average: ExponentialAverage | StochasticAverage | None, epoch: int, step: int, steps_per_epoch: int
 ) -> None:
-    """After `step` of `epoch`: EMA takes in every step, SWA the last of each epoch."""
+    """After `step` of `epoch`: EMA averages over all steps, SWA over the last ones of epochs."""
     if isinstance(average, ExponentialAverage):
         average.update(epoch * steps_per_epoch + step)
     elif average and step == steps_per_epoch - 1:
@@ -146,26 +147,26 @@ def update_average(
 
 
 class _Pairs:
-    """An average's tensors and the network's that they follow, all of one type."""
+    """The tensors of an average and those of the network that they are averages of, all of one dtype."""
 
     def __init__(self, averaged: Iterable[Tensor], current: Iterable[Tensor]) -> None:
         self._averaged, self._current = list(averaged), list(current)
 
     @torch.no_grad()
     def move(self, share: float) -> None:
-        """By `share` of the way to the present values."""
+        """Move the averages to the present values by `share` of their distance."""
         if self._averaged:
             self._follow_format()
             torch._foreach_lerp_(self._averaged, self._current, share)
 
     @torch.no_grad()
     def copy(self) -> None:
-        """Take over the present values."""
+        """Copy the present values."""
         if self._averaged:
             torch._foreach_copy_(self._averaged, self._current)
 
     def _follow_format(self) -> None:
-        """The network's memory format may change during training; two formats at once would be slow."""
+        """The tuner may change the network's memory format. Averaging over two formats would be slow."""
         for averaged, current in zip(self._averaged, self._current, strict=True):
             if averaged.stride() != current.stride():
                 averaged.data = torch.empty_like(current).copy_(averaged)

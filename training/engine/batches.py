@@ -1,4 +1,5 @@
-"""What each step of each epoch takes in: a function of (seed, epoch, step), however the run got there."""
+"""The batches that each step of each epoch trains on: a function of (seed, epoch, step) alone, so that a resumed run
+sees the same ones."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
@@ -41,7 +42,7 @@ class Batches:
 
     @property
     def whole(self) -> bool:
-        """Whether each step takes its batch in as a whole."""
+        """Whether each step is one forward pass: its batch is not divided into parts."""
         return all(len(parts) == 1 for parts in self._parts)
 
     def __len__(self) -> int:
@@ -49,23 +50,24 @@ class Batches:
         return len(self.bounds)
 
     def images(self, step: int) -> int:
-        """How many images `step` takes in, over all of a team."""
+        """How many images `step` trains on, over all processes of a team."""
         first, end = self.bounds[step]
         return end - first
 
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Callable[[], Iterator[Examples]]]:
-        """For each step of `epoch` from `first_step` on, the parts of its batch; anew whenever they are asked for."""
+        """For each step of `epoch` from `first_step` on, a function that yields the parts of its batch, anew at each
+        call."""
         order = self.rows[permutation(len(self.rows), self._spec.seed, epoch, torch.device("cpu"))]
         ahead = self.feed.batches(order, list(chain.from_iterable(self._parts[first_step:])))
         for parts in self._parts[first_step:]:
-            yield self._once_ahead(islice(ahead, len(parts)), order, parts, epoch)
+            yield self._parts_of_step(islice(ahead, len(parts)), order, parts, epoch)
 
-    def clean(self, most: int | None = None) -> Iterator[Tensor]:
-        """A process's share of the training images as they are, normalised, as many at once as a forward pass takes
-        in training; of `most` of them, where that is given.
+    def unaugmented(self, most: int | None = None) -> Iterator[Tensor]:
+        """The training images, this process's share of them, normalised and not augmented, in batches of the size that
+        a forward pass has in training; of `most` images, where that is given.
 
-        In a random order that is the same each time: in a folder's own, a batch would be of one class, whose images
-        differ less than all do.
+        The order is random, and the same each time. In the order of the files, a batch would hold one class, and its
+        variance would be too small.
         """
         order = self.rows[permutation(len(self.rows), self._spec.seed, STATISTICS_EPOCH, torch.device("cpu"))]
         count = len(order) if most is None else max(2, min(most, len(order)))
@@ -73,10 +75,10 @@ class Batches:
         for batch in self.feed.batches(order, bounds):
             yield self.normalise(batch.source.index_select(0, batch.positions))
 
-    def _once_ahead(
+    def _parts_of_step(
         self, ahead: Iterator[Batch], order: Tensor, parts: Sequence[Bounds], epoch: int
     ) -> Callable[[], Iterator[Examples]]:
-        """The first pass takes what is read ahead of the steps; another, as SAM makes, reads it again."""
+        """The first call yields the batches that were read ahead. A second call, which SAM makes, reads them again."""
         first = [ahead]
 
         def examples() -> Iterator[Examples]:

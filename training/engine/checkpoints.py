@@ -1,7 +1,7 @@
 """A run's state as bytes: tensors as safetensors, everything else as JSON. Nothing is ever unpickled.
 
-A checkpoint is one `.safetensors` file, whose metadata holds, in one entry, the JSON and a checksum of it all, which
-tells what the file's disk has done to it since. The bytes are a function of the state alone.
+A checkpoint is one `.safetensors` file. Its metadata has one entry, with the JSON and a checksum of all content, by
+which damage on the disk is detected. The bytes are a function of the state alone.
 """
 
 import json
@@ -28,14 +28,14 @@ class CheckpointInvalid(ValueError):
 
 
 class AnotherRun(CheckpointInvalid):
-    """The checkpoint is whole, and of a run that cannot go on here. Nor can it from any other of its checkpoints."""
+    """The checkpoint is not damaged, but its run cannot be resumed here, from this checkpoint or any other of its."""
 
 
 def pack(state: Mapping[str, Any]) -> bytes:
     """`state`, of tensors, numbers, strings, booleans, None, lists and mappings, as a file's content.
 
-    NaN and infinities are numbers; tuples come back as lists, tensors that share memory as several, laid out
-    contiguously. Equal states give equal bytes, in any process. Raises TypeError where something else is in `state`.
+    NaN and infinities are numbers. Tuples come back as lists; tensors come back contiguous, and do not share memory.
+    Equal states give equal bytes, in any process. Raises TypeError where anything else is in `state`.
     """
     tensors: dict[str, Tensor] = {}
     plain = json.dumps(_take_tensors(state, tensors, ""))
@@ -50,7 +50,7 @@ def unpack(content: bytes, source: str = "the content") -> dict[str, Any]:
 
 
 def save_checkpoint(state: Mapping[str, Any], path: Path) -> None:
-    """Write `state`, packed, to `path`, replacing what is there, all at once. Raises OSError, and TypeError as
+    """Write `state`, packed, to `path`. A file that is there is replaced atomically. Raises OSError, and TypeError as
     `pack` does."""
     write_durably(path, pack(state))
 
@@ -62,9 +62,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 def pack_tensors(tensors: dict[str, Tensor], plain: str) -> bytes:
     """A file's content, of `tensors`, on the CPU and contiguous, and of the JSON `plain`, without line breaks."""
-    from safetensors.torch import save  # here, so that whoever writes nothing, as a benchmark, does not need it
+    from safetensors.torch import save  # here, since what saves nothing, such as most benchmarks, needs no safetensors
 
-    _set_apart(tensors)
+    _unshare_memory(tensors)
     sealed = f'{{"sha256": "{_checksum(plain, tensors)}", "content": {plain}}}'
     return save(tensors, metadata={ENTRY: sealed})
 
@@ -88,8 +88,8 @@ def unpack_tensors(content: bytes, source: str) -> tuple[dict[str, Tensor], str]
 
 
 class CheckpointWriter:
-    """Stores checkpoints in a thread of its own: training waits for the copy of its state alone, and for the one
-    before, should that still be on its way."""
+    """Stores checkpoints in a thread. Training waits while the state is copied, and until the checkpoint before is
+    stored."""
 
     def __init__(self) -> None:
         self._thread: threading.Thread | None = None
@@ -97,20 +97,20 @@ class CheckpointWriter:
 
     @property
     def busy(self) -> bool:
-        """Whether a checkpoint is on its way, so that `save` would wait."""
+        """Whether a checkpoint is being stored, so that `save` would wait."""
         return self._thread is not None and self._thread.is_alive()
 
     def save(self, state: Mapping[str, Any], store: Callable[[bytes], None]) -> None:
-        """Copy `state` aside; then pack it and give its content to `store`, in the thread, while the caller goes on.
+        """Copy `state`. Then, in the thread, pack the copy and call `store` with its content, while the caller goes on.
 
-        Raises what the one before has raised, or its `store`; then nothing is saved.
+        Raises what storing the checkpoint before has raised; then this one is not saved.
         """
         self.wait()
         self._thread = threading.Thread(target=self._store, args=(_copied(state), store), name="checkpoint")
         self._thread.start()
 
     def wait(self) -> None:
-        """Until nothing is on its way. Raises what packing has raised, or `store`, once."""
+        """Wait until no checkpoint is being stored. Raises, once, what packing or `store` has raised."""
         if self._thread:
             self._thread.join()
             self._thread = None
@@ -121,14 +121,14 @@ class CheckpointWriter:
     def _store(self, state: Mapping[str, Any], store: Callable[[bytes], None]) -> None:
         try:
             store(pack(state))
-        except Exception as error:  # whatever it is, who saves next or waits is to know
+        except Exception as error:  # the next call of `save` or `wait` raises it
             self._error = error
 
 
 def _take_tensors(value: Any, tensors: dict[str, Tensor], name: str) -> Any:
-    """`value` as JSON, with a reference in place of each tensor, which goes into `tensors` under its path.
+    """`value` as JSON. Each tensor is moved to `tensors`, by its path, and replaced by a reference.
 
-    Mappings become lists of pairs, since an optimizer's have numbers for keys.
+    Mappings become lists of pairs, since the keys of an optimizer's state are numbers.
     """
     match value:
         case Tensor():
@@ -148,13 +148,13 @@ def _take_tensors(value: Any, tensors: dict[str, Tensor], name: str) -> Any:
 
 
 def _require_plain(value: object, what: str) -> None:
-    """Also keys must be: as JSON, a tuple would come back as a list."""
+    """Raises TypeError unless `value` is one that JSON gives back unchanged."""
     if not (value is None or isinstance(value, bool | int | float | str)):
         raise TypeError(f"{what} is {value!r}, of type {type(value).__name__}, which a checkpoint does not hold")
 
 
-def _set_apart(tensors: dict[str, Tensor]) -> None:
-    """Copy tensors that lie in another's memory, since safetensors refuses them."""
+def _unshare_memory(tensors: dict[str, Tensor]) -> None:
+    """Copy tensors that share memory with another one, since safetensors refuses them."""
     taken: set[int] = set()
     for name, tensor in tensors.items():
         memory = tensor.untyped_storage().data_ptr()
@@ -164,7 +164,7 @@ def _set_apart(tensors: dict[str, Tensor]) -> None:
 
 
 def _checksum(plain: str, tensors: Mapping[str, Tensor]) -> str:
-    """Of all that a checkpoint holds; `tensors` lie on the CPU, contiguously."""
+    """The SHA-256 of all content. `tensors` are contiguous and on the CPU."""
     digest = sha256(plain.encode())
     for name in sorted(tensors):
         tensor = tensors[name]

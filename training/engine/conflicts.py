@@ -1,8 +1,8 @@
-"""What is wrong with a spec, as soon as its data and its device are known."""
+"""Whether a spec fits its data and its device, which are known only where it is trained."""
 
 import torch
 
-from training.engine.data import Dataset, split_off
+from training.engine.data import Dataset, DatasetInvalid, split_off
 from training.engine.team import Team
 from training.spec import DataShape, ResolvedSpec
 
@@ -18,10 +18,11 @@ class SpecConflict(ValueError):
 def require_fit(
     spec: ResolvedSpec, dataset: Dataset, device: torch.device, team: Team, *, already_accepted: bool = False
 ) -> None:
-    """Raises SpecConflict where `spec` cannot be trained on `dataset`, on `device` or by `team`.
+    """Raises SpecConflict where `spec` cannot be trained on `dataset`, on `device` or by `team`, and DatasetInvalid
+    where the processes of `team` have different data.
 
-    `already_accepted`: it was held against this data when the run began, and is not again: a rule made since must not
-    refuse what has been trained so far.
+    `already_accepted`: the spec was checked against this data when the run began. It is not checked again, since a rule
+    that is newer than the run must not end it.
     """
     if spec.dataset != dataset.name:
         raise SpecConflict(("dataset",), f"{spec.dataset} is asked for, and this is {dataset.name}")
@@ -34,6 +35,11 @@ def require_fit(
         raise SpecConflict(("precision",), f"fp16 needs a CUDA device, and this is {device.type}: take bf16 or fp32")
     if spec.devices != team.size:
         raise SpecConflict(("devices",), f"{spec.devices} are asked for, and {team.size} train")
+    if not team.is_same_everywhere(dataset.identity, device):
+        raise DatasetInvalid(
+            f"The processes that train together have loaded different images: {dataset.name} changed meanwhile.",
+            "Start them again once nobody writes to it.",
+        )
 
 
 def _require_data_rules(spec: ResolvedSpec, dataset: Dataset) -> None:

@@ -1,7 +1,7 @@
-"""Random numbers as functions of (seed, epoch, sample): no generator, so no state to save or to share.
+"""A counter-based random number generator: numbers are functions of (seed, epoch, sample), without any state.
 
-Wherever a sample is drawn, whatever was drawn before it, on whichever device, it gets the same numbers. So a
-resumed job, another number of workers or another batch size sees the same data.
+A sample gets the same numbers on every device, whatever was drawn before. So a resumed run, a run on another number of
+devices and one with another batch size augment it alike.
 
 The hash is splitmix64's finaliser (Steele, Lea and Flood 2014), on int64 tensors, whose products wrap.
 """

@@ -27,10 +27,11 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationData:
-    """The images of `rows` (int64 [N], on the host) of a split, as they are, for a network that tells `classes`.
+    """What a network with `classes` outputs is evaluated on: the images of `rows` (int64 [N], on the host) of a split,
+    not augmented.
 
-    Each of a team's processes takes its share. `between` is called before each batch, as often in each process of a
-    team, and may raise.
+    Each process of a team evaluates its share. `between` is called before each batch, equally often in each process,
+    and may raise.
     """
 
     feed: Feed
@@ -57,23 +58,24 @@ class EvaluationData:
 
 
 @torch.inference_mode()
-def evaluate(network: nn.Module, examined: EvaluationData) -> Evaluation:
+def evaluate(network: nn.Module, data: EvaluationData) -> Evaluation:
     """Every image once. The host waits once."""
-    totals = torch.zeros(3, dtype=torch.float64, device=examined.normalise.mean.device)
-    for logits, labels in examined.batches(network):
-        right = logits.topk(min(5, examined.classes)).indices == labels[:, None]
+    totals = torch.zeros(3, dtype=torch.float64, device=data.normalise.mean.device)
+    for logits, labels in data.batches(network):
+        right = logits.topk(min(5, data.classes)).indices == labels[:, None]
         loss = cross_entropy(logits, labels, reduction="none").double().sum()
         totals += torch.stack((loss, right[:, 0].sum().double(), right.sum().double()))
-    loss, accuracy, top5 = (examined.team.add_up(totals).cpu() / len(examined.rows)).tolist()
-    return Evaluation(loss, accuracy, top5 if examined.classes > 5 else None)
+    loss, accuracy, top5 = (data.team.all_reduce_sum(totals).cpu() / len(data.rows)).tolist()
+    return Evaluation(loss, accuracy, top5 if data.classes > 5 else None)
 
 
 @torch.inference_mode()
-def confusion_matrix(network: nn.Module, examined: EvaluationData) -> Tensor:
-    """int64 [classes, classes]: how many images of the row's class are taken for the column's. The host waits once."""
-    classes = examined.classes
-    counts = torch.zeros(classes**2, dtype=torch.float64, device=examined.normalise.mean.device)  # exact as they are
-    for logits, labels in examined.batches(network):
+def confusion_matrix(network: nn.Module, data: EvaluationData) -> Tensor:
+    """int64 [classes, classes]: how many images of the row's class are predicted as the column's. The host
+    waits once."""
+    classes = data.classes
+    counts = torch.zeros(classes**2, dtype=torch.float64, device=data.normalise.mean.device)  # exact as they are
+    for logits, labels in data.batches(network):
         cells = labels * classes + logits.argmax(1)
         counts.index_add_(0, cells, torch.ones_like(cells, dtype=torch.float64))  # bincount would wait for a GPU
-    return examined.team.add_up(counts).cpu().long().view(classes, classes)
+    return data.team.all_reduce_sum(counts).cpu().long().view(classes, classes)

@@ -1,4 +1,4 @@
-"""Which images a run's network is tried on, and by whose statistics: the test split, and what was split off."""
+"""Evaluates a run's network: on the test split, and on the validation split where there is one."""
 
 from collections.abc import Callable, Iterator
 
@@ -13,17 +13,19 @@ from training.engine.team import Team
 from training.metrics import Precision
 from training.spec import ResolvedSpec
 
-STOPPED_IMAGES = 10_000  # by which a stopped run's average is measured: some seconds, where all may take an hour
+# For the normalisation statistics of an averaged network when a run is stopped: all images could take an hour, these
+# take some seconds.
+STOPPED_IMAGES = 10_000
 
-Between = Callable[[], object]
+BetweenBatches = Callable[[], object]
 
 
-class Stopped(Exception):  # it is no error
-    """Whoever runs the trainer wants it to stop, in the middle of an evaluation."""
+class EvaluationStopped(Exception):  # it is no error
+    """The run was told to stop during an evaluation."""
 
 
 class Evaluator:
-    """Tries networks on a run's data. All of a team call the same at the same time."""
+    """Evaluates networks on a run's data. All processes of a team make the same calls in the same order."""
 
     def __init__(
         self, spec: ResolvedSpec, dataset: Dataset, batches: Batches, device: torch.device, team: Team
@@ -33,17 +35,17 @@ class Evaluator:
         self._test_rows = torch.arange(len(dataset.test.labels))
         self._test_feed = make_feed(dataset.test, device, spec.placement)
 
-    def asking(self, should_stop: Callable[[], bool]) -> Between:
-        """Raises Stopped once any process of the team is told to stop."""
+    def stop_check(self, should_stop: Callable[[], bool]) -> BetweenBatches:
+        """A function that raises EvaluationStopped once any process of the team is told to stop."""
 
-        def ask() -> None:
-            if self._team.agree(should_stop(), device=self._device)[0]:
-                raise Stopped
+        def check() -> None:
+            if self._team.any_process_says(should_stop(), device=self._device)[0]:
+                raise EvaluationStopped
 
-        return ask
+        return check
 
     def evaluate(
-        self, network: nn.Module, precision: Precision, between: Between
+        self, network: nn.Module, precision: Precision, between: BetweenBatches
     ) -> tuple[Evaluation, Evaluation | None]:
         """On the test split, and on the validation split where there is one."""
         test = evaluate(network, self._test(precision, between))
@@ -56,20 +58,21 @@ class Evaluator:
         return test, evaluate(network, validation)
 
     def confusion(self, network: nn.Module, precision: Precision) -> Tensor:
-        """Of the test split: int64 [classes, classes], the image's class by what it is taken for."""
+        """Of the test split, int64 [classes, classes]: a row for each true class, a column for each predicted one."""
         return confusion_matrix(network, self._test(precision, lambda: None))
 
-    def measure(
+    def measure_average(
         self,
         average: ExponentialAverage | StochasticAverage | None,
-        between: Between,
+        between: BetweenBatches,
         most: int | None = None,
     ) -> None:
-        """Normalisation statistics of an average that has none of its own yet; on `most` images where that is given."""
+        """Measure the normalisation statistics of an average of weights that has none of its own yet: on all training
+        images, or on `most` of them."""
         if isinstance(average, StochasticAverage) and average.started and not average.measured:
-            average.measure_statistics(_asking(self._batches.clean(most), between))
+            average.measure_statistics(_checked(self._batches.unaugmented(most), between))
 
-    def _test(self, precision: Precision, between: Between) -> EvaluationData:
+    def _test(self, precision: Precision, between: BetweenBatches) -> EvaluationData:
         return EvaluationData(
             self._test_feed,
             self._test_rows,
@@ -81,7 +84,7 @@ class Evaluator:
         )
 
 
-def _asking(batches: Iterator[Tensor], between: Between) -> Iterator[Tensor]:
+def _checked(batches: Iterator[Tensor], between: BetweenBatches) -> Iterator[Tensor]:
     for batch in batches:
         between()
         yield batch

@@ -1,4 +1,4 @@
-"""What a run has found out about its device, network and data, put together."""
+"""The facts of a run: its device, its network and its data."""
 
 import torch
 
@@ -19,9 +19,9 @@ def gather_facts(
     batches: Batches,
     plan: NetworkPlan,
     step: TrainingStep,
-    probe: StepTuner,
+    tuner: StepTuner,
 ) -> RunFacts:
-    """As of now: `probe` may find a faster step later."""
+    """As of now: `tuner` may find a faster step later."""
     return RunFacts(
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         precision=step.choice.precision,
@@ -43,7 +43,7 @@ def gather_facts(
         placement=batches.feed.placement,
         devices=team.size,
         step=step.choice,
-        probed=probe.timings,
-        probe_seconds=round(probe.seconds, 3),
+        probed=tuner.timings,
+        probe_seconds=round(tuner.seconds, 3),
         fingerprint=fingerprint(device, step.choice, team.size),
     )

@@ -10,15 +10,15 @@ from training.spec import ResolvedSpec
 
 @dataclass(frozen=True, slots=True)
 class SavePoint:
-    """A place between two steps at which the run's state is whole, as it is after each epoch; `step` of `epoch`, both
-    from 0, is the next."""
+    """A place between two steps, at which a checkpoint can be saved. The next step is `step` of `epoch`, both counted
+    from 0."""
 
     epoch: int
     step: int
 
 
 class EpochClock:
-    """The wall time of an epoch, or of what is left of one, less what was not training."""
+    """The wall time of an epoch, or of the rest of one after a resume, without the time in which it was stopped."""
 
     def __init__(self) -> None:
         self._began = time.perf_counter()
@@ -29,7 +29,7 @@ class EpochClock:
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """What passes within is not counted, once it is over."""
+        """Time inside is not counted."""
         before = self.seconds()
         try:
             yield
@@ -39,7 +39,8 @@ class EpochClock:
 
 @dataclass(slots=True)
 class Progress:
-    """The next step is `step` of `epoch`; where that is one after the epoch's last, the epoch is to be evaluated."""
+    """The next step is `step` of `epoch`. Where `step` is one more than the epoch's last, the epoch is trained and
+    still to be evaluated."""
 
     epoch: int = 0
     step: int = 0
@@ -53,10 +54,11 @@ class Progress:
         """Whether nothing is left to train."""
         return self.stopped_early or self.epoch >= spec.epochs
 
-    def judge(self, accuracy: float, spec: ResolvedSpec) -> bool:
-        """Whether the epoch, with its `accuracy`, is the best so far; sees whether it is time to stop early.
+    def note_accuracy(self, accuracy: float, spec: ResolvedSpec) -> bool:
+        """Take in the `accuracy` of the epoch, which decides on early stopping too. Returns whether it is the best so
+        far.
 
-        An epoch may be the best by less than counts as a rise.
+        The best epoch may exceed the one before by less than the `minimum_rise` of early stopping.
         """
         if stopping := spec.regularisation.early_stopping:
             if self.risen_accuracy is None or accuracy > self.risen_accuracy + stopping.minimum_rise:
@@ -66,3 +68,8 @@ class Progress:
         if best:
             self.best_epoch, self.best_accuracy = self.epoch, accuracy
         return best
+
+
+def is_evaluated(epoch: int, spec: ResolvedSpec) -> bool:
+    """Whether the network is evaluated after `epoch`: at every interval, and after the last one."""
+    return (epoch + 1) % spec.evaluation_interval == 0 or epoch + 1 == spec.epochs

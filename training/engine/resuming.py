@@ -1,4 +1,4 @@
-"""Whether a run can go on from a state: one of the same spec, data and number of processes."""
+"""Whether a run can be resumed from a state: the spec, the data and the number of processes must be the same."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,8 +12,8 @@ from training.engine.team import Team
 from training.metrics import StepChoice
 from training.spec import ResolvedSpec
 
-# Of a spec, what changes nothing about what is computed.
-BESIDE_THE_RUN = {"recipe", "placement", "logging_interval", "checkpoints", "time_limit_minutes"}
+# Fields of a spec that do not change what is computed.
+WITHOUT_EFFECT = {"recipe", "placement", "logging_interval", "checkpoints", "time_limit_minutes"}
 ADDED_SINCE = {"data", "inputs"}  # by 0.3: a state of a release before lacks them
 _LAID_OUT_ALIKE = ("network", "scaler", "average", "plateau")
 
@@ -63,16 +63,16 @@ def contents_of(state: Mapping[str, Any]) -> Contents | None:
 
 
 def _require_same_spec(stored: Mapping[str, Any], own: Mapping[str, Any]) -> None:
-    """By what both mean today, so that a field that has been added since does not tell them apart."""
+    """Both are read by this release first, so that a field that was added since has its default in both."""
     before, now = (
-        ResolvedSpec.from_stored(spec).model_dump(mode="json", exclude=BESIDE_THE_RUN) for spec in (stored, own)
+        ResolvedSpec.from_stored(spec).model_dump(mode="json", exclude=WITHOUT_EFFECT) for spec in (stored, own)
     )
     if changed := [name for name in now if before[name] != now[name]]:
         raise AnotherRun(_refusal(f"it is of a spec with another {', '.join(changed)}"))
 
 
 def _require_same_data(state: Mapping[str, Any], own: Mapping[str, Any], dataset: Dataset) -> None:
-    """By its identity; by the number of images, which is all that a release before 0.3 has noted."""
+    """By its identity, and by the number of images, which is all that a state of a release before 0.3 has."""
     before = contents_of(state)
     if before is not None and before.identity != dataset.identity:
         raise DatasetChanged(dataset.name, changes(before, dataset))

@@ -1,6 +1,6 @@
-"""The learning rate as a function of the step alone, so that nothing needs saving to resume it.
+"""The learning rate: a function of the step alone, so that a checkpoint need not hold it.
 
-The exception is the plateau schedule, which follows the losses: PlateauWatch keeps what it has seen.
+The exception is the plateau schedule, which follows the losses: PlateauWatch has a state.
 """
 
 import math
@@ -47,16 +47,7 @@ def learning_rate_factor(
     warmup = schedule.warmup_epochs * steps_per_epoch
     if step < warmup:
         return (step + 1) / warmup
-    epochs_since = epoch - schedule.warmup_epochs
     match schedule:
-        case Constant():
-            return 1.0
-        case StepDecay():
-            return schedule.gamma ** (epochs_since // schedule.step_epochs)
-        case MultiStep():
-            return schedule.gamma ** sum(milestone <= epoch for milestone in schedule.milestones)
-        case Exponential():
-            return schedule.gamma**epochs_since
         case Plateau():
             return max(plateau, schedule.minimum / peak)
         case WarmRestarts():
@@ -66,8 +57,23 @@ def learning_rate_factor(
             return _between(schedule.final_learning_rate / peak, _half_cosine(done / length))
         case Cosine() | OneCycle() | Linear() | Polynomial():
             return _over_the_run(step - warmup, epochs * steps_per_epoch - warmup, schedule, peak)
+        case Constant() | StepDecay() | MultiStep() | Exponential():
+            return _by_epoch(epoch, schedule)
         case _:
             assert_never(schedule)
+
+
+def _by_epoch(epoch: int, schedule: Constant | StepDecay | MultiStep | Exponential) -> float:
+    """Of every step of `epoch`, counted from 0 over the whole run, behind the warm-up."""
+    match schedule:
+        case Constant():
+            return 1.0
+        case StepDecay():
+            return schedule.gamma ** ((epoch - schedule.warmup_epochs) // schedule.step_epochs)
+        case MultiStep():
+            return schedule.gamma ** sum(milestone <= epoch for milestone in schedule.milestones)
+        case Exponential():
+            return schedule.gamma ** (epoch - schedule.warmup_epochs)
 
 
 def _over_the_run(step: int, steps: int, schedule: Cosine | OneCycle | Linear | Polynomial, peak: float) -> float:
@@ -115,7 +121,7 @@ def _between(low: float, share: float) -> float:
 
 
 class PlateauState(TypedDict):
-    """What a PlateauWatch has seen, as plain JSON."""
+    """The state of a PlateauWatch, as plain JSON."""
 
     factor: float
     best: float | None
@@ -137,8 +143,8 @@ class PlateauWatch:
         self._cooldown_left = 0
 
     def learn_from(self, metrics: EpochMetrics) -> None:
-        """The epoch's watched loss, where it was measured. A warm-up's epochs are not watched: the learning rate has
-        not reached the one that a plateau would lower."""
+        """Observe the watched loss of an epoch, where it was measured. Epochs of the warm-up are left out: the learning
+        rate has not yet reached the value that a plateau would lower."""
         if metrics.epoch < self._schedule.warmup_epochs:
             return
         watched = {
@@ -173,14 +179,39 @@ class PlateauWatch:
         self._bad_epochs, self._cooldown_left = state["bad_epochs"], state["cooldown_left"]
 
 
-def factor_in_run(spec: ResolvedSpec, step: int, steps_per_epoch: int, plateau: PlateauWatch | None) -> float:
-    """See learning_rate_factor: of `step`, from 0 over the run of `spec`."""
-    return learning_rate_factor(
-        step,
-        schedule=spec.schedule,
-        peak=spec.optimizer.learning_rate,
-        steps_per_epoch=steps_per_epoch,
-        epochs=spec.epochs,
-        plateau=plateau.factor if plateau else 1.0,
-        swa=spec.regularisation.swa,
-    )
+class LearningRate:
+    """The learning rate of every step of a run. Steps are counted from 0 within their epoch."""
+
+    def __init__(self, spec: ResolvedSpec) -> None:
+        self._spec = spec
+        self._plateau = PlateauWatch(spec.schedule) if isinstance(spec.schedule, Plateau) else None
+
+    def factor(self, epoch: int, step: int, steps_per_epoch: int) -> float:
+        """Of `step` of `epoch`: the share of the optimizer's learning rate."""
+        return learning_rate_factor(
+            epoch * steps_per_epoch + step,
+            schedule=self._spec.schedule,
+            peak=self._spec.optimizer.learning_rate,
+            steps_per_epoch=steps_per_epoch,
+            epochs=self._spec.epochs,
+            plateau=self._plateau.factor if self._plateau else 1.0,
+            swa=self._spec.regularisation.swa,
+        )
+
+    def at(self, epoch: int, step: int, steps_per_epoch: int) -> float:
+        """Of `step` of `epoch`."""
+        return self._spec.optimizer.learning_rate * self.factor(epoch, step, steps_per_epoch)
+
+    def learn_from(self, metrics: EpochMetrics) -> None:
+        """A plateau schedule follows the losses of epochs; the others do not."""
+        if self._plateau:
+            self._plateau.learn_from(metrics)
+
+    def state_dict(self) -> PlateauState | None:
+        """What a plateau schedule has seen; the others need nothing to be resumed."""
+        return self._plateau.state_dict() if self._plateau else None
+
+    def load_state_dict(self, state: PlateauState | None) -> None:
+        """Go on from what `state_dict` returned in a run of the same schedule."""
+        if self._plateau and state is not None:
+            self._plateau.load_state_dict(state)

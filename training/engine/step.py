@@ -1,4 +1,4 @@
-"""One step of training: forward, backward, update; in the way that a StepChoice names."""
+"""One step of training: forward, backward, update; computed as a StepChoice says."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -44,8 +44,8 @@ class TrainingStep:
         self._forward: Callable[[Tensor], Tensor] = network
         self._memory_format = torch.contiguous_format
         self.choice = StepChoice(memory_format="contiguous")
-        self._is_compiling = False  # what comes next waits for a compiler
-        self.seconds = 0.0  # wall time of the latest step, for the host; a GPU may still be at it
+        self._is_compiling = False  # the next pass compiles
+        self.seconds = 0.0  # of the latest step, as the host sees it: a GPU may still be computing
         self.scaler = torch.amp.GradScaler(device.type, enabled=spec.precision == "fp16")
 
     def __call__(
@@ -56,8 +56,8 @@ class TrainingStep:
         step: int,
         between: Callable[[], object] = lambda: None,
     ) -> Tensor:
-        """Step number `step` of `epoch`, on a batch of `images` images, which come in `parts`, anew at each call.
-        `between` is called between two parts: a step may take long, and does not end halfway.
+        """Make step number `step` of `epoch`, on a batch of `images` images. `parts` yields them in parts, anew at each
+        call. `between` is called between two parts, as a sign of life: a step may take long, and is never left halfway.
 
         Returns the batch's summed loss and number of correct answers before the update, float64 [2], of this
         process's parts alone.
@@ -79,7 +79,8 @@ class TrainingStep:
 
     @property
     def loss_scale(self) -> float:
-        """By what losses are multiplied, so that fp16 holds their gradients; 1 elsewhere. Waits for the device."""
+        """The factor on losses that keeps their gradients within fp16's range; 1 in other formats. Waits for the
+        device."""
         return self.scaler.get_scale()
 
     def _gradients(
@@ -103,9 +104,9 @@ class TrainingStep:
     def forward_backward(self, examples: Examples, weight: float) -> Tensor:
         """Add `weight` times the gradient of the examples' mean loss to the parameters' gradients.
 
-        Returns summed loss and number of correct answers, float64 [2]. Of mixed images, the answer is the label with
-        the larger share. A process of a team whose share is empty goes through the network all the same: the others
-        wait for it at each normalisation.
+        Returns the summed loss and the number of correct answers, float64 [2]. For a mixed image, the correct answer is
+        the label with the larger share. A process of a team passes through the network even with an empty share: the
+        others wait for it at each normalisation.
         """
         with grace_period(COMPILE_SECONDS if self._is_compiling else 0.0):
             with autocast(self.choice.precision, self._device):
@@ -120,7 +121,7 @@ class TrainingStep:
     def _loss(self, logits: Tensor, examples: Examples) -> tuple[Tensor, Tensor]:
         labels, others, shares = examples.labels, examples.other_labels, examples.shares
         if not len(labels):
-            return logits.sum(), labels  # of nothing: 0, where a mean would be no number
+            return logits.sum(), labels  # the sum of nothing is 0, and the mean would be NaN
         if others is None or shares is None:
             return cross_entropy(logits, labels, label_smoothing=self._smoothing), labels
         first, second = (
@@ -130,9 +131,9 @@ class TrainingStep:
         return (shares * first + (1 - shares) * second).mean(), torch.where(shares >= 0.5, labels, others)
 
     def use(self, choice: StepChoice, shape: torch.Size) -> None:
-        """Compute as `choice` says from now on. Images mostly come in `shape`, [B, C, H, W], for which a graph is
-        captured or code compiled."""
-        self.network.__dict__.pop("forward", None)  # the graphed one, where the last choice had one
+        """Compute as `choice` says from now on. A graph is captured, or code compiled, for images of `shape`,
+        [B, C, H, W]; those of another shape are computed without."""
+        self.network.__dict__.pop("forward", None)  # which make_graphed_callables has set, if the last choice used it
         self._set_memory_format(choice)
         self.choice = choice
         self._is_compiling = choice.mode == "compile"
@@ -145,7 +146,7 @@ class TrainingStep:
                 self._forward = self._graphed(shape)
 
     def _set_memory_format(self, choice: StepChoice) -> None:
-        """Of weights and of what the optimizer keeps for each."""
+        """Of the weights and of the optimizer's state."""
         channels_last = choice.memory_format == "channels_last"
         self._memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.network.to(memory_format=self._memory_format)
@@ -171,5 +172,5 @@ class TrainingStep:
 def _for_shape(
     shape: torch.Size, fast: Callable[[Tensor], Tensor], other: Callable[[Tensor], Tensor]
 ) -> Callable[[Tensor], Tensor]:
-    """`fast` for images of `shape`, `other` for an epoch's last, smaller batch."""
+    """A function that calls `fast` for images of `shape`, and `other` for the smaller last batch of an epoch."""
     return lambda images: fast(images) if images.shape == shape else other(images)

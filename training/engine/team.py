@@ -1,7 +1,7 @@
-"""Several processes that train one network together, each on a device of its own.
+"""A team: several processes that train one network together, each on a device of its own (data parallelism).
 
-torch's elastic launcher starts them (`torchrun -m training`); each takes its share of every batch, so that together
-they compute what one would. Batch normalisation is over the whole batch, too.
+torch's elastic launcher starts them (`torchrun -m training`). Each process computes on its share of every batch, and
+gradients and normalisation statistics are summed over all shares, so that together they compute what one process would.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,8 @@ from torch.autograd import Function
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """Who trains: this process is number `rank` of `size`."""
+    """Process number `rank` of `size`, which train together. The methods that exchange something wait for all
+    processes: every one of them must make the same calls in the same order."""
 
     rank: int = 0
     size: int = 1
@@ -29,45 +30,45 @@ class Team:
         return cls(distributed.get_rank(), distributed.get_world_size())
 
     def share(self, first: int, end: int) -> tuple[int, int]:
-        """The part for this process of the places `first` to `end` of an epoch's order.
+        """The share for this process of the places `first` to `end` of an epoch's order.
 
-        Parts begin at even distances from `first`, so that mixed pairs stay together. Where there are fewer pairs than
-        processes, as there may be in an epoch's last batch, a part is empty.
+        Shares begin at even distances from `first`, so that the two images of a pair that is mixed are in one share.
+        Where there are fewer pairs than processes, as in a small last batch, some shares are empty.
         """
         pairs = (end - first + 1) // 2
         starts = [first + 2 * (pairs * rank // self.size) for rank in (self.rank, self.rank + 1)]
         return starts[0], min(end, starts[1])
 
-    def add_up(self, totals: Tensor) -> Tensor:
-        """The sum of every process's `totals`; waits for all."""
+    def all_reduce_sum(self, totals: Tensor) -> Tensor:
+        """The sum of `totals` over all processes."""
         if self.size > 1:
             totals = totals.clone()
             distributed.all_reduce(totals)
         return totals
 
-    def smallest(self, values: Tensor) -> Tensor:
-        """The smallest of every process's `values`, place by place; waits for all."""
+    def all_reduce_min(self, values: Tensor) -> Tensor:
+        """The smallest of `values` over all processes, entry by entry."""
         if self.size > 1:
             values = values.clone()
             distributed.all_reduce(values, distributed.ReduceOp.MIN)
         return values
 
-    def has_alike(self, text: str, device: torch.device) -> bool:
-        """Whether every process has the same `text`; waits for all."""
+    def is_same_everywhere(self, text: str, device: torch.device) -> bool:
+        """Whether all processes have the same `text`."""
         if self.size == 1:
             return True
         number = torch.frombuffer(bytearray(sha256(text.encode()).digest()), dtype=torch.uint8).to(device).double()
-        return bool((self.smallest(number) == -self.smallest(-number)).all())
+        return bool((self.all_reduce_min(number) == -self.all_reduce_min(-number)).all())
 
-    def agree(self, *says: bool, device: torch.device) -> list[bool]:
-        """For each, whether any process says so; waits for all."""
+    def any_process_says(self, *says: bool, device: torch.device) -> list[bool]:
+        """For each of `says`, whether it is true in any process."""
         if self.size == 1:
             return list(says)
-        votes: list[float] = self.add_up(torch.tensor(says, dtype=torch.float32, device=device)).tolist()
+        votes: list[float] = self.all_reduce_sum(torch.tensor(says, dtype=torch.float32, device=device)).tolist()
         return [votes_for > 0 for votes_for in votes]
 
     def add_gradients(self, network: nn.Module) -> None:
-        """Give every process the sum of all gradients."""
+        """Replace the gradients in every process by their sum over all processes."""
         if self.size == 1:
             return
         gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
@@ -81,14 +82,14 @@ class Team:
         if self.size > 1:
             for module in network.modules():
                 if type(module) is nn.BatchNorm2d:
-                    module.__class__ = TeamBatchNorm
+                    module.__class__ = TeamSyncBatchNorm
         return network
 
 
 ALONE = Team()
 
 
-class TeamBatchNorm(nn.BatchNorm2d):
+class TeamSyncBatchNorm(nn.BatchNorm2d):
     """Batch normalisation whose statistics in training are of all processes' images together. torch's own
     SyncBatchNorm does not run on CPUs."""
 

@@ -1,5 +1,5 @@
-"""What a training epoch adds up, on the device, so that nobody waits for it step by step; and what it is called when
-that is no longer a number."""
+"""Sums over a training epoch, kept on the device so that the host does not wait for it each step; and the error of a
+run that has diverged."""
 
 import math
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ SMALLEST_SCALE = 2.0**-24  # of fp16's losses: what is left of 2**16 after 40 st
 
 
 class Diverged(ArithmeticError):
-    """Something that training goes by is no longer a finite number. `metrics` is the step or the epoch that shows it,
-    which nobody has been given before."""
+    """A loss, or every gradient in fp16, is no longer a finite number. `metrics` is the step or the epoch that shows
+    it. It was not yielded before, so that whoever catches this must record it."""
 
     def __init__(self, metrics: StepMetrics | EpochMetrics, said: str) -> None:
         super().__init__(f"{said}, with a learning rate of {metrics.learning_rate:.6g}.")
@@ -23,8 +23,8 @@ class Diverged(ArithmeticError):
 
 
 def require_finite(metrics: EpochMetrics, loss_scale: float) -> None:
-    """Raises Diverged where an epoch, whose steps had finite losses, has evaluated to something else, or has had
-    no gradient that fp16 could hold: `loss_scale` has fallen, step by step, to nothing."""
+    """Raises Diverged where an evaluation of an epoch is not finite although its steps' losses were, or where no
+    gradient was finite in fp16: the scaler has halved `loss_scale` step by step, to less than SMALLEST_SCALE."""
     for split, loss in (("test", metrics.test_loss), ("validation", metrics.validation_loss)):
         if loss is not None and not math.isfinite(loss):
             said = f"The {split} loss was {loss} after epoch {metrics.epoch}, though its training losses were finite"
@@ -35,14 +35,14 @@ def require_finite(metrics: EpochMetrics, loss_scale: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Of the steps of one epoch so far, or of one step.
+    """Sums over the steps of one epoch so far, or of one step.
 
-    `broken_at` is the first step whose loss was not a finite number, infinity where there was none.
+    `first_nonfinite_step` is the first step whose loss was not a finite number, infinity where there is none.
     """
 
     loss: float  # summed over images, cross-entropy in nats
     correct: float
-    broken_at: float
+    first_nonfinite_step: float
 
 
 class RunningTotals:
@@ -61,30 +61,29 @@ class RunningTotals:
         first.copy_(torch.where(is_finite, first, first.clamp(max=step)))
 
     def read(self, latest: Tensor | None = None) -> Totals:
-        """The whole team's, of the epoch so far; or, with `latest`, a step's losses in place of the sums. Waits for the
-        device."""
-        sums = self._team.add_up(self._values[:2] if latest is None else latest)
-        broken = self._team.smallest(self._values[2:])
+        """The sums of all processes, over the epoch so far; with `latest`, over that one step. Waits for the device."""
+        sums = self._team.all_reduce_sum(self._values[:2] if latest is None else latest)
+        broken = self._team.all_reduce_min(self._values[2:])
         return Totals(*torch.cat((sums, broken)).tolist())
 
-    def broken_loss(self, step: int) -> float:
-        """The whole team's summed loss of `step`, which `read` has named as the first that was broken. NaN where that
-        was before this process took the run over."""
+    def first_nonfinite_loss(self, step: int) -> float:
+        """The loss of `step`, summed over all processes, which `read` has returned as the first that was not finite.
+        NaN where that was before this process resumed the run."""
         own = torch.where(self._values[2:] == step, self._broken_loss, 0.0)
-        return float(self._team.add_up(own))
+        return float(self._team.all_reduce_sum(own))
 
     def reset(self) -> None:
         """For the next epoch."""
         self._values.copy_(torch.tensor([0.0, 0.0, math.inf], dtype=torch.float64))
 
     def state(self) -> Tensor:
-        """All that is needed to go on: float64 [processes, 3], each one's own, the same for all of them; not a copy
-        of what is one process's alone. All must call it."""
+        """What a checkpoint needs: float64 [processes, 3], a row of sums for each process, the same in all of them. All
+        processes must call it. With one process, it is not a copy."""
         if self._team.size == 1:
             return self._values[None]
         everyone = self._values.new_zeros((self._team.size, 3))
         everyone[self._team.rank] = self._values
-        return self._team.add_up(everyone)  # exact: of each number, all others are 0
+        return self._team.all_reduce_sum(everyone)  # exact: each entry is 0 in all processes but one
 
     def load_state(self, everyone: Tensor) -> None:
         """Go on from what `state` of a team of the same size returned."""

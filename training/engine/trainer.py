@@ -27,25 +27,24 @@ from training.engine.autotuning.tuner import StepTuner
 from training.engine.averages import StochasticAverage, build_average, update_average
 from training.engine.batches import Batches
 from training.engine.conflicts import require_fit
-from training.engine.data import Dataset, DatasetInvalid
+from training.engine.data import Dataset
 from training.engine.device.determinism import prepare_process
 from training.engine.evaluation import Evaluation
-from training.engine.evaluator import STOPPED_IMAGES, Evaluator, Stopped
+from training.engine.evaluator import STOPPED_IMAGES, EvaluationStopped, Evaluator
 from training.engine.facts import gather_facts
-from training.engine.networks import build_network
 from training.engine.optimizers import build_optimizer, set_learning_rates
-from training.engine.progress import EpochClock, Progress, SavePoint
+from training.engine.progress import EpochClock, Progress, SavePoint, is_evaluated
 from training.engine.resuming import contents_of, require_same_run
-from training.engine.schedules import PlateauWatch, factor_in_run
+from training.engine.schedules import LearningRate
 from training.engine.step import TrainingStep
 from training.engine.team import ALONE, Team
 from training.engine.totals import Diverged, RunningTotals, Totals, require_finite
-from training.engine.weights import WEIGHTS_DIR, Inputs, pack_weights, start_from
+from training.engine.weights import WEIGHTS_DIR, Inputs, pack_weights, starting_network
 from training.metrics import EpochMetrics, RunFacts, StepChoice, StepMetrics
 from training.plan import network_plan
-from training.spec import Plateau, ResolvedSpec
+from training.spec import ResolvedSpec
 
-TUNE_AFTER = (0, 2)  # epoch and step: a fixed place, so that two runs look for a faster step at the same one
+TUNE_AFTER = (0, 2)  # epoch and step: a fixed place, so that two runs are tuned at the same step
 
 
 class Trainer:
@@ -72,36 +71,25 @@ class Trainer:
         """
         self.spec, self.device, self.team = spec, torch.device(device), team
         require_fit(spec, dataset, self.device, team, already_accepted=already_accepted)
-        if not team.has_alike(dataset.identity, self.device):
-            raise DatasetInvalid(
-                f"The processes that train together have loaded different images: {dataset.name} changed meanwhile.",
-                "Start them again once nobody writes to it.",
-            )
         prepare_process(self.device, deterministic=spec.deterministic)
-        self._take_in(dataset)
+        self._use_data(dataset)
 
         self.plan = network_plan(spec.architecture, dataset.image_size, dataset.channels, len(dataset.classes))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(spec.seed)
-            network = build_network(self.plan)  # on the CPU: the same starting weights on every device
-        if spec.starting_weights:
-            start_from(weights_dir / f"{spec.starting_weights}.safetensors", network, spec)
-        self.network = team.normalise_together(network).to(self.device)
+        self.network = team.normalise_together(starting_network(self.plan, spec, weights_dir)).to(self.device)
         self.optimizer = build_optimizer(spec.optimizer, self.network)
         self.average = build_average(spec.regularisation, self.network)
-        self.plateau = PlateauWatch(spec.schedule) if isinstance(spec.schedule, Plateau) else None
+        self.learning_rate = LearningRate(spec)
 
         self.step = TrainingStep(self.network, self.optimizer, self.plan, spec, self.device, team)
-        self.probe = StepTuner(self.step, self.batches, spec, self.device, cache_dir)
-
+        self.tuner = StepTuner(self.step, self.batches, spec, self.device, cache_dir)
         self.progress = Progress()
         self.totals = RunningTotals(self.device, team)
         self.best_weights: dict[str, Tensor] | None = None  # kept for early stopping alone
 
-    def _take_in(self, dataset: Dataset) -> None:
+    def _use_data(self, dataset: Dataset) -> None:
         self.dataset = dataset
         self.batches = Batches(self.spec, dataset, self.device, self.team)
-        self.examiner = Evaluator(self.spec, dataset, self.batches, self.device, self.team)
+        self.evaluator = Evaluator(self.spec, dataset, self.batches, self.device, self.team)
         self._data = dataset.contents.state()
 
     def epochs(
@@ -112,7 +100,8 @@ class Trainer:
         so. There, after an epoch's metrics, and at the end, `state_dict` is whole.
 
         Ends early, between two steps or in an evaluation, once `should_stop` says so; another call goes on from there.
-        It is asked between whatever takes time, so that who asks it sees that the run goes on. Raises Diverged.
+        It is called between all operations that take time, so that the caller sees that the run goes on. Raises
+        Diverged.
         """
         while not self.progress.finished(self.spec):
             clock, first_step = EpochClock(), self.progress.step
@@ -121,24 +110,24 @@ class Trainer:
                 return
             try:
                 yield self._finish_epoch(clock, first_step, should_stop)
-            except Stopped:
+            except EvaluationStopped:
                 return
 
     def _train_epoch(
         self, clock: EpochClock, should_stop: Callable[[], bool], should_save: Callable[[], bool]
     ) -> Iterator[RunFacts | StepMetrics | SavePoint]:
-        """Every step of the epoch that is still to be made. `training/engine/step.py` says what a step is:
+        """The remaining steps of the epoch. `training/engine/step.py` says what a step is:
         forward, backward and update."""
         epoch, first = self.progress.epoch, self.progress.step
         self.network.train()
         for step, parts in enumerate(self.batches.epoch(epoch, first), start=first):
-            stop, save = self._told(step, should_stop, should_save)
+            stop, save = self._ask(step, should_stop, should_save)
             if stop:
                 return
             if save:
                 with clock.stopped():
                     yield SavePoint(epoch, step)
-            set_learning_rates(self.optimizer, self._learning_rate_factor(epoch, step))
+            set_learning_rates(self.optimizer, self.learning_rate.factor(epoch, step, len(self.batches)))
             losses = self.step(parts, self.batches.images(step), epoch, step, should_stop)
             update_average(self.average, epoch, step, len(self.batches))
             self.totals.add(losses, step)
@@ -146,24 +135,18 @@ class Trainer:
             if step % self.spec.logging_interval == 0:
                 yield self._step_metrics(losses, step)
             if (epoch, step) == TUNE_AFTER:
-                with clock.stopped():  # looking is no training
-                    found = self.probe.improve(parts, len(self.batches) * self.spec.epochs, should_stop)
+                with clock.stopped():  # tuning does not count as training
+                    found = self.tuner.tune(parts, len(self.batches) * self.spec.epochs, should_stop)
                 if found:
                     yield self.facts
 
-    def _told(self, step: int, *questions: Callable[[], bool]) -> list[bool]:
-        """The answers. A team agrees on them, which takes waiting for each other: once a logging interval."""
-        answers = [question() for question in questions]  # at each step, so that who asks sees that it is made
+    def _ask(self, step: int, *questions: Callable[[], bool]) -> list[bool]:
+        """The answers to `questions`. The processes of a team must act on the same ones, and wait for each other to
+        exchange them: once a logging interval. In between, the answer is no."""
+        answers = [question() for question in questions]  # each step: the caller takes a call for a sign of life
         if self.team.size > 1 and step % self.spec.logging_interval:
             return [False] * len(questions)
-        return self.team.agree(*answers, device=self.device)
-
-    def _learning_rate_factor(self, epoch: int, step: int) -> float:
-        """The share of the optimizer's learning rate."""
-        return factor_in_run(self.spec, epoch * len(self.batches) + step, len(self.batches), self.plateau)
-
-    def _learning_rate(self, epoch: int, step: int) -> float:
-        return self.spec.optimizer.learning_rate * self._learning_rate_factor(epoch, step)
+        return self.team.any_process_says(*answers, device=self.device)
 
     def _step_metrics(self, losses: Tensor, step: int) -> StepMetrics:
         """Waits for the device. Raises Diverged, of the first step whose loss was not finite."""
@@ -171,26 +154,27 @@ class Trainer:
         return self._metrics_of(found.loss / self.batches.images(step), step)
 
     def _read(self, losses: Tensor | None = None) -> Totals:
-        """What the epoch has added up, or of one step its `losses`. Waits for the device; raises Diverged."""
+        """The sums of the epoch; of one step, where its `losses` are given. Waits for the device; raises Diverged."""
         found = self.totals.read(latest=losses)
-        if math.isfinite(found.broken_at):
-            step = int(found.broken_at)
-            metrics = self._metrics_of(self.totals.broken_loss(step), step)
+        if math.isfinite(found.first_nonfinite_step):
+            step = int(found.first_nonfinite_step)
+            metrics = self._metrics_of(self.totals.first_nonfinite_loss(step), step)
             raise Diverged(metrics, f"The training loss was {metrics.loss} at step {step} of epoch {metrics.epoch}")
         return found
 
     def _metrics_of(self, loss: float, step: int) -> StepMetrics:
         epoch = self.progress.epoch
-        return StepMetrics(epoch=epoch, step=step, loss=loss, learning_rate=self._learning_rate(epoch, step))
+        learning_rate = self.learning_rate.at(epoch, step, len(self.batches))
+        return StepMetrics(epoch=epoch, step=step, loss=loss, learning_rate=learning_rate)
 
     def _finish_epoch(self, clock: EpochClock, first_step: int, should_stop: Callable[[], bool]) -> EpochMetrics:
-        """Read what the epoch has added up, evaluate the network, and go on to the next epoch. Raises Stopped: then the
-        epoch is still to be evaluated."""
+        """Read the sums of the epoch, evaluate the network, and go on to the next epoch. Raises EvaluationStopped: then
+        the epoch is still to be evaluated."""
         epoch, last_step = self.progress.epoch, len(self.batches) - 1
         found, images = self._read(), len(self.batches.rows)
         trained = clock.seconds()
         test = validation = None
-        if self._is_evaluated(epoch):
+        if is_evaluated(epoch, self.spec):
             test, validation = self._evaluate(should_stop)
         metrics = EpochMetrics(
             epoch=epoch,
@@ -201,7 +185,7 @@ class Trainer:
             test_top5_accuracy=test.top5_accuracy if test else None,
             validation_loss=validation.loss if validation else None,
             validation_accuracy=validation.accuracy if validation else None,
-            learning_rate=self._learning_rate(epoch, last_step),
+            learning_rate=self.learning_rate.at(epoch, last_step, len(self.batches)),
             seconds=clock.seconds(),
             images_per_second=sum(map(self.batches.images, range(first_step, last_step + 1))) / trained,
             device_memory_bytes=torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else None,
@@ -212,35 +196,31 @@ class Trainer:
         self.totals.reset()
         return metrics
 
-    def _is_evaluated(self, epoch: int) -> bool:
-        return (epoch + 1) % self.spec.evaluation_interval == 0 or epoch + 1 == self.spec.epochs
-
     def _evaluate(self, should_stop: Callable[[], bool]) -> tuple[Evaluation, Evaluation | None]:
-        """Of the test split, and of the validation split where there is one. Raises Stopped."""
-        between = self.examiner.asking(should_stop)
-        self.examiner.measure(self.average, between)
-        return self.examiner.evaluate(self.evaluated_network, self.step.choice.precision, between)
+        """Of the test split, and of the validation split where there is one. Raises EvaluationStopped."""
+        between = self.evaluator.stop_check(should_stop)
+        self.evaluator.measure_average(self.average, between)
+        return self.evaluator.evaluate(self.evaluated_network, self.step.choice.precision, between)
 
     def confusion(self) -> Tensor:
         """The test split's confusion matrix: int64 [classes, classes], how many images of the row's class the evaluated
         network takes for the column's. All of a team call it."""
-        return self.examiner.confusion(self.evaluated_network, self.step.choice.precision)
+        return self.evaluator.confusion(self.evaluated_network, self.step.choice.precision)
 
     def prepare_weights(self, should_stop: Callable[[], bool] = lambda: False) -> None:
-        """Make `packed_weights` of a run that was stopped ready: an average that no evaluation has followed gets its
-        normalisation statistics here, from at most STOPPED_IMAGES images. All of a team call it. Leaves it at that once
-        `should_stop` says so."""
+        """To be called before `packed_weights` of a run that was stopped: an average of weights that was not evaluated
+        yet has no normalisation statistics, which are measured here on at most STOPPED_IMAGES images. All processes of
+        a team call it. It ends early once `should_stop` is true."""
         if self.best_weights:
-            return  # which have been evaluated
-        with suppress(Stopped):
-            self.examiner.measure(self.average, self.examiner.asking(should_stop), STOPPED_IMAGES)
+            return  # they have been evaluated
+        with suppress(EvaluationStopped):
+            self.evaluator.measure_average(self.average, self.evaluator.stop_check(should_stop), STOPPED_IMAGES)
 
     def _learn_from(self, metrics: EpochMetrics) -> None:
-        """What an epoch's figures decide: the learning rate on a plateau, the best epoch, when to stop early."""
-        if self.plateau:
-            self.plateau.learn_from(metrics)
+        """What depends on an epoch's metrics: a plateau's learning rate, the best epoch, early stopping."""
+        self.learning_rate.learn_from(metrics)
         chosen_on = metrics.test_accuracy if metrics.validation_accuracy is None else metrics.validation_accuracy
-        best = chosen_on is not None and self.progress.judge(chosen_on, self.spec)
+        best = chosen_on is not None and self.progress.note_accuracy(chosen_on, self.spec)
         if best and self.spec.regularisation.early_stopping:
             weights = self.evaluated_network.state_dict()
             self.best_weights = {name: weight.to("cpu", copy=True) for name, weight in weights.items()}
@@ -268,7 +248,7 @@ class Trainer:
     @property
     def facts(self) -> RunFacts:
         """What the run has found out about its device, network and data."""
-        return gather_facts(self.device, self.team, self.dataset, self.batches, self.plan, self.step, self.probe)
+        return gather_facts(self.device, self.team, self.dataset, self.batches, self.plan, self.step, self.tuner)
 
     def state_dict(self) -> dict[str, Any]:
         """All that a run needs to go on from here: tensors and plain values. Not a copy.
@@ -278,7 +258,7 @@ class Trainer:
         return {**self._shared_state(), "totals": self.totals.state()}
 
     def _shared_state(self) -> dict[str, Any]:
-        """Whatever the processes of a team have alike."""
+        """What is the same in all processes of a team."""
         return {
             "spec": self.spec.model_dump(mode="json"),
             "data": self._data,
@@ -289,7 +269,7 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.step.scaler.state_dict(),
             "average": self.average and self.average.state_dict(),
-            "plateau": self.plateau and self.plateau.state_dict(),
+            "plateau": self.learning_rate.state_dict(),
             "best_weights": self.best_weights,
             "choice": self.step.choice.model_dump(),
         }
@@ -301,10 +281,10 @@ class Trainer:
         require_same_run(state, self._shared_state(), self.team, self.dataset)
         before = contents_of(state)
         if not self.dataset.is_ordered_like(before):
-            del self.batches, self.examiner  # an accelerator need not have room for the images twice
+            del self.batches, self.evaluator  # an accelerator need not have room for the images twice
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
-            self._take_in(self.dataset.ordered_like(before))
+            self._use_data(self.dataset.ordered_like(before))
         self.progress = Progress(**state["progress"])
         self.totals.load_state(state["totals"])
         self.network.load_state_dict(state["network"])
@@ -314,8 +294,7 @@ class Trainer:
             self.average.load_state_dict(state["average"])
             if isinstance(self.average, StochasticAverage):
                 is_within = self.progress.step < len(self.batches)
-                self.average.measured = is_within and self._is_evaluated(self.progress.epoch - 1)
-        if self.plateau:
-            self.plateau.load_state_dict(state["plateau"])
+                self.average.measured = is_within and is_evaluated(self.progress.epoch - 1, self.spec)
+        self.learning_rate.load_state_dict(state["plateau"])
         self.best_weights = state["best_weights"]
-        self.probe.go_on(StepChoice.model_validate(state["choice"]))
+        self.tuner.resume_with(StepChoice.model_validate(state["choice"]))

@@ -1,8 +1,8 @@
 """Trained weights in files, and how a run starts from them.
 
-A file is safetensors: the weights under their names within the network, and as metadata under `epochal` a JSON whose
-`content` is what a user of theirs must know: architecture, classes, size and channels of images, mean and deviation of
-pixels.
+A file has the safetensors format. It holds the weights by their names in the network. Its metadata has one entry,
+`epochal`, a JSON object whose `content` says what using the weights takes: architecture, classes, image size and
+channels, mean and standard deviation of the pixels.
 """
 
 import json
@@ -18,7 +18,9 @@ from torch import Tensor, nn
 from training.engine.checkpoints import CheckpointInvalid, pack_tensors, unpack_tensors
 from training.engine.conflicts import SpecConflict
 from training.engine.data import Dataset
+from training.engine.networks import build_network
 from training.engine.normalisation import Normalisation
+from training.plan import NetworkPlan
 from training.spec import Architecture, ResolvedSpec
 
 WEIGHTS_DIR = Path("data/weights")  # in a notebook: of the folder it is in
@@ -29,7 +31,7 @@ _ARCHITECTURE: TypeAdapter[Architecture] = TypeAdapter(Architecture)
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a network takes in and what its outputs mean. Without it, its weights are of no use."""
+    """The inputs that a network expects, and the classes that its outputs stand for."""
 
     classes: Sequence[str]
     image_size: int
@@ -45,7 +47,7 @@ class Inputs:
 
 
 def pack_weights(weights: Mapping[str, Tensor], spec: ResolvedSpec, inputs: Inputs) -> bytes:
-    """A file's content, of `weights`, by name. Equal weights give equal bytes: nothing in it is of a time or place."""
+    """`weights`, by name, as the content of a file. Equal weights give equal bytes: no time and no path is in it."""
     about = {
         "architecture": spec.architecture.model_dump(mode="json"),
         "dataset": spec.dataset,
@@ -56,8 +58,8 @@ def pack_weights(weights: Mapping[str, Tensor], spec: ResolvedSpec, inputs: Inpu
 
 
 def weights_of_state(state: Mapping[str, Any]) -> bytes | None:
-    """What a trainer that had loaded `state` would pack: needs neither its data nor its device. None of a state of a
-    release before 0.3, which does not say what its network takes in."""
+    """The content of a weights file, from a checkpoint's `state`, without loading its data or using its device. None
+    for a state of a release before 0.3, which has no `inputs`."""
     if "inputs" not in state:
         return None
     average = state["average"]
@@ -66,8 +68,19 @@ def weights_of_state(state: Mapping[str, Any]) -> bytes | None:
     return pack_weights(weights, ResolvedSpec.from_stored(state["spec"]), Inputs(**state["inputs"]))
 
 
-def start_from(path: Path, network: nn.Module, spec: ResolvedSpec) -> None:
-    """Give `network` the weights in `path`, except its last layer where the classes are others in number.
+def starting_network(plan: NetworkPlan, spec: ResolvedSpec, weights_dir: Path) -> nn.Module:
+    """The network of `plan` on the CPU, so that its random weights are the same whatever device trains it. With the
+    weights in `weights_dir` that `spec` names, if any. Raises SpecConflict where they cannot be used."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(spec.seed)
+        network = build_network(plan)
+    if spec.starting_weights:
+        load_starting_weights(weights_dir / f"{spec.starting_weights}.safetensors", network, spec)
+    return network
+
+
+def load_starting_weights(path: Path, network: nn.Module, spec: ResolvedSpec) -> None:
+    """Copy the weights in `path` into `network`. The last layer is left out where the number of classes differs.
 
     Raises SpecConflict where there is no such file, or it is of another architecture.
     """

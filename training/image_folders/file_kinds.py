@@ -76,89 +76,6 @@ def _tiff_raw(head: bytes) -> bool:
     )
 
 
-def _tests() -> Iterator[tuple[Test, FileKind]]:
-    """The first that holds counts."""
-    read: list[tuple[str, Test]] = [
-        ("a PNG", _begins(b"\x89PNG\r\n\x1a\n")),
-        ("a JPEG", _begins(b"\xff\xd8\xff")),
-        ("a WebP", _riff(b"WEBP")),
-        ("a GIF", _begins(b"GIF87a", b"GIF89a")),
-        ("a PNM", _pnm),
-        ("an AVIF", _brand(b"avif", b"avis")),
-        ("a JPEG 2000", _begins(b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n\x87\n")),
-    ]
-    for title, test in read:
-        yield test, FileKind(title, "read")
-    yield _tiff_raw, RAW
-    yield _begins(b"FUJIFILMCCD-RAW", b"FOVb", b"\0MRM"), RAW
-    yield _brand(b"crx "), RAW
-    yield _at(6, b"HEAPCCDR"), RAW
-    yield _begins(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), FileKind("a TIFF", "read")
-    yield _is_bmp, FileKind("a BMP", "read")
-    unread: list[tuple[str, Test]] = [
-        ("a HEIC photograph", _brand(b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")),
-        ("a JPEG XL", _begins(b"\xff\x0a", b"\0\0\0\x0cJXL ")),
-        ("a JPEG XR", _begins(b"II\xbc")),
-        ("a Photoshop document", _begins(b"8BPS")),
-        ("a GIMP document", _begins(b"gimp xcf")),
-        ("an SVG drawing", _text(rb"(?:<\?xml.*?\?>\s*)?(?:<!--.*?-->\s*)*(?:<!DOCTYPE svg.*|<svg[\s>])")),
-        ("a PostScript document", _begins(b"%!PS", b"\xc5\xd0\xd3\xc6")),
-        ("a Targa image", _is_targa),
-        ("a Windows icon or cursor", _begins(b"\0\0\1\0", b"\0\0\2\0")),
-        ("a macOS icon", _begins(b"icns")),
-        ("a QOI", _begins(b"qoif")),
-        ("a DDS texture", _begins(b"DDS ")),
-        ("an OpenEXR image", _begins(b"\x76\x2f\x31\x01")),
-        ("a Radiance HDR image", _begins(b"#?RADIANCE", b"#?RGBE")),
-        ("a FITS image", _begins(b"SIMPLE  =")),
-        ("a DICOM image", _at(128, b"DICM")),
-        ("a Better Portable Graphics image", _begins(b"BPG\xfb")),
-        ("a Windows metafile", _begins(b"\xd7\xcd\xc6\x9a")),
-    ]
-    for title, test in unread:
-        yield test, FileKind(f"{title}, {_CONVERT}", "unread")
-    copied_as_text = "a PNG that was copied as text, which has damaged it: copy it again, as binary"
-    yield _begins(b"\x89PNG", b"\xef\xbf\xbdPNG", b"\xc2\x89PNG"), FileKind(copied_as_text, "unread")
-    base64 = "an image as Base64 text: decode it first"
-    yield _text(rb"(?:data:image/|/9j/[0-9A-Za-z+/]|iVBORw0KGgo|R0lGODlh|UklGR)"), FileKind(base64, "unread")
-    other: list[tuple[str, Test]] = [
-        (
-            "a pointer of Git LFS and not the file itself: fetch it with `git lfs pull`",
-            _text(rb"version https://git-lfs|version https://hawser"),
-        ),
-        ("a pointer of git-annex and not the file itself: fetch it with `git annex get`", _text(rb"/annex/objects/")),
-        ("a PDF document: export its pages as images", _begins(b"%PDF")),
-        ("a video: extract frames of it as images", _brand(*_VIDEO)),
-        ("a video: extract frames of it as images", _is_video),
-        ("a sound recording", _is_sound),
-        (f"a zip archive: {_UNPACK}", _begins(b"PK\3\4", b"PK\5\6", b"PK\7\x08")),
-        (f"a gzip file: {_UNPACK}", _begins(b"\x1f\x8b")),
-        (f"an archive: {_UNPACK}", _begins(b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf\x27\x1c", b"Rar!")),
-        (f"a tar archive: {_UNPACK}", _at(257, b"ustar")),
-        (
-            "a NumPy array: save its images as files, or build a Dataset.of_arrays in a notebook",
-            _begins(b"\x93NUMPY"),
-        ),
-        ("a Python pickle, which is never loaded: save its images as files", _is_pickle),
-        ("an HDF5 file: save its images as files", _begins(b"\x89HDF")),
-        ("a MATLAB file: save its images as files", _begins(b"MATLAB 5.0")),
-        ("a Parquet file: save its images as files", _begins(b"PAR1")),
-        ("an SQLite database", _begins(b"SQLite format 3\0")),
-        ("a program", _begins(b"\x7fELF", b"MZ", b"\xca\xfe\xba\xbe", b"\xcf\xfa\xed\xfe")),
-        ("a shortcut and not the file itself", _begins(b"L\0\0\0\1\x14\2\0", b"!<symlink>", b"IntxLNK\1")),
-        ("a shortcut and not the file itself", _text(rb"\[InternetShortcut\]")),
-        ("a file's macOS metadata", _begins(b"\0\5\x16\7", b"\0\5\x16\0")),
-        (
-            "an HTML page, perhaps a download's error: fetch it again",
-            _text(rb"(?:<\?xml.*?\?>\s*)?<(?:!DOCTYPE html|html|head|body|title|script|meta|p|h1|div)\b"),
-        ),
-        ("an XML document, perhaps a store's error: fetch it again", _text(rb"<\?xml|<Error>")),
-        ("JSON, perhaps a service's error: fetch it again", _text(rb"(?:\{\s*[\"}]|\[\s*[\[{\"\d\]-])")),
-    ]
-    for title, test in other:
-        yield test, FileKind(title)
-
-
 def _is_targa(head: bytes) -> bool:
     """It has no mark: kinds without a palette say so in five bytes, and all have a size and one of few depths."""
     return (
@@ -191,6 +108,107 @@ def _is_sound(head: bytes) -> bool:
 
 def _is_pickle(head: bytes) -> bool:
     return head[:1] == b"\x80" and head[1:2] in (b"\2", b"\3", b"\4", b"\5")
+
+
+_READ: Sequence[tuple[str, Test]] = (
+    ("a PNG", _begins(b"\x89PNG\r\n\x1a\n")),
+    ("a JPEG", _begins(b"\xff\xd8\xff")),
+    ("a WebP", _riff(b"WEBP")),
+    ("a GIF", _begins(b"GIF87a", b"GIF89a")),
+    ("a PNM", _pnm),
+    ("an AVIF", _brand(b"avif", b"avis")),
+    ("a JPEG 2000", _begins(b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n\x87\n")),
+)
+
+_RAW: Sequence[Test] = (
+    _tiff_raw,
+    _begins(b"FUJIFILMCCD-RAW", b"FOVb", b"\0MRM"),
+    _brand(b"crx "),
+    _at(6, b"HEAPCCDR"),
+)
+
+# Behind the raw photographs, most of which are TIFF files of their own kind.
+_READ_TOO: Sequence[tuple[str, Test]] = (
+    ("a TIFF", _begins(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
+    ("a BMP", _is_bmp),
+)
+
+_UNREAD: Sequence[tuple[str, Test]] = (
+    ("a HEIC photograph", _brand(b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")),
+    ("a JPEG XL", _begins(b"\xff\x0a", b"\0\0\0\x0cJXL ")),
+    ("a JPEG XR", _begins(b"II\xbc")),
+    ("a Photoshop document", _begins(b"8BPS")),
+    ("a GIMP document", _begins(b"gimp xcf")),
+    ("an SVG drawing", _text(rb"(?:<\?xml.*?\?>\s*)?(?:<!--.*?-->\s*)*(?:<!DOCTYPE svg.*|<svg[\s>])")),
+    ("a PostScript document", _begins(b"%!PS", b"\xc5\xd0\xd3\xc6")),
+    ("a Targa image", _is_targa),
+    ("a Windows icon or cursor", _begins(b"\0\0\1\0", b"\0\0\2\0")),
+    ("a macOS icon", _begins(b"icns")),
+    ("a QOI", _begins(b"qoif")),
+    ("a DDS texture", _begins(b"DDS ")),
+    ("an OpenEXR image", _begins(b"\x76\x2f\x31\x01")),
+    ("a Radiance HDR image", _begins(b"#?RADIANCE", b"#?RGBE")),
+    ("a FITS image", _begins(b"SIMPLE  =")),
+    ("a DICOM image", _at(128, b"DICM")),
+    ("a Better Portable Graphics image", _begins(b"BPG\xfb")),
+    ("a Windows metafile", _begins(b"\xd7\xcd\xc6\x9a")),
+)
+
+_DAMAGED: Sequence[tuple[str, Test]] = (
+    (
+        "a PNG that was copied as text, which has damaged it: copy it again, as binary",
+        _begins(b"\x89PNG", b"\xef\xbf\xbdPNG", b"\xc2\x89PNG"),
+    ),
+    (
+        "an image as Base64 text: decode it first",
+        _text(rb"(?:data:image/|/9j/[0-9A-Za-z+/]|iVBORw0KGgo|R0lGODlh|UklGR)"),
+    ),
+)
+
+_OTHER: Sequence[tuple[str, Test]] = (
+    (
+        "a pointer of Git LFS and not the file itself: fetch it with `git lfs pull`",
+        _text(rb"version https://git-lfs|version https://hawser"),
+    ),
+    ("a pointer of git-annex and not the file itself: fetch it with `git annex get`", _text(rb"/annex/objects/")),
+    ("a PDF document: export its pages as images", _begins(b"%PDF")),
+    ("a video: extract frames of it as images", _brand(*_VIDEO)),
+    ("a video: extract frames of it as images", _is_video),
+    ("a sound recording", _is_sound),
+    (f"a zip archive: {_UNPACK}", _begins(b"PK\3\4", b"PK\5\6", b"PK\7\x08")),
+    (f"a gzip file: {_UNPACK}", _begins(b"\x1f\x8b")),
+    (f"an archive: {_UNPACK}", _begins(b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf\x27\x1c", b"Rar!")),
+    (f"a tar archive: {_UNPACK}", _at(257, b"ustar")),
+    (
+        "a NumPy array: save its images as files, or build a Dataset.of_arrays in a notebook",
+        _begins(b"\x93NUMPY"),
+    ),
+    ("a Python pickle, which is never loaded: save its images as files", _is_pickle),
+    ("an HDF5 file: save its images as files", _begins(b"\x89HDF")),
+    ("a MATLAB file: save its images as files", _begins(b"MATLAB 5.0")),
+    ("a Parquet file: save its images as files", _begins(b"PAR1")),
+    ("an SQLite database", _begins(b"SQLite format 3\0")),
+    ("a program", _begins(b"\x7fELF", b"MZ", b"\xca\xfe\xba\xbe", b"\xcf\xfa\xed\xfe")),
+    ("a shortcut and not the file itself", _begins(b"L\0\0\0\1\x14\2\0", b"!<symlink>", b"IntxLNK\1")),
+    ("a shortcut and not the file itself", _text(rb"\[InternetShortcut\]")),
+    ("a file's macOS metadata", _begins(b"\0\5\x16\7", b"\0\5\x16\0")),
+    (
+        "an HTML page, perhaps a download's error: fetch it again",
+        _text(rb"(?:<\?xml.*?\?>\s*)?<(?:!DOCTYPE html|html|head|body|title|script|meta|p|h1|div)\b"),
+    ),
+    ("an XML document, perhaps a store's error: fetch it again", _text(rb"<\?xml|<Error>")),
+    ("JSON, perhaps a service's error: fetch it again", _text(rb"(?:\{\s*[\"}]|\[\s*[\[{\"\d\]-])")),
+)
+
+
+def _tests() -> Iterator[tuple[Test, FileKind]]:
+    """In the order in which they are tried: the first that holds counts."""
+    yield from ((test, FileKind(title, "read")) for title, test in _READ)
+    yield from ((test, RAW) for test in _RAW)
+    yield from ((test, FileKind(title, "read")) for title, test in _READ_TOO)
+    yield from ((test, FileKind(f"{title}, {_CONVERT}", "unread")) for title, test in _UNREAD)
+    yield from ((test, FileKind(title, "unread")) for title, test in _DAMAGED)
+    yield from ((test, FileKind(title)) for title, test in _OTHER)
 
 
 EMPTY = FileKind("an empty file: copy or fetch it again")

@@ -1,8 +1,9 @@
-"""What an image folder is: `<data set>/{train,test}/<class>/`, with images at any depth below a class. Torch-free: the
-trainer and the API's catalogue find the same classes and images here.
+"""Finds the classes and images of an image folder: `<data set>/{train,test}/<class>/`, with images at any depth below a
+class. Torch-free.
 
-A link is followed, each directory once; but what lies in the data set itself under another label, or in the other
-split, does not take this class's label through a link. Classes are told apart by their names in Unicode's form NFC.
+Links are followed, and each directory is visited once. A link that leads to images of another class or of the other
+split of the same data set is an error: these images would have two labels, or be both trained and tested on. Classes
+are compared by their names in Unicode's form NFC.
 """
 
 import os
@@ -16,16 +17,16 @@ from training.image_folders.listing import EXAMPLES, Listing, list_directory
 from training.names import alike_in_form, difference, in_one_form, listed, look_alikes, shown
 
 SPLITS = ("train", "test")
-OTHER_NAMES = ("val", "valid", "validation", "dev", "eval", "testing")  # that people give to what is `test` here
+OTHER_NAMES = ("val", "valid", "validation", "dev", "eval", "testing")  # that users give to the split `test`
 
-LARGEST_IMAGE_MEGAPIXELS = 256  # phones take 200; what is larger may be a decompression bomb
+LARGEST_IMAGE_MEGAPIXELS = 256  # phones make images of 200; a larger one may be a decompression bomb
 
 ListDirectory = Callable[[str], Listing]
 
 
 @dataclass(slots=True)
 class Ignored:
-    """What is passed over. Places are relative to the data sets' folder."""
+    """Files that are no images. Paths of examples are relative to the data sets' folder."""
 
     count: int = 0
     examples: list[str] = field(default_factory=list)
@@ -38,9 +39,9 @@ class Ignored:
 
 @dataclass(slots=True)
 class ClassFolder:
-    """The images of one class in one split. `unknown`: files that may be images, and have not been opened."""
+    """The images of one class in one split. `unknown` counts the files whose content decides, and was not read."""
 
-    name: str  # of the folder, in whatever form
+    name: str  # of the folder, in the Unicode form that it has on the disk
     files: list[str] = field(default_factory=list)  # paths, sorted; empty where only counts were asked for
     count: int = 0
     unknown: int = 0
@@ -56,7 +57,7 @@ class ImageFolder:
     ignored: Ignored
 
     def count(self, split: str) -> int | None:
-        """Images of `split`; None where that would take opening too many files."""
+        """The number of images in `split`; None where too many files would have to be opened to know it."""
         folders = self.splits[split].values()
         return None if any(each.unknown for each in folders) else sum(each.count for each in folders)
 
@@ -75,14 +76,14 @@ def find_images(folder: Path, list_directory: ListDirectory = list_directory) ->
 
 
 class _Finder:
-    """Looks through one data set."""
+    """Walks through one data set."""
 
     def __init__(self, folder: Path, list_directory: ListDirectory) -> None:
         self._folder, self._name, self._list = folder, shown(folder.name), list_directory
         self._ignored = Ignored()
-        self._roots: dict[str, str] = {}  # real paths of class folders, and their places
-        self._reals: dict[str, str] = {}  # the other way round
-        self._entered: dict[str, str] = {}  # real paths of directories, and the place of the class that has them
+        self._roots: dict[str, str] = {}  # by the real path of a class folder: its path within the data set
+        self._reals: dict[str, str] = {}  # by its path within the data set: its real path
+        self._visited: dict[str, str] = {}  # by the real path of a directory: the class folder in which it was visited
 
     def find(self) -> ImageFolder:
         """See find_images."""
@@ -92,7 +93,7 @@ class _Finder:
         self._check_classes(splits)
         for split, classes in splits.items():
             for name, found in sorted(classes.items()):
-                self._look_through(f"{split}/{found.name}", found)
+                self._walk(f"{split}/{found.name}", found)
                 self._ignored.add(found.ignored.count, found.ignored.examples)
                 classes[name] = found
         self._check_not_empty(splits)
@@ -101,7 +102,7 @@ class _Finder:
         return ImageFolder(names, ordered, self._ignored)
 
     def _classes(self, split: str) -> dict[str, ClassFolder]:
-        """Of one split, by name in NFC, not looked through yet."""
+        """The class folders of one split, by their names in NFC, without their images."""
         root = self._folder / split
         if not root.is_dir():
             self._refuse_without(split)
@@ -119,30 +120,32 @@ class _Finder:
             )
         real = os.path.realpath(root)
         for name in listing.folders:
-            self._claim(os.path.realpath(f"{real}/{name}") if name in listing.links else f"{real}/{name}", split, name)
+            self._register(
+                os.path.realpath(f"{real}/{name}") if name in listing.links else f"{real}/{name}", split, name
+            )
         return {in_one_form(name): ClassFolder(name) for name in listing.folders}
 
-    def _claim(self, real: str, split: str, name: str) -> None:
+    def _register(self, real: str, split: str, name: str) -> None:
         place = f"{split}/{name}"
         if real in self._roots:
             raise self._shared(place, self._roots[real])
         self._roots[real], self._reals[place] = place, real
 
-    def _look_through(self, place: str, found: ClassFolder) -> None:
-        """Fills in `found`, which lies at `place` of the data set."""
+    def _walk(self, place: str, found: ClassFolder) -> None:
+        """Fill `found`, the class folder at `place` within the data set, by a depth-first walk."""
         path, own = f"{self._folder}/{place}", self._reals[place]
         if Path(path).is_symlink():
             self._refuse_another_class(own, own, place)
         waiting = [(path, own)]
         while waiting:
             directory, real = waiting.pop()
-            if (taken := self._entered.get(real)) == place:
+            if (visited_in := self._visited.get(real)) == place:
                 continue
-            if taken is not None:
-                raise self._shared(self._relative(directory), taken)
-            self._entered[real] = place
+            if visited_in is not None:
+                raise self._shared(self._relative(directory), visited_in)
+            self._visited[real] = place
             listing = self._list(directory)
-            self._take(found, directory, listing, own)
+            self._add(found, directory, listing, own)
             for name in reversed(listing.folders):
                 below, linked = f"{directory}/{name}", name in listing.links
                 real_below = os.path.realpath(below) if linked else f"{real}/{name}"
@@ -151,7 +154,7 @@ class _Finder:
                 waiting.append((below, real_below))
         found.files.sort()
 
-    def _take(self, found: ClassFolder, directory: str, listing: Listing, own: str) -> None:
+    def _add(self, found: ClassFolder, directory: str, listing: Listing, own: str) -> None:
         place = self._relative(directory)
         self._refuse_gone(listing, f"{self._folder.name}/{place}")
         for parent, name in listing.image_links.items():
@@ -253,11 +256,11 @@ def _ignored_in(ignored: Ignored) -> str:
 
 
 def layout(name: str) -> str:
-    """Where images of the data set `name` belong."""
+    """Where the images of the data set `name` must be, for an error message."""
     return f"images of every class at {name}/train/<class>/ and at {name}/test/<class>/."
 
 
 def visible_folders(folder: Path, list_directory: ListDirectory = partial(list_directory, most_opened=0)) -> list[str]:
-    """Names of what may be data sets in `folder`, sorted; links to nowhere, too. Raises OSError."""
+    """The names of folders in `folder` that may be data sets, sorted; also of broken links. Raises OSError."""
     listing = list_directory(str(folder))
     return sorted((*listing.folders, *listing.gone))

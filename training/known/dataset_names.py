@@ -1,4 +1,4 @@
-"""Which data set a name means, and what to say where it means none. Torch-free."""
+"""The errors of a data set name: it names none, or two. Torch-free."""
 
 from collections.abc import Collection
 
@@ -9,7 +9,7 @@ from training.names import did_you_mean, listed, quoted
 
 
 def unknown_dataset(name: str, folders: Collection[str]) -> DatasetInvalid:
-    """Where there is no data set `name`: neither a known one nor one of the image `folders`."""
+    """The error where `name` is neither a known data set nor one of the image `folders`."""
     names = sorted({*KNOWN_DATASETS, *folders})
     question = did_you_mean(name, names, "Did you mean {}? ")
     return DatasetInvalid(
@@ -20,7 +20,7 @@ def unknown_dataset(name: str, folders: Collection[str]) -> DatasetInvalid:
 
 
 def hides_shipped(name: str) -> DatasetInvalid:
-    """Where a folder has the name of a data set that comes with Epochal, so that it is open which of them is meant."""
+    """The error where a folder has the name of a data set that ships with Epochal, so that the name is ambiguous."""
     return DatasetInvalid(
         f"The data sets' folder has a folder {name}, which is the name of a data set that comes with Epochal.",
         "Rename the folder.",

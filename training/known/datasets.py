@@ -83,5 +83,6 @@ KNOWN_DATASETS: dict[str, KnownDataset] = {
     )
 }
 
-# No folder may take their names: a job that asks for one of these is held against it before it is accepted.
+# No image folder may have one of these names: a spec with such a name is checked against the known data set before the
+# job is accepted.
 SHIPPED = frozenset(name for name, known in KNOWN_DATASETS.items() if known.source == "shipped")

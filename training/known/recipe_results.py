@@ -1,7 +1,6 @@
-"""What recipes were measured to reach: records that ship with the package. Torch-free.
+"""The measured accuracy of recipes: results that ship with the package. Torch-free.
 
-`benchmarks/accuracy.py` writes them, through `record_result`, and nothing else does: what was not measured is not
-there.
+`benchmarks/accuracy.py` writes them, through `save_result`. Nothing else does, so that every result was measured.
 """
 
 from collections.abc import Sequence
@@ -40,22 +39,22 @@ class RecipeResult(BaseModel):
 
     @property
     def measured(self) -> tuple[str, str, str, int]:
-        """What it is a measurement of: a later one of the same takes its place."""
+        """What was measured. A later result of the same replaces this one."""
         return self.recipe, self.architecture, self.dataset, self.epochs
 
 
-_RECORDS: TypeAdapter[list[RecipeResult]] = TypeAdapter(list[RecipeResult])
+_RESULTS: TypeAdapter[list[RecipeResult]] = TypeAdapter(list[RecipeResult])
 
 
 def read_results(path: Path = RESULTS) -> Sequence[RecipeResult]:
-    """Every record there is, by recipe, architecture, data set and epochs."""
-    return _RECORDS.validate_json(path.read_bytes())
+    """All results, sorted by recipe, architecture, data set and epochs."""
+    return _RESULTS.validate_json(path.read_bytes())
 
 
-def record_result(result: RecipeResult, path: Path = RESULTS) -> None:
+def save_result(result: RecipeResult, path: Path = RESULTS) -> None:
     """Keep `result`, in place of an earlier one of the same recipe, architecture, data set and epochs."""
-    others = [record for record in read_results(path) if record.measured != result.measured]
-    records = sorted([*others, result], key=lambda record: record.measured)
+    others = [other for other in read_results(path) if other.measured != result.measured]
+    results = sorted([*others, result], key=lambda each: each.measured)
     written = path.with_suffix(".new")
-    written.write_bytes(_RECORDS.dump_json(records, indent=2) + b"\n")
+    written.write_bytes(_RESULTS.dump_json(results, indent=2) + b"\n")
     written.replace(path)

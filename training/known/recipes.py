@@ -102,10 +102,10 @@ def find_recipe(name: str) -> tuple[RecipeName, Recipe]:
     raise RecipeNotFound(name)
 
 
-def filled(recipe: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
-    """`body`, with what it does not say taken from `recipe`, part by part.
+def fill_from_recipe(recipe: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
+    """`body`, with the fields that it lacks taken from `recipe`, also within each part (optimizer, schedule, …).
 
-    A part of another name replaces the recipe's whole; null takes a part away.
+    Where `body` names another kind of a part, nothing of the recipe's part is taken. null removes the recipe's part.
     """
     merged = dict(recipe)
     for field, value in body.items():
@@ -115,14 +115,14 @@ def filled(recipe: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]
             and isinstance(theirs, Mapping)
             and theirs.get("name", ours.get("name")) == ours.get("name")
         ):
-            merged[field] = filled(ours, theirs)
+            merged[field] = fill_from_recipe(ours, theirs)
         else:
             merged[field] = value
     return merged
 
 
 def _in_full(ours: Any, theirs: Any) -> tuple[Any, Any]:
-    """A name that stands for a part of that name, beside such a part."""
+    """Both values, and where one is a plain string and the other a part, the string as a part of that name."""
     if isinstance(ours, str) and isinstance(theirs, Mapping):
         return {"name": ours}, theirs
     if isinstance(ours, Mapping) and "name" in ours and isinstance(theirs, str):

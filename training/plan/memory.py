@@ -1,7 +1,7 @@
-"""What training takes of a device's memory, from the plan and the spec, without torch.
+"""How much of a device's memory training takes, by the plan and the spec, without torch.
 
-Counted are the tensors of the process; what a device needs beside them (its context, the code, workspaces of
-convolutions) comes on top, and differs by device and version.
+Only tensors are counted. The device's context, its code and the workspaces of convolutions come on top, and differ by
+device and version.
 """
 
 import math
@@ -50,19 +50,19 @@ from training.spec import (
 )
 
 FLOAT = 4  # bytes; weights, gradients and whatever an optimizer keeps are fp32
-INDEX = 8  # bytes, of a place that a maximum was found at
+INDEX = 8  # bytes, of the position of a maximum, which pooling keeps for the backward pass
 
-# Their backward makes do with the output, so that they overwrite their input.
+# Their backward pass needs only their output, so that they overwrite their input.
 IN_PLACE = frozenset({"relu", "leaky_relu", "sigmoid", "tanh", "elu"})
 
-# Backward holds the gradients of a layer's output and input, and of the shortcut beside it.
+# At a layer, the backward pass holds gradients of its output, of its input and of the shortcut beside it.
 GRADIENT_MAPS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes on one device. `total` is their peak: less than the sum, since activations are gone when the optimizer
-    works, and gradients come as activations go."""
+    """Bytes on one device. `total` is the peak. It is less than the sum: activations are freed before the optimizer
+    works, and gradients are allocated while activations are freed."""
 
     weights: int  # with normalisations' statistics
     casts: int  # copies of the weights in half precision, which convolutions compute with
@@ -80,11 +80,11 @@ def estimate_memory(
 ) -> Memory:
     """Of training `plan`'s network as `spec` says on `train_images` images, where each device holds `resident_images`
     of the data set."""
-    batch, whole = _at_once(spec, train_images)
-    trace, pixels = _traced(plan, precision), plan.channels * plan.image_size**2
+    batch, whole = _images_at_once(spec, train_images)
+    trace, pixels = _trace(plan, precision), plan.channels * plan.image_size**2
     parameters = FLOAT * trace.parameters
     network = parameters + FLOAT * trace.statistics
-    scratch = max(_scratch(spec.optimizer), _climb(spec.optimizer)) * parameters
+    scratch = max(_scratch(spec.optimizer), _sam_scratch(spec.optimizer)) * parameters
     optimizer = optimizer_slots(spec.optimizer) * parameters + (network if spec.optimizer.sam else 0)
     averages = network if spec.regularisation.ema or spec.regularisation.swa else 0
     inputs = batch * (FLOAT + 1) * pixels + FLOAT * trace.statistics  # and each batch's own means and deviations
@@ -104,14 +104,14 @@ def estimate_memory(
 
 def saved_bytes(plan: NetworkPlan, precision: Precision, batch: int) -> int:
     """What a forward pass in training keeps for the backward pass, beside the weights themselves."""
-    trace = _traced(plan, precision)
+    trace = _trace(plan, precision)
     casts = 0 if precision == "fp32" else trace.parameters * (FLOAT // 2)
     return batch * trace.saved_bytes + FLOAT * trace.statistics + casts
 
 
-def _at_once(spec: ResolvedSpec, train_images: int) -> tuple[int, bool]:
-    """How many images a device works through at once, and whether they are all that it has of a step: if not, gradients
-    wait while the next ones pass."""
+def _images_at_once(spec: ResolvedSpec, train_images: int) -> tuple[int, bool]:
+    """How many images pass through a device at once, and whether they are its whole share of a batch. Where they are
+    not, the gradients of one part are kept while the next part passes."""
     batch = min(images_per_step(spec.batch_size, train_images), train_images)
     part = min(images_per_part(spec.batch_size, spec.micro_batch_size), batch)
     return math.ceil(part / spec.devices), part == batch
@@ -135,7 +135,7 @@ def optimizer_slots(spec: Optimizer) -> int:
 
 
 def _scratch(spec: Optimizer) -> int:
-    """How many numbers it needs for each weight while it works, as measured; none where torch has it in one kernel."""
+    """How many numbers it needs for each weight during its step, as measured; none where torch has one fused kernel."""
     match spec:
         case GradientDescent() | Sgd() | HeavyBall() | Nesterov() | Adam() | AdamW():
             return 0
@@ -154,8 +154,8 @@ def _scratch(spec: Optimizer) -> int:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Map:
-    """One image's feature map, in memory of its own. Two are the same only if they are one."""
+class _FeatureMap:
+    """One image's feature map, in memory of its own: two of one shape are not equal."""
 
     channels: int
     size: int
@@ -166,24 +166,24 @@ class _Map:
         return self.channels * self.size**2 * self.item
 
 
-def _climb(spec: Optimizer) -> int:
-    """As `_scratch`, of SAM on its way to the worst point near by; beside what it keeps of the weights."""
+def _sam_scratch(spec: Optimizer) -> int:
+    """As `_scratch`, for SAM's step to the worst point nearby, without the copy of the weights that it keeps."""
     if spec.sam is None:
         return 0
     return 3 if spec.sam.adaptive else 1
 
 
-def _traced(plan: NetworkPlan, precision: Precision) -> "_Trace":
+def _trace(plan: NetworkPlan, precision: Precision) -> "_Trace":
     trace = _Trace(item=FLOAT if precision == "fp32" else FLOAT // 2)
-    features = trace.sequence(plan.stem, _Map(plan.channels, plan.image_size, FLOAT))
+    features = trace.sequence(plan.stem, _FeatureMap(plan.channels, plan.image_size, FLOAT))
     for block in chain.from_iterable(plan.stages):
         features = trace.block(block, features)
     trace.sequence(plan.head, features)
     return trace
 
 
-class _Mark(NamedTuple):
-    """A place in a network, between two layers."""
+class _Boundary(NamedTuple):
+    """Between two layers: what has been counted up to here."""
 
     saved_bytes: int  # of one image, by the layers before
     before: int  # parameters of the layers before the last one
@@ -193,48 +193,49 @@ class _Mark(NamedTuple):
 
 @dataclass(slots=True)
 class _Trace:
-    """Goes through a network as autograd does, and notes what is kept."""
+    """Goes through a network layer by layer, and counts what autograd keeps for the backward pass."""
 
     item: int  # bytes of a number that convolutions and linear maps put out
-    saved: set[_Map] = field(default_factory=set)
+    saved: set[_FeatureMap] = field(default_factory=set)
     saved_bytes: int = 0
     parameters: int = 0
     statistics: int = 0  # numbers that normalisations keep beside their parameters
-    marks: list[_Mark] = field(default_factory=list)
+    boundaries: list[_Boundary] = field(default_factory=list)
 
     def backward_bytes(self, batch: int, *, whole: bool) -> int:
-        """At most, on the way back: what is kept of the layers before, casts of their weights among it, and gradients
-        of the weights behind; of all of them, where those of other parts of the batch are there already."""
+        """The peak of the backward pass: over all boundaries, the activations and cast weights of the layers before,
+        which are still needed, and the gradients of the weights behind. Gradients of all weights, where a batch has
+        several parts: those of the first part are there already."""
         each_cast = 0 if self.item == FLOAT else self.item
         return max(
-            batch * (mark.saved_bytes + GRADIENT_MAPS * mark.map_bytes)
-            + each_cast * mark.until
-            + FLOAT * (self.parameters - (mark.before if whole else 0))
-            for mark in self.marks
+            batch * (boundary.saved_bytes + GRADIENT_MAPS * boundary.map_bytes)
+            + each_cast * boundary.until
+            + FLOAT * (self.parameters - (boundary.before if whole else 0))
+            for boundary in self.boundaries
         )
 
-    def block(self, block: Block, features: _Map) -> _Map:
-        """The sum is computed in place of the branch's output."""
+    def block(self, block: Block, features: _FeatureMap) -> _FeatureMap:
+        """The sum overwrites the branch's output."""
         features = self.sequence(block.preactivation, features)
         output = self.sequence(block.branch, features)
         self.sequence(block.shortcut or (), features)
         return self.sequence(block.activation, output)
 
-    def sequence(self, layers: Iterable[Layer], features: _Map) -> _Map:
+    def sequence(self, layers: Iterable[Layer], features: _FeatureMap) -> _FeatureMap:
         for layer in layers:
             before = self.parameters
             self.parameters += layer_parameters(layer)
             features = self.layer(layer, features)
-            self.marks.append(_Mark(self.saved_bytes, before, self.parameters, features.bytes))
+            self.boundaries.append(_Boundary(self.saved_bytes, before, self.parameters, features.bytes))
         return features
 
-    def layer(self, layer: Layer, features: _Map) -> _Map:
-        """What comes out, once it is noted what backward needs."""
+    def layer(self, layer: Layer, features: _FeatureMap) -> _FeatureMap:
+        """The layer's output. What its backward pass needs is counted."""
         size = output_size(layer, features.size)
         match layer:
             case Convolution(out_channels=channels) | Linear(out_features=channels):
                 self._save_as_computed(features)
-                return _Map(channels, size, self.item)
+                return _FeatureMap(channels, size, self.item)
             case BatchNorm(channels):
                 self.statistics += 2 * channels
                 self._save(features)
@@ -244,29 +245,29 @@ class _Trace:
                     return features
             case Maxout(channels):
                 self._save_as_computed(features)
-                self._save(_Map(2 * channels, size, self.item))
-                return _Map(channels, size, self.item)
+                self._save(_FeatureMap(2 * channels, size, self.item))
+                return _FeatureMap(channels, size, self.item)
             case SqueezeExcitation() | AveragePool():
                 self._save(features)
             case MaxPool():
                 self._save(features)
-                self._save(_Map(features.channels, size, INDEX))
+                self._save(_FeatureMap(features.channels, size, INDEX))
             case Dropout():
-                self._save(_Map(features.channels, size, 1))
+                self._save(_FeatureMap(features.channels, size, 1))
             case PadShortcut(out_channels=channels):
-                return _Map(channels, size, features.item)
+                return _FeatureMap(channels, size, features.item)
             case StochasticDepth() | ShakeDrop() | GlobalAveragePool():
                 pass  # they keep a number a sample, or none
             case _:
                 assert_never(layer)
-        return _Map(features.channels, size, features.item)
+        return _FeatureMap(features.channels, size, features.item)
 
-    def _save_as_computed(self, features: _Map) -> None:
-        """In half precision, a copy of what comes in full precision."""
+    def _save_as_computed(self, features: _FeatureMap) -> None:
+        """Autocast casts an fp32 input to half precision, and the copy is what is kept."""
         same = features.item == self.item
-        self._save(features if same else _Map(features.channels, features.size, self.item))
+        self._save(features if same else _FeatureMap(features.channels, features.size, self.item))
 
-    def _save(self, features: _Map) -> None:
+    def _save(self, features: _FeatureMap) -> None:
         if features not in self.saved:
             self.saved.add(features)
             self.saved_bytes += features.bytes

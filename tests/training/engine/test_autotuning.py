@@ -10,8 +10,8 @@ from torch import nn
 from tests.training.samples import digits, epochs_of, spec, weights_of
 from tests.training.small_problem import images_and_labels, small_network
 from training.engine.augmentation import Examples
-from training.engine.autotuning import tuner as probing
-from training.engine.autotuning.tuner import LOOKING_SECONDS, PASSES, StepTuner, memory_format, ways
+from training.engine.autotuning import tuner as tuning
+from training.engine.autotuning.tuner import PASSES, TUNING_SECONDS, StepTuner, candidates, memory_format
 from training.engine.conflicts import SpecConflict
 from training.engine.step import TrainingStep
 from training.engine.team import ALONE
@@ -25,16 +25,16 @@ OTHER = StepChoice(mode="eager", memory_format="contiguous", precision="fp32")
 
 
 def test_a_run_that_must_repeat_and_a_team_have_one_way_only() -> None:
-    assert len(ways(spec(), CPU)) > 1
-    assert len(ways(spec(deterministic=True), CPU)) == 1
-    assert len(ways(spec(devices=2), CPU)) == 1
+    assert len(candidates(spec(), CPU)) > 1
+    assert len(candidates(spec(deterministic=True), CPU)) == 1
+    assert len(candidates(spec(devices=2), CPU)) == 1
 
 
 def test_what_the_spec_insists_on_is_not_up_for_choice() -> None:
-    assert {way.mode for way in ways(spec(compile="off"), CPU)} == {"eager"}
-    assert {way.mode for way in ways(spec(compile="on"), CPU)} == {"compile"}
-    assert {way.precision for way in ways(spec(precision="bf16"), CPU)} == {"bf16"}
-    assert {way.mode for way in ways(spec(precision="bf16"), CUDA)} == {"graph", "eager", "compile"}
+    assert {choice.mode for choice in candidates(spec(compile="off"), CPU)} == {"eager"}
+    assert {choice.mode for choice in candidates(spec(compile="on"), CPU)} == {"compile"}
+    assert {choice.precision for choice in candidates(spec(precision="bf16"), CPU)} == {"bf16"}
+    assert {choice.mode for choice in candidates(spec(precision="bf16"), CUDA)} == {"graph", "eager", "compile"}
 
 
 def pretend_times(monkeypatch: pytest.MonkeyPatch, seconds: dict[StepChoice, float | None]) -> list[StepChoice]:
@@ -95,13 +95,13 @@ def test_a_short_run_tries_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_trying_leaves_the_network_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probing, "LARGEST_SHARE", 1.0)
+    monkeypatch.setattr(tuning, "LARGEST_SHARE", 1.0)
     asked = {"batch_size": 32, "compile": "off", "precision": "fp32", "optimizer": "adam", "epochs": 2}
-    monkeypatch.setattr(StepTuner, "_fastest", lambda self, ways: ways[0])  # whatever it measures
+    monkeypatch.setattr(StepTuner, "_fastest", lambda self, choices: choices[0])  # whatever it measures
     probed = Trainer(spec(**asked), digits(160))
     assert [type(measured) for measured in list(probed.epochs())].count(RunFacts) == 1
     assert len(probed.facts.probed) == 2
-    monkeypatch.setattr(probing, "LARGEST_SHARE", 0.0)
+    monkeypatch.setattr(tuning, "LARGEST_SHARE", 0.0)
     plain = Trainer(spec(**asked), digits(160))
     epochs_of(plain)
     assert weights_of(probed).equal(weights_of(plain))
@@ -112,19 +112,19 @@ def test_a_long_run_tries_what_a_short_one_did_not(monkeypatch: pytest.MonkeyPat
     tried = pretend_times(monkeypatch, {EAGER: 0.02, OTHER: 0.01, compiled[0]: 0.004, compiled[1]: 0.005})
     short = Trainer(spec(batch_size=16, epochs=40), digits(160), cache_dir=tmp_path)
     short.step.seconds = 0.02
-    assert short.probe.improve(next(short.batches.epoch(0)), 400)
+    assert short.tuner.tune(next(short.batches.epoch(0)), 400)
     assert tried == [EAGER, OTHER]
     long = Trainer(spec(batch_size=16, epochs=40), digits(160), cache_dir=tmp_path)
     long.step.seconds = 0.02
-    assert long.probe.improve(next(long.batches.epoch(0)), 10**6)
+    assert long.tuner.tune(next(long.batches.epoch(0)), 10**6)
     assert tried == [EAGER, OTHER, *compiled]
     assert long.facts.step == compiled[0]
-    assert not long.probe.improve(next(long.batches.epoch(0)), 10**6), "there is nothing new to find"
+    assert not long.tuner.tune(next(long.batches.epoch(0)), 10**6), "there is nothing new to find"
 
 
 def test_a_graph_is_for_whole_batches() -> None:
-    assert "graph" in {way.mode for way in ways(spec(precision="bf16"), CUDA)}
-    assert "graph" not in {way.mode for way in ways(spec(precision="bf16"), CUDA, whole_batches=False)}
+    assert "graph" in {choice.mode for choice in candidates(spec(precision="bf16"), CUDA)}
+    assert "graph" not in {choice.mode for choice in candidates(spec(precision="bf16"), CUDA, whole_batches=False)}
     assert Trainer(spec(batch_size=32), digits(64)).batches.whole
     assert not Trainer(spec(batch_size=32, micro_batch_size=16), digits(64)).batches.whole
 
@@ -217,8 +217,8 @@ def test_looking_takes_seconds_and_a_share_of_the_run_at_most(
     pretend_times(monkeypatch, {EAGER: 0.02, OTHER: 0.01})
     run = Trainer(spec(batch_size=batch, compile="off"), digits(96))
     run.step.seconds = step_seconds
-    assert run.probe.improve(next(run.batches.epoch(0)), steps) == (tried_on is not None)
-    assert {timing.images for timing in run.probe.timings} == ({tried_on} if tried_on else set())
+    assert run.tuner.tune(next(run.batches.epoch(0)), steps) == (tried_on is not None)
+    assert {timing.images for timing in run.tuner.timings} == ({tried_on} if tried_on else set())
 
 
 def test_what_is_slow_beyond_expectation_leaves_no_time_to_what_comes_behind(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,16 +228,16 @@ def test_what_is_slow_beyond_expectation_leaves_no_time_to_what_comes_behind(mon
 
     def endless(self: StepTuner, examples: Examples) -> float:
         nonlocal now
-        now += LOOKING_SECONDS
+        now += TUNING_SECONDS
         passes.append(len(examples.labels))
-        return LOOKING_SECONDS
+        return TUNING_SECONDS
 
     monkeypatch.setattr(StepTuner, "_pass_seconds", endless)
     run = Trainer(spec(batch_size=48, compile="off"), digits(96))
     run.step.seconds = 0.001
-    run.probe.improve(next(run.batches.epoch(0)), 10**6)
+    run.tuner.tune(next(run.batches.epoch(0)), 10**6)
     assert passes == [48, 48]
-    assert [timing.choice for timing in run.probe.timings] == [EAGER]
+    assert [timing.choice for timing in run.tuner.timings] == [EAGER]
 
 
 def test_looking_leaves_off_between_two_passes_when_the_run_is_told_to_stop() -> None:
@@ -251,9 +251,9 @@ def test_looking_leaves_off_between_two_passes_when_the_run_is_told_to_stop() ->
         return asked > PASSES  # in front of the first way, and of each pass but the first: in the second way
 
     before = weights_of(run)
-    run.probe.improve(next(run.batches.epoch(0)), 10**6, should_stop)
+    run.tuner.tune(next(run.batches.epoch(0)), 10**6, should_stop)
     assert asked <= PASSES + 2
-    assert [timing.choice for timing in run.probe.timings] == [EAGER]
+    assert [timing.choice for timing in run.tuner.timings] == [EAGER]
     assert weights_of(run).equal(before)
     assert all(weight.grad is None for weight in run.network.parameters())
 
@@ -267,7 +267,7 @@ def test_looking_is_no_training(monkeypatch: pytest.MonkeyPatch) -> None:
         return False
 
     monkeypatch.setattr(time, "perf_counter", lambda: measured() + spent)
-    monkeypatch.setattr(StepTuner, "improve", looks_for_ages)
+    monkeypatch.setattr(StepTuner, "tune", looks_for_ages)
     [metrics] = epochs_of(Trainer(spec(epochs=1, batch_size=16), digits(64)))
     assert spent == 10_000.0
     assert metrics.seconds < 5_000
@@ -292,4 +292,4 @@ def test_the_format_of_a_run_that_never_looks_follows_the_processor(
     assert memory_format("fp32", CPU) == "channels_last"
     assert memory_format("bf16", CUDA) == "channels_last"
     for fields in ({"deterministic": True}, {"devices": 2}, {}):
-        assert ways(spec(precision="bf16", **fields), CPU)[0].memory_format == layout
+        assert candidates(spec(precision="bf16", **fields), CPU)[0].memory_format == layout

@@ -11,12 +11,12 @@ from training.engine.data.pixel_budget import SMALL, PixelBudget
 
 
 def test_no_more_is_held_at_once_than_there_is_room_for() -> None:
-    room, lock = PixelBudget(10 * SMALL), Lock()
+    budget, lock = PixelBudget(10 * SMALL), Lock()
     held = most = 0
 
     def decode(pixels: int) -> None:
         nonlocal held, most
-        with room.taken(pixels):
+        with budget.reserved(pixels):
             with lock:
                 held += min(pixels, 10 * SMALL)
                 most = max(most, held)
@@ -30,22 +30,22 @@ def test_no_more_is_held_at_once_than_there_is_room_for() -> None:
 
 
 def test_what_fits_is_decoded_at_once_and_a_large_image_alone() -> None:
-    room, both, alone = PixelBudget(10 * SMALL), Barrier(2, timeout=60), Event()
+    budget, both, alone = PixelBudget(10 * SMALL), Barrier(2, timeout=60), Event()
 
     def fits() -> None:
-        with room.taken(5 * SMALL):
+        with budget.reserved(5 * SMALL):
             both.wait()
 
     def large() -> None:
-        with room.taken(99 * SMALL):
+        with budget.reserved(99 * SMALL):
             alone.set()
 
     with ThreadPoolExecutor(3) as pool:
         for future in [pool.submit(fits), pool.submit(fits)]:
             future.result()
-        with room.taken(2 * SMALL):
+        with budget.reserved(2 * SMALL):
             waiting = pool.submit(large)
-            with room.taken(SMALL):  # a small one goes past whoever waits
+            with budget.reserved(SMALL):  # a small one goes past whoever waits
                 assert not alone.is_set()
         waiting.result()
     assert alone.is_set()

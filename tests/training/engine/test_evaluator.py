@@ -86,8 +86,8 @@ def test_whoever_watches_a_run_hears_of_every_batch_of_an_evaluation_and_every_p
 
 def test_an_average_is_measured_on_batches_of_every_class() -> None:
     run = Trainer(spec(**AVERAGED), in_order_of_classes())
-    first = next(iter(run.batches.clean()))
-    again = next(iter(run.batches.clean()))
+    first = next(iter(run.batches.unaugmented()))
+    again = next(iter(run.batches.unaugmented()))
     assert first.equal(again)
     ordered = run.batches.normalise(run.dataset.train.images[run.batches.rows[: len(first)]])
     assert (ordered - first).abs().max() > 0
@@ -103,8 +103,8 @@ def _is(run: Trainer, image: torch.Tensor, seen: torch.Tensor) -> bool:
 def test_a_team_measures_every_image_once_in_the_batches_of_one(size: int) -> None:
     asked = spec(batch_size=32)
     data = digits(130)
-    alone = list(Trainer(asked, data).batches.clean())
-    members = [list(Batches(asked, data, torch.device("cpu"), Team(rank, size)).clean()) for rank in range(size)]
+    alone = list(Trainer(asked, data).batches.unaugmented())
+    members = [list(Batches(asked, data, torch.device("cpu"), Team(rank, size)).unaugmented()) for rank in range(size)]
     assert [len(batch) for batch in alone] == [32, 32, 32, 32, 2]
     for whole, *shares in zip(alone, *members, strict=True):
         assert torch.cat(shares).equal(whole)
@@ -123,7 +123,7 @@ def test_a_stopped_run_s_average_has_statistics_of_its_own(interval: int) -> Non
     resumed.load_state_dict(unpack(state))
     assert resumed.packed_weights() == weights
     found = statistics(run.average.network)
-    run.average.measure_statistics(run.batches.clean())
+    run.average.measure_statistics(run.batches.unaugmented())
     for ours, measured in zip(found, statistics(run.average.network), strict=True):
         assert ours.equal(measured)
 

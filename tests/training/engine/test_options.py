@@ -16,12 +16,12 @@ from pydantic.fields import FieldInfo
 
 from tests.training.samples import weights_of
 from training.engine.data import Dataset
-from training.engine.resuming import BESIDE_THE_RUN
+from training.engine.resuming import WITHOUT_EFFECT
 from training.engine.trainer import Trainer
 from training.spec import Part, TrainingSpec
 
 # How it is computed, on which machines, and what is measured and kept of it: each has tests of its own.
-NOT_WHAT_IS_LEARNED = BESIDE_THE_RUN | {
+NOT_WHAT_IS_LEARNED = WITHOUT_EFFECT | {
     "dataset", "image_size", "resize", "unreadable_images", "starting_weights", "micro_batch_size", "precision",
     "compile", "deterministic", "devices", "evaluation_interval",
 }  # fmt: skip

@@ -22,7 +22,7 @@ def judged(spec: TrainingSpec, accuracies: dict[int, float]) -> tuple[Progress, 
     progress, best = Progress(), []
     for epoch, accuracy in accuracies.items():
         progress.epoch = epoch
-        if progress.judge(accuracy, spec):
+        if progress.note_accuracy(accuracy, spec):
             best.append(epoch)
         progress.epoch += 1
         if progress.finished(spec):
@@ -84,7 +84,7 @@ def test_progress_goes_on_from_its_values() -> None:
     progress, _ = judged(stopping, {0: 0.5, 1: 0.4})
     resumed = Progress(**asdict(progress))
     assert resumed == progress
-    assert not resumed.judge(0.5, stopping)
+    assert not resumed.note_accuracy(0.5, stopping)
     assert resumed.finished(stopping)
 
 

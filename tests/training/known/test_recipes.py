@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.training.spec_bodies import bodies
-from training.known.recipe_results import RecipeResult, read_results, record_result
-from training.known.recipes import RECIPES, RecipeName, RecipeNotFound, filled, find_recipe
+from training.known.recipe_results import RecipeResult, read_results, save_result
+from training.known.recipes import RECIPES, RecipeName, RecipeNotFound, fill_from_recipe, find_recipe
 from training.spec import AdamW, Augmentation, Nesterov, ResNet, Sgd, TrainingSpec
 
 
@@ -74,8 +74,8 @@ RECIPE: dict[str, Any] = {
 def test_a_part_is_filled_in_field_by_field_where_it_is_of_the_same_kind(
     body: dict[str, Any], field: str, expected: object
 ) -> None:
-    assert filled(RECIPE, body)[field] == expected
-    assert filled(RECIPE, body).keys() == RECIPE.keys()
+    assert fill_from_recipe(RECIPE, body)[field] == expected
+    assert fill_from_recipe(RECIPE, body).keys() == RECIPE.keys()
 
 
 def test_parts_given_as_objects_replace_the_recipes() -> None:
@@ -167,8 +167,8 @@ def empty(tmp_path: Path) -> Path:
 
 def test_what_is_recorded_is_read(empty: Path) -> None:
     assert list(read_results(empty)) == []
-    record_result(result(), empty)
-    record_result(result(recipe="sprint", seeds=(0,), test_accuracy_deviation=None), empty)
+    save_result(result(), empty)
+    save_result(result(recipe="sprint", seeds=(0,), test_accuracy_deviation=None), empty)
     assert list(read_results(empty)) == [
         result(recipe="sprint", seeds=(0,), test_accuracy_deviation=None),
         result(),
@@ -181,9 +181,9 @@ def test_a_later_measurement_takes_the_place_of_an_earlier_one_of_the_same(empty
         result(architecture="resnet18"), result(dataset="cifar10"), result(epochs=200), result(recipe="strong"),
     ]  # fmt: skip
     for each in (first, *other):
-        record_result(each, empty)
+        save_result(each, empty)
     later = result(seeds=(0, 1, 2), test_accuracy_mean=0.63)
-    record_result(later, empty)
+    save_result(later, empty)
     assert set(read_results(empty)) == {later, *other}
     assert len(read_results(empty)) == 5
 

@@ -1,4 +1,4 @@
-"""What was measured of ways of computing a step, kept for later runs on the same kind of machine."""
+"""Timings of a step, kept on disk for later runs on the same kind of machine."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,13 +17,13 @@ _TIMINGS: TypeAdapter[tuple[StepTiming, ...]] = TypeAdapter(tuple[StepTiming, ..
 
 
 class TimingCache:
-    """Timings of one network, for images of one shape, on what computes alike: by everything that the fingerprint
-    names."""
+    """Timings of one network, for batches of one shape, on one kind of machine: two are of one kind where
+    `fingerprint.computer` says the same of both."""
 
     def __init__(
         self, cache_dir: Path | None, architecture: Architecture, shape: torch.Size, device: torch.device
     ) -> None:
-        """In `cache_dir`; in memory alone without it."""
+        """Kept in `cache_dir`, or only in memory where that is None."""
         self.timings: tuple[StepTiming, ...] = ()
         self._file: Path | None = None
         if cache_dir:
@@ -31,13 +31,13 @@ class TimingCache:
             self._file = cache_dir / "steps" / f"{sha256(repr(asked).encode()).hexdigest()[:32]}.json"
             self.timings = self._read()
 
-    def rate(self, way: StepChoice) -> float | None:
-        """Images a second, as far as measured; 0 where this machine cannot compute so."""
-        return next((timing.images_per_second for timing in self.timings if timing.choice == way), None)
+    def rate(self, choice: StepChoice) -> float | None:
+        """Images a second; None where it was not measured, 0 where it does not work on this machine."""
+        return next((timing.images_per_second for timing in self.timings if timing.choice == choice), None)
 
-    def remember(self, found: Sequence[StepTiming]) -> None:
-        """Who measured first is believed, so that runs at the same time agree. A cache that cannot be written is no
-        reason to fail."""
+    def store(self, found: Sequence[StepTiming]) -> None:
+        """Add timings. Where another run has stored one for the same choice, that one stays, so that runs at the same
+        time choose alike. A cache that cannot be written is no error."""
         self.timings = (*self.timings, *found)
         if self._file is None or not found:
             return

@@ -1,8 +1,8 @@
-"""Which way of computing a step is the fastest here: measured, because it differs by machine and network.
+"""Autotuning: which way of computing a step is the fastest here. It differs by machine and network, so it is measured.
 
-Looking is bounded in seconds, whatever a step takes: where whole batches would take longer, ways are timed on a part of
-one. Of compiling, nobody can say before how long it takes, and nothing can break it off: it is left to runs in which it
-cannot matter.
+Timing takes at most TUNING_SECONDS, and at most LARGEST_SHARE of the run: where whole batches would take longer,
+choices are timed on a part of one. Compiling has no bound: its time is not known beforehand, and it cannot be
+interrupted. It is tried only in runs that are so long that a usual compilation takes at most LARGEST_SHARE of them.
 """
 
 import logging
@@ -27,30 +27,34 @@ from training.spec import ResolvedSpec
 
 logger = logging.getLogger(__name__)
 
-PASSES = 4  # forward and backward, of each way; the first warms up and is not counted
-LARGEST_SHARE = 0.02  # of a run, that looking for a faster step may cost
-LOOKING_SECONDS = 20.0  # that it may cost, however long the run is; without compiling
+PASSES = 4  # forward and backward, of each choice; the first warms up and is not counted
+LARGEST_SHARE = 0.02  # of a run's time, that tuning may take
+TUNING_SECONDS = 20.0  # that tuning may take, however long the run is; compiling comes on top
 SMALLEST_PART = 32  # images; fewer would say little about a batch
-USUAL_COMPILE_SECONDS = 60.0  # what compiling one way may take, as far as anybody can tell before
+USUAL_COMPILE_SECONDS = 60.0  # of one choice: an estimate, since the time is not known beforehand
 
 
 def memory_format(precision: Precision, device: torch.device) -> MemoryFormat:
-    """The format that is likely the faster: what a run computes in that never looks for a faster one.
+    """The format that is probably the faster one. A run that is not tuned computes in it.
 
-    In bf16 with AMX, channels_last was the faster for most networks, by up to 1.6 times, and slower by up to 1.2 for
-    one (benchmarks/results/memory_formats.json). Where AMX was forbidden, it was a twentieth faster (there, too); but
-    a processor that has no AMX took twice as long in it. So with AVX-512 alone to be wrong in contiguous costs less.
+    In bf16 with AMX, channels_last was faster for most networks, by up to 1.6 times, and slower for one, by up to 1.2
+    times (benchmarks/results/memory_formats.json). With AMX switched off, it was 5 % faster on the same processor; but
+    on a processor without AMX it took twice as long. So with AVX-512 alone, contiguous is the choice whose error costs
+    less.
     """
     if device.type == "cpu" and precision == "bf16" and kind_of_processor() == "bf16":
         return "contiguous"
     return "channels_last"
 
 
-def ways(spec: ResolvedSpec, device: torch.device, *, whole_batches: bool = True) -> Sequence[StepChoice]:
-    """Every way that may be taken for `spec`, the likely fastest first. `whole_batches`: each step is one forward
-    pass."""
+def candidates(spec: ResolvedSpec, device: torch.device, *, whole_batches: bool = True) -> Sequence[StepChoice]:
+    """Every choice that `spec` allows, the probably fastest first. `whole_batches`: each step is one forward pass.
+
+    There is one alone where nothing may be measured: a deterministic run must not depend on timings, and the processes
+    of a team would have to agree on them.
+    """
     cuda = device.type == "cuda"
-    # Graphs do not hold what a team says to each other, and write each pass's gradients over those of the one before.
+    # A CUDA graph does not capture the communication of a team, and each replay overwrites the gradients of the last.
     graphs = cuda and spec.devices == 1 and whole_batches
     uncompiled: tuple[Mode, ...] = ("graph", "eager") if graphs else ("eager",)
     modes: tuple[Mode, ...] = {"on": ("compile",), "off": uncompiled, "auto": (*uncompiled, "compile")}[spec.compile]
@@ -59,12 +63,11 @@ def ways(spec: ResolvedSpec, device: torch.device, *, whole_batches: bool = True
         first = memory_format(precision, device)
         second: MemoryFormat = "contiguous" if first == "channels_last" else "channels_last"
         found += [StepChoice(mode=mode, memory_format=layout, precision=precision) for layout in (first, second)]
-    # A run that must repeat measures nothing; nor does a team, whose processes would have to agree.
     return found[:1] if spec.deterministic or spec.devices > 1 else found
 
 
 class StepTuner:
-    """Decides in which way `step` computes, and remembers what it measured, in `cache_dir` for later runs."""
+    """Sets how `step` computes, by what it measures, and keeps the timings in `cache_dir` for later runs."""
 
     def __init__(
         self,
@@ -74,50 +77,50 @@ class StepTuner:
         device: torch.device,
         cache_dir: Path | None,
     ) -> None:
-        """Begins with the fastest known way that does not compile, which would delay the first step, unless the spec
-        asks for it. Raises SpecConflict where the spec insists on compiling and this machine cannot."""
-        self.seconds = 0.0  # spent on looking
+        """Begins with the fastest known choice that needs no compiling, since that would delay the first step; with
+        compiling where the spec asks for it. Raises SpecConflict where it does and this machine cannot compile."""
+        self.seconds = 0.0  # spent on tuning
         self._step = step
         self._shape = batches.shape
         self._device = device
-        self._ways = ways(spec, device, whole_batches=batches.whole)
-        self._memory = TimingCache(cache_dir if len(self._ways) > 1 else None, spec.architecture, self._shape, device)
-        if self._quick:
+        self._candidates = candidates(spec, device, whole_batches=batches.whole)
+        is_tuned = len(self._candidates) > 1
+        self._cache = TimingCache(cache_dir if is_tuned else None, spec.architecture, self._shape, device)
+        if self._uncompiled:
             self._begin()
         else:
-            self.take(self._fastest(self._ways))
+            self.use(self._fastest(self._candidates))
             self._compile()
 
     @property
     def timings(self) -> tuple[StepTiming, ...]:
         """What the step was chosen from."""
-        return self._memory.timings
+        return self._cache.timings
 
     @property
-    def _quick(self) -> list[StepChoice]:
-        """The ways that need no compiling."""
-        return [way for way in self._ways if way.mode != "compile"]
+    def _uncompiled(self) -> list[StepChoice]:
+        return [choice for choice in self._candidates if choice.mode != "compile"]
 
     def _begin(self) -> None:
-        """In the fastest known way that this machine can go: a graph may not be captured, or need too much memory."""
-        first = self._fastest(self._quick)
-        order = [first, *(way for way in self._quick if way != first)]
-        for way in order:
+        """Use the fastest known choice that works here: capturing a CUDA graph may fail, or need too much memory."""
+        first = self._fastest(self._uncompiled)
+        order = [first, *(choice for choice in self._uncompiled if choice != first)]
+        for choice in order:
             try:
-                self.take(way)
+                self.use(choice)
             except RuntimeError as error:
-                logger.warning("%s cannot be used here: %s", way.mode, str(error).splitlines()[0])
-                self._ways = [other for other in self._ways if other != way]
-                if way == order[-1]:
+                logger.warning("%s cannot be used here: %s", choice.mode, str(error).splitlines()[0])
+                self._candidates = [other for other in self._candidates if other != choice]
+                if choice == order[-1]:
                     raise
             else:
                 return
 
     def _compile(self) -> None:
-        """Wait for the code that the spec insists on. Raises SpecConflict where this machine cannot make it."""
+        """Compile now, by one pass over zeros. Raises SpecConflict where this machine cannot compile."""
         images = torch.zeros(self._shape, device=self._device)
         labels = torch.zeros(len(images), dtype=torch.int64, device=self._device)
-        with self._untouched():
+        with self._restored():
             try:
                 self._step.forward_backward(Examples(images, labels), weight=1.0)
             except torch.OutOfMemoryError:
@@ -126,107 +129,108 @@ class StepTuner:
                 reason = f"this machine cannot compile the step ({str(error).splitlines()[0]}): take auto or off"
                 raise SpecConflict(("compile",), reason) from error
 
-    def take(self, way: StepChoice) -> None:
-        """Compute in this way from now on."""
-        self._step.use(way, self._shape)
+    def use(self, choice: StepChoice) -> None:
+        """Compute as `choice` says from now on."""
+        self._step.use(choice, self._shape)
 
-    def go_on(self, way: StepChoice) -> None:
-        """Compute as a run did that goes on here, where this machine and the spec let it; else stay as it is."""
-        if way in self._ways and way != self._step.choice:
+    def resume_with(self, choice: StepChoice) -> None:
+        """Use the `choice` of the run that is resumed, where it is a candidate here and works. Otherwise, go on with
+        the present one."""
+        if choice in self._candidates and choice != self._step.choice:
             try:
-                self.take(way)
+                self.use(choice)
             except RuntimeError as error:
-                logger.warning("%s cannot be used here: %s", way.mode, str(error).splitlines()[0])
+                logger.warning("%s cannot be used here: %s", choice.mode, str(error).splitlines()[0])
                 self._begin()
 
-    def improve(
+    def tune(
         self,
         parts: Callable[[], Iterator[Examples]],
         steps: int,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> bool:
-        """Try what is worth trying in a run of `steps` steps like the latest on the first of `parts`, and take the
-        fastest. Leaves it at what is known once `should_stop`, which is asked before each pass, says so.
+        """Time candidates on the first of `parts`, as far as a run of `steps` steps like the latest is long enough for
+        it, and use the fastest. `should_stop` is called before each pass; once it is true, no more are timed.
 
-        Whether that has found out anything new. The network is left as it was.
+        Returns whether the choice or the timings have changed. The network is left as it was.
         """
-        if len(self._ways) == 1:
+        if len(self._candidates) == 1:
             return False
         began, before = time.monotonic(), (self._step.choice, self.timings)
-        quick = self._quick
-        self._try_uncompiled(parts, quick, steps, should_stop)
-        worth = quick or list(self._ways)
-        best = self._fastest(worth)
-        compiled = [way for way in self._ways if way.mode == "compile" and way.precision == best.precision]
-        if quick and compiled and self._is_worth_compiling(compiled, best, steps) and not should_stop():
-            self._try(parts, compiled, self._shape[0], should_stop)
-            worth = [*quick, *compiled]
-        best = self._fastest(worth)
+        uncompiled = self._uncompiled
+        self._time_uncompiled(parts, uncompiled, steps, should_stop)
+        usable = uncompiled or list(self._candidates)
+        best = self._fastest(usable)
+        compiled = [each for each in self._candidates if each.mode == "compile" and each.precision == best.precision]
+        if uncompiled and compiled and self._is_worth_compiling(compiled, best, steps) and not should_stop():
+            self._time(parts, compiled, self._shape[0], should_stop)
+            usable = [*uncompiled, *compiled]
+        best = self._fastest(usable)
         if best != self._step.choice:
-            self.take(best)
+            self.use(best)
         self.seconds += time.monotonic() - began
         return (self._step.choice, self.timings) != before
 
-    def _try_uncompiled(
+    def _time_uncompiled(
         self,
         parts: Callable[[], Iterator[Examples]],
-        quick: Sequence[StepChoice],
+        uncompiled: Sequence[StepChoice],
         steps: int,
         should_stop: Callable[[], bool],
     ) -> None:
-        """On as many images as the time for it allows: whole batches where they are over soon enough."""
-        passes, batch = PASSES * len(self._untried(quick)), self._shape[0]
+        """Time them on whole batches where the time for tuning allows it, otherwise on as many images as it allows."""
+        passes, batch = PASSES * len(self._untimed(uncompiled)), self._shape[0]
         if not passes:
             return
         images = batch if passes <= LARGEST_SHARE * steps else 0
-        if self._device.type == "cpu":  # where the host knows what a step takes
-            allowed = min(LOOKING_SECONDS, LARGEST_SHARE * steps * self._step.seconds)
+        if self._device.type == "cpu":  # the host waits for each step there, so that it knows its time
+            allowed = min(TUNING_SECONDS, LARGEST_SHARE * steps * self._step.seconds)
             images = round(min(1.0, allowed / (passes * max(self._step.seconds, 1e-6))) * batch)
         if images >= min(SMALLEST_PART, batch):
-            self._try(parts, quick, images, should_stop)
+            self._time(parts, uncompiled, images, should_stop)
 
     def _is_worth_compiling(self, compiled: Sequence[StepChoice], best: StepChoice, steps: int) -> bool:
-        """It cannot be broken off, and is made for whole batches: the run must be long, and a batch short."""
-        rate = self._memory.rate(best)
+        """Compiling cannot be interrupted, and is for whole batches: the run must be long, and a batch short."""
+        rate = self._cache.rate(best)
         if not rate:
             return False
-        step_seconds, untried = self._shape[0] / rate, len(self._untried(compiled))
-        cost = USUAL_COMPILE_SECONDS * max(1, untried)
-        return cost <= LARGEST_SHARE * steps * step_seconds and PASSES * untried * step_seconds <= LOOKING_SECONDS
+        step_seconds, untimed = self._shape[0] / rate, len(self._untimed(compiled))
+        cost = USUAL_COMPILE_SECONDS * max(1, untimed)
+        return cost <= LARGEST_SHARE * steps * step_seconds and PASSES * untimed * step_seconds <= TUNING_SECONDS
 
-    def _untried(self, ways: Sequence[StepChoice]) -> list[StepChoice]:
-        return [way for way in ways if self._memory.rate(way) is None]
+    def _untimed(self, choices: Sequence[StepChoice]) -> list[StepChoice]:
+        return [choice for choice in choices if self._cache.rate(choice) is None]
 
-    def _fastest(self, ways: Sequence[StepChoice]) -> StepChoice:
-        """Of `ways`, that which was measured to be; the first where none was measured."""
-        return max(ways, key=lambda way: self._memory.rate(way) or 0.0)
+    def _fastest(self, choices: Sequence[StepChoice]) -> StepChoice:
+        """By the timings that there are; the first of `choices` where there are none."""
+        return max(choices, key=lambda choice: self._cache.rate(choice) or 0.0)
 
-    def _try(
+    def _time(
         self,
         parts: Callable[[], Iterator[Examples]],
-        ways: Sequence[StepChoice],
+        choices: Sequence[StepChoice],
         images: int,
         should_stop: Callable[[], bool],
     ) -> None:
-        """Those of `ways` of which nothing is known, on so many images, as long as there is time: a way that is slow
-        beyond expectation leaves none to those behind it."""
+        """Time those of `choices` that have no timing yet, on so many images, until TUNING_SECONDS are over: a choice
+        that is slower than expected may leave no time for the next."""
         examples = _first(next(parts()), images)
-        deadline = time.monotonic() + LOOKING_SECONDS
+        deadline = time.monotonic() + TUNING_SECONDS
         found: list[StepTiming] = []
-        with self._untouched():
-            for way in self._untried(ways):
+        with self._restored():
+            for choice in self._untimed(choices):
                 if should_stop() or time.monotonic() >= deadline:
                     break
-                seconds = self._seconds(examples, way, should_stop)
+                seconds = self._seconds(examples, choice, should_stop)
                 if seconds == 0.0:
                     break
                 rate = 0.0 if seconds is None else len(examples.labels) / seconds
-                found.append(StepTiming(choice=way, images_per_second=rate, images=len(examples.labels)))
-        self._memory.remember(found)
+                found.append(StepTiming(choice=choice, images_per_second=rate, images=len(examples.labels)))
+        self._cache.store(found)
 
     @contextmanager
-    def _untouched(self) -> Iterator[None]:
-        """On leaving, the network's statistics are what they were, and there are no gradients."""
+    def _restored(self) -> Iterator[None]:
+        """On leaving, the network has the normalisation statistics it had on entering, and no gradients."""
         buffers = [buffer.clone() for buffer in self._step.network.buffers()]
         try:
             yield
@@ -235,13 +239,13 @@ class StepTuner:
             for buffer, kept in zip(self._step.network.buffers(), buffers, strict=True):
                 buffer.copy_(kept)
 
-    def _seconds(self, examples: Examples, way: StepChoice, should_stop: Callable[[], bool]) -> float | None:
-        """Of one forward and backward pass, the fastest of several; 0 where it was told to stop before, and None where
-        this machine cannot compute so."""
+    def _seconds(self, examples: Examples, choice: StepChoice, should_stop: Callable[[], bool]) -> float | None:
+        """Of one forward and backward pass, the fastest of several. 0 where it was stopped before one was timed, None
+        where `choice` does not work here."""
         fastest = float("inf")
-        deadline = time.monotonic() + LOOKING_SECONDS
+        deadline = time.monotonic() + TUNING_SECONDS
         try:
-            self.take(way)
+            self.use(choice)
             for number in range(PASSES):
                 if (number and should_stop()) or (number > 1 and time.monotonic() >= deadline):
                     break
@@ -249,7 +253,7 @@ class StepTuner:
                 if number:
                     fastest = min(fastest, seconds)
         except RuntimeError as error:  # no compiler, or not enough memory for it
-            logger.warning("%s %s cannot be used here: %s", way.mode, way.precision, str(error).splitlines()[0])
+            logger.warning("%s %s cannot be used here: %s", choice.mode, choice.precision, str(error).splitlines()[0])
             return None
         return fastest if fastest < float("inf") else 0.0
 
@@ -262,7 +266,7 @@ class StepTuner:
 
 
 def _first(examples: Examples, count: int) -> Examples:
-    """So many of them."""
+    """The first `count` of them."""
 
     def cut(tensor: Tensor | None) -> Tensor | None:
         return None if tensor is None else tensor[:count]

@@ -1,9 +1,9 @@
-"""Decoded images on disk: what was decoded once is mapped into memory afterwards.
+"""A cache of decoded images on disk: a data set is decoded once, and mapped into memory afterwards.
 
 A data set has three files in the cache: its pixels, the digests of its images (`training.engine.data.identity`), and a
-manifest that names both and says what they are. The manifest takes its place last and at once, so that there is never
-one without the others; and these never change once it has, so that whoever has them mapped keeps them when others take
-their place.
+manifest that names and describes both. The manifest is written last and atomically, so that it never names incomplete
+files. The two files never change after that: a new version gets files of its own, and a process that has mapped the old
+ones keeps them.
 """
 
 import errno
@@ -63,11 +63,11 @@ class Manifest(BaseModel):
 
 
 def decoded_once(cache_dir: Path | None, name: str, key: str, fingerprint: str, decode: Decode) -> Decoded:
-    """What `decode` returns for the data set `name`; from `cache_dir` where it was kept there under the same `key`
-    (what was asked for) and `fingerprint` (of what it is made of). With another fingerprint it is replaced.
+    """The images of the data set `name`: from `cache_dir` where they are, otherwise decoded by `decode` and kept there.
 
-    Without `cache_dir`, and where that cannot be written to, images must fit into memory. Raises DatasetInvalid where
-    they fit nowhere, and OSError (ENOSPC) where the disk is too full for what memory does not hold.
+    `key` says what was asked for, and `fingerprint` what it was decoded from: an entry with the same key and another
+    fingerprint is replaced. Without `cache_dir`, and where that cannot be written to, images must fit into memory.
+    Raises DatasetInvalid where they do not, and OSError (ENOSPC) where they fit neither into memory nor on the disk.
     """
     if cache_dir is None:
         return decode(partial(_in_memory, name))
@@ -79,7 +79,7 @@ def decoded_once(cache_dir: Path | None, name: str, key: str, fingerprint: str, 
             held.enter_context(entry.locked())
         except OSError as error:
             logger.warning("%s is decoded without a cache: %s", name, error)
-            return decode(partial(_in_memory_for_want_of_a_cache, name, error))
+            return decode(partial(_in_memory_without_cache, name, error))
         return entry.read() or entry.make(decode)
 
 
@@ -93,13 +93,14 @@ class CacheEntry:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """One process at a time makes it; another waits and finds it made."""
+        """One process at a time makes an entry. Others wait, and find it when they have the lock."""
         self._directory.mkdir(parents=True, exist_ok=True)
         with exclusive_file_lock(self._directory / f".{self._prefix}.lock"):
             yield
 
     def read(self) -> Decoded | None:
-        """None where there is none, or a damaged one, or one of another fingerprint. Reads all of the pixels."""
+        """The entry; None where there is none, or it is damaged, or has another fingerprint. Reads all pixels, to check
+        them."""
         try:
             manifest = Manifest.model_validate_json(self._manifest.read_bytes())
             description = manifest.description
@@ -117,7 +118,8 @@ class CacheEntry:
         return decoded
 
     def make(self, decode: Decode) -> Decoded:
-        """Decode in place of what there was: into memory what fits there, and the rest straight into the cache."""
+        """Decode the data set, and replace the entry: in memory where it fits there, otherwise straight into the
+        file."""
         self._remove_all()
         pixels = self._directory / f"{self._prefix}-{secrets.token_hex(4)}.pixels"
         with ExitStack() as opened:
@@ -173,8 +175,8 @@ class CacheEntry:
             unpublished.unlink(missing_ok=True)
 
     def _remove_all(self) -> None:
-        """Also what a process left that was killed at it."""
-        with suppress(OSError):  # what cannot be removed is not believed either
+        """Remove the entry, and files that a killed process has left."""
+        with suppress(OSError):  # files that cannot be removed are harmless: no manifest will name them
             self._manifest.unlink(missing_ok=True)
             for left in self._directory.glob(f"{self._prefix}-*"):
                 left.unlink()
@@ -190,7 +192,7 @@ class CacheEntry:
 
 
 def checksums(description: Description, decoded: Decoded) -> tuple[int, ...]:
-    """See Manifest. In threads: zlib lets go of the interpreter's lock."""
+    """See Manifest. In threads, since zlib releases the interpreter's lock."""
     start = zlib.crc32(description.model_dump_json().encode())
     contents = bytes_of(decoded.images), memoryview(decoded.digests.tobytes())
     with ThreadPoolExecutor(CHECKING_THREADS) as pool:
@@ -203,7 +205,7 @@ def _digests_beside(pixels: Path) -> Path:
 
 
 def _write(file: Path, content: memoryview) -> None:
-    """All of it, and on the disk."""
+    """Write a new file, and wait until it is on the disk."""
     with file.open("xb") as opened:
         opened.write(content)
         opened.flush()
@@ -215,7 +217,7 @@ def _in_memory(name: str, count: int, form: Form) -> Store:
     return MemoryStore(count, form)
 
 
-def _in_memory_for_want_of_a_cache(name: str, reason: OSError, count: int, form: Form) -> Store:
+def _in_memory_without_cache(name: str, reason: OSError, count: int, form: Form) -> Store:
     if not fits_memory(count, form):
         if reason.errno in DISK_FULL:
             raise reason

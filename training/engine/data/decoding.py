@@ -49,9 +49,13 @@ class DecodingOptions:
     image_size: int | None
     resize: Resize
     unreadable: Unreadable
-    largest_megapixels: int = field(
-        default=LARGEST_IMAGE_MEGAPIXELS, repr=False
-    )  # of what is decoded; a bound, not a wish
+    largest_megapixels: int = field(default=LARGEST_IMAGE_MEGAPIXELS)  # of what is decoded; a bound, not a wish
+
+    @property
+    def cache_key(self) -> str:
+        """By which decoded images are found again. Written as every release has: another spelling would have each data
+        set decoded again, and leave the old files in the cache for ever."""
+        return f"Handling(image_size={self.image_size!r}, resize={self.resize!r}, unreadable={self.unreadable!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +146,13 @@ def _decode(
     folder: Path, files: Sequence[str], store: Store, form: Form, options: DecodingOptions, *, any_size: bool
 ) -> Decoded | None:
     """None where `form` is grey and an image is not, or where an image has another size, unless `any_size`."""
-    differs, room = Event(), PixelBudget.of_this_machine()
+    differs, budget = Event(), PixelBudget.of_this_machine()
     digests = np.empty((len(files), DIGEST_BYTES), np.uint8)
 
     def decode(row: int, image: Image.Image) -> Callable[[], None]:
         if (form.channels == 1 and not is_grey(image)) or not (any_size or image.size == (form.size, form.size)):
             return differs.set
-        with room.taken(draft(image)):
+        with budget.reserved(draft(image)):
             whole = whole_image(image)
             digests[row] = np.frombuffer(digest_of(whole), np.uint8)
             pixels = square_pixels(whole, form)

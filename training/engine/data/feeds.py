@@ -1,8 +1,8 @@
-"""How decoded images get to the device that trains on them, batch by batch.
+"""Feeds: how decoded images get to the device that trains on them, batch by batch.
 
-Resident: all of a split lies on the device, and a batch is a list of rows. Streamed: rows are gathered from the decoded
-images, which may be a file mapped into memory, by threads that work ahead of the device; on a GPU through pinned
-memory, so that copying goes on while it computes. What a batch holds is the same either way.
+A resident feed holds a whole split on the device, and a batch is a list of rows. A streamed feed gathers the rows of
+each batch from the decoded images, which may be a file mapped into memory. Threads work ahead of the device; for a GPU
+they gather into pinned memory, so that copies run while it computes. Batches have the same content either way.
 """
 
 import os
@@ -21,7 +21,7 @@ from training.engine.data.dataset import Split
 from training.host_memory import available_memory
 
 LARGEST_SHARE = 0.5  # of the device's free memory, for a resident split; network and batches need the rest
-LOADER_THREADS = min(4, os.cpu_count() or 1)  # one copies some GB a second from memory; several wait for a disk at once
+LOADER_THREADS = min(4, os.cpu_count() or 1)  # one copies some GB/s from memory; several can wait for a disk together
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +118,12 @@ class StreamedFeed:
         labels = _sent(self._split.labels[lying], self._device)
         largest = max((end - first for first, end in bounds), default=0)
         positions = torch.arange(largest, device=self._device)
-        lane = _lane(self._device, largest, self._split, buffers=min(self._threads + 2, len(bounds)))
+        transfer = _transfer(self._device, largest, self._split, buffers=min(self._threads + 2, len(bounds)))
         ahead: deque[tuple[Bounds, Future[Tensor]]] = deque()
 
         def next_batch() -> Batch:
             (first, end), gathered = ahead.popleft()
-            images = lane.send(gathered.result())
+            images = transfer.send(gathered.result())
             return Batch(images, positions[: end - first], labels[first - start : end - start], rows[first:end])
 
         with ThreadPoolExecutor(self._threads, thread_name_prefix="loader") as pool:
@@ -132,43 +132,43 @@ class StreamedFeed:
                     ahead.append(
                         (
                             (first, end),
-                            pool.submit(self._gather, lying[first - start : end - start], lane.buffer(end - first)),
+                            pool.submit(self._gather, lying[first - start : end - start], transfer.buffer(end - first)),
                         )
                     )
                     if len(ahead) > self._threads:
                         yield next_batch()
                 while ahead:
                     yield next_batch()
-            finally:  # whoever takes no more batches need not wait for those that nobody has begun
+            finally:  # the consumer may stop early: batches that no thread has begun are dropped
                 for _, future in ahead:
                     future.cancel()
 
     def _gather(self, rows: Tensor, into: Tensor) -> Tensor:
-        """By numpy, which copies whole rows, on this thread alone: torch would start as many as it trains with. Asks
-        nothing of CUDA, which must be left alone by other threads while a graph is captured."""
+        """With numpy, which uses this thread alone: torch would start as many threads as for training. Calls nothing of
+        CUDA, since other threads must not while a graph is captured."""
         np.take(self._pixels, rows.numpy(), axis=0, out=into.numpy(), mode="clip")  # "raise" would copy twice
         return into
 
 
-class _Lane(Protocol):
-    """How gathered images get to the device. Used by the consumer's thread alone."""
+class _Transfer(Protocol):
+    """Copies gathered images to the device. Used by the consumer's thread alone."""
 
     def buffer(self, images: int) -> Tensor:
-        """Where to gather so many images, on the host."""
+        """A buffer on the host for so many images."""
         ...
 
     def send(self, gathered: Tensor) -> Tensor:
-        """What a buffer that `buffer` gave holds, on the device. Buffers are sent in the order they were given."""
+        """The content of a buffer, on the device. Buffers must be sent in the order in which `buffer` returned them."""
         ...
 
 
-def _lane(device: torch.device, images: int, split: Split, buffers: int) -> _Lane:
+def _transfer(device: torch.device, images: int, split: Split, buffers: int) -> _Transfer:
     shape = split.images.shape[1:]
-    return _PinnedLane(device, images, shape, buffers) if device.type == "cuda" else _HostLane(shape)
+    return _PinnedTransfer(device, images, shape, buffers) if device.type == "cuda" else _HostTransfer(shape)
 
 
-class _HostLane:
-    """The device computes in the host's memory: what is gathered is the batch."""
+class _HostTransfer:
+    """For a CPU: the buffer is the batch, and nothing is copied."""
 
     def __init__(self, shape: torch.Size) -> None:
         self._shape = shape
@@ -180,9 +180,9 @@ class _HostLane:
         return gathered
 
 
-class _PinnedLane:
-    """Copies from pinned buffers, in turn, on a stream of its own: the host is steps ahead of the device, so that
-    a batch is copied while the device still computes on the ones before.
+class _PinnedTransfer:
+    """For a GPU: copies from pinned buffers, one after the other, on a CUDA stream of its own. The host is some steps
+    ahead of the device, so that a batch is copied while the device computes on earlier ones.
     """
 
     def __init__(self, device: torch.device, images: int, shape: torch.Size, buffers: int) -> None:
@@ -197,7 +197,7 @@ class _PinnedLane:
     def buffer(self, images: int) -> Tensor:
         pinned, copied = self._buffers[0]
         self._buffers.rotate(-1)
-        copied.synchronize()  # of the batch that lay here before the last one; waits for that copy, for no computation
+        copied.synchronize()  # waits for the copy of the batch that used this buffer before, not for any computation
         self._given.append(copied)
         return pinned[:images]
 
@@ -207,18 +207,18 @@ class _PinnedLane:
             images = gathered.to(self._device, non_blocking=True)
             copied.record(self._stream)
         consumer.wait_event(copied)
-        images.record_stream(consumer)  # its memory is the copying stream's: not to be used anew before that is done
+        images.record_stream(consumer)  # the allocator must not reuse this memory until the consumer is done with it
         return images
 
 
 def _sent(numbers: Tensor, device: torch.device) -> Tensor:
-    """`numbers` on the device. Out of pageable memory, the host would wait until the device has come to the copy."""
+    """`numbers` on the device. They are pinned first: for a copy from pageable memory the host would wait."""
     return numbers.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else numbers
 
 
 def _extent(rows: Tensor, bounds: Sequence[Bounds], split: Split) -> Bounds:
-    """The first and the last place of all `bounds`. Raises IndexError where rows between them are not in `split`: where
-    indices are clipped, a wrong row would give a wrong image, and on a GPU end the process."""
+    """The first and the last place of all `bounds`. Raises IndexError where a row between them is not in `split`:
+    later, a wrong index would be clipped, and give a wrong image, or kill the process on a GPU."""
     start, stop = min((first for first, _ in bounds), default=0), max((end for _, end in bounds), default=0)
     if stop > start:
         least, most = (int(row) for row in rows[start:stop].aminmax())

@@ -1,4 +1,4 @@
-"""Locks that processes of one machine have between them, so that one makes what all need."""
+"""File locks between processes of one machine, so that one of them makes what all need."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +11,9 @@ from training.grace_periods import LOCK_SECONDS, grace_period
 
 @contextmanager
 def exclusive_file_lock(file: Path) -> Iterator[None]:
-    """Holds the lock `file`, which exists for that alone; the system lets go of it when the process ends. To wait for
-    another process is no hang. Raises OSError where the lock cannot be made."""
+    """Hold a lock on `file`, which has no other purpose. The system releases it when the process ends, however it ends.
+    Waiting for it is a grace period, so that the run is not taken for one that hangs. Raises OSError where `file`
+    cannot be created."""
     lock = FileLock(file)
     with grace_period(LOCK_SECONDS):
         lock.acquire()

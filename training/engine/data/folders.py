@@ -19,7 +19,7 @@ from training.errors import DatasetInvalid
 from training.image_folders import ImageFolder, find_images
 from training.names import listed, shown
 
-DECODING = 3  # rises whenever the same files come to give other pixels, so that none decoded before are used
+DECODER_VERSION = 3  # rises whenever the same files come to give other pixels, so that none decoded before are used
 
 Files = dict[str, list[str]]  # paths by class, both sorted; as Path objects they would add a tenth to the loading time
 
@@ -40,7 +40,7 @@ def load_folder(folder: Path, options: DecodingOptions, cache_dir: Path | None) 
         _check_classes_left(folder, train, test, decoded)
         return decoded
 
-    key = f"{folder.resolve()}\0{options}"
+    key = f"{folder.resolve()}\0{options.cache_key}"
     fingerprint = _fingerprint(folder, files, options) if cache_dir else ""
     decoded = decoded_once(cache_dir, folder.name, key, fingerprint, decode)
     if decoded.unreadable:
@@ -89,7 +89,7 @@ def _fingerprint(folder: Path, files: Sequence[str], options: DecodingOptions) -
     of a folder or a link on the way to it; and the time of its last change, which nobody can set, where it is written
     to in place. That time moves with a change of the file's rights or names as well: then it is decoded again in vain.
     """
-    digest = sha256(f"{DECODING} {PIL.__version__} {options.largest_megapixels}\0".encode())
+    digest = sha256(f"{DECODER_VERSION} {PIL.__version__} {options.largest_megapixels}\0".encode())
     for file in files:
         try:
             status = os.stat(file)  # noqa: PTH116 - as Path objects, 60,000 files would take twice as long

@@ -11,7 +11,7 @@ from training.engine.data.dataset import Dataset, Split
 from training.engine.data.decoding import DecodingOptions, Unreadable, resize_splits
 from training.engine.data.digits import load_digits
 from training.engine.data.downloads import load_download
-from training.engine.data.folders import DECODING, load_folder
+from training.engine.data.folders import DECODER_VERSION, load_folder
 from training.engine.data.identity import digests_of
 from training.engine.data.images import Form, Resize
 from training.engine.data.memory import require_memory
@@ -88,7 +88,7 @@ def _resized(dataset: Dataset, form: Form, cache_dir: Path | None) -> Dataset:
     """Decoded once, as folders are: to resize takes longer than to decode."""
     train, test = dataset.train, dataset.test
     digests = np.concatenate([digests_of(train.images), digests_of(test.images)])
-    fingerprint = f"{DECODING} {PIL.__version__} {len(train.labels)} {sha256(digests.data).hexdigest()}"
+    fingerprint = f"{DECODER_VERSION} {PIL.__version__} {len(train.labels)} {sha256(digests.data).hexdigest()}"
     key = f"{form.size}"  # and not how: these images are square already
     decoded = decoded_once(
         cache_dir, dataset.name, key, fingerprint, lambda reserve: resize_splits(train, test, digests, form, reserve)

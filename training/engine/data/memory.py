@@ -1,4 +1,4 @@
-"""Whether a decoded data set fits into memory, asked before the first image is decoded."""
+"""Whether a decoded data set fits into memory: checked before the first image is decoded."""
 
 from training.engine.data.images import Form
 from training.errors import DatasetInvalid

@@ -1,4 +1,4 @@
-"""A bound on what threads that decode hold in memory at once."""
+"""A bound on the pixels that decoding threads hold in memory at the same time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,32 +7,33 @@ from typing import Self
 
 from training.host_memory import available_memory
 
-SMALL = 2**20  # pixels: as many threads as there are hold so little that it needs no bound
-LEAST = 2**26  # pixels that may always be decoded at once; one image alone may have more
-BYTES_PER_PIXEL = 8  # of an image and of what is made of it on the way, most often
+SMALL = 2**20  # pixels: images up to this size are not counted, since all threads together hold little of them
+LEAST = 2**26  # pixels, however little memory is available; a larger image is decoded alone
+BYTES_PER_PIXEL = 8  # of an image and its intermediate copies, in most cases
 LARGEST_SHARE = 0.25  # of the available memory
 
 
 class PixelBudget:
-    """Room for so many pixels. Whoever wants more than there is gets all of it, alone; in the order of asking."""
+    """A semaphore that counts pixels, first come, first served. A reservation of more than there is takes all of it, so
+    that the largest images are decoded alone."""
 
     def __init__(self, pixels: int) -> None:
         self._free = self._all = pixels
-        self._changed, self._turn = Condition(), Lock()
+        self._changed, self._queue = Condition(), Lock()
 
     @classmethod
     def of_this_machine(cls) -> Self:
-        """As its memory allows now."""
+        """Of a quarter of the memory that is available now."""
         return cls(max(LEAST, int(available_memory() * LARGEST_SHARE / BYTES_PER_PIXEL)))
 
     @contextmanager
-    def taken(self, pixels: int) -> Iterator[None]:
-        """Waits until there is room for `pixels`."""
+    def reserved(self, pixels: int) -> Iterator[None]:
+        """Wait until `pixels` are free, and hold them."""
         if pixels <= SMALL:
             yield
             return
         wanted = min(pixels, self._all)
-        with self._turn, self._changed:  # those behind wait, so that many small ones do not keep a large one out
+        with self._queue, self._changed:  # later ones queue here, so that small ones cannot starve a large one
             self._changed.wait_for(lambda: self._free >= wanted)
             self._free -= wanted
         try:

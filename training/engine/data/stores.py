@@ -1,4 +1,4 @@
-"""Where decoded images are put, one by one, in any order, by any number of threads: into memory, or into a file."""
+"""Stores for decoded images: in memory, or in a file. Several threads put images into them, in any order."""
 
 import os
 import warnings
@@ -22,8 +22,8 @@ Shape = tuple[int, int, int, int]  # images, height, width, channels
 class Decoded:
     """The images of a data set, uint8 [N, size, size, channels].
 
-    `unreadable`: the rows that were left out, as they would be counted with them, and why. `mapped`: as in Split.
-    `digests`: of what the images were before they were made square.
+    `unreadable`: the files that were left out, by their place among all files, and why. `mapped`: as in Split.
+    `digests`: of the images before they were made square.
     """
 
     images: Tensor
@@ -40,7 +40,7 @@ class Store(Protocol):
         ...
 
     def finish(self, rows: Sequence[int]) -> Tensor:
-        """The images of `rows`, ascending; the others are given up. Nothing is put any more."""
+        """The images of `rows`, which ascend. The others are dropped. `put` must not be called afterwards."""
         ...
 
     @property
@@ -66,7 +66,7 @@ class MemoryStore:
         self._pixels[row] = pixels
 
     def finish(self, rows: Sequence[int]) -> Tensor:
-        """See Store. Images move forward in place: there need not be room for them twice."""
+        """See Store. Images move forward in place, which needs no memory for a second copy."""
         for place, row in enumerate(rows):
             if place != row:
                 self._pixels[place] = self._pixels[row]
@@ -74,8 +74,8 @@ class MemoryStore:
 
 
 class FileStore:
-    """Images in a new file, which is written to and not mapped before it is complete: a full disk is an error of
-    writing, while a process that writes to a mapped file is killed by it. Raises OSError.
+    """Images in a new file. It is written, and mapped only when it is complete: on a full disk, a write raises OSError,
+    but a process that writes to a mapped file is killed.
     """
 
     mapped = True
@@ -101,7 +101,7 @@ class FileStore:
         return map_images(self._file, shape_of(len(rows), self._form))
 
     def close(self) -> None:
-        """Whatever has been put stays in the file."""
+        """Close the file. It keeps its content."""
         self._opened.close()
 
     def _write(self, row: int, content: memoryview) -> None:
@@ -125,14 +125,14 @@ def bytes_of(images: Tensor) -> memoryview:
 
 
 def map_images(file: Path, shape: Shape) -> Tensor:
-    """uint8 of `shape`, read from `file` as it is looked at. Writing to it ends the process.
+    """uint8 of `shape`, mapped from `file`: pages are read when they are accessed. Writing to it kills the process.
 
     Raises OSError where there is no such file, and ValueError where it has another size.
     """
     if (size := file.stat().st_size) != np.prod(shape):
         raise ValueError(f"{file} holds {size} bytes and not {' x '.join(map(str, shape))}")
     pixels = np.memmap(file, np.uint8, "r", shape=shape)
-    # torch.from_file can only map for writing: to the file itself, or to memory that the system then must have.
+    # torch.from_file maps only for writing: to the file, or to a private copy that the system must have memory for.
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
         return torch.from_numpy(pixels)

@@ -1,4 +1,4 @@
-"""What makes a run repeat: seeds for layers that draw, and deterministic algorithms."""
+"""What makes a run repeatable: seeds for layers that draw random numbers, and deterministic algorithms."""
 
 import ctypes
 import os
@@ -9,18 +9,19 @@ from hashlib import blake2b
 import torch
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
-LARGEST_BLOCK = 2**30  # bytes; from here on, a block is fetched and given back as ever
+LARGEST_BLOCK = 2**30  # bytes; larger blocks still come from the system and go back to it
 
 
 def seed_step(seed: int, epoch: int, step: int, part: int, rank: int) -> None:
-    """Seed torch's generators for one forward pass, so that what dropout and its like draw is a function of where
-    the run is, and not of how it got there."""
+    """Seed torch's generators for one forward pass, so that what dropout and similar layers draw depends on the place
+    in the run alone. A resumed run draws the same."""
     digest = blake2b(repr((seed, epoch, step, part, rank)).encode(), digest_size=8).digest()
     torch.manual_seed(int.from_bytes(digest) >> 1)
 
 
 def prepare_process(device: torch.device, *, deterministic: bool) -> None:
-    """Let torch take only algorithms that repeat to the bit, or whichever is the fastest; for this whole process."""
+    """Restrict torch to algorithms whose results repeat to the bit, or allow the fastest ones. For the whole
+    process."""
     torch.use_deterministic_algorithms(deterministic)
     if device.type == "cuda":
         if deterministic:
@@ -32,8 +33,8 @@ def prepare_process(device: torch.device, *, deterministic: bool) -> None:
 
 
 def keep_freed_memory() -> None:
-    """Have the C library keep large blocks that were freed. It would give them back, and fetch and clear them anew
-    each step: on CPUs, measured, up to a quarter of a training step."""
+    """Have the C library keep freed memory, even large blocks. By default it returns them to the system, which clears
+    them before they are used again: on CPUs this took up to a quarter of a training step, as measured."""
     with suppress(OSError, AttributeError):  # musl has no mallopt
         libc = ctypes.CDLL(None)
         libc.mallopt(M_MMAP_THRESHOLD, LARGEST_BLOCK)

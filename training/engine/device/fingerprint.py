@@ -1,9 +1,9 @@
-"""A name for all that the rounding of a run depends on, besides its spec and its data.
+"""The fingerprint of a run: everything that its rounding depends on, besides its spec and its data.
 
-Whatever is known to make a difference is in it by name: the engine, torch, the libraries that compute, instructions,
-threads, the way of computing a step. Beside that stand two digests. `settings` is of what libraries are told by the
-environment and by the process, and of everything that the processor says of itself: caches decide how a sum is cut into
-blocks. `sample` is of the results of a few small operations, so that something that nobody has thought of shows, too.
+What is known to make a difference is in it by name: the engine, torch, numerical libraries, instructions, threads, the
+StepChoice. Two digests follow. `settings` covers the options that the environment and the process set for libraries,
+and everything that the processor reports of itself: its cache sizes decide how a sum is divided into blocks. `sample`
+covers the results of a few small operations, so that a difference shows that is not known by name.
 """
 
 import os
@@ -20,22 +20,22 @@ from torch.nn import functional
 from training.engine.device.processor import isa_limit, kind_of_processor
 from training.metrics import StepChoice
 
-# Rises whenever the same spec and the same data come to give other weights.
-ENGINE = 2
+# To be raised with every change by which the same spec and data give other weights.
+ENGINE_VERSION = 2
 
-# Whose variables change results, or may; some only name a folder or how much is logged, and count all the same.
+# Prefixes of environment variables that may change results. Some of these only name a folder; they count all the same.
 _LIBRARIES = ("ONEDNN_", "DNNL_", "MKL_", "ATEN_", "OMP_", "KMP_", "GOMP_", "CUBLAS_", "CUDNN_", "NVIDIA_TF32", "NCCL_")
-_SAY_NOTHING = re.compile("VERBOSE|DEBUG|_NUM_THREADS$")  # threads are named as they are
+_WITHOUT_EFFECT = re.compile("VERBOSE|DEBUG|_NUM_THREADS$")  # threads are named as they are
 
 
 def fingerprint(device: torch.device, choice: StepChoice, team_size: int) -> str:
-    """Two runs of one deterministic spec and the same data with equal fingerprints end in equal weights. What differs,
-    or is of another form, is not known to."""
+    """Two runs of one deterministic spec on the same data with equal fingerprints end with equal weights, bit for bit.
+    With different fingerprints they may or may not."""
     way = f"{choice.mode} {choice.memory_format} {choice.precision}"
     together = f"{team_size} together"
     if team_size > 1 and device.type == "cuda":
         together += f" by NCCL {'.'.join(map(str, torch.cuda.nccl.version()))}"
-    return f"engine {ENGINE}; {computer(device)}; {way}; {together}"
+    return f"engine {ENGINE_VERSION}; {computer(device)}; {way}; {together}"
 
 
 def computer(device: torch.device) -> str:
@@ -75,7 +75,7 @@ def _settings(device: torch.device) -> dict[str, Any]:
         "environment": sorted(
             (name, value)
             for name, value in os.environ.items()
-            if name.startswith(_LIBRARIES) and not _SAY_NOTHING.search(name)
+            if name.startswith(_LIBRARIES) and not _WITHOUT_EFFECT.search(name)
         ),
         "processor": sorted(map(repr, torch.cpu.get_capabilities().items())),
         "build": torch.__config__.show(),

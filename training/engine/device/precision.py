@@ -1,4 +1,4 @@
-"""In which number format a device computes."""
+"""The number format of the forward and backward pass."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -12,8 +12,8 @@ _DTYPES = {"fp32": torch.bfloat16, "bf16": torch.bfloat16, "fp16": torch.float16
 
 
 def possible_precisions(wanted: Literal["auto", "fp32", "bf16", "fp16"], device: torch.device) -> Sequence[Precision]:
-    """Those that may be taken, the likely fastest first. `auto` leaves bf16 out where the device does not multiply
-    it natively: emulated, it is slower than fp32."""
+    """The formats that `wanted` allows, the probably fastest first. `auto` leaves bf16 out where the device has no
+    instructions for it: emulated, it is slower than fp32."""
     if wanted != "auto":
         return (wanted,)
     return ("bf16", "fp32") if multiplies_bf16(device) else ("fp32",)

@@ -1,8 +1,8 @@
-"""What this machine's processor computes bf16 with, which decides how numbers are rounded, and how fast.
+"""Which instructions the processor computes bf16 with. They decide how numbers are rounded, and how fast it is.
 
-oneDNN, which computes convolutions on x86 processors, takes the best instructions that it finds, unless a variable of
-the environment forbids some. It does not tell which it takes; but how it chooses is documented ("CPU dispatcher
-control"), and is repeated here. It reads the variable once, when it first computes.
+oneDNN computes convolutions on x86 processors. It uses the best instructions that the processor has, unless an
+environment variable forbids some, and has no function that says which. Its rules are documented ("CPU dispatcher
+control") and repeated here. It reads the variable once, when it first computes.
 """
 
 import os
@@ -19,8 +19,8 @@ WITHOUT_AMX = WITHOUT_BF16 | {"AVX512_CORE_BF16", "AVX512_CORE_FP16", "AVX10_1_5
 
 
 def isa_limit() -> str:
-    """What oneDNN is held to, by its name in the documentation; empty where nothing is said. A name that oneDNN does
-    not know limits nothing."""
+    """The limit that the environment sets for oneDNN, by its name in the documentation; empty where there is none. A
+    name that oneDNN does not know limits nothing."""
     return next((os.environ[name].upper() for name in ISA_VARIABLES if os.environ.get(name)), "")
 
 
