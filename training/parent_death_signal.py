@@ -1,4 +1,4 @@
-"""A child that does not outlive its parent, even one that was killed."""
+"""Ends a child process when its parent ends, even when the parent is killed."""
 
 import ctypes
 import signal

@@ -1,26 +1,26 @@
-"""What a file is, from its first bytes. Torch-free, and without a decoder: nothing is parsed."""
+"""Tells the kind of a file from its first bytes, without parsing it. Torch-free."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-HEAD_BYTES = 512  # that `kind_of` looks at: as far as a tar archive's mark, and past an XML document's preamble
+HEAD_BYTES = 512  # that `kind_of` needs: they include a tar archive's mark, and an XML document's preamble
 
-# read: images that are decoded. unread: images of kinds that are not. other: no image.
+# read: an image that can be decoded. unread: an image of a kind that cannot. other: not an image.
 Family = Literal["read", "unread", "other"]
 
 
 @dataclass(frozen=True, slots=True)
 class FileKind:
-    """`title` goes after "it is", and says what to do where that is not obvious."""
+    """`title` follows "it is" in an error message, and says what to do where that is not obvious."""
 
     title: str
     family: Family = "other"
 
     @property
     def is_image(self) -> bool:
-        """Whether somebody would miss it in a data set of images."""
+        """Whether it is an image, decodable or not: a user would miss it in a data set."""
         return self.family != "other"
 
 

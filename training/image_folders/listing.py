@@ -1,12 +1,9 @@
-"""What of one directory belongs to a data set: which of its files are images, which folders are looked into.
-Torch-free: the API counts what the trainer loads by the same rules.
+"""Lists one directory of a data set: its images, and the folders to visit. Torch-free.
 
-- Hidden files, and what file managers, network disks, photo programs and authors leave beside images, are companions:
-  they are neither images nor counted.
-- A file whose suffix is one of IMAGE_SUFFIXES is an image: a broken one is an error to be told, not a file to be
-  passed over.
-- A file with a suffix of OTHER_SUFFIXES is none. It is passed over and counted.
-- Of any other file, or one without a suffix, the first bytes decide. This costs opening it.
+- Companions are ignored and not counted: hidden files, and what file managers, network disks, photo programs and
+authors put beside images. - A file with one of IMAGE_SUFFIXES is an image. If it is broken, that is an error to report,
+and no reason to ignore it. - A file with one of OTHER_SUFFIXES is not an image. It is ignored and counted. - For any
+other file, the first bytes decide, which costs opening it.
 """
 
 import errno
@@ -20,12 +17,12 @@ from typing import Literal, get_args
 
 from training.image_folders.file_kinds import HEAD_BYTES, kind_of
 
-# Every one that belongs to a format which the decoder reads. A file called so may hold any of these formats.
+# The suffixes of all formats that the decoder reads. The content of a file may have another of these formats.
 _IMAGES = """
     png apng jpg jpeg jpe jfif jif jfi pjpeg pjp mpo webp gif bmp dib tif tiff ppm pgm pbm pnm pfm avif avifs
     jp2 j2k j2c jpc jpf jpx
 """
-# What lies beside images in great number and never is one: not worth opening each.
+# Of files that are often beside images in great number and never are images: opening each would cost time.
 _OTHERS = """
     txt csv tsv json jsonl xml yaml yml toml ini cfg log md rst html htm url lnk py ipynb m sh aae xmp thm dvc
     pkl pickle npy npz mat h5 pt pth db sqlite parquet tfrecord zip tar gz tgz bz2 xz zst 7z rar
@@ -54,18 +51,18 @@ _BY_AUTHORS = re.compile(
     r"(\.(txt|md|rst|csv|tsv|json|jsonl|xml|yaml|yml|pdf|html?|cff))?"
 )
 
-EXAMPLES = 5  # names of what is passed over that are kept
-SNIFFING_THREADS = 16  # a network disk answers each after a while, and several at once
+EXAMPLES = 5  # names of ignored files that are kept
+SNIFFING_THREADS = 16  # a network disk has a high latency, and serves several requests at once
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One directory, as far as it matters. Names are sorted.
+    """The entries of one directory that matter for a data set. Names are sorted.
 
-    `links`: folders that are links. `image_links`: of images that are links, the directory that the image really lies
-    in, and one name. `gone`: what cannot be followed or looked at, and why. `opened`: how many files were, and
-    `unknown`: how many more there are that only their content would tell. `count` is of `images`, which need not be
-    kept.
+    `links`: those of `folders` that are links. `image_links`: for images that are links, the directory that the link
+    leads to, and the name of one of them. `gone`: entries that cannot be read, such as broken links, and why. `opened`:
+    how many files were opened. `unknown`: how many more would have to be. `count`: how many `images` there are, which
+    need not be kept.
     """
 
     folders: Sequence[str] = ()
@@ -81,8 +78,8 @@ class Listing:
 
 
 def is_companion(name: str, *, file: bool = False) -> bool:
-    """Whether what is called `name` belongs to no data set, wherever it lies. `file`: it is known to be no folder; a
-    class may well be called `labels`.
+    """Whether an entry called `name` is ignored in every directory. `file`: it is known not to be a folder. Names such
+    as `labels` are ignored only then, since a class may have such a name.
     """
     folded = name.casefold()
     return (
@@ -94,7 +91,8 @@ def is_companion(name: str, *, file: bool = False) -> bool:
 
 
 def list_directory(directory: str, most_opened: int | None = None) -> Listing:
-    """Of `directory`. Opens `most_opened` files at most, or as many as only their content tells. Raises OSError."""
+    """The entries of `directory`. Opens at most `most_opened` files; with None, all whose content decides. Raises
+    OSError."""
     found: dict[_Kind, list[str]] = {kind: [] for kind in get_args(_Kind)}
     links, gone, image_links = set[str](), dict[str, str](), _ImageLinks()
     with os.scandir(directory) as entries:
@@ -131,7 +129,7 @@ _Kind = Literal["folder", "image", "other", "companion", "unsure"]
 
 
 def _kind(entry: "os.DirEntry[str]") -> _Kind:
-    """Raises OSError where it cannot be told, as of a link to a disk that is not mounted."""
+    """Raises OSError where it cannot be known, such as for a link to a disk that is not mounted."""
     name, suffix = entry.name, Path(entry.name).suffix.lower()
     if is_companion(name):
         return "companion"
@@ -144,7 +142,7 @@ def _kind(entry: "os.DirEntry[str]") -> _Kind:
                 return "other"
             raise
     if suffix in IMAGE_SUFFIXES:
-        return "image"  # a link to nowhere, too: that the image is missing should be said, not hidden
+        return "image"  # a broken link, too, so that decoding reports the missing image
     if is_companion(name, file=True):
         return "companion"
     if suffix in OTHER_SUFFIXES or name.endswith("~"):
@@ -155,14 +153,14 @@ def _kind(entry: "os.DirEntry[str]") -> _Kind:
 
 
 class _ImageLinks:
-    """Where the images really lie that are links."""
+    """The directories that images which are links lead to."""
 
     def __init__(self) -> None:
         self.by_parent: dict[str, str] = {}
         self._real: dict[str, str] = {}
 
     def add(self, entry: "os.DirEntry[str]") -> None:
-        """Links of one directory mostly lead to a few others, whose paths are resolved once."""
+        """Paths of parents are resolved once, since the links of one directory usually lead to few others."""
         link = Path(entry.path)
         target = link.parent / link.readlink()
         parent = str(target.parent)
@@ -175,7 +173,8 @@ class _ImageLinks:
 
 
 def _sniff(directory: str, names: Sequence[str]) -> Iterator[bool]:
-    """Whether each of `names` begins as an image does. One that cannot be opened counts: decoding it says why."""
+    """For each of `names`, whether its first bytes are an image's. A file that cannot be opened counts as an image, so
+    that decoding reports the reason."""
 
     def begins_as_image(name: str) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""A spec's operations on pixels, in their order."""
+"""Augments batches: applies the operations that a spec asks for, in their order."""
 
 from collections.abc import Iterator
 from typing import Protocol
@@ -15,7 +15,7 @@ from training.spec import Augmentation
 
 
 class Change(Protocol):
-    """An operation on images that are cut out already."""
+    """An operation on images that have their final size."""
 
     def __call__(self, images: Tensor, samples: Tensor, epoch: int) -> Tensor:
         """uint8 [B, H, W, C], both; `samples`: int64 [B], on the host."""

@@ -1,4 +1,4 @@
-"""Rectangles within images: cutout and random erasing, and where CutMix pastes."""
+"""Random rectangles within images: for cutout, random erasing and CutMix."""
 
 import math
 from dataclasses import dataclass, replace
@@ -7,8 +7,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from training.engine.augmentation.transfer import send
 from training.engine.counter_rng import Purpose, integers, uniforms
+from training.engine.device.transfer import send
 from training.spec import Cutout, Erasing
 
 ATTEMPTS = 10  # as many as torchvision makes

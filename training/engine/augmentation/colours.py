@@ -11,8 +11,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from training.engine.augmentation.transfer import send
 from training.engine.counter_rng import Purpose, uniforms
+from training.engine.device.transfer import send
 from training.spec import Colour
 
 GREY = (2989.0, 5870.0, 1140.0)  # of 10,000: red's, green's and blue's share of grey, as torchvision has them

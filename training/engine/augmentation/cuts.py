@@ -1,4 +1,5 @@
-"""The first operation: each sample's window is cut out of the data set, and half of the windows mirrored."""
+"""The first operation of every augmentation: cut a window of each sample out of the data set, and mirror half of
+them."""
 
 from typing import Protocol
 
@@ -7,8 +8,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from training.engine.augmentation.boxes import Boxes, RandomBoxes
-from training.engine.augmentation.transfer import send
 from training.engine.counter_rng import Purpose, integers
+from training.engine.device.transfer import send
 from training.spec import Crop, ResizedCrop
 
 

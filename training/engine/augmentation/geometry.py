@@ -1,15 +1,15 @@
 """Shears, shifts and rotations of a whole batch as one gather, with a matrix a sample.
 
-Nearest pixel, and black from outside, as torchvision's functions on tensors by default. Places are computed in whole
-numbers, so that rounding is the same for each sample in any batch and on any device. Where a place lies just between
-two pixels, torchvision takes the one to which its rounding errors lead, and we the one further right or down.
+Nearest pixel, with black outside of the image, as is the default of torchvision's functions on tensors. Coordinates are
+computed in integers, so that a sample is rounded alike in any batch and on any device. For a point exactly between two
+pixels, torchvision's choice depends on its rounding errors; here it is the one further right or down.
 """
 
 import torch
 from torch import Tensor
 
-from training.engine.augmentation.transfer import send
 from training.engine.counter_rng import Purpose, uniforms
+from training.engine.device.transfer import send
 from training.spec import Rotation
 
 BITS = 32  # of a matrix element's fraction

@@ -1,4 +1,4 @@
-"""Mixup and CutMix: each image and label with those of its neighbour in the batch."""
+"""Mixup and CutMix: each image and label is mixed with those of its neighbour in the batch."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from training.engine.augmentation.boxes import Boxes
-from training.engine.augmentation.transfer import send
 from training.engine.counter_rng import Purpose, betas, integers, uniforms
+from training.engine.device.transfer import send
 from training.spec import Augmentation
 
 

@@ -1,4 +1,4 @@
-"""The operations of which the policies are made, and how a batch is put through one each."""
+"""The operations of the policies, and how a batch is augmented with a different one for each sample."""
 
 from enum import IntEnum
 from functools import partial
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from training.engine.augmentation import colours, geometry
-from training.engine.augmentation.transfer import send
+from training.engine.device.transfer import send
 
 
 class Operation(IntEnum):

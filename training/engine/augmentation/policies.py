@@ -1,4 +1,4 @@
-"""AutoAugment, RandAugment and TrivialAugment: which operation each sample goes through, and how strong it is.
+"""AutoAugment, RandAugment and TrivialAugment: they choose operations for each sample, and their magnitudes.
 
 Operations, magnitudes, signs and probabilities are those of torchvision.transforms.v2.
 """

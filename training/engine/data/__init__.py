@@ -1,4 +1,4 @@
-"""What a network learns from: every data set, decoded to uint8 images in memory. Needs torch."""
+"""Data sets: loaded, decoded to uint8 images, identified by content, and fed to a device in batches."""
 
 from training.engine.data.dataset import Dataset, Split
 from training.engine.data.differences import changes

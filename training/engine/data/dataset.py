@@ -54,7 +54,7 @@ class Split:
         return type(self)(self.images.to(device), self.labels.to(device), mapped, self.order)
 
     def rows(self, samples: Tensor) -> Tensor:
-        """Where the images of `samples` lie; both int64, on the host."""
+        """The rows of `images` that hold `samples`; both int64, on the host."""
         return samples if self.order is None else self.order[samples]
 
     @property
@@ -67,9 +67,9 @@ class Split:
 class Dataset:
     """Both splits have images of one size and the same channels.
 
-    `digests`: of the images of each split, row by row, where these are not as they were published; None: they are of
-    the images themselves. `files`: of each image of the training split, and then of the test split, its path within
-    the data set; empty where it is made of no files.
+    `digests`: of the images of each split before they were resized, row by row; None: they were not, and the digests
+    are computed from `images`. `files`: the paths, within the data set, of the training images and then of the test
+    images; empty where it has no files.
     """
 
     name: str
@@ -109,7 +109,7 @@ class Dataset:
 
     @cached_property
     def contents(self) -> Contents:
-        """What it holds, by content, sample by sample."""
+        """Its labels and the digests of its images, in the order of its samples."""
         samples = {
             name: (split.sample_labels, digests if split.order is None else digests[split.order.numpy()])
             for (name, split), digests in zip(self._splits.items(), self._digests, strict=True)
@@ -128,12 +128,12 @@ class Dataset:
 
     @property
     def identity(self) -> str:
-        """What it is, by its classes and its images alone: 64 hexadecimal digits."""
+        """64 hexadecimal digits that depend on its classes and its images alone."""
         return self.contents.identity
 
     def ordered_like(self, before: Contents | None) -> Self:
-        """The same with its samples numbered as in `before`, which is of the same identity; as its images lie, where
-        that is None."""
+        """The same data set with its samples in the order of `before`, which must have the same identity; in the order
+        of its rows, where that is None."""
         if before is None:
             return replace(self, train=replace(self.train, order=None), test=replace(self.test, order=None))
         train, test = (

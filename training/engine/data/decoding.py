@@ -1,4 +1,4 @@
-"""Many image files at once, into one tensor."""
+"""Decodes many image files into one tensor, in threads."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from training.batching import Bounds
 from training.engine.data.dataset import Split
+from training.engine.device.transfer import send
 from training.host_memory import available_memory
 
 LARGEST_SHARE = 0.5  # of the device's free memory, for a resident split; network and batches need the rest
@@ -89,7 +90,7 @@ class ResidentFeed:
     def batches(self, rows: Tensor, bounds: Sequence[Bounds]) -> Iterator[Batch]:
         """See Feed. Rows go to the device once, not batch by batch."""
         start, stop = _extent(rows, bounds, self._split)
-        on_device = _sent(self._split.rows(rows[start:stop]), self._device)
+        on_device = send(self._split.rows(rows[start:stop]), self._device)
         for first, end in bounds:
             positions = on_device[first - start : end - start]
             yield Batch(self._split.images, positions, self._split.labels[positions], rows[first:end])
@@ -115,7 +116,7 @@ class StreamedFeed:
         """See Feed. Once the iterator is closed, or used up, its threads have ended."""
         start, stop = _extent(rows, bounds, self._split)
         lying = self._split.rows(rows[start:stop])
-        labels = _sent(self._split.labels[lying], self._device)
+        labels = send(self._split.labels[lying], self._device)
         largest = max((end - first for first, end in bounds), default=0)
         positions = torch.arange(largest, device=self._device)
         transfer = _transfer(self._device, largest, self._split, buffers=min(self._threads + 2, len(bounds)))
@@ -209,11 +210,6 @@ class _PinnedTransfer:
         consumer.wait_event(copied)
         images.record_stream(consumer)  # the allocator must not reuse this memory until the consumer is done with it
         return images
-
-
-def _sent(numbers: Tensor, device: torch.device) -> Tensor:
-    """`numbers` on the device. They are pinned first: for a copy from pageable memory the host would wait."""
-    return numbers.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else numbers
 
 
 def _extent(rows: Tensor, bounds: Sequence[Bounds], split: Split) -> Bounds:

@@ -1,4 +1,4 @@
-"""Image folders, decoded: what one is, is told in training/image_folders/finding.py."""
+"""Loads image folders: training/image_folders/ finds their files, which are decoded here."""
 
 import logging
 import os
@@ -19,7 +19,7 @@ from training.errors import DatasetInvalid
 from training.image_folders import ImageFolder, find_images
 from training.names import listed, shown
 
-DECODER_VERSION = 3  # rises whenever the same files come to give other pixels, so that none decoded before are used
+DECODER_VERSION = 3  # to be raised with every change by which a file gives other pixels: the cache then decodes anew
 
 Files = dict[str, list[str]]  # paths by class, both sorted; as Path objects they would add a tenth to the loading time
 

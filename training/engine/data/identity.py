@@ -1,4 +1,5 @@
-"""What a data set is, by its content: neither names nor times of files say whether a run may go on over it.
+"""The identity of a data set, by which a run decides whether its data is still the same: a digest of the content, which
+does not depend on the names and times of files.
 
 The identity of a data set is the SHA-256 of its classes in their order, of whether its images are grey, and of the
 sorted list of (split, class, SHA-256 of an image). An image counts by its pixels before any resize: RGB, 8 bits a
@@ -22,7 +23,7 @@ from torch import Tensor
 Digests = NDArray[np.uint8]  # [N, DIGEST_BYTES], an image a row
 
 DIGEST_BYTES = 32
-KEY_BYTES = 8  # of a digest, by which a checkpoint remembers an image: 2**32 images would have two alike
+KEY_BYTES = 8  # of a digest, which a checkpoint keeps for each image: two of 2**32 images would have equal ones
 HASHED_AT_ONCE = 4096  # images a thread
 HASHING_THREADS = 4
 
@@ -50,7 +51,7 @@ def digests_of(images: Tensor) -> Digests:
             found += each.digest()
         digests[first : first + len(part)] = np.frombuffer(found, np.uint8).reshape(-1, DIGEST_BYTES)
 
-    with ThreadPoolExecutor(HASHING_THREADS) as pool:  # hashlib lets go of the interpreter's lock
+    with ThreadPoolExecutor(HASHING_THREADS) as pool:  # hashlib releases the interpreter's lock
         list(pool.map(digest, range(0, count, HASHED_AT_ONCE)))
     return digests
 

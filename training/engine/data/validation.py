@@ -10,10 +10,10 @@ VALIDATION_EPOCH = -1  # whose order no epoch of training has
 
 
 def split_off(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Rows to train on and rows to validate on, int64, both ascending: round(fraction * N) of the latter, chosen at
-    random by `seed` alone.
+    """The rows to train on and the rows to validate on, int64, both ascending. The latter are chosen at random, by
+    `seed` alone.
 
-    Every class gives its share, to within one image: shares are cut off the images sorted by class at even distances.
+    Every class gives its share, to within one image: rows are taken at even distances from the rows sorted by class.
     """
     count = validation_images(fraction, len(labels))
     shuffled = permutation(len(labels), seed, VALIDATION_EPOCH, torch.device("cpu"))

@@ -1,7 +1,6 @@
-"""Layers that disturb a residual branch while training, each sample of the batch by numbers of its own.
+"""Layers that add noise to a residual branch during training, drawn for each sample of the batch.
 
-They draw from torch's default generator of the device that the features are on, and in evaluation do what they do
-on average.
+They draw from torch's default generator of the features' device. In evaluation they apply the expectation.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Loading an optimizer's state so that it goes on to the bit, on whichever device it was saved."""
+"""Loads an optimizer's state so that it continues exactly, bit for bit, whatever device it was saved on."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ _OPTIONS = ("foreach", "fused")
 
 
 def load_in_place(optimizer: optim.Optimizer) -> None:
-    """Make `optimizer.load_state_dict` keep this optimizer's way of computing, and copy what it loads.
+    """Make `optimizer.load_state_dict` keep this optimizer's `foreach` and `fused`, and copy the tensors that it loads.
 
-    torch takes over how the saved one was built: on another device the wrong way. And it keeps the very tensors that
-    it is given, so that the optimizer that they came from would go on changing them.
+    torch takes these options from the saved optimizer, which are wrong on another device. It also keeps the loaded
+    tensors themselves, so that two optimizers would change them.
     """
     ours = [dict(group) for group in optimizer.param_groups]
 
@@ -34,7 +34,7 @@ def load_in_place(optimizer: optim.Optimizer) -> None:
 
 
 def _fill_tensors(group: dict[str, Any], own: dict[str, Any]) -> None:
-    """Put the loaded values of `group` into the tensors that the group had, and back into numbers where it had none."""
+    """Copy loaded values into the tensors that the group had, and make them numbers where it had numbers."""
     for name, loaded in group.items():
         kept = own.get(name)
         if isinstance(kept, Tensor):
@@ -44,11 +44,11 @@ def _fill_tensors(group: dict[str, Any], own: dict[str, Any]) -> None:
 
 
 def _copy_as(weight: Tensor, kept: dict[str, Any], counting: torch.device) -> None:
-    """Copy what is kept of `weight`, into the weight's memory format. torch's fused kernels walk through both in the
-    order of memory and do not look whether it is the same.
+    """Copy the state of `weight` into the weight's memory format: torch's fused kernels read both in the order of
+    memory, without checking that it is the same.
 
-    Single numbers go to `counting`, where torch makes them at first; NAdam's product, which torch loads onto the
-    weight's device, would there be waited for each step.
+    Scalars go to the device `counting`, where torch creates them. torch would load NAdam's product onto the weight's
+    device, and the host would wait for it each step.
     """
     for name, value in kept.items():
         if isinstance(value, Tensor):

@@ -1,12 +1,12 @@
-"""From the host to the device, without waiting."""
+"""Copies from the host to the device for which the host does not wait."""
 
 import torch
 from torch import Tensor
 
 
 def send(values: Tensor, device: torch.device) -> Tensor:
-    """`values` on `device`. A copy from ordinary memory would wait for what the device is doing; from pinned memory,
-    it queues up behind."""
+    """`values` on `device`. The host would wait for a copy from pageable memory until the device has made it; a copy
+    from pinned memory is queued."""
     if device.type == "cuda" and values.device.type == "cpu":
         return values.pin_memory().to(device, non_blocking=True)
     return values.to(device)
