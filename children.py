@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from training.lifeline import die_with_parent
+from training.parent_death_signal import die_with_parent
 
 STOP_SECONDS = 40.0  # a drain takes less
 RESTART_SECONDS = 1.0

@@ -19,14 +19,14 @@ import torch
 from benchmarks.cifar100 import load_cifar100
 from benchmarks.result import RESULTS, print_table, processor, save
 from settings import read_settings
-from training.checkpoints import CheckpointWriter, load_checkpoint
-from training.data import Dataset
 from training.durable import write_durably
+from training.engine.checkpoints import CheckpointWriter, load_checkpoint
+from training.engine.data import Dataset
+from training.engine.trainer import Trainer
+from training.known.recipe_results import RecipeResult, save_result
+from training.known.recipes import RECIPES
 from training.metrics import EpochMetrics, RunFacts
-from training.recipe_results import RecipeResult, record_result
-from training.recipes import RECIPES
 from training.spec import TrainingSpec
-from training.trainer import Trainer
 
 REFERENCE = Path(__file__).parent / "reference" / "lab_run.json"  # the lab report's run: 32 of its 500 epochs
 
@@ -125,7 +125,7 @@ def main() -> None:
     name = f"accuracy_{arguments.recipe}_{specs[0].architecture.name}_{specs[0].epochs}"
     runs = [train(spec, dataset, kept_in / f"{name}_{spec.seed}") for spec in specs]
     result = summary(specs[0], runs)
-    record_result(result)
+    save_result(result)
     print_table(
         ("recipe", "network", "epochs", "seeds", "test accuracy, last epoch", "seconds a run"),
         [

@@ -26,7 +26,7 @@ from benchmarks.api_rows import Size, fill
 from environment.addresses import socket_address, sqlite_address
 from migrations import migrate
 from models import Database
-from training.lifeline import die_with_parent
+from training.parent_death_signal import die_with_parent
 
 ROOT = Path(__file__).parents[1]
 FILLED = ROOT / "data" / "bench"

@@ -1,7 +1,7 @@
 """The data set that the benchmarks train on."""
 
 from settings import read_settings
-from training.data import Dataset, load_dataset
+from training.engine.data import Dataset, load_dataset
 
 
 def load_cifar100() -> Dataset:

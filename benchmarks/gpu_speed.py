@@ -21,13 +21,13 @@ import numpy as np
 import torch
 
 from benchmarks.result import print_table, save
-from training.augmentation import Examples
-from training.batches import Batches
-from training.data import Dataset
+from training.engine.augmentation import Examples
+from training.engine.batches import Batches
+from training.engine.data import Dataset
+from training.engine.trainer import Trainer
 from training.metrics import StepChoice
 from training.plan import Convolution, Layers, MaxPool, NetworkPlan, count_flops
 from training.spec import TrainingSpec
-from training.trainer import Trainer
 
 AUGMENTATION = {"crop": {"padding": 4}, "flip": True}
 WARMING_SECONDS = 3.0
@@ -82,7 +82,7 @@ def measure_ceiling(device: torch.device) -> Ceiling:
 
 def measure(case: Case, choice: StepChoice, trainer: Trainer) -> dict[str, object]:
     """Images a second of whole steps, data and augmentation included, and the share that augmentation takes."""
-    trainer.probe.take(choice)
+    trainer.tuner.use(choice)
     began = time.perf_counter()
     _steps(trainer, WARMING_SECONDS)
     warming = time.perf_counter() - began

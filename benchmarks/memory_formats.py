@@ -63,15 +63,15 @@ def turn(case: Case) -> dict[MemoryFormat, float]:
     """Images a second in each format."""
     import torch
 
-    from training.augmentation import Examples
+    from training.engine.augmentation import Examples
+    from training.engine.device.determinism import prepare_process
+    from training.engine.networks import build_network
+    from training.engine.optimizers import build_optimizer
+    from training.engine.step import TrainingStep
+    from training.engine.team import ALONE
     from training.metrics import StepChoice
-    from training.networks import build_network
-    from training.optimizers import build_optimizer
     from training.plan import network_plan
-    from training.repeat import prepare_process
     from training.spec import TrainingSpec
-    from training.step import TrainingStep
-    from training.team import ALONE
 
     torch.set_num_threads(1)
     device = torch.device("cpu")

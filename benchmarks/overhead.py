@@ -20,12 +20,12 @@ import torch
 from benchmarks.cifar100 import load_cifar100
 from benchmarks.result import print_table, save
 from settings import read_settings
-from training.checkpoints import CheckpointWriter
 from training.durable import write_durably
+from training.engine.checkpoints import CheckpointWriter
+from training.engine.progress import SavePoint
+from training.engine.trainer import Trainer
 from training.metrics import EpochMetrics
-from training.progress import SavePoint
 from training.spec import TrainingSpec
-from training.trainer import Trainer
 
 GOAL = 0.05
 AUGMENTATIONS: dict[str, dict[str, Any]] = {

@@ -22,11 +22,11 @@ import torch
 
 from benchmarks.cifar100 import load_cifar100
 from benchmarks.result import print_table, save
-from training.data import Dataset, Split
-from training.evaluation import Examined, evaluate
+from training.engine.data import Dataset, Split
+from training.engine.evaluation import EvaluationData, evaluate
+from training.engine.trainer import Trainer
 from training.metrics import EpochMetrics
 from training.spec import TrainingSpec
-from training.trainer import Trainer
 
 CLASSES, IMAGES_A_CLASS = 10, 100
 EPOCHS = 24
@@ -100,7 +100,7 @@ def outcome(arm: Arm, dataset: Dataset, seed: int) -> Outcome:
     assert last.test_loss is not None
     assert last.test_accuracy is not None
     # Of the weights that were trained, not of their average: an average leaves them as they are.
-    images = Examined(run.batches.feed, run.batches.rows, run.batches.normalise, CLASSES)
+    images = EvaluationData(run.batches.feed, run.batches.rows, run.batches.normalise, CLASSES)
     return Outcome(evaluate(run.network, images).loss, last.train_loss, last.test_loss, last.test_accuracy)
 
 

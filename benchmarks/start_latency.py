@@ -45,8 +45,8 @@ def trainer_alone() -> list[float]:
     """The same work without the service: seconds of each round."""
     import torch
 
-    from training.data import load_dataset
-    from training.trainer import Trainer
+    from training.engine.data import load_dataset
+    from training.engine.trainer import Trainer
 
     torch.set_num_threads(os.cpu_count() or 1)
     spec = TrainingSpec.model_validate(SPEC)

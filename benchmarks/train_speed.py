@@ -48,7 +48,7 @@ def stock_steps(spec: Any, dataset: Any) -> Iterator[None]:
     from torch.utils.data import DataLoader
     from torchvision import transforms
 
-    from training.networks import build_network
+    from training.engine.networks import build_network
     from training.plan import network_plan
 
     pipeline = transforms.Compose(
@@ -89,7 +89,7 @@ def bare_steps(spec: Any, dataset: Any) -> Iterator[None]:
     import torch
     from torch.nn.functional import cross_entropy, pad
 
-    from training.networks import build_network
+    from training.engine.networks import build_network
     from training.plan import network_plan
 
     torch.manual_seed(spec.seed)
@@ -127,7 +127,7 @@ def loop_seconds(steps: Iterator[None], count: int) -> float:
 def engine_seconds(spec: Any, dataset: Any, cache_dir: Path, count: int) -> float:
     """Of `count` steps of our trainer, with all that it measures and reports. It asks before each step whether to stop,
     which is when we look at the clock."""
-    from training.trainer import Trainer
+    from training.engine.trainer import Trainer
 
     looked: list[float] = []
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from catalog.scanning import DirectoryCache, SingleFlight
-from training.dataset_names import hides_shipped, unknown_dataset
+from training.errors import DatasetInvalid
 from training.image_folders import ImageFolder, find_images, visible_folders
-from training.invalid import DatasetInvalid
-from training.known_datasets import KNOWN_DATASETS, SHIPPED, KnownDataset
+from training.known.dataset_names import hides_shipped, unknown_dataset
+from training.known.datasets import KNOWN_DATASETS, SHIPPED, KnownDataset
 from training.names import shown
 from training.spec import DataShape, TrainingSpec
 from training.spec.conflicts import count_conflicts, data_conflicts, published_conflicts

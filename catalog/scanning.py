@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from training.folder_listing import Listing, list_directory
+from training.image_folders.listing import Listing, list_directory
 
 Found = TypeVar("Found")
 

@@ -17,7 +17,7 @@ AttemptFenced stands apart: an attempt's worker meets it, and no caller does.
 """
 
 from models import JobStatus, Request
-from training.plain import plain
+from training.number_format import plain
 
 
 class JobError(Exception):

@@ -16,9 +16,10 @@ from sqlalchemy.orm import Session
 from jobs.measured import Run, data_shape, recent_runs
 from jobs.placement import CPU, Needs, fitting
 from jobs.workers import connected
-from training.memory import Memory, estimate_memory
+from training.batching import images_per_step, steps_per_epoch, validation_images
 from training.metrics import Precision
 from training.plan import NetworkPlan, count_flops, count_parameters, network_plan
+from training.plan.memory import Memory, estimate_memory
 from training.spec import DataShape, ResolvedSpec
 from training.spec.part import Conflict
 
@@ -122,7 +123,7 @@ def estimate(session: Session, spec: ResolvedSpec, needs: Needs) -> Estimate:
         data,
         parameters=count_parameters(job.plan),
         flops=job.flops,
-        steps_per_epoch=_steps(spec, job.train_images),
+        steps_per_epoch=steps_per_epoch(spec.batch_size, job.train_images),
         memory=_memory(job, runs),
         devices=[_on_device(job, runs, name, count) for name, count in kinds.items()],
         conflicts=[*spec.conflicts_with(data)],
@@ -141,7 +142,7 @@ class _Work:
 
     @classmethod
     def of_spec(cls, spec: ResolvedSpec, data: DataShape) -> Self:
-        validation = round(spec.validation_fraction * data.train_images)
+        validation = validation_images(spec.validation_fraction, data.train_images)
         plan = network_plan(spec.architecture, data.image_size, data.channels, data.classes)
         resident = spec.placement != "streamed"
         return cls(spec, plan, data.train_images - validation, data.test_images + validation, resident)
@@ -166,7 +167,7 @@ class _Work:
     @property
     def batch(self) -> int:
         """Images a step."""
-        return self.train_images if self.spec.batch_size == "full" else self.spec.batch_size
+        return images_per_step(self.spec.batch_size, self.train_images)
 
     @property
     def precision(self) -> Precision:
@@ -189,14 +190,6 @@ class _Work:
         )
         ratio = self.batch / other.batch
         return mine == theirs and 1 / LARGEST_BATCH_RATIO <= ratio <= LARGEST_BATCH_RATIO
-
-
-def _steps(spec: ResolvedSpec, train_images: int) -> int:
-    """An epoch: the last batch may be smaller, and joins the one before where it would be a single image."""
-    if spec.batch_size == "full" or spec.batch_size >= train_images:
-        return 1
-    whole, left = divmod(train_images, spec.batch_size)
-    return whole + (left >= 2)
 
 
 def _kinds(session: Session, needs: Needs, runs: Sequence[Run]) -> Mapping[str, int]:

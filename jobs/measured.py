@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import ACTIVE, Attempt, Epoch, Job
-from training.known_datasets import KNOWN_DATASETS, SHIPPED
+from training.known.datasets import KNOWN_DATASETS, SHIPPED
 from training.metrics import RunFacts
 from training.spec import DataShape, ResolvedSpec
 

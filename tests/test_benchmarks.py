@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from training.recipe_results import RecipeResult, read_results
+from training.known.recipe_results import RecipeResult, read_results
 
 RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
 

@@ -22,16 +22,16 @@ import torch
 from pydantic import ValidationError
 from torch import distributed
 
-from training.conflicts import SpecConflict
-from training.data import DatasetInvalid, load_dataset
+from training.engine.conflicts import SpecConflict
+from training.engine.data import DatasetInvalid, load_dataset
+from training.engine.progress import SavePoint
+from training.engine.team import Team
+from training.engine.totals import Diverged
+from training.engine.trainer import Trainer
 from training.image_folders import LARGEST_IMAGE_MEGAPIXELS
-from training.lifeline import die_with_parent
 from training.metrics import EpochMetrics, RunFacts, StepMetrics
-from training.progress import SavePoint
+from training.parent_death_signal import die_with_parent
 from training.spec import TrainingSpec
-from training.team import Team
-from training.totals import Diverged
-from training.trainer import Trainer
 
 KINDS = {RunFacts: "facts", StepMetrics: "step", EpochMetrics: "epoch"}
 

@@ -1,4 +1,4 @@
-"""Files that are whole under their name, also after a kill or a loss of power."""
+"""Atomic and durable writes: a file is complete under its name, even after a kill or a loss of power."""
 
 import os
 import threading
@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Replace `path` by a file of `content`, all at once: whoever reads it sees the old one or the new one.
+    """Replace `path` atomically by a file of `content`: a reader sees the old file or the new one.
 
-    The temporary beside it, `.{name}.{process}.{thread}`, stays behind where the process is killed in mid-write.
+    A temporary file beside it, `.{name}.{process}.{thread}`, is left over where the process is killed during the write.
     Raises OSError, FileNotFoundError where the folder is missing.
     """
     written = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
@@ -24,7 +24,7 @@ def write_durably(path: Path, content: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """So that the names in it, too, survive a loss of power."""
+    """Flush `folder` to the disk, so that the names in it survive a loss of power as well."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

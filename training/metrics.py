@@ -1,4 +1,4 @@
-"""What a training run measures. Torch-free: the platform stores and serves these."""
+"""What a training run measures. Torch-free: the platform stores these values and serves them."""
 
 from typing import Literal
 
@@ -10,9 +10,9 @@ Precision = Literal["fp32", "bf16", "fp16"]
 
 
 class Measured(BaseModel):
-    """A frozen record. NaN and infinities travel as the strings that protobuf's JSON mapping uses.
+    """A frozen value. NaN and infinities are written as strings, as in protobuf's JSON mapping.
 
-    What is stored is read by other releases, too: a field that this one does not know is left out.
+    Stored values are read by other releases: a field that this release does not know is dropped.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="strings")
@@ -27,16 +27,16 @@ class StepChoice(Measured):
 
 
 class StepTiming(Measured):
-    """How fast a way of computing was when it was tried."""
+    """How fast a step with one choice was."""
 
     choice: StepChoice
     images_per_second: float
-    images: int | None = None  # that it was tried on at once; None of an earlier release, which took a whole batch
+    images: int | None = None  # in the batch that was timed; None in a value of an earlier release: a whole batch
 
 
 class RunFacts(Measured):
-    """What a run found before its first step: the device, the network and the data; and what it found to be the
-    fastest step since."""
+    """The device, the network and the data of a run, known before its first step; and the step that tuning has chosen
+    since."""
 
     device: str  # "cpu", or the accelerator's own name
     precision: Precision
@@ -58,13 +58,13 @@ class RunFacts(Measured):
     placement: Literal["resident", "streamed"] = "resident"
     devices: int = 1  # that train together
     step: StepChoice = StepChoice()
-    probed: tuple[StepTiming, ...] = ()  # what the step was chosen from; empty where nothing was tried
-    probe_seconds: float = 0.0  # that this attempt has spent on trying, beside its training
+    probed: tuple[StepTiming, ...] = ()  # the timings that `step` was chosen by; empty where it was not tuned
+    probe_seconds: float = 0.0  # that this attempt has spent on tuning, which are not part of its training time
     fingerprint: str = ""  # two runs of one deterministic spec with equal fingerprints agree to the bit
 
 
 class StepMetrics(Measured):
-    """The mean loss of one batch, measured in front of its optimizer step."""
+    """The mean loss of one batch, before its optimizer step."""
 
     epoch: int  # from 0
     step: int  # from 0 within the epoch
@@ -73,9 +73,9 @@ class StepMetrics(Measured):
 
 
 class EpochMetrics(Measured):
-    """One epoch. Train figures are means over the epoch's batches, as the network saw them, while it changes; test
-    and validation figures are of the network at its end, or of its average where the spec asks for one. They are
-    None in epochs that are not evaluated, validation figures also where nothing was split off."""
+    """One epoch. Training metrics are means over the epoch's batches, each measured as it was trained on. Test and
+    validation metrics are of the network at the end of the epoch, or of the averaged weights where the spec asks for
+    them. They are None in epochs that are not evaluated; validation metrics also without a validation split."""
 
     epoch: int  # from 0
     train_loss: float  # cross-entropy in nats

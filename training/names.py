@@ -1,4 +1,4 @@
-"""Names that people mistype, and names that look alike. Torch-free."""
+"""Names that are mistyped, and names that look alike, as error messages show them. Torch-free."""
 
 import re
 import unicodedata
@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
 
-LONGEST_COMPARED = 64  # characters: to find what is alike takes longer, the longer it is
+LONGEST_COMPARED = 64  # characters: comparing takes time that grows with the length
 
 # Letters of other alphabets that are drawn like Latin ones: Cyrillic ones, then Greek ones and two more.
 _LOOK_ALIKES = {
@@ -19,8 +19,9 @@ _LOOK_ALIKES = {
 
 
 def skeleton(name: str) -> str:
-    """What two names that look alike have in common: without case, invisible characters, kinds of space, the forms in
-    which Unicode writes one letter, and the alphabet of letters that are drawn alike.
+    """The same string for all names that look alike (a skeleton, as in Unicode's report 39): case, invisible characters
+    and spaces are dropped, Unicode forms are unified, and letters of other alphabets are replaced by the Latin ones
+    that look like them.
     """
     folded = unicodedata.normalize("NFKC", name).casefold().translate(_LOOK_ALIKES)
     visible = (letter for letter in folded if unicodedata.category(letter)[0] not in "CZ")
@@ -28,20 +29,20 @@ def skeleton(name: str) -> str:
 
 
 def shown(name: str) -> str:
-    """The name as an error can show it: in quotes and with escapes where it would not be seen as it is."""
+    """`name` for an error message: in quotes and with escapes where it has characters that a reader would not see."""
     plain = name.isprintable() and name == " ".join(name.split()) and unicodedata.normalize("NFC", name) == name
     return name if name and plain else _escaped(name)
 
 
 def listed(names: Iterable[str], most: int = 5) -> str:
-    """The first `most` names and how many more there are, for an error."""
+    """The first `most` names, separated by commas, and the number of the others, for an error message."""
     told = [*names]
     more = f" and {len(told) - most:,} more" if len(told) > most else ""
     return ", ".join(told[:most]) + more
 
 
 def look_alikes(names: Iterable[str], others: Iterable[str]) -> list[tuple[str, str]]:
-    """Pairs of one of `names` and another of `others` that a reader could take for one."""
+    """Pairs of one of `names` and a different one of `others` that look alike."""
     by_skeleton: dict[str, list[str]] = {}
     for other in others:
         by_skeleton.setdefault(skeleton(other), []).append(other)
@@ -49,7 +50,7 @@ def look_alikes(names: Iterable[str], others: Iterable[str]) -> list[tuple[str, 
 
 
 def difference(name: str, other: str) -> str:
-    """In what two names differ that look alike, with both as they are written."""
+    """How two names that look alike differ, for an error message: each is shown so that the difference can be seen."""
     if unicodedata.normalize("NFC", name) == unicodedata.normalize("NFC", other):
         reason, written = "only in their Unicode form", _escaped
     elif name.lower() == other.lower():
@@ -68,9 +69,9 @@ def quoted(text: str, longest: int = LONGEST_COMPARED) -> str:
     return ascii(text) if disguised else repr(text)
 
 
-def meant(name: str, known: Collection[str]) -> str | None:
-    """Which of the `known` names was probably meant: one that differs in case, hyphens, underscores, dots or spaces
-    alone, or else one that is nearly the same.
+def closest_name(name: str, known: Collection[str]) -> str | None:
+    """The `known` name that `name` is probably a misspelling of: one that differs only in case, hyphens, underscores,
+    dots or spaces, otherwise the most similar one. None where no name is similar.
     """
     if len(name) > LONGEST_COMPARED:
         return None
@@ -84,7 +85,7 @@ def meant(name: str, known: Collection[str]) -> str | None:
 
 def did_you_mean(name: str, known: Collection[str], form: str = "; did you mean {}?") -> str:
     """The question, in `form`; empty where no name is near."""
-    found = meant(name, known)
+    found = closest_name(name, known)
     return form.format(repr(found)) if found else ""
 
 

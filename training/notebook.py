@@ -7,13 +7,13 @@ r"""What a notebook needs, in one import:
 Needs torch, numpy, pydantic, pillow, filelock and safetensors, and no other package of ours.
 """
 
-from training.checkpoints import AnotherRun, CheckpointInvalid, load_checkpoint, save_checkpoint
-from training.data import Dataset, DatasetInvalid, load_dataset
+from training.engine.checkpoints import AnotherRun, CheckpointInvalid, load_checkpoint, save_checkpoint
+from training.engine.data import Dataset, DatasetInvalid, load_dataset
+from training.engine.progress import SavePoint
+from training.engine.resuming import DatasetChanged
+from training.engine.trainer import Trainer
 from training.metrics import EpochMetrics, RunFacts, StepMetrics
-from training.progress import SavePoint
-from training.resuming import DatasetChanged
 from training.spec import TrainingSpec
-from training.trainer import Trainer
 
 __all__ = [
     "AnotherRun",

@@ -20,7 +20,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from jobs.failures import Failure
-from training.lifeline import die_with_parent
+from training.parent_death_signal import die_with_parent
 from worker.failure_causes import explain
 from worker.messages import REPORTS, Alive, Failed, Order, Report
 from worker.process_exits import OomKills

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import torch
 
 from jobs.failures import Failure
-from training.checkpoints import AnotherRun
-from training.conflicts import SpecConflict
-from training.data import DatasetInvalid
-from training.resuming import DatasetChanged
-from training.totals import Diverged
+from training.engine.checkpoints import AnotherRun
+from training.engine.conflicts import SpecConflict
+from training.engine.data import DatasetInvalid
+from training.engine.resuming import DatasetChanged
+from training.engine.totals import Diverged
 
 # What libraries write in place of an error with a number: safetensors and torch's writers; torch's allocator on a CPU,
 # CUDA and its libraries.

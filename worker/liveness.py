@@ -1,7 +1,8 @@
 """Reports that a trainer process is alive while it makes no step: the supervisor takes silence for a hang.
 
 While it loads data, the process counts as alive as long as it computes, reads or writes. After that, its steps show
-that it is alive. A phase without steps must be announced (`training/quiet.py`), and counts up to the announced bound.
+that it is alive. A phase without steps must be announced (`training/grace_periods.py`), and counts up to the announced
+bound.
 """
 
 import os
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from training.quiet import may_be_quiet
+from training.grace_periods import in_grace_period
 from worker.messages import Alive, Command, Report
 
 CHECK_SECONDS = 2.0
@@ -50,7 +51,7 @@ def reporting_liveness(
                 leave()
             works = not (loaded.is_set() or is_over) and now.is_more_than(before)
             # After a command, only what is needed to end (`urgent`) may still take its time.
-            if works or may_be_quiet(urgent=command is not None):
+            if works or in_grace_period(urgent=command is not None):
                 send(Alive())
             before = _Work.so_far()  # so that sending does not count as work
 

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 from jobs.checkpoints import CheckpointFile
 from jobs.failures import FailureCode
 from storage import StoredFile
+from training.errors import without_folders
 from training.image_folders import LARGEST_IMAGE_MEGAPIXELS
-from training.invalid import without_folders
 from training.metrics import EpochMetrics, RunFacts, StepMetrics
 from training.spec import ResolvedSpec
 

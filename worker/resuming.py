@@ -13,14 +13,14 @@ import torch
 
 from jobs.checkpoints import CheckpointFile
 from storage import FileDamaged, Storage, StoredFile
-from training.checkpoints import AnotherRun, CheckpointInvalid, unpack
-from training.data import Dataset, DatasetInvalid, changes, load_dataset
 from training.durable import write_durably
+from training.engine.checkpoints import AnotherRun, CheckpointInvalid, unpack
+from training.engine.data import Dataset, DatasetInvalid, changes, load_dataset
+from training.engine.resuming import DatasetChanged, contents_of
+from training.engine.team import Team
+from training.engine.trainer import Trainer
+from training.engine.weights import weights_of_state
 from training.metrics import RunFacts
-from training.resuming import DatasetChanged, contents_of
-from training.team import Team
-from training.trainer import Trainer
-from training.weights import weights_of_state
 from worker.messages import Loading, Order, Report, Unusable
 from worker.saving import RetryingReader, store_with_retries
 
@@ -74,7 +74,7 @@ def begin(order: Order, storage: Storage, device: torch.device, team: Team, send
             team=team,
             cache_dir=order.cache_dir,
             weights_dir=weights_dir,
-            judged_before=order.has_begun,
+            already_accepted=order.has_begun,
         )
 
     trainer = new_trainer()
@@ -102,7 +102,7 @@ def _at_furthest(
     refusals: list[Refusal] = []
     for checkpoint in order.checkpoints:
         refusal = _load(checkpoint, reader, trainer, send)
-        if not team.agree(refusal is not None, device=device)[0]:
+        if not team.any_process_says(refusal is not None, device=device)[0]:
             _report_unusable(refusals, send)
             return trainer, checkpoint.file.name
         told = "another process of the team could not load it"
@@ -186,7 +186,7 @@ class _WeightsKeeper:
 
     def agree(self, *, lost: bool) -> bool:
         """Whether the data is lost in any process of the team. Waits for all of them."""
-        return self._team.agree(lost, device=self._device)[0]
+        return self._team.any_process_says(lost, device=self._device)[0]
 
     def keep(self, reason: DatasetInvalid | DatasetChanged | None) -> DataLost:
         """The exception to end with. `reason` is None where another process found it. Every process must call this."""

@@ -11,10 +11,10 @@ from typing import TypeVar
 
 from jobs.checkpoints import CheckpointFile
 from storage import Storage, StoredFile
-from training.checkpoints import CheckpointWriter
-from training.progress import Progress
-from training.quiet import STORE_SECONDS, quiet_for
-from training.trainer import Trainer
+from training.engine.checkpoints import CheckpointWriter
+from training.engine.progress import Progress
+from training.engine.trainer import Trainer
+from training.grace_periods import STORE_SECONDS, grace_period
 from worker.messages import Alive, CheckpointStored, Command, Order, Report, Trouble
 
 Done = TypeVar("Done")
@@ -85,7 +85,7 @@ class Saver:
 
     def wait(self) -> None:
         """Wait until no checkpoint is being stored."""
-        with quiet_for(STORE_SECONDS, urgent=True):
+        with grace_period(STORE_SECONDS, urgent=True):
             self._writer.wait()
 
     def store_weights(self, read_command: Callable[[], Command | None]) -> StoredFile | None:
@@ -94,7 +94,7 @@ class Saver:
         content, name = self._trainer.packed_weights(), f"{self._folder}/weights.safetensors"
 
         def store() -> StoredFile | None:
-            with quiet_for(STORE_SECONDS, urgent=True):
+            with grace_period(STORE_SECONDS, urgent=True):
                 return None if read_command() is Command.QUIT else self._storage.put(name, content)
 
         return store_with_retries(store, self._send)

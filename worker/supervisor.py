@@ -16,8 +16,8 @@ import structlog
 from jobs.failures import TIME_IS_UP, Failure
 from jobs.fence import Claim
 from models import Request
-from training.invalid import told
-from training.plain import plain
+from training.errors import told
+from training.number_format import plain
 from worker.fork_server import end_group, kill_fork_server, start_trainer
 from worker.messages import REPORTS, Command, Order
 from worker.process_exits import OomKills

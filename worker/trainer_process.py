@@ -12,7 +12,7 @@ from ctypes import c_int
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
-from training.lifeline import die_with_parent
+from training.parent_death_signal import die_with_parent
 from worker.messages import Command, Devices, Message, Order
 
 COMMANDS = (None, *Command)  # by what a team's processes share of it: a number

@@ -9,12 +9,12 @@ from dataclasses import asdict
 import torch
 
 from jobs.verified_storage import VerifiedStorage
-from training.conflicts import SpecConflict
+from training.engine.conflicts import SpecConflict
+from training.engine.progress import SavePoint
+from training.engine.team import Team
+from training.engine.totals import Diverged
+from training.engine.trainer import Trainer
 from training.metrics import EpochMetrics, RunFacts, StepMetrics
-from training.progress import SavePoint
-from training.team import Team
-from training.totals import Diverged
-from training.trainer import Trainer
 from worker.failure_causes import explain
 from worker.liveness import reporting_liveness
 from worker.messages import (
@@ -120,7 +120,7 @@ def _end(trainer: Trainer, saver: Saver, order: Order, read_command: ReadCommand
     weights = None
     has_trained = (progress.epoch, progress.step) != (0, 0)
     wanted = has_trained and (finished or command is Command.FINISH)
-    if trainer.team.agree(wanted, device=trainer.device)[0]:
+    if trainer.team.any_process_says(wanted, device=trainer.device)[0]:
         trainer.prepare_weights(_saying_alive(lambda: read_command() is Command.QUIT, send))
     if trainer.team.rank == 0 and wanted:
         weights = saver.store_weights(read_command)

@@ -37,7 +37,7 @@ from api.schemas import Problem
 from jobs.errors import (
     JobNotFound,
 )
-from training.recipes import RecipeNotFound
+from training.known.recipes import RecipeNotFound
 from webhooks.errors import DeliveryNotFound, WebhookNotFound
 
 TAGS = [

@@ -12,7 +12,7 @@ from ulid import ULID
 from api.http.errors import ApiError, BodyTooLarge
 from api.http.problem_kinds import HEADERS_TOO_LARGE, INTERNAL_ERROR, PROBLEM_KINDS, REQUEST_TOO_SLOW
 from api.http.problems import problem
-from training.plain import plain
+from training.number_format import plain
 
 MAX_HEAD_BYTES = 16 * 1024
 # The largest valid body, with every character of its texts escaped, has some 140 KiB. A larger limit costs time: to

@@ -53,7 +53,7 @@ from models import (
     DatabaseRefused,
     DatabaseUnavailable,
 )
-from training.recipes import RecipeNotFound
+from training.known.recipes import RecipeNotFound
 from webhooks.errors import AddressRefused, DeliveryNotFound, TooManyWebhooks, WebhookDisabled, WebhookNotFound
 
 RETRY_AFTER_SECONDS = 5

@@ -30,7 +30,7 @@ from api.http.problem_kinds import (
 from api.http.problems import problem
 from api.http.request_framing import AmbiguousRequest, StrictConnection
 from api.http.root_path import RootPath, using_root_path
-from training.plain import plain
+from training.number_format import plain
 
 HEAD_TIMEOUT_SECONDS = 15.0  # from a connection's opening, or a request's first byte, to the end of its headers
 # A client that reads no byte of its answer for so long is gone, or attacks (slow read).

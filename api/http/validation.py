@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic_core import ErrorDetails
 
 from api.http.validation_messages import error_message
-from training.known_datasets import KNOWN_DATASETS
+from training.known.datasets import KNOWN_DATASETS
 from training.names import did_you_mean, quoted
 
 PathElement = str | int

@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import ErrorType
 
 from training.names import did_you_mean
-from training.plain import plain
+from training.number_format import plain
 
 MAX_QUOTED = 64  # characters of the client's own text in a detail
 

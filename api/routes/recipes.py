@@ -5,8 +5,8 @@ from fastapi import APIRouter
 from api import schemas
 from api.service.admitted_route import AdmittedRoute
 from api.views import translate
-from training.recipe_results import read_results
-from training.recipes import RECIPES, find_recipe
+from training.known.recipe_results import read_results
+from training.known.recipes import RECIPES, find_recipe
 
 router = APIRouter(prefix="/recipes", tags=["catalogue"], route_class=AdmittedRoute)
 

@@ -5,8 +5,8 @@ from typing import Literal
 from pydantic import Field, JsonValue
 
 from api.schemas.base import ResponseSchema
-from training.recipe_results import RecipeResult
-from training.recipes import RecipeName
+from training.known.recipe_results import RecipeResult
+from training.known.recipes import RecipeName
 from training.spec import Stem
 
 

@@ -12,7 +12,7 @@ from jobs.paging import Page
 from jobs.queries import CheckpointWithEpoch, EventWithEpoch, JobDetails, QueuedJob
 from jobs.workers import ConnectedWorker
 from models import Attempt, Epoch, Step
-from training.plain import plain
+from training.number_format import plain
 from training.spec import ResolvedSpec, UnknownSpec
 
 JOBS = "/v1/jobs"

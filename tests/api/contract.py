@@ -35,7 +35,7 @@ from api.schemas.submission import JobCreate
 from api.service import admission
 from jobs import requests
 from tests.api.conftest import Stage, Tenants
-from training.recipes import RECIPES
+from training.known.recipes import RECIPES
 from webhooks import sender
 from webhooks.addresses import Networks
 from webhooks.posting import Deadline, Outcome

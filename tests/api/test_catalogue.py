@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from api.app import create_app
 from settings import Settings
 from tests.api.conftest import LocalClient
-from training.known_datasets import KNOWN_DATASETS
+from training.known.datasets import KNOWN_DATASETS
 from training.spec import (
     Architecture,
     CifarDepth,

@@ -126,7 +126,7 @@ def test_key_is_published(document: dict[str, Any]) -> None:
 
 
 def test_the_spec_that_is_published_is_the_one_that_is_checked(document: dict[str, Any]) -> None:
-    """tests/training/test_spec_schema.py looks into it; here, that nothing of it is lost on the way."""
+    """tests/training/spec/test_spec_schema.py looks into it; here, that nothing of it is lost on the way."""
     published = document["components"]["schemas"]
     own = TrainingSpec.model_json_schema(ref_template="#/components/schemas/{model}")
     assert published["TrainingSpec"]["properties"].keys() == own["properties"].keys()

@@ -269,7 +269,7 @@ def test_a_database_that_is_away_is_not_asked_all_the_time(
         waiting = pool.submit(client.get, f"/v1/jobs/{job_id}/metrics", headers={"Prefer": "wait=20"})
         _wait_until_somebody_waits(app)
         with monkeypatch.context() as outage:
-            outage.setattr("api.service.tailer.look", away)
+            outage.setattr("api.service.tailer.find_updates", away)
             deadline = time.monotonic() + 20
             while len(asked) < 3 and time.monotonic() < deadline:
                 time.sleep(0.05)

@@ -7,8 +7,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.routes import recipes
-from training.recipe_results import RecipeResult, read_results, record_result
-from training.recipes import RECIPES
+from training.known.recipe_results import RecipeResult, read_results, save_result
+from training.known.recipes import RECIPES
 
 MEASURED = RecipeResult(
     recipe="standard",
@@ -30,7 +30,7 @@ def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One result of one recipe, and no other."""
     path = tmp_path / "results.json"
     path.write_text("[]")
-    record_result(MEASURED, path)
+    save_result(MEASURED, path)
     monkeypatch.setattr(recipes, "read_results", lambda: read_results(path))
 
 

@@ -107,7 +107,7 @@ def test_recipe_is_not_filled_in_again(client: TestClient) -> None:
 
 
 def test_recipe_that_has_changed_since_changes_nothing(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    from training import recipes
+    from training.known import recipes
 
     old = submit(client, recipe="standard", epochs=2)
     changed = recipes.Recipe("title", "description", {"epochs": 9, "regularisation": {"label_smoothing": 0.3}})

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from catalog import scanning
 from catalog.datasets import NAME, Catalogue, DatasetEntry, DatasetsUnavailable
 from catalog.scanning import SingleFlight
-from training import folder_listing
-from training.known_datasets import KNOWN_DATASETS
+from training.image_folders import listing
+from training.known.datasets import KNOWN_DATASETS
 from training.spec import TrainingSpec
 
 REPOSITORY = Path(__file__).parents[2]
@@ -194,9 +194,9 @@ def test_a_folder_that_has_not_changed_is_not_walked_again(tmp_path: Path, monke
     monkeypatch.setattr(scanning, "SETTLED_SECONDS", -10.0)  # that the directories are new cannot be changed
     monkeypatch.setattr(scanning, "MAX_AGE_SECONDS", 0.0)
     walked: list[str] = []
-    real = folder_listing.list_directory
+    real = listing.list_directory
 
-    def walk(directory: str, most: int | None) -> folder_listing.Listing:
+    def walk(directory: str, most: int | None) -> listing.Listing:
         walked.append(directory)
         return real(directory, most)
 

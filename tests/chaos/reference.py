@@ -85,8 +85,8 @@ def main(folder: Path, places: Sequence[Place]) -> None:
 
 
 def _train_up_to(folder: Path, variant: int, places: Sequence[Place]) -> None:
-    from training.data import load_dataset
-    from training.trainer import Trainer
+    from training.engine.data import load_dataset
+    from training.engine.trainer import Trainer
 
     spec = TrainingSpec.model_validate_json((folder / f"spec-{variant}.json").read_bytes())
     datasets, downloads, cache = (folder / name for name in ("datasets", "downloads", "cache"))

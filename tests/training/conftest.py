@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from training.data import decoding
-from training.data.images import open_image
+from training.engine.data import decoding
+from training.engine.data.images import open_image
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from training.data import Dataset, load_dataset
+from training.engine.data import Dataset, load_dataset
 
 
 def load(folder: Path, **options: Any) -> Dataset:

@@ -5,10 +5,10 @@ from typing import Any
 
 import torch
 
-from training.data import Dataset, Split, load_dataset
+from training.engine.data import Dataset, Split, load_dataset
+from training.engine.trainer import Trainer
 from training.metrics import EpochMetrics, StepMetrics
 from training.spec import ResolvedSpec
-from training.trainer import Trainer
 
 NOWHERE = Path("nowhere")
 

@@ -5,7 +5,7 @@ from typing import Any, get_args
 import torch
 from torch import Tensor, nn, optim
 
-from training.optimizers import SharpnessAware
+from training.engine.optimizers import SharpnessAware
 from training.spec import Optimizer
 
 KINDS: tuple[type[Any], ...] = get_args(get_args(Optimizer)[0])  # of optimizers' specs

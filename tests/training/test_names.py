@@ -1,6 +1,6 @@
 import pytest
 
-from training.names import did_you_mean, difference, look_alikes, meant, quoted, shown
+from training.names import closest_name, did_you_mean, difference, look_alikes, quoted, shown
 
 KNOWN = ["cifar10", "cifar100", "fashion_mnist", "resnet18", "resnext50-32x4d", "wrn-28-10", "one_cycle"]
 
@@ -20,7 +20,7 @@ KNOWN = ["cifar10", "cifar100", "fashion_mnist", "resnet18", "resnext50-32x4d", 
     ],
 )
 def test_what_was_meant(name: str, expected: str | None) -> None:
-    assert meant(name, KNOWN) == expected
+    assert closest_name(name, KNOWN) == expected
     assert did_you_mean(name, KNOWN) == (f"; did you mean {expected!r}?" if expected else "")
 
 

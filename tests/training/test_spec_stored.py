@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.training.spec_bounds import current_bounds, narrowed
-from training.recipes import RECIPES, Recipe
+from training.known.recipes import RECIPES, Recipe
 from training.spec import ResolvedSpec, TrainingSpec
 
 GOLDEN = Path(__file__).parent / "golden"  # each release's stored specs, which no later one changes

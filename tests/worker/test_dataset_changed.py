@@ -16,7 +16,7 @@ from jobs.fence import Claim
 from models import Database, Epoch, Job, JobStatus
 from storage import Storage
 from tests.worker.attempts import Start, claimed_again, job_of, trainer_pids, until, until_it_is_saved
-from training.checkpoints import unpack_tensors
+from training.engine.checkpoints import unpack_tensors
 
 SPEC: dict[str, object] = {
     "dataset": "pets",

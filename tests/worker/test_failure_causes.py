@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from training.conflicts import SpecConflict
-from training.data import DatasetInvalid
+from training.engine.conflicts import SpecConflict
+from training.engine.data import DatasetInvalid
+from training.engine.totals import Diverged
 from training.metrics import StepMetrics
-from training.totals import Diverged
 from worker import process_exits
 from worker.failure_causes import explain
 from worker.process_exits import OomKills, exit_failure

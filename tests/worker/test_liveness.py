@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from training.locks import held_alone
-from training.quiet import may_be_quiet, quiet_for
+from training.engine.data.file_locks import exclusive_file_lock
+from training.grace_periods import grace_period, in_grace_period
 from worker import liveness
 from worker.liveness import reporting_liveness
 from worker.messages import Alive, Command, Report
@@ -140,9 +140,9 @@ def test_weights_are_still_to_be_made_where_there_is_a_checkpoint(watch: Watch) 
 def test_what_has_been_announced_is_no_hang_up_to_its_bound(watch: Watch) -> None:
     watched, loaded = watch()
     loaded.set()
-    with quiet_for(60):
+    with grace_period(60):
         assert watched.signs() > 0
-    with quiet_for(0):
+    with grace_period(0):
         watched.signs()
         assert watched.signs() == 0
 
@@ -150,23 +150,23 @@ def test_what_has_been_announced_is_no_hang_up_to_its_bound(watch: Watch) -> Non
 def test_a_run_that_is_told_to_end_waits_for_nothing_but_its_files(watch: Watch) -> None:
     watched, loaded = watch(Command.FINISH)
     loaded.set()
-    with quiet_for(60):
+    with grace_period(60):
         assert watched.signs() == 0
-    with quiet_for(60, urgent=True):
+    with grace_period(60, urgent=True):
         assert watched.signs() > 0
 
 
 def test_to_wait_for_another_process_s_lock_is_no_hang(tmp_path: Path) -> None:
     def waits() -> None:
-        with held_alone(tmp_path / "lock"):
-            assert not may_be_quiet()
+        with exclusive_file_lock(tmp_path / "lock"):
+            assert not in_grace_period()
             entered.set()
 
     entered, waiter = threading.Event(), threading.Thread(target=waits)
-    with held_alone(tmp_path / "lock"):
-        assert not may_be_quiet(), "to hold it is work like any other"
+    with exclusive_file_lock(tmp_path / "lock"):
+        assert not in_grace_period(), "to hold it is work like any other"
         waiter.start()
-        while not may_be_quiet():
+        while not in_grace_period():
             assert waiter.is_alive()
         assert not entered.is_set()
     assert entered.wait(60)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from training.invalid import told, without_folders
+from training.errors import told, without_folders
 from worker.messages import REPORTS, Failed, Trouble, Unusable
 
 TEXTS = {

@@ -22,11 +22,11 @@ from tests.worker.attempts import (
     until,
     until_it_is_saved,
 )
-from training.conflicts import SpecConflict
+from training.engine.conflicts import SpecConflict
+from training.engine.team import ALONE
+from training.engine.trainer import Trainer
 from training.spec import ResolvedSpec, TrainingSpec
 from training.spec.part import Conflict
-from training.team import ALONE
-from training.trainer import Trainer
 from worker.messages import Loading, Order
 from worker.process_exits import exit_failure
 from worker.recorder import Recorder

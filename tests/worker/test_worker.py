@@ -255,7 +255,7 @@ def test_a_worker_whose_storage_does_not_answer_is_there_all_the_same(
     database: Database, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.worker.SEEN_EVERY_SECONDS", 0.05)
-    monkeypatch.setattr("worker.worker.LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("worker.worker.CHECK_SECONDS", 0.05)
     worker = Worker("other", work()._settings, database, Messages(), Devices(names=(), torch_version="2"))
     hangs, answers = threading.Event(), threading.Event()
 

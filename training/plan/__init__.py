@@ -1,8 +1,8 @@
-"""What a network consists of: every layer and its shape, exactly and without torch.
+"""Plans: every layer of a network and its shape, without torch.
 
-The platform reads a plan to say how large a network is; `training.networks` builds the network from it.
-`layers` has the records, `families` what the papers' tables say, `blocks` how a residual block is put together,
-`counting` what follows from a plan.
+The platform computes the size of a network from its plan, and `training.engine.networks` builds the network from it.
+`layers` has the dataclasses of layers, `families` the tables of the papers, `blocks` makes residual blocks, `counting`
+counts parameters and FLOPs, `memory` estimates a device's memory.
 """
 
 from dataclasses import replace

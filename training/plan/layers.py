@@ -1,4 +1,4 @@
-"""The records that a plan consists of. They hold shapes and no computation; `training.networks` computes.
+"""The records that a plan consists of. They hold shapes and no computation; `training.engine.networks` computes.
 
 A sequence of layers is a tuple. Images and feature maps are square, so that one number is their size.
 """

@@ -1,13 +1,14 @@
-"""What, in a spec, does not go with what else it says, or with the data: each with its path and what would be right.
+"""Conflicts: fields of a spec that contradict other fields or the data, each with its path and what would be right.
 
-A field that would have no effect is a conflict, too: nothing that was asked for is ignored.
+A field that would have no effect is a conflict as well: nothing that was asked for is ignored.
 """
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from training.plain import plain
+from training.batching import validation_images
+from training.number_format import plain
 from training.spec.architecture import SMALLEST_IMAGE_FOR_IMAGENET_STEM, ResNet, ResNext
 from training.spec.hyperparameters import Hyperparameters
 from training.spec.optimizer import GradientDescent
@@ -22,7 +23,7 @@ from training.spec.schedule_conflicts import (
 
 @dataclass(frozen=True, slots=True)
 class DataShape:
-    """A data set as far as a spec may not fit it. Its images are square."""
+    """The numbers of a data set that a spec is checked against. Its images are square."""
 
     train_images: int  # those that a spec splits off for validation included
     test_images: int
@@ -36,7 +37,7 @@ def _even(number: int) -> int:
 
 
 def inner_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
-    """What cannot be whatever the data is."""
+    """Conflicts between fields of the spec, whatever the data is."""
     yield from conflicts_within(spec)
     yield from schedule_conflicts(spec)
     yield from averaging_conflicts(spec)
@@ -45,7 +46,7 @@ def inner_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
 
 
 def published_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
-    """What has no effect on a known data set: its images are square, and none is broken."""
+    """Fields without effect on a known data set: its images are square, and none is broken."""
     if spec.resize != "crop":
         yield ("resize",), spec.resize, f"the images of {spec.dataset} are square already: leave it out"
     if spec.unreadable_images != "refuse":
@@ -53,7 +54,7 @@ def published_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
 
 
 def data_conflicts(spec: Hyperparameters, data: DataShape) -> Iterator[Conflict]:
-    """What cannot be with data of this shape."""
+    """Conflicts with data of this shape."""
     yield from _splits(spec, data.train_images, data.test_images)
     yield from _sizes(spec, data.image_size)
     if data.channels == 1:
@@ -63,7 +64,7 @@ def data_conflicts(spec: Hyperparameters, data: DataShape) -> Iterator[Conflict]
 
 
 def count_conflicts(spec: Hyperparameters, train_images: int, test_images: int) -> Iterator[Conflict]:
-    """What cannot be with so many images, or fewer, of which no more is known than the size that `spec` gives them."""
+    """Conflicts with at most so many images, of which nothing else is known but the size that `spec` gives them."""
     yield from _splits(spec, train_images, test_images)
     if spec.image_size is not None:
         yield from _sizes(spec, spec.image_size)
@@ -97,7 +98,7 @@ def _batch(spec: Hyperparameters) -> Iterator[Conflict]:
 
 
 def _early_stopping(spec: Hyperparameters) -> Iterator[Conflict]:
-    """It follows the figures of the validation split, and acts between two evaluations."""
+    """Early stopping follows the validation accuracy, and can only act between two evaluations."""
     stopping = spec.regularisation.early_stopping
     if not stopping:
         return
@@ -116,7 +117,7 @@ def _early_stopping(spec: Hyperparameters) -> Iterator[Conflict]:
 
 
 def _splits(spec: Hyperparameters, train_images: int, test_images: int) -> Iterator[Conflict]:
-    validation = round(train_images * spec.validation_fraction)
+    validation = validation_images(spec.validation_fraction, train_images)
     train, batch, devices = train_images - validation, spec.batch_size, spec.devices
     if train < 2 <= train_images:
         reason = f"leaves {train} of {train_images} images to train on: take a smaller one, or 0"
@@ -135,7 +136,7 @@ def _splits(spec: Hyperparameters, train_images: int, test_images: int) -> Itera
     if spec.validation_fraction and validation < 1:
         reason = f"leaves no validation image of {train_images}: take a larger one, or 0"
         yield ("validation_fraction",), spec.validation_fraction, reason
-    # Whatever is learned of or evaluated is shared out in pairs.
+    # The images of each split are distributed over devices in pairs.
     for images, kind in ((train, "training"), (test_images, "test"), (validation, "validation")):
         if images < 2 * devices and (devices > 1 or kind == "training") and (images or kind != "validation"):
             reason = f"{images} {kind} images do not give two to each of {devices} devices"
@@ -149,7 +150,7 @@ def _sizes(spec: Hyperparameters, image_size: int) -> Iterator[Conflict]:
 
 
 def _stem(spec: Hyperparameters, image_size: int) -> Iterator[Conflict]:
-    """The stem and three strides of 2 must find something to halve."""
+    """The stem and three strides of 2 halve the image, which must be large enough."""
     architecture = spec.architecture
     if not isinstance(architecture, ResNet | ResNext) or architecture.stem_for(image_size) == "cifar":
         return
@@ -198,7 +199,7 @@ def _grey(spec: Hyperparameters) -> Iterator[Conflict]:
 
 
 def _one_class(spec: Hyperparameters) -> Iterator[Conflict]:
-    """Where every label is the same, mixing and smoothing labels does nothing."""
+    """With one class all labels are equal, so that mixing and smoothing them has no effect."""
     reason = "the data has one class, whose label cannot be mixed with another's: leave it out"
     for field, part in (("mixup", spec.augmentation.mixup), ("cutmix", spec.augmentation.cutmix)):
         if part:

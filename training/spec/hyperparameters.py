@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import PydanticCustomError
 
-from training.recipes import RecipeName
+from training.known.recipes import RecipeName
 from training.spec.architecture import Architecture, ResNet
 from training.spec.augmentation import Augmentation
 from training.spec.checkpoints import Checkpoints

@@ -1,4 +1,4 @@
-"""What every part of a spec is made of."""
+"""The base class of all parts of a spec, and how its fields and errors are made."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -18,8 +18,8 @@ def _title(name: str, _field: FieldInfo | ComputedFieldInfo | None = None) -> st
 
 
 def _for_forms(schema: JsonSchemaValue) -> None:
-    """Whatever a form needs that pydantic leaves out: titles beside references, descriptions in one piece, and that
-    a part of several kinds must be named."""
+    """Add to a JSON schema what a form needs and pydantic leaves out: titles beside references, descriptions without
+    line breaks, and that `name` is required where a part has several kinds."""
     properties = schema.get("properties", {})
     for name, field in properties.items():
         field.setdefault("title", _title(name))
@@ -89,7 +89,8 @@ def quantity(default: Any = ..., *, unit: str, **rest: Any) -> Any:
 
 
 def at_most(most: int, smallest: int, instead: str) -> str:
-    """What would be right for a field whose smallest value is `smallest`: another one where no value is."""
+    """The advice for a value that is too large: at most `most`; `instead`, where that is below the field's
+    `smallest`."""
     return f"at most {most}" if most >= smallest else instead
 
 

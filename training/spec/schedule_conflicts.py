@@ -1,8 +1,8 @@
-"""What, in a schedule or in an average of weights, does not go with the rest of a spec, or would have no effect."""
+"""Conflicts of the schedule and of averaged weights with the rest of a spec, and fields of theirs without effect."""
 
 from collections.abc import Iterator
 
-from training.plain import plain
+from training.number_format import plain
 from training.spec.hyperparameters import Hyperparameters
 from training.spec.part import Conflict, at_most
 from training.spec.schedule import (
@@ -27,15 +27,15 @@ TOO_FEW_EPOCHS = "more epochs, a shorter warm-up or another schedule"
 
 
 def schedule_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
-    """The first epoch that the schedule does not decide is `end`: there the run is over, or a constant learning rate
-    takes over from it."""
+    """Conflicts of the schedule. It decides the learning rate of the epochs before `end`: there the run is over, or the
+    constant learning rate of SWA begins."""
     schedule, warmup, end = spec.schedule, spec.schedule.warmup_epochs, _end(spec)
     if warmup >= spec.epochs:
         reason = f"a warm-up of {warmup} epochs leaves none of {spec.epochs}: at most {spec.epochs - 1}"
         yield ("schedule", "warmup_epochs"), warmup, reason
         return
     if warmup >= end:
-        return  # averaging_conflicts has it
+        return  # averaging_conflicts reports it
     longest = at_most(end - 1 - warmup, 1, TOO_FEW_EPOCHS)
     match schedule:
         case OneCycle():

@@ -7,8 +7,8 @@ from typing import Any, Self
 
 from pydantic import PrivateAttr, ValidationError, model_serializer, model_validator
 
-from training.known_datasets import KNOWN_DATASETS, SHIPPED
-from training.recipes import RECIPES, filled
+from training.known.datasets import KNOWN_DATASETS, SHIPPED
+from training.known.recipes import RECIPES, fill_from_recipe
 from training.spec.conflicts import DataShape, data_conflicts, inner_conflicts, published_conflicts
 from training.spec.hyperparameters import Hyperparameters
 from training.spec.part import Conflict, refusals
@@ -115,7 +115,7 @@ class TrainingSpec(ResolvedSpec):
     def _fill_from_recipe(cls, body: object) -> object:
         name = body.get("recipe") if isinstance(body, Mapping) else None
         if isinstance(body, Mapping) and isinstance(name, str) and name in RECIPES:
-            return filled(RECIPES[name].spec, body)
+            return fill_from_recipe(RECIPES[name].spec, body)
         return body  # an unknown recipe is refused as a field
 
     @model_validator(mode="after")

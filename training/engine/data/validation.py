@@ -1,0 +1,25 @@
+"""A validation split: some of the training images, on which nothing is trained."""
+
+import torch
+from torch import Tensor
+
+from training.batching import validation_images
+from training.engine.counter_rng import permutation
+
+VALIDATION_EPOCH = -1  # whose order no epoch of training has
+
+
+def split_off(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor]:
+    """The rows to train on and the rows to validate on, int64, both ascending. The latter are chosen at random, by
+    `seed` alone.
+
+    Every class gives its share, to within one image: rows are taken at even distances from the rows sorted by class.
+    """
+    count = validation_images(fraction, len(labels))
+    shuffled = permutation(len(labels), seed, VALIDATION_EPOCH, torch.device("cpu"))
+    by_class = shuffled[labels[shuffled].argsort(stable=True)]
+    chosen = torch.zeros(len(labels), dtype=torch.bool)
+    places = (torch.arange(count, dtype=torch.float64) + 0.5) * (len(labels) / max(1, count))
+    chosen[by_class[places.long()]] = True
+    rows = torch.arange(len(labels))
+    return rows[~chosen], rows[chosen]

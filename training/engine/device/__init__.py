@@ -1,0 +1,1 @@
+"""What a device computes with: number formats, instructions, determinism, and a fingerprint of them all."""
