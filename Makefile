@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo lab test check chaos fuzz lock bench-start bench-train bench-overhead bench-gpu bench-accuracy bench-regularisation bench-formats bench-api bench-tenants bench-fleet bench-mlflow
+.PHONY: help setup up demo lab test test-fast check chaos fuzz lock bench-start bench-train bench-overhead bench-gpu bench-accuracy bench-regularisation bench-formats bench-api bench-tenants bench-fleet bench-mlflow
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -22,8 +22,11 @@ demo: .venv/.installed ## train a ResNet on handwritten digits through the servi
 lab: .venv/.installed ## the lab exercise: ResNet-18 on CIFAR-100; EPOCHS=n trains n epochs
 	@$(BIN)/python demo.py lab
 
-test: .venv/.developed ## run every test
-	$(BIN)/python -m pytest
+test: .venv/.developed ## run every test, and say which took longest: some 8 minutes on 2 cores
+	$(BIN)/python -m pytest --durations=20
+
+test-fast: .venv/.developed ## while editing: without PostgreSQL and the files that take longest; some 2 minutes on 2 cores
+	$(BIN)/python -m pytest --fast
 
 check: .venv/.developed ## lint, types and import contracts
 	$(BIN)/ruff check

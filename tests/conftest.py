@@ -44,22 +44,30 @@ SYNC_NOTHING = ("fsync = off", "synchronous_commit = off", "full_page_writes = o
 
 
 # The files that take longest, the longest first: begun last, one of them would keep a process busy when the others have
-# nothing left. `pytest --durations=40` says which they are.
+# nothing left. `pytest --fast` leaves them out. `pytest --durations=40` says which they are.
 LONGEST = (
     "chaos/test_chaos.py",
     "acceptance/test_service.py",
-    "acceptance/test_takeover.py",
-    "worker/test_supervisor.py",
-    "worker/test_resuming.py",
-    "worker/test_together.py",
     "api/test_contract.py",
-    "chaos/test_without.py",
-    "acceptance/test_clock.py",
+    "acceptance/test_takeover.py",
+    "worker/test_resuming.py",
+    "worker/test_supervisor.py",
+    "worker/test_together.py",
+    "training/test_networks.py",
+    "training/test_fingerprint.py",
+    "training/test_main.py",
+    "training/test_memory.py",
+    "training/test_checkpoints.py",
     "training/test_team.py",
     "training/test_team_resume.py",
     "training/test_probe.py",
     "worker/test_dataset_changed.py",
     "worker/test_tasks.py",
+    "worker/test_shared_storage.py",
+    "acceptance/test_clock.py",
+    "training/test_notebook.py",
+    "training/test_network_references.py",
+    "chaos/test_without.py",
 )
 # Rooms that stay in one process: whoever runs the one long test there is given the short ones beside it, and no other
 # long one, which would wait behind it.
@@ -89,39 +97,35 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
     return Together(config, log)
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """`-n auto`: twice as many processes as cores, since the longest tests wait most of the time, of 2 GB each."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return max(1, min(2 * len(os.sched_getaffinity(0)), memory // 2**31))
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--fast`, for `make test-fast`."""
-    parser.addoption("--fast", action="store_true", help="SQLite alone, and nothing that takes seconds")
+    parser.addoption("--fast", action="store_true", help="SQLite alone, and none of the files that take longest")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """`-n auto`: half as many processes again as cores, since the longest tests wait most of the time. Each costs some
+    20 seconds to read all tests in, and 2 GB of memory."""
+    cores = len(os.sched_getaffinity(0))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1, min(cores if config.getoption("fast") else cores + (cores + 1) // 2, memory // 2**31))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The longest files first, then those with the most tests; with `--fast`, the quick ones alone."""
+    """The longest files first, then those with the most tests."""
     if config.getoption("fast"):
-        quick = [item for item in items if not _is_slow(item)]
-        config.hook.pytest_deselected(items=[item for item in items if _is_slow(item)])
-        items[:] = quick
+        config.hook.pytest_deselected(items=[item for item in items if _takes_long(item)])
+        items[:] = [item for item in items if not _takes_long(item)]
     tests = Counter(item.path for item in items)
     known = {TESTS / file: place for place, file in enumerate(LONGEST)}
     order = {path: (known.get(path, len(known)), -tests[path], str(path)) for path in tests}
     items.sort(key=lambda item: order[item.path])
 
 
-def _is_slow(item: pytest.Item) -> bool:
-    """Whether it takes seconds, or is of the database that takes longer."""
-    in_room = item.path.relative_to(TESTS).as_posix()
+def _takes_long(item: pytest.Item) -> bool:
+    """Its file does, or it is the second run of a test, on PostgreSQL."""
     callspec = getattr(item, "callspec", None)
-    return (
-        in_room.startswith("acceptance/")
-        or in_room in LONGEST
-        or item.get_closest_marker("slow") is not None
-        or (callspec is not None and callspec.params.get("_databases") == "postgresql")
-    )
+    again = callspec is not None and callspec.params.get("_databases") == "postgresql"
+    return again or item.path.relative_to(TESTS).as_posix() in LONGEST
 
 
 class Databases(Protocol):

@@ -56,7 +56,7 @@ class CurveRenderer:
         if self._process is None:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "api.views.curves"],
-                cwd=Path(__file__).parents[1],
+                cwd=Path(__file__).parents[2],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 start_new_session=True,  # Ctrl-C is for the service, which ends it

@@ -11,9 +11,9 @@ from fastapi.testclient import TestClient
 from api.app import create_app
 from settings import Settings
 from tests.api.attacks import TELLTALE, refused
-from tests.api.conftest import Stage
 from tests.api.serving import RawClient, ask, served
 from tests.conftest import Databases
+from tests.stage import Stage
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ from tests.api.conftest import LocalClient
 from webhooks.errors import WebhookError
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Stage
+    from tests.stage import Stage
 
 A_JOB = "/v1/jobs/job_01kasm2pbk5s9d0w3g6vq8zrhf"
 

@@ -21,7 +21,7 @@ from tests.api.conftest import LocalClient
 from tests.api.test_errors import assert_problem, served
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Stage
+    from tests.stage import Stage
 
 A_CHECKPOINT = "attempt-0001/epoch-0001-step-000000.safetensors"
 

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from storage import Storage
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Stage
+    from tests.stage import Stage
 
 # What differs from one answer to the next.
 OWN = {"date", "x-request-id", "ratelimit"}

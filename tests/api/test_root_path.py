@@ -17,9 +17,10 @@ from api.app import create_app
 from api.http.server import limited
 from client import Client
 from settings import Settings
-from tests.api.conftest import LocalClient, Stage
+from tests.api.conftest import LocalClient
 from tests.api.serving import ask, served
 from tests.conftest import Databases
+from tests.stage import Stage
 
 ROOT = "/lab/epochal"
 

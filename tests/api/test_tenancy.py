@@ -27,7 +27,8 @@ from tests.api.conftest import LocalClient, serving
 from tests.api.serving import served
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Stage, Tenants
+    from tests.api.conftest import Tenants
+    from tests.stage import Stage
 
 
 @pytest.fixture
@@ -175,7 +176,7 @@ def test_a_picture_is_kept_until_its_job_changes(
         drawn.append(form)
         return f"{len(drawn)}".encode()
 
-    monkeypatch.setattr("api.service.curve_renderer.Draughtsman.draw", draw)
+    monkeypatch.setattr("api.service.curve_renderer.CurveRenderer.draw", draw)
     first, again = (client.get(f"/v1/jobs/{job_id}/curves.svg") for _ in range(2))
     assert (first.content, again.content) == (b"1", b"1")
     assert client.get(f"/v1/jobs/{job_id}/curves.png").content == b"2"

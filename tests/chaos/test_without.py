@@ -16,7 +16,8 @@ from tests.chaos import history, write_rules
 from tests.chaos.history import Write
 from tests.chaos.without import FENCES
 from tests.conftest import Databases
-from tests.jobs.conftest import FACTS, LOST, checkpoint_of, epoch_metrics, spec, step_metrics, weights_of
+from tests.jobs.conftest import LOST, checkpoint_of, epoch_metrics, spec, step_metrics, weights_of
+from tests.stage import FACTS
 
 SEED = 4
 MOVES, MOVES_AT_A_TIME = 600, 60

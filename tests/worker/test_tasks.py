@@ -16,7 +16,7 @@ from jobs.fence import Claim
 from models import Database, JobStatus
 from settings import Settings
 from storage import StoredFile
-from tests.jobs.conftest import FACTS
+from tests.stage import FACTS
 from tests.worker.attempts import until
 from training.spec import TrainingSpec
 from worker import tasks as module
