@@ -1,6 +1,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup up demo lab test test-fast check chaos fuzz lock bench-start bench-train bench-overhead bench-gpu bench-accuracy bench-regularisation bench-formats bench-api bench-tenants bench-fleet bench-mlflow
 
+# Where nothing compiled may be kept, every process that imports torch takes seconds longer to start.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 BIN := .venv/bin
 UV_VERSION := 0.13.9

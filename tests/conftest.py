@@ -18,6 +18,7 @@ session, or each of pytest-xdist's processes. They listen on sockets only.
 
 import os
 import shutil
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -39,6 +40,11 @@ from models import Database
 # The tests are of the code, and must not reach the deployment or the proxy of whoever runs them.
 for _name in [name for name in os.environ if name.startswith("EPOCHAL_") or name.lower().endswith("_proxy")]:
     del os.environ[_name]
+
+# They start dozens of interpreters, each of which would otherwise compile all of torch and of the tests anew: 20 seconds
+# of computing for each of pytest's processes, and most of what each process of the service takes to start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 SYNC_NOTHING = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")  # a test outlives no power cut
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.worker.attempts import until
 from training.locks import held_alone
 from training.quiet import may_be_quiet, quiet_for
 from worker import signs
@@ -166,8 +167,7 @@ def test_to_wait_for_another_process_s_lock_is_no_hang(tmp_path: Path) -> None:
     with held_alone(tmp_path / "lock"):
         assert not may_be_quiet(), "to hold it is work like any other"
         waiter.start()
-        while not may_be_quiet():
-            assert waiter.is_alive()
+        until(may_be_quiet, "it does not wait for the lock")
         assert not entered.is_set()
     assert entered.wait(60)
     waiter.join()
