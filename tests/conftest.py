@@ -41,8 +41,8 @@ from models import Database
 for _name in [name for name in os.environ if name.startswith("EPOCHAL_") or name.lower().endswith("_proxy")]:
     del os.environ[_name]
 
-# They start dozens of interpreters, each of which would otherwise compile all of torch and of the tests anew: 20 seconds
-# of computing for each of pytest's processes, and most of what each process of the service takes to start.
+# They start dozens of interpreters, each of which would otherwise compile all of torch and of the tests anew: 20
+# seconds of computing for each of pytest's processes, and most of what each process of the service takes to start.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 

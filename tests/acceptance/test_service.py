@@ -97,7 +97,7 @@ def test_two_devices_lose_what_one_does_and_another_job_starts_from_their_weight
 def test_eight_jobs_on_two_slots_all_succeed(deployment: Deployment) -> None:
     ids = [deployment.submit(epochs=2, batch_size=512, seed=seed) for seed in range(8)]
     for job_id in ids:
-        job = deployment.until(job_id, "succeeded", "failed", seconds=240)
+        job = deployment.until(job_id, "succeeded", "failed")
         assert job["status"] == "succeeded", job
         rows = deployment.http.get(f"/v1/jobs/{job_id}/metrics").json()["data"]
         assert [(row["epoch"], row["attempt"]) for row in rows] == [(0, 1), (1, 1)]

@@ -14,7 +14,7 @@ from jobs import lifecycle, queries, workers
 from models import Database, Job, JobStatus
 from tests.acceptance.conftest import LEASE_SECONDS, ROOT
 from tests.processes import descendants
-from tests.worker.attempts import LONG, until
+from tests.worker.attempts import LONG, PATIENCE_SECONDS, until
 from training.spec import TrainingSpec
 
 PROMISED_SECONDS = 1.5 * LEASE_SECONDS + 5
@@ -42,7 +42,7 @@ def two_workers(database: Database, redis_url: str, tmp_path: Path) -> Iterator[
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
         worker.terminate()
-        worker.wait(60)
+        worker.wait(PATIENCE_SECONDS)
 
 
 def family(worker: subprocess.Popen[bytes]) -> list[int]:
@@ -63,7 +63,7 @@ def training(database: Database, two_workers: list[subprocess.Popen[bytes]]) -> 
         with database.snapshot() as session:
             return [worker.id for worker in workers.connected(session)]
 
-    until(lambda: len(connected()) == 2, "the workers did not connect", 120)
+    until(lambda: len(connected()) == 2, "the workers did not connect")
     spec = TrainingSpec.model_validate(LONG)
     with database.session() as session:
         job_id = lifecycle.submit(session, spec).id
@@ -72,7 +72,7 @@ def training(database: Database, two_workers: list[subprocess.Popen[bytes]]) -> 
         with database.snapshot() as session:
             return bool(queries.checkpoints(session, job_id).rows)
 
-    until(saved, "no checkpoint", 60)
+    until(saved, "no checkpoint")
     [busy] = [worker for worker in two_workers if any(os.getsid(pid) == pid for pid in descendants(worker.pid))]
     return job_id, busy
 
@@ -92,7 +92,7 @@ def until_attempt(database: Database, job_id: str, number: int, *statuses: JobSt
         job = job_of(database, job_id)
         return job.attempt == number and job.status in statuses
 
-    until(is_there, f"attempt {number} is not {statuses}", 120, TICK_SECONDS)
+    until(is_there, f"attempt {number} is not {statuses}", tick_seconds=TICK_SECONDS)
     return ticks * TICK_SECONDS
 
 
@@ -131,10 +131,10 @@ def test_another_worker_goes_on_in_time_and_the_first_writes_nothing_more(
         with database.snapshot() as session:
             return sum(row.attempt == 2 for row in queries.epochs_after(session, job_id).rows) >= epochs
 
-    until(lambda: has_gone_on(4), "the second attempt does not go on", 60)
+    until(lambda: has_gone_on(4), "the second attempt does not go on")
     with database.snapshot() as session:
         after = [(row.epoch, row.attempt) for row in queries.epochs_after(session, job_id).rows if row.attempt == 1]
     assert set(after) <= set(before)
     assert job_of(database, job_id).attempt == 2
     if lose is freeze:
-        until(lambda: not any(os.getsid(pid) == pid for pid in descendants(busy.pid)), "its trainer lives on", 20)
+        until(lambda: not any(os.getsid(pid) == pid for pid in descendants(busy.pid)), "its trainer lives on")

@@ -64,7 +64,7 @@ def test_a_cancel_ends_the_trainer_and_leaves_no_checkpoint(database: Database, 
     until_it_is_saved(database, attempt.claim)
     with database.session() as session:
         requests.request_cancel(session, attempt.claim.job_id)
-    attempt.over(10)
+    attempt.over()
     with database.snapshot() as session:
         assert not queries.checkpoints(session, attempt.claim.job_id).rows
     assert job_of(database, attempt.claim).status is JobStatus.CANCELLED
@@ -78,7 +78,7 @@ def test_a_cancel_reaches_a_trainer_that_hangs(database: Database, start: Start)
         os.kill(pid, signal.SIGSTOP)
     with database.session() as session:
         requests.request_cancel(session, attempt.claim.job_id)
-    attempt.over(10)
+    attempt.over()
     assert job_of(database, attempt.claim).status is JobStatus.CANCELLED
     assert not trainer_pids()
 
@@ -88,7 +88,7 @@ def test_a_stop_keeps_the_weights_that_there_are(database: Database, start: Star
     until_it_trains(database, attempt.claim)
     with database.session() as session:
         requests.request_stop(session, attempt.claim.job_id)
-    attempt.over(35)
+    attempt.over()
     job = job_of(database, attempt.claim)
     assert (job.status, job.attempts[0].end_reason) == (JobStatus.STOPPED, "stopped")
     with database.snapshot() as session:
@@ -103,14 +103,14 @@ def test_a_paused_job_goes_on_where_it_was_and_one_that_is_stopped_then_has_weig
     until_it_trains(database, attempt.claim)
     with database.session() as session:
         requests.request_pause(session, attempt.claim.job_id)
-    attempt.over(35)
+    attempt.over()
     assert job_of(database, attempt.claim).status is JobStatus.PAUSED
     with database.session() as session:
         requests.request_stop(session, attempt.claim.job_id)
     assert job_of(database, attempt.claim).status is JobStatus.QUEUED
     second = start(claimed_again(database, attempt.claim))
     assert second.claim.finish_at_once
-    second.over(35)
+    second.over()
     job = job_of(database, attempt.claim)
     assert job.status is JobStatus.STOPPED
     assert job.weights
@@ -121,7 +121,7 @@ def test_a_drain_gives_the_job_back_with_a_checkpoint_of_its_last_step(database:
     attempt = start({**LONG, "logging_interval": 1})
     until_it_trains(database, attempt.claim)
     attempt.draining.set()
-    attempt.over(35)
+    attempt.over()
     job = job_of(database, attempt.claim)
     assert (job.status, job.losses, job.attempts[0].end_reason) == (JobStatus.QUEUED, 0, "drained")
     assert not trainer_pids()
@@ -136,7 +136,7 @@ def test_a_trainer_that_is_killed_loses_its_attempt_and_says_by_which_signal(dat
     until_it_trains(database, attempt.claim)
     for pid in trainer_pids():
         os.kill(pid, signal.SIGKILL)
-    attempt.over(10)
+    attempt.over()
     job = job_of(database, attempt.claim)
     assert (job.status, job.attempts[0].end_reason) == (JobStatus.QUEUED, "worker_lost")
     with database.snapshot() as session:
@@ -149,7 +149,7 @@ def test_a_trainer_that_makes_no_step_is_ended_as_stalled(database: Database, st
     until_it_trains(database, attempt.claim)
     for pid in trainer_pids():
         os.kill(pid, signal.SIGSTOP)
-    attempt.over(20)
+    attempt.over()
     job = job_of(database, attempt.claim)
     assert (job.status, job.attempts[0].end_reason) == (JobStatus.QUEUED, "stalled")
     assert not trainer_pids()
@@ -177,7 +177,7 @@ def test_an_attempt_whose_job_another_has_writes_nothing_more_and_ends(database:
         assert lifecycle.claim(session, claim.job_id, "another", 30)
     with database.snapshot() as session:
         before = [(row.epoch, row.recorded_at) for row in queries.epochs_after(session, claim.job_id).rows]
-    attempt.over(10)
+    attempt.over()
     with database.snapshot() as session:
         after = [(row.epoch, row.recorded_at) for row in queries.epochs_after(session, claim.job_id).rows]
     assert after == before
@@ -220,7 +220,7 @@ def test_a_database_that_is_gone_ends_the_trainer(
 
     monkeypatch.setattr(database, "session", unreachable)
     monkeypatch.setattr(database, "snapshot", unreachable)
-    attempt.over(30.0)
+    attempt.over()
     assert attempt.recorder.fenced
     monkeypatch.undo()
     assert not trainer_pids()
@@ -240,7 +240,7 @@ def test_a_database_that_hangs_does_so_too(database: Database, start: Start, mon
 
     monkeypatch.setattr(database, "session", hanging)
     until(asked.is_set, "nobody asked")
-    attempt.over(30.0)
+    attempt.over()
     assert not trainer_pids()
     answer.set()
 
@@ -250,7 +250,7 @@ def test_a_signal_that_has_no_name_is_a_cause_too(database: Database, start: Sta
     until_it_trains(database, attempt.claim)
     for pid in trainer_pids():
         os.kill(pid, 40)
-    attempt.over(10)
+    attempt.over()
     assert job_of(database, attempt.claim).status is JobStatus.QUEUED
     with database.snapshot() as session:
         messages = session.scalars(select(Event.message).where(Event.type == "requeued")).all()
@@ -265,7 +265,7 @@ def test_a_supervision_that_fails_gives_the_job_back(
 
     monkeypatch.setattr("worker.supervisor.start_trainer", broken)
     attempt = start(LONG)
-    attempt.over(10)
+    attempt.over()
     assert job_of(database, attempt.claim).status is JobStatus.QUEUED
 
 
@@ -277,7 +277,7 @@ def test_a_fork_server_that_stands_still_holds_neither_job_nor_slot(
     monkeypatch.setattr("worker.fork_server.START_SECONDS", 2.0)
     os.kill(server, signal.SIGSTOP)
     attempt = start(LONG)
-    attempt.over(30)
+    attempt.over()
     assert job_of(database, attempt.claim).status is JobStatus.QUEUED
     monkeypatch.undo()
     again = start({**SHORT, "seed": 1})  # another fork server
@@ -293,10 +293,10 @@ def test_an_order_to_make_the_weights_has_as_long_to_load_as_any(
     until_it_is_saved(database, attempt.claim)
     with database.session() as session:
         requests.request_pause(session, attempt.claim.job_id)
-    attempt.over(35)
+    attempt.over()
     with database.session() as session:
         requests.request_stop(session, attempt.claim.job_id)
     second = start(claimed_again(database, attempt.claim))
-    second.over(35)
+    second.over()
     job = job_of(database, attempt.claim)
     assert (job.status, [each.end_reason for each in job.attempts]) == (JobStatus.STOPPED, ["paused", "stopped"])
