@@ -23,7 +23,7 @@ one busy core, before and since:
 |---|---|---|---|
 | to read every test in, once a process | 45 | 23 | what Python compiles is kept |
 | to bring the service up | 190 | 50 | likewise, in seconds that passed, at a load of 15 to 20 |
-| an application of a test of the API, and its first request | 0.17 | 0.09 | applications of a process share their routes |
+| to make an application and ask it once | 0.17 | 0.09 | applications of a process share their routes |
 """
 
 import os

@@ -136,7 +136,7 @@ def serving(app: FastAPI) -> Iterator[str]:
 
 @pytest.fixture
 def live(app: FastAPI) -> Iterator[httpx2.Client]:
-    with serving(app) as url, httpx2.Client(base_url=url, timeout=30) as client:
+    with serving(app) as url, httpx2.Client(base_url=url, timeout=240) as client:
         yield client
 
 

@@ -246,7 +246,7 @@ def test_it_is_no_proxy(address: tuple[str, int]) -> None:
 
 def everything(address: tuple[str, int], data: bytes) -> bytes:
     """What comes back until the server closes the connection, as it does where it is asked to."""
-    with socket.create_connection(address, timeout=20) as connection:
+    with socket.create_connection(address, timeout=240) as connection:
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
         received = b""

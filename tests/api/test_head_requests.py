@@ -67,7 +67,7 @@ def test_it_changes_nothing(client: TestClient, job: str) -> None:
 @pytest.fixture
 def connection(live: httpx2.Client) -> Iterator[HTTPConnection]:
     """To the same server, kept alive."""
-    connection = HTTPConnection(live.base_url.host, live.base_url.port, timeout=10)
+    connection = HTTPConnection(live.base_url.host, live.base_url.port, timeout=240)
     yield connection
     connection.close()
 

@@ -157,7 +157,7 @@ def test_watchers_cost_queries_a_tick_and_not_each(
         return look(session, positions)
 
     monkeypatch.setattr("api.service.tailer.look", counted)
-    with serving(app) as url, httpx2.Client(base_url=url, timeout=30) as client, ThreadPoolExecutor(40) as pool:
+    with serving(app) as url, httpx2.Client(base_url=url, timeout=240) as client, ThreadPoolExecutor(40) as pool:
         watchers = [pool.submit(follow, client, job_id) for job_id in jobs * 2]
         for job_id in jobs:
             stage.pause(job_id)
@@ -190,7 +190,7 @@ def test_a_key_that_is_revoked_ends_its_streams(
     monkeypatch.setattr("api.service.tailer.KEYS_EVERY_SECONDS", 0.1)
     job_id = stage.submit(project="first")
     app = create_app(settings.model_copy(update={"require_keys": True}))
-    with serving(app) as url, httpx2.Client(base_url=url, timeout=30) as client:
+    with serving(app) as url, httpx2.Client(base_url=url, timeout=240) as client:
         path = f"/v1/jobs/{job_id}/stream"
         with client.stream("GET", path, headers=tenants.header("first", "read")) as response:
             messages = told(response)
