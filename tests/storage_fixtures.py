@@ -46,7 +46,7 @@ def s3_url(s3_server: str) -> str:
 
 
 def make_bucket(host: str, port: int) -> None:
-    connection = HTTPConnection(host, port, timeout=60)
+    connection = HTTPConnection(host, port, timeout=240)
     connection.request("PUT", f"/{BUCKET}")
     assert connection.getresponse().status == 200
     connection.close()

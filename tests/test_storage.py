@@ -316,7 +316,7 @@ def test_a_full_disk_is_said_and_leaves_the_old_file(tmp_path: Path) -> None:
     script = 'mount -t tmpfs -o size=1m none "$0" && exec "$@"'
     mount = ["unshare", "--mount", "--map-root-user", "sh", "-c", script, str(tmp_path)]
     try:
-        subprocess.run([*mount, "true"], check=True, capture_output=True, timeout=30)
+        subprocess.run([*mount, "true"], check=True, capture_output=True, timeout=240)
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("this machine lets nobody mount a small disk in a namespace of its own")
     done = run(FULL_DISK, f"file://{tmp_path}", under=mount)

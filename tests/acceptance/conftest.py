@@ -56,13 +56,13 @@ class Deployment:
         assert self.process.stdout
         said = self.process.stdout.readline()
         assert said.startswith("Epochal answers at http://"), (said, self.log())
-        self.http = httpx2.Client(base_url=said.split()[3].rstrip(","), timeout=60, trust_env=False)
+        self.http = httpx2.Client(base_url=said.split()[3].rstrip(","), timeout=240, trust_env=False)
 
     def stop(self) -> int:
         """Drain; returns the exit code."""
         self.http.close()
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(60)
+        code = self.process.wait(PATIENCE_SECONDS)
         assert self.process.stdout
         self.process.stdout.close()
         return code

@@ -13,7 +13,7 @@ from jobs.submission import Submission
 from models import Database, JobStatus
 from tests.acceptance.conftest import LEASE_SECONDS, ROOT
 from tests.conftest import Databases
-from tests.worker.attempts import LONG, until
+from tests.worker.attempts import LONG, PATIENCE_SECONDS, until
 from training.spec import TrainingSpec
 
 
@@ -39,7 +39,7 @@ def late_worker(database: Database, redis_url: str, tmp_path: Path) -> Iterator[
         worker = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
     yield worker
     worker.terminate()
-    worker.wait(60)
+    worker.wait(PATIENCE_SECONDS)
 
 
 @pytest.mark.usefixtures("late_worker")
@@ -48,7 +48,7 @@ def test_a_workers_wrong_clock_changes_nothing(database: Database) -> None:
         with database.snapshot() as session:
             return bool(workers.connected(session))
 
-    until(connected, "the worker did not connect", 120)
+    until(connected, "the worker did not connect")
     spec = TrainingSpec.model_validate(LONG)
     with database.session() as session:
         job_id = lifecycle.submit(session, Submission(spec)).id
@@ -63,7 +63,7 @@ def test_a_workers_wrong_clock_changes_nothing(database: Database) -> None:
             return 0
         return (job.lease_until - job.started_at).total_seconds()
 
-    until(lambda: seconds_leased() > 4 * LEASE_SECONDS, "it did not keep its lease", 120)
+    until(lambda: seconds_leased() > 4 * LEASE_SECONDS, "it did not keep its lease")
     assert seconds_leased() < 600  # nor has it one that lasts an hour
     with database.snapshot() as session:
         assert queries.find(session, job_id).job.status is JobStatus.RUNNING

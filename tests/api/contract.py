@@ -34,7 +34,8 @@ from schemathesis.openapi.checks import EnsureResourceAvailability, RejectedPosi
 from api.schemas.submission import JobCreate
 from api.service import admission
 from jobs import requests
-from tests.api.conftest import Stage, Tenants
+from tests.api.conftest import Tenants
+from tests.stage import Stage
 from training.known.recipes import RECIPES
 from webhooks import sender
 from webhooks.addresses import Networks

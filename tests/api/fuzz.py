@@ -22,9 +22,10 @@ from migrations import migrate
 from models import Database
 from settings import Settings
 from storage import Storage
-from tests.api.conftest import Stage, Tenants
+from tests.api.conftest import Tenants
 from tests.api.contract import UNLIMITED, Effort, Finding, Tenant, make_ready, set_up
 from tests.api.serving import served
+from tests.stage import Stage
 
 LONGEST_TURN_SECONDS = 300  # after which it is the other tenant's, with what the first has made meanwhile
 EXAMPLES = 60  # of each operation, in each phase of a round

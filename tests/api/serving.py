@@ -51,7 +51,7 @@ class RawClient:
     """Sends bytes and reads answers."""
 
     def __init__(self, address: tuple[str, int]) -> None:
-        self.socket = socket.create_connection(address, timeout=60)
+        self.socket = socket.create_connection(address, timeout=240)
         self._reader = h11.Connection(h11.CLIENT)
         self._reader.send(h11.Request(method="GET", target="/", headers=[("host", "x")]))
         self._reader.send(h11.EndOfMessage())

@@ -26,7 +26,7 @@ from tests.api.conftest import LocalClient
 from tests.api.serving import RawClient, served
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Stage
+    from tests.stage import Stage
 
 REPOSITORY = Path(__file__).parents[2]
 A_JOB = "/v1/jobs/job_01kasm2pbk5s9d0w3g6vq8zrhf"

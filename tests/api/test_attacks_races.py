@@ -12,7 +12,8 @@ from sqlalchemy import update
 
 from access import projects
 from models import Project
-from tests.api.conftest import Stage, Tenants
+from tests.api.conftest import Tenants
+from tests.stage import Stage
 from webhooks.endpoints import MAX_WEBHOOKS
 
 SPEC = {"dataset": "digits"}

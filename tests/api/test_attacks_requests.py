@@ -14,8 +14,8 @@ from api.reading import polling
 from api.views.revision_cache import RevisionCache
 from models import IdempotencyKey
 from tests.api.attacks import refused
-from tests.api.conftest import Stage
 from tests.conftest import Databases
+from tests.stage import Stage
 from webhooks.endpoints import MAX_WEBHOOKS
 
 

@@ -16,7 +16,8 @@ from access.errors import KeyInvalid
 from logs import LogFormat
 from models import Base, Database
 from tests.api.attacks import TELLTALE, everything_logged
-from tests.api.conftest import Stage, Tenants
+from tests.api.conftest import Tenants
+from tests.stage import Stage
 
 SPEC = {"dataset": "digits"}
 

@@ -10,8 +10,9 @@ from httpx2 import Response
 
 from access.keys import Scope
 from models import Job, Webhook, WebhookDelivery
-from tests.api.conftest import Stage, Tenants
+from tests.api.conftest import Tenants
 from tests.conftest import Databases
+from tests.stage import Stage
 
 
 @pytest.fixture

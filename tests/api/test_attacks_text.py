@@ -8,8 +8,9 @@ from fastapi.testclient import TestClient
 
 from logs import LogFormat
 from tests.api.attacks import everything_logged
-from tests.api.conftest import Stage, Tenants
+from tests.api.conftest import Tenants
 from tests.conftest import Databases
+from tests.stage import Stage
 
 
 @pytest.fixture

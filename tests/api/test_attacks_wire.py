@@ -11,9 +11,9 @@ from fastapi.testclient import TestClient
 from api.app import create_app
 from settings import Settings
 from tests.api.attacks import TELLTALE, refused
-from tests.api.conftest import Stage
 from tests.api.serving import RawClient, ask, served
 from tests.conftest import Databases
+from tests.stage import Stage
 
 
 @pytest.fixture
@@ -246,7 +246,7 @@ def test_it_is_no_proxy(address: tuple[str, int]) -> None:
 
 def everything(address: tuple[str, int], data: bytes) -> bytes:
     """What comes back until the server closes the connection, as it does where it is asked to."""
-    with socket.create_connection(address, timeout=60) as connection:
+    with socket.create_connection(address, timeout=240) as connection:
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
         received = b""

@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Stage
+    from tests.stage import Stage
 
 STRANGER = "job_01kasm2pbk5s9d0w3g6vq8zrhf"
 

@@ -12,10 +12,11 @@ from api.app import create_app
 from models import Database
 from settings import Settings
 from storage import Storage
-from tests.api.conftest import Stage, Tenants
+from tests.api.conftest import Tenants
 from tests.api.contract import UNLIMITED, Effort, Tenant, make_ready, set_up
 from tests.api.serving import served
 from tests.conftest import Databases
+from tests.stage import Stage
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from models import Epoch, Job
 from training.spec import TrainingSpec
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Stage
+    from tests.stage import Stage
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = 'a <b>&amp;</b> "$x^2$ --> \\frac ]]> 訓練 \ufffe😀' + "é" * 100

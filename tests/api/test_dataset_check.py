@@ -17,7 +17,7 @@ from training.spec import TrainingSpec
 from training.spec.part import Conflict
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Stage
+    from tests.stage import Stage
 
 PETS = {"dataset": "pets", "batch_size": 2}
 

@@ -15,7 +15,7 @@ from models import Database, Event, Job, JobTag, ProjectSession
 from training.spec import TrainingSpec
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Stage
+    from tests.stage import Stage
 
 PROJECT = "default"
 

@@ -31,7 +31,7 @@ from tests.api.conftest import LocalClient
 from webhooks.errors import WebhookError
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Stage
+    from tests.stage import Stage
 
 A_JOB = "/v1/jobs/job_01kasm2pbk5s9d0w3g6vq8zrhf"
 
@@ -221,7 +221,7 @@ def served(app: ASGIApp) -> Iterator[tuple[str, int]]:
 
 def post_raw(address: tuple[str, int], headers: dict[str, str], chunks: list[bytes]) -> tuple[int, Any, bytes]:
     """Sends what a well-behaved client would not."""
-    connection = http.client.HTTPConnection(*address, timeout=30)
+    connection = http.client.HTTPConnection(*address, timeout=240)
     connection.putrequest("POST", "/v1/jobs")
     for name, value in ({"Content-Type": "application/json"} | headers).items():
         connection.putheader(name, value)
@@ -287,7 +287,7 @@ def test_half_an_answer_is_cut_off(settings: Settings, stage: "Stage", monkeypat
 
     job_id = stage.submit()
     with capture_logs() as lines, served(watched) as address:
-        connection = http.client.HTTPConnection(*address, timeout=30)
+        connection = http.client.HTTPConnection(*address, timeout=240)
         connection.request("GET", f"/v1/jobs/{job_id}/log")
         with pytest.raises(http.client.IncompleteRead):
             connection.getresponse().read()

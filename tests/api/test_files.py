@@ -21,7 +21,7 @@ from tests.api.conftest import LocalClient
 from tests.api.test_errors import assert_problem, served
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Stage
+    from tests.stage import Stage
 
 A_CHECKPOINT = "attempt-0001/epoch-0001-step-000000.safetensors"
 
@@ -275,7 +275,7 @@ def test_file_that_breaks_off_is_cut_off(settings: Settings, stage: "Stage", mon
     stage.succeed(stage.start(job_id))
     monkeypatch.setattr(Storage, "stream", broken)
     with served(create_app(settings)) as (host, port):
-        connection = HTTPConnection(host, port, timeout=30)
+        connection = HTTPConnection(host, port, timeout=240)
         connection.request("GET", f"/v1/jobs/{job_id}/weights")
         with pytest.raises(IncompleteRead):
             connection.getresponse().read()

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from storage import Storage
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Stage
+    from tests.stage import Stage
 
 # What differs from one answer to the next.
 OWN = {"date", "x-request-id", "ratelimit"}
@@ -67,7 +67,7 @@ def test_it_changes_nothing(client: TestClient, job: str) -> None:
 @pytest.fixture
 def connection(live: httpx2.Client) -> Iterator[HTTPConnection]:
     """To the same server, kept alive."""
-    connection = HTTPConnection(live.base_url.host, live.base_url.port, timeout=60)
+    connection = HTTPConnection(live.base_url.host, live.base_url.port, timeout=240)
     yield connection
     connection.close()
 

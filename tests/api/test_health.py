@@ -24,7 +24,7 @@ from settings import Settings
 from tests.api.conftest import LocalClient
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Stage
+    from tests.stage import Stage
 
 
 @pytest.fixture(autouse=True)

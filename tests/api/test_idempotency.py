@@ -21,7 +21,7 @@ from settings import Settings
 from tests.api.test_submit import next_message
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Stage
+    from tests.stage import Stage
 
 ROOT = Path(__file__).parents[2]
 THREADS = 8

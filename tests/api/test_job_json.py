@@ -14,7 +14,7 @@ from training.metrics import RunFacts
 
 if TYPE_CHECKING:
     from jobs.fence import Claim
-    from tests.api.conftest import Stage
+    from tests.stage import Stage
 
 Step = tuple[str, Callable[[], object]]
 

@@ -10,7 +10,7 @@ from jobs import recording
 from models import JobStatus
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Stage
+    from tests.stage import Stage
 
 
 def get(client: TestClient, job_id: str) -> dict[str, Any]:

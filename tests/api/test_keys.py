@@ -22,7 +22,8 @@ from settings import Settings
 from tests.api.conftest import LocalClient
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Stage, Tenants
+    from tests.api.conftest import Tenants
+    from tests.stage import Stage
 
 SPEC = {"dataset": "digits"}
 KEY = re.compile(r"epochal_[a-z0-9]{26}\.[A-Za-z0-9_-]{43}")

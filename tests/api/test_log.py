@@ -11,7 +11,7 @@ from api.dependencies import ProjectDatabase
 from api.reading import log_text
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Stage
+    from tests.stage import Stage
 
 LAB = """\
 ========== epoch: 0 ==========

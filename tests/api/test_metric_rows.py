@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from api.schemas import EpochRow, StepRow
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Stage
+    from tests.stage import Stage
 
 NAN, INFINITY = float("nan"), float("inf")
 CSV = {"Accept": "text/csv"}

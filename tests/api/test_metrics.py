@@ -9,7 +9,7 @@ from api.schemas import EpochRow, StepRow
 from training.metrics import EpochMetrics, StepMetrics
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Stage
+    from tests.stage import Stage
 
 NAN = float("nan")
 

@@ -18,7 +18,8 @@ from settings import Settings
 from tests.api.conftest import serving
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Stage, Tenants
+    from tests.api.conftest import Tenants
+    from tests.stage import Stage
 
 IN_TIME_SECONDS = 45.0  # on a machine however busy; who waits in vain waits for 60
 
@@ -225,7 +226,7 @@ def test_one_key_holds_so_many_and_no_more(
     monkeypatch.setattr("api.service.tailer.MAX_WAITING", 1)
     first, second = stage.submit(project="first"), stage.submit(project="second")
     app = create_app(settings.model_copy(update={"require_keys": True}))
-    with serving(app) as url, httpx2.Client(base_url=url, timeout=30) as client:
+    with serving(app) as url, httpx2.Client(base_url=url, timeout=240) as client:
         mine, theirs = tenants.header("first"), tenants.header("second")
         with client.stream("GET", f"/v1/jobs/{first}/stream", headers=mine):
             _wait_until_somebody_waits(app)
@@ -246,7 +247,7 @@ def test_a_service_that_stops_sends_everybody_away_at_once(settings: Settings, s
     app = create_app(settings)
     with ThreadPoolExecutor(2) as pool:
         with serving(app) as url:
-            client = httpx2.Client(base_url=url, timeout=120)
+            client = httpx2.Client(base_url=url, timeout=240)
             poll = pool.submit(client.get, f"/v1/jobs/{job_id}/metrics", headers={"Prefer": "wait=60"})
             stream = pool.submit(lambda: client.get(f"/v1/jobs/{job_id}/stream").text)
             _wait_until_somebody_waits(app, 2)

@@ -8,8 +8,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.api.attacks import refused
-from tests.api.conftest import Stage
 from tests.api.test_openapi import operations
+from tests.stage import Stage
 
 A_JOB = "job_01kasm2pbk5s9d0w3g6vq8zrhf"
 

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from tests.api.test_submit import next_message
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Stage
+    from tests.stage import Stage
 
 
 def ask(client: TestClient, job_id: str, verb: str) -> httpx2.Response:

@@ -12,7 +12,7 @@ from api.schemas.submission import FIRST_JOB
 from models import Job
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Stage
+    from tests.stage import Stage
 
 SUBMITTED = FIRST_JOB | {"priority": 7, "max_retries": 1, "accelerator": "cpu"}
 OWN = ("name", "tags", "priority", "max_retries", "accelerator", "spec")

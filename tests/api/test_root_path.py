@@ -17,9 +17,10 @@ from api.app import create_app
 from api.http.server import protocol_class
 from client import Client
 from settings import Settings
-from tests.api.conftest import LocalClient, Stage
+from tests.api.conftest import LocalClient
 from tests.api.serving import ask, served
 from tests.conftest import Databases
+from tests.stage import Stage
 
 ROOT = "/lab/epochal"
 
@@ -47,7 +48,7 @@ class Proxy:
         if not path.startswith(f"{ROOT}/"):
             return PlainTextResponse("outside of the proxy's path", 502)
         path = path.removeprefix(ROOT) if self._strips else path
-        http = httpx2.AsyncClient(timeout=30)
+        http = httpx2.AsyncClient(timeout=240)
         asked = http.build_request(
             request.method,
             f"{self._upstream}{path}?{request.url.query}".rstrip("?"),
@@ -95,7 +96,7 @@ def test_every_address_leads_back_through_the_proxy(behind: str, stage: Stage) -
     stage.submit()
     here = f"/v1/jobs/{claim.job_id}"
     named = set()
-    with httpx2.Client(timeout=30) as http:
+    with httpx2.Client(timeout=240) as http:
         for path in ("/v1/jobs?limit=1", here, f"{here}/metrics?limit=1", f"{here}/events?limit=1",
                      f"{here}/checkpoints?limit=1", "/v1/queue", "/problems"):  # fmt: skip
             named |= set(addresses(http.get(f"{behind}{path}").raise_for_status().json()))
@@ -121,7 +122,7 @@ def test_two_apps_of_one_process_each_name_their_own_addresses(settings: Setting
 
 
 def test_the_contract_and_its_page_are_there(behind: str) -> None:
-    with httpx2.Client(timeout=30) as http:
+    with httpx2.Client(timeout=240) as http:
         page = http.get(f"{behind}/docs").raise_for_status()
         loaded = re.findall('(?:href|src)="([^"]+)"', page.text)
         assert len(loaded) > 3

@@ -23,7 +23,7 @@ from training.spec import ResolvedSpec, TrainingSpec
 from worker.messages import Order
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Stage
+    from tests.stage import Stage
 
 GOLDEN = Path(__file__).parents[1] / "training" / "golden"
 DIGITS = ResolvedSpec(dataset="digits").model_dump(mode="json")

@@ -20,7 +20,8 @@ from settings import Settings
 from tests.api.conftest import serving
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Stage, Tenants
+    from tests.api.conftest import Tenants
+    from tests.stage import Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +190,7 @@ def test_a_key_that_is_revoked_ends_its_streams(
     monkeypatch.setattr("api.service.tailer.CHECK_KEYS_SECONDS", 0.1)
     job_id = stage.submit(project="first")
     app = create_app(settings.model_copy(update={"require_keys": True}))
-    with serving(app) as url, httpx2.Client(base_url=url, timeout=30) as client:
+    with serving(app) as url, httpx2.Client(base_url=url, timeout=240) as client:
         path = f"/v1/jobs/{job_id}/stream"
         with client.stream("GET", path, headers=tenants.header("first", "read")) as response:
             messages = told(response)

@@ -30,7 +30,7 @@ from tests.api.conftest import LocalClient
 from training.spec import TrainingSpec
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Stage
+    from tests.stage import Stage
 
 SOON_SECONDS = 60
 

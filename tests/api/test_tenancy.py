@@ -28,7 +28,8 @@ from tests.api.conftest import LocalClient, serving
 from tests.api.serving import served
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Stage, Tenants
+    from tests.api.conftest import Tenants
+    from tests.stage import Stage
 
 
 @pytest.fixture

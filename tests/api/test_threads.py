@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Stage
+    from tests.stage import Stage
 
 AT_ONCE = 120
 

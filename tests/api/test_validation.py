@@ -18,7 +18,7 @@ from api.http.validation import body_errors
 from api.http.validation_messages import _MESSAGES, error_message
 from api.schemas.field_suggestions import ALIASES, _index
 from api.schemas.submission import JobCreate
-from tests.api.conftest import Stage
+from tests.stage import Stage
 from tests.training.spec_bodies import broken_bodies
 
 SPEC: dict[str, Any] = {"dataset": "digits"}

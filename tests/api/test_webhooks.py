@@ -20,7 +20,7 @@ from tests.api.conftest import LocalClient
 from tests.webhooks.conftest import PATIENCE_SECONDS, Receiver, happen, make_due, receiver
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Stage
+    from tests.stage import Stage
 
 __all__ = ["receiver"]  # a fixture
 

@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import app, settings, stage, storage, tenants  # noqa: F401  # fixtures: the real service
+from tests.api.conftest import (  # noqa: F401  # fixtures: the real service
+    _routes_built_once,
+    app,
+    settings,
+    stage,
+    storage,
+    tenants,
+)
 
 Body = Callable[..., dict[str, Any]]
 

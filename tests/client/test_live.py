@@ -17,7 +17,8 @@ from settings import Settings
 from tests.api.conftest import serving
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Stage, Tenants
+    from tests.api.conftest import Tenants
+    from tests.stage import Stage
 
 
 @pytest.fixture

@@ -14,24 +14,9 @@ from jobs.submission import Submission
 from models import DEFAULT_PROJECT, Attempt, Checkpoint, Database, Epoch, Event, Job, Step
 from models.columns import DatabaseNow
 from storage import StoredFile
-from training.metrics import EpochMetrics, RunFacts, StepMetrics
+from tests.stage import FACTS
+from training.metrics import EpochMetrics, StepMetrics
 from training.spec import TrainingSpec
-
-FACTS = RunFacts(
-    device="cpu",
-    precision="fp32",
-    torch_version="2",
-    threads=1,
-    parameters=1,
-    flops=1,
-    classes=10,
-    image_size=8,
-    channels=1,
-    train_images=1437,
-    dataset_identity="5e" * 32,
-    test_images=360,
-    steps_per_epoch=12,
-)
 
 BROKEN = Failure(code="diverged", message="The loss was nan.", hint="Lower it.", retryable=False)
 LOST = Failure(code="worker_lost", message="It is gone.", hint="Try again.", retryable=True)

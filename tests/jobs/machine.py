@@ -15,9 +15,10 @@ from jobs.errors import AttemptFenced, JobError
 from jobs.fence import Claim
 from jobs.submission import Submission
 from models import DEFAULT_PROJECT, Base, Database, Job, Project
-from tests.jobs.conftest import BROKEN, FACTS, LOST, checkpoint_of, epoch_metrics, spec, step_metrics, weights_of
+from tests.jobs.conftest import BROKEN, LOST, checkpoint_of, epoch_metrics, spec, step_metrics, weights_of
 from tests.jobs.model import ENDS, HELD, LEASE, ModelJob
 from tests.jobs.rows import START, rows_of, stored_rows
+from tests.stage import FACTS
 
 MINUTE = 60_000
 MOST_UNFINISHED = 3

@@ -13,7 +13,8 @@ from jobs.fence import Claim
 from jobs.listing import JobFilter
 from models import Base, Database, Job
 from storage import Storage
-from tests.jobs.conftest import FACTS, change, epoch_metrics, job_of, publish, spec, step_metrics, weights_of
+from tests.jobs.conftest import change, epoch_metrics, job_of, publish, spec, step_metrics, weights_of
+from tests.stage import FACTS
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from jobs import lifecycle, recording
 from jobs.failures import Failure
 from jobs.fence import Claim
 from models import Database, Job, JobStatus
-from tests.jobs.conftest import FACTS, change, checkpoint_of, drop, job_of, publish, start, take, weights_of
+from tests.jobs.conftest import change, checkpoint_of, drop, job_of, publish, start, take, weights_of
+from tests.stage import FACTS
 
 CHANGED = Failure(code="dataset_changed", message="It has changed.", hint="Rerun it.", retryable=False)
 REFUSED = Failure(code="internal", message="It cannot go on here.", hint="Look.", retryable=True)

@@ -11,7 +11,6 @@ from jobs.fence import Claim
 from jobs.verified_storage import STORAGE_ID_FILE, VerifiedStorage
 from models import Database, DatabaseFull, Job
 from tests.jobs.conftest import (
-    FACTS,
     checkpoint_of,
     checkpoints_of,
     ends_of,
@@ -22,6 +21,7 @@ from tests.jobs.conftest import (
     take,
     weights_of,
 )
+from tests.stage import FACTS
 
 
 @pytest.fixture

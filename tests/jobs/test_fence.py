@@ -13,7 +13,6 @@ from models import Database, DatabaseUnavailable, Job, JobStatus, Request
 from models.outages import kind_of
 from tests.jobs.conftest import (
     BROKEN,
-    FACTS,
     LOST,
     checkpoint_of,
     drop,
@@ -27,6 +26,7 @@ from tests.jobs.conftest import (
     take,
     weights_of,
 )
+from tests.stage import FACTS
 
 Write: TypeAlias = Callable[[Session, Claim], object]
 

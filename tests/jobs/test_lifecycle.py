@@ -13,7 +13,6 @@ from jobs.fence import Claim
 from models import DEFAULT_MAX_RETRIES, DEFAULT_PRIORITY, Attempt, Database, Event, Job, JobStatus
 from tests.jobs.conftest import (
     BROKEN,
-    FACTS,
     change,
     drop,
     ends_of,
@@ -26,6 +25,7 @@ from tests.jobs.conftest import (
     take,
     weights_of,
 )
+from tests.stage import FACTS
 
 
 def test_a_job_from_its_submission_to_its_success(database: Database, running: Claim) -> None:

@@ -17,7 +17,8 @@ from models import Attempt, Database, DeviceUse, Job, Project, UsageEntry
 from models.columns import DatabaseNow
 from storage import Storage
 from tests.conftest import Databases
-from tests.jobs.conftest import FACTS, LOST, change, checkpoint_of, job_of, publish, spec, take, weights_of
+from tests.jobs.conftest import LOST, change, checkpoint_of, job_of, publish, spec, take, weights_of
+from tests.stage import FACTS
 
 
 def limit(database: Database, **bounds: Any) -> None:

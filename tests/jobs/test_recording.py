@@ -9,7 +9,6 @@ from jobs.fence import Claim
 from models import Attempt, Database, Event, Job, JobStatus, Step
 from tests.jobs.conftest import (
     BROKEN,
-    FACTS,
     drop,
     epoch_metrics,
     events_of,
@@ -21,6 +20,7 @@ from tests.jobs.conftest import (
     take,
     weights_of,
 )
+from tests.stage import FACTS
 from training.metrics import RunFacts, StepChoice, StepMetrics, StepTiming
 
 

@@ -29,7 +29,7 @@ from migrations import migrate
 from models import Database
 from settings import Settings
 from storage import Storage
-from tests.api.conftest import Stage
+from tests.stage import Stage
 
 JOB = {"name": "a job", "tags": ["lab"], "spec": {"dataset": "digits", "epochs": 3}}
 

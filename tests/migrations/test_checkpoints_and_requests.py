@@ -14,8 +14,9 @@ from jobs.fence import Claim
 from jobs.submission import Submission
 from migrations import migrate
 from models import Database, JobStatus, Request
-from tests.jobs.conftest import FACTS, SPEC, checkpoint_of, epoch_metrics, spec, weights_of
+from tests.jobs.conftest import SPEC, checkpoint_of, epoch_metrics, spec, weights_of
 from tests.migrations.conftest import described, downgrade, execute, rows
+from tests.stage import FACTS
 
 TIME = "'2026-01-01 00:00:00'"
 TABLES = ("workers", "jobs", "attempts", "epochs", "steps", "events")

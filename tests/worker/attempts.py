@@ -19,6 +19,8 @@ from worker.supervisor import Supervisor
 SHORT: dict[str, object] = {"dataset": "digits", "architecture": "resnet20", "epochs": 1, "batch_size": 512}
 LONG = {**SHORT, "epochs": 1000}
 
+PATIENCE_SECONDS = 240.0  # on a busy machine, a fork server that starts takes minutes
+
 
 class Attempt:
     """A supervisor at work."""
@@ -65,9 +67,9 @@ class Attempt:
         self.thread = threading.Thread(target=self.supervisor.run, args=(order,))
         self.thread.start()
 
-    def over(self, seconds: float = 120) -> None:
+    def over(self) -> None:
         """Wait for its end."""
-        self.thread.join(seconds)
+        self.thread.join(PATIENCE_SECONDS)
         assert not self.thread.is_alive()
 
 
@@ -80,11 +82,13 @@ def job_of(database: Database, claim: Claim) -> Job:
         return queries.find(session, claim.job_id).job
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 120) -> None:
+def until(
+    condition: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS, tick_seconds: float = 0.02
+) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, what
-        time.sleep(0.02)
+        time.sleep(tick_seconds)
 
 
 def until_it_trains(database: Database, claim: Claim) -> None:

@@ -129,7 +129,7 @@ def test_an_epoch_without_a_checkpoint_is_not_trained_anew_on_other_data(
     until(lambda: epochs_of(database, attempt.claim), "no epoch was recorded")
     for pid in trainer_pids():
         os.kill(pid, signal.SIGKILL)
-    attempt.over(30)
+    attempt.over()
     epochs = epochs_of(database, attempt.claim)
     add_an_image(pets)
     again = claimed_again(database, attempt.claim)

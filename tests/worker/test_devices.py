@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+from tests.worker.attempts import until
 from worker.devices import DevicePool
 
 SOON = 10.0  # seconds that a test would wait at most
@@ -69,11 +70,9 @@ def test_a_job_that_needs_many_is_not_overtaken() -> None:
         threads.submit(hold)
         waiting.wait(60)
         many = threads.submit(acquire, 2, "many")
-        while not pool.waiting:  # until it stands in line
-            pass
+        until(lambda: pool.waiting == 1, "it does not stand in line")
         one = threads.submit(acquire, 1, "one")  # for which there would be a device
-        while pool.waiting < 2:
-            pass
+        until(lambda: pool.waiting == 2, "nor does the other")
         release.set()
         many.result(60)
         one.result(60)
@@ -90,7 +89,6 @@ def test_who_waits_when_the_pool_is_closed_gets_nothing() -> None:
 
         with pool.acquire(1, [["cpu"]], SOON):
             waiter = threads.submit(wait)
-            while not pool.waiting:
-                pass
+            until(lambda: pool.waiting == 1, "it does not stand in line")
             pool.close()
             assert waiter.result(60) == ()

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 
 from jobs.checkpoints import CheckpointFile
 from tests.processes import descendants
+from tests.worker.attempts import PATIENCE_SECONDS
 from training.spec import TrainingSpec
 from worker.fork_server import start_trainer
 from worker.messages import (
@@ -54,7 +55,7 @@ class Trainer:
 
     def reports(self) -> Iterator[Report]:
         """Until it has ended."""
-        while self.connection.poll(60):
+        while self.connection.poll(PATIENCE_SECONDS):
             try:
                 yield REPORTS.validate_json(self.connection.recv_bytes())
             except (EOFError, OSError):
@@ -112,7 +113,7 @@ def begin(devices: Devices, tmp_path: Path) -> Iterator[Begin]:
 
 
 def until_gone(pids: dict[int, str]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while left := [pid for pid in pids if is_alive(pid)]:
         if time.monotonic() > deadline:
             for pid in left:
@@ -160,7 +161,7 @@ def test_a_team_stops_between_two_steps_when_asked(begin: Begin) -> None:
     halted = list(trainer.reports())[-1]
     assert isinstance(halted, Halted)
     assert halted.weights
-    trainer.process.join(60)
+    trainer.process.join(PATIENCE_SECONDS)
     assert trainer.process.exitcode == 0
     until_gone(team)
 
@@ -190,7 +191,7 @@ def test_nothing_outlives_the_trainer_process(begin: Begin, sent: signal.Signals
     freeze(team)
     assert trainer.process.pid
     os.kill(trainer.process.pid, sent)
-    trainer.process.join(60)
+    trainer.process.join(PATIENCE_SECONDS)
     assert trainer.process.exitcode == -sent
     until_gone(team)
 
@@ -200,7 +201,7 @@ def test_nor_its_supervisor(begin: Begin) -> None:
     team = trainer.until_it_trains()
     freeze(team)
     trainer.connection.close()
-    trainer.process.join(60)
+    trainer.process.join(PATIENCE_SECONDS)
     assert trainer.process.exitcode == 1
     until_gone(team)
 

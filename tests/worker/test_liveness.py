@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.worker.attempts import until
 from training.engine.data.file_locks import exclusive_file_lock
 from training.grace_periods import grace_period, in_grace_period
 from worker import liveness
@@ -166,8 +167,7 @@ def test_to_wait_for_another_process_s_lock_is_no_hang(tmp_path: Path) -> None:
     with exclusive_file_lock(tmp_path / "lock"):
         assert not in_grace_period(), "to hold it is work like any other"
         waiter.start()
-        while not in_grace_period():
-            assert waiter.is_alive()
+        until(in_grace_period, "it does not wait for the lock")
         assert not entered.is_set()
     assert entered.wait(60)
     waiter.join()

@@ -15,7 +15,7 @@ from jobs.fence import Claim
 from jobs.submission import Submission
 from models import Database, DatabaseFull, DatabaseReadOnly, DatabaseUnavailable, JobStatus
 from storage import StoredFile
-from tests.jobs.conftest import FACTS
+from tests.stage import FACTS
 from tests.worker.attempts import job_of, until
 from training.spec import TrainingSpec
 from worker.messages import Failed, Started, Succeeded

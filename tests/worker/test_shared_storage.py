@@ -33,7 +33,7 @@ def test_another_worker_goes_on_from_what_the_first_stored(database: Database, s
     until_it_is_saved(database, first.claim)
     for pid in trainer_pids():
         os.kill(pid, signal.SIGKILL)
-    first.over(20)
+    first.over()
     second = start(claimed_again(database, first.claim), storage_url=bucket)
     second.over()
     expected, job = job_of(database, unkilled.claim), job_of(database, first.claim)

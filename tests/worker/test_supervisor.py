@@ -15,6 +15,7 @@ from models.columns import DatabaseNow
 from tests.processes import descendants
 from tests.worker.attempts import (
     LONG,
+    PATIENCE_SECONDS,
     SHORT,
     Start,
     claimed_again,
@@ -236,7 +237,7 @@ def test_a_database_that_hangs_does_so_too(database: Database, start: Start, mon
 
     def hanging(*_: object, **__: object) -> Any:
         asked.set()
-        answer.wait(60)
+        answer.wait(2 * PATIENCE_SECONDS)  # longer than anybody waits for the attempt's end
         raise DatabaseUnavailable("it came back")
 
     monkeypatch.setattr(database, "session", hanging)

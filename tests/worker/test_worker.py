@@ -21,7 +21,7 @@ from models import Database, JobStatus
 from models import Worker as WorkerRow
 from settings import Settings
 from storage import StoredFile
-from tests.jobs.conftest import FACTS
+from tests.stage import FACTS
 from tests.worker.attempts import until
 from training.spec import TrainingSpec
 from worker import worker as module

@@ -285,7 +285,7 @@ def test_a_second_trainer_waits_for_the_first(pets: Path) -> None:
         second.join(timeout=0.3)
         assert second.is_alive()
         assert loaded == []
-    second.join(timeout=120)
+    second.join(timeout=240)
     assert len(loaded) == 1
 
 

@@ -232,7 +232,7 @@ def test_a_second_trainer_waits_for_the_download_of_the_first(
     with FileLock(downloads_dir / ".cifar10.lock"):
         second.start()
         assert not reached.wait(0.3)
-    second.join(timeout=120)
+    second.join(timeout=240)
     assert reached.is_set()
     assert loaded[0].name == "cifar10"
 

@@ -120,10 +120,10 @@ def test_threads_work_ahead_but_not_without_end(
     batches = StreamedFeed(split, torch.device("cpu"), threads).batches(rows, BOUNDS)
     next(batches)
     for _ in range(1 + threads):  # the one that was taken, and one for each thread
-        assert gathered.acquire(timeout=60)
+        assert gathered.acquire(timeout=240)
     assert not gathered.acquire(timeout=0.1)
     next(batches)
-    assert gathered.acquire(timeout=60)
+    assert gathered.acquire(timeout=240)
     assert not gathered.acquire(timeout=0.1)
 
 
