@@ -68,21 +68,21 @@ LONGEST = (
     "acceptance/test_takeover.py",
     "worker/test_resuming.py",
     "worker/test_supervisor.py",
-    "worker/test_together.py",
-    "training/test_networks.py",
-    "training/test_fingerprint.py",
+    "worker/test_distributed_run.py",
+    "training/engine/test_networks.py",
+    "training/engine/test_fingerprint.py",
     "training/test_main.py",
-    "training/test_memory.py",
-    "training/test_checkpoints.py",
-    "training/test_team.py",
-    "training/test_team_resume.py",
-    "training/test_probe.py",
+    "training/plan/test_memory.py",
+    "training/engine/test_checkpoints.py",
+    "training/engine/test_team.py",
+    "training/engine/test_team_resume.py",
+    "training/engine/test_autotuning.py",
     "worker/test_dataset_changed.py",
-    "worker/test_tasks.py",
+    "worker/test_worker.py",
     "worker/test_shared_storage.py",
     "acceptance/test_clock.py",
     "training/test_notebook.py",
-    "training/test_network_references.py",
+    "training/engine/test_network_references.py",
     "chaos/test_without.py",
 )
 # Rooms that stay in one process: whoever runs the one long test there is given the short ones beside it, and no other
@@ -91,6 +91,7 @@ BY_ROOM = ("chaos",)
 # Files whose tests share a deployment, and have one for each parameter.
 BY_PARAMETER = ("acceptance/test_service.py",)
 TESTS = Path(__file__).parent
+assert all((TESTS / file).exists() for file in LONGEST)
 
 
 class Together(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
