@@ -268,7 +268,7 @@ def test_a_worker_whose_storage_does_not_answer_is_there_all_the_same(
             return session.scalars(select(WorkerRow.seen_at).where(WorkerRow.id == "other")).one()
 
     with worker.present():
-        monkeypatch.setattr(worker.readiness, "_found", wait)
+        monkeypatch.setattr(worker.readiness, "_find_reason", wait)
         assert hangs.wait(20)
         before = seen_at()
         until(lambda: seen_at() > before, "it was not seen while it waited for the storage")
