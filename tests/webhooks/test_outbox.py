@@ -102,7 +102,7 @@ def test_every_type_of_event_can_be_asked_for() -> None:
     """Those that the code records by name, those of a status, those of a wish, and those of a worker's trouble."""
     recorded = {"epoch"}
     for file in (REPOSITORY / "jobs").glob("*.py"):
-        recorded |= set(re.findall(r'\brecord\([^"\n]*, "([a-z_]+)"', file.read_text()))
+        recorded |= set(re.findall(r'\badd_event\([^"\n]*, "([a-z_]+)"', file.read_text()))
     recorded |= {status.value for status in JobStatus}
     recorded |= {f"{request}_requested" for request in Request}
     recorded |= set(get_args(Trouble.model_fields["event"].annotation))

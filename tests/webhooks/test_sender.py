@@ -259,7 +259,7 @@ def test_database_that_is_away_leaves_the_message_to_its_lease(
 
     add_webhook(database, receiver.url)
     happen(database)
-    monkeypatch.setattr(sender, "settle", away)
+    monkeypatch.setattr("webhooks.sender.settle", away)
     with capture_logs() as lines:
         send_all(sender)
     assert [line["event"] for line in lines] == ["webhook delivery", "webhook delivery not recorded"]
