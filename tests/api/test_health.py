@@ -72,12 +72,12 @@ def broker(redis_socket: Path) -> Iterator[redis.Redis]:
         broker.replicaof("NO", "ONE")
 
 
-@pytest.mark.parametrize("flaw", ["full", "replica"])
+@pytest.mark.parametrize("state", ["full", "replica"])
 def test_a_broker_that_answers_and_takes_no_message_is_not_ready(
-    client: TestClient, stage: "Stage", broker: redis.Redis, incompatibility: str
+    client: TestClient, stage: "Stage", broker: redis.Redis, state: str
 ) -> None:
     stage.sign_on()
-    if incompatibility == "full":
+    if state == "full":
         broker.config_set("maxmemory", 1)
     else:
         broker.replicaof("127.0.0.1", 1)
