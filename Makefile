@@ -25,10 +25,10 @@ demo: .venv/.installed ## train a ResNet on handwritten digits through the servi
 lab: .venv/.installed ## the lab exercise: ResNet-18 on CIFAR-100; EPOCHS=n trains n epochs
 	@$(BIN)/python demo.py lab
 
-test: .venv/.developed ## run every test, and say which took longest: some 8 minutes on 2 cores
+test: .venv/.developed ## run every test, and say which took longest: 15 minutes on 2 cores
 	$(BIN)/python -m pytest --durations=20
 
-test-fast: .venv/.developed ## while editing: without PostgreSQL and the files that take longest; some 2 minutes on 2 cores
+test-fast: .venv/.developed ## while editing: without PostgreSQL and the files that take longest
 	$(BIN)/python -m pytest --fast
 
 test-python: .venv/.uv ## run every test with another Python, in an environment of its own: VERSION=3.13
