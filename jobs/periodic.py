@@ -61,5 +61,5 @@ def _run_logged(task: PeriodicTask) -> None:
         task.run()
     except DatabaseUnavailable as error:
         log_outage(log, error)
-    except Exception:
-        log.exception("chore failed")
+    except Exception:  # a fault of ours must not end the thread: the sweep would stop, and lost jobs stay lost
+        log.exception("periodic task failed")

@@ -1,6 +1,6 @@
 """The base of every response schema, and the page of a list."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Annotated, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
@@ -21,16 +21,16 @@ class ResponseSchema(BaseModel):
     model_config = ConfigDict(frozen=True, from_attributes=True, ser_json_inf_nan="strings")
 
 
-def json_with_items(value: ResponseSchema, field: str, items: Sequence[ResponseSchema]) -> str:
-    """`value` as JSON, with `items` in its list `field`, which is empty in `value`.
+def json_with_items(value: ResponseSchema, field: str, items: Iterable[str]) -> str:
+    """`value` as JSON, with `items`, which are JSON already, in its list `field`, which is empty in `value`.
 
-    Each item is serialised in a call of its own. Pydantic holds the interpreter's lock for the whole of a call, and
-    blocks every other thread: 10,000 rows in one call take 25 ms or more.
+    For long lists: each item is serialised in a call of its own. Pydantic holds the interpreter's lock for the whole of
+    a call, and blocks every other thread: 10,000 rows in one call take 20 ms or more.
     """
     start = f'"{field}":['
     before, found, after = value.model_dump_json().partition(f"{start}]")
     assert found
-    return f"{before}{start}{','.join(item.model_dump_json() for item in items)}]{after}"
+    return f"{before}{start}{','.join(items)}]{after}"
 
 
 class Page(ResponseSchema, Generic[Item]):
@@ -45,4 +45,5 @@ class Page(ResponseSchema, Generic[Item]):
 
     def to_json(self) -> str:
         """The same as `model_dump_json`, but written in short calls: see `json_with_items`."""
-        return json_with_items(self.model_copy(update={"data": []}), "data", self.data)
+        rows = (row.model_dump_json() for row in self.data)
+        return json_with_items(self.model_copy(update={"data": []}), "data", rows)

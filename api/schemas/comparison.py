@@ -51,4 +51,5 @@ class Comparison(ResponseSchema):
 
     def to_json(self) -> str:
         """The same as `model_dump_json`, but written in short calls: see `json_with_items`."""
-        return json_with_items(self.model_copy(update={"jobs": []}), "jobs", self.jobs)
+        jobs = (job.model_dump_json() for job in self.jobs)
+        return json_with_items(self.model_copy(update={"jobs": []}), "jobs", jobs)

@@ -5,6 +5,7 @@ from sys import getsizeof
 from typing import Any
 
 from api import schemas
+from api.schemas.base import json_with_items
 from api.views import translate
 from api.views.revision_cache import RevisionCache
 from jobs import queries
@@ -43,9 +44,8 @@ class JobJsonCache:
     def page(self, session: ProjectSession, page: JobPage, asked: Mapping[str, Any]) -> str:
         """A page of jobs; `next` has the filter and the order of `asked`."""
         following = translate.jobs_url({**asked, "after": page.next_cursor}) if page.next_cursor else None
-        ends = schemas.Page[schemas.Job](data=[], has_more=following is not None, next=following)
-        rest = ends.model_dump_json(exclude={"data"})
-        return f'{{"data":[{",".join(self.of(session, page.rows))}],{rest[1:]}'
+        empty = schemas.Page[schemas.Job](data=[], has_more=following is not None, next=following)
+        return json_with_items(empty, "data", self.of(session, page.rows))
 
 
 def new(record: JobDetails) -> str:

@@ -38,7 +38,7 @@ def test_import_is_light() -> None:
 
 
 def test_leaves_no_thread_when_it_stops(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs.periodic.LEAVE_WITHIN_SECONDS", 60)  # of a chore on its way, on a busy machine
+    monkeypatch.setattr("jobs.periodic.LEAVE_WITHIN_SECONDS", 60)  # of a task on its way, on a busy machine
     monkeypatch.setattr("api.service.non_blocking_queue.BROKER_TIMEOUT_SECONDS", 60)
     with LocalClient(create_app(settings)) as client:
         client.get("/readyz")

@@ -170,7 +170,7 @@ def test_prompt_queue_survives_an_error() -> None:
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (RuntimeError("surprise"), "chore failed"),
+        (RuntimeError("surprise"), "periodic task failed"),
         (DatabaseUnavailable("gone"), "database unavailable"),
     ],
 )

@@ -67,7 +67,7 @@ def test_a_service_that_is_away_is_asked_again_and_that_is_counted(server: Threa
 
 
 def test_a_service_that_takes_nothing_after_the_last_fault_is_a_problem(server: ThreadingHTTPServer) -> None:
-    server.status = 503  # type: ignore[attr-defined]
+    server.status = 503  # type: ignore[attr-defined]  # the handler above reads it
     planned = plan.draw(1, 10.0, "sqlite", disk=False)
     workload = Workload(f"http://127.0.0.1:{server.server_port}", planned, Offers(frozenset(), None), Heard())
     workload.finish(0.5)
