@@ -25,7 +25,7 @@ def main() -> None:
     real = time.time
     time.time = lambda: real() + HOUR
     time.time_ns = lambda: int(time.time() * 1e9)
-    datetime.datetime = LateDatetime  # type: ignore[misc]
+    datetime.datetime = LateDatetime  # type: ignore[misc]  # a class is replaced, on purpose
     sys.argv = sys.argv[1:]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 

@@ -375,7 +375,7 @@ def test_a_merge_patch_is_one_by_either_name(client: TestClient, stage: Stage) -
 
 def test_huge_numbers_are_no_accident(front: TestClient) -> None:
     for number in ("1e999", "1" * 400):
-        content = '{"spec": {"dataset": "digits", "optimizer": {"name": "sgd", "learning_rate": %s}}}' % number  # noqa: UP031
+        content = '{"spec": {"dataset": "digits", "optimizer": {"name": "sgd", "learning_rate": %s}}}' % number  # noqa: UP031  # JSON has braces
         answer = front.post("/v1/jobs", content=content, headers=JSON)
         assert answer.json()["errors"][0]["pointer"] == "#/spec/optimizer/learning_rate"
 
