@@ -10,7 +10,7 @@ from jobs.fence import backoff_is_over
 from jobs.transitions import LONGEST_BACKOFF_SECONDS, fail, now
 from models import Job
 
-UNKNOWN_SPEC_SECONDS = 5.0
+UNKNOWN_SPEC_SECONDS = 15.0  # a worker that is upgraded waits as long for the job, and a log has a line as often
 
 NOT_PREPARED = Failure(
     code="internal",

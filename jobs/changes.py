@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, tuple_
 from sqlalchemy.orm import Session
 
 from jobs.errors import JobNotFinished, JobNotFound
@@ -14,6 +14,7 @@ from models import TERMINAL, Attempt, Checkpoint, Database, Epoch, Event, Job, J
 from storage import Storage
 
 BATCH_SIZE = 100  # jobs a purge
+ROWS_AT_ONCE = 5000
 
 
 def change(session: Session, job_id: str, values: Mapping[str, Any]) -> Job:
@@ -46,6 +47,8 @@ def purge(database: Database, storage: Storage) -> None:
         job_ids = session.scalars(gone).all()
     for job_id in job_ids:
         storage.delete(storage.list_names(job_id))
+        for measured in (Step, Epoch, Event):
+            _delete_rows(database, measured, job_id)
         with database.session() as session:
             job = session.scalar(for_update(job_id))
             if job is None:
@@ -53,9 +56,20 @@ def purge(database: Database, storage: Storage) -> None:
             session.execute(delete(Checkpoint).where(Checkpoint.job_id == job_id))
             job.weights = None
             note_storage(session, job)
-            for table in (Step, Epoch, Event, Attempt, JobTag):
+            for table in (Attempt, JobTag):
                 session.execute(delete(table).where(table.job_id == job_id))
             session.execute(delete(Job).where(Job.id == job_id))
+
+
+def _delete_rows(database: Database, table: type[Step | Epoch | Event], job_id: str) -> None:
+    """In transactions of at most ROWS_AT_ONCE rows: a long job has millions, and whoever writes would wait for all."""
+    key = table.__mapper__.primary_key
+    some = select(*key).where(table.job_id == job_id).limit(ROWS_AT_ONCE)
+    statement = delete(table).where(tuple_(*key).in_(some))
+    deleted = ROWS_AT_ONCE
+    while deleted == ROWS_AT_ONCE:
+        with database.session() as session:
+            deleted = session.connection().execute(statement).rowcount
 
 
 def _locked(session: Session, job_id: str) -> Job:

@@ -7,7 +7,6 @@ gets AttemptFenced.
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import ValidationError
 from sqlalchemy import Select, delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
@@ -134,13 +133,9 @@ def forget_checkpoints(session: Session, job: Job, claim: Claim) -> None:
 
 
 def earlier_facts(session: Session, job: Job) -> RunFacts | None:
-    """Of the job's last attempt that has begun to train; None where a release that noted something else wrote them."""
+    """Of the job's last attempt that has begun to train."""
     latest = select(Attempt.facts).where(Attempt.job_id == job.id).order_by(Attempt.number.desc())
-    facts = next(filter(None, session.scalars(latest)), None)  # JSON's null is not SQL's
-    try:
-        return RunFacts.model_validate(facts) if facts else None
-    except ValidationError:
-        return None
+    return RunFacts.from_stored(next(filter(None, session.scalars(latest)), None))  # JSON's null is not SQL's
 
 
 def forget_after(session: Session, job: Job, epoch: int, step: int) -> None:

@@ -15,12 +15,19 @@ from jobs.workers import connected_with_jobs
 from models import JobStatus, Request
 from models.columns import DatabaseNow
 
-# no_worker: nobody is connected. no_such_device: nobody who is connected has what the job asks for. slots_busy: whoever
-# has is at work. behind_others: there are jobs in front of it. backing_off: it was lost several times, or is left to a
-# worker of a later release, and waits a little. quota_reached: its project uses all that it may. about_to_start:
-# nothing is in its way.
+# no_worker: nobody is connected. no_such_device: nobody who is connected has what the job asks for. slots_busy: all who
+# have it are at work. behind_others: there are jobs in front of it. backing_off: it was lost several times and waits a
+# little. unknown_spec: the worker that would have begun it is of an earlier release, which does not know all of its
+# spec. quota_reached: its project uses all that it may. about_to_start: nothing is in its way.
 QueueReason = Literal[
-    "no_worker", "no_such_device", "slots_busy", "behind_others", "backing_off", "quota_reached", "about_to_start"
+    "no_worker",
+    "no_such_device",
+    "slots_busy",
+    "behind_others",
+    "backing_off",
+    "unknown_spec",
+    "quota_reached",
+    "about_to_start",
 ]
 
 # Further back, a place says nothing that is worth counting it.
@@ -65,10 +72,11 @@ class QueueExplainer:
             return QueuePlace(position, "quota_reached", "Its project uses as much as its quotas allow.")
         code, reason = self._explain(Needs(job.devices, job.accelerator), position)
         if code in ("behind_others", "about_to_start") and job.not_before and job.not_before > self._now:
-            code = "backing_off"
             until = f"{job.not_before:%H:%M:%S} UTC"
-            reason = f"{job.losses} attempts in a row were lost: the next begins at {until}."
-            if not job.losses:
+            if job.losses:
+                code, reason = "backing_off", f"{job.losses} attempts in a row were lost: the next begins at {until}."
+            else:
+                code = "unknown_spec"
                 reason = f"A worker's release does not know all of its spec: another may take it from {until} on."
         return QueuePlace(position, code, reason)
 

@@ -1,8 +1,9 @@
 """What a training run measures. Torch-free: the platform stores these values and serves them."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 Mode = Literal["eager", "graph", "compile"]  # graph: forward and backward replayed as CUDA graphs
 MemoryFormat = Literal["channels_last", "contiguous"]
@@ -61,6 +62,14 @@ class RunFacts(Measured):
     probed: tuple[StepTiming, ...] = ()  # the timings that `step` was chosen by; empty where it was not tuned
     probe_seconds: float = 0.0  # that this attempt has spent on tuning, which are not part of its training time
     fingerprint: str = ""  # two runs of one deterministic spec with equal fingerprints agree to the bit
+
+    @classmethod
+    def from_stored(cls, facts: Mapping[str, Any] | None) -> Self | None:
+        """As an attempt has stored them. None if it has stored none, or a release that this one cannot read did."""
+        try:
+            return cls.model_validate(facts) if facts else None
+        except ValidationError:
+            return None
 
 
 class StepMetrics(Measured):

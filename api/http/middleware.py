@@ -22,6 +22,8 @@ BODY_TIMEOUT_SECONDS = 30.0
 
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
+KNOWN_ERRORS = tuple(PROBLEM_KINDS)
+
 log = structlog.get_logger()
 
 
@@ -58,11 +60,16 @@ class RequestContext:
                 await self.app(scope, receive, send_with_id)
             except ClientDisconnect:
                 pass  # nobody is left to answer
-            except Exception:  # the last place where an error can still become a problem+json
-                log.exception("unexpected error", method=scope["method"], path=scope["path"])
-                if answering:
-                    raise  # the server cuts the connection: half an answer must not look like a whole one
-                await problem(INTERNAL_ERROR, scope, "")(scope, receive, send_with_id)
+            except Exception as error:  # the last place where an error can still become a problem+json
+                # The framework wraps an error that its handlers know when the answer has already begun.
+                if answering and isinstance(error.__cause__, KNOWN_ERRORS):
+                    log.warning("answer broken off", path=scope["path"], error=str(error.__cause__))
+                else:
+                    log.exception("unexpected error", method=scope["method"], path=scope["path"])
+                # Half an answer must not look like a whole one: the server cuts the connection where one is not
+                # complete when this returns.
+                if not answering:
+                    await problem(INTERNAL_ERROR, scope, "")(scope, receive, send_with_id)
 
 
 class HeadLimit:

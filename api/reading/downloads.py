@@ -5,6 +5,7 @@ A file never changes. Its ETag is its SHA-256, and parts from several downloads 
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -129,8 +130,21 @@ def _part(asked: str, size: int) -> range | None:
 
 
 def _blocks(storage: Storage, name: str, start: int, length: int) -> Iterator[bytes]:
+    """Raises StorageUnavailable from this call, or while the blocks are read."""
+    with _told_as_unavailable(name):
+        blocks = storage.stream(name, start, length)
+    return _read(blocks, name)
+
+
+def _read(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
+    with _told_as_unavailable(name):
+        yield from blocks
+
+
+@contextmanager
+def _told_as_unavailable(name: str) -> Iterator[None]:
     try:
-        return storage.stream(name, start, length)
+        yield
     except OSError as error:
         log.warning("file not read", name=name, error=str(error))
         raise StorageUnavailable(f"It does not give {name} out: ask again in a few seconds.") from error

@@ -10,7 +10,7 @@ from access.keys import Scope
 from api.http.bodies import LARGEST_EXACT_INTEGER
 from api.http.times import Time
 from api.http.validation import RequestBody
-from api.schemas.base import ResponseSchema
+from api.schemas.base import ResponseSchema, published_as
 from api.schemas.fields import NO_DUPLICATES, UNIQUE_ITEMS, Name
 
 PROJECT_ID = r"^[a-z0-9](-?[a-z0-9]){0,39}$"
@@ -55,7 +55,7 @@ class Key(ResponseSchema):
     id: str = Field(description="The part of the key between `_` and `.`.")
     name: str
     project: str
-    scopes: list[Scope]
+    scopes: list[Annotated[str, published_as(Scope)]]
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None

@@ -1,11 +1,11 @@
 """Jobs, and what they produce."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SerializeAsAny
+from pydantic import BeforeValidator, Field, SerializeAsAny
 
-from api.schemas.base import Number, ResponseSchema
+from api.schemas.base import Number, ResponseSchema, published_as
 from api.schemas.fields import ACCELERATOR_DESCRIPTION, MAX_RETRIES_DESCRIPTION, PRIORITY_DESCRIPTION
 from jobs.failures import FailureCode
 from jobs.transitions import EndReason
@@ -88,12 +88,12 @@ class Attempt(ResponseSchema):
     worker: str
     started_at: datetime
     ended_at: datetime | None
-    end_reason: EndReason | None = Field(description="Null while it lasts.")
+    end_reason: Annotated[str, published_as(EndReason)] | None = Field(description="Null while it lasts.")
     devices: list[str] | None = Field(description="Names of the devices that it trains on.")
     resumed_from: str | None = Field(
         description="The checkpoint that it resumed from. Null: it began with the first step, or has not begun."
     )
-    facts: RunFacts | None = Field(
+    facts: Annotated[RunFacts | None, BeforeValidator(RunFacts.from_stored)] = Field(
         description="What it found before its first step about device, network and data, and the fastest way to "
         "compute a step that it has found since."
     )
@@ -102,7 +102,7 @@ class Attempt(ResponseSchema):
 class JobError(ResponseSchema):
     """Why a job failed."""
 
-    code: FailureCode
+    code: Annotated[str, published_as(FailureCode)]
     message: str
     hint: str = Field(description="What to change.")
     retryable: bool = Field(description="Whether the same job may succeed if it is submitted again unchanged.")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, JsonValue
 
 from api.http.validation import RequestBody
-from api.schemas.base import ResponseSchema
+from api.schemas.base import ResponseSchema, published_as
 from api.schemas.fields import NO_DUPLICATES, UNIQUE_ITEMS, Name
 from jobs.outbox import EVENT_TYPES, EventType
 from webhooks.addresses import LONGEST_URL
@@ -82,7 +82,7 @@ class Webhook(ResponseSchema):
     id: str
     url: str
     description: str | None
-    events: list[EventType]
+    events: list[Annotated[str, published_as(EventType)]]
     enabled: bool = Field(description=ENABLED_DESCRIPTION)
     created_at: datetime
 
@@ -99,7 +99,7 @@ class WebhookDelivery(ResponseSchema):
     """A message to a webhook, and its outcome."""
 
     id: str = Field(description="The `webhook-id` of the message. It is the same in every attempt.")
-    type: EventType | Literal["webhook.ping"]
+    type: Annotated[str, published_as(EventType | Literal["webhook.ping"])]
     status: Literal["pending", "delivered", "failed"] = Field(
         description="`failed`: it is not sent again unless a redelivery is requested."
     )

@@ -43,8 +43,8 @@ def progress(record: JobDetails, spec: ResolvedSpec) -> schemas.Progress:
 
 def _steps_per_epoch(job: Job) -> int | None:
     """As found by the last attempt that loaded the data."""
-    found = [attempt.facts for attempt in job.attempts if attempt.facts]
-    return RunFacts.model_validate(found[-1]).steps_per_epoch if found else None
+    found = (RunFacts.from_stored(attempt.facts) for attempt in reversed(job.attempts))
+    return next((facts.steps_per_epoch for facts in found if facts), None)
 
 
 def _of_attempt(job: Job) -> _Place | None:

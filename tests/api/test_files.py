@@ -10,11 +10,13 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import delete
 from starlette.types import Message, Receive, Scope, Send
+from structlog.testing import capture_logs
 
 import storage as storage_module
 from api.app import create_app
+from api.reading import log_text
 from jobs import recording
-from models import Checkpoint
+from models import Checkpoint, DatabaseUnavailable
 from settings import Settings
 from storage import Storage
 from tests.api.conftest import LocalClient
@@ -274,9 +276,28 @@ def test_file_that_breaks_off_is_cut_off(settings: Settings, stage: "Stage", mon
     job_id = stage.submit()
     stage.succeed(stage.start(job_id))
     monkeypatch.setattr(Storage, "stream", broken)
-    with served(create_app(settings)) as (host, port):
+    with capture_logs() as logs, served(create_app(settings)) as (host, port):
         connection = HTTPConnection(host, port, timeout=240)
         connection.request("GET", f"/v1/jobs/{job_id}/weights")
         with pytest.raises(IncompleteRead):
             connection.getresponse().read()
         connection.close()
+    assert "answer broken off" in [line["event"] for line in logs]
+    assert [line for line in logs if line["log_level"] == "error"] == []
+
+
+def test_a_log_that_breaks_off_is_cut_off(settings: Settings, stage: "Stage", monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> Iterator[str]:
+        yield "========== epoch: 0 ==========\n"
+        raise DatabaseUnavailable("the connection is closed")
+
+    job_id = stage.submit()
+    monkeypatch.setattr(log_text, "stream", broken)
+    with capture_logs() as logs, served(create_app(settings)) as (host, port):
+        connection = HTTPConnection(host, port, timeout=240)
+        connection.request("GET", f"/v1/jobs/{job_id}/log")
+        with pytest.raises(IncompleteRead):
+            connection.getresponse().read()
+        connection.close()
+    assert "answer broken off" in [line["event"] for line in logs]
+    assert [line for line in logs if line["log_level"] == "error"] == []

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from jobs import changes, lifecycle, placement, queries, recording, requests
 from jobs.errors import JobNotFinished, JobNotFound
@@ -83,6 +83,27 @@ def test_a_deleted_job_is_gone_at_once_and_its_files_soon(
     assert set(rows(database, running.job_id).values()) == {0}
     assert storage.list_names(running.job_id) == []
     assert rows(database, other.id)["jobs"] == 1
+
+
+def test_a_long_job_is_purged_in_short_transactions(
+    database: Database, running: Claim, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.session() as session:
+        recording.record_steps(session, running, [step_metrics(0, step) for step in range(7)])
+    ended(database, running, storage)
+    with database.session() as session:
+        changes.delete_job(session, running.job_id)
+    monkeypatch.setattr(changes, "ROWS_AT_ONCE", 2)
+    deleted: list[int] = []
+
+    def note(_connection: object, cursor: Any, statement: str, *_: object) -> None:
+        if statement.startswith("DELETE FROM steps"):
+            deleted.append(cursor.rowcount)
+
+    event.listen(database.engine, "after_cursor_execute", note)
+    changes.purge(database, storage)
+    assert deleted == [2, 2, 2, 1]
+    assert set(rows(database, running.job_id).values()) == {0}
 
 
 def test_a_purge_that_died_is_done_again(

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import update
 
-from jobs import queries, requests, workers
+from jobs import lifecycle, queries, requests, workers
 from jobs.errors import JobNotFound
 from models import Database, Job, JobStatus, Worker
 from models.columns import DatabaseNow
@@ -61,6 +61,16 @@ def test_it_was_lost_several_times_and_waits_a_little(database: Database, submit
     assert reason.startswith("2 attempts in a row were lost: the next begins at ")
     change(database, job.id, not_before=DatabaseNow(-1))
     assert why(database, job.id)[1] == "about_to_start"
+
+
+def test_no_workers_release_knows_its_spec(database: Database, submitted: Callable[..., Job]) -> None:
+    job = submitted()
+    change(database, job.id, spec=job.spec | {"of_a_later_release": True})
+    with database.session() as session:
+        assert lifecycle.claim(session, job.id, "first", 30) is None
+    position, code, reason = why(database, job.id)
+    assert (position, code) == (1, "unknown_spec")
+    assert reason.startswith("A worker's release does not know all of its spec: another may take it from ")
 
 
 def test_a_worker_that_drains_has_no_slot_to_offer(database: Database, submitted: Callable[..., Job]) -> None:
