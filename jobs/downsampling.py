@@ -1,12 +1,13 @@
-"""Which points of a long curve are enough to draw it.
+"""Chooses the points of a long curve that are enough to draw it.
 
-MinMaxLTTB (Van Der Donckt et al. 2023, arXiv:2305.00332): of each short stretch the lowest and the highest point of
-every curve, and of these, bucket by bucket, the one that makes the largest triangle with its neighbours (Steinarsson
-2013, "Downsampling Time Series for Visual Representation"), since that is how much the line would change without it.
-Lowest and highest points alone would draw noise as a band of two straight edges; means would draw what nobody measured.
+The algorithm is MinMaxLTTB (Van Der Donckt et al. 2023, arXiv:2305.00332). It first takes the lowest and the highest
+point of each short stretch. It divides these into buckets, and takes from each bucket the point that makes the largest
+triangle with its neighbours (Steinarsson 2013, "Downsampling Time Series for Visual Representation"): the area is how
+much the line would change without the point. Lowest and highest points alone would draw noise as a band with two
+straight edges. Means would draw values that nobody measured.
 
-Points that belong together, such as one epoch's losses and accuracies, are chosen together: by the sum of their
-triangles, each curve scaled to its own range.
+One point has a value of each curve, such as an epoch's losses and accuracies. The areas of its triangles are added up,
+each curve scaled to its own range.
 """
 
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
@@ -17,52 +18,52 @@ from typing import Generic, NamedTuple, TypeVar
 Key = TypeVar("Key", bound=Hashable)
 Values = Sequence[float | None]  # one a curve; None is a gap
 
-# Stretches for each point that is chosen: with 4, the paper finds no difference to looking at every point.
+# Stretches for each point that is chosen. With 4, the paper finds no difference from considering every point.
 STRETCHES = 4
 
 
 class _Point(NamedTuple, Generic[Key]):
-    """One of all that there are."""
+    """A point of all curves."""
 
     place: int  # from 0
     key: Key
     values: Values
-    broken: bool  # something in it is not a number, or infinite
+    broken: bool  # one of its values is NaN or infinite
 
 
 class _Corner(NamedTuple):
-    """Of a triangle."""
+    """A corner of a triangle."""
 
     place: float
-    height: float  # 0 to 1 from a curve's lowest to its highest point
+    height: float  # from 0 at the curve's lowest point to 1 at its highest
 
 
 def least_points(curves: int) -> int:
-    """How many points are kept in any case, where one is named: the first, the last, that one, the first that is
-    broken, and two of each curve."""
+    """How many points are always kept if one is named: the first, the last, the named one, the first broken one, and
+    two of each curve."""
     return 4 + 2 * curves
 
 
 def downsample(points: Iterable[tuple[Key, Values]], count: int, most: int, named: Collection[Key] = ()) -> list[Key]:
-    """At most `most` of `points`, of which there are `count`, by their keys and in their order.
+    """The keys of at most `most` of `points`, in their order. `count` is the number of `points`.
 
-    The first and the last, the lowest and the highest of each curve, and those that are `named` are always among them.
-    Where a stretch holds something that is not finite, so does what is chosen of it. `points` are gone through once,
-    and are never all in memory.
+    The first and the last point, the lowest and the highest of each curve, and those whose keys are in `named` are
+    always among them. If a stretch has a broken point, one of its broken points is chosen. `points` are read once, and
+    are never all in memory.
     """
     found = list(_preselected(points, max(1, count // (STRETCHES * most)), named))
     if len(found) <= most:
         return [point.key for point in found]
     marked = {0, len(found) - 1, *_marked([point.key for point in found], [point.values for point in found], named)}
     fixed = [found[place] for place in sorted(marked)]
-    assert len(fixed) <= most, "there is room for what is kept in any case"
+    assert len(fixed) <= most, "`most` has room for the points that are always kept"
     rest = [point for place, point in enumerate(found) if place not in marked]
     chosen = [*fixed, *_largest_triangles(fixed, rest, most - len(fixed))]
     return [point.key for point in sorted(chosen, key=lambda point: point.place)]
 
 
 def _preselected(points: Iterable[tuple[Key, Values]], stretch: int, named: Collection[Key]) -> Iterator[_Point[Key]]:
-    """Of each `stretch` points the first, the last, and what is marked."""
+    """The first, the last and the marked points of each stretch. `stretch` is the number of points in one."""
     stream, began = iter(points), 0
     while together := list(islice(stream, stretch)):
         keys, values = zip(*together, strict=True)
@@ -73,7 +74,7 @@ def _preselected(points: Iterable[tuple[Key, Values]], stretch: int, named: Coll
 
 
 def _marked(keys: Sequence[Key], values: Sequence[Values], named: Collection[Key]) -> Iterator[int]:
-    """Places of the lowest and the highest of each curve, of the first that is broken, and of those that are named."""
+    """Places of each curve's lowest and highest point, of the first broken one, and of those that are named."""
     first_broken = len(values)
     for curve in zip(*values, strict=True):
         there = curve if None not in curve else [value for value in curve if value is not None]
@@ -90,8 +91,8 @@ def _marked(keys: Sequence[Key], values: Sequence[Values], named: Collection[Key
 
 
 def _largest_triangles(fixed: Sequence[_Point[Key]], rest: Sequence[_Point[Key]], most: int) -> list[_Point[Key]]:
-    """One of each of `most` buckets of `rest`. A triangle's other corners are the chosen point before it, and the
-    middle of the next bucket."""
+    """One point of each of `most` buckets of `rest`. The other corners of its triangle are the point chosen before, and
+    the mean of the next bucket."""
     if not most:
         return []
     curves = [_Curve([*fixed, *rest], number) for number in range(len(fixed[0].values))]
@@ -114,24 +115,24 @@ def _largest_triangles(fixed: Sequence[_Point[Key]], rest: Sequence[_Point[Key]]
 
 
 class _Curve:
-    """One of the values of each point."""
+    """One curve: the same value of each point."""
 
     def __init__(self, points: Sequence[_Point[Key]], number: int) -> None:
         curve = ((point.place, point.values[number]) for point in points)
         finite = [(place, value / 2) for place, value in curve if value is not None and isfinite(value)]
-        # Halved, since the difference of two floats may be more than there are floats for.
+        # Halved: the difference between two floats may exceed the largest float.
         low, high = min((half for _, half in finite), default=0.0), max((half for _, half in finite), default=0.0)
         span = high - low
-        # By place. Nothing in gaps, of what is not finite, and where the curve is flat.
+        # By place. Gaps and values that are not finite have none, and a flat curve has none at all.
         self._corners = {place: _Corner(place, (half - low) / span) for place, half in finite} if span else {}
         self._last: _Corner | None = None
 
     def pass_by(self, point: _Point[Key]) -> None:
-        """It is chosen: the next triangles begin at it, unless the curve has a gap there."""
+        """Begin the next triangles at `point`, which is chosen, unless the curve has a gap there."""
         self._last = self._corners.get(point.place, self._last)
 
     def areas(self, bucket: Sequence[_Point[Key]], following: Sequence[_Point[Key]]) -> list[float]:
-        """Of the triangle that each of `bucket` makes, twice; 0 where a corner is missing."""
+        """Twice the area of each point's triangle; 0 if a corner is missing."""
         after = [corner for point in following if (corner := self._corners.get(point.place))]
         if self._last is None or not after:
             return [0.0] * len(bucket)

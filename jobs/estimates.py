@@ -1,6 +1,7 @@
-"""What a job would take, before anybody runs it: from the network's plan, and from what earlier jobs have measured.
+"""Estimates memory and duration of a job before it runs, from the network's plan and from earlier jobs' measurements.
 
-Each estimate has its own error bar, and says what it stands on. What nothing is known of is None, with the reason.
+Each estimate has a lower and an upper bound, and names its basis. Where nothing is known, the estimate is None, with
+the reason.
 """
 
 import math
@@ -23,52 +24,53 @@ from training.plan.memory import Memory, estimate_memory
 from training.spec import DataShape, ResolvedSpec
 from training.spec.part import Conflict
 
-# counted: from the plan alone. same_network: measured in the same network on images of the same size, step for step
-# alike. other_networks: measured in others, by their FLOPs.
+# counted: from the plan alone. same_network: measured in runs of the same network with like steps. other_networks:
+# measured in runs of other networks, and scaled by FLOPs.
 Basis = Literal["counted", "same_network", "other_networks"]
 
-# What is counted was within 5 % of the peak of tensors on a CPU, for networks, batches and optimizers of every kind. On
-# a GPU the workspaces of its libraries come on top, which no plan tells.
+# The bounds of a counted memory. On a CPU, it was within 5 % of the measured peak of tensors, for networks, batches and
+# optimizers of every kind. On a GPU, libraries add workspaces, whose size no plan contains.
 COUNTED_LOW, COUNTED_HIGH, WORKSPACES = 0.9, 1.25, 256 * 2**20
 
-# How much further apart the next run may be than those measured. A CPU is shared with whatever else its machine does.
+# How far the next run may lie outside the range of those measured. On a CPU it is more: other programs use it, too.
 SPREAD, CPU_SPREAD = 0.2, 0.5
 
-# Between networks, a device's speed in FLOPs differs; the more, the further they are apart in size. Small ones are
-# bound by memory and by launching kernels.
+# A device's speed in FLOPs differs from network to network, the more they differ in size: small ones are limited by
+# memory bandwidth and by kernel launches.
 OTHER_NETWORK, SIZE_EXPONENT = 1.5, 0.5
-AS_NEAR = math.log(2)  # others that are hardly further apart in size than the nearest one
+AS_NEAR = math.log(2)  # runs whose size differs by no more than this from the nearest one's count as near
 
-NEWEST = 10  # runs: the machine of long ago is not the one of today
+NEWEST = 10  # runs that are used: older ones may come from a machine that has changed since
 
-# Of a training image's time, what an evaluated one takes: a forward pass of three times that work. Where not measured.
+# The time of an evaluated image, as a share of a training image's: a forward pass is a third of the work. Used if no
+# run has measured it.
 EVALUATION_SHARE = 1 / 3
 
-LARGEST_BATCH_RATIO = 2.0  # of runs that are alike
+LARGEST_BATCH_RATIO = 2.0  # between runs whose steps count as alike
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A number that is not known exactly: most likely `expected`, and hardly outside of `low` to `high`."""
+    """A number that is not known exactly: most likely `expected`, and rarely outside of `low` to `high`."""
 
     low: float
     expected: float
     high: float
 
     def map(self, factor: float) -> "Span":
-        """Multiplied."""
+        """The span, multiplied by `factor`."""
         return Span(self.low * factor, self.expected * factor, self.high * factor)
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryEstimate:
-    """Of one device, at the peak."""
+    """The peak memory of one device."""
 
     total: Span  # bytes
     parts: Memory
-    precision: Precision  # that is counted: where the spec leaves it open, the largest that is tried
+    precision: Precision  # that is assumed: if the spec says auto, the one that takes the most memory
     basis: Basis
-    runs: int  # that it was measured in
+    runs: int  # the number of runs that it was measured in
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Pace:
     epoch_seconds: Span
     total_seconds: Span
     basis: Basis
-    runs: int  # that it was measured in
+    runs: int  # the number of runs that it was measured in
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class DeviceEstimate:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What is known of a job."""
+    """All estimates of a job."""
 
     data: DataShape | None
     parameters: int | None = None
@@ -102,12 +104,12 @@ class Estimate:
     steps_per_epoch: int | None = None
     memory: MemoryEstimate | None = None
     devices: Sequence[DeviceEstimate] = ()
-    conflicts: Sequence[Conflict] = ()  # with the data: a worker would refuse the job
-    unknown: str | None = None  # why there is no data, and nothing that follows from it
+    conflicts: Sequence[Conflict] = ()  # between spec and data, for which a worker would refuse the job
+    unknown: str | None = None  # why `data` is unknown, and with it everything that depends on it
 
 
 def estimate(session: Session, spec: ResolvedSpec, needs: Needs) -> Estimate:
-    """Of a job of `spec` that asks for `needs`."""
+    """Estimates for a job of `spec` that asks for `needs`."""
     data, runs = data_shape(session, spec), recent_runs(session, spec.architecture.name)
     kinds = _kinds(session, needs, runs)
     if data is None:
@@ -132,11 +134,11 @@ def estimate(session: Session, spec: ResolvedSpec, needs: Needs) -> Estimate:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What a job computes, be it one that has run or one that is to be."""
+    """What a job computes: one that has run, or one that is estimated."""
 
     spec: ResolvedSpec
     plan: NetworkPlan
-    train_images: int  # without those that are split off
+    train_images: int  # without the validation split
     evaluated_images: int  # in an epoch that is evaluated
     resident: bool  # the data set lies on the device
 
@@ -156,31 +158,31 @@ class _Work:
 
     @property
     def flops(self) -> int:
-        """Of one image's forward pass."""
+        """Multiply-accumulates of one image's forward pass."""
         return count_flops(self.plan)
 
     @property
     def load(self) -> float:
-        """Of one training image, to compare with that of other work: each of several devices has its share."""
+        """FLOPs of one training image on one device, to compare with another work's: several devices share them."""
         return self.flops * (2 if self.spec.optimizer.sam else 1) / self.spec.devices
 
     @property
     def batch(self) -> int:
-        """Images a step."""
+        """Images in a step."""
         return images_per_step(self.spec.batch_size, self.train_images)
 
     @property
     def precision(self) -> Precision:
-        """That takes the most memory: what is faster is found by trying both."""
+        """The precision that takes the most memory, of those that a worker may try."""
         return "fp32" if self.spec.precision == "auto" else self.spec.precision
 
     def memory(self, precision: Precision) -> Memory:
-        """By the plan alone."""
+        """Memory according to the plan."""
         images = self.train_images + self.evaluated_images if self.resident else 0
         return estimate_memory(self.plan, self.spec, precision, train_images=self.train_images, resident_images=images)
 
     def steps_like(self, other: Self) -> bool:
-        """Whether one image of a step takes as long as in `other`, on the same device."""
+        """Whether an image takes as long as in `other` on the same device."""
         mine, theirs = (
             (
                 *(work.spec.architecture, work.plan.image_size, work.spec.devices, work.spec.optimizer.sam is None),
@@ -193,7 +195,8 @@ class _Work:
 
 
 def _kinds(session: Session, needs: Needs, runs: Sequence[Run]) -> Mapping[str, int]:
-    """Devices that fit, by name, and how many connected workers have them; where nobody does, what ran last."""
+    """Names of devices that fit the job, and how many connected workers have each. If no worker has one, the device of
+    the latest run that fits, with 0."""
     workers = [worker for worker in connected(session) if not worker.draining_at]
     names = [{worker.devices[places[0]] for places in fitting(needs, worker.devices)} for worker in workers]
     found = Counter(name for each in names for name in each)
@@ -202,7 +205,7 @@ def _kinds(session: Session, needs: Needs, runs: Sequence[Run]) -> Mapping[str, 
 
 
 def _memory(job: _Work, runs: Sequence[Run]) -> MemoryEstimate:
-    """What the same network took on a GPU says how far from the plan the truth is."""
+    """If the same network has run on a GPU, the plan is corrected by the ratio that was measured there."""
     counted = job.memory(job.precision)
     ratios = [
         run.device_memory_bytes / work.memory(work.precision).total
@@ -212,7 +215,7 @@ def _memory(job: _Work, runs: Sequence[Run]) -> MemoryEstimate:
     if ratios:
         total = _widened(ratios, SPREAD).map(counted.total)
         return MemoryEstimate(total, counted, job.precision, "same_network", len(ratios))
-    least = job.memory("bf16") if job.spec.precision == "auto" else counted  # a short run tries nothing else
+    least = job.memory("bf16") if job.spec.precision == "auto" else counted  # a short run tries bf16 only
     high = counted.total * COUNTED_HIGH + WORKSPACES
     total = Span(least.total * COUNTED_LOW, counted.total, high)
     return MemoryEstimate(total, counted, job.precision, "counted", 0)
@@ -245,7 +248,7 @@ def _pace(job: _Work, rate: Span, basis: Basis, runs: Sequence[tuple[Run, _Work]
 
 
 def _evaluation_share(runs: Sequence[tuple[Run, _Work]]) -> float:
-    """Of a training image's time, what one more image in an evaluation takes."""
+    """The time of an evaluated image, as a share of a training image's."""
     shares = [
         (run.seconds * run.images_per_second - work.train_images) / work.evaluated_images
         for run, work in runs
@@ -256,5 +259,5 @@ def _evaluation_share(runs: Sequence[tuple[Run, _Work]]) -> float:
 
 
 def _widened(measured: Sequence[float], spread: float) -> Span:
-    """As far apart as they were, and some more."""
+    """From the lowest to the highest of `measured`, widened by `spread` on both sides."""
     return Span(min(measured) * (1 - spread), median(measured), max(measured) * (1 + spread))

@@ -1,7 +1,7 @@
-"""Ids of jobs: ULIDs that ascend with the time of creation, to the microsecond, and tell it.
+"""Ids of jobs: ULIDs that contain the time of creation, and so ascend with it, to the microsecond.
 
-A ULID is 48 bits of milliseconds and 80 of chance; of those, ten are the microseconds within the millisecond here. What
-is left to chance, 70 bits, is neither hit twice nor guessed.
+A ULID has 48 bits of milliseconds and 80 random bits. Here, ten of those hold the microseconds within the millisecond.
+The other 70 are random: enough that no two are equal, and that nobody guesses one.
 """
 
 import re
@@ -19,22 +19,22 @@ PATTERN = r"^job_[0-9a-hjkmnp-tv-z]{26}$"
 
 
 def is_id(text: str) -> bool:
-    """Whether a job could be called that."""
+    """Whether `text` has the form of a job's id."""
     return re.fullmatch(PATTERN, text) is not None
 
 
 def new_id(created_at: datetime) -> str:
-    """For a job that is created then: by the database's clock, so that it matters not which machine made it."""
+    """An id for a job that is created at that time, by the database's clock: clocks of machines differ."""
     return _written(_first(created_at) + secrets.randbits(_CHANCE_BITS))
 
 
 def first_id(created_at: datetime) -> str:
-    """The least that a job can have that is created then or later."""
+    """The lowest id of jobs that are created at that time or later."""
     return _written(min(max(_first(created_at), 0), _LAST))
 
 
 def last_id(created_at: datetime) -> str:
-    """The greatest that a job can have that is created then or earlier."""
+    """The highest id of jobs that are created at that time or earlier."""
     return _written(min(max(_first(created_at) + (1 << _CHANCE_BITS) - 1, 0), _LAST))
 
 

@@ -1,7 +1,7 @@
-"""Lists of jobs: filtered first, then cut into pages, which stay as they are while new jobs come in.
+"""Pages of filtered and sorted lists of jobs. New jobs do not move the rows of a page that is read later.
 
-A page is found by ids alone, along an index, before anything else of its jobs is read: however many jobs there are, a
-page costs what its own rows cost.
+One query finds the ids of a page, in the order of an index. Only then are its jobs read. So a page costs the same,
+however many jobs there are.
 """
 
 import base64
@@ -24,7 +24,7 @@ Sort = Literal["created_at", "finished_at", "name", "priority", "best_accuracy"]
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """Which jobs; by default all. Of several statuses one will do, of several tags each is needed."""
+    """Selects jobs; by default all. A job needs one of the statuses, and every tag."""
 
     statuses: Sequence[JobStatus] = ()
     dataset: str | None = None
@@ -37,7 +37,7 @@ class JobFilter:
 
 @dataclass(frozen=True, slots=True)
 class SortOrder:
-    """By `sort`, and of equal ones by id. Jobs that have no such value yet are left out."""
+    """By `sort`, then by id. Jobs that have no such value yet are left out."""
 
     sort: Sort = "created_at"
     descending: bool = True
@@ -48,14 +48,14 @@ class IdPage:
     """The ids of a page of jobs, in order."""
 
     ids: Sequence[str]
-    next_cursor: str | None  # None: nothing follows
+    next_cursor: str | None  # None: it is the last page
 
 
 NEWEST_FIRST = SortOrder()
 
 
 def page_of_ids(session: ProjectSession, jobs: JobFilter, order: SortOrder, after: str | None, limit: int) -> IdPage:
-    """The jobs behind the cursor `after`. Raises CursorInvalid."""
+    """The jobs that follow the cursor `after`. Raises CursorInvalid."""
     rows = session.execute(_along_index(session, jobs, order, after, limit + 1)).all()
     ids = [row.id for row in rows[:limit]]
     return IdPage(ids, _cursor(order, rows[limit - 1]) if len(rows) > limit else None)
@@ -64,8 +64,8 @@ def page_of_ids(session: ProjectSession, jobs: JobFilter, order: SortOrder, afte
 def _along_index(
     session: ProjectSession, jobs: JobFilter, order: SortOrder, after: str | None, limit: int
 ) -> Select[Any]:
-    """Ids with what they are sorted by. Several statuses are merged from a page of each, since no index has them in
-    one order."""
+    """Ids, and the values that they are sorted by. With several statuses, a page of each is read, and they are merged:
+    no index has the jobs of several statuses in one order."""
     statuses = list(dict.fromkeys(jobs.statuses))
     if len(statuses) < 2:
         return _of_status(session, jobs, order, after, limit, statuses[0] if statuses else None)
@@ -87,7 +87,7 @@ def _of_status(
     if status is not None:
         conditions.append(Job.status == status)
     if by_tag:
-        # The tags' own index has ids in order. Of a join with jobs, SQLite may begin with these, and sort.
+        # The index of tags has ids in order. For a join with jobs, SQLite may read jobs first, and then sort.
         conditions = [JobTag.tag == jobs.tags[0], exists().where(Job.id == JobTag.job_id, *conditions)]
         if session.project is not None:
             conditions.append(JobTag.project == session.project)
@@ -120,7 +120,7 @@ def _has_tag(project: Any, job_id: Any, tag: str) -> ColumnElement[bool]:
 
 
 def _cursor(order: SortOrder, row: Any) -> str:
-    """Where the next page begins: the last job's id, and what it was sorted by."""
+    """Marks the end of a page: the last job's id, and the value that it was sorted by."""
     if order.sort == "created_at":
         return str(row.id)
     value = row.value.isoformat() if isinstance(row.value, datetime) else row.value
@@ -128,7 +128,7 @@ def _cursor(order: SortOrder, row: Any) -> str:
 
 
 def _position(order: SortOrder, cursor: str) -> Any:
-    """What `_cursor` says. Raises CursorInvalid."""
+    """The value and the id in a cursor. Raises CursorInvalid."""
     if order.sort == "created_at":
         if not is_id(cursor):
             raise CursorInvalid(order.sort)
@@ -144,7 +144,7 @@ def _position(order: SortOrder, cursor: str) -> Any:
 
 
 def _name(value: Any) -> str:
-    """What could be one: PostgreSQL takes neither NUL nor half of a surrogate pair."""
+    """A name that a job could have: PostgreSQL accepts neither NUL nor half of a surrogate pair."""
     if not isinstance(value, str) or "\0" in value:
         raise ValueError
     value.encode()

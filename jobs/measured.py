@@ -1,6 +1,6 @@
-"""What a project's own jobs have measured lately: their data, their speed, their memory.
+"""Measurements of a project's latest jobs: their data, speed and memory.
 
-Looked for along indexes, among the latest few jobs of each kind: it costs the same however many jobs there are.
+They are read along indexes, and only of the latest jobs. So they cost the same, however many jobs there are.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ RUNS_READ = 50  # jobs of each kind
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A job, and what it has measured last."""
+    """A job, and its latest measurements."""
 
     spec: ResolvedSpec
     facts: RunFacts
@@ -32,7 +32,7 @@ class Run:
 
 
 def recent_runs(session: Session, architecture: str) -> list[Run]:
-    """Of jobs that run, of those that ended last, and of the newest with this architecture; the newest first."""
+    """Running jobs, those that ended last, and the newest with this architecture; the newest first."""
     kinds = (
         select(Job.id).where(Job.status.in_(ACTIVE)).order_by(Job.id.desc()),
         select(Job.id).where(Job.finished_at.is_not(None)).order_by(Job.finished_at.desc(), Job.id.desc()),
@@ -49,15 +49,16 @@ def recent_runs(session: Session, architecture: str) -> list[Run]:
     )
     found = []
     for stored_spec, stored_facts, rate, seconds, accuracy, memory in session.execute(statement):
-        with suppress(ValidationError):  # stored by a release that wrote it in another way
+        with suppress(ValidationError):  # stored by a release that this one cannot read
             spec, facts = ResolvedSpec.from_stored(stored_spec), RunFacts.model_validate(stored_facts)
             found.append(Run(spec, facts, rate, seconds, accuracy is not None, memory))
     return [run for run in found if run.images_per_second > 0]  # nor NaN
 
 
 def data_shape(session: Session, spec: ResolvedSpec) -> DataShape | None:
-    """Of the data set that `spec` names, with its images as large as `spec` has them; None where only a worker could
-    tell. A folder hides a download of its name, so that what a job has loaded goes before what is known of that."""
+    """The shape of the data set that `spec` names, with images of the size that `spec` asks for. None if only a worker
+    could tell. A folder replaces a download of the same name; so what a job has loaded takes precedence over what is
+    known of the download."""
     known = KNOWN_DATASETS.get(spec.dataset)
     if spec.dataset not in SHIPPED:
         for facts, image_size in _loaded(session, spec.dataset):
@@ -81,7 +82,7 @@ def data_shape(session: Session, spec: ResolvedSpec) -> DataShape | None:
 
 
 def _loaded(session: Session, dataset: str) -> Iterator[tuple[RunFacts, int | None]]:
-    """What the newest jobs with this data set found in it, and to which size their specs had its images brought."""
+    """What the newest jobs with this data set found in it, and the image size of their specs."""
     newest = select(Job.id).where(Job.dataset == dataset).order_by(Job.id.desc()).limit(RUNS_READ)
     statement = (
         select(Job.spec, Attempt.facts)

@@ -1,5 +1,5 @@
-"""What webhooks are to be told of jobs: written in the transaction that makes it true, and sent from there later, by
-`webhooks.sender`. What is rolled back is never told, and what is committed is.
+"""Messages to webhooks. Each is stored in the transaction that stores its event, and sent later by `webhooks.sender`.
+So an event that is rolled back sends no message, and one that is committed sends its message in any case.
 """
 
 import json
@@ -39,10 +39,10 @@ EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)
 
 
 def enqueue(session: Session, job: Job, event: Event) -> None:
-    """Have every webhook of the job's project that asks for such events told of this one.
+    """Store a message for every webhook of the job's project that receives events of this type.
 
-    One query where there is no webhook. A webhook that there is stays there until the transaction ends: were it deleted
-    meanwhile, what happened to the job could not be stored.
+    Costs one query if there is no webhook. The rows of webhooks are locked against deletion until the transaction ends:
+    if one were deleted meanwhile, the message could not be stored, and with it the event.
     """
     kind = f"job.{event.type}"
     enabled = select(Webhook.id, Webhook.events, DatabaseNow()).where(Webhook.project == job.project, Webhook.enabled)
@@ -54,7 +54,7 @@ def enqueue(session: Session, job: Job, event: Event) -> None:
 
 
 def message(webhook_id: str, kind: str, happened_at: datetime, data: Mapping[str, Any]) -> WebhookDelivery:
-    """What is to be sent to one webhook, now and until it arrives. The same bytes each time: they are signed."""
+    """A message to one webhook, due at once. Every attempt sends the same bytes, because they are signed."""
     payload = {"type": kind, "timestamp": happened_at.isoformat().replace("+00:00", "Z"), "data": data}
     return WebhookDelivery(
         id=f"msg_{str(ULID()).lower()}",
@@ -67,6 +67,6 @@ def message(webhook_id: str, kind: str, happened_at: datetime, data: Mapping[str
 
 
 def _about(job: Job, event: Event) -> Mapping[str, Any]:
-    """Which job, and where it is: the rest is asked of the API, which knows the latest and whom it tells."""
+    """The job and its state. Receivers ask the API for more: it knows the latest, and checks who asks."""
     about = {"id": job.id, "project": job.project, "status": job.status, "attempt": job.attempt}
     return about if event.epoch is None else {**about, "epoch": event.epoch}

@@ -1,4 +1,4 @@
-"""Why a queued job is not running."""
+"""The place of a queued job, and why it is not running."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -15,10 +15,11 @@ from jobs.workers import connected_with_jobs
 from models import JobStatus, Request
 from models.columns import DatabaseNow
 
-# no_worker: nobody is connected. no_such_device: nobody who is connected has what the job asks for. slots_busy: all who
-# have it are at work. behind_others: there are jobs in front of it. backing_off: it was lost several times and waits a
-# little. unknown_spec: the worker that would have begun it is of an earlier release, which does not know all of its
-# spec. quota_reached: its project uses all that it may. about_to_start: nothing is in its way.
+# no_worker: no worker is connected. no_such_device: no connected worker has the devices that the job needs. slots_busy:
+# those that have them have no free slot. behind_others: other jobs are in front of it. backing_off: several attempts
+# were lost, and the job waits before the next. unknown_spec: the worker that would have begun it is of an earlier
+# release, which does not know all of its spec. quota_reached: its project uses all that its quotas allow.
+# about_to_start: nothing is in its way.
 QueueReason = Literal[
     "no_worker",
     "no_such_device",
@@ -30,12 +31,12 @@ QueueReason = Literal[
     "about_to_start",
 ]
 
-# Further back, a place says nothing that is worth counting it.
+# Positions are counted up to this one. Counting costs time with each job, and a position further back tells little.
 MOST_COUNTED = 1000
 
 
 class JobSummary(NamedTuple):
-    """As much of a job as tells whether it has changed, and why it waits."""
+    """The fields of a job that say whether it has changed, and why it waits."""
 
     id: str
     revision: int
@@ -51,7 +52,7 @@ class JobSummary(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class QueuePlace:
-    """Where a queued job stands, and why it is not running."""
+    """A queued job's position, and why it is not running."""
 
     position: int | None  # from 1; None: behind MOST_COUNTED others
     code: QueueReason
@@ -59,7 +60,7 @@ class QueuePlace:
 
 
 class QueueExplainer:
-    """Explains, of one state of the database."""
+    """Explains why jobs wait, as of one transaction. Reads workers and quotas once for all of them."""
 
     def __init__(self, session: Session) -> None:
         self._workers = [record for record in connected_with_jobs(session) if not record.worker.draining_at]
@@ -67,7 +68,7 @@ class QueueExplainer:
         self._exhausted: dict[str, bool] = {}
 
     def place(self, job: JobSummary, position: int | None) -> QueuePlace:
-        """What is in the way of `job`, which stands at `position` of the queue."""
+        """The place of `job`, which is at `position` of the queue."""
         if job.requested is not Request.STOP and self._is_exhausted(job.project):
             return QueuePlace(position, "quota_reached", "Its project uses as much as its quotas allow.")
         code, reason = self._explain(Needs(job.devices, job.accelerator), position)
@@ -107,7 +108,7 @@ class QueueExplainer:
         return self._exhausted[project]
 
     def _inventory(self) -> str:
-        """What each worker has, the same but once."""
+        """The devices of each worker; equal ones are named once."""
         each = (
             ", ".join(f"{count} x {name}" for name, count in Counter(record.worker.devices).items())
             for record in self._workers

@@ -49,7 +49,7 @@ class RowQuery(BaseModel):
             raise refusals([(("max_points",), max_points, reason)])
 
     @property
-    def asked(self) -> Mapping[str, Any]:
+    def parameters(self) -> Mapping[str, Any]:
         """The parameters as they were given, for the URL of the next page."""
         given = self.model_dump(exclude_none=True)
         return {name: value for name, value in given.items() if name != "limit" or "max_points" not in given}
@@ -103,7 +103,7 @@ def epochs(session: Session, job_id: str, query: EpochQuery) -> schemas.Page[sch
         page: Page[Any] = queries.epoch_rows_after(session, job_id, query.after_epoch, query.limit)
     else:
         page = downsampled_epochs(session, job_id, query.max_points, query.after_epoch)
-    return translate.epochs(page, job_id, query.asked)
+    return translate.epochs(page, job_id, query.parameters)
 
 
 def steps(session: Session, job_id: str, query: StepQuery) -> schemas.Page[schemas.StepRow]:
@@ -112,7 +112,7 @@ def steps(session: Session, job_id: str, query: StepQuery) -> schemas.Page[schem
         page = queries.steps_after(session, job_id, *query.position(), query.limit)
     else:
         page = downsampled_steps(session, job_id, query.max_points, *query.position())
-    return translate.steps(page, job_id, query.asked)
+    return translate.steps(page, job_id, query.parameters)
 
 
 def media_type_for(request: Request, query: RowQuery) -> str:

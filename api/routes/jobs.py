@@ -97,7 +97,7 @@ def submit_job(
 def list_jobs(session: SnapshotDep, job_json: JobJsonDep, query: Annotated[JobQuery, Query()]) -> Response:
     """Filters apply before paging. New jobs do not shift the pages. `next` is the URL of the next page."""
     page = queries.list_jobs(session, query.filter, query.order, after=query.after, limit=query.limit)
-    return Response(job_json.page(session, page, query.asked), media_type="application/json")
+    return Response(job_json.page(session, page, query.parameters), media_type="application/json")
 
 
 @router.get(

@@ -72,6 +72,6 @@ class JobQuery(BaseModel):
         return SortOrder(sort, descending=self.sort.startswith("-"))
 
     @property
-    def asked(self) -> Mapping[str, Any]:
+    def parameters(self) -> Mapping[str, Any]:
         """The parameters of the request, for the URL of the next page."""
         return self.model_dump(mode="json", exclude_defaults=True) | {"limit": self.limit}

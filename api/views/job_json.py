@@ -41,9 +41,9 @@ class JobJsonCache:
         places = queries.queue_places(session, jobs)
         return [_with_place(texts[job.id], places.get(job.id)) for job in jobs]
 
-    def page(self, session: ProjectSession, page: JobPage, asked: Mapping[str, Any]) -> str:
-        """A page of jobs; `next` has the filter and the order of `asked`."""
-        following = translate.jobs_url({**asked, "after": page.next_cursor}) if page.next_cursor else None
+    def page(self, session: ProjectSession, page: JobPage, parameters: Mapping[str, Any]) -> str:
+        """A page of jobs; `next` has the filter and the order of `parameters`."""
+        following = translate.jobs_url({**parameters, "after": page.next_cursor}) if page.next_cursor else None
         empty = schemas.Page[schemas.Job](data=[], has_more=following is not None, next=following)
         return json_with_items(empty, "data", self.of(session, page.rows))
 

@@ -51,19 +51,19 @@ def job(record: JobDetails) -> schemas.Job:
     )
 
 
-def epochs(page: Page[Any], job_id: str, asked: Mapping[str, Any]) -> schemas.Page[schemas.EpochRow]:
+def epochs(page: Page[Any], job_id: str, parameters: Mapping[str, Any]) -> schemas.Page[schemas.EpochRow]:
     """A page of epochs. `next` is never null: it is the address of epochs yet to come, too."""
     rows = [schemas.EpochRow.model_validate(epoch) for epoch in page.rows]
     last = {"after_epoch": rows[-1].epoch} if rows else {}
-    following = _url(f"{JOBS}/{job_id}/metrics", {**asked, **last})
+    following = _url(f"{JOBS}/{job_id}/metrics", {**parameters, **last})
     return schemas.Page(data=rows, has_more=page.has_more, next=following)
 
 
-def steps(page: Page[Step], job_id: str, asked: Mapping[str, int]) -> schemas.Page[schemas.StepRow]:
+def steps(page: Page[Step], job_id: str, parameters: Mapping[str, int]) -> schemas.Page[schemas.StepRow]:
     """A page of steps. `next` is never null: it is the address of steps yet to come, too."""
     rows = [schemas.StepRow.model_validate(step) for step in page.rows]
     last = {"after_epoch": rows[-1].epoch, "after_step": rows[-1].step} if rows else {}
-    following = _url(f"{JOBS}/{job_id}/steps", {**asked, **last})
+    following = _url(f"{JOBS}/{job_id}/steps", {**parameters, **last})
     return schemas.Page(data=rows, has_more=page.has_more, next=following)
 
 
@@ -96,11 +96,11 @@ def event(record: EventWithEpoch) -> schemas.Event:
     )
 
 
-def events(page: Page[EventWithEpoch], job_id: str, asked: Mapping[str, int]) -> schemas.Page[schemas.Event]:
+def events(page: Page[EventWithEpoch], job_id: str, parameters: Mapping[str, int]) -> schemas.Page[schemas.Event]:
     """A page of events. `next` is never null: it is the address of events yet to come, too."""
     rows = [event(record) for record in page.rows]
     last = {"after": rows[-1].id} if rows else {}
-    following = _url(f"{JOBS}/{job_id}/events", {**asked, **last})
+    following = _url(f"{JOBS}/{job_id}/events", {**parameters, **last})
     return schemas.Page(data=rows, has_more=page.has_more, next=following)
 
 
