@@ -1,9 +1,9 @@
-"""What this machine has, as far as its system tells."""
+"""The cores, the load and the memory of this machine."""
 
 import os
-from pathlib import Path
 
 from jobs.workers import Load
+from training.host_memory import host_memory
 
 
 def usable_cores() -> int:
@@ -12,10 +12,6 @@ def usable_cores() -> int:
 
 
 def current_load() -> Load:
-    """How busy the machine is, and how much memory it has left."""
-    try:
-        lines = (line.split() for line in Path("/proc/meminfo").read_text().splitlines())
-        kilobytes = {line[0]: int(line[1]) for line in lines}
-    except OSError:
-        return Load(os.getloadavg()[0])
-    return Load(os.getloadavg()[0], 1024 * kilobytes["MemTotal:"], 1024 * kilobytes["MemAvailable:"])
+    """How busy the machine is, and how much memory it has left. Within a container, the container's memory."""
+    memory = host_memory()
+    return Load(os.getloadavg()[0], memory.total, memory.available)

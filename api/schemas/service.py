@@ -29,8 +29,10 @@ class Worker(ResponseSchema):
     load_average: float | None = Field(
         description="Load average of its machine over the last minute. Null if the machine does not tell."
     )
-    memory_total_bytes: int | None = Field(description="Memory of its machine.")
-    memory_available_bytes: int | None = Field(description="Memory of its machine that is available without swapping.")
+    memory_total_bytes: int | None = Field(description="Memory of its machine, or of its container.")
+    memory_available_bytes: int | None = Field(
+        description="The part of that memory that is available without swapping."
+    )
     started_at: datetime
     seen_at: datetime
 

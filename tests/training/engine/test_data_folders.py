@@ -8,7 +8,6 @@ import torch
 from PIL import Image
 
 from training.engine.data import Dataset, DatasetInvalid, load_dataset
-from training.host_memory import available_memory
 
 Size = tuple[int, int]
 
@@ -257,19 +256,6 @@ def test_memory_is_asked_before_decoding(pets: Path, monkeypatch: pytest.MonkeyP
 def test_memory_is_asked_before_a_download(tmp_path: Path) -> None:
     with pytest.raises(DatasetInvalid, match=r"99,289 images of svhn take 312\.3 GB when decoded to 1024 x 1024"):
         load(tmp_path / "svhn", image_size=1024)
-
-
-def test_available_memory_heeds_the_containers_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.host_memory.CONTROL_GROUP", tmp_path)
-    monkeypatch.setattr("training.host_memory.MEMORY_INFO", meminfo := tmp_path / "meminfo")
-    meminfo.write_text("MemTotal: 9000 kB\nMemAvailable:    5000 kB\n")
-    assert available_memory() == 5000 * 1024
-    (tmp_path / "memory.max").write_text("4000000\n")
-    (tmp_path / "memory.current").write_text("3500000\n")
-    (tmp_path / "memory.stat").write_text("anon 1\ninactive_file 250000\n")
-    assert available_memory() == 750_000
-    (tmp_path / "memory.max").write_text("max\n")
-    assert available_memory() == 5000 * 1024
 
 
 def test_a_named_pipe_is_not_waited_for(pets: Path) -> None:
