@@ -140,6 +140,37 @@ class FewConnections(Fixed):
         deployment.away.discard("database")
 
 
+@dataclass(slots=True)
+class OtherSchema(Fixed):
+    """The database says that its schema is of another release: a program that starts meanwhile must not work on it."""
+
+    revision: str
+    _ours: str = ""
+    occupies = frozenset({"database"})
+
+    def begin(self, deployment: Deployment) -> str:
+        """Programs that run already may go on."""
+        self._ours = _exchange_revision(deployment, self.revision)
+        deployment.away.add("database")
+        return f"the database's schema is said to be {self.revision}"
+
+    def end(self, deployment: Deployment) -> None:
+        """The schema is ours again."""
+        _exchange_revision(deployment, self._ours)
+        deployment.away.discard("database")
+
+
+def _exchange_revision(deployment: Deployment, revision: str) -> str:
+    """The revision that was there. Raises Missed if the database takes no writes."""
+    try:
+        with deployment.database.engine.begin() as connection:
+            before = str(connection.scalar(text("SELECT version_num FROM alembic_version")))
+            connection.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+    except SQLAlchemyError as error:
+        raise Missed("the database does not answer") from error
+    return before
+
+
 def _alter(deployment: Deployment, how: str) -> None:
     """The service's role; its connections end, so that it holds for all. Raises Missed where the server is not up."""
     ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = :role"

@@ -28,6 +28,7 @@ from tests.chaos.ground_faults import (
     FullDatabaseDisk,
     FullDisk,
     NetworkFails,
+    OtherSchema,
     ReadOnlyDatabase,
 )
 from training.spec import TrainingSpec
@@ -52,6 +53,8 @@ AUGMENTATIONS: tuple[dict[str, Any], ...] = ({}, {"crop": {"padding": 1}, "mixup
 VERBS: tuple[Verb | None, ...] = (None, None, None, None, "cancel", "stop", "pause", "pause")
 STOPPED: tuple[Literal["process", "trainer", "family"], ...] = ("process", "process", "family", "trainer")
 TIME_LIMITS = (None,) * 9 + (0.03,)
+REVISIONS = ("0003", "9999")  # of an earlier release, and of one that is to come
+DEVICES = (1, 1, 1, 2)  # that train one job together
 MINUTES_BETWEEN_CHECKPOINTS = (0.004, 0.02, None)
 
 
@@ -106,16 +109,20 @@ class Plan:
         """Without end: how many a run comes to is up to the machine."""
         random = Random(f"{self.seed} jobs")
         for number in count():
-            asked = random.choice(VERBS)
+            drawn, variant = random.choice(VERBS), random.randrange(len(self.variants))
+            verb = self.verb or drawn
+            # A reference that stops part of the way is trained by one process.
+            together = self.variants[variant].devices > 1
+            time_limit = random.choice(TIME_LIMITS)
             yield PlannedJob(
                 name=f"chaos-{self.seed}-{number:04}",
-                variant=random.randrange(len(self.variants)),
+                variant=variant,
                 at_once=random.choice((1, 1, 1, 3)),
-                verb=self.verb or asked,
+                verb="pause" if verb == "stop" and together else verb,
                 once_it_runs=random.random() < 0.7,
                 verb_after_seconds=random.uniform(0.0, 3.0),
                 paused_seconds=random.uniform(0.2, 5.0),
-                time_limit_minutes=random.choice(TIME_LIMITS),
+                time_limit_minutes=None if together else time_limit,
             )
 
 
@@ -159,6 +166,7 @@ def _variant(random: Random) -> TrainingSpec:
         "optimizer": random.choice(OPTIMIZERS),
         "regularisation": random.choice(REGULARISATIONS),
         "augmentation": random.choice(AUGMENTATIONS),
+        "devices": random.choice(DEVICES),
         "checkpoints": {"interval": random.choice((1, 1, 3)), "minutes": random.choice(MINUTES_BETWEEN_CHECKPOINTS)},
     }
     return TrainingSpec.model_validate(spec)
@@ -193,6 +201,7 @@ def _kinds(backend: Backend, workers: int, only: Collection[str]) -> list[Kind]:
         Kind(FullDisk, 3, lambda random: (FullDisk(), _seconds(random))),
         Kind(DamageCheckpoint, 4, lambda random: (DamageCheckpoint(cut_off=_coin(random)), 0.0)),
         Kind(FullDatabaseDisk, 2, lambda random: (FullDatabaseDisk(), _seconds(random))),
+        Kind(OtherSchema, 2, lambda random: (OtherSchema(random.choice(REVISIONS)), _seconds(random))),
         Kind(KillEverything, 1, lambda random: (KillEverything(), random.uniform(*SHORT))),
     ]
     if backend == "postgresql":

@@ -61,7 +61,9 @@ class References:
             file.write_text(spec.model_dump_json(exclude_unset=True))
             folders = [f"--{name}-dir={self._folder / name}" for name in ("datasets", "downloads", "cache", "weights")]
             options = [f"--save-weights={weights}", f"--threads={THREADS}", *folders]
-            command = [sys.executable, "-m", "training", str(file), *options]
+            launcher = ["torch.distributed.run", "--standalone", f"--nproc-per-node={spec.devices}", "-m"]
+            together = launcher if spec.devices > 1 else []
+            command = [sys.executable, "-m", *together, "training", str(file), *options]
             # A little behind the service: what it is late with, nobody misses before the end.
             polite = ["nice", "-n", "5", *command]
             done = subprocess.run(polite, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False)

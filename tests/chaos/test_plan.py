@@ -37,8 +37,17 @@ def test_no_part_of_the_service_suffers_two_faults_at_once(backend: Backend) -> 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_every_kind_of_fault_comes_up(backend: Backend) -> None:
     kinds = {type(planned.fault) for planned in plan.draw(7, 1800, backend, disk=True).faults}
-    assert len(kinds) == (16 if backend == "postgresql" else 13)
+    assert len(kinds) == (17 if backend == "postgresql" else 14)
     assert (NetworkFails in kinds) == (backend == "postgresql")
+
+
+def test_jobs_of_several_devices_are_never_stopped_part_of_the_way() -> None:
+    drawn = plan.draw(7, 300, "sqlite", disk=True)
+    assert {spec.devices for seed in range(9) for spec in plan.draw(seed, 300, "sqlite", disk=True).variants} == {1, 2}
+    together = [job for job in islice(drawn.jobs(), 200) if drawn.variants[job.variant].devices > 1]
+    assert len(together) > 20
+    assert {job.verb for job in together} == {None, "cancel", "pause"}
+    assert {job.time_limit_minutes for job in together} == {None}
 
 
 def test_without_a_disk_to_fill_the_rest_stays_as_it_was() -> None:
