@@ -26,6 +26,7 @@ one busy core, before and since:
 | to make an application and ask it once | 0.17 | 0.09 | applications of a process share their routes |
 """
 
+import gc
 import os
 import shutil
 import sys
@@ -55,6 +56,10 @@ for _name in [name for name in os.environ if name.startswith("EPOCHAL_") or name
 # seconds of computing for each of pytest's processes, and most of what each process of the service takes to start.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# To read all tests in makes three million objects that stay. The garbage collector would look through them again and
+# again meanwhile, and later during the tests.
+gc.disable()
 
 SYNC_NOTHING = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")  # a test outlives no power cut
 
@@ -112,6 +117,12 @@ class Together(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
     """Of the controller."""
     return Together(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays, and is not looked through any more."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

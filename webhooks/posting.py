@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from time import monotonic
 
 import httpcore2
@@ -31,6 +32,12 @@ class Outcome:
     retry_after: float | None = None  # how many seconds the receiver asks to wait
 
 
+@cache
+def _verified_tls() -> ssl.SSLContext:
+    """Verifies certificates with the system's authorities. Made at the first message: to read them takes 50 ms."""
+    return httpcore2.default_ssl_context()
+
+
 class Deadline:
     """The time at which an attempt ends, whatever it is doing."""
 
@@ -52,7 +59,7 @@ class Poster:
     def __init__(self, networks: Networks, *, lookup: Lookup = look_up, tls: ssl.SSLContext | None = None) -> None:
         self._networks = networks
         self._lookup = lookup
-        self._tls = tls or httpcore2.default_ssl_context()
+        self._tls = tls
 
     def post(self, address: str, headers: Mapping[str, str], body: str, deadline: Deadline) -> Outcome:
         """POST `body`. Every URL is checked, that of each redirect, too."""
@@ -78,7 +85,7 @@ class Poster:
         addresses = resolve(url, self._networks, self._lookup)
         target = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=port_of(url), target=url.raw_path)
         connection = httpcore2.HTTPConnection(
-            target.origin, ssl_context=self._tls, network_backend=_Pinned(addresses, deadline)
+            target.origin, ssl_context=self._tls or _verified_tls(), network_backend=_Pinned(addresses, deadline)
         )
         about = {"Host": url.netloc.decode("ascii"), "Content-Type": "application/json", "User-Agent": "Epochal"}
         sent: list[tuple[bytes | str, bytes | str]] = [*about.items(), *headers.items()]

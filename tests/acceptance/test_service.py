@@ -28,6 +28,7 @@ EXERCISE = {
 }
 
 IDLE_SECONDS = 10.0
+MOST_WAKE_UPS = 100.0  # a second, of all processes together
 
 # What goes the same way on the other deployment, as tests/worker and tests/jobs show.
 on_one = pytest.mark.parametrize("deployment", ["embedded"], indirect=True)
@@ -239,17 +240,19 @@ def test_everything_killed_at_once_carries_on_when_it_is_started_again(deploymen
         deployment.until(each, "succeeded")
 
 
-def test_with_nothing_to_do_it_uses_less_than_two_percent_of_a_core(deployment: Deployment) -> None:
+def test_with_nothing_to_do_it_seldom_wakes_up(deployment: Deployment) -> None:
+    """That is 1 to 2 % of a core. Wake-ups are counted, since their time depends on what else the machine does."""
     processes = {deployment.process.pid, *deployment.processes()}
-    before = {pid: cpu_seconds(pid) for pid in processes}
+    before = {pid: wake_ups(pid) for pid in processes}
     time.sleep(IDLE_SECONDS)
-    used = sum(cpu_seconds(pid) - before[pid] for pid in processes)
-    assert used / IDLE_SECONDS < 0.02, {pid: cpu_seconds(pid) - before[pid] for pid in processes}
+    counts = {pid: wake_ups(pid) - before[pid] for pid in processes}
+    assert sum(counts.values()) / IDLE_SECONDS < MOST_WAKE_UPS, counts
 
 
-def cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def wake_ups(pid: int) -> int:
+    """How often the threads of a process have waited for something."""
+    statuses = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/status")]
+    return sum(int(line.split()[1]) for text in statuses for line in text.splitlines() if line.startswith("voluntary"))
 
 
 def test_a_drain_keeps_jobs_and_leaves_nothing_running(deployment: Deployment, unkilled: str) -> None:

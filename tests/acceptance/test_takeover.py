@@ -57,25 +57,16 @@ def signal_all(worker: subprocess.Popen[bytes], sent: signal.Signals) -> None:
 
 
 @pytest.fixture
-def training(database: Database, two_workers: list[subprocess.Popen[bytes]]) -> tuple[str, subprocess.Popen[bytes]]:
-    """A job that has a checkpoint, and the worker that has it."""
+def training(database: Database, two_workers: list[subprocess.Popen[bytes]]) -> str:
+    """A job that one of the workers has."""
 
     def connected() -> list[str]:
         with database.snapshot() as session:
             return [worker.id for worker in workers.connected(session)]
 
-    until(lambda: len(connected()) == 2, "the workers did not connect")
-    spec = TrainingSpec.model_validate(LONG)
+    until(lambda: len(connected()) == len(two_workers), "the workers did not connect")
     with database.session() as session:
-        job_id = lifecycle.submit(session, Submission(spec)).id
-
-    def saved() -> bool:
-        with database.snapshot() as session:
-            return bool(queries.checkpoints(session, job_id).rows)
-
-    until(saved, "no checkpoint")
-    [busy] = [worker for worker in two_workers if any(os.getsid(pid) == pid for pid in descendants(worker.pid))]
-    return job_id, busy
+        return lifecycle.submit(session, Submission(TrainingSpec.model_validate(LONG))).id
 
 
 def job_of(database: Database, job_id: str) -> Job:
@@ -107,35 +98,42 @@ def freeze(worker: subprocess.Popen[bytes]) -> Callable[[], None]:
     return lambda: signal_all(worker, signal.SIGCONT)
 
 
+def trains(worker: subprocess.Popen[bytes]) -> bool:
+    return any(os.getsid(pid) == pid for pid in descendants(worker.pid))
+
+
 # On SQLite a process that stands still in the middle of a write holds everybody up: there is no freezing it.
 @pytest.mark.parametrize(
-    ("_databases", "lose"),
-    [("sqlite", kill), ("postgresql", kill), ("postgresql", freeze)],
-    indirect=["_databases"],
+    ("_databases", "losses"), [("sqlite", [kill]), ("postgresql", [freeze, kill])], indirect=["_databases"]
 )
 def test_another_worker_goes_on_and_the_first_writes_nothing_more(
     database: Database,
-    training: tuple[str, subprocess.Popen[bytes]],
-    lose: Callable[[subprocess.Popen[bytes]], Callable[[], None]],
+    two_workers: list[subprocess.Popen[bytes]],
+    training: str,
+    losses: list[Callable[[subprocess.Popen[bytes]], Callable[[], None]]],
 ) -> None:
-    job_id, busy = training
-    come_back = lose(busy)
-    assert until_attempt(database, job_id, 2, JobStatus.STARTING, JobStatus.RUNNING) < PROMISED_SECONDS
-    until_attempt(database, job_id, 2, JobStatus.RUNNING)
-    assert job_of(database, job_id).attempts[1].resumed_from
-
-    with database.snapshot() as session:
-        before = [(row.epoch, row.attempt) for row in queries.epochs_after(session, job_id).rows if row.attempt == 1]
-    come_back()
-
-    def has_gone_on(epochs: int) -> bool:
+    def epochs_of(attempt: int) -> set[int]:
         with database.snapshot() as session:
-            return sum(row.attempt == 2 for row in queries.epochs_after(session, job_id).rows) >= epochs
+            return {row.epoch for row in queries.epochs_after(session, training).rows if row.attempt == attempt}
 
-    until(lambda: has_gone_on(4), "the second attempt does not go on")
-    with database.snapshot() as session:
-        after = [(row.epoch, row.attempt) for row in queries.epochs_after(session, job_id).rows if row.attempt == 1]
-    assert set(after) <= set(before)
-    assert job_of(database, job_id).attempt == 2
-    if lose is freeze:
-        until(lambda: not any(os.getsid(pid) == pid for pid in descendants(busy.pid)), "its trainer lives on")
+    def has_checkpoint_of(attempt: int) -> bool:
+        with database.snapshot() as session:
+            return any(row.checkpoint.attempt == attempt for row in queries.checkpoints(session, training).rows)
+
+    def lose_attempt(lost: int, lose: Callable[[subprocess.Popen[bytes]], Callable[[], None]]) -> None:
+        until(lambda: has_checkpoint_of(lost), "no checkpoint")
+        [busy] = filter(trains, two_workers)
+        come_back = lose(busy)
+        assert until_attempt(database, training, lost + 1, JobStatus.STARTING, JobStatus.RUNNING) < PROMISED_SECONDS
+        until_attempt(database, training, lost + 1, JobStatus.RUNNING)
+        assert job_of(database, training).attempts[lost].resumed_from
+        before = epochs_of(lost)
+        come_back()
+        until(lambda: len(epochs_of(lost + 1)) >= 4, "the next attempt does not go on")
+        assert epochs_of(lost) <= before
+        assert job_of(database, training).attempt == lost + 1
+        if lose is freeze:
+            until(lambda: not trains(busy), "its trainer lives on")
+
+    for number, lose in enumerate(losses, start=1):
+        lose_attempt(number, lose)

@@ -56,6 +56,7 @@ BEYOND_A_SCHEMA: Mapping[str, str] = {
 RULES_BETWEEN_FIELDS: Mapping[str, str] = {
     "is for a whole curve, and limit for a page": "max_points goes without limit",
     "needs after_epoch, the epoch that the step is of": "after_step goes with after_epoch",
+    "There is no data set": "an operator's folder may have more of them",
     "should be a time to come": "expires_at is compared with the clock",
     "should be a time that UTC has": "an offset may lead out of the calendar",
     "should be text without NUL": "a query has no schema for it that every reader knows",
@@ -75,6 +76,7 @@ class Effort:
     seed: int
     examples: int  # of each operation in a phase
     phases: Sequence[str] = PHASES
+    not_covered: Sequence[str] = ()  # ids of operations that have no phase "coverage"
     seconds: int | None = None  # None: as long as it takes, and the same each time
 
 
@@ -254,6 +256,10 @@ def _configured(key: str, effort: Effort, known_jobs: Sequence[str]) -> Schemath
             },
         },
         "operations": [
+            *(
+                {"include-operation-id": operation, "phases": {"coverage": {"enabled": False}}}
+                for operation in effort.not_covered
+            ),
             # The stream of a job that has not ended does not end: its beginning is read. On a machine that has no time,
             # it may not even have begun by then, and is asked for again.
             {

@@ -18,6 +18,10 @@ from tests.api.serving import served
 from tests.conftest import Databases
 from tests.stage import Stage
 
+# Of 5,200 requests that cover the contract, 3,100 would be submissions. What the contract says of their bodies,
+# tests/training/spec and test_validation.py hold, and `make fuzz` tries it here, too.
+LARGE_BODIES = ("submit_job",)
+
 
 @pytest.fixture
 def served_to_two(
@@ -37,7 +41,7 @@ def served_to_two(
 
 def test_what_the_contract_says_is_so_and_tenants_are_apart(served_to_two: tuple[str, Tenant, Tenant]) -> None:
     url, first, second = served_to_two
-    one = first.explore(url, Effort(seed=1, examples=2))
+    one = first.explore(url, Effort(seed=1, examples=2, not_covered=LARGE_BODIES))
     other = second.explore(url, Effort(seed=2, examples=4, phases=("examples", "fuzzing", "stateful")), first)
     findings = [*one.findings, *other.findings]
     assert not findings, "\n".join(f"{found.operation}: {found.said}\n{found.request}" for found in findings)

@@ -18,7 +18,7 @@ from models import Base, Database
 from tests.jobs.machine import Clock, Jobs
 
 SHORT = settings(
-    max_examples=80,
+    max_examples=40,
     stateful_step_count=50,
     derandomize=True,
     deadline=None,
