@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.http import server
-from api.http.middleware import MAX_BODY_BYTES, MAX_HEAD_BYTES
+from api.http.middleware import MAX_BODY_BYTES, MAX_HEAD_BYTES, MAX_PARAMETERS
 from api.reading import polling
 from api.views.revision_cache import RevisionCache
 from models import IdempotencyKey
@@ -139,13 +139,18 @@ def test_nobody_asks_for_more_than_there_is_room_for(client: TestClient, stage: 
 
 def test_an_address_full_of_parameters_is_explained_in_short(client: TestClient) -> None:
     """Each takes a while to explain, and a key is not asked for before."""
-    query = "&".join(f"p{number:x}=" for number in range(2500))
-    assert len(query) < MAX_HEAD_BYTES
+    query = "&".join(f"p{number:x}=" for number in range(MAX_PARAMETERS))
     answer = client.get(f"/v1/jobs?{query}")
     problem = refused(answer, 422)
     assert len(problem["errors"]) == 50
-    assert "(and 2499 more)" in problem["detail"]
+    assert f"(and {MAX_PARAMETERS - 1} more)" in problem["detail"]
     assert len(answer.content) < 2 * MAX_HEAD_BYTES
+
+
+def test_more_parameters_than_any_address_has_are_not_parsed(client: TestClient) -> None:
+    query = "&".join(f"p{number:x}=" for number in range(MAX_PARAMETERS + 1))
+    problem = refused(client.get(f"/v1/jobs?{query}"), 431)
+    assert (problem["code"], problem["detail"]) == ("headers_too_large", "A query may have 100 parameters.")
 
 
 HUGE = {
