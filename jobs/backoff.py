@@ -32,8 +32,8 @@ def postpone(session: Session, job: Job) -> None:
 
 
 def leave_to_another(session: Session, job: Job) -> None:
-    """Its spec says what this release does not know. It waits a moment for a worker whose release does; what looks
-    for work here looks at others meanwhile."""
+    """The job's spec needs a later release. Postpone the job, so that a worker of that release can take it, and this
+    worker looks at other jobs."""
     job.not_before = now(UNKNOWN_SPEC_SECONDS)
     job.revision += 1
 

@@ -115,4 +115,4 @@ class QuotaExceeded(JobError):
 
 
 class AttemptFenced(Exception):
-    """An attempt wrote for a job that it no longer has, or that is wanted back: nothing was stored."""
+    """An attempt wrote for a job that it no longer has, or whose cancellation is requested. Nothing was stored."""

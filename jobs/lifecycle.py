@@ -237,7 +237,8 @@ def expire_cancel(session: Session, job_id: str) -> None:
 
 
 def _settle_ended(session: Session, job: Job, reason: EndReason, message: str, failure: Failure | None = None) -> bool:
-    """Do what was requested of a job whose attempt has ended, or put it back into the queue. Whether it is there."""
+    """Do what was requested of a job whose attempt has ended, or put it back into the queue. Returns whether the job is
+    in the queue."""
     if failure is None and job.status is JobStatus.STARTING:
         forget_loading(session, job)
     if job.requested is Request.CANCEL:

@@ -13,7 +13,7 @@ from jobs.fence import Claim
 from jobs.recording import earlier_facts, usable_checkpoints
 from models import TERMINAL, Attempt, Job, Request
 from storage import StoredFile
-from training.spec import ResolvedSpec, says_more
+from training.spec import ResolvedSpec, is_of_later_release
 
 
 class CannotBegin(Exception):
@@ -73,7 +73,7 @@ def _spec_and_weights(session: Session, job: Job) -> tuple[ResolvedSpec, StoredF
         spec = ResolvedSpec.from_stored(job.spec)
         return spec, weights_of(session, spec.starting_weights, job.project) if spec.starting_weights else None
     except ValidationError as error:
-        if says_more(error):
+        if is_of_later_release(error):
             raise SpecOfLaterRelease from error
         hint = "Submit it again: it was stored by a release that wrote specs in another way."
         message = f"Its stored spec cannot be read: {error.errors()[0]['msg']}."

@@ -174,7 +174,8 @@ def _retire(session: Session, job: Job, claim: Claim, position: tuple[int, int])
     kept = {row.name for row in usable_checkpoints(session, job.id)[: rules.keep]}
     if rules.keep_best:
         kept |= _best(session, job)
-    # What lies ahead and cannot be used is remembered until it is passed: coming back there is no progress.
+    # The row of a checkpoint that cannot be used stays until training has passed its step. Without it, to reach that
+    # step again would count as progress.
     behind = tuple_(Checkpoint.epoch, Checkpoint.step) <= position
     given_up_ahead = (Checkpoint.failed_loads >= MOST_FAILED_LOADS) & ~behind
     retired = delete(Checkpoint).where(Checkpoint.job_id == job.id, Checkpoint.name.not_in(kept), ~given_up_ahead)

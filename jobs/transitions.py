@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 
 def set_status(job: Job, status: JobStatus) -> None:
-    """Change the status. The caller must know that the table allows it."""
+    """Change the status. Fails (assert) if TRANSITIONS does not allow the change."""
     assert status in TRANSITIONS[job.status], f"{job.status} -> {status}"
     job.status = status
 

@@ -86,7 +86,7 @@ def stored(session: Session, projects: Collection[str]) -> dict[str, int]:
 
 
 def _summed(session: Session, rows: CompoundSelect[str, Any], into: dict[str, Any]) -> dict[str, Any]:
-    """Of rows of a project and a number, read in one state of the database."""
+    """Add up `rows`, which are a project and a number each, by project, in one query. Adds the sums to `into`."""
     each = rows.subquery()
     project, number = each.c
     for name, total in session.execute(select(project, func.sum(number)).group_by(project)):

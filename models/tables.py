@@ -105,7 +105,7 @@ class Job(Base):
     created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
     started_at: Mapped[datetime | None]  # of its first attempt
     finished_at: Mapped[datetime | None]
-    deleted_at: Mapped[datetime | None]  # for its readers it is gone, and soon it is
+    deleted_at: Mapped[datetime | None]  # set: readers do not see it, and its rows are deleted soon
 
     attempts: Mapped[list["Attempt"]] = relationship(order_by="Attempt.number", viewonly=True)
 

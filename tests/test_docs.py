@@ -46,3 +46,10 @@ def test_every_target_that_a_page_calls_is_in_the_makefile(page: Path) -> None:
     blocks = "".join(re.findall(r"^ *```sh$(.*?)^ *```$", text, re.MULTILINE | re.DOTALL))
     called = set(re.findall(r"`make ([a-z][a-z-]*)", text)) | set(re.findall(r"\bmake ([a-z][a-z-]*)", blocks))
     assert called - targets == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_that_a_page_names_is_there(page: Path) -> None:
+    named = re.findall(r"`((?:[\w.-]+/)+[\w-]+\.(?:py|json|toml|yml|sh))`", page.read_text())
+    made_by_programs = ("data/",)
+    assert [file for file in named if not (ROOT / file).exists() and not file.startswith(made_by_programs)] == []

@@ -24,7 +24,7 @@ from worker.process_exits import OomKills
 from worker.recorder import POLL_SECONDS, Recorder
 
 # A trainer that was sent a command and has not exited after this time is killed.
-CANCEL_GRACE_SECONDS = 1.0
+CANCEL_EXIT_SECONDS = 1.0
 SAVE_GRACE_SECONDS = 30.0  # without a report: a step, a checkpoint, and storing it
 
 # A killed process is gone within this time, unless it hangs in the kernel.
@@ -146,7 +146,7 @@ class Supervisor:
             case None:
                 return False
             case Command.QUIT:
-                return now >= self._commanded_at + CANCEL_GRACE_SECONDS
+                return now >= self._commanded_at + CANCEL_EXIT_SECONDS
             case _:
                 quiet_since = max(self._commanded_at, self._heard_at)
                 return now >= min(quiet_since, self._draining_at) + SAVE_GRACE_SECONDS

@@ -112,7 +112,7 @@ def _run(trainer: Trainer, saver: Saver, read_command: ReadCommand, send: Send) 
 def _end(trainer: Trainer, saver: Saver, order: Order, read_command: ReadCommand, send: Send) -> None:
     """Store the last checkpoint or the weights, and report the end."""
     command, progress = read_command(), trainer.progress
-    # By what is done, and not by the command: one that comes during the last evaluation takes no success away.
+    # Decided by what is trained, not by the command: one that comes during the last evaluation must not undo a success.
     finished = progress.finished(order.spec)
     if (not finished and trainer.team.size > 1) or (command is Command.SAVE and not finished):
         saver.save_and_wait()  # every process of a team must take part, whatever command it has read

@@ -1,1 +1,1 @@
-"""What any HTTP service needs: problem+json errors, strict requests, preconditions, negotiation, limits, the server."""
+"""What is HTTP and no resource: problem+json errors, strict requests, preconditions, negotiation, limits, a server."""

@@ -81,7 +81,10 @@ async def _idempotent_submission(
 
 async def _refuse_idempotency_key(request: Request) -> None:
     if HEADER in request.headers:
-        detail = "is not kept here, so that a repetition would do it again: ask without, and look before asking again"
+        detail = (
+            "is not supported here: a repeated request would act again. Send it without the key, and look whether it "
+            "has worked before you repeat it"
+        )
         raise InvalidRequest([{"header": HEADER, "detail": detail}], 1)
 
 

@@ -25,6 +25,8 @@ from settings import Settings
 from storage import Storage
 from tests.stage import Stage
 
+A_JOB = "/v1/jobs/job_01kasm2pbk5s9d0w3g6vq8zrhf"  # of which there is none
+
 
 class LocalClient(TestClient):
     """On the loopback, where an API that asks for no keys wants its clients."""

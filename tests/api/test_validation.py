@@ -1,6 +1,5 @@
-"""Where a request is wrong, and what would be right."""
+"""Where a body is wrong, and what would be right."""
 
-import codecs
 import json
 import re
 from typing import Any, cast, get_args
@@ -9,16 +8,15 @@ from urllib.parse import unquote
 import pytest
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import ErrorType
 
-from api.http.times import Time
 from api.http.validation import body_errors
 from api.http.validation_messages import _MESSAGES, error_message
 from api.schemas.field_suggestions import ALIASES, _index
 from api.schemas.submission import JobCreate
-from tests.stage import Stage
+from tests.api.conftest import A_JOB
 from tests.training.spec_bodies import broken_bodies
 
 SPEC: dict[str, Any] = {"dataset": "digits"}
@@ -279,52 +277,6 @@ def test_long_unknown_name_is_not_repeated(front: TestClient) -> None:
     assert len(error["detail"]) < 200
 
 
-@pytest.mark.parametrize(
-    ("content", "detail"),
-    [
-        (b'{"spec": {"dataset": "digits"}, "name": ', "It is no JSON from line 1, column 41 on: it ends too early."),
-        (b'{"spec":\n {"dataset": "digits"}}}', "It is no JSON from line 2, column 24 on: '}' does not belong there."),
-        (b"\xff", "Byte 0 is not UTF-8."),
-        ('{"name": "é"}'.encode("latin-1"), "Byte 10 is not UTF-8."),
-        ("{}".encode("utf-16"), "It is UTF-16: send UTF-8."),
-        ("{}".encode("utf-16-le"), "It is UTF-16: send UTF-8."),
-        ("[1]".encode("utf-16-be"), "It is UTF-16: send UTF-8."),
-        ("{}".encode("utf-32"), "It is UTF-32: send UTF-8."),
-        ("{}".encode("utf-32-be"), "It is UTF-32: send UTF-8."),
-        ("{}".encode("utf-16").decode("latin-1").encode(), None),
-        (b'{"spec": {"dataset": "digits", "seed": 1, "seed": 2}}', "An object in it has 'seed' twice."),
-        (b"[" * 190_000, "It is nested too deeply."),
-        (b'{"a":' * 38_000, "It is nested too deeply."),
-        (b'{"spec": {"dataset": "digits", "seed": ' + b"1" * 10_000 + b"}}", "A number in it has too many digits."),
-    ],
-)
-def test_body_that_is_no_json(front: TestClient, content: bytes, detail: str | None) -> None:
-    answer = front.post("/v1/jobs", content=content, headers=JSON)
-    problem = answer.json()
-    assert (answer.status_code, problem["code"]) == (400, "malformed_body")
-    assert detail is None or problem["detail"] == detail
-
-
-@pytest.mark.parametrize(
-    ("content", "column", "fault"),
-    [
-        (b"{'a': 1}", 2, "texts stand in double quotes."),
-        (b'{"a": 1,}', 9, "there is a comma too many in front of it."),
-        (b'{"a": [1,]}', 10, "there is a comma too many in front of it."),
-        (b'{"a": True}', 7, "True is not a value here: JSON has true, false and null."),
-        (b'{"a": 1} // x', 10, "JSON has no comments."),
-        (b'{"a": "x\ty"}', 9, "a control character in a text is written with a backslash, a line break as \\n."),
-        (b'{"a": "C:\\data"}', 10, "there is no such escape in a text: a backslash itself is written \\\\."),
-        (b'{"a": "x}', 7, "a text is not closed, or a comma or colon is missing."),
-        (b'{"a" 1}', 6, "'1' does not belong there."),
-        (b"{a: 1}", 2, "'a' does not belong there."),
-    ],
-)
-def test_what_is_no_json_is_told_in_our_words(front: TestClient, content: bytes, column: int, fault: str) -> None:
-    problem = front.post("/v1/jobs", content=content, headers=JSON).json()
-    assert problem["detail"] == f"It is no JSON from line 1, column {column} on: {fault}"
-
-
 @pytest.mark.parametrize("error", get_args(ErrorType))
 def test_nothing_that_pydantic_says_is_passed_on(error: str) -> None:
     """Whatever a field should come to be checked by."""
@@ -333,230 +285,3 @@ def test_nothing_that_pydantic_says_is_passed_on(error: str) -> None:
     told["ctx"] |= {"min_length": 2, "max_length": 2, "actual_length": 1}
     assert "valid" not in error_message(told)
     assert "{" not in error_message(told)
-
-
-def test_a_byte_order_mark_is_no_part_of_a_body(client: TestClient) -> None:
-    """PowerShell and editors on Windows write one."""
-    body = codecs.BOM_UTF8 + b'{"spec": {"dataset": "digits"}}'
-    assert client.post("/v1/jobs", content=body, headers=JSON).status_code == 201
-
-
-@pytest.mark.parametrize("coding", ["gzip", "GZIP", "deflate", "br", "zstd", "identity, gzip", "x"])
-def test_a_compressed_body_is_refused_as_such(front: TestClient, coding: str) -> None:
-    answer = front.post("/v1/jobs", content=b"\x1f\x8b", headers={**JSON, "Content-Encoding": coding})
-    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_content_encoding")
-    assert answer.headers["accept-encoding"] == "identity"
-
-
-def test_a_part_of_a_body_is_refused_as_such(front: TestClient) -> None:
-    answer = front.post("/v1/jobs", content=b"{}", headers={**JSON, "Content-Range": "bytes 0-1/200"})
-    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_body")
-
-
-@pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_what_takes_no_body_says_so(front: TestClient, method: str) -> None:
-    problem = front.request(method, A_JOB, content=b'{"reason": "x"}', headers=JSON).json()
-    assert problem["errors"] == [{"pointer": "#", "detail": "should not be there: this operation takes no body"}]
-    problem = front.post(f"{A_JOB}/cancel", json={"reason": "x"}).json()
-    assert problem["errors"][0]["pointer"] == "#"
-    assert front.post(f"{A_JOB}/cancel", json={}).json()["code"] != "invalid_request"
-
-
-def test_a_merge_patch_is_one_by_either_name(client: TestClient, stage: Stage) -> None:
-    address = f"/v1/jobs/{stage.submit()}"
-    for kind in ("application/merge-patch+json", "application/json"):
-        answer = client.patch(address, content=json.dumps({"name": kind}), headers={"Content-Type": kind})
-        assert (answer.status_code, answer.json()["name"]) == (200, kind)
-    answer = client.patch(address, content="[]", headers={"Content-Type": "application/json-patch+json"})
-    assert answer.status_code == 415
-    assert answer.headers["accept-patch"] == "application/merge-patch+json"
-    assert "application/merge-patch+json" in client.put(address).headers["accept-patch"]
-
-
-def test_huge_numbers_are_no_accident(front: TestClient) -> None:
-    for number in ("1e999", "1" * 400):
-        content = '{"spec": {"dataset": "digits", "optimizer": {"name": "sgd", "learning_rate": %s}}}' % number  # noqa: UP031  # JSON has braces
-        answer = front.post("/v1/jobs", content=content, headers=JSON)
-        assert answer.json()["errors"][0]["pointer"] == "#/spec/optimizer/learning_rate"
-
-
-@pytest.mark.parametrize(
-    "media_type",
-    [
-        "text/plain",
-        "application/x-www-form-urlencoded",
-        "application/xml",
-        "json",
-        "",
-        "application/merge-patch+json",
-        "application/json; charset=utf-16",
-        "application/json;charset=latin-1",
-    ],
-)
-def test_body_of_another_type(front: TestClient, media_type: str) -> None:
-    answer = front.post("/v1/jobs", content=b"{}", headers={"Content-Type": media_type})
-    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
-    assert answer.headers["accept"] == "application/json"
-
-
-@pytest.mark.parametrize(
-    "media_type",
-    [
-        "application/json; charset=utf-8",
-        "Application/JSON",
-        'application/json;Charset="UTF-8"',
-        "application/json; charset=us-ascii",
-    ],
-)
-def test_json_however_it_is_called(front: TestClient, media_type: str) -> None:
-    answer = front.post("/v1/jobs", content=b"{}", headers={"Content-Type": media_type})
-    assert answer.status_code == 422
-
-
-A_JOB = "/v1/jobs/job_01kasm2pbk5s9d0w3g6vq8zrhf"
-
-
-@pytest.mark.parametrize(
-    ("address", "parameter", "detail"),
-    [
-        ("/v1/jobs?limit=0", "limit", 'should be at least 1, not "0"'),
-        ("/v1/jobs?limit=101", "limit", None),
-        ("/v1/jobs?limit=ten", "limit", None),
-        ("/v1/jobs?limit=1&limit=2", "limit", "should be there once, not 2 times"),
-        ("/v1/jobs?status=running&status=done", "status", None),
-        ("/v1/jobs?after=job_1", "after", None),
-        ("/v1/jobs?limit=3_0", "limit", "should be an integer in plain digits, such as 20, not '3_0'"),
-        ("/v1/jobs?limit=%203", "limit", "should be an integer in plain digits, such as 20, not ' 3'"),
-        ("/v1/jobs?limit=+3", "limit", "should be an integer in plain digits, such as 20, not ' 3'"),
-        ("/v1/jobs?limit=%2B3", "limit", "should be an integer in plain digits, such as 20, not '+3'"),
-        ("/v1/jobs?limit=%D9%A3", "limit", None),
-        ("/v1/jobs?limit=1e1", "limit", None),
-        ("/v1/jobs?limit=0x10", "limit", None),
-        ("/v1/jobs?limit=3.0", "limit", None),
-        ("/v1/jobs?limit=03", "limit", None),
-        ("/v1/jobs?limit=", "limit", None),
-        ("/v1/jobs?limit", "limit", None),
-        ("/v1/jobs?status=Running", "status", None),
-        ("/v1/jobs?status=runing", "status", None),
-        ("/v1/jobs?status=", "status", None),
-        ("/v1/jobs?name=", "name", "should not be empty"),
-        ("/v1/jobs?name=%ff", "name", "should be text in UTF-8, percent-encoded"),
-        ("/v1/jobs?name=a&name=a", "name", None),
-        ("/v1/jobs?sort=%2Bname", "sort", None),
-        ("/v1/projects?after=", "after", None),
-        (f"{A_JOB}/metrics?after_epoch=3_0", "after_epoch", None),
-        (f"{A_JOB}/metrics?max_points=1_000", "max_points", None),
-        (f"{A_JOB}/metrics?format=CSV", "format", None),
-        (f"{A_JOB}/stream?after=+1", "after", None),
-        (
-            "/v1/jobs?limt=1",
-            "limt",
-            "this address has no parameter 'limt'; it has after, architecture, created_after, created_before, "
-            "dataset, limit, name, sort, status, tag; did you mean 'limit'?",
-        ),
-        ("/livez?x=1", "x", "this address has no parameter 'x'; it has none"),
-        (f"{A_JOB}?x=1", "x", None),
-        (f"{A_JOB}/metrics?after_epoch=-2", "after_epoch", None),
-        (f"{A_JOB}/metrics?after_epoch={2**31}", "after_epoch", None),
-        (f"{A_JOB}/metrics?limit=10001", "limit", None),
-        (f"{A_JOB}/steps?after_step=1", "after_step", "needs after_epoch, the epoch that the step is of"),
-        (f"{A_JOB}/steps?after_epoch=x", "after_epoch", None),
-        (f"{A_JOB}/steps?after=x", "after", None),
-        (f"{A_JOB}/log?after=x", "after", None),
-    ],
-)
-def test_query(front: TestClient, address: str, parameter: str, detail: str | None) -> None:
-    answer = front.get(address)
-    assert answer.status_code == 422
-    [error] = answer.json()["errors"]
-    assert error["parameter"] == parameter
-    assert detail is None or error["detail"] == detail
-
-
-@pytest.mark.parametrize("value", ["1", "yes", "on", "True", "TRUE", "t", "", "0", "no"])
-def test_a_flag_is_true_or_false(front: TestClient, value: str) -> None:
-    problem = front.post(f"/v1/jobs?dry_run={value}", json={"spec": SPEC}).json()
-    assert problem["errors"] == [{"parameter": "dry_run", "detail": f"should be true or false, not {value!r}"}]
-
-
-@pytest.mark.parametrize(
-    ("written", "read"),
-    [
-        ("2026-11-25T12:00:00Z", "2026-11-25T12:00:00+00:00"),
-        ("2026-11-25t12:00:00z", "2026-11-25T12:00:00+00:00"),
-        ("2026-11-25 12:00:00Z", "2026-11-25T12:00:00+00:00"),
-        ("2026-11-25T12:00:00.1234567899Z", "2026-11-25T12:00:00.123456+00:00"),
-        ("2026-11-25T12:00:00+05:30", "2026-11-25T06:30:00+00:00"),
-        ("2026-11-25T12:00:00-00:00", "2026-11-25T12:00:00+00:00"),
-        ("2024-02-29T23:59:59-23:59", "2024-03-01T23:58:59+00:00"),
-    ],
-)
-def test_a_time_is_read_as_it_is_written(written: str, read: str) -> None:
-    assert TypeAdapter(Time).validate_python(written).isoformat() == read
-
-
-@pytest.mark.parametrize(
-    ("written", "detail"),
-    [
-        ("2026-11-25T12:00:00+02:00", "so write it as %2B"),
-        ("2026-11-25T12:00:00", "an offset from UTC"),
-        ("2026-11-25", "an offset from UTC"),
-        ("2026-11-25T12:00Z", "should be a time with its offset"),
-        ("2016-12-31T23:59:60Z", "should have no leap second"),
-        ("2026-11-25T24:00:00Z", "should have hours from 00 to 23"),
-        ("2026-11-25T24:00:01Z", "should have a time of day"),
-        ("2026-11-25T12:60:00Z", "should have a time of day"),
-        ("2026-02-29T12:00:00Z", "there is no 2026-02-29"),
-        ("2026-13-01T12:00:00Z", "there is no 2026-13-01"),
-        ("0000-01-01T00:00:00Z", "should have a year from 0001"),
-        ("10000-01-01T00:00:00Z", "should be a time with its offset"),
-        ("9999-12-31T23:59:59-01:00", "should be a time that UTC has"),
-        ("2026-11-25T12:00:00%2B24:00", "should have an offset from"),
-        ("2026-11-25T12:00:00%2B0200", "should be a time with its offset"),
-        ("1764072000", "should be a time with its offset"),
-        ("now", "should be a time with its offset"),
-        ("", "should be a time with its offset"),
-        ("2026-11-25T12:00:0%D9%A3Z", "should be a time with its offset"),
-    ],
-)
-def test_a_time_that_is_none_is_told_what_would_be(front: TestClient, written: str, detail: str) -> None:
-    [error] = front.get(f"/v1/jobs?created_after={written}").json()["errors"]
-    assert error["parameter"] == "created_after"
-    assert detail in error["detail"]
-
-
-@pytest.mark.parametrize(
-    ("method", "asked", "meant"),
-    [
-        ("GET", f"{A_JOB}/logs", f"{A_JOB}/log"),
-        ("GET", f"{A_JOB}/epochs", f"{A_JOB}/metrics"),
-        ("GET", f"{A_JOB}/epoch", f"{A_JOB}/metrics"),
-        ("GET", f"{A_JOB}/model", f"{A_JOB}/weights"),
-        ("GET", f"{A_JOB}/checkpoint", f"{A_JOB}/checkpoints"),
-        ("GET", f"{A_JOB}/weight", f"{A_JOB}/weights"),
-        ("GET", f"{A_JOB}/event", f"{A_JOB}/events"),
-        ("GET", f"{A_JOB}/curve", f"{A_JOB}/curves.svg"),
-        ("GET", f"{A_JOB}/status", A_JOB),
-        ("GET", f"{A_JOB}/", A_JOB),
-        ("POST", f"{A_JOB}/cancle", f"{A_JOB}/cancel"),
-        ("POST", f"{A_JOB}/logs", f"GET {A_JOB}/log"),
-        ("GET", f"{A_JOB}/retry", f"POST {A_JOB}/rerun"),
-        ("GET", "/v1/job", "/v1/jobs"),
-        ("GET", "/v1/jobs/", "/v1/jobs"),
-        ("GET", "/jobs", "/v1/jobs"),
-        ("GET", f"/api{A_JOB}/log", f"{A_JOB}/log"),
-        ("GET", "/v1/runs", "/v1/jobs"),
-        ("GET", "/health", "/livez"),
-        ("GET", "/openapi", "/openapi.json"),
-        ("GET", "/v1/fine_tuning/jobs/x", "/v1/jobs/x"),
-    ],
-)
-def test_an_address_that_is_not_there_is_told_which_is(front: TestClient, method: str, asked: str, meant: str) -> None:
-    problem = front.request(method, asked).json()
-    assert problem["code"] == "route_not_found"
-    assert problem["detail"].endswith(f"Did you mean {meant}?")
-
-
-def test_nothing_like_it_is_no_guess(front: TestClient) -> None:
-    for asked in ("/", "/x", "/v1", "/v1/x", f"{A_JOB}/zzz", "/v1/" + "a" * 5000):
-        assert front.get(asked).json()["detail"].endswith("/docs has all that there is.")

@@ -71,7 +71,7 @@ from training.spec.schedule import (
     StepDecay,
     WarmRestarts,
 )
-from training.spec.training_spec import ResolvedSpec, TrainingSpec, UnknownSpec, says_more
+from training.spec.training_spec import ResolvedSpec, TrainingSpec, UnknownSpec, is_of_later_release
 
 __all__ = [
     "Activation",
@@ -138,6 +138,6 @@ __all__ = [
     "WarmRestarts",
     "WideResNet",
     "WideResNetName",
+    "is_of_later_release",
     "refusals",
-    "says_more",
 ]

@@ -59,11 +59,11 @@ def schedule_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
 
 
 def one_step_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
-    """Where an epoch is one step: a warm-up of one epoch ends where it begins, and of a fall of one epoch only the
-    beginning is seen."""
+    """For runs whose epoch is a single step. A warm-up of one epoch then has no effect, and a fall of one epoch shows
+    only its first value."""
     schedule, warmup = spec.schedule, spec.schedule.warmup_epochs
     if isinstance(schedule, Constant | MultiStep) and warmup == 1 < _end(spec):
-        reason = "the whole learning rate is taken from the first step on, of which an epoch has one: leave it out"
+        reason = "has no effect: an epoch is one step here, which already takes the whole learning rate: leave it out"
         yield ("schedule", "warmup_epochs"), warmup, reason
     if not isinstance(schedule, Cosine | Linear | Polynomial) or not _end(spec) == warmup + 1 == spec.epochs:
         return

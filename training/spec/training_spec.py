@@ -87,7 +87,7 @@ _NOT_KNOWN = frozenset(
 )
 
 
-def says_more(error: ValidationError) -> bool:
+def is_of_later_release(error: ValidationError) -> bool:
     """Whether a stored spec cannot be read because it has what only a later release knows, and not because it is
     damaged."""
     return all(item["type"] in _NOT_KNOWN for item in error.errors())

@@ -315,7 +315,7 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
         (
             {"schedule": {"name": "constant", "warmup_epochs": 1}, "batch_size": "full"},
             ("schedule", "warmup_epochs"),
-            "the whole learning rate is taken from the first step on, of which an epoch has one: leave it out",
+            "has no effect: an epoch is one step here, which already takes the whole learning rate: leave it out",
             {"schedule": {"name": "constant", "warmup_epochs": 2}, "batch_size": "full"},
         ),
         (
@@ -424,7 +424,7 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
         (
             {"dataset": "digits", "batch_size": 1436, "schedule": {"name": "constant", "warmup_epochs": 1}},
             ("schedule", "warmup_epochs"),
-            "the whole learning rate is taken from the first step on, of which an epoch has one: leave it out",
+            "has no effect: an epoch is one step here, which already takes the whole learning rate: leave it out",
             {"dataset": "digits", "batch_size": 1435, "schedule": {"name": "constant", "warmup_epochs": 1}},
         ),
         (

@@ -53,8 +53,8 @@ class DecodingOptions:
 
     @property
     def cache_key(self) -> str:
-        """By which decoded images are found again. Written as every release has: another spelling would have each data
-        set decoded again, and leave the old files in the cache for ever."""
+        """The key of decoded images in the cache. Its spelling must never change: every data set would be decoded
+        again, and the old files would stay in the cache for ever."""
         return f"Handling(image_size={self.image_size!r}, resize={self.resize!r}, unreadable={self.unreadable!r})"
 
 

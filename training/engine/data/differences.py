@@ -123,7 +123,7 @@ class _Files:
     dataset: Dataset
 
     def of(self, images: Sequence[Image]) -> str:
-        """In brackets, in front of which goes what is said of them; empty where there are none."""
+        """The images' file names, in brackets, to append to a message. Empty if the data set has no files."""
         if not self.dataset.files:
             return ""
         wanted = set(images)

@@ -82,12 +82,12 @@ def _dataset(found: ImageFolder, folder: Path, files: Sequence[str], decoded: De
 
 
 def _fingerprint(folder: Path, files: Sequence[str], options: DecodingOptions) -> str:
-    """Changes with every change of the files, and with what decodes them.
+    """Changes with every change of the files, and of the code that decodes them.
 
-    Sizes and times of writing tell nothing: both may be set, and two files that change places may have both alike. The
-    file system's own number of a file (its inode) changes where another takes its place, under this name or under that
-    of a folder or a link on the way to it; and the time of its last change, which nobody can set, where it is written
-    to in place. That time moves with a change of the file's rights or names as well: then it is decoded again in vain.
+    Size and modification time are not enough: users can set both, and two files that are exchanged may have equal
+    ones. So the inode and the change time count too. The inode changes when another file takes the place of this one,
+    also by way of a folder or a link. The change time, which nobody can set, changes when the file is written to. It
+    also changes with the file's rights or names; then the images are decoded again without need.
     """
     digest = sha256(f"{DECODER_VERSION} {PIL.__version__} {options.largest_megapixels}\0".encode())
     for file in files:
