@@ -16,14 +16,7 @@ The servers come from wheels, start when the first test of a session needs them,
 session, or each of pytest-xdist's processes. They listen on sockets only.
 
 `make test` runs everything, `make test-fast` (`pytest --fast`) what an edit needs: SQLite alone, and none of the files
-in LONGEST. `pytest -n0 FILE` runs one file in this process. What the tests' time went into, in seconds of computing on
-one busy core, before and since:
-
-| what | before | since | because |
-|---|---|---|---|
-| to read every test in, once a process | 45 | 23 | what Python compiles is kept |
-| to bring the service up | 190 | 50 | likewise, in seconds that passed, at a load of 15 to 20 |
-| to make an application and ask it once | 0.17 | 0.09 | applications of a process share their routes |
+in LONGEST and SLOW. `pytest -n0 FILE` runs one file in this process.
 """
 
 import gc
@@ -65,7 +58,7 @@ SYNC_NOTHING = ("fsync = off", "synchronous_commit = off", "full_page_writes = o
 
 
 # The files that take longest, the longest first: begun last, one of them would keep a process busy when the others have
-# nothing left. `pytest --fast` leaves them out. `pytest --durations=40` says which they are.
+# nothing left. `pytest --durations=40` says which they are.
 LONGEST = (
     "chaos/test_chaos.py",
     "acceptance/test_service.py",
@@ -90,13 +83,50 @@ LONGEST = (
     "training/engine/test_network_references.py",
     "chaos/test_without.py",
 )
+# `pytest --fast` leaves out the files above, and these, which took 5 seconds of computing or more.
+SLOW = (
+    "api/test_attacks_requests.py",
+    "api/test_attacks_tenants.py",
+    "api/test_attacks_text.py",
+    "api/test_attacks_wire.py",
+    "api/test_curves.py",
+    "api/test_files.py",
+    "api/test_idempotency.py",
+    "api/test_keys.py",
+    "api/test_preconditions.py",
+    "api/test_requests.py",
+    "api/test_root_path.py",
+    "api/test_stream.py",
+    "api/test_tenancy.py",
+    "api/test_threads.py",
+    "api/test_webhooks.py",
+    "deploy/test_dockerfile.py",
+    "jobs/test_requests.py",
+    "jobs/test_state_machine.py",
+    "migrations/test_checkpoints_and_requests.py",
+    "migrations/test_migrations.py",
+    "migrations/test_projects_and_webhooks.py",
+    "test_storage.py",
+    "training/engine/test_augmentation_augmenter.py",
+    "training/engine/test_data_cache.py",
+    "training/engine/test_evaluator.py",
+    "training/engine/test_network_layers.py",
+    "training/engine/test_no_waiting.py",
+    "training/engine/test_optimizer_fields.py",
+    "training/engine/test_options.py",
+    "training/engine/test_resume.py",
+    "training/engine/test_resuming.py",
+    "training/engine/test_runs.py",
+    "training/engine/test_trainer.py",
+    "worker/test_recorder.py",
+)
 # Rooms that stay in one process: whoever runs the one long test there is given the short ones beside it, and no other
 # long one, which would wait behind it.
 BY_ROOM = ("chaos",)
 # Files whose tests share a deployment, and have one for each parameter.
 BY_PARAMETER = ("acceptance/test_service.py",)
 TESTS = Path(__file__).parent
-assert all((TESTS / file).exists() for file in LONGEST)
+assert all((TESTS / file).exists() for file in (*LONGEST, *SLOW))
 
 
 class Together(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
@@ -153,7 +183,7 @@ def _takes_long(item: pytest.Item) -> bool:
     """Its file does, or it is the second run of a test, on PostgreSQL."""
     callspec = getattr(item, "callspec", None)
     again = callspec is not None and callspec.params.get("_databases") == "postgresql"
-    return again or item.path.relative_to(TESTS).as_posix() in LONGEST
+    return again or item.path.relative_to(TESTS).as_posix() in (*LONGEST, *SLOW)
 
 
 class Databases(Protocol):

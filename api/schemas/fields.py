@@ -56,6 +56,7 @@ Priority = Annotated[int, Field(ge=0, le=9)]
 Retries = Annotated[int, Field(ge=0, le=100)]
 Accelerator = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9 .-]+$")]
 
+NAME_DESCRIPTION = "A label for people. It need not be unique."
 PRIORITY_DESCRIPTION = "A job with a higher priority runs first."
 MAX_RETRIES_DESCRIPTION = (
     "How many attempts in a row may be lost without progress before the job fails. An attempt is lost to a dead "

@@ -10,6 +10,7 @@ from api.schemas import field_suggestions
 from api.schemas.fields import (
     ACCELERATOR_DESCRIPTION,
     MAX_RETRIES_DESCRIPTION,
+    NAME_DESCRIPTION,
     PRIORITY_DESCRIPTION,
     Accelerator,
     Description,
@@ -50,7 +51,7 @@ class JobCreate(RequestBody):
         json_schema_extra={"examples": [FIRST_JOB, {"spec": {"dataset": "digits"}}]},
     )
 
-    name: Name | None = Field(default=None, description="A label for people. It need not be unique.")
+    name: Name | None = Field(default=None, description=NAME_DESCRIPTION)
     description: Description | None = Field(default=None, description="A text for people.")
     tags: Tags = Field(default=[], description="Labels for people, without duplicates.")
     priority: Priority = Field(default=DEFAULT_PRIORITY, description=PRIORITY_DESCRIPTION)
@@ -73,7 +74,7 @@ class JobRerun(RequestBody):
 
     model_config = ConfigDict(json_schema_extra={"examples": [SMALLER_STEPS, {"priority": 9}, {}]})
 
-    name: Name | None = Field(default=None, description="A label for people. It need not be unique.")
+    name: Name | None = Field(default=None, description=NAME_DESCRIPTION)
     description: Description | None = Field(default=None, description="A text for people.")
     tags: Tags | None = Field(default=None, description="Labels for people, without duplicates.")
     priority: Priority | None = Field(default=None, description=PRIORITY_DESCRIPTION)
@@ -99,7 +100,7 @@ class JobChange(RequestBody):
         json_schema_extra={"examples": [{"name": "baseline", "tags": ["report"]}, {"priority": 9}]},
     )
 
-    name: Name | None = Field(default=None, description="A label for people. It need not be unique.")
+    name: Name | None = Field(default=None, description=NAME_DESCRIPTION)
     description: Description | None = Field(default=None, description="A text for people.")
     tags: Tags | None = Field(default=None, description="Labels for people, without duplicates.")
     priority: Priority | None = Field(
