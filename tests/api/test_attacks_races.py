@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlalchemy import update
 
-from access import projects
+from access import keys, projects
 from models import Project
 from tests.api.conftest import Tenants
 from tests.stage import Stage
@@ -96,6 +96,17 @@ def test_a_project_has_no_more_webhooks_than_it_may(guarded: TestClient, tenants
     for _ in range(MAX_WEBHOOKS - 2):
         assert guarded.post("/v1/webhooks", headers=header, json=body).status_code == 201
     answers = at_once(lambda _: guarded.post("/v1/webhooks", headers=header, json=body))
+    assert statuses(answers) == {201: 2, 409: AT_ONCE - 2}
+
+
+def test_a_project_has_no_more_keys_than_it_may(
+    guarded: TestClient, tenants: Tenants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    header = tenants.header("first", "admin")
+    there = len(guarded.get("/v1/keys", headers=header).json()["data"])
+    monkeypatch.setattr(keys, "MAX_VALID_KEYS", there + 2)
+    body = {"name": "one more", "scopes": ["read"]}
+    answers = at_once(lambda _: guarded.post("/v1/keys", headers=header, json=body))
     assert statuses(answers) == {201: 2, 409: AT_ONCE - 2}
 
 

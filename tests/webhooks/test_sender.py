@@ -28,10 +28,12 @@ from tests.webhooks.conftest import (
     send_all,
 )
 from webhooks import endpoints
+from webhooks import sender as sender_module
 from webhooks.claims import LEASE_SECONDS, Claimed, any_due
 from webhooks.posting import Outcome, Poster
 from webhooks.retries import LONGEST_RETRY_AFTER, WAITS
 from webhooks.sender import Sender, sending
+from webhooks.slots import MAX_PER_WEBHOOK
 
 
 def test_stock_verifier_accepts_what_arrives(database: Database, sender: Sender, receiver: Receiver) -> None:
@@ -52,6 +54,17 @@ def test_stock_verifier_accepts_what_arrives(database: Database, sender: Sender,
     assert sent.delivered_at
     with pytest.raises(WebhookVerificationError):
         Verifier(webhook.secret).verify(got.body + b" ", got.headers)
+
+
+def test_a_receiver_that_takes_its_time_gets_one_message_at_a_time(
+    database: Database, sender: Sender, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    webhook = add_webhook(database, receiver.url)
+    for prompt_seconds, at_once in ((PATIENCE_SECONDS, MAX_PER_WEBHOOK), (0.0, 1)):
+        monkeypatch.setattr(sender_module, "PROMPT_SECONDS", prompt_seconds)
+        happen(database)
+        send_all(sender)
+        assert sender._slots.available(webhook.id, "default") == at_once
 
 
 def test_it_is_signed_anew_with_the_secret_that_the_webhook_has_now(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from jobs import lifecycle, requests, workers
+from jobs import lifecycle, recording, requests, workers
 from jobs.failures import Failure
 from jobs.fence import Claim
 from jobs.submission import Submission
@@ -51,6 +51,22 @@ def test_what_follows_the_last_report_is_of_no_interest(database: Database, clai
     recorder.report(Started(facts=FACTS, resumed_from=None))
     recorder.report(Succeeded(stopped_early=False, epochs=1, weights=WEIGHTS))
     recorder.report(Failed(code="worker_lost", message="It was killed.", hint="Look.", retryable=True))
+    recorder.start()
+    assert recorder.over.wait(60)
+    assert job_of(database, claim).status is JobStatus.SUCCEEDED
+
+
+def test_what_is_reported_during_a_write_is_recorded_next(
+    database: Database, claim: Claim, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record_start = recording.record_start
+
+    def and_the_trainer_goes_on(*arguments: Any) -> None:
+        record_start(*arguments)
+        recorder.report(Succeeded(stopped_early=False, epochs=1, weights=WEIGHTS))
+
+    monkeypatch.setattr(recording, "record_start", and_the_trainer_goes_on)
+    recorder.report(Started(facts=FACTS, resumed_from=None))
     recorder.start()
     assert recorder.over.wait(60)
     assert job_of(database, claim).status is JobStatus.SUCCEEDED
