@@ -101,8 +101,10 @@ def work(database: Database, trainers: Trainers, tmp_path: Path) -> Iterator[Wor
 
     yield make
     trainers.go_on.set()
-    for worker in made:
+    for worker in made:  # what a worker has begun by itself asks the database, which is about to go
+        worker._own.shutdown()
         worker._wakeups.close()
+        worker._wakeups._thread.shutdown()
 
 
 def submit(database: Database, *, priority: int = 5, devices: int = 1, accelerator: str | None = None) -> str:
