@@ -18,8 +18,8 @@ from settings import Settings
 from storage import Storage
 
 # Ordinary requests use at most 16 of the 40 threads that answer requests. A project uses only one while other projects
-# are active. Only one thread computes at a time in any case: with two, a project was answered no faster, and another
-# project waited half as long again.
+# are active. Only one thread computes at a time in any case: with two, a project was hardly answered faster, and
+# another project waited half as long again.
 ORDINARY_SLOTS, ORDINARY_SLOTS_PER_PROJECT = 16, 1
 EXPENSIVE_SLOTS, EXPENSIVE_SLOTS_PER_PROJECT = 2, 1
 # Keys are checked in separate threads, so that a check never waits for the threads that answer requests.
