@@ -62,8 +62,8 @@ class RequestContext:
             except ClientDisconnect:
                 pass  # nobody is left to answer
             except Exception as error:  # the last place where an error can still become a problem+json
-                # The framework wraps an error that its handlers know when the answer has already begun.
-                if answering and isinstance(error.__cause__, KNOWN_ERRORS):
+                # The framework wraps an error that its handlers know in a RuntimeError if the answer has begun.
+                if answering and isinstance(error, RuntimeError) and isinstance(error.__cause__, KNOWN_ERRORS):
                     log.warning("answer broken off", path=scope["path"], error=str(error.__cause__))
                 else:
                     log.exception("unexpected error", method=scope["method"], path=scope["path"])

@@ -268,6 +268,18 @@ def test_no_more_than_a_block_is_in_memory(settings: Settings, stage: "Stage", m
     assert [size for size in sent if size] == [1000, 1000, 500]
 
 
+def assert_broken_off(settings: Settings, address: str) -> None:
+    """The client sees that the answer is not complete, and the log has a line of it without a traceback."""
+    with capture_logs() as logs, served(create_app(settings)) as (host, port):
+        connection = HTTPConnection(host, port, timeout=240)
+        connection.request("GET", address)
+        with pytest.raises(IncompleteRead):
+            connection.getresponse().read()
+        connection.close()
+    assert "answer broken off" in [line["event"] for line in logs]
+    assert [line for line in logs if line["log_level"] == "error"] == []
+
+
 def test_file_that_breaks_off_is_cut_off(settings: Settings, stage: "Stage", monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_storage: Storage, _name: str, _start: int, _length: int) -> Iterator[bytes]:
         yield b"half"
@@ -276,14 +288,7 @@ def test_file_that_breaks_off_is_cut_off(settings: Settings, stage: "Stage", mon
     job_id = stage.submit()
     stage.succeed(stage.start(job_id))
     monkeypatch.setattr(Storage, "stream", broken)
-    with capture_logs() as logs, served(create_app(settings)) as (host, port):
-        connection = HTTPConnection(host, port, timeout=240)
-        connection.request("GET", f"/v1/jobs/{job_id}/weights")
-        with pytest.raises(IncompleteRead):
-            connection.getresponse().read()
-        connection.close()
-    assert "answer broken off" in [line["event"] for line in logs]
-    assert [line for line in logs if line["log_level"] == "error"] == []
+    assert_broken_off(settings, f"/v1/jobs/{job_id}/weights")
 
 
 def test_a_log_that_breaks_off_is_cut_off(settings: Settings, stage: "Stage", monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,11 +298,4 @@ def test_a_log_that_breaks_off_is_cut_off(settings: Settings, stage: "Stage", mo
 
     job_id = stage.submit()
     monkeypatch.setattr(log_text, "stream", broken)
-    with capture_logs() as logs, served(create_app(settings)) as (host, port):
-        connection = HTTPConnection(host, port, timeout=240)
-        connection.request("GET", f"/v1/jobs/{job_id}/log")
-        with pytest.raises(IncompleteRead):
-            connection.getresponse().read()
-        connection.close()
-    assert "answer broken off" in [line["event"] for line in logs]
-    assert [line for line in logs if line["log_level"] == "error"] == []
+    assert_broken_off(settings, f"/v1/jobs/{job_id}/log")
