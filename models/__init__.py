@@ -6,6 +6,7 @@
 
 from models.base import DEFAULT_PROJECT, Base
 from models.database import Database
+from models.datasets import Dataset, DatasetVersion, StorageUse, Task, Upload, UploadPart
 from models.deployment import REVISION, Deployment, Schema
 from models.outages import (
     DatabaseBusy,
@@ -21,7 +22,7 @@ from models.outages import (
     log_outage,
 )
 from models.session import EVERY_PROJECT, ProjectSession, insert_for
-from models.status import ACTIVE, TERMINAL, TRANSITIONS, JobStatus, Request
+from models.status import ACTIVE, TERMINAL, TRANSITIONS, JobStatus, Request, TaskStatus, VersionStatus
 from models.tables import (
     DEFAULT_MAX_RETRIES,
     DEFAULT_PRIORITY,
@@ -62,6 +63,8 @@ __all__ = [
     "DatabaseReadOnly",
     "DatabaseRefused",
     "DatabaseUnavailable",
+    "Dataset",
+    "DatasetVersion",
     "Deployment",
     "DeviceUse",
     "Epoch",
@@ -75,7 +78,13 @@ __all__ = [
     "Request",
     "Schema",
     "Step",
+    "StorageUse",
+    "Task",
+    "TaskStatus",
+    "Upload",
+    "UploadPart",
     "UsageEntry",
+    "VersionStatus",
     "Webhook",
     "WebhookDelivery",
     "Worker",

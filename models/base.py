@@ -30,5 +30,6 @@ class Base(DeclarativeBase):
         datetime: UtcDateTime(),
         float: FloatWithNan(),
         dict[str, Any]: JSON(none_as_null=True),
-        list[str]: JSON(),
+        list[str]: JSON(none_as_null=True),
+        list[Any]: JSON(none_as_null=True),
     }

@@ -7,14 +7,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 
 from models.base import Base
+from models.datasets import Dataset, DatasetVersion, Task, Upload
 from models.tables import Job
 
 
 class ProjectSession(Session):
-    """A session that sees the jobs of one project, once `project` is set.
+    """A session that sees the jobs and data sets of one project, once `project` is set.
 
-    Every query on `Job` gets the condition, so none can forget it: the job must be of this project and not deleted.
-    Epochs, events and checkpoints have no such condition. A caller must find their job first.
+    Every query on `Job` gets the condition, so none can forget it: the job must be of this project and not deleted. So
+    does every query on the tables of data sets. Epochs, events, checkpoints and parts of uploads have no such
+    condition: a caller must find their job or upload first.
     """
 
     project: str | None = None  # None: sees every project's jobs, as workers and the reconciler need
@@ -30,10 +32,19 @@ def _see_one_project(state: ORMExecuteState) -> None:
     project = state.session.project
     if project is None or state.is_column_load or state.execution_options.get("every_project", False):
         return
-    of_project = with_loader_criteria(
-        Job, lambda job: (job.project == project) & job.deleted_at.is_(None), include_aliases=True
+    state.statement = state.statement.options(
+        with_loader_criteria(
+            Job, lambda job: (job.project == project) & job.deleted_at.is_(None), include_aliases=True
+        ),
+        with_loader_criteria(
+            DatasetVersion,
+            lambda version: (version.project == project) & version.deleted_at.is_(None),
+            include_aliases=True,
+        ),
+        with_loader_criteria(Dataset, lambda dataset: dataset.project == project, include_aliases=True),
+        with_loader_criteria(Upload, lambda upload: upload.project == project, include_aliases=True),
+        with_loader_criteria(Task, lambda task: task.project == project, include_aliases=True),
     )
-    state.statement = state.statement.options(of_project)
 
 
 def insert_for(session: Session) -> Callable[[type[Base]], postgresql.Insert | sqlite.Insert]:

@@ -24,6 +24,23 @@ class Request(StrEnum):
     PAUSE = "pause"
 
 
+class VersionStatus(StrEnum):
+    """The status of a data set's version."""
+
+    VALIDATING = "validating"  # all of it has arrived; a worker looks through it
+    READY = "ready"  # jobs can name it, and it never changes
+    FAILED = "failed"  # it is no data set; its error says why
+
+
+class TaskStatus(StrEnum):
+    """The status of a task."""
+
+    QUEUED = "queued"  # no worker has it
+    RUNNING = "running"  # a worker has it
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
 TERMINAL = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.STOPPED})
 
 # Statuses in which an attempt holds a lease on the job.

@@ -78,9 +78,11 @@ class Job(Base):
     description: Mapped[str | None] = mapped_column(Text)
     tags: Mapped[list[str]]
     spec: Mapped[dict[str, Any]]
-    dataset: Mapped[str | None] = mapped_column(String(200))  # as the spec says; here too, for whoever looks for jobs
+    # Its name, without a version; here too, for whoever looks for jobs.
+    dataset: Mapped[str | None] = mapped_column(String(200))
     # Of the data that it is trained on, by content: set by the first attempt that begins to train, for all of them.
     dataset_identity: Mapped[str | None] = mapped_column(String(64))
+    dataset_version: Mapped[int | None]  # of an uploaded data set: which one, resolved when the job was submitted
     architecture: Mapped[str | None] = mapped_column(String(64))  # as the spec says, likewise
     status: Mapped[JobStatus] = mapped_column(_enum(JobStatus, "status"), default=JobStatus.QUEUED)
     requested: Mapped[Request | None] = mapped_column(_enum(Request, "requested"))

@@ -19,7 +19,7 @@ class Project(Base):
     max_queued_jobs: Mapped[int | None]
     max_storage_bytes: Mapped[int | None] = mapped_column(BigInteger)
     max_device_hours: Mapped[float | None]  # within a calendar month, in UTC
-    storage_bytes: Mapped[int] = mapped_column(BigInteger, default=0)  # the sum of its jobs', but for `usage_entries`
+    storage_bytes: Mapped[int] = mapped_column(BigInteger, default=0)  # of all its files, but for `usage_entries`
     created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
 
 
@@ -40,6 +40,7 @@ class UsageEntry(Base):
     month: Mapped[str | None] = mapped_column(String(7))  # in which the devices were used, as in DeviceUse
     device_seconds: Mapped[float] = mapped_column(default=0.0)
     storage_bytes: Mapped[int] = mapped_column(BigInteger, default=0)  # less than 0 where storage was given back
+    kind: Mapped[str | None] = mapped_column(String(16))  # of that storage, as in StorageUse; None: of jobs
 
 
 class DeviceUse(Base):

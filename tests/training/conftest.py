@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from training.engine.data import decoding
-from training.engine.data.images import open_image
+from training.images.decoding import open_image
 
 
 @pytest.fixture(autouse=True)

@@ -14,8 +14,8 @@ from PIL import Image
 
 from tests.training.pets import assert_same, kept, load
 from training.engine.data import DatasetInvalid, cache, decoding
-from training.engine.data.images import Form
 from training.engine.data.stores import FileStore
+from training.images.decoding import Form
 
 FILES = 12  # of `pets`
 IMAGE_BYTES = 8 * 8 * 3

@@ -8,7 +8,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from training.engine.data import Dataset, DatasetInvalid, decoding, load_dataset
-from training.engine.data.images import open_image
+from training.images.decoding import open_image
 from training.spec import TrainingSpec
 
 Size = tuple[int, int]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from training.engine.data import load_dataset
-from training.engine.data.images import Form, Resize, decode_image, open_image, resize_pixels, strict_pillow
+from training.images.decoding import Form, Resize, decode_image, open_image, resize_pixels, strict_pillow
 
 RED, BLUE, WHITE, BLACK = (255, 0, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
 ORIENTATION = 0x0112  # the EXIF tag

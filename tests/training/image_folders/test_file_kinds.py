@@ -14,8 +14,8 @@ import pytest
 from PIL import Image, TiffImagePlugin, TiffTags
 
 from training.engine.data import DatasetInvalid, load_dataset
-from training.engine.data.images import ImageUnreadable, open_image, strict_pillow
 from training.image_folders.file_kinds import kind_of
+from training.images.decoding import ImageUnreadable, open_image, strict_pillow
 
 
 def brand(name: bytes, *compatible: bytes) -> bytes:

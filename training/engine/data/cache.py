@@ -1,6 +1,6 @@
 """A cache of decoded images on disk: a data set is decoded once, and mapped into memory afterwards.
 
-A data set has three files in the cache: its pixels, the digests of its images (`training.engine.data.identity`), and a
+A data set has three files in the cache: its pixels, the digests of its images (`training.images.identity`), and a
 manifest that names and describes both. The manifest is written last and atomically, so that it never names incomplete
 files. The two files never change after that: a new version gets files of its own, and a process that has mapped the old
 ones keeps them.
@@ -23,11 +23,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from training.engine.data.file_locks import exclusive_file_lock
-from training.engine.data.identity import DIGEST_BYTES
-from training.engine.data.images import Form
 from training.engine.data.memory import fits_memory, require_memory
 from training.engine.data.stores import Decoded, FileStore, MemoryStore, Shape, Store, bytes_of, map_images
 from training.errors import DatasetInvalid
+from training.images.decoding import Form
+from training.images.identity import DIGEST_BYTES
 
 LARGEST_DISK_SHARE = 0.9  # of what is free: databases and checkpoints may lie on the same disk
 CHECKED_BYTES = 2**24  # under one checksum

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.engine.data.identity import Contents, Digests, SplitContents, digests_of, identity_of, order_like
+from training.engine.data.identity import Contents, SplitContents, digests_of, identity_of, order_like
+from training.images.identity import Digests
 
 
 @dataclass(frozen=True, eq=False, slots=True)

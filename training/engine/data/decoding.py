@@ -13,8 +13,11 @@ import numpy as np
 from PIL import Image
 
 from training.engine.data.dataset import Split
-from training.engine.data.identity import DIGEST_BYTES, Digests, digest_of
-from training.engine.data.images import (
+from training.engine.data.memory import fits_memory
+from training.engine.data.stores import Decoded, MemoryStore, Reserve, Store
+from training.errors import DatasetInvalid
+from training.image_folders import LARGEST_IMAGE_MEGAPIXELS
+from training.images.decoding import (
     Form,
     ImageUnreadable,
     Resize,
@@ -26,11 +29,8 @@ from training.engine.data.images import (
     strict_pillow,
     whole_image,
 )
-from training.engine.data.memory import fits_memory
-from training.engine.data.pixel_budget import PixelBudget
-from training.engine.data.stores import Decoded, MemoryStore, Reserve, Store
-from training.errors import DatasetInvalid
-from training.image_folders import LARGEST_IMAGE_MEGAPIXELS
+from training.images.identity import DIGEST_BYTES, Digests, digest_of
+from training.images.pixel_budget import PixelBudget
 from training.names import listed, shown
 
 SMALLEST_IMAGE, LARGEST_IMAGE = 8, 1024  # pixels, the bounds of a spec's image_size

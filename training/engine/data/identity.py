@@ -1,13 +1,6 @@
-"""The identity of a data set, by which a run decides whether its data is still the same: a digest of the content, which
-does not depend on the names and times of files.
+"""What a data set of tensors is by its content (`training.images.identity`), by which a run decides whether its data is
+still the same."""
 
-The identity of a data set is the SHA-256 of its classes in their order, of whether its images are grey, and of the
-sorted list of (split, class, SHA-256 of an image). An image counts by its pixels before any resize: RGB, 8 bits a
-channel, opaque and upright, with its width and height. So it depends on no other image, on no spec, on no order, and
-on no file format.
-"""
-
-import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,29 +9,20 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
-Digests = NDArray[np.uint8]  # [N, DIGEST_BYTES], an image a row
+from training.images import identity as images
+from training.images.identity import DIGEST_BYTES, Digests, order_by_content, size_header
 
-DIGEST_BYTES = 32
 KEY_BYTES = 8  # of a digest, which a checkpoint keeps for each image: two of 2**32 images would have equal ones
 HASHED_AT_ONCE = 4096  # images a thread
 HASHING_THREADS = 4
 
 
-def digest_of(image: Image.Image) -> bytes:
-    """Of an image that is decoded, upright, opaque and of 8 bits a channel: grey, or RGB."""
-    digest = sha256(_header(image.width, image.height))
-    digest.update((image if image.mode == "RGB" else image.convert("RGB")).tobytes())
-    return digest.digest()
-
-
 def digests_of(images: Tensor) -> Digests:
     """The same of each of decoded images, uint8 [N, height, width, 1 or 3]."""
     count, height, width, channels = images.shape
-    pixels, begun = images.numpy(), sha256(_header(width, height))
+    pixels, begun = images.numpy(), sha256(size_header(width, height))
     digests = np.empty((count, DIGEST_BYTES), np.uint8)
 
     def digest(first: int) -> None:
@@ -58,8 +42,7 @@ def digests_of(images: Tensor) -> Digests:
 
 def sorted_by_content(labels: Tensor, digests: Digests) -> Tensor:
     """The rows of a split, by class and then by content: int64 [N]."""
-    words = digests.view(">u8")
-    return torch.from_numpy(np.lexsort((*words.T[::-1], labels.numpy())))
+    return torch.from_numpy(order_by_content(labels.numpy(), digests))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -113,14 +96,8 @@ class Contents:
 
 def identity_of(classes: Sequence[str], channels: int, splits: Mapping[str, tuple[Tensor, Digests]]) -> str:
     """Of the labels and digests of each split, in any order."""
-    counts = {
-        name: torch.bincount(labels, minlength=len(classes)).tolist() for name, (labels, _digests) in splits.items()
-    }
-    about = {"classes": list(classes), "channels": channels, "images": counts}
-    digest = sha256(json.dumps(about, sort_keys=True).encode() + b"\0")
-    for _name, (labels, digests) in sorted(splits.items()):
-        digest.update(digests[sorted_by_content(labels, digests).numpy()].data)
-    return digest.hexdigest()
+    arrays = {name: (labels.numpy(), digests) for name, (labels, digests) in splits.items()}
+    return images.identity_of(classes, channels, arrays)
 
 
 def order_like(before: SplitContents, labels: Tensor, digests: Digests) -> Tensor:
@@ -131,7 +108,3 @@ def order_like(before: SplitContents, labels: Tensor, digests: Digests) -> Tenso
     order = np.empty(len(is_sorted), np.int64)
     order[was_sorted] = is_sorted
     return torch.from_numpy(order)
-
-
-def _header(width: int, height: int) -> bytes:
-    return b"%d %d\0" % (width, height)

@@ -13,10 +13,10 @@ from training.engine.data.digits import load_digits
 from training.engine.data.downloads import load_download
 from training.engine.data.folders import DECODER_VERSION, load_folder
 from training.engine.data.identity import digests_of
-from training.engine.data.images import Form, Resize
 from training.engine.data.memory import require_memory
 from training.errors import DatasetInvalid
 from training.image_folders import LARGEST_IMAGE_MEGAPIXELS, visible_folders
+from training.images.decoding import Form, Resize
 from training.known.dataset_names import hides_shipped, unknown_dataset
 from training.known.datasets import KNOWN_DATASETS, SHIPPED, KnownDataset
 

@@ -1,8 +1,8 @@
 """Whether a decoded data set fits into memory: checked before the first image is decoded."""
 
-from training.engine.data.images import Form
 from training.errors import DatasetInvalid
 from training.host_memory import available_memory
+from training.images.decoding import Form
 
 LARGEST_SHARE = 0.5  # of the available memory; the network, its batches and the operating system need the rest
 

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.engine.data.identity import Digests
-from training.engine.data.images import Form
+from training.images.decoding import Form
+from training.images.identity import Digests
 
 Shape = tuple[int, int, int, int]  # images, height, width, channels
 

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from training.engine.data.images import (
+from training.images.decoding import (
     Form,
     ImageUnreadable,
     decode_image,

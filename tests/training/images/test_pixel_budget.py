@@ -7,7 +7,7 @@ from threading import Barrier, Event, Lock
 from PIL import Image
 
 from training.engine.data import load_dataset
-from training.engine.data.pixel_budget import SMALL, PixelBudget
+from training.images.pixel_budget import SMALL, PixelBudget
 
 
 def test_no_more_is_held_at_once_than_there_is_room_for() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.engine.data.images import STRIP, Form, decode_image, is_grey, open_image
+from training.images.decoding import STRIP, Form, decode_image, is_grey, open_image
 
 GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6  # PNG's colour types
 HIDDEN, SHOWN = 0.2, 0.6  # of the whole range: neither black nor white, so that each mistake shows
@@ -122,6 +122,6 @@ def test_a_large_image_is_changed_strip_by_strip(tmp_path: Path, mode: str, monk
             return decode_image(opened, Form(30, 3)).flatten().tolist()
 
     whole = decode()
-    monkeypatch.setattr("training.engine.data.images.STRIP", 7 * 30)
+    monkeypatch.setattr("training.images.decoding.STRIP", 7 * 30)
     assert STRIP > 40 * 30
     assert decode() == whole
