@@ -1,0 +1,272 @@
+"""The report on a data set: each finding where it was planted, nothing where there is nothing, and the same again."""
+
+import json
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
+from pydantic import TypeAdapter
+
+from tests.training.image_checks.scenes import Pictures, digests_of, measured, scene
+from training.image_checks import TEST, Finding, Report, duplicates_of
+
+CLEAN = Pictures.clean()
+FEATURES, DIGESTS = CLEAN.measured()
+
+
+def with_more(pictures: Pictures) -> dict[str, Finding]:
+    """The findings in CLEAN and what was added to it, by code."""
+    added = pictures.images[len(CLEAN.images) :]
+    features = np.concatenate([FEATURES, measured(added, pictures.modes[len(CLEAN.images) :])])
+    report = pictures.report_of(features, np.concatenate([DIGESTS, digests_of(added)]))
+    return {finding.code: finding for finding in report.findings}
+
+
+def on_white() -> Image.Image:
+    """A tool on a white ground."""
+    image = Image.new("RGB", (120, 90), "white")
+    image.paste(scene(77, 60, 20), (30, 40))
+    return image
+
+
+def night() -> Image.Image:
+    """Lights in the dark."""
+    image = ImageEnhance.Brightness(scene(78, 120, 90)).enhance(0.2)
+    ImageDraw.Draw(image).ellipse((50, 40, 62, 52), fill=(250, 230, 180))
+    return image
+
+
+def backlit(image: Image.Image) -> Image.Image:
+    return image.point(lambda level: 235 + level // 13)
+
+
+PLANTED: dict[str, tuple[str, Callable[[], Pictures]]] = {
+    "exact_duplicates": ("warning", lambda: CLEAN.add(scene(4), label=0, name="x")),
+    "near_duplicates": ("info", lambda: CLEAN.add(ImageOps.mirror(scene(4)), label=0, name="x")),
+    "leaked_exact": ("error", lambda: CLEAN.add(scene(4), label=0, split=TEST, name="x")),
+    "leaked_near": (
+        "warning",
+        lambda: CLEAN.add(ImageEnhance.Brightness(scene(4)).enhance(0.8), label=0, split=TEST, name="x"),
+    ),
+    "conflicting_labels": ("error", lambda: CLEAN.add(scene(4), label=1, name="x")),
+    "conflicting_labels_near": ("warning", lambda: CLEAN.add(scene(4).resize((54, 54)), label=1, name="x")),
+    "too_dark": ("warning", lambda: CLEAN.add(ImageEnhance.Brightness(scene(900)).enhance(0.2), name="x")),
+    "too_bright": ("warning", lambda: CLEAN.add(backlit(scene(900)), name="x")),
+    "blurred": ("warning", lambda: CLEAN.add(scene(900).filter(ImageFilter.GaussianBlur(2)), name="x")),
+    "low_information": ("warning", lambda: CLEAN.add(ImageOps.posterize(scene(900).convert("L"), 1), name="x")),
+    "blank": ("warning", lambda: CLEAN.add(Image.new("RGB", (64, 64), (10, 120, 200)), name="x")),
+    "odd_size": ("info", lambda: CLEAN.add(scene(900, 300, 300), name="x")),
+    "odd_aspect": ("warning", lambda: CLEAN.add(scene(900, 170, 50), name="x")),
+    "grey_among_colour": ("info", lambda: CLEAN.add(scene(900).convert("L").convert("RGB"), name="x")),
+}
+
+
+def test_there_is_nothing_to_say_of_clean_images() -> None:
+    assert CLEAN.report_of(FEATURES, DIGESTS).findings == ()
+
+
+@pytest.mark.parametrize("code", PLANTED)
+def test_what_was_planted_is_found(code: str) -> None:
+    severity, plant = PLANTED[code]
+    found = with_more(plant())
+    twins = {"exact_duplicates": {"conflicting_labels"}, "conflicting_labels": {"exact_duplicates"}}
+    also = {"conflicting_labels_near": {"near_duplicates"}, "low_information": {"grey_among_colour"}}
+    assert found.keys() - also.get(code, set()) - twins.get(code, set()) == {code}
+    assert found[code].severity == severity
+    assert found[code].examples[0].image == "x" or found[code].examples[0].other == "x"
+    assert found[code].message.endswith(".")
+    assert found[code].hint.endswith(".")
+
+
+@pytest.mark.parametrize("image", [on_white(), night(), scene(79, 120, 45), scene(80, 60, 60)])
+def test_pictures_of_their_own_kind_are_no_fault(image: Image.Image) -> None:
+    assert with_more(CLEAN.add(image)) == {}
+
+
+def test_twins_are_counted_by_the_images_that_a_user_would_look_at() -> None:
+    pictures = CLEAN
+    for name in ("copy 1", "copy 2"):
+        pictures = pictures.add(scene(4), label=0, split=TEST, name=name)
+    for name in ("mirrored 1", "mirrored 2"):
+        pictures = pictures.add(ImageOps.mirror(scene(6)), label=1, split=TEST, name=name)
+    found = with_more(pictures)
+    assert {code: finding.count for code, finding in found.items()} == {
+        "leaked_exact": 2,
+        "leaked_near": 2,
+        "conflicting_labels_near": 3,
+        "exact_duplicates": 2,
+    }
+    assert [(each.image, each.other) for each in found["leaked_exact"].examples] == [
+        ("copy 1", "train 004"),
+        ("copy 2", "train 004"),
+    ]
+    near = found["leaked_near"].examples
+    assert [(each.image, each.other) for each in near] == [("mirrored 1", "train 006"), ("mirrored 2", "train 006")]
+    assert "mirrored" in near[0].detail
+
+
+def test_what_is_found_as_the_same_is_not_found_as_nearly_the_same_again() -> None:
+    darker = ImageEnhance.Brightness(scene(4)).enhance(0.8)
+    pictures = CLEAN.add(scene(4), label=1, split=TEST, name="copy").add(darker, label=0, name="twin")
+    found = with_more(pictures)
+    assert {code: finding.count for code, finding in found.items()} == {
+        "leaked_exact": 1,
+        "conflicting_labels": 2,
+        "conflicting_labels_near": 1,
+        "near_duplicates": 2,
+    }
+
+
+def test_copies_of_a_twin_are_its_twins() -> None:
+    darker = ImageEnhance.Brightness(scene(4)).enhance(0.9)
+    pictures = CLEAN
+    for name in ("twin 1", "twin 2", "twin 3"):
+        pictures = pictures.add(darker, label=0, name=name)
+    found = with_more(pictures)
+    assert (found["exact_duplicates"].count, found["near_duplicates"].count) == (2, 4)
+    assert {name for each in found["near_duplicates"].examples for name in (each.image, each.other)} == {
+        "train 004",
+        "twin 1",
+        "twin 2",
+        "twin 3",
+    }
+
+
+def test_what_is_true_of_most_images_is_how_they_are() -> None:
+    dark = Pictures()
+    for number in range(50):
+        dark = dark.add(ImageEnhance.Brightness(scene(number)).enhance(0.2), label=number % 2)
+    found = dark.findings()["too_dark"]
+    assert (found.severity, found.count) == ("info", 50)
+    assert len(found.examples) == 20
+    assert len(dark.findings(most_examples=50)["too_dark"].examples) == 50
+
+
+def test_grey_images_among_grey_ones_are_no_finding() -> None:
+    grey = Pictures()
+    for number in range(50):
+        grey = grey.add(scene(number).convert("L"), label=number % 2)
+    report = grey.report()
+    assert {finding.code for finding in report.findings} == {"tiny_test_split"}
+    assert (len(report.mean), len(report.deviation), report.modes) == (1, 1, {"L": 50})
+
+
+def test_examples_are_the_worst_first() -> None:
+    pictures = CLEAN
+    for number, share in enumerate((0.25, 0.1, 0.2)):
+        pictures = pictures.add(ImageEnhance.Brightness(scene(900 + number)).enhance(share), name=str(number))
+    found = with_more(pictures)["too_dark"]
+    assert [each.image for each in found.examples] == ["1", "2", "0"]
+    assert [each.value for each in found.examples] == sorted(each.value or 0 for each in found.examples)
+
+
+def few(*counts: int, test: int = 200) -> Pictures:
+    """Of each class so many in train."""
+    numbers = iter(range(1000))
+    pictures = Pictures(classes=[f"class {number}" for number in range(len(counts))])
+    for label, count in enumerate(counts):
+        for _ in range(count):
+            pictures = pictures.add(scene(next(numbers), 32, 32), label=label)
+    for _ in range(test):
+        pictures = pictures.add(scene(next(numbers), 32, 32), split=TEST)
+    return pictures
+
+
+def test_a_class_with_few_images_is_named() -> None:
+    found = few(30, 9, 0).findings()
+    assert found["few_images"].count == 2
+    assert [each.detail for each in found["few_images"].examples] == [
+        "class class 2: 0 images",
+        "class class 1: 9 images",
+    ]
+    assert "few_images" not in few(30, 10).findings()
+
+
+def test_classes_that_differ_much_in_size_are_named() -> None:
+    found = few(100, 10).findings()
+    assert found.keys() == {"imbalanced"}
+    assert "class 0 has 100 images" in found["imbalanced"].message
+    assert found["imbalanced"].examples[0].detail == "class class 1: 10 images"
+    assert "imbalanced" not in few(99, 10).findings()
+
+
+@pytest.mark.parametrize(
+    ("test", "severity"), [(0, "warning"), (49, "warning"), (50, "info"), (199, "info"), (200, None)]
+)
+def test_a_small_test_split_is_named(test: int, severity: str | None) -> None:
+    found = few(20, 20, test=test).findings().get("tiny_test_split")
+    assert (found and found.severity) == severity
+    if test == 49:
+        assert found
+        assert "± 14 percentage points" in found.message
+
+
+def test_files_are_told_of() -> None:
+    files = {"unreadable": [("b.png", "it is cut off"), ("a.png", "it is a PDF")], "skipped": {"hidden": 3, "none": 0}}
+    pictures = Pictures(CLEAN.images, CLEAN.labels, CLEAN.splits, CLEAN.ids, CLEAN.modes, files=files)
+    unreadable, skipped = pictures.report_of(FEATURES, DIGESTS).findings
+    assert (unreadable.code, unreadable.severity, unreadable.count) == ("unreadable_files", "error", 2)
+    assert [(each.image, each.detail) for each in unreadable.examples] == [
+        ("a.png", "it is a PDF"),
+        ("b.png", "it is cut off"),
+    ]
+    assert (skipped.code, skipped.severity, skipped.count) == ("skipped_files", "info", 3)
+
+
+def everything() -> Pictures:
+    """CLEAN and one of each fault."""
+    pictures = CLEAN
+    for code, (_, plant) in PLANTED.items():
+        planted = plant()
+        pictures = pictures.add(
+            planted.images[-1], label=planted.labels[-1], split=planted.splits[-1], name=code, mode="P"
+        )
+    return pictures
+
+
+def test_the_report_does_not_depend_on_the_order_of_the_images() -> None:
+    pictures = everything()
+    features, digests = pictures.measured()
+    report = pictures.report_of(features, digests)
+    for seed in range(3):
+        order = np.random.default_rng(seed).permutation(len(features))
+        assert pictures.take(order.tolist()).report_of(features[order], digests[order]) == report
+
+
+def test_another_label_needs_no_decoding() -> None:
+    pictures = everything()
+    features, digests = pictures.measured()
+    known = duplicates_of(features, digests, pictures.ids)
+    labels = np.random.default_rng(0).integers(0, 2, len(features)).tolist()
+    splits = np.random.default_rng(1).integers(0, 2, len(features)).tolist()
+    edited = Pictures(pictures.images, labels, splits, pictures.ids, pictures.modes)
+    assert edited.report_of(features, digests, duplicates=known) == edited.report()
+    assert edited.report_of(features, digests) != pictures.report_of(features, digests)
+
+
+def test_mean_and_deviation_are_those_of_all_pixels_of_train() -> None:
+    pictures = Pictures().add(scene(1, 40, 30)).add(scene(2, 90, 20)).add(scene(3), split=TEST)
+    pixels = np.concatenate([np.asarray(image).reshape(-1, 3) for image in pictures.images[:2]]) / 255
+    report = pictures.report()
+    assert report.mean == pytest.approx(pixels.mean(axis=0))
+    assert report.deviation == pytest.approx(pixels.std(axis=0))
+
+
+def test_sizes_modes_and_counts_are_told() -> None:
+    pictures = (
+        Pictures().add(scene(1, 40, 30), label=1).add(scene(2, 90, 20), mode="RGBA").add(scene(3, 64, 64), split=TEST)
+    )
+    report = pictures.report()
+    assert report.sizes
+    assert (report.sizes.smallest, report.sizes.median, report.sizes.largest) == ((40, 30), (90, 20), (64, 64))
+    assert (report.sizes.distinct, report.images, report.encoded_bytes) == (3, 3, 3000)
+    assert report.modes == {"RGB": 2, "RGBA": 1}
+    assert [(each.name, each.train, each.test) for each in report.classes] == [("a", 1, 1), ("b", 1, 0)]
+
+
+def test_it_can_be_sent_as_json_and_read_again() -> None:
+    pictures = everything()
+    report = pictures.report()
+    sent = json.dumps(report.as_json())
+    assert TypeAdapter(Report).validate_json(sent) == report
