@@ -14,7 +14,9 @@ from training.spec import ResolvedSpec, TrainingSpec
 GOLDEN = Path(__file__).parent / "golden"  # each release's stored specs, which no later one changes
 
 # What has been added since a release, at what changes nothing about a spec of that release.
+ADDED_SINCE_0_3: Mapping[str, Any] = {"validation_fold": None}
 ADDED_SINCE_0_2: Mapping[str, Any] = {
+    **ADDED_SINCE_0_3,
     "checkpoints": {"interval": 1, "minutes": 10.0, "keep": 2, "keep_best": True},
     "time_limit_minutes": None,
 }
@@ -43,7 +45,7 @@ ADDED_SINCE_0_1: Mapping[str, Any] = {
         ("resized_crop", "policy", "rotation", "colour", "cutout", "erasing", "mixup", "cutmix")
     ),
 }  # fmt: skip
-ADDED_SINCE: Mapping[str, Mapping[str, Any]] = {"0.1": ADDED_SINCE_0_1, "0.2": ADDED_SINCE_0_2, "0.3": {}}
+ADDED_SINCE: Mapping[str, Mapping[str, Any]] = {"0.1": ADDED_SINCE_0_1, "0.2": ADDED_SINCE_0_2, "0.3": ADDED_SINCE_0_3}
 
 
 def stored(release: str) -> list[dict[str, Any]]:

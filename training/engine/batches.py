@@ -10,7 +10,7 @@ from torch import Tensor
 from training.batching import Bounds, batch_bounds, images_per_part, images_per_step
 from training.engine.augmentation import Augmenter, Examples, Mixer
 from training.engine.counter_rng import permutation
-from training.engine.data import Batch, Dataset, make_feed, split_off
+from training.engine.data import Batch, Dataset, make_feed, validation_split
 from training.engine.normalisation import Normalisation
 from training.engine.team import Team
 from training.spec import ResolvedSpec
@@ -23,7 +23,7 @@ class Batches:
 
     def __init__(self, spec: ResolvedSpec, dataset: Dataset, device: torch.device, team: Team) -> None:
         self._spec, self._team = spec, team
-        self.rows, self.validation_rows = split_off(dataset.train.sample_labels, spec.validation_fraction, spec.seed)
+        self.rows, self.validation_rows = validation_split(spec, dataset)
         self.feed = make_feed(dataset.train, device, spec.placement)
         self.normalise = Normalisation.of(dataset.train.images, dataset.train.rows(self.rows)).to(device)
         self._augmenter = Augmenter(

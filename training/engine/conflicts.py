@@ -58,7 +58,7 @@ def _require_data_rules(spec: ResolvedSpec, dataset: Dataset) -> None:
 def _require_every_class(spec: ResolvedSpec, dataset: Dataset) -> None:
     """A class whose few images all went to validation could not be learned."""
     if not spec.validation_fraction:
-        return
+        return  # a class that is in one fold alone is not learned there, and the others hold out what can be judged
     labels = dataset.train.labels
     rows, _ = split_off(labels, spec.validation_fraction, spec.seed)
     before, left = (torch.bincount(each, minlength=len(dataset.classes)) for each in (labels, labels[rows]))

@@ -42,15 +42,19 @@ class EvaluationData:
     team: Team = ALONE
     between: Callable[[], object] = lambda: None
 
+    @property
+    def shares(self) -> list[tuple[int, int]]:
+        """The places in `rows`, first and end, of this process's share of every batch."""
+        size = max(1, BATCH_PIXELS // self.feed.image_size**2) * self.team.size
+        starts = range(0, len(self.rows), size)
+        return [self.team.share(start, min(start + size, len(self.rows))) for start in starts]
+
     def batches(self, network: nn.Module) -> Iterator[tuple[Tensor, Tensor]]:
         """Logits, float32 [B, classes], and labels, int64 [B], of every batch; the network is left in evaluation
         mode. Never waits for the device."""
         network.eval()
         device = self.normalise.mean.device
-        size = max(1, BATCH_PIXELS // self.feed.image_size**2) * self.team.size
-        starts = range(0, len(self.rows), size)
-        shares = [self.team.share(start, min(start + size, len(self.rows))) for start in starts]
-        for batch in self.feed.batches(self.rows, shares):
+        for batch in self.feed.batches(self.rows, self.shares):
             self.between()
             with autocast(self.precision, device):
                 logits = network(self.normalise(batch.source.index_select(0, batch.positions))).float()
@@ -67,6 +71,16 @@ def evaluate(network: nn.Module, data: EvaluationData) -> Evaluation:
         totals += torch.stack((loss, right[:, 0].sum().double(), right.sum().double()))
     loss, accuracy, top5 = (data.team.all_reduce_sum(totals).cpu() / len(data.rows)).tolist()
     return Evaluation(loss, accuracy, top5 if data.classes > 5 else None)
+
+
+@torch.inference_mode()
+def probabilities(network: nn.Module, data: EvaluationData) -> Tensor:
+    """What the network gives to each class for each of `data.rows`: float32 [N, classes] on the host, the softmax of
+    its logits. The same in every process of a team."""
+    found = torch.zeros(len(data.rows), data.classes, device=data.normalise.mean.device)
+    for (first, end), (logits, _labels) in zip(data.shares, data.batches(network), strict=True):
+        found[first:end] = logits.softmax(1)
+    return data.team.all_reduce_sum(found).cpu()
 
 
 @torch.inference_mode()

@@ -40,6 +40,7 @@ from training.engine.step import TrainingStep
 from training.engine.team import ALONE, Team
 from training.engine.totals import Diverged, RunningTotals, Totals, require_finite
 from training.engine.weights import WEIGHTS_DIR, Inputs, pack_weights, starting_network
+from training.images.predictions import Predictions
 from training.metrics import EpochMetrics, RunFacts, StepChoice, StepMetrics
 from training.plan import network_plan
 from training.spec import ResolvedSpec
@@ -206,6 +207,12 @@ class Trainer:
         """The test split's confusion matrix: int64 [classes, classes], how many images of the row's class the evaluated
         network takes for the column's. All of a team call it."""
         return self.evaluator.confusion(self.evaluated_network, self.step.choice.precision)
+
+    def predictions(self, should_stop: Callable[[], bool] = lambda: False) -> Predictions:
+        """What the trained network takes the images of validation and test split for. All processes of a team call it.
+        Raises EvaluationStopped once `should_stop` is true."""
+        between = self.evaluator.stop_check(should_stop)
+        return self.evaluator.predictions(self.evaluated_network, self.step.choice.precision, between)
 
     def prepare_weights(self, should_stop: Callable[[], bool] = lambda: False) -> None:
         """To be called before `packed_weights` of a run that was stopped: an average of weights that was not evaluated

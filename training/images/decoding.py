@@ -1,18 +1,20 @@
 """From an image file of any kind to the pixels that a network sees."""
 
 import errno
+import os
 import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
-from PIL.ImageFile import ImageFile
+from PIL.ImageFile import ImageFile as OpenedFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from training.image_folders import LARGEST_IMAGE_MEGAPIXELS
@@ -54,6 +56,26 @@ class Form:
         return images * self.size * self.size * self.channels
 
 
+@dataclass(frozen=True, slots=True)
+class PackedFile:
+    """An image file within a larger file."""
+
+    pack: Path
+    offset: int
+    length: int
+
+    def read(self) -> bytes:
+        """The whole image file. Raises OSError."""
+        with self.pack.open("rb", buffering=0) as opened:
+            content = os.pread(opened.fileno(), self.length, self.offset)
+        if len(content) != self.length:
+            raise OSError(errno.EIO, "it is cut off")
+        return content
+
+
+ImageFile = str | Path | PackedFile | bytes  # bytes: the whole file
+
+
 class ImageUnreadable(Exception):
     """A file that is not an image, or a broken one; the message says why, without the file's name.
 
@@ -66,14 +88,12 @@ class ImageUnreadable(Exception):
 
 
 @contextmanager
-def open_image(file: str | Path) -> Iterator[Image.Image]:
-    """The image, its header read and its pixels not yet. Raises ImageUnreadable, for errors in its body too: while a
-    broken file is parsed, Pillow's readers raise nearly every built-in error.
+def open_image(file: ImageFile | bytes) -> Iterator[Image.Image]:
+    """The image of a file, or of a file's bytes, its header read and its pixels not yet. Raises ImageUnreadable, for
+    errors in its body too: while a broken file is parsed, Pillow's readers raise nearly every built-in error.
     """
     try:
-        if not Path(file).is_file() and Path(file).exists():  # a named pipe would be waited for without end
-            raise ImageUnreadable("it is not a regular file")
-        with Image.open(file, formats=FORMATS) as image:
+        with Image.open(_opened(file), formats=FORMATS) as image:
             if isinstance(image, TiffImageFile):
                 _refuse_thumbnail(image, file)
             yield image
@@ -82,7 +102,22 @@ def open_image(file: str | Path) -> Iterator[Image.Image]:
         raise ImageUnreadable(_reason(error, file), machine_fault=machine_fault) from error
 
 
-def _refuse_thumbnail(image: TiffImageFile, file: str | Path) -> None:
+def _opened(file: ImageFile | bytes) -> str | Path | BinaryIO:
+    """What Pillow opens. Raises ImageUnreadable and OSError."""
+    if isinstance(file, bytes):
+        return BytesIO(file)
+    if isinstance(file, PackedFile | bytes):
+        return BytesIO(_content(file))
+    if not Path(file).is_file() and Path(file).exists():  # a named pipe would be waited for without end
+        raise ImageUnreadable("it is not a regular file")
+    return file
+
+
+def _content(file: PackedFile | bytes) -> bytes:
+    return file if isinstance(file, bytes) else file.read()
+
+
+def _refuse_thumbnail(image: TiffImageFile, file: ImageFile | bytes) -> None:
     """Most raw photographs are TIFF files that begin with a thumbnail, which is not what was photographed."""
     tags = image.tag_v2
     is_reduced = tags.get(NEW_SUBFILE_TYPE, 0) & REDUCED_RESOLUTION
@@ -115,7 +150,7 @@ def is_grey(image: Image.Image) -> bool:
 
 def _raw_mode(image: Image.Image) -> str:
     """How pixels lie in the file, of an image that is not loaded yet; empty where its reader does not say."""
-    arguments = image.tile[0].args if isinstance(image, ImageFile) and image.tile else None
+    arguments = image.tile[0].args if isinstance(image, OpenedFile) and image.tile else None
     first = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
     return first if isinstance(first, str) else ""
 
@@ -249,7 +284,7 @@ def _centre_square(image: Image.Image, size: int) -> Image.Image:
     return image.resize((size, size), Image.Resampling.BICUBIC, square, REDUCING_GAP)
 
 
-def _reason(error: Exception, file: str | Path) -> str:
+def _reason(error: Exception, file: ImageFile | bytes) -> str:
     match error:
         case UnidentifiedImageError():
             return _what_it_is(file)
@@ -261,7 +296,7 @@ def _reason(error: Exception, file: str | Path) -> str:
             return str(error) or type(error).__name__
 
 
-def _what_it_is(file: str | Path) -> str:
+def _what_it_is(file: ImageFile | bytes) -> str:
     try:
         kind = kind_of(_head(file))
     except OSError as error:
@@ -269,7 +304,11 @@ def _what_it_is(file: str | Path) -> str:
     return f"it is {kind.title}" if kind.family != "read" else f"it begins as {kind.title}, and is damaged or cut off"
 
 
-def _head(file: str | Path) -> bytes:
+def _head(file: ImageFile | bytes) -> bytes:
+    if isinstance(file, bytes):
+        return file[:HEAD_BYTES]
+    if isinstance(file, PackedFile | bytes):
+        return _content(file)[:HEAD_BYTES]
     with Path(file).open("rb") as opened:
         return opened.read(HEAD_BYTES)
 

@@ -9,10 +9,13 @@ on no file format.
 import json
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+
+if TYPE_CHECKING:  # the API reads indexes, and must not load what decodes
+    from PIL import Image
 
 Digests = NDArray[np.uint8]  # [N, DIGEST_BYTES], an image a row
 Labels = NDArray[np.integer]  # [N], positions in the classes
@@ -20,7 +23,7 @@ Labels = NDArray[np.integer]  # [N], positions in the classes
 DIGEST_BYTES = 32
 
 
-def digest_of(image: Image.Image) -> bytes:
+def digest_of(image: "Image.Image") -> bytes:
     """Of an image that is decoded, upright, opaque and of 8 bits a channel: grey, or RGB."""
     digest = sha256(size_header(image.width, image.height))
     digest.update((image if image.mode == "RGB" else image.convert("RGB")).tobytes())

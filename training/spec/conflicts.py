@@ -7,13 +7,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from training.batching import validation_images
 from training.number_format import plain
 from training.spec.architecture import SMALLEST_IMAGE_FOR_IMAGENET_STEM, ResNet, ResNext
 from training.spec.hyperparameters import Hyperparameters
 from training.spec.optimizer import GradientDescent
 from training.spec.part import Conflict, at_most, conflicts_within
 from training.spec.schedule_conflicts import (
+    NO_CHOICE_BY_FOLD,
     NO_VALIDATION,
     averaging_conflicts,
     one_step_conflicts,
@@ -43,6 +43,7 @@ def inner_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
     yield from averaging_conflicts(spec)
     yield from _batch(spec)
     yield from _early_stopping(spec)
+    yield from _fold(spec)
 
 
 def published_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
@@ -103,7 +104,9 @@ def _early_stopping(spec: Hyperparameters) -> Iterator[Conflict]:
     if not stopping:
         return
     path = ("regularisation", "early_stopping")
-    if not spec.validation_fraction:
+    if spec.validation_fold:
+        yield path, stopping.model_dump(), NO_CHOICE_BY_FOLD
+    elif not spec.validation_fraction:
         yield path, stopping.model_dump(), NO_VALIDATION
     interval = spec.evaluation_interval
     before_the_last = math.ceil(spec.epochs / interval) - 1  # evaluations, that of the last epoch left out
@@ -116,12 +119,26 @@ def _early_stopping(spec: Hyperparameters) -> Iterator[Conflict]:
         yield (*path, "patience"), stopping.patience, reason
 
 
+def _fold(spec: Hyperparameters) -> Iterator[Conflict]:
+    if spec.validation_fold and spec.validation_fraction:
+        reason = "validation_fold says already what is held out: leave one of them out"
+        yield ("validation_fraction",), spec.validation_fraction, reason
+
+
 def _splits(spec: Hyperparameters, train_images: int, test_images: int) -> Iterator[Conflict]:
-    validation = validation_images(spec.validation_fraction, train_images)
+    fold = spec.validation_fold
+    if fold and train_images < fold.of:
+        reason = f"{train_images} training images are not enough for {fold.of} parts: at most {train_images}"
+        yield ("validation_fold", "of"), fold.of, reason
+        return
+    validation = spec.held_out_images(train_images)
     train, batch, devices = train_images - validation, spec.batch_size, spec.devices
     if train < 2 <= train_images:
-        reason = f"leaves {train} of {train_images} images to train on: take a smaller one, or 0"
-        yield ("validation_fraction",), spec.validation_fraction, reason
+        reason = f"leaves {train} of {train_images} images to train on"
+        if fold:
+            yield ("validation_fold",), fold.model_dump(), f"{reason}: leave it out"
+        else:
+            yield ("validation_fraction",), spec.validation_fraction, f"{reason}: take a smaller one, or 0"
         return
     if isinstance(batch, int) and train - batch in (0, 1):  # a single image that is left over joins the batch
         yield from one_step_conflicts(spec)

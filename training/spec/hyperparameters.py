@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import PydanticCustomError
 
+from training.batching import validation_images
+from training.known.dataset_names import NAME, REFERENCE
 from training.known.recipes import RecipeName
 from training.spec.architecture import Architecture, ResNet
 from training.spec.augmentation import Augmentation
@@ -13,6 +15,7 @@ from training.spec.optimizer import Optimizer, Sgd
 from training.spec.part import Part, quantity
 from training.spec.regularisation import Regularisation
 from training.spec.schedule import Cosine, Schedule
+from training.spec.validation import ValidationFold
 
 
 def _one_reason(value: object, validate: ValidatorFunctionWrapHandler) -> object:
@@ -25,8 +28,6 @@ def _one_reason(value: object, validate: ValidatorFunctionWrapHandler) -> object
 
 BatchSize = Annotated[Annotated[int, Field(ge=2, le=65_536)] | Literal["full"], WrapValidator(_one_reason)]
 
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"  # of a data set, of a job: safe as the name of a file
-
 
 class Hyperparameters(Part):
     """A training job's hyperparameters, each within its own bounds."""
@@ -37,9 +38,10 @@ class Hyperparameters(Part):
         "Whatever the spec does say goes before; null takes one of the recipe's parts away.",
     )
     dataset: str = Field(
-        pattern=NAME,
-        description="What to train on, a name from GET /v1/datasets: a folder of the data sets' directory, or a known "
-        "data set.",
+        pattern=f"^{REFERENCE}$",
+        description="What to train on, a name from GET /v1/datasets: a data set that you have uploaded, a folder of "
+        "the data sets' directory, or a known data set. Of an uploaded one, `pets` is the newest version that is "
+        "ready when the job is submitted, and `pets@3` the third.",
         examples=["digits"],
     )
     image_size: int | None = quantity(
@@ -68,6 +70,11 @@ class Hyperparameters(Part):
         description="Share that is split off, class by class, to choose the best epoch on; without, it is chosen on "
         "the test split.",
     )
+    validation_fold: ValidationFold | None = Field(
+        default=None,
+        description="In place of validation_fraction, for cross-validation: hold out one of several equal parts of the "
+        "training images, and keep the probabilities that the trained network gives to them and to the test images.",
+    )
     placement: Literal["auto", "resident", "streamed"] = Field(
         default="auto",
         description="Where the decoded images lie: all on the device, or read from a decoded cache on disk as they are "
@@ -78,7 +85,7 @@ class Hyperparameters(Part):
     )
     starting_weights: str | None = Field(
         default=None,
-        pattern=NAME,
+        pattern=f"^{NAME}$",
         description="Id of an earlier job whose trained weights to start from; null: random ones. Its architecture "
         "must be the same; the last linear layer starts anew where the classes differ in number.",
         examples=["job_01kasm2pbk5s9d0w3g6vq8zrhf"],
@@ -166,3 +173,8 @@ class Hyperparameters(Part):
         description="Decides the starting weights, the order of the images and their augmentation: two runs of one "
         "seed see the same.",
     )
+
+    def held_out_images(self, images: int) -> int:
+        """How many of `images` training images are split off to validate on."""
+        fold = self.validation_fold
+        return fold.held_out_images(images) if fold else validation_images(self.validation_fraction, images)

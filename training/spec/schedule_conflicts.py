@@ -20,6 +20,7 @@ from training.spec.schedule import (
 )
 
 NO_VALIDATION = "nothing is split off to validate on: set validation_fraction"
+NO_CHOICE_BY_FOLD = "what validation_fold holds out must not guide the training that it is to judge: leave it out"
 CONSTANT_INSTEAD = "so the learning rate never changes: take the schedule constant"
 LOWER_OR_CONSTANT = "take a lower one, or the schedule constant"
 ROUNDING = 1e-9  # of rates that are multiplied, so that 0.1 * 0.1 reaches 0.01
@@ -135,7 +136,9 @@ def _one_cycle(schedule: OneCycle, epochs: int, end: int) -> Iterator[Conflict]:
 def _plateau(schedule: Plateau, spec: Hyperparameters, end: int) -> Iterator[Conflict]:
     """It acts after an epoch, and only the next one shows it. The first epoch after the warm-up sets what the loss must
     fall below; of the epochs behind it, `patience` are borne."""
-    if schedule.watch == "validation_loss" and not spec.validation_fraction:
+    if schedule.watch == "validation_loss" and spec.validation_fold:
+        yield ("schedule", "watch"), schedule.watch, NO_CHOICE_BY_FOLD
+    elif schedule.watch == "validation_loss" and not spec.validation_fraction:
         yield ("schedule", "watch"), schedule.watch, NO_VALIDATION
     if schedule.watch != "train_loss" and spec.evaluation_interval > 1:
         reason = f"is measured every {spec.evaluation_interval} epochs: set evaluation_interval to 1"

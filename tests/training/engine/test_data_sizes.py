@@ -8,6 +8,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from training.engine.data import Dataset, DatasetInvalid, decoding, load_dataset
+from training.images import sizes
 from training.images.decoding import open_image
 from training.spec import TrainingSpec
 
@@ -76,10 +77,10 @@ def test_shared_size_that_no_network_takes(tmp_path: Path, size: int) -> None:
 @pytest.mark.parametrize(
     ("size", "fits"),
     [
-        (decoding.SMALLEST_IMAGE - 1, False),
-        (decoding.SMALLEST_IMAGE, True),
-        (decoding.LARGEST_IMAGE, True),
-        (decoding.LARGEST_IMAGE + 1, False),
+        (sizes.SMALLEST_IMAGE - 1, False),
+        (sizes.SMALLEST_IMAGE, True),
+        (sizes.LARGEST_IMAGE, True),
+        (sizes.LARGEST_IMAGE + 1, False),
     ],
 )
 def test_the_bounds_are_those_of_a_spec(size: int, fits: bool) -> None:

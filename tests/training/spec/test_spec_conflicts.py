@@ -123,6 +123,30 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
             {"validation_fraction": 0.1, "regularisation": {"early_stopping": {"patience": 28}}},
         ),
         (
+            {"validation_fold": {"index": 5, "of": 5}},
+            ("validation_fold", "index"),
+            "of 5 parts, the last is 4",
+            {"validation_fold": {"index": 4, "of": 5}},
+        ),
+        (
+            {"validation_fold": {"index": 0, "of": 5}, "validation_fraction": 0.1},
+            ("validation_fraction",),
+            "validation_fold says already what is held out: leave one of them out",
+            {"validation_fold": {"index": 0, "of": 5}, "validation_fraction": 0},
+        ),
+        (
+            {"validation_fold": {"index": 0, "of": 5}, "regularisation": {"early_stopping": {"patience": 5}}},
+            ("regularisation", "early_stopping"),
+            "what validation_fold holds out must not guide the training that it is to judge: leave it out",
+            {"validation_fold": {"index": 0, "of": 5}},
+        ),
+        (
+            {"validation_fold": {"index": 0, "of": 5}, "schedule": {"name": "plateau", "watch": "validation_loss"}},
+            ("schedule", "watch"),
+            "what validation_fold holds out must not guide the training that it is to judge: leave it out",
+            {"validation_fold": {"index": 0, "of": 5}, "schedule": {"name": "plateau", "watch": "train_loss"}},
+        ),
+        (
             {"regularisation": averaged(start_epoch=0, learning_rate=0.1)},
             ("regularisation", "swa", "learning_rate"),
             "takes the schedule's place from the first epoch on: start later, or leave it out",

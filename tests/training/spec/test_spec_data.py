@@ -48,6 +48,12 @@ AREA = 1 / 64  # of one of the digits' pixels
             {"batch_size": 719, "validation_fraction": 0.5},
         ),
         (
+            {"batch_size": 719, "validation_fold": {"index": 0, "of": 2}},
+            ("batch_size",),
+            "a batch of 719 is larger than the training set: at most 718",
+            {"batch_size": 719, "validation_fold": {"index": 1, "of": 2}},
+        ),
+        (
             {"validation_fraction": 0.0003},
             ("validation_fraction",),
             "leaves no validation image of 1437: take a larger one, or 0",
@@ -194,3 +200,17 @@ def test_a_class_keeps_an_image_to_train_on() -> None:
     assert str(lonely) == "leaves class 'dog' no image to train on: take a smaller one, or 0"
     spec = TrainingSpec.model_validate({**FOLDER, "batch_size": 2, "validation_fraction": 0.5})
     require_fit(spec, few_digits([0, 0, 0, 0, 1, 1, 1, 1]), torch.device("cpu"), ALONE)
+
+
+def test_a_class_of_one_image_does_not_keep_a_fold_from_training() -> None:
+    """The fold that holds it out does not learn it; the others do."""
+    for index in (0, 1):
+        fold = {"index": index, "of": 2}
+        spec = TrainingSpec.model_validate({**FOLDER, "batch_size": 2, "validation_fold": fold})
+        require_fit(spec, few_digits([0, 0, 0, 0, 1]), torch.device("cpu"), ALONE)
+
+
+def test_there_are_no_more_folds_than_images() -> None:
+    refused = refusal(few_digits([0, 0, 1]), validation_fold={"index": 0, "of": 4})
+    assert refused.path == ("validation_fold", "of")
+    assert str(refused) == "3 training images are not enough for 4 parts: at most 3"

@@ -5,7 +5,8 @@ from training.engine.data.differences import changes
 from training.engine.data.feeds import Batch, Feed, make_feed
 from training.engine.data.identity import Contents
 from training.engine.data.loading import load_dataset
-from training.engine.data.validation import split_off
+from training.engine.data.packed import load_packed
+from training.engine.data.validation import split_off, validation_split
 from training.errors import DatasetInvalid
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "Split",
     "changes",
     "load_dataset",
+    "load_packed",
     "make_feed",
     "split_off",
+    "validation_split",
 ]

@@ -77,7 +77,7 @@ class Dataset:
     classes: tuple[str, ...]  # in label order
     train: Split
     test: Split
-    source: Literal["shipped", "download", "folder", "arrays"]
+    source: Literal["shipped", "download", "folder", "upload", "arrays"]
     dropped: int = 0  # images that could not be read, and were left out
     ignored: int = 0  # files of a folder that are no images, beside hidden ones and known companions
     ignored_examples: tuple[str, ...] = ()  # places of some of them
@@ -111,16 +111,20 @@ class Dataset:
     @cached_property
     def contents(self) -> Contents:
         """Its labels and the digests of its images, in the order of its samples."""
-        samples = {
-            name: (split.sample_labels, digests if split.order is None else digests[split.order.numpy()])
-            for (name, split), digests in zip(self._splits.items(), self._digests, strict=True)
-        }
+        samples = {name: (split.sample_labels, self.sample_digests(name)) for name, split in self.splits.items()}
         identity = identity_of(self.classes, self.channels, samples)
         train, test = (SplitContents.of(labels, digests) for labels, digests in samples.values())
         return Contents(identity, self.classes, self.channels, train, test)
 
+    def sample_digests(self, split: str) -> Digests:
+        """Of the images of a split before they were resized, sample by sample: uint8 [N, 32]."""
+        digests = dict(zip(self.splits, self._digests, strict=True))[split]
+        order = self.splits[split].order
+        return digests if order is None else digests[order.numpy()]
+
     @property
-    def _splits(self) -> dict[str, Split]:
+    def splits(self) -> dict[str, Split]:
+        """By name."""
         return {"train": self.train, "test": self.test}
 
     @cached_property
@@ -140,7 +144,7 @@ class Dataset:
         train, test = (
             replace(split, order=order_like(numbered, split.labels, digests))
             for numbered, split, digests in zip(
-                before.splits.values(), self._splits.values(), self._digests, strict=True
+                before.splits.values(), self.splits.values(), self._digests, strict=True
             )
         )
         return replace(self, train=train, test=test, digests=self._digests)

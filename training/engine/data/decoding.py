@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median_low
 from threading import Event
 from typing import Literal
 
@@ -19,7 +18,9 @@ from training.errors import DatasetInvalid
 from training.image_folders import LARGEST_IMAGE_MEGAPIXELS
 from training.images.decoding import (
     Form,
+    ImageFile,
     ImageUnreadable,
+    PackedFile,
     Resize,
     draft,
     is_grey,
@@ -31,15 +32,14 @@ from training.images.decoding import (
 )
 from training.images.identity import DIGEST_BYTES, Digests, digest_of
 from training.images.pixel_budget import PixelBudget
+from training.images.sizes import LARGEST_IMAGE, SMALLEST_IMAGE, common_size
 from training.names import listed, shown
-
-SMALLEST_IMAGE, LARGEST_IMAGE = 8, 1024  # pixels, the bounds of a spec's image_size
-LARGEST_DEFAULT = 224  # pixels, where images of several sizes must agree on one: ImageNet's
 
 THREADS = min(16, os.cpu_count() or 1)
 CHUNK = 64  # images handed to a thread at once: handing over costs about as much as a small image
 
 Unreadable = Literal["refuse", "drop"]
+Files = Sequence[ImageFile]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Header:
     grey: bool
 
 
-def decode_files(folder: Path, files: Sequence[str], options: DecodingOptions, reserve: Reserve) -> Decoded:
+def decode_files(folder: Path, files: Files, options: DecodingOptions, reserve: Reserve) -> Decoded:
     """The images of `files`, in this order, put where `reserve` makes room: grey where every image is. `folder` is the
     data set's.
 
@@ -100,7 +100,7 @@ def resize_splits(train: Split, test: Split, digests: Digests, form: Form, reser
     return Decoded(store.finish(range(count)), {}, store.mapped, digests)
 
 
-def _guess_form(files: Sequence[str], options: DecodingOptions) -> Form | None:
+def _guess_form(files: Files, options: DecodingOptions) -> Form | None:
     """From the first file alone; None where that says too little."""
     size = options.image_size
     try:
@@ -116,21 +116,18 @@ def _common_form(folder: Path, headers: Sequence[Header], options: DecodingOptio
     channels = 1 if all(header.grey for header in headers) else 3
     if options.image_size:
         return Form(options.image_size, channels, options.resize)
-    sizes = {(header.width, header.height) for header in headers}
-    width, height = next(iter(sizes))
-    if len(sizes) == 1 and width == height:
-        if not SMALLEST_IMAGE <= width <= LARGEST_IMAGE:
-            raise DatasetInvalid(
-                f"The images of {folder.name} are {width} x {height} pixels; networks here take {SMALLEST_IMAGE} to "
-                f"{LARGEST_IMAGE}.",
-                "Set image_size: the images are resized to it.",
-            )
-        return Form(width, channels, options.resize)
-    median = median_low(min(header.width, header.height) for header in headers)
-    return Form(min(LARGEST_DEFAULT, max(SMALLEST_IMAGE, median)), channels, options.resize)
+    side = common_size((header.width, header.height) for header in headers)
+    if side is None:
+        first = headers[0]
+        raise DatasetInvalid(
+            f"The images of {folder.name} are {first.width} x {first.height} pixels; networks here take "
+            f"{SMALLEST_IMAGE} to {LARGEST_IMAGE}.",
+            "Set image_size: the images are resized to it.",
+        )
+    return Form(side, channels, options.resize)
 
 
-def _read_headers(folder: Path, files: Sequence[str], options: DecodingOptions) -> list[Header]:
+def _read_headers(folder: Path, files: Files, options: DecodingOptions) -> list[Header]:
     """Of the files that have one, in any order."""
     headers: list[Header] = []
 
@@ -143,7 +140,7 @@ def _read_headers(folder: Path, files: Sequence[str], options: DecodingOptions) 
 
 
 def _decode(
-    folder: Path, files: Sequence[str], store: Store, form: Form, options: DecodingOptions, *, any_size: bool
+    folder: Path, files: Files, store: Store, form: Form, options: DecodingOptions, *, any_size: bool
 ) -> Decoded | None:
     """None where `form` is grey and an image is not, or where an image has another size, unless `any_size`."""
     differs, budget = Event(), PixelBudget.of_this_machine()
@@ -168,7 +165,7 @@ def _decode(
 
 
 def _for_each_image(
-    files: Sequence[str],
+    files: Files,
     visit: Callable[[int, Image.Image], Callable[[], None]],
     options: DecodingOptions,
     stop: Event,
@@ -194,9 +191,7 @@ def _for_each_image(
     return dict(sorted(unreadable.items()))
 
 
-def _refuse(
-    folder: Path, files: Sequence[str], unreadable: dict[int, ImageUnreadable], options: DecodingOptions
-) -> None:
+def _refuse(folder: Path, files: Files, unreadable: dict[int, ImageUnreadable], options: DecodingOptions) -> None:
     """Raises DatasetInvalid for what `options` does not allow to be left out."""
     if options.unreadable == "refuse":
         refused, hint = unreadable, 'Replace or remove what is broken, or set unreadable_images to "drop".'
@@ -209,10 +204,17 @@ def _refuse(
         raise DatasetInvalid(f"Cannot be read as an image: {named(folder, files, refused)}.", hint)
 
 
-def named(folder: Path, files: Sequence[str], reasons: Mapping[int, object], most: int = 5) -> str:
+def named(folder: Path, files: Files, reasons: Mapping[int, object], most: int = 5) -> str:
     """The files of the rows of `reasons`, each with its reason."""
-    places = {row: str(Path(files[row]).relative_to(folder.parent)) for row in reasons}
+    places = {row: _place(files[row], folder) for row in reasons}
     return listed([f"{shown(places[row])} ({why})" for row, why in reasons.items()], most)
+
+
+def _place(file: ImageFile, folder: Path) -> str:
+    if isinstance(file, PackedFile):
+        return f"{folder.name}, {file.pack.name} at {file.offset}"
+    assert not isinstance(file, bytes)
+    return str(Path(file).relative_to(folder.parent))
 
 
 def _in_threads(work: Callable[[int], None], count: int) -> None:

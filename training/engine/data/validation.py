@@ -5,8 +5,23 @@ from torch import Tensor
 
 from training.batching import validation_images
 from training.engine.counter_rng import permutation
+from training.engine.data.dataset import Dataset
+from training.images.folds import fold_numbers
+from training.spec import ResolvedSpec
 
 VALIDATION_EPOCH = -1  # whose order no epoch of training has
+
+
+def validation_split(spec: ResolvedSpec, dataset: Dataset) -> tuple[Tensor, Tensor]:
+    """The samples of the training images to train on, and those to validate on, as `spec` asks: int64, both
+    ascending."""
+    fold, labels = spec.validation_fold, dataset.train.sample_labels
+    if fold is None:
+        return split_off(labels, spec.validation_fraction, spec.seed)
+    numbers = fold_numbers(labels.numpy(), dataset.sample_digests("train"), fold.of, spec.seed)
+    held_out = torch.from_numpy(numbers == fold.index)
+    rows = torch.arange(len(labels))
+    return rows[~held_out], rows[held_out]
 
 
 def split_off(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor]:
