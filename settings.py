@@ -21,6 +21,7 @@ from environment.addresses import file_address, is_host, sqlite_address
 from environment.brokers import broker_of
 from environment.databases import database_of, invalid_libpq_variables
 from environment.files import why_not_a_database, wrong_folder
+from environment.import_roots import import_root
 from environment.libraries import invalid_aws_variables, invalid_proxies
 from environment.variable_names import PREFIX, is_of_kubernetes, other_names
 from storage import Storage
@@ -75,6 +76,12 @@ def _networks(value: str | Sequence[str]) -> Sequence[IPv4Network | IPv6Network]
         raise ValueError("should be networks like 10.0.0.0/8 or fd00::/8, with commas between them") from None
 
 
+def _import_roots(value: str | Sequence[str]) -> Sequence[str]:
+    """Separated by commas."""
+    parts = value.split(",") if isinstance(value, str) else value
+    return tuple(import_root(part.strip()) for part in parts)
+
+
 # First parts of the API's own paths. A root path that begins with one would be ambiguous.
 _OUR_OWN = ("v1", "docs", "openapi.json", "livez", "readyz", "metrics", "problems")
 
@@ -91,6 +98,7 @@ def _of_a_proxy(path: str) -> str:
 
 RootPath = Annotated[str, AfterValidator(_of_a_proxy)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)]
+ImportRoots = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_import_roots)]
 Host = Annotated[str, AfterValidator(_host)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 Folder = Annotated[AbsolutePath, AfterValidator(_folder)]
@@ -167,8 +175,19 @@ class Settings(BaseSettings):
     )
     storage_url: StorageUrl = Field(
         default_factory=lambda fields: file_address(fields["data_dir"] / "storage"),
-        description="Checkpoints and weights: `file:///a/folder` that API and workers share, or `s3://bucket/prefix`, "
-        "reached as the AWS_* variables say. By default `storage` in EPOCHAL_DATA_DIR.",
+        description="Checkpoints, weights and uploaded data sets: `file:///a/folder` that API and workers share, or "
+        "`s3://bucket/prefix`, reached as the AWS_* variables say. By default `storage` in EPOCHAL_DATA_DIR.",
+    )
+    import_roots: ImportRoots = Field(
+        default=(),
+        description="Folders and S3 prefixes from which data sets may be imported, as "
+        "`file:///srv/images,s3://bucket/prefix`. Whoever has a key may read images there.",
+    )
+    max_upload_bytes: int = Field(
+        default=16 * 2**30,
+        ge=2**20,
+        le=2**50,
+        description="Largest file that can be uploaded as a data set, in bytes.",
     )
     redis_url: RedisUrl | None = Field(
         default=None,

@@ -54,7 +54,7 @@ def purge(database: Database, storage: Storage) -> None:
             if job is None:
                 continue  # another process has purged it
             session.execute(delete(Checkpoint).where(Checkpoint.job_id == job_id))
-            job.weights = None
+            job.weights = job.predictions = None
             note_storage(session, job)
             for table in (Attempt, JobTag):
                 session.execute(delete(table).where(table.job_id == job_id))

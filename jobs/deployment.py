@@ -18,8 +18,10 @@ from models import (
     DatabaseDamaged,
     DatabaseRefused,
     DatabaseUnavailable,
+    DatasetVersion,
     Deployment,
     Job,
+    UploadPart,
     log_outage,
 )
 from models.columns import DatabaseNow
@@ -65,18 +67,24 @@ def warn_of_too_many(database: Database) -> None:
 def bind_storage(database: Database, storage: VerifiedStorage) -> None:
     """Make `storage` require the id that the database knows. The first worker creates the id, in both.
 
-    Raises OSError where the storage carries another id, and where the database knows none although jobs have files and
+    Raises OSError where the storage carries another id, and where the database knows none although it names files and
     the storage is empty. Raises DatabaseUnavailable.
     """
     with database.snapshot() as session:
         remembered = known_storage_id(session)
-        has_files = session.scalar(select(Checkpoint.name).limit(1)) or session.scalar(
-            select(Job.id).where(Job.weights.is_not(None)).limit(1)
+        has_files = any(
+            session.scalar(rows.limit(1)) is not None
+            for rows in (
+                select(Checkpoint.name),
+                select(Job.id).where(Job.weights.is_not(None)),
+                select(UploadPart.name),
+                select(DatasetVersion.number).where(DatasetVersion.storage_bytes > 0),
+            )
         )
     if remembered is None:
         there = read_storage_id(storage)
         if there is None and has_files and not VerifiedStorage(storage.url).folders():
-            raise OSError(errno.ENXIO, "The storage is empty, and jobs have files in another: mount that one")
+            raise OSError(errno.ENXIO, "The storage is empty, and the database has files in another: mount that one")
         if there is None:
             there = str(uuid4())
             storage.put(STORAGE_ID_FILE, there.encode())

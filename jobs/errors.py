@@ -8,6 +8,7 @@ JobError
 ├── IdempotencyKeyReused
 ├── CheckpointNotFound
 ├── WeightsNotFound
+├── PredictionsNotFound
 ├── StartingWeightsMissing
 ├── JobNotFinished
 ├── CursorInvalid
@@ -76,6 +77,17 @@ class WeightsNotFound(JobError):
     def __init__(self, job_id: str, status: JobStatus) -> None:
         super().__init__(
             f"Job {job_id} is {status} and has no weights: a job has them once it has succeeded or stopped."
+        )
+        self.status = status
+
+
+class PredictionsNotFound(JobError):
+    """The job has no predictions."""
+
+    def __init__(self, job_id: str, status: JobStatus) -> None:
+        super().__init__(
+            f"Job {job_id} is {status} and has no predictions: a job has them once it has succeeded, if its spec has a "
+            "validation_fold."
         )
         self.status = status
 

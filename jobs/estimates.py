@@ -12,12 +12,11 @@ from itertools import islice
 from statistics import median
 from typing import Literal, Self
 
-from sqlalchemy.orm import Session
-
 from jobs.measured import Run, data_shape, recent_runs
 from jobs.placement import CPU, Needs, fitting
 from jobs.workers import connected
-from training.batching import images_per_step, steps_per_epoch, validation_images
+from models import ProjectSession
+from training.batching import images_per_step, steps_per_epoch
 from training.metrics import Precision
 from training.plan import NetworkPlan, count_flops, count_parameters, network_plan
 from training.plan.memory import Memory, estimate_memory
@@ -108,7 +107,7 @@ class Estimate:
     unknown: str | None = None  # why `data` is unknown, and with it everything that depends on it
 
 
-def estimate(session: Session, spec: ResolvedSpec, needs: Needs) -> Estimate:
+def estimate(session: ProjectSession, spec: ResolvedSpec, needs: Needs) -> Estimate:
     """Estimates for a job of `spec` that asks for `needs`."""
     data, runs = data_shape(session, spec), recent_runs(session, spec.architecture.name)
     kinds = _kinds(session, needs, runs)
@@ -144,7 +143,7 @@ class _Work:
 
     @classmethod
     def of_spec(cls, spec: ResolvedSpec, data: DataShape) -> Self:
-        validation = validation_images(spec.validation_fraction, data.train_images)
+        validation = spec.held_out_images(data.train_images)
         plan = network_plan(spec.architecture, data.image_size, data.channels, data.classes)
         resident = spec.placement != "streamed"
         return cls(spec, plan, data.train_images - validation, data.test_images + validation, resident)
@@ -194,7 +193,7 @@ class _Work:
         return mine == theirs and 1 / LARGEST_BATCH_RATIO <= ratio <= LARGEST_BATCH_RATIO
 
 
-def _kinds(session: Session, needs: Needs, runs: Sequence[Run]) -> Mapping[str, int]:
+def _kinds(session: ProjectSession, needs: Needs, runs: Sequence[Run]) -> Mapping[str, int]:
     """Names of devices that fit the job, and how many connected workers have each. If no worker has one, the device of
     the latest run that fits, with 0."""
     workers = [worker for worker in connected(session) if not worker.draining_at]

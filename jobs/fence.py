@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from jobs.checkpoints import CheckpointFile
 from jobs.errors import AttemptFenced
-from models import ACTIVE, Job, JobStatus, Request
+from models import ACTIVE, DEFAULT_PROJECT, Job, JobStatus, Request
 from models.columns import DatabaseNow
 from storage import StoredFile
 from training.metrics import RunFacts
@@ -29,11 +29,13 @@ class Claim:
     job_id: str
     attempt: int
     spec: ResolvedSpec
+    project: str = DEFAULT_PROJECT
     checkpoints: tuple[CheckpointFile, ...] = ()  # from which it can go on, the furthest first
     starting_weights: StoredFile | None = None
     seconds_left: float | None = None  # of the job's time limit
-    dataset_identity: str | None = None  # of the data that the job has trained on; None: not recorded
-    earlier_facts: RunFacts | None = None  # without an identity: of the last attempt that began to train
+    dataset_identity: str | None = None  # of the data that the job trains on; None: not known yet
+    dataset_files: tuple[StoredFile, ...] = ()  # of a version of an uploaded data set: its index and its packs
+    earlier_facts: RunFacts | None = None  # of the last attempt that began to train
     # Train nothing, and make the weights from the last checkpoint: the job is to be stopped, or its time is up.
     finish_at_once: bool = False
 

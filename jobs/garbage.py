@@ -11,6 +11,7 @@ from collections.abc import Callable
 import structlog
 from sqlalchemy import select
 
+from jobs.ids import is_id
 from models import ACTIVE, Checkpoint, Database, Job
 from storage import Storage
 
@@ -33,8 +34,7 @@ def collect(database: Database, storage: Storage, job_id: str) -> list[str]:
             log.warning("files of an unknown job", job_id=job_id, files=len(files))
             return []
         named = set(session.scalars(select(Checkpoint.name).where(Checkpoint.job_id == job_id)))
-    if job.weights:
-        named.add(job.weights["name"])
+    named |= {file["name"] for file in (job.weights, job.predictions) if file}
     writing = job.attempt if job.status in ACTIVE else None
     garbage = [name for name in files if name not in named and _attempt_of(name) not in (None, writing)]
     storage.delete(garbage)
@@ -45,7 +45,7 @@ def collect(database: Database, storage: Storage, job_id: str) -> list[str]:
 
 def collect_all(database: Database, storage: Storage, should_stop: Callable[[], bool] = lambda: False) -> None:
     """The same for every job that has files, until `should_stop` says so. Raises OSError."""
-    for job_id in storage.folders():
+    for job_id in filter(is_id, storage.folders()):
         if should_stop():
             return
         collect(database, storage, job_id)

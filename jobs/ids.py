@@ -1,4 +1,5 @@
-"""Ids of jobs: ULIDs that contain the time of creation, and so ascend with it, to the microsecond.
+"""Ids of jobs, uploads, tasks and audits: ULIDs that contain the time of creation, and so ascend with it, to the
+microsecond.
 
 A ULID has 48 bits of milliseconds and 80 random bits. Here, ten of those hold the microseconds within the millisecond.
 The other 70 are random: enough that no two are equal, and that nobody guesses one.
@@ -18,6 +19,26 @@ _LAST = 2**128 - 1
 PATTERN = r"^job_[0-9a-hjkmnp-tv-z]{26}$"
 
 
+UPLOAD_PATTERN = r"^upl_[0-9a-hjkmnp-tv-z]{26}$"
+AUDIT_PATTERN = r"^aud_[0-9a-hjkmnp-tv-z]{26}$"
+TASK_PREFIX = "task_"
+
+
+def is_upload_id(text: str) -> bool:
+    """Whether `text` has the form of an upload's id."""
+    return re.fullmatch(UPLOAD_PATTERN, text) is not None
+
+
+def is_audit_id(text: str) -> bool:
+    """Whether `text` has the form of an audit's id."""
+    return re.fullmatch(AUDIT_PATTERN, text) is not None
+
+
+def is_task_id(text: str) -> bool:
+    """Whether `text` begins as a task's id does."""
+    return text.startswith(TASK_PREFIX)
+
+
 def is_id(text: str) -> bool:
     """Whether `text` has the form of a job's id."""
     return re.fullmatch(PATTERN, text) is not None
@@ -26,6 +47,21 @@ def is_id(text: str) -> bool:
 def new_id(created_at: datetime) -> str:
     """An id for a job that is created at that time, by the database's clock: clocks of machines differ."""
     return _written(_first(created_at) + secrets.randbits(_CHANCE_BITS))
+
+
+def new_upload_id(created_at: datetime) -> str:
+    """The same for an upload."""
+    return _written(_first(created_at) + secrets.randbits(_CHANCE_BITS), "upl")
+
+
+def new_task_id(created_at: datetime) -> str:
+    """The same for a task."""
+    return _written(_first(created_at) + secrets.randbits(_CHANCE_BITS), "task")
+
+
+def new_audit_id(created_at: datetime) -> str:
+    """The same for an audit."""
+    return _written(_first(created_at) + secrets.randbits(_CHANCE_BITS), "aud")
 
 
 def first_id(created_at: datetime) -> str:
@@ -43,5 +79,5 @@ def _first(time: datetime) -> int:
     return (milliseconds << 80) + (microseconds << _CHANCE_BITS)
 
 
-def _written(value: int) -> str:
-    return f"job_{str(ULID.from_bytes(value.to_bytes(16, 'big'))).lower()}"
+def _written(value: int, prefix: str = "job") -> str:
+    return f"{prefix}_{str(ULID.from_bytes(value.to_bytes(16, 'big'))).lower()}"

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from jobs import dataset_versions
 from jobs.backoff import leave_to_another, postpone
 from jobs.errors import AttemptFenced
 from jobs.failures import TIME_IS_UP, Failure
@@ -66,12 +67,19 @@ def lost_to_outage(outage: DatabaseUnavailable) -> Failure:
     )
 
 
-def submit(session: Session, submission: Submission, *, project: str = DEFAULT_PROJECT) -> Job:
-    """Accept a job. It is safe once the caller's transaction is committed: send its message after that.
+def submit(
+    session: Session, submission: Submission, *, project: str = DEFAULT_PROJECT, parent: str | None = None
+) -> Job:
+    """Accept a job, as a part of `parent` if there is one. It is safe once the caller's transaction is committed: send
+    its message after that.
 
-    Raises StartingWeightsMissing and QuotaExceeded.
+    An uploaded data set is resolved to one of its versions, which the job keeps whatever is uploaded later. Raises
+    StartingWeightsMissing, QuotaExceeded, DatasetNotFound, VersionNotFound and VersionNotReady.
     """
     spec = submission.spec
+    version = dataset_versions.resolve(session, project, spec.dataset)
+    if version is not None:
+        spec = spec.model_copy(update={"dataset": f"{version.dataset}@{version.number}"})
     if spec.starting_weights:
         weights_of(session, spec.starting_weights, project)
     created_at = require_room(session, project)
@@ -79,10 +87,13 @@ def submit(session: Session, submission: Submission, *, project: str = DEFAULT_P
         **submission.beside_spec(),
         id=new_id(created_at),
         project=project,
+        parent=parent,
         revision=1,
         created_at=created_at,
         spec=spec.model_dump(mode="json"),
-        dataset=spec.dataset,
+        dataset=version.dataset if version else spec.dataset,
+        dataset_version=version.number if version else None,
+        dataset_identity=version.identity if version else None,
         architecture=spec.architecture.name,
         status=JobStatus.QUEUED,
         devices=spec.devices,
@@ -147,12 +158,19 @@ def requested(session: Session, claim: Claim) -> Request | None:
 
 
 def settle_success(
-    session: Session, claim: Claim, weights: StoredFile, *, epochs: int | None = None, stopped_early: bool = False
+    session: Session,
+    claim: Claim,
+    weights: StoredFile,
+    *,
+    predictions: StoredFile | None = None,
+    epochs: int | None = None,
+    stopped_early: bool = False,
 ) -> None:
-    """The job has succeeded: its epochs and its weights are stored. `epochs`: how many the run took, where it stopped
-    early."""
+    """The job has succeeded: its epochs and its weights are stored, and its predictions, where its spec asks for them.
+    `epochs`: how many the run took, where it stopped early."""
     job = lock_held(session, claim)
     job.weights = asdict(weights)
+    job.predictions = asdict(predictions) if predictions else None
     if epochs is not None:
         forget_after(session, job, epochs, 0)
     forget_checkpoints(session, job, claim)

@@ -11,7 +11,10 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import ACTIVE, Attempt, Epoch, Job
+from catalog.datasets.errors import DatasetError
+from jobs import dataset_versions
+from models import ACTIVE, Attempt, Epoch, Job, ProjectSession
+from training.known.dataset_names import VersionName
 from training.known.datasets import KNOWN_DATASETS, SHIPPED
 from training.metrics import RunFacts
 from training.spec import DataShape, ResolvedSpec
@@ -55,11 +58,14 @@ def recent_runs(session: Session, architecture: str) -> list[Run]:
     return [run for run in found if run.images_per_second > 0]  # nor NaN
 
 
-def data_shape(session: Session, spec: ResolvedSpec) -> DataShape | None:
+def data_shape(session: ProjectSession, spec: ResolvedSpec) -> DataShape | None:
     """The shape of the data set that `spec` names, with images of the size that `spec` asks for. None if only a worker
     could tell. A folder replaces a download of the same name; so what a job has loaded takes precedence over what is
     known of the download."""
     known = KNOWN_DATASETS.get(spec.dataset)
+    name = VersionName.of(spec.dataset)
+    if name.number is not None:
+        return _shape_of_version(session, spec, name)
     if spec.dataset not in SHIPPED:
         for facts, image_size in _loaded(session, spec.dataset):
             if spec.image_size is not None or image_size is None:
@@ -79,6 +85,15 @@ def data_shape(session: Session, spec: ResolvedSpec) -> DataShape | None:
         image_size=spec.image_size or known.image_size,
         channels=known.channels,
     )
+
+
+def _shape_of_version(session: ProjectSession, spec: ResolvedSpec, name: VersionName) -> DataShape | None:
+    assert name.number is not None
+    try:
+        version = dataset_versions.find_ready(session, session.own_project, name.dataset, name.number)
+    except DatasetError:
+        return None
+    return dataset_versions.data_shape(version, spec.image_size)
 
 
 def _loaded(session: Session, dataset: str) -> Iterator[tuple[RunFacts, int | None]]:

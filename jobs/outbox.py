@@ -3,7 +3,7 @@ So an event that is rolled back sends no message, and one that is committed send
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Literal, get_args
 
@@ -34,6 +34,9 @@ EventType = Literal[
     "job.checkpoint_unusable",
     "job.storage_waiting",
     "job.step_chosen",
+    "job.files_removed",
+    "dataset.ready",
+    "dataset.failed",
 ]
 EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)
 
@@ -44,13 +47,17 @@ def enqueue(session: Session, job: Job, event: Event) -> None:
     Costs one query if there is no webhook. The rows of webhooks are locked against deletion until the transaction ends:
     if one were deleted meanwhile, the message could not be stored, and with it the event.
     """
-    kind = f"job.{event.type}"
-    enabled = select(Webhook.id, Webhook.events, DatabaseNow()).where(Webhook.project == job.project, Webhook.enabled)
+    enqueue_for_project(session, job.project, f"job.{event.type}", lambda: _about(job, event))
+
+
+def enqueue_for_project(session: Session, project: str, kind: str, about: Callable[[], Mapping[str, Any]]) -> None:
+    """The same for any event of a project."""
+    enabled = select(Webhook.id, Webhook.events, DatabaseNow()).where(Webhook.project == project, Webhook.enabled)
     with session.no_autoflush:
         found = session.execute(enabled.with_for_update(read=True, key_share=True)).all()
     for webhook_id, events, now in found:
         if kind in events:
-            session.add(message(webhook_id, kind, now, _about(job, event)))
+            session.add(message(webhook_id, kind, now, about()))
 
 
 def message(webhook_id: str, kind: str, happened_at: datetime, data: Mapping[str, Any]) -> WebhookDelivery:

@@ -6,6 +6,8 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from catalog.datasets.errors import DatasetError
+from jobs import dataset_versions
 from jobs.checkpoints import CheckpointFile
 from jobs.errors import StartingWeightsMissing
 from jobs.failures import TIME_IS_UP, Failure
@@ -47,11 +49,13 @@ def prepare(session: Session, job: Job) -> Claim:
         job.id,
         job.attempt,
         spec,
+        job.project,
         checkpoints,
         weights,
         seconds_left,
         dataset_identity=job.dataset_identity,
-        earlier_facts=None if job.dataset_identity else earlier_facts(session, job),
+        dataset_files=_dataset_files(session, job),
+        earlier_facts=None if job.dataset_identity and job.dataset_version is None else earlier_facts(session, job),
         finish_at_once=finish_at_once,
     )
 
@@ -81,6 +85,18 @@ def _spec_and_weights(session: Session, job: Job) -> tuple[ResolvedSpec, StoredF
     except StartingWeightsMissing as error:
         hint = "Set spec.starting_weights to a job that has weights, or to null."
         raise CannotBegin(Failure("spec_conflict", str(error), hint, retryable=False)) from error
+
+
+def _dataset_files(session: Session, job: Job) -> tuple[StoredFile, ...]:
+    """Raises CannotBegin where the version is gone: it cannot be deleted before its jobs have ended."""
+    if job.dataset_version is None:
+        return ()
+    try:
+        version = dataset_versions.find_ready(session, job.project, job.dataset or "", job.dataset_version)
+    except DatasetError as error:
+        hint = "Upload it again, and submit the job with the new version."
+        raise CannotBegin(Failure("dataset_invalid", str(error), hint, retryable=False)) from error
+    return dataset_versions.trained_files(version)
 
 
 def _seconds_spent(session: Session, job: Job) -> float:

@@ -8,7 +8,7 @@ from sqlalchemy import Row, Select, and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased, selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
-from jobs.errors import CheckpointNotFound, JobNotFound, WeightsNotFound
+from jobs.errors import CheckpointNotFound, JobNotFound, PredictionsNotFound, WeightsNotFound
 from jobs.fence import is_waiting
 from jobs.listing import NEWEST_FIRST, JobFilter, SortOrder, page_of_ids
 from jobs.paging import Page, cut, fetch_page, fetched, one_more
@@ -208,12 +208,26 @@ def checkpoint_file(session: Session, job_id: str, name: str) -> StoredFile:
 
 def weights_file(session: Session, job_id: str) -> StoredFile:
     """The weights that a job has trained. Raises JobNotFound and WeightsNotFound."""
-    job = session.get(Job, job_id)
-    if job is None:
-        raise JobNotFound(job_id)
+    job = _job(session, job_id)
     if job.weights is None:
         raise WeightsNotFound(job_id, job.status)
     return StoredFile(**job.weights)
+
+
+def predictions_file(session: Session, job_id: str) -> StoredFile:
+    """What a job's network takes the images for that it was not trained on. Raises JobNotFound and
+    PredictionsNotFound."""
+    job = _job(session, job_id)
+    if job.predictions is None:
+        raise PredictionsNotFound(job_id, job.status)
+    return StoredFile(**job.predictions)
+
+
+def _job(session: Session, job_id: str) -> Job:
+    job = session.get(Job, job_id)
+    if job is None:
+        raise JobNotFound(job_id)
+    return job
 
 
 def status_of(session: Session, job_id: str) -> JobStatus:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from jobs.errors import QuotaExceeded
 from jobs.lanes import queued_projects
-from jobs.usage import device_hours, device_hours_of, storage_bytes, stored
+from jobs.usage import device_hours, device_hours_of, storage_by_kind, storage_bytes, stored
 from models import ACTIVE, EVERY_PROJECT, Job, JobStatus, Project
 from models.columns import DatabaseNow
 
@@ -21,6 +21,7 @@ class Usage:
     running_jobs: int
     queued_jobs: int  # and paused ones: who may put them back may have them there
     storage_bytes: int
+    storage_by_kind: Mapping[str, int]
     device_hours: float  # in the calendar month, in UTC
 
 
@@ -30,6 +31,7 @@ def usage(session: Session, project: str) -> Usage:
         running_jobs=_running(session, project),
         queued_jobs=_queued(session, project),
         storage_bytes=storage_bytes(session, project),
+        storage_by_kind=storage_by_kind(session, project),
         device_hours=device_hours(session, project),
     )
 
@@ -48,6 +50,13 @@ def require_room(session: Session, project: str) -> datetime:
         if bound is not None and (used := count(session, project)) >= bound:
             raise QuotaExceeded(project, quota, bound, used)
     return session.scalars(select(DatabaseNow())).one()  # the lock may have been waited for
+
+
+def require_storage(session: Session, project: str, more: int) -> None:
+    """Raises QuotaExceeded where `more` bytes would be too many for the project."""
+    bound = session.scalars(select(Project.max_storage_bytes).where(Project.id == project)).one()
+    if bound is not None and (used := storage_bytes(session, project)) + more > bound:
+        raise QuotaExceeded(project, "max_storage_bytes", bound, used)
 
 
 def may_begin(session: Session, project: str) -> bool:

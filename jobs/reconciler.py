@@ -10,7 +10,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy import select
 
-from jobs import idempotency, lifecycle, usage
+from jobs import audits, dataset_versions, idempotency, lifecycle, task_ends, tasks, usage
 from jobs.backoff import end_backoff
 from jobs.fence import backoff_is_over, has_expired, is_active, is_overdue
 from jobs.periodic import PeriodicTask
@@ -82,6 +82,25 @@ def sweep(database: Database, notify: Callable[[str], bool] = lambda _job_id: Tr
         with database.session() as session:
             claimable += end_backoff(session, waited_ids)
     all(notify(job_id) for job_id in claimable)
+    _sweep_tasks(database, notify)
+    audits.settle_all(database, notify)
+
+
+def _sweep_tasks(database: Database, notify: Callable[[str], bool]) -> None:
+    """Take tasks from workers that are lost."""
+    with database.autocommit_read() as session:
+        expired = tasks.expired(session, BATCH_SIZE)
+    requeued = False
+    for task_id in expired:
+        try:
+            with database.session() as session:
+                requeued |= task_ends.expire(session, task_id)
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            log.exception("task not settled", task_id=task_id)
+    if requeued:
+        notify(dataset_versions.WAKE_UP)
 
 
 def _settle(database: Database, job_id: str, *, is_expired: bool, outage: DatabaseFull | None) -> bool:

@@ -43,7 +43,7 @@ def finish(session: Session, job: Job, status: JobStatus, message: str) -> None:
     job.requested = job.requested_at = None
     job.finished_at = now()
     if status is JobStatus.CANCELLED:
-        job.weights = None
+        job.weights = job.predictions = None
         session.execute(delete(Checkpoint).where(Checkpoint.job_id == job.id))
     note_storage(session, job)
     add_event(session, job, status, message)

@@ -11,25 +11,45 @@ of the database.
 from collections import Counter
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal, get_args
 
 from sqlalchemy import CompoundSelect, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from models import EVERY_PROJECT, Attempt, Checkpoint, DeviceUse, Job, Project, UsageEntry, insert_for
+from models import (
+    EVERY_PROJECT,
+    Attempt,
+    Checkpoint,
+    DeviceUse,
+    Job,
+    Project,
+    StorageUse,
+    UsageEntry,
+    insert_for,
+)
 from models.columns import DatabaseNow
 
 BATCH_SIZE = 1000  # entries a fold
 
+# What storage is used for. The files of jobs are what is left of a project's sum: no row says how much that is.
+StorageKind = Literal["uploads", "datasets"]
+
 
 def note_storage(session: Session, job: Job) -> None:
-    """Note the change in storage, after the job's checkpoints or weights have changed."""
+    """Note the change in storage, after the job's checkpoints, weights or predictions have changed."""
     session.flush()
     checkpoints = select(func.coalesce(func.sum(Checkpoint.size_bytes), 0)).where(Checkpoint.job_id == job.id)
-    size = int(session.scalars(checkpoints).one()) + (job.weights["size_bytes"] if job.weights else 0)
+    size = int(session.scalars(checkpoints).one())
+    size += sum(file["size_bytes"] for file in (job.weights, job.predictions) if file)
     if size != job.storage_bytes:
         session.add(UsageEntry(project=job.project, storage_bytes=size - job.storage_bytes))
         job.storage_bytes = size
+
+
+def note_bytes(session: Session, project: str, kind: StorageKind, size_bytes: int) -> None:
+    """Note that a project's files of one kind have grown, or shrunk."""
+    if size_bytes:
+        session.add(UsageEntry(project=project, kind=kind, storage_bytes=size_bytes))
 
 
 def note_device_time(session: Session, job: Job, began: datetime, ended: datetime) -> None:
@@ -48,11 +68,17 @@ def fold(session: Session) -> bool:
     others."""
     first = select(UsageEntry.id).order_by(UsageEntry.id).limit(BATCH_SIZE).with_for_update(skip_locked=True)
     taken = delete(UsageEntry).where(UsageEntry.id.in_(session.scalars(first).all()))
-    columns = (UsageEntry.project, UsageEntry.month, UsageEntry.device_seconds, UsageEntry.storage_bytes)
+    columns = (
+        *(UsageEntry.project, UsageEntry.month, UsageEntry.kind),
+        *(UsageEntry.device_seconds, UsageEntry.storage_bytes),
+    )
     entries = session.execute(taken.returning(*columns), execution_options={"synchronize_session": False}).all()
     storage, seconds = Counter[str](), dict[tuple[str, str], float]()
+    by_kind = Counter[tuple[str, str]]()
     for entry in entries:
         storage[entry.project] += entry.storage_bytes
+        if entry.kind:
+            by_kind[entry.project, entry.kind] += entry.storage_bytes
         if entry.month:
             of_month = (entry.project, entry.month)
             seconds[of_month] = seconds.get(of_month, 0.0) + entry.device_seconds
@@ -60,6 +86,8 @@ def fold(session: Session) -> bool:
         if more:
             summed = {"storage_bytes": Project.storage_bytes + more}
             session.execute(update(Project).where(Project.id == project).values(summed))
+    for (project, kind), more in sorted(by_kind.items()):
+        _add_bytes(session, project, kind, more)
     for (project, month), more_seconds in sorted(seconds.items()):
         _add_device_seconds(session, project, month, more_seconds)
     return len(entries) == BATCH_SIZE
@@ -73,9 +101,25 @@ def _add_device_seconds(session: Session, project: str, month: str, seconds: flo
     )
 
 
+def _add_bytes(session: Session, project: str, kind: str, more: int) -> None:
+    statement = insert_for(session)(StorageUse).values(project=project, kind=kind, storage_bytes=more)
+    summed = StorageUse.storage_bytes + statement.excluded.storage_bytes
+    session.execute(statement.on_conflict_do_update(index_elements=["project", "kind"], set_={"storage_bytes": summed}))
+
+
 def storage_bytes(session: Session, project: str) -> int:
-    """The bytes of a project's checkpoints and weights."""
+    """The bytes of all files of a project."""
     return stored(session, [project])[project]
+
+
+def storage_by_kind(session: Session, project: str) -> dict[str, int]:
+    """The same by kind: `jobs`, and the kinds of StorageKind."""
+    sums = select(StorageUse.kind, StorageUse.storage_bytes).where(StorageUse.project == project)
+    more = select(UsageEntry.kind, UsageEntry.storage_bytes).where(
+        UsageEntry.project == project, UsageEntry.kind.is_not(None)
+    )
+    found = _summed(session, sums.union_all(more), dict.fromkeys(get_args(StorageKind), 0))
+    return {"jobs": storage_bytes(session, project) - sum(found.values()), **found}
 
 
 def stored(session: Session, projects: Collection[str]) -> dict[str, int]:

@@ -4,6 +4,7 @@
 *network*, and its choice in a spec is the *architecture*.
 """
 
+from models.audits import Audit
 from models.base import DEFAULT_PROJECT, Base
 from models.database import Database
 from models.datasets import Dataset, DatasetVersion, StorageUse, Task, Upload, UploadPart
@@ -22,7 +23,7 @@ from models.outages import (
     log_outage,
 )
 from models.session import EVERY_PROJECT, ProjectSession, insert_for
-from models.status import ACTIVE, TERMINAL, TRANSITIONS, JobStatus, Request, TaskStatus, VersionStatus
+from models.status import ACTIVE, TERMINAL, TRANSITIONS, AuditStatus, JobStatus, Request, TaskStatus, VersionStatus
 from models.tables import (
     DEFAULT_MAX_RETRIES,
     DEFAULT_PRIORITY,
@@ -50,6 +51,8 @@ __all__ = [
     "TRANSITIONS",
     "ApiKey",
     "Attempt",
+    "Audit",
+    "AuditStatus",
     "Base",
     "Checkpoint",
     "Database",

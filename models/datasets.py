@@ -22,7 +22,16 @@ class Upload(Base):
     """
 
     __tablename__ = "uploads"
-    __table_args__ = (Index(None, "project", "id"), Index(None, "expires_at"))
+    __table_args__ = (
+        Index(None, "project", "id"),
+        # What is unfinished, among all that is complete.
+        Index(
+            "ix_uploads_expires_at",
+            "expires_at",
+            postgresql_where=text("version IS NULL"),
+            sqlite_where=text("version IS NULL"),
+        ),
+    )
 
     id: Mapped[str] = mapped_column(UPLOAD_ID, primary_key=True)
     project: Mapped[str] = mapped_column(PROJECT_ID)
@@ -34,7 +43,8 @@ class Upload(Base):
     version: Mapped[int | None]  # of the data set, once it is complete
     revision: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
-    expires_at: Mapped[datetime]  # where nothing more arrives until then
+    expires_after: Mapped[int]  # seconds after its last part, if it is not complete by then
+    expires_at: Mapped[datetime]
 
 
 class UploadPart(Base):
@@ -63,8 +73,8 @@ class Dataset(Base):
 class DatasetVersion(Base):
     """What a data set was at one time. It never changes once it is ready.
 
-    `same_as`: the number of an earlier version with the same content, which this one stands for. `files`: the index
-    and then the packs, as storage.StoredFile; versions of one project may share packs.
+    `same_as`: the number of an earlier version with the same content, which this one stands for. `files`: index,
+    features and packs, as storage.StoredFile; versions of one project may share packs.
     """
 
     __tablename__ = "dataset_versions"

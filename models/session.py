@@ -1,12 +1,14 @@
 """Sessions that see one project, and the INSERT of a session's database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 
-from models.base import Base
+from models.audits import Audit
+from models.base import DEFAULT_PROJECT, Base
 from models.datasets import Dataset, DatasetVersion, Task, Upload
 from models.tables import Job
 
@@ -20,6 +22,20 @@ class ProjectSession(Session):
     """
 
     project: str | None = None  # None: sees every project's jobs, as workers and the reconciler need
+
+    @property
+    def own_project(self) -> str:
+        """For what belongs to one project: its own; the default one where it sees all."""
+        return self.project or DEFAULT_PROJECT
+
+    @contextmanager
+    def all_projects(self) -> Iterator[None]:
+        """While the context lasts, every project is seen: for an operator who asks about another than the own."""
+        before, self.project = self.project, None
+        try:
+            yield
+        finally:
+            self.project = before
 
 
 # An execution option of a query that must count the jobs of other projects, too.
@@ -44,6 +60,7 @@ def _see_one_project(state: ORMExecuteState) -> None:
         with_loader_criteria(Dataset, lambda dataset: dataset.project == project, include_aliases=True),
         with_loader_criteria(Upload, lambda upload: upload.project == project, include_aliases=True),
         with_loader_criteria(Task, lambda task: task.project == project, include_aliases=True),
+        with_loader_criteria(Audit, lambda audit: audit.project == project, include_aliases=True),
     )
 
 

@@ -41,6 +41,15 @@ class TaskStatus(StrEnum):
     FAILED = "failed"
 
 
+class AuditStatus(StrEnum):
+    """The status of an audit."""
+
+    RUNNING = "running"  # its jobs wait or train, or its labels are being judged
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"  # one of its jobs has not succeeded, or labels could not be judged; its error says why
+    CANCELLED = "cancelled"
+
+
 TERMINAL = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.STOPPED})
 
 # Statuses in which an attempt holds a lease on the job.

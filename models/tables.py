@@ -58,6 +58,12 @@ class Job(Base):
         Index(None, "project", "priority", "id"),
         Index(None, "project", "finished_at", "id"),
         Index(None, "project", "best_accuracy", "id"),
+        Index(
+            "ix_jobs_parent",
+            "parent",
+            postgresql_where=text("parent IS NOT NULL"),
+            sqlite_where=text("parent IS NOT NULL"),
+        ),
         # Expired leases, among the few jobs that have one.
         Index(
             None,
@@ -101,7 +107,9 @@ class Job(Base):
     best_epoch: Mapped[int | None]
     best_accuracy: Mapped[float | None]  # of the best epoch: what it was chosen by
     weights: Mapped[dict[str, Any] | None]  # storage.StoredFile
-    # Of its checkpoints and its weights.
+    predictions: Mapped[dict[str, Any] | None]  # storage.StoredFile, of a spec with a validation_fold
+    parent: Mapped[str | None] = mapped_column(String(30))  # the audit whose part it is
+    # Of its checkpoints, its weights and its predictions.
     storage_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     error: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())

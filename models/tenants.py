@@ -1,6 +1,7 @@
 """The tables of projects, and of what they have beside jobs. `access/`, `webhooks/` and `jobs/` write them."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -19,6 +20,7 @@ class Project(Base):
     max_queued_jobs: Mapped[int | None]
     max_storage_bytes: Mapped[int | None] = mapped_column(BigInteger)
     max_device_hours: Mapped[float | None]  # within a calendar month, in UTC
+    retention: Mapped[dict[str, Any] | None]  # jobs.retention.RetentionRules; None: nothing is removed by itself
     storage_bytes: Mapped[int] = mapped_column(BigInteger, default=0)  # of all its files, but for `usage_entries`
     created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
 

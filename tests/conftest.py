@@ -119,6 +119,7 @@ SLOW = (
     "training/engine/test_resuming.py",
     "training/engine/test_runs.py",
     "training/engine/test_trainer.py",
+    "worker/audit/test_end_to_end.py",
     "worker/test_recorder.py",
 )
 # Rooms that stay in one process: whoever runs the one long test there is given the short ones beside it, and no other

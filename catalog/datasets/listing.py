@@ -1,23 +1,20 @@
 """The data sets that a job can name, as the API sees them. Torch-free: images are counted, not opened."""
 
-import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from catalog.scanning import DirectoryCache, SingleFlight
+from catalog.datasets.scanning import DirectoryCache, SingleFlight
 from training.errors import DatasetInvalid
 from training.image_folders import ImageFolder, find_images, visible_folders
-from training.known.dataset_names import hides_shipped, unknown_dataset
+from training.known.dataset_names import hides_shipped, is_name, unknown_dataset
 from training.known.datasets import KNOWN_DATASETS, SHIPPED, KnownDataset
 from training.names import shown
 from training.spec import DataShape, TrainingSpec
 from training.spec.conflicts import count_conflicts, data_conflicts, published_conflicts
 from training.spec.part import Conflict
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # what a spec accepts
 
 SUBMISSION_WAIT_SECONDS = 1.0  # how long a submission waits for a scan
 LISTING_WAIT_SECONDS = 10.0  # how long a listing waits for all scans together
@@ -48,6 +45,8 @@ class DatasetEntry:
     reason: str | None = None
     ignored_files: int | None = None  # that are no images, hidden files and known companions aside
     ignored_examples: Sequence[str] = ()  # places of some of them
+    version: None = None  # only what projects upload has versions
+    status: None = None
 
     @property
     def usable(self) -> bool:
@@ -97,6 +96,16 @@ class Catalogue:
                 folders[name] = self._folders.get(name, left) or _folder_entry(name)
         return sorted((known | folders).values(), key=lambda entry: entry.name)
 
+    def is_taken(self, name: str) -> bool:
+        """Whether everybody can name a data set `name`, so that no project may call its own so. Waits a second at most
+        for a disk."""
+        if name in KNOWN_DATASETS:
+            return True
+        try:
+            return name in (self._names.get(_ALL, SUBMISSION_WAIT_SECONDS) or ())
+        except OSError:
+            return False
+
     def conflicts(self, spec: TrainingSpec) -> list[Conflict]:
         """Why a job of `spec` would be refused for its data, as far as this machine can tell. Waits a second at most;
         what is not known by then, the worker checks.
@@ -116,7 +125,7 @@ class Catalogue:
         except OSError:
             return []
         if name not in KNOWN_DATASETS:
-            return [_refused(name, unknown_dataset(name, [each for each in names if NAME.fullmatch(each)]))]
+            return [_refused(name, unknown_dataset(name, [each for each in names if is_name(each)]))]
         return [] if name in SHIPPED else [*_known_conflicts(spec, KNOWN_DATASETS[name])]
 
     def _scan_names(self, _all: str) -> list[str]:
@@ -127,7 +136,7 @@ class Catalogue:
             return []
 
     def _scan_folder(self, name: str) -> DatasetEntry:
-        if not NAME.fullmatch(name):
+        if not is_name(name):
             rule = "letters, digits, dots, underscores and hyphens, 64 at most, and a letter or digit first"
             return _folder_entry(name, f"A data set's name has {rule}: rename the folder.")
         try:

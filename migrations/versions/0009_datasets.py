@@ -14,6 +14,11 @@ PROJECT, NAME = sa.String(length=40), sa.String(length=64)
 
 def upgrade() -> None:
     op.add_column("jobs", sa.Column("dataset_version", sa.Integer(), nullable=True))
+    op.add_column("jobs", sa.Column("predictions", sa.JSON(), nullable=True))
+    op.add_column("jobs", sa.Column("parent", sa.String(length=30), nullable=True))
+    op.add_column("projects", sa.Column("retention", sa.JSON(), nullable=True))
+    has_parent = sa.text("parent IS NOT NULL")
+    op.create_index("ix_jobs_parent", "jobs", ["parent"], postgresql_where=has_parent, sqlite_where=has_parent)
     op.add_column("usage_entries", sa.Column("kind", sa.String(length=16), nullable=True))
     op.create_table(
         "storage_use",
@@ -25,6 +30,7 @@ def upgrade() -> None:
     _create_uploads()
     _create_versions()
     _create_tasks()
+    _create_audits()
 
 
 def _create_uploads() -> None:
@@ -40,11 +46,15 @@ def _create_uploads() -> None:
         sa.Column("version", sa.Integer(), nullable=True),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
+        sa.Column("expires_after", sa.Integer(), nullable=False),
         sa.Column("expires_at", TIME, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_uploads")),
     )
     op.create_index(op.f("ix_uploads_project_id"), "uploads", ["project", "id"])
-    op.create_index(op.f("ix_uploads_expires_at"), "uploads", ["expires_at"])
+    unfinished = sa.text("version IS NULL")
+    op.create_index(
+        "ix_uploads_expires_at", "uploads", ["expires_at"], postgresql_where=unfinished, sqlite_where=unfinished
+    )
     op.create_table(
         "upload_parts",
         sa.Column("upload_id", sa.String(length=30), nullable=False),
@@ -130,6 +140,35 @@ def _create_tasks() -> None:
     op.create_index("ix_tasks_open", "tasks", ["status", "id"], postgresql_where=is_open, sqlite_where=is_open)
 
 
+def _create_audits() -> None:
+    op.create_table(
+        "audits",
+        sa.Column("id", sa.String(length=30), nullable=False),
+        sa.Column("project", PROJECT, nullable=False),
+        sa.Column("dataset", NAME, nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("open", sa.Boolean(), nullable=False),
+        sa.Column("spec", sa.JSON(), nullable=False),
+        sa.Column("jobs", sa.JSON(), nullable=False),
+        sa.Column("task", sa.String(length=31), nullable=True),
+        sa.Column("error", sa.JSON(), nullable=True),
+        sa.Column("summary", sa.JSON(), nullable=True),
+        sa.Column("suspects", sa.JSON(), nullable=True),
+        sa.Column("created_at", TIME, nullable=False),
+        sa.Column("finished_at", TIME, nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audits")),
+        sa.ForeignKeyConstraint(
+            ["project", "dataset", "version"],
+            ["dataset_versions.project", "dataset_versions.dataset", "dataset_versions.number"],
+            name=op.f("fk_audits_project"),
+        ),
+    )
+    op.create_index(op.f("ix_audits_project_dataset_version_id"), "audits", ["project", "dataset", "version", "id"])
+    is_open = sa.text("open")
+    op.create_index("ix_audits_open", "audits", ["id"], postgresql_where=is_open, sqlite_where=is_open)
+
+
 def downgrade() -> None:
     """Uploaded data sets are lost. Their bytes count no more."""
     op.execute(
@@ -137,7 +176,11 @@ def downgrade() -> None:
         "FROM storage_use WHERE storage_use.project = projects.id AND kind IN ('uploads', 'datasets')), 0)"
     )
     op.execute("DELETE FROM usage_entries WHERE kind IN ('uploads', 'datasets')")
-    for table in ("tasks", "dataset_versions", "datasets", "upload_parts", "uploads", "storage_use"):
+    for table in ("audits", "tasks", "dataset_versions", "datasets", "upload_parts", "uploads", "storage_use"):
         op.drop_table(table)
     op.drop_column("usage_entries", "kind")
+    op.drop_column("projects", "retention")
+    op.drop_index("ix_jobs_parent", "jobs")
+    op.drop_column("jobs", "parent")
+    op.drop_column("jobs", "predictions")
     op.drop_column("jobs", "dataset_version")

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from catalog import scanning
-from catalog.datasets import NAME, Catalogue, DatasetEntry, DatasetsUnavailable
-from catalog.scanning import SingleFlight
+from catalog.datasets import scanning
+from catalog.datasets.listing import Catalogue, DatasetEntry, DatasetsUnavailable
+from catalog.datasets.scanning import SingleFlight
 from training.image_folders import listing
+from training.known.dataset_names import is_name
 from training.known.datasets import KNOWN_DATASETS
 from training.spec import TrainingSpec
 
@@ -123,7 +124,7 @@ def test_names_are_those_that_a_spec_accepts(tmp_path: Path, name: str) -> None:
     except ValidationError:
         assert "rename the folder" in (entry.reason or "")
     else:
-        assert NAME.fullmatch(name)
+        assert is_name(name)
         assert (entry.name, entry.usable) == (name, True)
 
 
@@ -216,9 +217,9 @@ def test_a_folder_that_has_not_changed_is_not_walked_again(tmp_path: Path, monke
 def test_nobody_waits_for_a_disk_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_pets(tmp_path)
     released = threading.Event()
-    monkeypatch.setattr("catalog.datasets.find_images", lambda *_: released.wait(60))
-    monkeypatch.setattr("catalog.datasets.SUBMISSION_WAIT_SECONDS", 0.01)
-    monkeypatch.setattr("catalog.datasets.LISTING_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr("catalog.datasets.listing.find_images", lambda *_: released.wait(60))
+    monkeypatch.setattr("catalog.datasets.listing.SUBMISSION_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr("catalog.datasets.listing.LISTING_WAIT_SECONDS", 0.01)
     with catalogue(tmp_path) as made:
         made._names.get("", 60)  # only the folder itself hangs
         assert made.conflicts(TrainingSpec(dataset="pets")) == []

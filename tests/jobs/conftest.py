@@ -1,6 +1,7 @@
 """Jobs at various points of their lives."""
 
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from jobs.checkpoints import CheckpointFile
 from jobs.failures import Failure
 from jobs.fence import Claim
 from jobs.submission import Submission
+from jobs.verified_storage import VerifiedStorage
 from models import DEFAULT_PROJECT, Attempt, Checkpoint, Database, Epoch, Event, Job, Step
 from models.columns import DatabaseNow
 from storage import StoredFile
@@ -134,6 +136,12 @@ def everything(database: Database) -> Mapping[str, Iterable[Any]]:
             kind.__tablename__: sorted(map(repr, session.execute(select(*kind.__table__.columns))))
             for kind in (Job, Attempt, Epoch, Step, Checkpoint, Event)
         }
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> VerifiedStorage:
+    """Of data sets. Nothing is in it."""
+    return VerifiedStorage(f"file://{tmp_path}/storage")
 
 
 @pytest.fixture

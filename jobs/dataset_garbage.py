@@ -1,0 +1,87 @@
+"""Deletes the files of uploads and of data sets that no row names: of uploads that are complete, left alone or given
+up, of validations that died, of versions that were deleted.
+
+Files are listed before the rows are read, so that a row which is written later names a newer file. What an upload that
+is under way, or a task that runs, has written is left alone: its rows may be about to be written.
+"""
+
+from collections.abc import Callable
+
+import structlog
+from sqlalchemy import ColumnElement, and_, delete, select
+
+from catalog.datasets import uploads
+from jobs import dataset_versions, tasks
+from jobs.uploads import expire
+from models import Audit, Database, DatasetVersion, Task, TaskStatus, Upload, UploadPart
+from models.columns import DatabaseNow
+from storage import Storage
+
+BATCH_SIZE = 100
+DELETED_AT_ONCE = 500
+KEPT_SECONDS = 7 * 24 * 3600.0  # rows of uploads and tasks that are over
+
+log = structlog.get_logger()
+
+
+def purge(database: Database, storage: Storage) -> None:
+    """Delete the files of deleted versions, and then their rows; forget uploads that were left alone. Raises
+    OSError."""
+    for upload_id in expire(database):
+        delete_upload_files(storage, upload_id)
+    with database.autocommit_read() as session:
+        gone = select(DatasetVersion).where(DatasetVersion.deleted_at.is_not(None)).limit(BATCH_SIZE)
+        versions = session.scalars(gone).all()
+        needed = {project: dataset_versions.file_names(session, project) for project in {v.project for v in versions}}
+    for version in versions:
+        files = dataset_versions.files_of(version)
+        storage.delete([file.name for file in files if file.name not in needed[version.project]])
+        with database.session() as session:
+            session.execute(delete(Audit).where(_is_of(version)))
+            session.execute(delete(DatasetVersion).where(DatasetVersion.deleted_at.is_not(None), _is(version)))
+
+
+def collect(database: Database, storage: Storage, should_stop: Callable[[], bool] = lambda: False) -> None:
+    """Delete every file of uploads and data sets that no row names, until `should_stop` says so. Raises OSError."""
+    found = [*storage.list_names(uploads.FOLDER), *storage.list_names(dataset_versions.FOLDER)]
+    with database.snapshot() as session:
+        under_way = set(session.scalars(select(Upload.id).where(Upload.version.is_(None))))
+        under_way |= set(session.scalars(select(Task.id).where(tasks.is_open())))
+        named = set(session.scalars(select(UploadPart.name)))
+        for files in session.scalars(select(DatasetVersion.files)):
+            named |= {file["name"] for file in files or ()}
+    garbage = [name for name in found if name not in named and not under_way & set(name.split("/"))]
+    for start in range(0, len(garbage), DELETED_AT_ONCE):
+        if should_stop():
+            return
+        storage.delete(garbage[start : start + DELETED_AT_ONCE])
+    if garbage:
+        log.info("files of uploads and data sets deleted", files=len(garbage))
+    _forget_old_rows(database)
+
+
+def delete_upload_files(storage: Storage, upload_id: str) -> None:
+    """Delete the files of an upload that no row names any more. Raises OSError."""
+    storage.delete(storage.list_names(f"{uploads.FOLDER}/{upload_id}"))
+
+
+def _forget_old_rows(database: Database) -> None:
+    """Rows of uploads and tasks that are over: the versions that came of them say all that counts."""
+    over = Task.status.in_([TaskStatus.SUCCEEDED, TaskStatus.FAILED])
+    with database.session() as session:
+        session.execute(delete(Task).where(over, Task.finished_at < DatabaseNow(-KEPT_SECONDS)))
+        has_parts = select(UploadPart.upload_id).where(UploadPart.upload_id == Upload.id).exists()
+        complete = Upload.version.is_not(None) & (Upload.expires_at < DatabaseNow(-KEPT_SECONDS)) & ~has_parts
+        session.execute(delete(Upload).where(complete))
+
+
+def _is(version: DatasetVersion) -> ColumnElement[bool]:
+    return and_(
+        DatasetVersion.project == version.project,
+        DatasetVersion.dataset == version.dataset,
+        DatasetVersion.number == version.number,
+    )
+
+
+def _is_of(version: DatasetVersion) -> ColumnElement[bool]:
+    return and_(Audit.project == version.project, Audit.dataset == version.dataset, Audit.version == version.number)

@@ -1,0 +1,359 @@
+"""Versions of uploaded data sets, from the complete upload to the end of their validation: what joins the rows of
+`catalog.datasets` with jobs, tasks, quotas and webhooks. `jobs.dataset_deletion` deletes them.
+
+A version's files may be shared: an edited version has the packs of the one that was edited, and content that a project
+has already is not kept twice. So what a version takes, and what goes with it, is decided by the names of the files of
+all versions of the project; its row is locked meanwhile.
+
+Rows are locked in the order task, project, version.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.base import ExecutableOption as ORMOption
+
+from catalog.datasets import uploads
+from catalog.datasets.errors import DatasetNotFound, VersionNotFound, VersionNotReady
+from jobs import tasks
+from jobs.failures import Failure
+from jobs.outbox import enqueue_for_project
+from jobs.tasks import TaskClaim
+from jobs.transitions import now
+from jobs.usage import note_bytes
+from models import (
+    Dataset,
+    DatasetVersion,
+    Project,
+    Task,
+    TaskStatus,
+    Upload,
+    VersionStatus,
+    insert_for,
+)
+from storage import StoredFile
+from training.known.dataset_names import VersionName
+from training.spec import DataShape
+
+FOLDER = "datasets"  # in the storage
+
+WAKE_UP = "task_"  # in place of a job's id in a message: there is a task (worker.tasks)
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """What a worker has found a data set to be. `files`, in the storage: its index, its features and
+    its packs."""
+
+    identity: str
+    classes: Sequence[str]
+    channels: int
+    image_size: int | None
+    train_images: int
+    test_images: int
+    report: Mapping[str, Any]
+    files: Sequence[StoredFile]
+
+
+def complete(session: Session, upload: Upload) -> DatasetVersion:
+    """All bytes of `upload`, whose row is locked, have arrived: make the data set's next version, and have it
+    validated."""
+    version = _add(session, upload.project, upload.dataset, "upload")
+    upload.version = version.number
+    upload.total_bytes = upload.received_bytes
+    upload.revision += 1
+    arguments = {"upload": upload.id, "sha256": upload.sha256, **upload.options}
+    tasks.add(session, tasks.VALIDATE, upload.project, upload.dataset, version.number, arguments)
+    log.info("data set uploaded", dataset=upload.dataset, version=version.number, upload=upload.id)
+    return version
+
+
+def edit(session: Session, parent: DatasetVersion, edits: Sequence[Mapping[str, Any]]) -> DatasetVersion:
+    """Make a version of `parent`, which is ready, with `edits` carried out by a worker."""
+    version = _add(session, parent.project, parent.dataset, "edit", parent.number)
+    arguments = {"parent": parent.number, "edits": list(edits)}
+    tasks.add(session, tasks.EDIT, parent.project, parent.dataset, version.number, arguments)
+    return version
+
+
+def import_from(
+    session: Session, project: str, dataset: str, source: str, options: Mapping[str, Any]
+) -> DatasetVersion:
+    """Make the next version of what a worker finds at `source`, which is allowed (environment.import_roots)."""
+    version = _add(session, project, dataset, "import")
+    tasks.add(session, tasks.IMPORT, project, dataset, version.number, {"source": source, **options})
+    return version
+
+
+def require(session: Session, project: str, dataset: str) -> None:
+    """Raises DatasetNotFound where the project has no version of it."""
+    if not numbers_of(session, project, dataset):
+        raise DatasetNotFound(dataset)
+
+
+def find(
+    session: Session,
+    project: str,
+    dataset: str,
+    number: int,
+    *,
+    lock: bool = False,
+    options: Sequence[ORMOption] = (),
+) -> DatasetVersion:
+    """The version that `number` stands for: an earlier one where that has the same content. Raises DatasetNotFound and
+    VersionNotFound."""
+    version = _row(session, project, dataset, number, lock=lock, options=options)
+    if version is not None and version.same_as is not None:
+        version = _row(session, project, dataset, version.same_as, lock=lock, options=options)
+    if version is None:
+        require(session, project, dataset)
+        raise VersionNotFound(dataset, number)
+    return version
+
+
+def find_ready(session: Session, project: str, dataset: str, number: int) -> DatasetVersion:
+    """The same, if it is ready. Raises VersionNotReady, too."""
+    version = find(session, project, dataset, number)
+    if version.status != VersionStatus.READY:
+        raise VersionNotReady(dataset, number, version.status)
+    return version
+
+
+def resolve(session: Session, project: str, reference: str) -> DatasetVersion | None:
+    """The version that the `dataset` of a spec names. None where the project has uploaded no data set of this name.
+    Until the transaction ends, nothing of the project can be deleted. Raises DatasetNotFound, VersionNotFound and
+    VersionNotReady."""
+    name = VersionName.of(reference)
+    if numbers_of(session, project, name.dataset):
+        lock_project(session, project)  # as the deletion does; most names are of no uploaded data set
+    numbers = numbers_of(session, project, name.dataset)
+    if not numbers:
+        if name.number is not None:
+            raise DatasetNotFound(name.dataset)
+        return None
+    number = name.number
+    if number is None:
+        ready = [number for number, status in numbers.items() if status == VersionStatus.READY]
+        if not ready:
+            newest = max(numbers)
+            raise VersionNotReady(name.dataset, newest, numbers[newest])
+        number = max(ready)
+    return find_ready(session, project, name.dataset, number)
+
+
+def exists(session: Session, project: str, identity: str) -> bool:
+    """Whether a project has a version with this content."""
+    has_it = (DatasetVersion.project == project) & (DatasetVersion.identity == identity)
+    there = select(DatasetVersion.number).where(has_it, DatasetVersion.deleted_at.is_(None))
+    return session.scalar(there.limit(1)) is not None
+
+
+def data_shape(version: DatasetVersion, image_size: int | None) -> DataShape | None:
+    """What a job of this version trains on; None where only a worker would know."""
+    side = image_size or version.image_size
+    if side is None or version.train_images is None or version.test_images is None:
+        return None
+    return DataShape(
+        train_images=version.train_images,
+        test_images=version.test_images,
+        classes=len(version.classes or ()),
+        image_size=side,
+        channels=version.channels or 3,
+    )
+
+
+def files_of(version: DatasetVersion) -> tuple[StoredFile, ...]:
+    """Its index, its features and then its packs."""
+    return tuple(StoredFile(**each) for each in version.files or ())
+
+
+def trained_files(version: DatasetVersion) -> tuple[StoredFile, ...]:
+    """What a job needs of it: its index, and then its packs."""
+    index, _features, *packs = files_of(version)
+    return (index, *packs)
+
+
+def settle_ready(session: Session, claim: TaskClaim, found: Validated) -> list[str]:
+    """The version is ready. Names of files that are not needed after all: the same content was there already. Raises
+    TaskFenced."""
+    tasks.end(session, claim, TaskStatus.SUCCEEDED)
+    lock_project(session, claim.project)
+    version = _of_claim(session, claim)
+    new = list(found.files)
+    version.identity, version.classes, version.channels = found.identity, list(found.classes), found.channels
+    version.image_size = found.image_size
+    version.train_images, version.test_images = found.train_images, found.test_images
+    version.report = dict(found.report)
+    twin = _twin(session, version)
+    if twin is not None:
+        version.files = twin.files
+        if twin.dataset == version.dataset:
+            version.same_as = twin.number
+    else:
+        version.files = [asdict(file) for file in new]
+    there = file_names(session, claim.project, but=version)
+    written = {file.name for file in new if claim.task_id in file.name}
+    if any(file.name not in written and file.name not in there for file in files_of(version)):
+        return _parent_gone(session, version, sorted(written))
+    version.storage_bytes = sum(file.size_bytes for file in files_of(version) if file.name not in there)
+    note_bytes(session, claim.project, "datasets", version.storage_bytes)
+    _forget_upload(session, claim)
+    _settle(session, version, VersionStatus.READY)
+    kept = {file.name for file in files_of(version)}
+    return [file.name for file in new if file.name not in kept and file.name not in there]
+
+
+def _parent_gone(session: Session, version: DatasetVersion, written: list[str]) -> list[str]:
+    version.files, version.report, version.identity = None, None, None
+    hint = "Edit a version that is there."
+    version.error = {"code": "dataset_invalid", "message": "The version that was edited was deleted.", "hint": hint}
+    _settle(session, version, VersionStatus.FAILED)
+    return written
+
+
+def settle_failed(session: Session, claim: TaskClaim, failure: Failure) -> None:
+    """The upload is no data set. Raises TaskFenced."""
+    tasks.end(session, claim, TaskStatus.FAILED)
+    _fail(session, claim, failure)
+
+
+def lose_task(session: Session, claim: TaskClaim, failure: Failure) -> bool:
+    """An attempt at the task was lost. Whether it is in the queue again; else the version has failed. Raises
+    TaskFenced."""
+    return _lose(session, tasks.lock_held(session, claim), failure)
+
+
+def expire_task(session: Session, task_id: str) -> bool:
+    """Take a task from a worker whose lease has run out. Whether it is in the queue again."""
+    task = tasks.lock_expired(session, task_id)
+    if task is None:
+        return False
+    hint = "Look at the worker's log and its machine's memory; then upload it again."
+    message = f"Worker {task.owner} was not heard of until its lease ran out."
+    return _lose(session, task, Failure("worker_lost", message, hint, retryable=True))
+
+
+def _add(session: Session, project: str, dataset: str, source: str, parent: int | None = None) -> DatasetVersion:
+    named = insert_for(session)(Dataset).values(project=project, name=dataset, last_version=0, created_at=now())
+    session.execute(named.on_conflict_do_nothing(index_elements=["project", "name"]))
+    counted = update(Dataset).where(Dataset.project == project, Dataset.name == dataset)
+    number = session.scalars(
+        counted.values(last_version=Dataset.last_version + 1).returning(Dataset.last_version),
+        execution_options={"synchronize_session": False},
+    ).one()
+    version = DatasetVersion(
+        project=project,
+        dataset=dataset,
+        number=number,
+        status=VersionStatus.VALIDATING,
+        source=source,
+        parent=parent,
+        storage_bytes=0,
+        revision=1,
+    )
+    session.add(version)
+    session.flush()
+    return version
+
+
+def _lose(session: Session, task: Task, failure: Failure) -> bool:
+    if tasks.lose(task):
+        log.warning("task lost", task_id=task.id, attempt=task.attempt, reason=failure.message)
+        return True
+    tasks.finish(task, TaskStatus.FAILED)
+    claim = TaskClaim(task.id, task.attempt, task.kind, task.project, task.dataset, task.version, task.arguments)
+    _fail(session, claim, failure)
+    return False
+
+
+def _fail(session: Session, claim: TaskClaim, failure: Failure) -> None:
+    version = _of_claim(session, claim)
+    version.error = {"code": failure.code, "message": failure.message, "hint": failure.hint}
+    _forget_upload(session, claim)
+    _settle(session, version, VersionStatus.FAILED)
+
+
+def _settle(session: Session, version: DatasetVersion, status: VersionStatus) -> None:
+    version.status = status
+    version.finished_at = now()
+    version.revision += 1
+    session.flush()
+    about = {"name": version.dataset, "version": version.same_as or version.number, "project": version.project}
+    enqueue_for_project(session, version.project, f"dataset.{status}", lambda: {**about, "status": status})
+    log.info(f"data set {status}", dataset=version.dataset, version=version.number, identity=version.identity)
+
+
+def _of_claim(session: Session, claim: TaskClaim) -> DatasetVersion:
+    """Its row, locked. A version that was deleted meanwhile has ended its task: nobody comes here then."""
+    of_version = _is_version(claim.project, claim.dataset, claim.version)
+    return session.scalars(select(DatasetVersion).where(of_version).with_for_update()).one()
+
+
+def _twin(session: Session, version: DatasetVersion) -> DatasetVersion | None:
+    """A ready version of the project with the same content: of the same data set before any other."""
+    same = select(DatasetVersion).where(
+        DatasetVersion.project == version.project,
+        DatasetVersion.identity == version.identity,
+        DatasetVersion.status == VersionStatus.READY,
+        DatasetVersion.same_as.is_(None),
+        DatasetVersion.deleted_at.is_(None),
+    )
+    with session.no_autoflush:
+        own_first = (DatasetVersion.dataset != version.dataset, DatasetVersion.dataset, DatasetVersion.number)
+        return session.scalar(same.order_by(*own_first).limit(1))
+
+
+def file_names(session: Session, project: str, but: DatasetVersion | None = None) -> set[str]:
+    """Names of the files of all versions of a project."""
+    with session.no_autoflush:
+        named = select(DatasetVersion.dataset, DatasetVersion.number, DatasetVersion.files).where(
+            DatasetVersion.project == project, DatasetVersion.deleted_at.is_(None)
+        )
+        rows = session.execute(named).all()
+    mine = (but.dataset, but.number) if but else None
+    return {file["name"] for dataset, number, files in rows if (dataset, number) != mine for file in files or ()}
+
+
+def _forget_upload(session: Session, claim: TaskClaim) -> None:
+    if "upload" in claim.arguments:
+        forget_parts(session, claim.project, claim.dataset, claim.version)
+
+
+def forget_parts(session: Session, project: str, dataset: str, version: int) -> None:
+    """The parts of its upload are needed no more."""
+    of_version = select(Upload.id).where(
+        Upload.project == project, Upload.dataset == dataset, Upload.version == version
+    )
+    for upload_id in session.scalars(of_version):
+        note_bytes(session, project, "uploads", -uploads.delete_parts(session, upload_id))
+
+
+def _row(
+    session: Session, project: str, dataset: str, number: int, *, lock: bool, options: Sequence[ORMOption]
+) -> DatasetVersion | None:
+    statement = select(DatasetVersion).where(_is_version(project, dataset, number), DatasetVersion.deleted_at.is_(None))
+    statement = statement.options(*options)
+    return session.scalar(statement.with_for_update() if lock else statement)
+
+
+def _is_version(project: str, dataset: str, number: int) -> Any:
+    return (DatasetVersion.project == project) & (DatasetVersion.dataset == dataset) & (DatasetVersion.number == number)
+
+
+def numbers_of(session: Session, project: str, dataset: str) -> dict[int, str]:
+    """The status of each version."""
+    rows = select(DatasetVersion.number, DatasetVersion.status).where(
+        DatasetVersion.project == project, DatasetVersion.dataset == dataset, DatasetVersion.deleted_at.is_(None)
+    )
+    return dict(session.execute(rows).all())
+
+
+def lock_project(session: Session, project: str) -> None:
+    """So that no two transactions decide at once which files are needed."""
+    session.execute(select(Project.id).where(Project.id == project).with_for_update(key_share=True))
