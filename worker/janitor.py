@@ -10,7 +10,7 @@ from functools import partial
 
 import structlog
 
-from jobs import changes, garbage
+from jobs import changes, dataset_garbage, garbage, retention
 from models import Database, DatabaseUnavailable, log_outage
 from storage import Storage
 
@@ -32,12 +32,18 @@ class Janitor:
         self._submit(partial(garbage.collect, self._database, self._storage, job_id))
 
     def collect_all(self) -> None:
-        """Delete the files of all jobs that no row names."""
+        """Delete the files of all jobs and data sets that no row names."""
         self._submit(partial(garbage.collect_all, self._database, self._storage, self._should_stop))
+        self._submit(partial(dataset_garbage.collect, self._database, self._storage, self._should_stop))
 
-    def purge_deleted_jobs(self) -> None:
-        """Delete the files of deleted jobs, and then their rows."""
+    def purge_deleted(self) -> None:
+        """Delete the files of deleted jobs and data sets, and then their rows."""
         self._submit(partial(changes.purge, self._database, self._storage))
+        self._submit(partial(dataset_garbage.purge, self._database, self._storage))
+
+    def apply_retention(self) -> None:
+        """Remove what projects' rules say. The files are deleted later."""
+        self._submit(partial(retention.apply_all, self._database))
 
     def delete(self, names: list[str]) -> None:
         """Delete these files."""

@@ -32,8 +32,10 @@ class Order(Message):
     spec: ResolvedSpec
     checkpoints: tuple[CheckpointFile, ...]  # to go on from, the furthest first
     starting_weights: StoredFile | None
-    dataset_identity: str | None  # of what the job has trained on; None: nobody has noted it
-    earlier_facts: RunFacts | None  # then, of its last attempt that has begun to train
+    dataset_identity: str | None  # of what the job trains on; None: nobody knows it yet
+    dataset_files: tuple[StoredFile, ...] = ()  # of a version of an uploaded data set: its index, and its packs
+    project: str = ""  # whose job it is: what is cached of its data is cached for this project alone
+    earlier_facts: RunFacts | None  # of its last attempt that has begun to train
     finish_at_once: bool  # train nothing, and make the weights of the last checkpoint
     devices: tuple[str, ...]  # one for each process that trains, as torch names it: "cpu", "cuda:0"
     threads: int  # of intra-operation parallelism, of all these processes together
@@ -47,7 +49,7 @@ class Order(Message):
     @property
     def has_begun(self) -> bool:
         """Whether an earlier attempt has got as far as training."""
-        return bool(self.dataset_identity or self.earlier_facts)
+        return bool(self.earlier_facts or (self.dataset_identity and not self.dataset_files))
 
 
 class Command(Enum):
@@ -131,6 +133,7 @@ class Succeeded(Message):
     stopped_early: bool  # epochs are left that would not have made it better
     epochs: int  # that it has trained
     weights: StoredFile
+    predictions: StoredFile | None = None  # of a spec with a validation_fold
 
 
 class Halted(Message):

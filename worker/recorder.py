@@ -238,8 +238,10 @@ class Recorder:
                 recording.record_unusable(session, claim, name, reason)
             case Trouble(event=event, message=message):
                 recording.record_trouble(session, claim, event, message)
-            case Succeeded(stopped_early=early, epochs=epochs, weights=weights):
-                lifecycle.settle_success(session, claim, weights, epochs=epochs, stopped_early=early)
+            case Succeeded(stopped_early=early, epochs=epochs, weights=weights, predictions=predictions):
+                lifecycle.settle_success(
+                    session, claim, weights, predictions=predictions, epochs=epochs, stopped_early=early
+                )
                 return True
             case Failed() as failed:
                 self._settle_failed(session, failed)

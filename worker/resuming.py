@@ -21,6 +21,7 @@ from training.engine.team import Team
 from training.engine.trainer import Trainer
 from training.engine.weights import weights_of_state
 from training.metrics import RunFacts
+from worker.dataset_files import load_version
 from worker.messages import Loading, Order, Report, Unusable
 from worker.saving import RetryingReader, store_with_retries
 
@@ -63,7 +64,7 @@ def begin(order: Order, storage: Storage, device: torch.device, team: Team, send
     """
     reader = RetryingReader(storage, send)
     keeper = _WeightsKeeper(order, storage, reader, team, device, send)
-    dataset = _same_data(order, keeper)
+    dataset = _same_data(order, storage, reader, keeper)
     weights_dir = _starting_weights(order, reader)
 
     def new_trainer() -> Trainer:
@@ -147,12 +148,12 @@ def _load(checkpoint: CheckpointFile, reader: RetryingReader, trainer: Trainer, 
     return None
 
 
-def _same_data(order: Order, keeper: "_WeightsKeeper") -> Dataset:
+def _same_data(order: Order, storage: Storage, reader: RetryingReader, keeper: "_WeightsKeeper") -> Dataset:
     """The data, which is the job's own. Raises DataLost, in every process of a team where it does in one."""
     reason: DatasetInvalid | DatasetChanged | None = None
     dataset: Dataset | None = None
     try:
-        dataset = _dataset(order)
+        dataset = _dataset(order, storage, reader)
         _require_same(order, dataset, keeper)
     except (DatasetInvalid, DatasetChanged) as error:
         reason = error
@@ -162,7 +163,9 @@ def _same_data(order: Order, keeper: "_WeightsKeeper") -> Dataset:
     return dataset
 
 
-def _dataset(order: Order) -> Dataset:
+def _dataset(order: Order, storage: Storage, reader: RetryingReader) -> Dataset:
+    if order.dataset_files:
+        return load_version(order, storage, reader)
     return load_dataset(
         order.spec.dataset,
         image_size=order.spec.image_size,

@@ -1,7 +1,7 @@
-"""A run's files: checkpoints while it trains, weights at its end.
+"""A run's files: checkpoints while it trains, weights at its end, and what it predicts where that is asked for.
 
 Checkpoints are stored in a thread. If the storage does not accept one, the run goes on: the checkpoint before it still
-stands. Weights are the result of the run: if the storage is full or away, the run waits for it.
+stands. Weights and predictions are the result of the run: if the storage is full or away, the run waits for it.
 """
 
 import time
@@ -15,6 +15,7 @@ from training.engine.checkpoints import CheckpointWriter
 from training.engine.progress import Progress
 from training.engine.trainer import Trainer
 from training.grace_periods import STORE_SECONDS, grace_period
+from training.images.predictions import Predictions
 from worker.messages import Alive, CheckpointStored, Command, Order, Report, Trouble
 
 Done = TypeVar("Done")
@@ -91,11 +92,18 @@ class Saver:
     def store_weights(self, read_command: Callable[[], Command | None]) -> StoredFile | None:
         """Store the weights; None after Command.QUIT, which ends the wait for the storage. Raises OSError where the
         storage is away for too long."""
-        content, name = self._trainer.packed_weights(), f"{self._folder}/weights.safetensors"
+        return self._store_result("weights", self._trainer.packed_weights(), read_command)
 
+    def store_predictions(self, found: Predictions, read_command: Callable[[], Command | None]) -> StoredFile | None:
+        """The same for predictions."""
+        return self._store_result("predictions", found.to_bytes(), read_command)
+
+    def _store_result(self, name: str, content: bytes, read_command: Callable[[], Command | None]) -> StoredFile | None:
         def store() -> StoredFile | None:
             with grace_period(STORE_SECONDS, urgent=True):
-                return None if read_command() is Command.QUIT else self._storage.put(name, content)
+                if read_command() is Command.QUIT:
+                    return None
+                return self._storage.put(f"{self._folder}/{name}.safetensors", content)
 
         return store_with_retries(store, self._send)
 
@@ -115,7 +123,7 @@ class Saver:
 
 
 def store_with_retries(store: Callable[[], Done], send: Callable[[Report], None]) -> Done:
-    """Call `store`, which stores weights. Raises OSError where the storage is away for too long."""
+    """Call `store`, which stores a run's result. Raises OSError where the storage is away for too long."""
     return _retrying(store, "Its weights cannot be stored yet", send)
 
 

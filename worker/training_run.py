@@ -9,7 +9,9 @@ from dataclasses import asdict
 import torch
 
 from jobs.verified_storage import VerifiedStorage
+from storage import StoredFile
 from training.engine.conflicts import SpecConflict
+from training.engine.evaluator import EvaluationStopped
 from training.engine.progress import SavePoint
 from training.engine.team import Team
 from training.engine.totals import Diverged
@@ -117,17 +119,33 @@ def _end(trainer: Trainer, saver: Saver, order: Order, read_command: ReadCommand
     if (not finished and trainer.team.size > 1) or (command is Command.SAVE and not finished):
         saver.save_and_wait()  # every process of a team must take part, whatever command it has read
     saver.wait()
-    weights = None
+    weights = predictions = None
     has_trained = (progress.epoch, progress.step) != (0, 0)
     wanted = has_trained and (finished or command is Command.FINISH)
     if trainer.team.any_process_says(wanted, device=trainer.device)[0]:
         trainer.prepare_weights(_saying_alive(lambda: read_command() is Command.QUIT, send))
+    judges = finished and order.spec.validation_fold is not None
+    if judges:
+        predictions = _store_predictions(trainer, saver, read_command, send)
     if trainer.team.rank == 0 and wanted:
         weights = saver.store_weights(read_command)
-    if finished and weights:
-        send(Succeeded(stopped_early=progress.stopped_early, epochs=progress.epoch, weights=weights))
+    if finished and weights and (predictions or not judges):
+        send(
+            Succeeded(
+                stopped_early=progress.stopped_early, epochs=progress.epoch, weights=weights, predictions=predictions
+            )
+        )
     else:
         send(Halted(epoch=progress.epoch, step=progress.step, weights=weights))
+
+
+def _store_predictions(trainer: Trainer, saver: Saver, read_command: ReadCommand, send: Send) -> StoredFile | None:
+    """Every process of a team takes part, and the first one stores them. None in the others, and after Command.QUIT."""
+    try:
+        found = trainer.predictions(_saying_alive(lambda: read_command() is Command.QUIT, send))
+    except EvaluationStopped:
+        return None
+    return saver.store_predictions(found, read_command) if trainer.team.rank == 0 else None
 
 
 def _saying_alive(is_told: Callable[[], bool], send: Send) -> Callable[[], bool]:

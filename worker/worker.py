@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 import structlog
 
-from jobs import lifecycle, placement, workers
+from jobs import dataset_versions, lifecycle, placement, tasks, workers
 from jobs.delivery import ForwardingQueue
 from jobs.errors import AttemptFenced
 from jobs.failures import Failure
 from jobs.fence import Claim
+from jobs.ids import is_task_id
 from jobs.periodic import PeriodicTask, running_periodically
 from jobs.placement import CPU, Needs
 from jobs.reconciler import FOLD_SECONDS, SWEEP_SECONDS, folding_usage, sweeping
@@ -22,6 +23,7 @@ from jobs.verified_storage import VerifiedStorage
 from jobs.workers import SEEN_EVERY_SECONDS, Census
 from models import Database, DatabaseUnavailable, log_outage
 from settings import Settings, service_version
+from worker.dataset_cache import forget_deleted
 from worker.devices import DevicePool
 from worker.janitor import Janitor
 from worker.machine import current_load, usable_cores
@@ -29,6 +31,7 @@ from worker.messages import Devices, Order
 from worker.readiness import CHECK_SECONDS, Readiness
 from worker.recorder import Recorder
 from worker.supervisor import Supervisor
+from worker.task_runner import TaskRunner
 from worker.wakeups import MAX_POLL_SECONDS, Wakeups, jittered_interval, log_errors
 
 # All workers of one kind together poll the queue this often, for work whose message was lost. Each polls the less often
@@ -43,6 +46,8 @@ LONGEST_FOLD_SECONDS = 60.0
 DEVICE_WAIT_SECONDS = 1.0
 
 GARBAGE_SECONDS = 3600.0
+RETENTION_SECONDS = 3600.0
+CACHE_SECONDS = 60.0  # within which decoded images of a deleted data set are gone
 PURGE_SECONDS = 5.0
 
 NOT_SUPERVISED = Failure(
@@ -89,6 +94,7 @@ class Worker:
         # Runs jobs that the worker found by itself: a message may be lost, and the broker may be away.
         self._own = ThreadPoolExecutor(self.slots, thread_name_prefix="unprompted")
         self._wakeups = Wakeups(database, messages, self.device_names)
+        self._tasks = TaskRunner(worker_id, settings, database, self._storage, self._draining, self._janitor.delete)
         self._census, self._counted_at = Census(), float("-inf")
 
     def run_job(self, job_id: str) -> None:
@@ -98,6 +104,9 @@ class Worker:
 
     def run_forwarded(self, job_id: str, times: int) -> None:
         """The same for a message that was forwarded so many `times`."""
+        if is_task_id(job_id):
+            self._tasks.wake()
+            return
         if not self._free_slots.acquire(blocking=False):
             self._wakeups.busy(job_id, times)
             return
@@ -144,7 +153,9 @@ class Worker:
                 running_periodically(self._periodic_tasks()),
                 running_periodically([PeriodicTask(CHECK_SECONDS, self.readiness.check)]),
             ):
+                self._tasks.start()
                 yield
+                self._tasks.close()
                 self._own.shutdown()  # waits: a worker whose jobs drain still counts as connected
         finally:
             self._wakeups.close()
@@ -172,7 +183,9 @@ class Worker:
             ),
             PeriodicTask(SEEN_EVERY_SECONDS, self._report_seen),
             PeriodicTask(GARBAGE_SECONDS, self._janitor.collect_all),
-            PeriodicTask(PURGE_SECONDS, self._janitor.purge_deleted_jobs),
+            PeriodicTask(RETENTION_SECONDS, self._janitor.apply_retention),
+            PeriodicTask(PURGE_SECONDS, self._janitor.purge_deleted),
+            PeriodicTask(CACHE_SECONDS, self._forget_deleted_datasets),
         ]
 
     def _report_seen(self) -> None:
@@ -183,8 +196,13 @@ class Worker:
                 self._counted_at = time.monotonic()
 
     def _poll_queue(self) -> None:
-        """Have a free slot run the first job that fits, without a message."""
-        if self._draining.is_set() or self.readiness.reason or not self._free_slots.acquire(blocking=False):
+        """Have a free slot run the first job that fits, without a message. Tasks have a slot of their own."""
+        if self._draining.is_set() or self.readiness.reason:
+            return
+        with self._database.autocommit_read() as session:
+            if tasks.has_queued(session):
+                self._tasks.wake()
+        if not self._free_slots.acquire(blocking=False):
             return
         self._free_slots.release()
         with self._database.autocommit_read() as session:
@@ -192,6 +210,13 @@ class Worker:
         if candidate:
             with suppress(RuntimeError):  # the worker is leaving
                 self._own.submit(self.run_job, candidate.job_id)
+
+    def _forget_deleted_datasets(self) -> None:
+        def is_there(project: str, identity: str) -> bool:
+            with self._database.autocommit_read() as session:
+                return dataset_versions.exists(session, project, identity)
+
+        forget_deleted(self._settings.data_dir / "cache", is_there)
 
     def _work(self, on_claim: Callable[[str | None], None]) -> None:
         """Run one attempt after the other until no job fits. `on_claim` is given the job of each, then None."""
@@ -278,6 +303,8 @@ class Worker:
             checkpoints=claim.checkpoints,
             starting_weights=claim.starting_weights,
             dataset_identity=claim.dataset_identity,
+            dataset_files=claim.dataset_files,
+            project=claim.project,
             earlier_facts=claim.earlier_facts,
             finish_at_once=claim.finish_at_once,
             devices=devices if self.device_names != [CPU] else devices * claim.spec.devices,

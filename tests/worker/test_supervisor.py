@@ -5,6 +5,7 @@ import signal
 import threading
 from typing import Any
 
+import numpy as np
 import pytest
 from safetensors.torch import load
 from sqlalchemy import select, update
@@ -25,6 +26,7 @@ from tests.worker.attempts import (
     until_it_is_saved,
     until_it_trains,
 )
+from training.images.predictions import Predictions
 
 
 def test_an_attempt_that_succeeds(database: Database, start: Start) -> None:
@@ -42,6 +44,23 @@ def test_an_attempt_that_succeeds(database: Database, start: Start) -> None:
     assert facts
     assert (facts["steps_per_epoch"], facts["parameters"]) == (3, 269434)
     assert "head.linear.weight" in load(attempt.storage.read_verified(weights))
+
+
+def test_a_run_with_a_fold_leaves_what_its_network_takes_the_held_out_images_for(
+    database: Database, start: Start
+) -> None:
+    attempt = start({**SHORT, "precision": "fp32", "validation_fold": {"index": 1, "of": 3}})
+    attempt.over()
+    with database.snapshot() as session:
+        record = queries.find(session, attempt.claim.job_id)
+        file = queries.predictions_file(session, attempt.claim.job_id)
+    assert file.name == f"{attempt.claim.job_id}/attempt-0001/predictions.safetensors"
+    found = Predictions.from_bytes(attempt.storage.read_verified(file))
+    assert np.bincount(found.splits).tolist() == [479, 360]
+    assert record.latest
+    right = found.probabilities.argmax(1) == found.labels
+    assert right[:479].mean() == pytest.approx(record.latest.validation_accuracy)
+    assert right[479:].mean() == pytest.approx(record.latest.test_accuracy)
 
 
 def test_a_run_that_stops_early_is_a_success_and_keeps_its_weights(database: Database, start: Start) -> None:

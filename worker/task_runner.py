@@ -1,0 +1,313 @@
+"""Runs tasks beside training: claims them one at a time, starts a program for each, watches it, and records its end.
+
+As with a job's attempt, every write carries the claim, and a worker that cannot renew its lease in time ends the
+program before another may claim the task.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from selectors import EVENT_READ, DefaultSelector
+from typing import Annotated
+
+import structlog
+from pydantic import Field, TypeAdapter, ValidationError
+
+from catalog.datasets import uploads
+from catalog.datasets.errors import DatasetError
+from jobs import audits, dataset_versions, drawings, task_ends, tasks
+from jobs.dataset_versions import Validated
+from jobs.failures import Failure
+from jobs.tasks import TaskClaim, TaskFenced
+from jobs.verified_storage import VerifiedStorage
+from models import Database, DatabaseUnavailable, log_outage
+from settings import Settings
+from training.number_format import plain
+from worker.audit.messages import AuditOrder, Judged
+from worker.lease import Lease
+from worker.process_exits import OomKills
+from worker.samples.messages import Drawn, SamplesOrder
+from worker.task_orders import order_of
+from worker.validation.messages import Found, Progress, Rejected, ValidationOrder
+
+LOOK_SECONDS = 0.25  # at the program, while one runs
+TELL_SECONDS = 1.0  # between two notes of how far it is
+RETRY_SECONDS = 1.0  # until a database that does not answer is asked again
+
+# The program that carries out an order, and what it is called in errors.
+PROGRAMS = {
+    ValidationOrder: ("worker.validation", "The validation"),
+    AuditOrder: ("worker.audit", "The audit"),
+    SamplesOrder: ("worker.samples", "What draws samples"),
+}
+
+_REPORTS: TypeAdapter[Progress | Found | Judged | Drawn | Rejected] = TypeAdapter(
+    Annotated[Progress | Found | Judged | Drawn | Rejected, Field(discriminator="kind")]
+)
+
+log = structlog.get_logger()
+
+
+class TaskRunner:
+    """One thread that runs one task at a time, from `start` until `close`."""
+
+    def __init__(
+        self,
+        worker_id: str,
+        settings: Settings,
+        database: Database,
+        storage: VerifiedStorage,
+        draining: threading.Event,
+        delete_files: Callable[[list[str]], None],
+    ) -> None:
+        self._worker_id, self._settings = worker_id, settings
+        self._database, self._storage, self._draining = database, storage, draining
+        self._delete_files = delete_files
+        self._scratch = settings.data_dir / "validating"
+        self._woken = threading.Event()
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="tasks", daemon=True)
+
+    def start(self) -> None:
+        """Begin to take tasks."""
+        shutil.rmtree(self._scratch / self._worker_id, ignore_errors=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There may be a task."""
+        self._woken.set()
+
+    def close(self) -> None:
+        """End what runs, which another worker then takes over, and wait for it."""
+        self._closed.set()
+        self._woken.set()
+        self._thread.join()
+
+    @property
+    def _ends(self) -> bool:
+        return self._draining.is_set() or self._closed.is_set()
+
+    def _work(self) -> None:
+        while not self._ends:
+            self._woken.wait()
+            self._woken.clear()
+            try:
+                while not self._ends and self._run_next():
+                    pass
+            except DatabaseUnavailable as error:
+                log_outage(log, error)
+                self._closed.wait(RETRY_SECONDS)
+            except Exception:  # a fault of ours in one task must not stop the others
+                log.exception("task not run")
+                self._closed.wait(RETRY_SECONDS)
+
+    def _run_next(self) -> bool:
+        """Whether there was a task."""
+        asked_at = time.monotonic()
+        with self._database.session() as session:
+            claim = tasks.claim_next(session, self._worker_id, self._settings.lease_seconds)
+        if claim is None:
+            return False
+        attempt = _Attempt(claim, self._database, Lease(self._settings.lease_seconds, asked_at), self._settings)
+        folder = self._scratch / self._worker_id / claim.task_id
+        try:
+            self._carry_out(claim, attempt, folder)
+        except TaskFenced:
+            log.info("task given up", task_id=claim.task_id, attempt=claim.attempt)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return True
+
+    def _carry_out(self, claim: TaskClaim, attempt: "_Attempt", folder: Path) -> None:
+        try:
+            order = order_of(claim, self._database, self._settings, self._storage.storage_id, folder)
+        except DatasetError as error:
+            attempt.fail(Failure("dataset_invalid", str(error), "Upload it again.", retryable=False))
+            return
+        except ValidationError:
+            log.exception("task of a later release", task_id=claim.task_id)
+            attempt.release()
+            self._closed.wait(RETRY_SECONDS)
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        log.info("task started", task_id=claim.task_id, kind=claim.kind, dataset=claim.dataset, version=claim.version)
+        attempt.run(order, lambda: self._ends)
+        if attempt.unneeded:
+            self._delete_files(attempt.unneeded)
+        if "upload" in claim.arguments and attempt.is_over:
+            self._delete_files(self._storage.list_names(f"{uploads.FOLDER}/{claim.arguments['upload']}"))
+
+
+class _Attempt:
+    """One program at work on one task."""
+
+    def __init__(self, claim: TaskClaim, database: Database, lease: Lease, settings: Settings) -> None:
+        self._claim, self._database, self._lease, self._settings = claim, database, lease, settings
+        self._heard_at = time.monotonic()
+        self._progress: Progress | None = None
+        self._told: Progress | None = None  # that the database knows
+        self._told_at = time.monotonic()
+        self._result: Found | Judged | Drawn | Rejected | None = None
+        self._what = ""  # that runs, for people
+        self._stalled = False
+        self.is_over = False  # the task needs nothing more of its upload
+        self.unneeded: list[str] = []  # files that it has stored, and that are there already
+
+    def run(self, order: ValidationOrder | AuditOrder | SamplesOrder, ends: Callable[[], bool]) -> None:
+        """Run the program until it ends, or `ends` says so, and record what came of it. Raises TaskFenced."""
+        kills = OomKills()
+        program_name, self._what = PROGRAMS[type(order)]
+        with subprocess.Popen(  # noqa: S603  # it is one of PROGRAMS
+            [sys.executable, "-m", program_name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+        ) as program:
+            try:
+                self._follow(program, order, ends)
+            finally:
+                with suppress(ProcessLookupError):
+                    os.killpg(program.pid, signal.SIGKILL)
+        self._settle(program.returncode, kills, drained=ends())
+
+    def release(self) -> None:
+        """Back to the queue. Raises TaskFenced."""
+        with self._database.session() as session:
+            tasks.release(session, self._claim)
+
+    def fail(self, failure: Failure) -> None:
+        """There is nothing to try again. Raises TaskFenced."""
+        with self._database.session() as session:
+            task_ends.fail(session, self._claim, failure)
+        self.is_over = True
+
+    def _follow(
+        self,
+        program: "subprocess.Popen[bytes]",
+        order: ValidationOrder | AuditOrder | SamplesOrder,
+        ends: Callable[[], bool],
+    ) -> None:
+        assert program.stdin
+        assert program.stdout
+        with suppress(BrokenPipeError):
+            program.stdin.write(order.model_dump_json().encode() + b"\n")
+            program.stdin.close()
+        lines = _Lines(program.stdout.fileno())
+        with DefaultSelector() as selector:
+            selector.register(program.stdout, EVENT_READ)
+            while not ends() and not lines.ended:
+                if selector.select(LOOK_SECONDS):
+                    for line in lines.read():
+                        self._hear(line)
+                if not self._keep_lease():
+                    raise TaskFenced(f"The lease of task {self._claim.task_id} could not be renewed.")
+                if time.monotonic() - self._heard_at >= self._settings.stall_seconds:
+                    self._stalled = True
+                    return
+
+    def _hear(self, line: bytes) -> None:
+        report = _REPORTS.validate_json(line)
+        self._heard_at = time.monotonic()
+        if isinstance(report, Progress):
+            self._progress = report
+        else:
+            self._result = report
+
+    def _keep_lease(self) -> bool:
+        """False where it is lost."""
+        now = time.monotonic()
+        has_news = self._progress is not self._told and now - self._told_at >= TELL_SECONDS
+        if has_news or self._lease.is_due(now):
+            self._told, self._told_at = self._progress, now
+            progress = self._progress.model_dump(exclude={"kind"}) if self._progress else {}
+            try:
+                with self._database.session() as session:
+                    tasks.heartbeat(session, self._claim, self._settings.lease_seconds, progress)
+                self._lease.renewed(now)
+            except DatabaseUnavailable as error:
+                log_outage(log, error)
+        return not self._lease.is_lost(time.monotonic())
+
+    def _settle(self, exit_code: int, kills: OomKills, *, drained: bool) -> None:
+        """Raises TaskFenced. Tries again while the database is away, for as long as the lease lasts."""
+        while True:
+            try:
+                self._settle_once(exit_code, kills, drained=drained)
+            except DatabaseUnavailable as error:
+                if self._lease.is_lost(time.monotonic()):
+                    raise
+                log_outage(log, error)
+                time.sleep(RETRY_SECONDS)
+            else:
+                return
+
+    def _settle_once(self, exit_code: int, kills: OomKills, *, drained: bool) -> None:
+        match self._result:
+            case Found() as found:
+                with self._database.session() as session:
+                    self.unneeded = dataset_versions.settle_ready(session, self._claim, _validated(found))
+                self.is_over = True
+            case Judged() as judged:
+                with self._database.session() as session:
+                    audits.settle_judged(session, self._claim, judged.summary, judged.suspects)
+            case Drawn() as drawn:
+                with self._database.session() as session:
+                    drawings.settle_drawn(session, self._claim, drawn.file)
+            case Rejected(retryable=False) as rejected:
+                self.fail(_failure(rejected))
+            case Rejected() as rejected:
+                self._lose(_failure(rejected))
+            case None if drained:
+                self.release()
+            case None:
+                self._lose(self._why_it_ended(exit_code, kills))
+
+    def _lose(self, failure: Failure) -> None:
+        with self._database.session() as session:
+            self.is_over = not task_ends.lose(session, self._claim, failure)
+
+    def _why_it_ended(self, exit_code: int, kills: OomKills) -> Failure:
+        if self._stalled:
+            message = f"{self._what} made no progress for {plain(self._settings.stall_seconds)} seconds."
+            hint = "Look at the worker's log and at its disk; then upload it again."
+            return Failure("stalled", message, hint, retryable=True)
+        return kills.explain(self._what, exit_code)
+
+
+class _Lines:
+    """Whole lines out of a pipe."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor, self._rest, self.ended = descriptor, b"", False
+
+    def read(self) -> list[bytes]:
+        """What is there, up to the last end of a line."""
+        content = os.read(self._descriptor, 2**20)
+        self.ended = not content
+        *lines, self._rest = (self._rest + content).split(b"\n")
+        return lines
+
+
+def _validated(found: Found) -> Validated:
+    return Validated(
+        identity=found.identity,
+        classes=found.classes,
+        channels=found.channels,
+        image_size=found.image_size,
+        train_images=found.train_images,
+        test_images=found.test_images,
+        report=found.report,
+        files=found.files,
+    )
+
+
+def _failure(rejected: Rejected) -> Failure:
+    return Failure(rejected.code, rejected.message, rejected.hint, retryable=rejected.retryable)

@@ -1,0 +1,75 @@
+"""From an upload to the images of a data set: received, unpacked, decoded and arranged."""
+
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+from storage import Storage
+from training.archives.limits import Limits
+from training.archives.members import Skipped
+from training.archives.reading import read_members
+from training.dataset_check.assembly import Assembled, Members, SplitRule, assemble
+from training.errors import DatasetInvalid
+from worker.validation.decoding import CHUNK, CHUNK_BYTES, DecodingPool
+from worker.validation.imports import gather
+from worker.validation.messages import Progress, ValidationOrder
+
+Say = Callable[[Progress], None]
+
+
+def unpack(order: ValidationOrder, storage: Storage, say: Say) -> tuple[Assembled, Path]:
+    """The data set, and the file in which its images lie. Raises DatasetInvalid, and OSError where a disk is full or
+    the storage does not answer."""
+    archive = order.folder / "upload"
+    if order.source is not None:
+        gather(order, archive, say)
+    else:
+        _receive(order, storage, archive, say)
+    pack = order.folder / "images"
+    pool = DecodingPool(pack, order.folder, order.processes, order.largest_image_megapixels)
+    skipped, tables = Skipped(), dict[str, bytes]()
+    try:
+        members = _unpack(archive, pack, pool, skipped, tables, say)
+        for done in pool.join():
+            say(Progress(stage="decoding", done=done, total=len(members.names)))
+    finally:
+        pool.close()
+    archive.unlink()
+    say(Progress(stage="comparing", done=0, total=len(members.names)))
+    rule = SplitRule(order.test_fraction, order.seed)
+    return assemble(members, tables, skipped, pool.done, rule), pack
+
+
+def _receive(order: ValidationOrder, storage: Storage, archive: Path, say: Say) -> None:
+    """Put the parts together, as they were stored. Raises DatasetInvalid where they are not what the client meant."""
+    total, received, digest = sum(part.size_bytes for part in order.upload), 0, sha256()
+    with archive.open("xb") as file:
+        for part in order.upload:
+            content = storage.read_verified(part)
+            digest.update(content)
+            file.write(content)
+            received += len(content)
+            say(Progress(stage="receiving", done=received, total=total))
+    if order.sha256 is not None and digest.hexdigest() != order.sha256:
+        raise DatasetInvalid(
+            f"What arrived has the SHA-256 {digest.hexdigest()}, and {order.sha256} was stated.",
+            "Upload it again: the file was damaged on its way, or has changed meanwhile.",
+        )
+
+
+def _unpack(
+    archive: Path, pack: Path, pool: DecodingPool, skipped: Skipped, tables: dict[str, bytes], say: Say
+) -> Members:
+    found, begun, begun_bytes = Members(), 0, 0
+    with archive.open("rb") as source, pack.open("xb", buffering=0) as images:
+        for member in read_members(source, archive.stat().st_size, Limits(), skipped, tables):
+            images.write(member.content)
+            found.add(member)
+            begun_bytes += len(member.content)
+            if len(found.files) - begun >= CHUNK or begun_bytes >= CHUNK_BYTES:
+                pool.add(begun, found.files[begun:])
+                begun, begun_bytes = len(found.files), 0
+                say(Progress(stage="unpacking", done=len(found.files)))
+    if begun < len(found.files):
+        pool.add(begun, found.files[begun:])
+    return found
