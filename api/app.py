@@ -17,6 +17,7 @@ from api.dependencies import may_administer, may_observe, may_use
 from api.http.head_requests import HeadAsGet
 from api.http.headers import SecurityHeaders
 from api.http.loopback_only import LoopbackOnly
+from api.http.method_override import MethodOverride
 from api.http.middleware import BodyLimit, HeadLimit, RequestContext
 from api.http.problems import add_handlers
 from api.http.root_path import RootPath
@@ -24,7 +25,9 @@ from api.http.special_targets import SpecialTargets
 from api.http.throttling import AddressThrottle, Throttling
 from api.routes import (
     architectures,
+    audits,
     compare,
+    dataset_pictures,
     datasets,
     events,
     files,
@@ -38,6 +41,7 @@ from api.routes import (
     queue,
     recipes,
     requests,
+    uploads,
     webhooks,
     workers,
 )
@@ -45,8 +49,10 @@ from api.service.access_log import AccessLog
 from api.service.admission import Admission
 from api.service.curve_cache import CurveCache
 from api.service.curve_renderer import CurveRenderer
+from api.service.index_cache import IndexCache
 from api.service.meters import Exposition, Meters
 from api.service.non_blocking_queue import NonBlockingQueue
+from api.service.picture_renderer import PictureRenderer
 from api.service.probe import Probe
 from api.service.readiness import Readiness
 from api.service.service import FairLimits, Service
@@ -54,14 +60,14 @@ from api.service.tailer import Tailer
 from api.service.telemetry import OFF, tracing
 from api.views.job_json import JobJsonCache
 from api.views.revision_cache import MAX_ADDRESSES, NotModifiedHeaders, RevisionCache
-from catalog.datasets import Catalogue
+from catalog.datasets.listing import Catalogue
 from jobs.delivery import CeleryQueue
 from jobs.periodic import running_periodically
 from jobs.reconciler import deleting_old_keys, folding_usage, sweeping
 from jobs.service_stats import StatsCollector
+from jobs.verified_storage import VerifiedStorage
 from models import Database
 from settings import Settings, read_settings, service_version
-from storage import Storage
 from webhooks import sender
 
 if TYPE_CHECKING:
@@ -103,6 +109,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             Middleware(HeadLimit),
             *([] if settings.keys_required else [Middleware(LoopbackOnly, settings.host)]),
             Middleware(SpecialTargets),
+            Middleware(MethodOverride),
             Middleware(BodyLimit),
             Middleware(HeadAsGet),
         ],
@@ -111,6 +118,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     for resource in (jobs, requests, metrics, events, files, compare, datasets, architectures, recipes, workers, queue):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
+    app.include_router(audits.router, prefix="/v1", dependencies=[Depends(may_use)])
+    # Before the other routes of its path: a route class that reads no body.
+    for streaming in (datasets.uploading_router, uploads.parts_router, uploads.router):
+        app.include_router(streaming, prefix="/v1", dependencies=[Depends(may_use)])
+    app.include_router(dataset_pictures.router, prefix="/v1", dependencies=[Depends(may_use)])
     for resource in (keys, webhooks):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_administer)])
     app.include_router(projects.router, prefix="/v1", dependencies=[Depends(may_use)])
@@ -150,9 +162,11 @@ async def _lifespan(
         ]
         stack.enter_context(running_periodically(periodic_tasks))
         stack.enter_context(sender.sending(database, settings.webhook_networks))
-        storage, broker_probe = Storage(settings.storage_url), Probe(broker.state)
+        storage, broker_probe = VerifiedStorage(settings.storage_url), Probe(broker.state)
         renderer = CurveRenderer()
         stack.callback(renderer.close)
+        pictures = PictureRenderer(storage)
+        stack.callback(pictures.close)
         catalogue = Catalogue(settings.datasets_dir, checked=settings.check_datasets)
         stack.callback(catalogue.close)
         tailer = Tailer(database)
@@ -168,6 +182,8 @@ async def _lifespan(
                 not_modified=RevisionCache[NotModifiedHeaders](MAX_ADDRESSES),
                 job_json=JobJsonCache(),
                 curve_cache=CurveCache(renderer),
+                indexes=IndexCache(storage),
+                pictures=pictures,
                 limits=FairLimits(),
                 catalogue=catalogue,
                 readiness=Readiness(database, settings.storage_url, broker_probe),

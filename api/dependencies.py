@@ -17,7 +17,7 @@ from api.service.fair_limiter import Slot
 from api.service.service import Service
 from api.service.tailer import Tailer
 from api.views.job_json import JobJsonCache
-from catalog.datasets import Catalogue
+from catalog.datasets.listing import Catalogue
 from jobs.delivery import TrainingQueue
 from jobs.errors import CheckpointNotFound, JobNotFound
 from jobs.ids import is_id

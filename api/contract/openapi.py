@@ -34,9 +34,8 @@ from api.http.problem_kinds import (
 )
 from api.http.problems import MEDIA_TYPE
 from api.schemas import Problem
-from jobs.errors import (
-    JobNotFound,
-)
+from catalog.datasets.errors import DatasetNotFound, UploadNotFound
+from jobs.errors import JobNotFound
 from training.known.recipes import RecipeNotFound
 from webhooks.errors import DeliveryNotFound, WebhookNotFound
 
@@ -45,15 +44,19 @@ TAGS = [
     {"name": "metrics", "description": "What a job has measured, and what happened to it."},
     {"name": "files", "description": "What a job has written."},
     {"name": "catalogue", "description": "What a job can ask for."},
+    {"name": "data sets", "description": "Bring your own images: upload, look at, mend and delete."},
     {"name": "workers", "description": "Who runs jobs, and what waits for them."},
     {"name": "administration", "description": "API keys, projects and webhooks."},
     {"name": "operations", "description": "For who runs the service."},
 ]
 
 BODY_ERRORS = (MalformedBody, BodyTooLarge, UnsupportedMediaType, UnsupportedContentEncoding)
+FILE_ERRORS = (MalformedBody, UnsupportedContentEncoding)  # of a body that is a file
 KEY_ERRORS = (KeyMissing, KeyInvalid, ScopeMissing, TooManyRequests, TooManyWaiting, *DATABASE_KINDS)
 NOT_FOUND: dict[str, type[Exception]] = {  # by path parameter
     "{job_id}": JobNotFound,
+    "{name}": DatasetNotFound,
+    "{upload_id}": UploadNotFound,
     "{recipe}": RecipeNotFound,
     "{key_id}": KeyNotFound,
     "{project_id}": ProjectNotFound,
@@ -80,7 +83,8 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
     for path, operations in document["paths"].items():
         if "patch" in operations:
             content = operations["patch"]["requestBody"]["content"]
-            content[MERGE_PATCH] = content[JSON]
+            if JSON in content:
+                content[MERGE_PATCH] = content[JSON]
         for operation in operations.values():
             operation["responses"] |= _responses(_kinds(path, operation))
             for parameter in operation.get("parameters", ()):
@@ -104,7 +108,8 @@ def _kinds(path: str, operation: dict[str, Any]) -> Sequence[ProblemKind]:
     if any(parameter["name"] == IF_MATCH for parameter in operation.get("parameters", ())):
         kinds.append(PROBLEM_KINDS[PreconditionFailed])
     if "requestBody" in operation:
-        kinds += [REQUEST_TOO_SLOW, *(PROBLEM_KINDS[error] for error in BODY_ERRORS)]
+        errors = BODY_ERRORS if JSON in operation["requestBody"]["content"] else FILE_ERRORS
+        kinds += [REQUEST_TOO_SLOW, *(PROBLEM_KINDS[error] for error in errors)]
     if path == "/readyz":
         kinds.append(PROBLEM_KINDS[NotReady])
     if path.startswith("/v1/") or path == "/metrics":

@@ -65,7 +65,7 @@ def parse_body(request: Request, content: bytes, media_types: Sequence[str]) -> 
 
 
 def _parse(request: Request, content: bytes, media_types: Sequence[str]) -> object:
-    _require_whole(request)
+    require_uncoded(request)
     _require_json(request, media_types)
     if wide := _wide_form(content):
         raise MalformedBody(f"It is {wide}: send UTF-8.")
@@ -84,7 +84,8 @@ def _parse(request: Request, content: bytes, media_types: Sequence[str]) -> obje
         raise MalformedBody("A number in it has too many digits.") from error
 
 
-def _require_whole(request: Request) -> None:
+def require_uncoded(request: Request) -> None:
+    """For a body that must be whole, and as it is. Raises UnsupportedContentEncoding and MalformedBody."""
     codings = ",".join(request.headers.getlist("content-encoding")).lower()
     if codings.strip() not in ("", "identity"):
         raise UnsupportedContentEncoding

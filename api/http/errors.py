@@ -11,11 +11,11 @@ class ApiError(Exception):
 
 
 class MalformedBody(ApiError):
-    """The body is not JSON."""
+    """The body is not JSON, or not the file or the form that the operation takes."""
 
 
 class UnsupportedMediaType(ApiError):
-    """The Content-Type is not JSON."""
+    """The Content-Type is none that the operation takes."""
 
     def __init__(self, detail: str, media_types: Sequence[str]) -> None:
         super().__init__(detail)
@@ -28,6 +28,14 @@ class UnsupportedContentEncoding(ApiError):
 
     def __init__(self) -> None:
         super().__init__("Send it as it is, without a Content-Encoding.")
+
+
+class UnknownTusVersion(ApiError):
+    """The client speaks another version of tus."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(f"Here tus is spoken in version {version}: send it in Tus-Resumable.")
+        self.headers = {"Tus-Version": version}
 
 
 class NotAcceptable(ApiError):
@@ -115,6 +123,10 @@ class StorageUnavailable(ApiError):
 
 class CurvesNotDrawn(ApiError):
     """The process that draws curves ended, or took too long. The next picture starts a new process."""
+
+
+class PictureNotDrawn(ApiError):
+    """The process that draws images ended, or took too long. The next picture starts a new process."""
 
 
 class RangeNotSatisfiable(ApiError):

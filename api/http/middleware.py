@@ -20,6 +20,15 @@ MAX_PARAMETERS = 100  # of a query. No address has as many, and to parse and ref
 # explain a body that is wrong everywhere takes a second and more for each megabyte.
 MAX_BODY_BYTES = 192 * 1024
 BODY_TIMEOUT_SECONDS = 30.0
+SLOWEST_BYTES_A_SECOND = 1024  # of a body that is streamed
+# Operations that take files: their bodies have no limit here, but must come faster than SLOWEST_BYTES_A_SECOND; a pause
+# may take BODY_TIMEOUT_SECONDS. What they take, and from whom, is decided by the route before it reads.
+STREAMED = (
+    ("PUT", re.compile(r"/v1/datasets/[^/]*")),
+    ("POST", re.compile(r"/v1/datasets/[^/]*")),
+    ("PATCH", re.compile(r"/v1/uploads/[^/]*")),
+)
+
 
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
@@ -105,6 +114,9 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        if _is_streamed(scope):
+            await self._stream(scope, receive, send)
+            return
         detail = f"A body may have {MAX_BODY_BYTES} bytes."
         stated = Headers(scope=scope).get("content-length", "")
         if stated.isdecimal() and int(stated) > MAX_BODY_BYTES:
@@ -121,7 +133,7 @@ class BodyLimit:
                 async with asyncio.timeout_at(deadline):
                     message = await receive()
             except TimeoutError as error:
-                raise _BodyTooSlow from error
+                raise BodyTooSlow from error
             received += len(message.get("body", b""))
             more = message.get("more_body", False)
             if received > MAX_BODY_BYTES:
@@ -135,14 +147,55 @@ class BodyLimit:
 
         try:
             await self.app(scope, receive_within_limits, send_noted)
-        except _BodyTooSlow:
+        except BodyTooSlow:
             if answering:
                 raise
             detail = f"Send the whole body within {plain(self._timeout_seconds)} seconds."
             await problem(REQUEST_TOO_SLOW, scope, detail)(scope, receive, send)
 
+    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request whose body is read piece by piece."""
+        more, answering, left = True, False, self._timeout_seconds
+        clock = asyncio.get_running_loop().time
 
-class _BodyTooSlow(ApiError):
+        async def receive_in_time() -> Message:
+            nonlocal more, left
+            if not more:
+                return await receive()
+            began = clock()
+            try:
+                async with asyncio.timeout(left):
+                    message = await receive()
+            except TimeoutError as error:
+                raise BodyTooSlow from error
+            # Only the waiting for the client counts: what is done with the bytes in between may take longer.
+            earned = len(message.get("body", b"")) / SLOWEST_BYTES_A_SECOND
+            left = min(self._timeout_seconds, left - (clock() - began) + earned)
+            more = message.get("more_body", False)
+            return message
+
+        async def send_noted(message: Message) -> None:
+            nonlocal answering
+            answering = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive_in_time, send_noted)
+        except BodyTooSlow:
+            if answering:
+                raise
+            detail = (
+                f"The body came too slowly: send {SLOWEST_BYTES_A_SECOND} bytes a second or more, and pause for no "
+                f"longer than {plain(self._timeout_seconds)} seconds."
+            )
+            await problem(REQUEST_TOO_SLOW, scope, detail)(scope, receive, send)
+
+
+def _is_streamed(scope: Scope) -> bool:
+    return any(scope["method"] == method and path.fullmatch(scope["path"]) for method, path in STREAMED)
+
+
+class BodyTooSlow(ApiError):
     """The body is not complete at the deadline."""
 
 

@@ -18,16 +18,37 @@ from api.http.errors import (
     NotAcceptable,
     NotReady,
     OperatorOnly,
+    PictureNotDrawn,
     PreconditionFailed,
     RangeNotSatisfiable,
     ScopeMissing,
     StorageUnavailable,
     TooManyRequests,
     TooManyWaiting,
+    UnknownTusVersion,
     UnsupportedContentEncoding,
     UnsupportedMediaType,
 )
-from catalog.datasets import DatasetsUnavailable
+from catalog.datasets.errors import (
+    AuditFinished,
+    AuditNotFound,
+    DatasetInUse,
+    DatasetNotFound,
+    EditsInvalid,
+    ImageNotFound,
+    ImportRefused,
+    LengthMismatch,
+    NameTaken,
+    OffsetMismatch,
+    TooManyUploads,
+    UploadComplete,
+    UploadNotFound,
+    UploadRefused,
+    UploadTooLarge,
+    VersionNotFound,
+    VersionNotReady,
+)
+from catalog.datasets.listing import DatasetsUnavailable
 from jobs.errors import (
     CheckpointNotFound,
     CursorInvalid,
@@ -36,6 +57,7 @@ from jobs.errors import (
     JobNotFinished,
     JobNotFound,
     JobNotPaused,
+    PredictionsNotFound,
     QuotaExceeded,
     RequestPending,
     StartingWeightsMissing,
@@ -141,12 +163,52 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
     IdempotencyKeyReused: ProblemKind(422, "idempotency_key_reused", "The Idempotency-Key is another request's"),
     CheckpointNotFound: ProblemKind(404, "checkpoint_not_found", "There is no such checkpoint"),
     WeightsNotFound: ProblemKind(404, "weights_not_found", "The job has no weights", members=_with_status),
+    PredictionsNotFound: ProblemKind(404, "predictions_not_found", "The job has no predictions", members=_with_status),
     StartingWeightsMissing: ProblemKind(
         422,
         "starting_weights_missing",
         "There are no weights to start from",
         members=lambda error: {"errors": [{"pointer": "#/spec/starting_weights", "detail": error.reason}]},
     ),
+    DatasetNotFound: ProblemKind(404, "dataset_not_found", "There is no such data set"),
+    VersionNotFound: ProblemKind(404, "dataset_version_not_found", "The data set has no such version"),
+    VersionNotReady: ProblemKind(
+        409,
+        "dataset_version_not_ready",
+        "The version is not ready",
+        members=lambda error: {"version_status": error.status},
+    ),
+    ImageNotFound: ProblemKind(404, "image_not_found", "The version has no such image"),
+    NameTaken: ProblemKind(409, "dataset_name_taken", "The name is another data set's"),
+    DatasetInUse: ProblemKind(
+        409, "dataset_in_use", "Jobs or audits need the data set", members=lambda error: {"jobs": list(error.job_ids)}
+    ),
+    AuditNotFound: ProblemKind(404, "audit_not_found", "The version has no such audit"),
+    AuditFinished: ProblemKind(
+        409, "audit_finished", "The audit has ended", members=lambda error: {"audit_status": error.status}
+    ),
+    EditsInvalid: ProblemKind(
+        422,
+        "edits_invalid",
+        "The edits do not fit the version",
+        members=lambda error: {
+            "errors": [{"pointer": f"#/edits/{place}", "detail": reason} for place, reason in error.reasons]
+        },
+    ),
+    UploadNotFound: ProblemKind(404, "upload_not_found", "There is no such upload"),
+    UploadComplete: ProblemKind(409, "upload_complete", "The upload is complete"),
+    OffsetMismatch: ProblemKind(
+        409,
+        "mismatching_upload_offset",
+        "The bytes do not follow those that have arrived",
+        members=lambda error: {"expected-offset": error.offset},
+        own_headers=lambda error: {"Upload-Offset": str(error.offset)},
+    ),
+    LengthMismatch: ProblemKind(409, "mismatching_upload_length", "The file's length was another"),
+    UploadTooLarge: ProblemKind(413, "upload_too_large", "The file is too large"),
+    UploadRefused: ProblemKind(415, "upload_refused", "The file is no archive that is read here"),
+    ImportRefused: ProblemKind(403, "import_refused", "Nothing is imported from there"),
+    TooManyUploads: ProblemKind(409, "too_many_uploads", "The project has as many unfinished uploads as it may have"),
     RecipeNotFound: ProblemKind(404, "recipe_not_found", "There is no such recipe"),
     WebhookNotFound: ProblemKind(404, "webhook_not_found", "There is no such webhook"),
     DeliveryNotFound: ProblemKind(404, "delivery_not_found", "There is no such delivery"),
@@ -158,15 +220,18 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
     ),
     WebhookDisabled: ProblemKind(409, "webhook_disabled", "The webhook is disabled"),
     TooManyWebhooks: ProblemKind(409, "too_many_webhooks", "The project has as many webhooks as it may have"),
-    MalformedBody: ProblemKind(400, "malformed_body", "The body is not JSON"),
+    MalformedBody: ProblemKind(400, "malformed_body", "The body cannot be read"),
     UnsupportedMediaType: ProblemKind(
-        415, "unsupported_media_type", "The body must be JSON", own_headers=lambda error: error.headers
+        415, "unsupported_media_type", "The body is of another type", own_headers=lambda error: error.headers
     ),
     UnsupportedContentEncoding: ProblemKind(
         415,
         "unsupported_content_encoding",
         "The body must not be compressed",
         headers={"Accept-Encoding": "identity"},
+    ),
+    UnknownTusVersion: ProblemKind(
+        412, "unknown_tus_version", "The version of tus is another", own_headers=lambda error: error.headers
     ),
     NotAcceptable: ProblemKind(
         406, "not_acceptable", "There is no such form of the answer", headers={"Vary": "Accept"}
@@ -191,6 +256,7 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
     DatasetsUnavailable: ProblemKind(503, "datasets_unavailable", "The data sets cannot be looked at", headers=_RETRY),
     StorageUnavailable: ProblemKind(503, "storage_unavailable", "The storage does not answer", headers=_RETRY),
     CurvesNotDrawn: ProblemKind(503, "curves_not_drawn", "The curves could not be drawn", headers=_RETRY),
+    PictureNotDrawn: ProblemKind(503, "picture_not_drawn", "The picture could not be drawn", headers=_RETRY),
     KeyMissing: ProblemKind(401, "key_missing", "There is no API key", headers=_CHALLENGE),
     KeyInvalid: ProblemKind(401, "key_invalid", "The API key is not valid", headers=_CHALLENGE),
     ScopeMissing: ProblemKind(

@@ -15,7 +15,7 @@ from api.http.errors import InvalidRequest
 from api.views import job_json, translate
 from jobs import idempotency, queries
 from jobs.delivery import TrainingQueue
-from models import DEFAULT_PROJECT, Job, ProjectSession
+from models import Job, ProjectSession
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
@@ -53,7 +53,7 @@ class IdempotentSubmission:
     @property
     def project(self) -> str:
         """Whose job it will be."""
-        return self.session.project or DEFAULT_PROJECT
+        return self.session.own_project
 
     def make(self, operation: str, submit: Callable[[], Job]) -> Response:
         """Make a job with `submit`, and answer with it. If the key was used before, give the same answer as then, and

@@ -170,14 +170,14 @@ async def _poll(
         slot=slot,
         address=digest,
         etags=if_none_match_of(request),
-        wait_seconds=_wait_seconds(",".join(request.headers.getlist("prefer"))),
+        wait_seconds=wait_seconds_of(",".join(request.headers.getlist("prefer"))),
     )
 
 
 PollDep = Annotated[Poll, Depends(_poll)]
 
 
-def _wait_seconds(preferences: str | None) -> float | None:
+def wait_seconds_of(preferences: str | None) -> float | None:
     """The seconds of `wait=…`, or None. Other preferences are ignored, as RFC 7240 demands."""
     for preference in (preferences or "").split(","):
         if found := _WAIT.fullmatch(preference):

@@ -1,17 +1,412 @@
-"""The data sets that a job can name."""
+"""Data sets: those that everybody can name, and the project's own, which it uploads, edits and deletes."""
 
-from fastapi import APIRouter
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, BackgroundTasks, Depends, Path, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
 
 from api import schemas
-from api.dependencies import CatalogueDep
-from api.service.admitted_route import AdmittedRoute
-from api.views import translate
+from api.dependencies import (
+    CallerDep,
+    CatalogueDep,
+    DatabaseDep,
+    QueueDep,
+    ServiceDep,
+    SessionDep,
+    SlotDep,
+    SnapshotDep,
+    TailerDep,
+)
+from api.http.errors import InvalidRequest, MalformedBody, StorageUnavailable
+from api.http.path_ids import path_id
+from api.http.problem_kinds import fails_with
+from api.http.root_path import public_path
+from api.making import uploading
+from api.making.idempotent import NO_IDEMPOTENCY_KEY
+from api.reading import version_stream
+from api.reading.waiting import WaitDep
+from api.service.admitted_route import AdmittedRoute, UploadRoute
+from api.service.service import Service
+from api.views import dataset_views, translate
+from catalog.datasets.errors import (
+    DatasetInUse,
+    DatasetNotFound,
+    ImportRefused,
+    NameTaken,
+    TooManyUploads,
+    UploadRefused,
+    UploadTooLarge,
+    VersionNotFound,
+    VersionNotReady,
+)
+from catalog.datasets.uploads import AT_ONCE_SECONDS, SplitOptions
+from environment.import_roots import import_root, is_below
+from jobs import dataset_deletion, dataset_queries, dataset_versions, quotas, uploads
+from jobs.errors import QuotaExceeded
+from jobs.uploads import UploadRequest
+from models import Upload, VersionStatus
+from training.known.dataset_names import VERSION, is_name
 
-router = APIRouter(prefix="/datasets", tags=["catalogue"], route_class=AdmittedRoute)
+router = APIRouter(prefix="/datasets", tags=["data sets"], route_class=AdmittedRoute)
+uploading_router = APIRouter(prefix="/datasets", tags=["data sets"], route_class=UploadRoute)
+
+NAME_RULE = "should be letters, digits, dots, underscores and hyphens, 64 at most, and a letter or digit first"
+LARGEST_SEED = 2**53 - 1
+
+DatasetName = Annotated[
+    str,
+    path_id("name", "As `GET /v1/datasets` has it.", "pets", is_name, lambda path: DatasetNotFound(path["name"])),
+]
+NewName = Annotated[
+    str,
+    path_id(
+        "name",
+        "What it is to be called.",
+        "pets",
+        is_name,
+        lambda _path: InvalidRequest([{"parameter": "name", "detail": NAME_RULE}], 1),
+    ),
+]
+
+
+async def _number(
+    request: Request,
+    number: Annotated[
+        str,
+        Path(description="From 1.", json_schema_extra={"type": "integer", "minimum": 1, "maximum": 999_999_999}),
+    ],
+) -> int:
+    """Text that is no number of a version names none."""
+    if not re.fullmatch(VERSION, number):
+        raise VersionNotFound(request.path_params["name"], number)
+    return int(number)
+
+
+Number = Annotated[int, Depends(_number)]
+TestFraction = Annotated[
+    float,
+    Query(gt=0, lt=1, description="Share of each class to test on, where the images come without a split."),
+]
+Seed = Annotated[int, Query(ge=0, le=LARGEST_SEED, description="Of that split.")]
+
+_ARCHIVE = {
+    "required": True,
+    "content": {
+        media_type: {"schema": {"type": "string", "format": "binary"}}
+        for media_type in ("application/octet-stream", "application/zip", "application/x-tar", "application/gzip")
+    }
+    | {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "properties": {"file": {"type": "string", "format": "binary"}},
+                "required": ["file"],
+            }
+        }
+    },
+}
+ACCEPTED: dict[int | str, dict[str, Any]] = {
+    HTTPStatus.ACCEPTED.value: {
+        "headers": {"Location": {"description": "Where the version is.", "schema": {"type": "string"}}}
+    }
+}
+
+
+STREAMED: dict[int | str, dict[str, Any]] = {
+    HTTPStatus.OK.value: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+}
 
 
 @router.get("", operation_id="list_datasets", summary="List the data sets that a job can name")
-def list_datasets(catalogue: CatalogueDep) -> schemas.Page[schemas.Dataset]:
-    """The data sets that Epochal knows, and the image folders of this deployment. Those that cannot be used are listed
-    with the reason."""
-    return translate.single_page([schemas.Dataset.model_validate(entry) for entry in catalogue.entries()])
+def list_datasets(catalogue: CatalogueDep, database: DatabaseDep) -> schemas.Page[schemas.Dataset]:
+    """The data sets that Epochal knows, the image folders of this deployment, and what the project has uploaded. Those
+    that cannot be used are listed with the reason."""
+    entries = [schemas.Dataset.model_validate(entry) for entry in catalogue.entries()]
+    with database.snapshot() as session:
+        own = [dataset_views.uploaded_dataset(*found) for found in dataset_queries.newest(session)]
+    names = {dataset.name for dataset in own}
+    listed = [*(entry for entry in entries if entry.name not in names), *own]
+    return translate.single_page(sorted(listed, key=lambda dataset: dataset.name))
+
+
+async def _upload(
+    name: NewName,
+    request: Request,
+    service: ServiceDep,
+    caller: CallerDep,
+    background: BackgroundTasks,
+    test_fraction: TestFraction = 0.2,
+    seed: Seed = 0,
+) -> Response:
+    options = SplitOptions(test_fraction, seed)
+    upload = await run_in_threadpool(_begin, service, caller.project, name, _stated_size(request), options)
+    try:
+        complete = await uploading.receive(request, service, upload, resumable=False)
+        if not complete.received_bytes:
+            raise MalformedBody("It is empty: send an archive as the body, with curl -T pets.zip.")
+        if complete.version is None:
+            complete = await uploading.finish(service, upload.id)
+    except BaseException:
+        await uploading.discard(service, upload)
+        raise
+    background.add_task(service.queue.send, dataset_versions.WAKE_UP)
+    body = await run_in_threadpool(_answer, service, complete)
+    return Response(
+        body.model_dump_json(),
+        HTTPStatus.ACCEPTED,
+        {"Location": body.links.self},
+        media_type="application/json",
+        background=background,
+    )
+
+
+def _begin(service: Service, project: str, name: str, size: int | None, options: SplitOptions) -> Upload:
+    if service.catalogue.is_taken(name):
+        raise NameTaken(name)
+    with service.database.session(project) as session:
+        asked = UploadRequest(name, size, None, options, AT_ONCE_SECONDS)
+        return uploads.begin(session, project, asked, service.settings.max_upload_bytes)
+
+
+def _stated_size(request: Request) -> int | None:
+    """By Content-Length; of a form, that is not its file's."""
+    stated = request.headers.get("content-length", "")
+    is_form = uploading.is_multipart(request.headers.get("content-type", ""))
+    return int(stated) if stated.isdecimal() and not is_form else None
+
+
+def _answer(service: Service, upload: Upload) -> schemas.DatasetVersion:
+    assert upload.version is not None
+    with service.database.snapshot(upload.project) as session:
+        return _version(session, upload.dataset, upload.version)
+
+
+for _method in ("PUT", "POST"):
+    uploading_router.add_api_route(
+        "/{name}",
+        _upload,
+        methods=[_method],
+        status_code=HTTPStatus.ACCEPTED,
+        operation_id="upload_dataset" if _method == "PUT" else "upload_dataset_form",
+        summary="Upload a data set, or its next version"
+        if _method == "PUT"
+        else "The same by POST, as the form of a browser sends it",
+        description="The body is an archive: zip, tar, tar.gz or tar.zst with images at `train/<class>/` and "
+        "`test/<class>/`, or at `<class>/`, or with images and a `labels.csv`; or a `.npz`; or idx files. What it is, "
+        "is told from its bytes. With `multipart/form-data`, it is the one file of the form. A worker then validates "
+        "it: the version is `ready`, or `failed` with the reason. The same images again are the same version.",
+        response_model=schemas.DatasetVersion,
+        response_description="All of it has arrived; it is being validated.",
+        openapi_extra={"requestBody": _ARCHIVE},
+        dependencies=[NO_IDEMPOTENCY_KEY],
+        responses=ACCEPTED
+        | fails_with(
+            MalformedBody,
+            NameTaken,
+            UploadRefused,
+            UploadTooLarge,
+            TooManyUploads,
+            QuotaExceeded,
+            StorageUnavailable,
+            InvalidRequest,
+        ),
+    )
+
+
+@router.get("/{name}", operation_id="get_dataset", summary="A data set that a job can name", responses=fails_with())
+def get_dataset(name: DatasetName, catalogue: CatalogueDep, database: DatabaseDep) -> schemas.Dataset:
+    """Of an uploaded data set, what the newest version that is ready has. `versions` lists all of them."""
+    with database.snapshot() as session:
+        own = dataset_queries.newest(session, name)
+    if own:
+        return dataset_views.uploaded_dataset(*own[0])
+    found = next((entry for entry in catalogue.entries() if entry.name == name), None)
+    if found is None:
+        raise DatasetNotFound(name)
+    return schemas.Dataset.model_validate(found)
+
+
+@router.delete(
+    "/{name}",
+    status_code=HTTPStatus.NO_CONTENT,
+    operation_id="delete_dataset",
+    summary="Delete an uploaded data set, with all its versions",
+    response_class=Response,
+    response_description="Deleted. Its files are removed within seconds.",
+    responses=fails_with(DatasetInUse),
+)
+def delete_dataset(name: DatasetName, session: SessionDep) -> Response:
+    """Jobs that were trained on it still say its name, version and identity."""
+    dataset_deletion.delete(session, session.own_project, name)
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+@router.post(
+    "/{name}/imports",
+    status_code=HTTPStatus.ACCEPTED,
+    operation_id="import_dataset",
+    summary="Import a data set, or its next version, from a folder or from S3",
+    response_model=schemas.DatasetVersion,
+    response_description="A worker reads and validates it.",
+    dependencies=[NO_IDEMPOTENCY_KEY],
+    responses=ACCEPTED | fails_with(NameTaken, ImportRefused, QuotaExceeded),
+)
+def import_dataset(
+    name: NewName,
+    body: schemas.DatasetImport,
+    service: ServiceDep,
+    session: SessionDep,
+    background: BackgroundTasks,
+) -> Response:
+    """The images are copied: what changes there afterwards changes nothing here."""
+    source = _allowed(body.source, service.settings.import_roots)
+    if service.catalogue.is_taken(name):
+        raise NameTaken(name)
+    quotas.require_storage(session, session.own_project, 1)
+    options = asdict(SplitOptions(body.test_fraction, body.seed))
+    made = dataset_versions.import_from(session, session.own_project, name, source, options)
+    background.add_task(service.queue.send, dataset_versions.WAKE_UP)
+    answer = _version(session, name, made.number)
+    return Response(
+        answer.model_dump_json(),
+        HTTPStatus.ACCEPTED,
+        {"Location": answer.links.self},
+        media_type="application/json",
+        background=background,
+    )
+
+
+def _allowed(source: str, roots: Sequence[str]) -> str:
+    """Raises InvalidRequest and ImportRefused."""
+    try:
+        found = import_root(source)
+    except ValueError:
+        detail = "should be file:///an/absolute/folder or s3://bucket/prefix"
+        raise InvalidRequest([{"pointer": "#/source", "detail": detail}], 1) from None
+    if not is_below(found, roots):
+        raise ImportRefused
+    return found
+
+
+@router.get(
+    "/{name}/versions",
+    operation_id="list_dataset_versions",
+    summary="List the versions of an uploaded data set, the newest first",
+)
+def list_versions(
+    name: DatasetName,
+    session: SnapshotDep,
+    after: Annotated[
+        int | None, Query(ge=1, le=999_999_999, description="The last version of the page before.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> schemas.Page[schemas.DatasetVersionSummary]:
+    """A version whose content an earlier one has is not listed: its number stands for that one."""
+    rows = dataset_queries.versions(session, name, after, limit + 1)
+    page = [dataset_views.version_summary(row) for row in rows[:limit]]
+    following = f"{dataset_views.DATASETS}/{name}/versions?after={page[-1].version}&limit={limit}" if page else None
+    has_more = len(rows) > limit
+    return schemas.Page(data=page, has_more=has_more, next=public_path(following) if following and has_more else None)
+
+
+@router.get(
+    "/{name}/versions/{number}",
+    operation_id="get_dataset_version",
+    summary="A version: its validation's progress, and its report",
+    responses=fails_with(VersionNotFound),
+)
+async def get_version(
+    name: DatasetName, number: Number, database: DatabaseDep, slot: SlotDep, wait: WaitDep
+) -> Response:
+    """With `Prefer: wait=20`, the answer comes once it is `ready` or `failed`, or after 20 seconds."""
+
+    def read() -> schemas.DatasetVersion:
+        with database.snapshot() as session:
+            return _version(session, name, number)
+
+    found = await run_in_threadpool(read)
+    while found.status is VersionStatus.VALIDATING and await wait.again(slot):
+        found = await run_in_threadpool(read)
+    return Response(
+        found.model_dump_json(), headers={**wait.applied, "Cache-Control": "no-store"}, media_type="application/json"
+    )
+
+
+@router.get(
+    "/{name}/versions/{number}/stream",
+    operation_id="stream_dataset_version",
+    summary="Follow a version's validation as server-sent events",
+    response_class=StreamingResponse,
+    responses=STREAMED | fails_with(VersionNotFound),
+)
+def stream_version(
+    name: DatasetName, number: Number, database: DatabaseDep, slot: SlotDep, tailer: TailerDep, caller: CallerDep
+) -> Response:
+    """`progress` whenever that changes, then `ready` or `failed` with the version, then `end`."""
+
+    def read() -> schemas.DatasetVersion:
+        with database.snapshot() as session:
+            return _version(session, name, number)
+
+    tailer.require_capacity(caller.key_id)
+    events = version_stream.events(read, read(), slot, tailer)
+    return StreamingResponse(events, headers={"Cache-Control": "no-store"}, media_type="text/event-stream")
+
+
+@router.post(
+    "/{name}/versions/{number}/edits",
+    status_code=HTTPStatus.ACCEPTED,
+    operation_id="edit_dataset",
+    summary="Mend a version: relabel images, leave some out, or move them to the other split",
+    response_model=schemas.DatasetVersion,
+    response_description="The next version, which a worker makes.",
+    dependencies=[NO_IDEMPOTENCY_KEY],
+    responses=ACCEPTED | fails_with(VersionNotFound, VersionNotReady),
+)
+def edit_version(
+    name: DatasetName,
+    number: Number,
+    body: schemas.DatasetEdits,
+    session: SessionDep,
+    queue: QueueDep,
+    background: BackgroundTasks,
+) -> Response:
+    """The version itself stays as it is. Train on both with `rerun`, and `compare` says what the edits did. Edits that
+    name an image or a class that there is not, or leave a class without images, fail the new version."""
+    parent = dataset_versions.find_ready(session, session.own_project, name, number)
+    edits = [edit.model_dump(exclude_unset=True) for edit in body.edits]
+    made = dataset_versions.edit(session, parent, edits)
+    background.add_task(queue.send, dataset_versions.WAKE_UP)
+    answer = _version(session, name, made.number)
+    return Response(
+        answer.model_dump_json(),
+        HTTPStatus.ACCEPTED,
+        {"Location": answer.links.self},
+        media_type="application/json",
+        background=background,
+    )
+
+
+@router.delete(
+    "/{name}/versions/{number}",
+    status_code=HTTPStatus.NO_CONTENT,
+    operation_id="delete_dataset_version",
+    summary="Delete a version of an uploaded data set",
+    response_class=Response,
+    response_description="Deleted. Files that no other version has are removed within seconds.",
+    responses=fails_with(VersionNotFound, DatasetInUse),
+)
+def delete_version(name: DatasetName, number: Number, session: SessionDep) -> Response:
+    """Its number is never given again."""
+    dataset_deletion.delete(session, session.own_project, name, number)
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+def _version(session: Any, name: str, number: int) -> schemas.DatasetVersion:
+    row, task = dataset_queries.version(session, name, number)
+    return dataset_views.version(row, task)

@@ -1,4 +1,4 @@
-"""Files of a job: checkpoints and weights."""
+"""Files of a job: checkpoints, weights and predictions."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from api.reading.downloads import FILE_RESPONSES, DownloadRequestDep, download
 from api.service.admitted_route import AdmittedRoute
 from api.views import translate
 from jobs import queries
-from jobs.errors import CheckpointNotFound, WeightsNotFound
+from jobs.errors import CheckpointNotFound, PredictionsNotFound, WeightsNotFound
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["files"], route_class=AdmittedRoute)
 
@@ -69,4 +69,22 @@ def download_weights(
     """The weights of a job that has succeeded or stopped, as a safetensors file."""
     with database.snapshot() as session:
         file = queries.weights_file(session, job_id)
+    return download(storage, file, wanted, slot)
+
+
+@router.get(
+    "/predictions",
+    operation_id="download_predictions",
+    summary="Download what the network takes the held-out images for",
+    response_class=StreamingResponse,
+    responses=FILE_RESPONSES | fails_with(PredictionsNotFound, RangeNotSatisfiable, StorageUnavailable),
+)
+def download_predictions(
+    job_id: JobId, database: DatabaseDep, storage: StorageDep, wanted: DownloadRequestDep, slot: SlotDep
+) -> Response:
+    """Of a job that has succeeded and whose spec has a `validation_fold`: a safetensors file with a row for each image
+    of that fold and then of the test split. `probabilities`, float32 [images, classes]; `labels`, `splits` (0: train,
+    1: test), and `digests`, whose first 16 hexadecimal digits are the image's id in every version that has it."""
+    with database.snapshot() as session:
+        file = queries.predictions_file(session, job_id)
     return download(storage, file, wanted, slot)

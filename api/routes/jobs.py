@@ -32,7 +32,7 @@ from jobs.errors import (
 )
 from jobs.ids import PATTERN
 from jobs.submission import Submission
-from models import DEFAULT_PROJECT, Job, ProjectSession
+from models import Job, ProjectSession
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=AdmittedRoute)
 
@@ -77,8 +77,8 @@ def submit_job(
     refusal = dataset_check.refusal(catalogue, body.spec)  # before the transaction, which must not wait for a disk
 
     def submit() -> Job:
-        if refusal:  # not before: a repeated request gets its first answer, whatever the disk contains now
-            raise refusal
+        # Not before: a repeated request gets its first answer, whatever the disk contains now.
+        dataset_check.require_fitting(submission.session, body.spec, refusal)
         return _submit(submission.session, body)
 
     if dry_run:
@@ -181,12 +181,11 @@ def rerun_job(
 
     def submit() -> Job:
         revised = rerun.revised(queries.find(submission.session, job_id).job, body)
-        if refusal:
-            raise refusal
+        dataset_check.require_fitting(submission.session, revised.spec, refusal)
         return _submit(submission.session, revised)
 
     return submission.make(f"rerun_job {job_id}", submit)
 
 
 def _submit(session: ProjectSession, body: JobCreate) -> Job:
-    return lifecycle.submit(session, Submission(**dict(body)), project=session.project or DEFAULT_PROJECT)
+    return lifecycle.submit(session, Submission(**dict(body)), project=session.own_project)

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, get_args
 
 from fastapi import APIRouter, Depends, Query
 
@@ -11,7 +12,7 @@ from access import projects
 from access.errors import ProjectExists, ProjectNotFound
 from access.keys import Caller
 from api import schemas
-from api.dependencies import CallerDep, SessionDep, SnapshotDep, may_operate
+from api.dependencies import CallerDep, SessionDep, SnapshotDep, may_administer, may_operate
 from api.http.errors import OperatorOnly
 from api.http.path_ids import path_id
 from api.http.problem_kinds import fails_with
@@ -19,11 +20,13 @@ from api.making.idempotent import NO_IDEMPOTENCY_KEY
 from api.schemas.administration import PROJECT_ID
 from api.service.admitted_route import AdmittedRoute
 from api.views import translate
-from jobs import quotas
+from jobs import quotas, retention
 from models import Project, ProjectSession
 
 router = APIRouter(prefix="/projects", tags=["administration"], route_class=AdmittedRoute)
 
+
+MOST_EXAMPLES = 20
 
 ProjectId = Annotated[
     str,
@@ -54,9 +57,7 @@ def list_projects(
 @router.get("/{project_id}", operation_id="get_project", summary="A project's quotas, and what it uses")
 def get_project(project_id: ProjectId, session: SnapshotDep, caller: CallerDep) -> schemas.Project:
     """Only the operator can read a project other than that of its key."""
-    if project_id != caller.project and not caller.is_operator:
-        raise ProjectNotFound(project_id)
-    return _answer(session, projects.find(session, project_id))
+    return _answer(session, _visible(session, caller, project_id))
 
 
 @router.post(
@@ -82,6 +83,64 @@ def create_project(body: schemas.ProjectCreate, session: SessionDep) -> schemas.
 def change_project(project_id: ProjectId, body: schemas.Quotas, session: SessionDep) -> schemas.Project:
     """Fields that are not in the body keep their values; null removes a quota. Running jobs are not affected."""
     return _answer(session, projects.change(session, project_id, body.model_dump(exclude_unset=True)))
+
+
+@router.get(
+    "/{project_id}/retention",
+    operation_id="get_retention",
+    summary="What a project keeps, and what its rules would remove now",
+)
+def get_retention(project_id: ProjectId, session: SnapshotDep, caller: CallerDep) -> schemas.ProjectRetention:
+    """Nothing is removed by asking."""
+    row = _visible(session, caller, project_id)
+    return _retention(session, row.id, retention.RetentionRules.of(row.retention))
+
+
+@router.put(
+    "/{project_id}/retention",
+    operation_id="set_retention",
+    summary="Say what a project keeps, and for how long",
+    dependencies=[Depends(may_administer)],
+)
+def set_retention(
+    project_id: ProjectId,
+    body: schemas.Retention,
+    session: SessionDep,
+    caller: CallerDep,
+    *,
+    dry_run: Annotated[bool, Query(description="Store nothing: only say what these rules would remove now.")] = False,
+) -> schemas.ProjectRetention:
+    """Fields that are not in the body get their defaults: nothing of that kind is removed."""
+    row = _visible(session, caller, project_id)
+    rules = retention.RetentionRules(**body.model_dump())
+    answer = _retention(session, row.id, rules)
+    if not dry_run:
+        retention.set_rules(session, row, rules)
+    return answer
+
+
+def _visible(session: ProjectSession, caller: Caller, project_id: str) -> Project:
+    if project_id != caller.project and not caller.is_operator:
+        raise ProjectNotFound(project_id)
+    return projects.find(session, project_id)
+
+
+def _retention(session: ProjectSession, project_id: str, rules: retention.RetentionRules) -> schemas.ProjectRetention:
+    removes: dict[str, list[retention.Removal]] = {kind: [] for kind in get_args(retention.RemovalKind)}
+    with session.all_projects():
+        for removal in retention.plan(session, project_id, rules):
+            removes[removal.kind].append(removal)
+    return schemas.ProjectRetention(
+        rules=schemas.Retention(**asdict(rules)),
+        removes={
+            kind: schemas.Removals(
+                count=len(found),
+                size_bytes=sum(removal.size_bytes for removal in found),
+                examples=[removal.name for removal in found[:MOST_EXAMPLES]],
+            )
+            for kind, found in removes.items()
+        },
+    )
 
 
 def _own(session: ProjectSession, caller: Caller, after: str) -> Sequence[Project]:

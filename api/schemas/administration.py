@@ -82,12 +82,60 @@ class Quotas(RequestBody):
         default=None, description="Paused jobs count. Beyond it no job is accepted."
     )
     max_storage_bytes: Annotated[int, Field(ge=0, le=LARGEST_EXACT_INTEGER)] | None = Field(
-        default=None, description="Checkpoints and weights together. Beyond it no job is accepted and none starts."
+        default=None,
+        description="Checkpoints, weights, uploads and data sets together. Beyond it no job is accepted, none starts, "
+        "and nothing can be uploaded.",
     )
     max_device_hours: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None = Field(
         default=None,
         description="Hours of all attempts in this calendar month (UTC), each times its number of devices. Beyond it "
         "no job is accepted and none starts.",
+    )
+
+
+Days = Annotated[float, Field(ge=0, le=36_500, allow_inf_nan=False)]
+
+
+class Retention(RequestBody):
+    """What a project keeps. An age of null: such files are kept. No rule takes what a job that is not over needs."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"checkpoints_days": 7, "weights_days": 90, "keep_best": 3}]},
+    )
+
+    checkpoints_days: Days | None = Field(
+        default=None, description="Checkpoints are removed so many days after their job's end."
+    )
+    weights_days: Days | None = Field(default=None, description="So are weights.")
+    keep_best: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="Of each data set, so many jobs with the highest accuracy keep checkpoints and weights.",
+    )
+    dataset_versions_days: Days | None = Field(
+        default=None, description="Versions of data sets are removed so many days after their validation."
+    )
+    keep_versions: int = Field(default=1, ge=0, le=1000, description="Of each data set, so many of the newest stay.")
+    uploads_days: Days | None = Field(
+        default=None, description="Uploads that are not complete are removed so many days after their beginning."
+    )
+
+
+class Removals(ResponseSchema):
+    """What rules would remove."""
+
+    count: int
+    size_bytes: int
+    examples: list[str] = Field(description="Ids of jobs and uploads, or versions as `pets@3`; 20 at most.")
+
+
+class ProjectRetention(ResponseSchema):
+    """A project's rules, and what they would remove now. They are carried out every hour."""
+
+    rules: Retention
+    removes: dict[str, Removals] = Field(
+        description="By `checkpoints`, `weights`, `dataset_versions` and `uploads`: 500 of each at a time."
     )
 
 
@@ -107,6 +155,10 @@ class Usage(ResponseSchema):
     running_jobs: int
     queued_jobs: int = Field(description="Paused jobs count.")
     storage_bytes: int
+    storage_by_kind: dict[str, int] = Field(
+        description="The same by what it is: `jobs` (checkpoints and weights), `uploads` that are not data sets yet, "
+        "and `datasets`."
+    )
     device_hours: float = Field(description="In this calendar month, in UTC.")
 
 

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, JsonValue
 
 from api.schemas.base import ResponseSchema
+from models import VersionStatus
 from training.known.recipe_results import RecipeResult
 from training.known.recipes import RecipeName
 from training.spec import Stem
@@ -16,9 +17,12 @@ class Dataset(ResponseSchema):
 
     name: str
     title: str
-    source: Literal["shipped", "download", "folder"] = Field(
-        description="`download`: a worker fetches it once. `folder`: in EPOCHAL_DATASETS_DIR."
+    source: Literal["shipped", "download", "folder", "upload"] = Field(
+        description="`download`: a worker fetches it once. `folder`: in EPOCHAL_DATASETS_DIR. `upload`: the project's "
+        "own."
     )
+    version: int | None = Field(description="Of an uploaded data set: the version that a job gets. Null: none yet.")
+    status: VersionStatus | None = Field(description="Of an uploaded data set: that of its newest version.")
     classes: int | None
     train_images: int | None
     test_images: int | None

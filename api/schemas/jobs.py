@@ -117,13 +117,22 @@ class Weights(ResponseSchema):
     download: str = Field(description="The URL of the file.")
 
 
+class Predictions(ResponseSchema):
+    """What the network takes the images for that a spec's `validation_fold` holds out, and the test images."""
+
+    size_bytes: int
+    sha256: str = Field(description="Hash of the file, in hexadecimal digits.")
+    download: str = Field(description="The URL of the file.")
+
+
 class JobDataset(ResponseSchema):
     """The data set that a job is trained on."""
 
     name: str
+    version: int | None = Field(description="Of an uploaded data set. It never changes.")
     identity: str | None = Field(
         description="A hash of the content of its classes and images, independent of file names: 64 hexadecimal "
-        "digits. Null until an attempt has loaded the data."
+        "digits. Null until an attempt has loaded the data, where it was not uploaded."
     )
 
 
@@ -180,6 +189,10 @@ class Job(SubmittedFields, JobIdentity):
     best: BestEpoch | None = Field(description="The epoch with the highest accuracy; of equal ones the earliest.")
     attempts: list[Attempt]
     weights: Weights | None = Field(description="Null until the job has succeeded or stopped, or failed with weights.")
+    predictions: Predictions | None = Field(
+        description="Null unless the job has succeeded and its spec has a `validation_fold`."
+    )
+    parent: str | None = Field(description="The audit whose part the job is.")
     error: JobError | None = Field(description="Null unless the job has failed.")
     links: JobLinks
     queue: QueuePlace | None = Field(description="Null unless the job is queued.")

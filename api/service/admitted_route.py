@@ -7,7 +7,7 @@ from starlette.requests import ClientDisconnect
 from access.keys import LOOPBACK_CALLER, Caller
 from api.http.bodies import has_body
 from api.http.strict_route import Handler, StrictRoute
-from api.service.fair_limiter import Requester, Slot
+from api.service.fair_limiter import FairLimiter, Requester, Slot
 from api.service.request_costs import EXPENSIVE, cost_of
 from api.service.service import Service
 
@@ -20,7 +20,7 @@ class AdmittedRoute(StrictRoute):
         answer = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
-            slot = await _admit(request, cost_of(self.operation_id, request.query_params, request.headers))
+            slot = await self._admit(request)
             try:
                 return await answer(request)
             finally:
@@ -28,8 +28,27 @@ class AdmittedRoute(StrictRoute):
 
         return handle
 
+    async def _admit(self, request: Request) -> Slot:
+        cost = cost_of(self.operation_id, request.query_params, request.headers)
+        limits = request.state.service.limits
+        return await _admit(request, cost, limits.ordinary if cost < EXPENSIVE else limits.expensive, read_body=True)
 
-async def _admit(request: Request, cost: int) -> Slot:
+
+class UploadRoute(AdmittedRoute):
+    """Takes a body of any length, which its endpoint reads piece by piece. Uploads have slots of their own: a slow one
+    holds none that other requests wait for.
+
+    A body that is refused is not read to its end first: the server throws away for a while what comes after the answer
+    (`api.http.server`), so that a client which sends everything before it reads gets the answer, too.
+    """
+
+    refuses_bodies = False
+
+    async def _admit(self, request: Request) -> Slot:
+        return await _admit(request, 1, request.state.service.limits.uploads, read_body=False)
+
+
+async def _admit(request: Request, cost: int, slots: FairLimiter, *, read_body: bool) -> Slot:
     """Authenticate the caller, charge `cost`, and wait for a slot, which the caller of this function must release.
 
     Nothing of the request is validated before: an answer to a caller without a valid key must not depend on what it
@@ -46,10 +65,10 @@ async def _admit(request: Request, cost: int) -> Slot:
                 _look_up, request, service, key, address, cost, limiter=limits.key_check_threads
             )
     request.state.caller = caller
-    if has_body(request):
+    if read_body and has_body(request):
         await request.body()  # read before a slot is held: a slow client must not occupy one
     who = Requester(caller.project, caller.key_id or f"address {address}")
-    slot = Slot(limits.ordinary if cost < EXPENSIVE else limits.expensive, who)
+    slot = Slot(slots, who)
     waited = await slot.acquire()
     try:
         if waited and request.method == "GET" and await request.is_disconnected():

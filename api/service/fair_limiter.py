@@ -36,15 +36,15 @@ class _Project:
 
 
 class FairLimiter:
-    """There are `slots` slots. A project may hold `per_project` of them, or all while no other project is active. A
-    caller may have `max_queued` requests in its queue. Use it from the event loop only.
+    """There are `slots` slots. A project may hold `per_project` of them, or `alone` while no other project is active:
+    by default all. A caller may have `max_queued` requests in its queue. Use it from the event loop only.
     """
 
-    def __init__(self, slots: int, per_project: int, max_queued: int) -> None:
+    def __init__(self, slots: int, per_project: int, max_queued: int, *, alone: int | None = None) -> None:
         self._free = slots
         self._per_project = per_project
+        self._alone = slots if alone is None else alone
         self._max_queued = max_queued
-        self._slots = slots
         self._projects: OrderedDict[str, _Project] = OrderedDict()
         self._last_asked: OrderedDict[str, float] = OrderedDict()  # time by project, oldest first
 
@@ -116,7 +116,7 @@ class FairLimiter:
     @property
     def _share(self) -> int:
         """How many slots one project may hold now."""
-        return self._per_project if len(self._last_asked) > 1 else self._slots
+        return self._per_project if len(self._last_asked) > 1 else self._alone
 
     def _note_activity(self, project: str) -> None:
         now = monotonic()

@@ -33,6 +33,10 @@ def _rows(query: QueryParams) -> int:
 COSTS: Mapping[str, Cost] = {
     "get_curves_svg": lambda _: 20,
     "get_curves_png": lambda _: 20,
+    "get_samples_png": lambda _: 20,
+    "draw_augmented_samples": lambda _: 20,
+    "get_dataset_image": lambda _: 10,
+    "list_dataset_images": lambda _: EXPENSIVE,  # the index may have to be read
     "get_log": lambda _: 10,
     "compare_jobs": lambda query: max(EXPENSIVE, 3 * len(query.getlist("job"))),
     "list_metrics": _rows,

@@ -140,6 +140,16 @@ class Tailer:
             raise TooManyWaiting(MAX_WAITING)
 
     @contextmanager
+    def counting(self, key_id: str | None) -> Iterator[None]:
+        """Count a request that waits for what is no job, while the context lasts. Raises TooManyWaiting."""
+        self.require_capacity(key_id)
+        self._waiting[key_id] += 1
+        try:
+            yield
+        finally:
+            self._forget(key_id)
+
+    @contextmanager
     def subscribe(self, job_id: str, key_id: str | None) -> Iterator[Watcher]:
         """Subscribe to a job while the context lasts. Messages arrive once `start` has set the position to poll
         from."""
@@ -187,13 +197,16 @@ class Tailer:
         return self._jobs.setdefault(job_id, _FollowedJob())
 
     def _leave(self, job_id: str, job: _FollowedJob, key_id: str | None) -> None:
-        self._waiting[key_id] -= 1
-        if not self._waiting[key_id]:
-            del self._waiting[key_id]
+        self._forget(key_id)
         if job.is_unfollowed and self._jobs.get(job_id) is job:
             del self._jobs[job_id]
         if not self._jobs:
             self._has_followers.clear()
+
+    def _forget(self, key_id: str | None) -> None:
+        self._waiting[key_id] -= 1
+        if not self._waiting[key_id]:
+            del self._waiting[key_id]
 
     async def _poll_once(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Returns whether the database has answered."""

@@ -31,7 +31,9 @@ def job(record: JobDetails) -> schemas.Job:
         description=row.description,
         tags=row.tags,
         spec=spec,
-        dataset=schemas.JobDataset(name=spec.dataset, identity=row.dataset_identity),
+        dataset=schemas.JobDataset(
+            name=row.dataset or spec.dataset, version=row.dataset_version, identity=row.dataset_identity
+        ),
         status=row.status,
         requested=row.requested,
         priority=row.priority,
@@ -45,6 +47,8 @@ def job(record: JobDetails) -> schemas.Job:
         best=best_epoch(record.best) if record.best else None,
         attempts=[_attempt(attempt) for attempt in row.attempts],
         weights=_weights(row.id, row.weights) if row.weights else None,
+        predictions=_predictions(row.id, row.predictions) if row.predictions else None,
+        parent=row.parent,
         error=schemas.JobError.model_validate(row.error) if row.error else None,
         links=_links(row.id),
         queue=schemas.QueuePlace.model_validate(record.queue) if record.queue else None,
@@ -222,6 +226,12 @@ def _within_job(name: str) -> str:
 def _weights(job_id: str, stored: Mapping[str, Any]) -> schemas.Weights:
     return schemas.Weights(
         size_bytes=stored["size_bytes"], sha256=stored["sha256"], download=f"{job_url(job_id)}/weights"
+    )
+
+
+def _predictions(job_id: str, stored: Mapping[str, Any]) -> schemas.Predictions:
+    return schemas.Predictions(
+        size_bytes=stored["size_bytes"], sha256=stored["sha256"], download=f"{job_url(job_id)}/predictions"
     )
 
 

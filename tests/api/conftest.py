@@ -23,6 +23,7 @@ from api.http.server import Server
 from models import DEFAULT_PROJECT, Database
 from settings import Settings
 from storage import Storage
+from tests.api.serving import served
 from tests.stage import Stage
 
 A_JOB = "/v1/jobs/job_01kasm2pbk5s9d0w3g6vq8zrhf"  # of which there is none
@@ -140,6 +141,13 @@ def serving(app: FastAPI) -> Iterator[str]:
 def live(app: FastAPI) -> Iterator[httpx2.Client]:
     with serving(app) as url, httpx2.Client(base_url=url, timeout=240) as client:
         yield client
+
+
+@pytest.fixture
+def address(app: FastAPI) -> Iterator[tuple[str, int]]:
+    """Of a real server, for clients that do not behave."""
+    with served(app) as address:
+        yield address
 
 
 class Tenants:

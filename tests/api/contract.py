@@ -52,11 +52,14 @@ BEYOND_A_SCHEMA: Mapping[str, str] = {
     "idempotency_key_reused": "which keys were used, and for what",
     "address_refused": "where the operator lets messages go",
     "cursor_invalid": "which cursors were given out, and for which order",
+    "upload_refused": "what a file is by its first bytes",
 }
 RULES_BETWEEN_FIELDS: Mapping[str, str] = {
     "is for a whole curve, and limit for a page": "max_points goes without limit",
     "needs after_epoch, the epoch that the step is of": "after_step goes with after_epoch",
     "There is no data set": "an operator's folder may have more of them",
+    "There is no uploaded data set": "a project may have uploaded it",
+    "which the data set is called": "an upload begins with a body, or with the headers of tus",
     "should be a time to come": "expires_at is compared with the clock",
     "should be a time that UTC has": "an offset may lead out of the calendar",
     "should be text without NUL": "a query has no schema for it that every reader knows",
@@ -66,7 +69,9 @@ YET_TO_COME = {"weights_not_found", "checkpoint_not_found"}
 SUBMIT, RERUN = "POST /v1/jobs", "POST /v1/jobs/{job_id}/rerun"  # whose spec is a patch of one that is not sent
 
 # Ids and secrets that no two tenants have in common.
-_TOKEN = re.compile(r"(?:job|whk|msg)_[0-9a-hjkmnp-tv-z]{26}|whsec_[A-Za-z0-9+/=]+|\b01[0-9a-hjkmnp-tv-z]{24}\b")
+_TOKEN = re.compile(
+    r"(?:job|whk|msg|upl|task|aud)_[0-9a-hjkmnp-tv-z]{26}|whsec_[A-Za-z0-9+/=]+|\b01[0-9a-hjkmnp-tv-z]{24}\b"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ def test_an_error_that_nobody_expected_keeps_a_key_to_itself(
     def explode(*_arguments: object) -> None:
         raise RuntimeError("SELECT secret_sha256 FROM api_keys -- /srv/api/x.py")
 
-    monkeypatch.setattr("catalog.datasets.Catalogue.entries", explode)
+    monkeypatch.setattr("catalog.datasets.listing.Catalogue.entries", explode)
     with everything_logged("logfmt") as log:
         answer = guarded.get("/v1/datasets", headers={"Authorization": f"Bearer {key}", "Cookie": f"key={key}"})
     assert answer.status_code == 500

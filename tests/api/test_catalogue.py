@@ -1,7 +1,6 @@
 """What a job can ask for."""
 
 import re
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -24,8 +23,8 @@ from training.spec import (
 )
 
 
-def test_known_datasets(front: TestClient) -> None:
-    page = front.get("/v1/datasets").json()
+def test_known_datasets(client: TestClient) -> None:
+    page = client.get("/v1/datasets").json()
     assert {entry["name"] for entry in page["data"]} == set(KNOWN_DATASETS)
     [digits] = [entry for entry in page["data"] if entry["name"] == "digits"]
     assert digits["source"] == "shipped"
@@ -33,13 +32,12 @@ def test_known_datasets(front: TestClient) -> None:
     assert (page["has_more"], page["next"]) == (False, None)
 
 
-def test_folders_of_this_deployment(tmp_path: Path) -> None:
+def test_folders_of_this_deployment(settings: Settings) -> None:
     for split in ("train", "test"):
         for name in ("cat", "dog"):
-            folder = tmp_path / "datasets" / "pets" / split / name
+            folder = settings.datasets_dir / "pets" / split / name
             folder.mkdir(parents=True)
             (folder / "1.png").touch()
-    settings = Settings.model_validate({"data_dir": tmp_path, "redis_url": f"redis+socket://{tmp_path}/no.sock"})
     with LocalClient(create_app(settings)) as client:
         entries = client.get("/v1/datasets").json()["data"]
     [pets] = [entry for entry in entries if entry["name"] == "pets"]

@@ -170,9 +170,10 @@ def test_after_the_process_was_killed_another_draws() -> None:
     drawn = curve_data(record([]), [])
     with closing(CurveRenderer()) as renderer:
         first = renderer.draw(drawn, "svg")
-        assert renderer._process
-        renderer._process.kill()
-        renderer._process.wait()
+        drawing = renderer._process._process
+        assert drawing
+        drawing.kill()
+        drawing.wait()
         assert renderer.draw(drawn, "svg") == first
 
 
@@ -183,6 +184,6 @@ def test_where_none_can_be_started_curves_are_not_drawn_until_one_can(monkeypatc
     drawn = curve_data(record([]), [])
     with closing(CurveRenderer()) as renderer:
         with monkeypatch.context() as without, pytest.raises(CurvesNotDrawn):
-            without.setattr("api.service.curve_renderer.subprocess.Popen", refuse)
+            without.setattr("api.service.drawing_process.subprocess.Popen", refuse)
             renderer.draw(drawn, "svg")
         assert renderer.draw(drawn, "svg")

@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.app import create_app
-from catalog.datasets import Catalogue
+from catalog.datasets.listing import Catalogue
 from settings import Settings
 from tests.api.conftest import LocalClient
 from tests.conftest import Databases

@@ -131,7 +131,7 @@ def test_unexpected_error_tells_the_log_and_not_the_client(front: TestClient, mo
     def explode(*_arguments: object) -> None:
         raise RuntimeError("the secret is 12345")
 
-    monkeypatch.setattr("catalog.datasets.Catalogue.entries", explode)
+    monkeypatch.setattr("catalog.datasets.listing.Catalogue.entries", explode)
     with capture_logs() as lines:
         answer = front.get("/v1/datasets", headers={"X-Request-ID": "mine-1"})
     problem = assert_problem(answer.status_code, answer.headers, answer.content, "internal_error")
@@ -148,7 +148,7 @@ def test_domain_error_that_the_table_has_by_its_parent(front: TestClient, monkey
     def lose(*_arguments: object) -> None:
         raise Relost("job_0")
 
-    monkeypatch.setattr("catalog.datasets.Catalogue.entries", lose)
+    monkeypatch.setattr("catalog.datasets.listing.Catalogue.entries", lose)
     answer = front.get("/v1/datasets")
     assert_problem(answer.status_code, answer.headers, answer.content, "job_not_found")
 
@@ -199,7 +199,7 @@ def test_log_lines_of_a_route_have_the_request_id(front: TestClient, monkeypatch
         seen.append(structlog.contextvars.get_contextvars())
         return []
 
-    monkeypatch.setattr("catalog.datasets.Catalogue.entries", look)
+    monkeypatch.setattr("catalog.datasets.listing.Catalogue.entries", look)
     front.get("/v1/datasets", headers={"X-Request-ID": "mine-2"})
     assert seen == [{"request_id": "mine-2"}]
 

@@ -55,6 +55,19 @@ def test_whoever_asks_much_waits_for_itself_alone() -> None:
     run(scenario())
 
 
+def test_where_a_turn_is_long_nobody_has_more_than_its_share_even_alone() -> None:
+    async def scenario() -> None:
+        line = Line(FairLimiter(slots=4, per_project=2, max_queued=100, alone=2))
+        await line.ask(A, A, A)
+        assert line.served == [A, A]
+        await line.ask(B, B, B)
+        assert line.served == [A, A, B, B]
+        await line.finish(A)
+        assert line.served == [A, A, B, B, A]
+
+    run(scenario())
+
+
 def test_a_project_that_alone_asks_has_all_the_room() -> None:
     async def scenario() -> None:
         line = Line(FairLimiter(slots=4, per_project=1, max_queued=100))

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 import storage as storage_module
 from api.app import create_app
 from api.reading import log_text
-from jobs import recording
+from jobs import lifecycle, recording
 from models import Checkpoint, DatabaseUnavailable
 from settings import Settings
 from storage import Storage
@@ -299,3 +299,21 @@ def test_a_log_that_breaks_off_is_cut_off(settings: Settings, stage: "Stage", mo
     job_id = stage.submit()
     monkeypatch.setattr(log_text, "stream", broken)
     assert_broken_off(settings, f"/v1/jobs/{job_id}/log")
+
+
+def test_predictions_are_downloaded_as_weights_are(client: TestClient, stage: "Stage") -> None:
+    job_id = stage.submit()
+    here = f"/v1/jobs/{job_id}/predictions"
+    assert client.get(here).json()["code"] == "predictions_not_found"
+    claim = stage.start(job_id)
+    file = stage.storage.put(f"{job_id}/attempt-0001/predictions.safetensors", b"0123456789")
+    with stage.database.session() as session:
+        lifecycle.settle_success(session, claim, stage.weights(claim), predictions=file)
+    job = client.get(f"/v1/jobs/{job_id}").json()
+    assert job["predictions"] == {"size_bytes": 10, "sha256": file.sha256, "download": here}
+    whole = client.get(here)
+    assert (whole.content, whole.headers["ETag"]) == (b"0123456789", f'"{file.sha256}"')
+    part = client.get(here, headers={"Range": "bytes=2-4"})
+    assert (part.status_code, part.content) == (206, b"234")
+    assert client.get(here, headers={"If-None-Match": whole.headers["ETag"]}).status_code == 304
+    assert client.get("/v1/jobs/job_01kasm2pbk5s9d0w3g6vq8zrhf/predictions").json()["code"] == "job_not_found"

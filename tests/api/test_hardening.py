@@ -53,7 +53,7 @@ def test_an_error_that_nobody_expected_has_them_too(front: TestClient, monkeypat
     def explode(*_arguments: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("catalog.datasets.Catalogue.entries", explode)
+    monkeypatch.setattr("catalog.datasets.listing.Catalogue.entries", explode)
     answer = front.get("/v1/datasets")
     assert answer.status_code == 500
     assert ALWAYS.items() <= answer.headers.items()

@@ -45,9 +45,9 @@ def test_running_job(client: TestClient, stage: "Stage") -> None:
 
 def test_a_job_says_on_which_data_it_is_trained_once_that_is_known(client: TestClient, stage: "Stage") -> None:
     job_id = stage.submit()
-    assert get(client, job_id)["dataset"] == {"name": "digits", "identity": None}
+    assert get(client, job_id)["dataset"] == {"name": "digits", "version": None, "identity": None}
     stage.start(job_id)
-    assert get(client, job_id)["dataset"] == {"name": "digits", "identity": "5e" * 32}
+    assert get(client, job_id)["dataset"] == {"name": "digits", "version": None, "identity": "5e" * 32}
 
 
 def test_queued_and_starting_jobs_have_no_progress(client: TestClient, stage: "Stage") -> None:

@@ -244,7 +244,13 @@ def test_projects_and_their_use(guarded: TestClient, tenants: "Tenants", stage: 
     stage.submit(project="first")
     own = guarded.get("/v1/projects", headers=tenants.header("first", "read")).json()["data"]
     assert [row["id"] for row in own] == ["first"]
-    assert own[0]["usage"] == {"running_jobs": 0, "queued_jobs": 1, "storage_bytes": 0, "device_hours": 0.0}
+    assert own[0]["usage"] == {
+        "running_jobs": 0,
+        "queued_jobs": 1,
+        "storage_bytes": 0,
+        "storage_by_kind": {"jobs": 0, "uploads": 0, "datasets": 0},
+        "device_hours": 0.0,
+    }
     assert guarded.get("/v1/projects/second", headers=tenants.header("first")).status_code == 404
     everyone = guarded.get("/v1/projects", headers=tenants.as_operator).json()["data"]
     assert [row["id"] for row in everyone] == ["default", "first", "second"]

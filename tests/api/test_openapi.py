@@ -155,7 +155,8 @@ def test_a_published_bound_is_the_one_that_is_kept(client: TestClient, document:
         for parameter in operation.get("parameters", ()):
             if parameter["in"] != "query" or parameter["schema"].get("type") != "integer":
                 continue
-            address = path.format(job_id=A_JOB, webhook_id=A_JOB.replace("job", "whk"))
+            ids = {"job_id": A_JOB, "webhook_id": f"whk_{A_JOB[4:]}", "audit_id": f"aud_{A_JOB[4:]}"}
+            address = path.format(**ids, name="pets", number=1)
             for bound, beyond in (("minimum", -1), ("maximum", 1)):
                 value = int(parameter["schema"][bound])
                 assert value == parameter["schema"][bound]

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from access import keys
 from api.app import create_app
-from api.reading.polling import Poll, _wait_seconds
+from api.reading.polling import Poll, wait_seconds_of
 from api.service.tailer import Tailer
 from models import DatabaseUnavailable
 from settings import Settings
@@ -159,7 +159,7 @@ def test_a_job_that_ends_or_goes_ends_the_wait(live: httpx2.Client, stage: "Stag
     ],
 )
 def test_preferences(header: str | None, seconds: float | None) -> None:
-    assert _wait_seconds(header) == seconds
+    assert wait_seconds_of(header) == seconds
 
 
 def test_many_who_wait_hold_no_thread(app: FastAPI, live: httpx2.Client, stage: "Stage") -> None:

@@ -49,7 +49,7 @@ def test_one_tenant_s_waiting_holds_no_thread_that_another_needs(
         assert go_on.wait(60)
         return []
 
-    monkeypatch.setattr("catalog.datasets.Catalogue.entries", entries)
+    monkeypatch.setattr("catalog.datasets.listing.Catalogue.entries", entries)
     header = tenants.header("second")
     with httpx2.Client(base_url=guarded_live, headers=header, timeout=60) as other, ExitStack() as stack:
         assert other.get("/v1/jobs").status_code == 200
