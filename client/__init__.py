@@ -12,6 +12,7 @@ job in the terminal. This package does not need the server's packages.
 
 from client.api import Client
 from client.comparison import ComparedJob, Comparison, Curves, Difference
+from client.datasets import DatasetError, DatasetProgress, DatasetVersion, Upload
 from client.errors import (
     EpochalError,
     EpochalForbidden,
@@ -41,6 +42,7 @@ from client.resources import (
     Failure,
     Job,
     JobDataset,
+    Predictions,
     Progress,
     QueuedJob,
     QueuePlace,
@@ -62,6 +64,9 @@ __all__ = [
     "Comparison",
     "Curves",
     "DataShape",
+    "DatasetError",
+    "DatasetProgress",
+    "DatasetVersion",
     "DeviceEstimate",
     "Difference",
     "DryRun",
@@ -81,6 +86,7 @@ __all__ = [
     "MemoryParts",
     "NewKey",
     "Pace",
+    "Predictions",
     "Progress",
     "Project",
     "QueuePlace",
@@ -91,6 +97,7 @@ __all__ = [
     "StepChoice",
     "StepRow",
     "StepTiming",
+    "Upload",
     "Usage",
     "Webhook",
     "WebhookDelivery",

@@ -17,6 +17,7 @@ from client.connection import (
     decode_response,
     path_to,
 )
+from client.datasets import Datasets
 from client.downloads import download
 from client.errors import EpochalError, EpochalNoStream
 from client.estimates import DryRun
@@ -47,6 +48,7 @@ class Client:
     ) -> None:
         self._connection = Connection(url, api_key, timeout_seconds, transport)
         self.base_url = self._connection.url
+        self.datasets = Datasets(self._connection)
         self.keys = Keys(self._connection)
         self.projects = Projects(self._connection)
         self.webhooks = Webhooks(self._connection)

@@ -118,6 +118,10 @@ class Connection:
         """Send a request that changes something, once, and return its answer."""
         return decode_response(kind, self.request(method, path, body=body))
 
+    def send_bytes(self, method: str, path: str, content: bytes, headers: Mapping[str, str]) -> httpx2.Response:
+        """Send a body that is no JSON, once."""
+        return self._sent(self._http.build_request(method, path, content=content, headers=headers), NO_ERRORS)
+
     def request(
         self,
         method: str,
@@ -145,7 +149,17 @@ class Connection:
             headers=headers,
             timeout=httpx2.Timeout(self.timeout_seconds, read=read_seconds or self.timeout_seconds),
         )
-        again_at = {429} | (retry_statuses if retry_on else frozenset())
+        again_at = frozenset({429}) | (retry_statuses if retry_on else frozenset())
+        return self._sent(request, retry_on, again_at, stream=stream)
+
+    def _sent(
+        self,
+        request: httpx2.Request,
+        retry_on: tuple[type[Exception], ...],
+        again_at: frozenset[int] = frozenset({429}),
+        *,
+        stream: bool = False,
+    ) -> httpx2.Response:
         retries = Retries(RETRY_AFTER_SECONDS)
         while True:
             try:

@@ -14,6 +14,7 @@ class Usage:
     running_jobs: int
     queued_jobs: int
     storage_bytes: int
+    storage_by_kind: dict[str, int] | None  # None from an older service
     device_hours: float  # in this calendar month, in UTC
 
 

@@ -156,6 +156,16 @@ class Weights:
 
 
 @dataclass(frozen=True, slots=True)
+class Predictions:
+    """What a network takes the images for that a spec's `validation_fold` holds out, and the test images: a safetensors
+    file."""
+
+    size_bytes: int
+    sha256: str
+    download: str  # its address
+
+
+@dataclass(frozen=True, slots=True)
 class JobDataset:
     """The data set of a job."""
 
@@ -220,6 +230,8 @@ class Job:
     best: BestEpoch | None
     attempts: tuple[Attempt, ...]
     weights: Weights | None  # None until it has succeeded or stopped
+    predictions: Predictions | None  # None unless it has succeeded and its spec has a validation_fold
+    parent: str | None  # the audit whose part it is
     error: Failure | None  # None unless it has failed
     links: dict[str, str]
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import client.comparison
+import client.datasets
 import client.estimates
 import client.keys
 import client.projects
@@ -109,6 +110,7 @@ def test_a_field_that_does_not_fit_is_named(job_body: Body) -> None:
         (client.resources.Failure, schemas.JobError),
         (client.resources.Worker, schemas.Worker),
         (client.resources.Weights, schemas.Weights),
+        (client.resources.Predictions, schemas.Predictions),
         (client.resources.Checkpoint, schemas.Checkpoint),
         (client.resources.QueuedJob, schemas.QueuedJob),
         (client.resources.Page, schemas.Page),
@@ -117,6 +119,10 @@ def test_a_field_that_does_not_fit_is_named(job_body: Body) -> None:
         (client.keys.NewKey, schemas.NewKey),
         (client.projects.Project, schemas.Project),
         (client.projects.Usage, schemas.Usage),
+        (client.datasets.DatasetVersion, schemas.DatasetVersion),
+        (client.datasets.DatasetProgress, schemas.DatasetProgress),
+        (client.datasets.DatasetError, schemas.DatasetVersionError),
+        (client.datasets.Upload, schemas.Upload),
         (client.webhooks.Webhook, schemas.Webhook),
         (client.webhooks.WebhookWithSecret, schemas.WebhookWithSecret),
         (client.webhooks.WebhookDelivery, schemas.WebhookDelivery),

@@ -1,0 +1,73 @@
+"""Checks a folder or an archive of images on this machine, before it is uploaded: `pip install 'epochal[check]'`.
+
+It is the code that the service itself runs, and needs Pillow and numpy alone: what cannot be read, what is passed over,
+classes and counts, duplicates, images under two labels, and all other findings are those that the service will report.
+
+    python -m client.check pets/
+"""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from client.datasets import archive_of
+from client.errors import EpochalError
+from training.dataset_check.assembly import SplitRule
+from training.dataset_check.checking import check
+from training.errors import DatasetInvalid
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetCheck:
+    """What the service would find. `identity` is that of the version that it would become; `report` is its report."""
+
+    identity: str
+    classes: Sequence[str]
+    train_images: int
+    test_images: int
+    report: dict[str, Any]
+
+
+def check_dataset(
+    path: str | Path,
+    *,
+    test_fraction: float = 0.2,
+    seed: int = 0,
+    say: Callable[[int], None] = lambda _images: None,
+) -> DatasetCheck:
+    """What the service would make of a folder or an archive. `say` is told now and then how many images were looked at.
+    Raises EpochalError, with the reason and a hint, where the service would refuse it; and OSError."""
+    try:
+        with archive_of(Path(path)) as file:
+            size = file.seek(0, 2)
+            found = check(file, size, SplitRule(test_fraction, seed), say)
+    except DatasetInvalid as error:
+        raise EpochalError(str(error), code="dataset_invalid") from error
+    return DatasetCheck(
+        identity=found.index.identity,
+        classes=found.index.classes,
+        train_images=int(found.index.in_split("train").sum()),
+        test_images=int(found.index.in_split("test").sum()),
+        report=found.report(),
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`python -m client.check PATH`: the report as JSON. 1 where the service would refuse it."""
+    if len(arguments) != 1:
+        sys.stderr.write("python -m client.check PATH, where PATH is a folder or an archive of images\n")
+        return 2
+    try:
+        found = check_dataset(arguments[0])
+    except (EpochalError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(json.dumps(found.report, indent=2, ensure_ascii=False) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
