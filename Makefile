@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo lab test test-fast test-python coverage wheels check chaos fuzz lock bench-start bench-train bench-overhead bench-gpu bench-accuracy bench-regularisation bench-formats bench-api bench-tenants bench-fleet bench-mlflow
+.PHONY: help setup up demo lab test test-fast test-python coverage wheels check chaos fuzz lock bench-start bench-train bench-overhead bench-gpu bench-accuracy bench-regularisation bench-formats bench-api bench-tenants bench-upload bench-checks bench-audit bench-fleet bench-mlflow
 
 # Where nothing compiled may be kept, every process that imports torch takes seconds longer to start.
 unexport PYTHONDONTWRITEBYTECODE
@@ -90,6 +90,15 @@ bench-api: .venv/.developed ## measure the API at up to a million jobs: OPTIONS=
 
 bench-tenants: .venv/.developed ## measure what one tenant can do to another: 60 connections on each route in turn
 	@$(BIN)/python -m benchmarks.tenants $(OPTIONS)
+
+bench-upload: .venv/.installed ## measure 60,000 images from the upload to a data set that is ready: OPTIONS='--archive images.zip'
+	@$(BIN)/python -m benchmarks.dataset_upload $(OPTIONS)
+
+bench-checks: .venv/.installed ## measure how many planted faults the checks of a data set find: OPTIONS='--photographs FOLDER'
+	@$(BIN)/python -m benchmarks.data_checks $(OPTIONS)
+
+bench-audit: .venv/.installed ## measure how many planted wrong labels an audit finds: OPTIONS='--classes 10 --share 0.01'
+	@$(BIN)/python -m benchmarks.audit $(OPTIONS)
 
 bench-fleet: .venv/.developed ## measure claims, and what idle workers cost: WORKERS=1,10,50,200 OPTIONS='--seconds 10'
 	@$(BIN)/python -m benchmarks.fleet --workers $(or $(WORKERS),1,10,50,200) $(OPTIONS)

@@ -9,7 +9,7 @@ from api.app import create_app
 from settings import Settings
 
 PAGE = (Path(__file__).parent.parent / "docs" / "api.md").read_text()
-METHODS = "GET|POST|PUT|PATCH|DELETE"
+METHODS = "GET|POST|PUT|PATCH|DELETE|OPTIONS"
 
 
 @pytest.fixture
