@@ -35,6 +35,7 @@ from api.routes import (
     jobs,
     keys,
     metrics,
+    new_versions,
     problems,
     projects,
     prometheus,
@@ -118,7 +119,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     for resource in (jobs, requests, metrics, events, files, compare, datasets, architectures, recipes, workers, queue):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
-    app.include_router(audits.router, prefix="/v1", dependencies=[Depends(may_use)])
+    for resource in (new_versions, audits):
+        app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
     # Before the other routes of its path: a route class that reads no body.
     for streaming in (datasets.uploading_router, uploads.parts_router, uploads.router):
         app.include_router(streaming, prefix="/v1", dependencies=[Depends(may_use)])

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.base import ExecutableOption as ORMOption
 
@@ -26,14 +26,12 @@ from jobs.tasks import TaskClaim
 from jobs.transitions import now
 from jobs.usage import note_bytes
 from models import (
-    Dataset,
     DatasetVersion,
     Project,
     Task,
     TaskStatus,
     Upload,
     VersionStatus,
-    insert_for,
 )
 from storage import StoredFile
 from training.known.dataset_names import VersionName
@@ -59,36 +57,6 @@ class Validated:
     test_images: int
     report: Mapping[str, Any]
     files: Sequence[StoredFile]
-
-
-def complete(session: Session, upload: Upload) -> DatasetVersion:
-    """All bytes of `upload`, whose row is locked, have arrived: make the data set's next version, and have it
-    validated."""
-    version = _add(session, upload.project, upload.dataset, "upload")
-    upload.version = version.number
-    upload.total_bytes = upload.received_bytes
-    upload.revision += 1
-    arguments = {"upload": upload.id, "sha256": upload.sha256, **upload.options}
-    tasks.add(session, tasks.VALIDATE, upload.project, upload.dataset, version.number, arguments)
-    log.info("data set uploaded", dataset=upload.dataset, version=version.number, upload=upload.id)
-    return version
-
-
-def edit(session: Session, parent: DatasetVersion, edits: Sequence[Mapping[str, Any]]) -> DatasetVersion:
-    """Make a version of `parent`, which is ready, with `edits` carried out by a worker."""
-    version = _add(session, parent.project, parent.dataset, "edit", parent.number)
-    arguments = {"parent": parent.number, "edits": list(edits)}
-    tasks.add(session, tasks.EDIT, parent.project, parent.dataset, version.number, arguments)
-    return version
-
-
-def import_from(
-    session: Session, project: str, dataset: str, source: str, options: Mapping[str, Any]
-) -> DatasetVersion:
-    """Make the next version of what a worker finds at `source`, which is allowed (environment.import_roots)."""
-    version = _add(session, project, dataset, "import")
-    tasks.add(session, tasks.IMPORT, project, dataset, version.number, {"source": source, **options})
-    return version
 
 
 def require(session: Session, project: str, dataset: str) -> None:
@@ -237,29 +205,6 @@ def expire_task(session: Session, task_id: str) -> bool:
     hint = "Look at the worker's log and its machine's memory; then upload it again."
     message = f"Worker {task.owner} was not heard of until its lease ran out."
     return _lose(session, task, Failure("worker_lost", message, hint, retryable=True))
-
-
-def _add(session: Session, project: str, dataset: str, source: str, parent: int | None = None) -> DatasetVersion:
-    named = insert_for(session)(Dataset).values(project=project, name=dataset, last_version=0, created_at=now())
-    session.execute(named.on_conflict_do_nothing(index_elements=["project", "name"]))
-    counted = update(Dataset).where(Dataset.project == project, Dataset.name == dataset)
-    number = session.scalars(
-        counted.values(last_version=Dataset.last_version + 1).returning(Dataset.last_version),
-        execution_options={"synchronize_session": False},
-    ).one()
-    version = DatasetVersion(
-        project=project,
-        dataset=dataset,
-        number=number,
-        status=VersionStatus.VALIDATING,
-        source=source,
-        parent=parent,
-        storage_bytes=0,
-        revision=1,
-    )
-    session.add(version)
-    session.flush()
-    return version
 
 
 def _lose(session: Session, task: Task, failure: Failure) -> bool:

@@ -86,8 +86,8 @@ class PredictionsNotFound(JobError):
 
     def __init__(self, job_id: str, status: JobStatus) -> None:
         super().__init__(
-            f"Job {job_id} is {status} and has no predictions: a job has them once it has succeeded, if its spec has a "
-            "validation_fold."
+            f"Job {job_id} is {status} and has no predictions: a job has them once it has succeeded, if its data set "
+            "was uploaded, or its spec has a validation_fold."
         )
         self.status = status
 

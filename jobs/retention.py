@@ -105,7 +105,7 @@ def _remove_files(session: Session, removal: Removal) -> None:
     if job is None or job.status not in TERMINAL:
         return
     if removal.kind == "weights":
-        job.weights = None
+        job.weights = job.predictions = None
     else:
         session.execute(delete(Checkpoint).where(Checkpoint.job_id == job.id))
     note_storage(session, job)
@@ -130,10 +130,10 @@ def _weights(session: Session, project: str, rules: RetentionRules) -> Iterator[
         return
     still_open = select(Job.spec).where(Job.project == project, Job.status.not_in(TERMINAL), Job.deleted_at.is_(None))
     needed = {spec.get("starting_weights") for spec in session.scalars(still_open)}
-    old = _ended(project, rules, rules.weights_days).where(Job.weights.is_not(None)).add_columns(Job.weights)
-    for job_id, weights in session.execute(old):
-        if weights and job_id not in needed:
-            yield Removal("weights", job_id, int(weights["size_bytes"]))
+    old = _ended(project, rules, rules.weights_days).add_columns(Job.weights, Job.predictions)
+    for job_id, *files in session.execute(old.where(Job.weights.is_not(None))):
+        if job_id not in needed:
+            yield Removal("weights", job_id, sum(int(file["size_bytes"]) for file in files if file))
 
 
 def _ended(project: str, rules: RetentionRules, days: float) -> Select[Any]:

@@ -59,9 +59,11 @@ def add(session: Session, kind: str, project: str, dataset: str, version: int, a
     return task
 
 
-def claim_next(session: Session, worker: str, lease_seconds: float) -> TaskClaim | None:
-    """Claim the next task for `worker`. Projects take turns: that with the fewest tasks under way goes first, and then
-    the oldest task."""
+def claim_next(
+    session: Session, worker: str, lease_seconds: float, *, is_short: bool | None = None
+) -> TaskClaim | None:
+    """Claim the next task for `worker`: of those that somebody waits for at a request, or of the others; by default of
+    all. Projects take turns: that with the fewest tasks under way goes first, and then the oldest task."""
     other = aliased(Task)
     running = (
         select(func.count())
@@ -70,6 +72,8 @@ def claim_next(session: Session, worker: str, lease_seconds: float) -> TaskClaim
         .scalar_subquery()
     )
     waiting = select(Task).where(_is_queued(), or_(Task.not_before.is_(None), Task.not_before < DatabaseNow()))
+    if is_short is not None:
+        waiting = waiting.where(Task.kind == SAMPLES if is_short else Task.kind != SAMPLES)
     task = session.scalar(waiting.order_by(running, Task.id).limit(1).with_for_update(skip_locked=True, of=Task))
     if task is None:
         return None

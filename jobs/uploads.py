@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from catalog.datasets import uploads
 from catalog.datasets.errors import DatasetError, LengthMismatch, TooManyUploads, UploadTooLarge
 from catalog.datasets.uploads import SplitOptions
-from jobs import dataset_versions, tasks
+from jobs import new_versions
 from jobs.deployment import known_storage_id
 from jobs.ids import new_upload_id
 from jobs.quotas import require_storage
@@ -24,7 +24,6 @@ from models.columns import DatabaseNow
 PART_BYTES = 8 * 2**20  # that one writer holds in memory; an object in the storage
 
 MOST_UNFINISHED = 100  # uploads of a project
-MOST_WAITING = 500  # of its versions for their validation: whoever chooses the next one looks at all that wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +46,7 @@ def begin(session: Session, project: str, asked: UploadRequest, most_bytes: int)
             f"A project may have {MOST_UNFINISHED} unfinished uploads: finish or delete some (GET /v1/uploads lists "
             "them)."
         )
-    if tasks.waiting(session, project) >= MOST_WAITING:
-        raise TooManyUploads(f"{MOST_WAITING} uploads of the project wait to be validated: go on when they are.")
-    require_storage(session, project, asked.total_bytes or 0)
+    new_versions.require_room(session, project, asked.total_bytes or 0)
     created_at = session.scalars(select(DatabaseNow())).one()
     upload = Upload(
         id=new_upload_id(created_at),
@@ -82,7 +79,7 @@ def state_length(session: Session, upload_id: str, total_bytes: int, most_bytes:
     upload.total_bytes = total_bytes
     upload.revision += 1
     if upload.received_bytes == total_bytes:
-        dataset_versions.complete(session, upload)
+        new_versions.complete(session, upload)
     return upload
 
 
@@ -145,7 +142,7 @@ class UploadWriter:
                 upload = uploads.add_part(session, self._upload_id, self.offset, file)
                 note_bytes(session, self._project, "uploads", file.size_bytes)
                 if upload.received_bytes == upload.total_bytes:
-                    dataset_versions.complete(session, upload)
+                    new_versions.complete(session, upload)
         except DatasetError:
             with suppress(OSError):  # the garbage collector tries again
                 self._storage.delete([name])
@@ -158,7 +155,7 @@ def finish(database: Database, upload_id: str) -> Upload:
     with database.session() as session:
         upload = uploads.find(session, upload_id, lock=True)
         if upload.version is None:
-            dataset_versions.complete(session, upload)
+            new_versions.complete(session, upload)
         return upload
 
 

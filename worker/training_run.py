@@ -39,6 +39,7 @@ ReadCommand = Callable[[], Command | None]
 Send = Callable[[Report], None]
 
 ALIVE_SECONDS = 1.0
+MOST_PREDICTION_BYTES = 64 * 2**20  # of a job that was not made to judge images: 160,000 images of 100 classes
 
 
 def train(order: Order, read_command: ReadCommand, send: Send) -> None:
@@ -124,7 +125,7 @@ def _end(trainer: Trainer, saver: Saver, order: Order, read_command: ReadCommand
     wanted = has_trained and (finished or command is Command.FINISH)
     if trainer.team.any_process_says(wanted, device=trainer.device)[0]:
         trainer.prepare_weights(_saying_alive(lambda: read_command() is Command.QUIT, send))
-    judges = finished and order.spec.validation_fold is not None
+    judges = finished and _judges(order, trainer)
     if judges:
         predictions = _store_predictions(trainer, saver, read_command, send)
     if trainer.team.rank == 0 and wanted:
@@ -137,6 +138,14 @@ def _end(trainer: Trainer, saver: Saver, order: Order, read_command: ReadCommand
         )
     else:
         send(Halted(epoch=progress.epoch, step=progress.step, weights=weights))
+
+
+def _judges(order: Order, trainer: Trainer) -> bool:
+    """Whether predictions are stored: for audits, and so that images of an uploaded data set can be found that the
+    network takes for another class."""
+    if order.spec.validation_fold is not None:
+        return True
+    return bool(order.dataset_files) and trainer.evaluator.prediction_bytes <= MOST_PREDICTION_BYTES
 
 
 def _store_predictions(trainer: Trainer, saver: Saver, read_command: ReadCommand, send: Send) -> StoredFile | None:

@@ -34,7 +34,6 @@ from catalog.datasets.errors import (
     AuditNotFound,
     DatasetInUse,
     DatasetNotFound,
-    EditsInvalid,
     ImageNotFound,
     ImportRefused,
     LengthMismatch,
@@ -186,14 +185,6 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
     AuditNotFound: ProblemKind(404, "audit_not_found", "The version has no such audit"),
     AuditFinished: ProblemKind(
         409, "audit_finished", "The audit has ended", members=lambda error: {"audit_status": error.status}
-    ),
-    EditsInvalid: ProblemKind(
-        422,
-        "edits_invalid",
-        "The edits do not fit the version",
-        members=lambda error: {
-            "errors": [{"pointer": f"#/edits/{place}", "detail": reason} for place, reason in error.reasons]
-        },
     ),
     UploadNotFound: ProblemKind(404, "upload_not_found", "There is no such upload"),
     UploadComplete: ProblemKind(409, "upload_complete", "The upload is complete"),

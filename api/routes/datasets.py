@@ -1,8 +1,6 @@
 """Data sets: those that everybody can name, and the project's own, which it uploads, edits and deletes."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -10,12 +8,12 @@ from fastapi import APIRouter, BackgroundTasks, Depends, Path, Query, Request, R
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
+from access import keys
 from api import schemas
 from api.dependencies import (
     CallerDep,
     CatalogueDep,
     DatabaseDep,
-    QueueDep,
     ServiceDep,
     SessionDep,
     SlotDep,
@@ -23,6 +21,7 @@ from api.dependencies import (
     TailerDep,
 )
 from api.http.errors import InvalidRequest, MalformedBody, StorageUnavailable
+from api.http.event_streams import EVENT_SCHEMA, EVENT_STREAM, STREAM_HEADERS
 from api.http.path_ids import path_id
 from api.http.problem_kinds import fails_with
 from api.http.root_path import public_path
@@ -36,17 +35,14 @@ from api.views import dataset_views, translate
 from catalog.datasets.errors import (
     DatasetInUse,
     DatasetNotFound,
-    ImportRefused,
     NameTaken,
     TooManyUploads,
     UploadRefused,
     UploadTooLarge,
     VersionNotFound,
-    VersionNotReady,
 )
 from catalog.datasets.uploads import AT_ONCE_SECONDS, SplitOptions
-from environment.import_roots import import_root, is_below
-from jobs import dataset_deletion, dataset_queries, dataset_versions, quotas, uploads
+from jobs import dataset_deletion, dataset_queries, dataset_versions, uploads
 from jobs.errors import QuotaExceeded
 from jobs.uploads import UploadRequest
 from models import Upload, VersionStatus
@@ -118,7 +114,10 @@ ACCEPTED: dict[int | str, dict[str, Any]] = {
 
 
 STREAMED: dict[int | str, dict[str, Any]] = {
-    HTTPStatus.OK.value: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    HTTPStatus.OK.value: {
+        "content": {EVENT_STREAM: {"schema": EVENT_SCHEMA}},
+        "description": "Server-sent events. The last one is `end`, with the version's status: do not reconnect then.",
+    }
 }
 
 
@@ -183,7 +182,7 @@ def _stated_size(request: Request) -> int | None:
 def _answer(service: Service, upload: Upload) -> schemas.DatasetVersion:
     assert upload.version is not None
     with service.database.snapshot(upload.project) as session:
-        return _version(session, upload.dataset, upload.version)
+        return version_of(session, upload.dataset, upload.version)
 
 
 for _method in ("PUT", "POST"):
@@ -246,53 +245,6 @@ def delete_dataset(name: DatasetName, session: SessionDep) -> Response:
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
-@router.post(
-    "/{name}/imports",
-    status_code=HTTPStatus.ACCEPTED,
-    operation_id="import_dataset",
-    summary="Import a data set, or its next version, from a folder or from S3",
-    response_model=schemas.DatasetVersion,
-    response_description="A worker reads and validates it.",
-    dependencies=[NO_IDEMPOTENCY_KEY],
-    responses=ACCEPTED | fails_with(NameTaken, ImportRefused, QuotaExceeded),
-)
-def import_dataset(
-    name: NewName,
-    body: schemas.DatasetImport,
-    service: ServiceDep,
-    session: SessionDep,
-    background: BackgroundTasks,
-) -> Response:
-    """The images are copied: what changes there afterwards changes nothing here."""
-    source = _allowed(body.source, service.settings.import_roots)
-    if service.catalogue.is_taken(name):
-        raise NameTaken(name)
-    quotas.require_storage(session, session.own_project, 1)
-    options = asdict(SplitOptions(body.test_fraction, body.seed))
-    made = dataset_versions.import_from(session, session.own_project, name, source, options)
-    background.add_task(service.queue.send, dataset_versions.WAKE_UP)
-    answer = _version(session, name, made.number)
-    return Response(
-        answer.model_dump_json(),
-        HTTPStatus.ACCEPTED,
-        {"Location": answer.links.self},
-        media_type="application/json",
-        background=background,
-    )
-
-
-def _allowed(source: str, roots: Sequence[str]) -> str:
-    """Raises InvalidRequest and ImportRefused."""
-    try:
-        found = import_root(source)
-    except ValueError:
-        detail = "should be file:///an/absolute/folder or s3://bucket/prefix"
-        raise InvalidRequest([{"pointer": "#/source", "detail": detail}], 1) from None
-    if not is_below(found, roots):
-        raise ImportRefused
-    return found
-
-
 @router.get(
     "/{name}/versions",
     operation_id="list_dataset_versions",
@@ -327,7 +279,7 @@ async def get_version(
 
     def read() -> schemas.DatasetVersion:
         with database.snapshot() as session:
-            return _version(session, name, number)
+            return version_of(session, name, number)
 
     found = await run_in_threadpool(read)
     while found.status is VersionStatus.VALIDATING and await wait.again(slot):
@@ -351,45 +303,12 @@ def stream_version(
 
     def read() -> schemas.DatasetVersion:
         with database.snapshot() as session:
-            return _version(session, name, number)
+            keys.require_valid(session, caller)
+            return version_of(session, name, number)
 
     tailer.require_capacity(caller.key_id)
-    events = version_stream.events(read, read(), slot, tailer)
-    return StreamingResponse(events, headers={"Cache-Control": "no-store"}, media_type="text/event-stream")
-
-
-@router.post(
-    "/{name}/versions/{number}/edits",
-    status_code=HTTPStatus.ACCEPTED,
-    operation_id="edit_dataset",
-    summary="Mend a version: relabel images, leave some out, or move them to the other split",
-    response_model=schemas.DatasetVersion,
-    response_description="The next version, which a worker makes.",
-    dependencies=[NO_IDEMPOTENCY_KEY],
-    responses=ACCEPTED | fails_with(VersionNotFound, VersionNotReady),
-)
-def edit_version(
-    name: DatasetName,
-    number: Number,
-    body: schemas.DatasetEdits,
-    session: SessionDep,
-    queue: QueueDep,
-    background: BackgroundTasks,
-) -> Response:
-    """The version itself stays as it is. Train on both with `rerun`, and `compare` says what the edits did. Edits that
-    name an image or a class that there is not, or leave a class without images, fail the new version."""
-    parent = dataset_versions.find_ready(session, session.own_project, name, number)
-    edits = [edit.model_dump(exclude_unset=True) for edit in body.edits]
-    made = dataset_versions.edit(session, parent, edits)
-    background.add_task(queue.send, dataset_versions.WAKE_UP)
-    answer = _version(session, name, made.number)
-    return Response(
-        answer.model_dump_json(),
-        HTTPStatus.ACCEPTED,
-        {"Location": answer.links.self},
-        media_type="application/json",
-        background=background,
-    )
+    events = version_stream.events(read, read(), slot, tailer, caller.key_id)
+    return StreamingResponse(events, headers=STREAM_HEADERS, media_type=EVENT_STREAM)
 
 
 @router.delete(
@@ -407,6 +326,7 @@ def delete_version(name: DatasetName, number: Number, session: SessionDep) -> Re
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
-def _version(session: Any, name: str, number: int) -> schemas.DatasetVersion:
+def version_of(session: Any, name: str, number: int) -> schemas.DatasetVersion:
+    """A version, as an answer. Raises DatasetNotFound and VersionNotFound."""
     row, task = dataset_queries.version(session, name, number)
     return dataset_views.version(row, task)

@@ -11,6 +11,7 @@ from api import schemas
 from api.dependencies import DatabaseDep, JobId, SlotDep, TailerDep
 from api.http.bodies import LARGEST_EXACT_INTEGER
 from api.http.etags import NOT_MODIFIED_RESPONSE
+from api.http.event_streams import EVENT_SCHEMA, EVENT_STREAM, STREAM_HEADERS
 from api.reading import stream
 from api.reading.polling import Content, PollDep
 from api.service.admitted_route import AdmittedRoute
@@ -22,18 +23,6 @@ router = APIRouter(prefix="/jobs/{job_id}", tags=["metrics"], route_class=Admitt
 
 MAX_EVENT_ID = LARGEST_EXACT_INTEGER  # greatest integer that clients which read every number as a float get exactly
 
-EVENT_STREAM = "text/event-stream"
-HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx would otherwise buffer small events
-# The schema of one event: OpenAPI 3.1 cannot describe a stream, and tools read it this way.
-EVENT_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "id": {"type": "string"},
-        "event": {"type": "string"},
-        "data": {"type": "string", "contentMediaType": "application/json"},
-        "retry": {"type": "integer"},
-    },
-}
 STREAM_RESPONSES: dict[int | str, dict[str, Any]] = {
     HTTPStatus.OK.value: {
         "content": {EVENT_STREAM: {"schema": EVENT_SCHEMA}},
@@ -95,4 +84,4 @@ async def stream_events(
     if backlog.is_over and told:
         return Response(status_code=HTTPStatus.NO_CONTENT)
     events = stream.events(tailer, slot, database, job_id, told, backlog)
-    return StreamingResponse(events, media_type=EVENT_STREAM, headers=HEADERS)
+    return StreamingResponse(events, media_type=EVENT_STREAM, headers=STREAM_HEADERS)

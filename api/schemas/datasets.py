@@ -9,7 +9,8 @@ from pydantic_core import PydanticCustomError
 from api.http.bodies import LARGEST_EXACT_INTEGER
 from api.http.validation import RequestBody
 from api.schemas.base import ResponseSchema, published_as
-from api.schemas.fields import NO_DUPLICATES, UNIQUE_ITEMS
+from api.schemas.fields import CONTROL_CHARACTERS, NO_DUPLICATES, UNIQUE_ITEMS
+from environment.import_roots import import_root
 from jobs.failures import FailureCode
 from models import VersionStatus
 from training.known.dataset_names import NAME
@@ -17,7 +18,21 @@ from training.known.dataset_names import NAME
 DatasetName = Annotated[str, Field(pattern=f"^{NAME}$", max_length=64)]
 ImageId = Annotated[str, Field(pattern="^[0-9a-f]{16}(-[1-9][0-9]{0,8})?$")]
 ImageIds = Annotated[list[ImageId], Field(min_length=1, max_length=2000, json_schema_extra=UNIQUE_ITEMS)]
+ClassName = Annotated[str, Field(min_length=1, max_length=200)]
 Sha256 = Annotated[str, Field(pattern="^[0-9A-Fa-f]{64}$"), AfterValidator(str.lower)]
+
+
+# Of an import: as environment.import_roots reads it, but for `..`, which it refuses.
+SOURCE = f"^(file:///[^?#%{CONTROL_CHARACTERS}]*|s3://[A-Za-z0-9][A-Za-z0-9._-]+(/[A-Za-z0-9._=-]+)*/?)$"
+
+
+def _address(source: str) -> str:
+    try:
+        return import_root(source)
+    except ValueError:
+        raise PydanticCustomError(
+            "source", "should be file:///an/absolute/folder or s3://bucket/prefix, without `..`"
+        ) from None
 
 
 class DatasetVersionError(ResponseSchema):
@@ -75,23 +90,59 @@ class DatasetVersion(DatasetVersionSummary):
     error: DatasetVersionError | None = Field(description="Null unless it has failed.")
 
 
-class DatasetEdit(RequestBody):
-    """One change of some images. What is not in it stays as it is."""
+class AuditChoice(RequestBody):
+    """Suspects of an audit that has succeeded."""
 
-    images: Annotated[ImageIds, NO_DUPLICATES] = Field(
-        description="Ids of images of this version, from its report or from its `images`."
+    id: Annotated[str, Field(pattern="^aud_[0-9a-z]{26}$")] = Field(description="An audit of this version.")
+    given: ClassName | None = Field(default=None, description="Only those with this label.")
+    likely: ClassName | None = Field(default=None, description="Only those that probably belong to this class.")
+    least_probability: float = Field(
+        default=0, ge=0, le=1, description="Only those to whose likely class the networks give at least this."
     )
-    label: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
+
+
+class ConfusionCell(RequestBody):
+    """Images of one class that a job's network takes for another: a cell of its confusion matrix."""
+
+    job: Annotated[str, Field(pattern="^[0-9A-Za-z_-]{1,100}$")] = Field(
+        description="A job that has succeeded and has `predictions`."
+    )
+    label: ClassName = Field(description="The class that they are labelled as.")
+    predicted: ClassName = Field(description="The class that the network takes them for.")
+
+
+class DatasetEdit(RequestBody):
+    """One change of some images. It has one of `images`, `finding`, `audit` and `confusion`, which say of which, and
+    one of `exclude`, `likely_label`, or `label` and `split`. What is not in it stays as it is."""
+
+    images: Annotated[ImageIds, NO_DUPLICATES] | None = Field(
+        default=None, description="Ids of images of this version, from its report or from its `images`."
+    )
+    finding: Annotated[str, Field(pattern="^[a-z_]{1,64}$")] | None = Field(
+        default=None,
+        description="The code of a finding of this version's report. Of copies, all but one are meant; of images that "
+        "are in test and in train, those in train; of all others, each image that was found.",
+    )
+    audit: AuditChoice | None = Field(default=None, description="Suspects of an audit.")
+    confusion: ConfusionCell | None = Field(default=None, description="A cell of a job's confusion matrix.")
+    label: ClassName | None = Field(
         default=None, description="Relabel: the class that they belong to, one that the version has."
     )
+    likely_label: bool = Field(default=False, description="Relabel the suspects of an `audit`, each as it says.")
     split: Literal["train", "test"] | None = Field(default=None, description="Move them to this split.")
     exclude: bool = Field(default=False, description="Leave them out.")
 
     @model_validator(mode="after")
-    def _changes_something(self) -> Self:
-        if self.exclude and (self.label is not None or self.split is not None):
+    def _says_what_to_change(self) -> Self:
+        given = [each for each in (self.images, self.finding, self.audit, self.confusion) if each is not None]
+        if len(given) != 1:
+            raise PydanticCustomError("edit", "should have one of `images`, `finding`, `audit` and `confusion`")
+        relabels = self.label is not None or self.likely_label
+        if self.likely_label and (self.audit is None or self.label is not None):
+            raise PydanticCustomError("edit", "should have `likely_label` only with `audit`, and without `label`")
+        if self.exclude and (relabels or self.split is not None):
             raise PydanticCustomError("edit", "should either exclude the images, or give them a label or a split")
-        if not self.exclude and self.label is None and self.split is None:
+        if not (self.exclude or relabels or self.split is not None):
             raise PydanticCustomError("edit", "should have `label`, `split` or `exclude`: it changes nothing")
         return self
 
@@ -100,7 +151,12 @@ class DatasetEdits(RequestBody):
     """Changes of a version, which make the next one."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"edits": [{"images": ["0f3a9c2b7d1e4f56"], "label": "cat"}]}]},
+        json_schema_extra={
+            "examples": [
+                {"edits": [{"images": ["0f3a9c2b7d1e4f56"], "label": "cat"}]},
+                {"edits": [{"finding": "leaked_exact", "exclude": True}]},
+            ]
+        },
     )
 
     edits: list[DatasetEdit] = Field(min_length=1, max_length=1000, description="In order: a later one goes before.")
@@ -111,8 +167,9 @@ class DatasetImport(RequestBody):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"source": "s3://bucket/photographs/pets"}]})
 
-    source: Annotated[str, Field(min_length=1, max_length=1000)] = Field(
-        description="`file:///a/folder` or `s3://bucket/prefix`, within what the operator allows."
+    source: Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_address)] = Field(
+        json_schema_extra={"pattern": SOURCE},
+        description="`file:///a/folder` or `s3://bucket/prefix`, within what the operator allows.",
     )
     test_fraction: float = Field(
         default=0.2, gt=0, lt=1, description="Share of each class to test on, where the images come without a split."

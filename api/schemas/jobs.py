@@ -118,7 +118,7 @@ class Weights(ResponseSchema):
 
 
 class Predictions(ResponseSchema):
-    """What the network takes the images for that a spec's `validation_fold` holds out, and the test images."""
+    """What the network takes the images for that were held out, and the test images."""
 
     size_bytes: int
     sha256: str = Field(description="Hash of the file, in hexadecimal digits.")
@@ -190,7 +190,8 @@ class Job(SubmittedFields, JobIdentity):
     attempts: list[Attempt]
     weights: Weights | None = Field(description="Null until the job has succeeded or stopped, or failed with weights.")
     predictions: Predictions | None = Field(
-        description="Null unless the job has succeeded and its spec has a `validation_fold`."
+        description="Null unless the job has succeeded, and its data set was uploaded or its spec has a "
+        "`validation_fold`; and where they would take more than 64 MiB."
     )
     parent: str | None = Field(description="The audit whose part the job is.")
     error: JobError | None = Field(description="Null unless the job has failed.")

@@ -9,7 +9,6 @@ DatasetError
 ├── DatasetInUse
 ├── AuditNotFound
 ├── AuditFinished
-├── EditsInvalid
 ├── UploadNotFound
 ├── UploadComplete
 ├── OffsetMismatch
@@ -92,14 +91,6 @@ class AuditFinished(DatasetError):
     def __init__(self, audit_id: str, status: str) -> None:
         super().__init__(f"Audit {audit_id} is {status}: there is nothing left to cancel.")
         self.status = status
-
-
-class EditsInvalid(DatasetError):
-    """Edits do not fit the version. `reasons`: by the position of an edit in the list."""
-
-    def __init__(self, reasons: Sequence[tuple[int, str]]) -> None:
-        super().__init__("; ".join(f"edit {place}: {reason}" for place, reason in reasons[:3]))
-        self.reasons = reasons
 
 
 class UploadNotFound(DatasetError):

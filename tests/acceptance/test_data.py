@@ -51,5 +51,8 @@ def test_the_page_s_commands_do_what_it_says(deployment: Deployment, tmp_path: P
     told = said(tmp_path, url, again)
     assert '{"name":"pets","version":1,' in told  # the same images are the same version
     assert '"parent": 1' in told
+    said(tmp_path, url, commands("Looking at the images"))
+    for name in ("samples", "twins", "augmented"):
+        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG"), name
     told = said(tmp_path, url, commands("Uploads that go on where they stopped"))
     assert '"status": "complete"' in told

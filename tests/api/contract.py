@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote
 
@@ -31,10 +32,13 @@ from schemathesis.generation.case import Case
 from schemathesis.hooks import HookContext
 from schemathesis.openapi.checks import EnsureResourceAvailability, RejectedPositiveData
 
+from api.reading import augmented_samples
 from api.schemas.submission import JobCreate
 from api.service import admission
 from jobs import requests
 from tests.api.conftest import Tenants
+from tests.api.picture_data import pets, store_ready
+from tests.jobs.datasets import begin
 from tests.stage import Stage
 from training.known.recipes import RECIPES
 from webhooks import sender
@@ -43,6 +47,7 @@ from webhooks.posting import Deadline, Outcome
 
 UNLIMITED = 10_000_000  # more than any key asks here: how often it may is another test's matter
 
+DATASETS = ("pets", "cats", "dogs", "birds")
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
 
 # What no JSON schema can say, so that a request that fits it is refused all the same: by code of the problem, or by
@@ -63,6 +68,15 @@ RULES_BETWEEN_FIELDS: Mapping[str, str] = {
     "should be a time to come": "expires_at is compared with the clock",
     "should be a time that UTC has": "an offset may lead out of the calendar",
     "should be text without NUL": "a query has no schema for it that every reader knows",
+    "should have one of `images`": "an edit says in one way which images it means",
+    "should have `likely_label` only": "only an audit says what is likely",
+    "should either exclude the images": "an edit excludes, or changes",
+    "it changes nothing": "an edit changes something",
+    "there is no class": "which classes a version has",
+    "there is no finding": "which findings its report has",
+    "of this version": "which images, classes, findings and audits a version has",
+    "does not go with `finding`": "a finding names its images",
+    "without `..`": "whether a part of a path leads upwards",
 }
 
 YET_TO_COME = {"weights_not_found", "checkpoint_not_found"}
@@ -114,12 +128,16 @@ class Tenant:
     key: str
     words: frozenset[str]
     job_ids: Sequence[str]
+    known: Mapping[str, Sequence[str]] = field(default_factory=dict)  # other values of path parameters, by their names
     tokens: set[str] = field(default_factory=set)
 
     def explore(self, url: str, effort: Effort, other: "Tenant | None" = None) -> Exploration:
         """As this tenant, who asks for what is the `other`'s, too."""
         foreign = other.words | other.tokens if other else frozenset()
-        known = [*self.job_ids, *(other.job_ids if other else ())]
+        both = [self, other] if other else [self]
+        known = {"job_id": [job_id for tenant in both for job_id in tenant.job_ids]}
+        for tenant in both:
+            known |= {name: [*known.get(name, ()), *values] for name, values in tenant.known.items()}
         found = explore(url, self.key, effort, foreign, known)
         self.tokens |= found.tokens
         return found
@@ -140,6 +158,7 @@ def make_ready(patch: pytest.MonkeyPatch) -> None:
     see them refused for that alone."""
     patch.setattr(sender, "Poster", Nowhere)
     patch.setattr(admission, "MAX_INVALID_KEYS", UNLIMITED)
+    patch.setattr(augmented_samples, "SECONDS", 0.1)  # that the answer waits for a worker
 
 
 def set_up(tenants: Tenants, stage: Stage, name: str) -> Tenant:
@@ -161,14 +180,31 @@ def set_up(tenants: Tenants, stage: Stage, name: str) -> Tenant:
     with stage.database.session() as session:
         requests.request_cancel(session, cancelled)
     ids = [waiting, begun, running, done, failed, paused, cancelled]
-    return Tenant(name, tenants.keys[name]["admin"], frozenset({word}), ids, set(ids))
+    known = _own_datasets(stage, name, word)
+    return Tenant(name, tenants.keys[name]["admin"], frozenset({word}), ids, known, {*ids, *known["upload_id"]})
+
+
+def _own_datasets(stage: Stage, project: str, word: str) -> Mapping[str, Sequence[str]]:
+    """Data sets whose names both tenants use, with the tenant's word in every class and file; and uploads."""
+    images: list[str] = []
+    for number, dataset in enumerate(DATASETS):
+        classes = (f"{word} cat", f"{word} dog", *("x" * (place + 1) for place in range(number)))
+        index = store_ready(stage.database, stage.storage, pets(classes), dataset=dataset, project=project)
+        images += index.ids[:2]
+    begun = [begin(stage.database, project, dataset, total_bytes=100).id for dataset in DATASETS]
+    return {"name": DATASETS, "image": images, "upload_id": begun}
 
 
 def explore(
-    url: str, key: str, effort: Effort, foreign: frozenset[str] = frozenset(), known_jobs: Sequence[str] = ()
+    url: str,
+    key: str,
+    effort: Effort,
+    foreign: frozenset[str] = frozenset(),
+    known: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> Exploration:
-    """Try the API at `url` with `key`, and mostly with jobs that are known. Nothing `foreign` may come out."""
-    schema = schemathesis.openapi.from_url(f"{url}/openapi.json", config=_configured(key, effort, known_jobs))
+    """Try the API at `url` with `key`, and mostly with what is `known` of path parameters. Nothing `foreign` may come
+    out."""
+    schema = schemathesis.openapi.from_url(f"{url}/openapi.json", config=_configured(key, effort, known))
     schema.hook(filter_failure)
     operations = frozenset(each.ok().label for each in schema.get_all_operations() if isinstance(each, Ok))
     sent_in: dict[str, int] = {}
@@ -226,13 +262,14 @@ def _breaks_rules_of_specs_alone(body: object) -> bool:
     return False
 
 
-def _configured(key: str, effort: Effort, known_jobs: Sequence[str]) -> SchemathesisConfig:
+def _configured(key: str, effort: Effort, known: Mapping[str, Sequence[str]]) -> SchemathesisConfig:
     dictionaries = {
         "recipes": {"values": list(RECIPES)},
         "attempts": {"values": ["attempt-0001"]},
         "files": {"values": ["epoch-0001-step-000000.safetensors"]},
         "whatever is there": {"values": ["*"]},
-        **({"jobs": {"values": list(known_jobs)}} if known_jobs else {}),
+        "version numbers": {"values": [1]},
+        **{name: {"values": list(values)} for name, values in known.items()},
     }
     bound = {
         "path.recipe": "recipes",
@@ -240,7 +277,8 @@ def _configured(key: str, effort: Effort, known_jobs: Sequence[str]) -> Schemath
         "path.file": "files",
         "header.If-Match": "whatever is there",
     }
-    bound |= {"path.job_id": "jobs", "query.after": "jobs"} if known_jobs else {}
+    bound |= {f"path.{name}": name for name in known} | {"path.number": "version numbers"}
+    bound |= {"query.after": "job_id"} if known.get("job_id") else {}
     config: dict[str, Any] = {
         "seed": effort.seed,
         "generation": {"max-examples": effort.examples, "deterministic": effort.seconds is None, "database": "none"},
@@ -273,11 +311,14 @@ def _configured(key: str, effort: Effort, known_jobs: Sequence[str]) -> Schemath
                 "request-timeout": 0.5,
                 "request-retries": 5,
             },
-            # Says by 503 that something is missing, which is what it is for: here it is a worker.
-            {
-                "include-operation-id": "get_readiness",
-                "checks": {"not_a_server_error": {"expected-statuses": ["2xx", "4xx", 503]}},
-            },
+            # They say by 503 that something is missing: here it is a worker.
+            *(
+                {
+                    "include-operation-id": operation,
+                    "checks": {"not_a_server_error": {"expected-statuses": ["2xx", "4xx", 503]}},
+                }
+                for operation in ("get_readiness", "draw_augmented_samples")
+            ),
         ],
         **({"max-time": effort.seconds} if effort.seconds else {}),
         "dictionaries": dictionaries,

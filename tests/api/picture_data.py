@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from jobs import dataset_versions, tasks
+from jobs import dataset_versions, new_versions, tasks
 from jobs.dataset_versions import Validated
 from models import DEFAULT_PROJECT, Database
 from storage import Storage
@@ -63,7 +63,7 @@ def store_ready(
     """Make a version of `samples`, and return its index."""
     index, pack = _packed(samples)
     with database.session() as session:
-        number = dataset_versions._add(session, project, dataset, "upload").number
+        number = new_versions.add_version(session, project, dataset, "upload").number
         tasks.add(session, tasks.VALIDATE, project, dataset, number, {})
     with database.session() as session:
         claim = tasks.claim_next(session, "worker-1", 60)

@@ -1,5 +1,7 @@
 """What a network will see: asked for over HTTP, drawn by a worker."""
 
+import os
+import signal
 from collections.abc import Iterator
 from io import BytesIO
 from threading import Event
@@ -16,6 +18,10 @@ from models import Database, DatasetVersion, Task, TaskStatus, VersionStatus
 from settings import Settings
 from storage import Storage
 from tests.api.picture_data import pets, store_ready
+from tests.jobs.datasets import sent
+from tests.processes import validations
+from tests.worker.attempts import until
+from tests.worker.validation.archives import tree, zipped
 from training.images.sheet_layout import HEAD, MARGIN, NAMES
 from worker.task_runner import TaskRunner
 
@@ -77,6 +83,25 @@ def test_a_worker_draws_images_as_they_are_and_in_each_epoch(
     assert set(unchanged) == {drawn[0]}
     assert client.post(SHEET, json=FLIP).content == answer.content
     assert {task.status for task in all_tasks(database)} == {TaskStatus.SUCCEEDED}
+
+
+def test_a_picture_does_not_wait_until_a_data_set_is_validated(
+    client: TestClient, database: Database, settings: Settings, woken: TaskRunner
+) -> None:
+    storage = VerifiedStorage(settings.storage_url)
+    store_ready(database, storage, pets())
+    sent(database, storage, zipped(tree()))
+    woken.wake()
+    until(lambda: validations(os.getpid()), "no validation began")
+    for pid in validations(os.getpid()):
+        os.kill(pid, signal.SIGSTOP)
+    assert client.post(SHEET, json=FLIP).status_code == 200
+    assert [task.status for task in open_tasks(database)] == [TaskStatus.RUNNING]
+
+
+def open_tasks(database: Database) -> list[Task]:
+    with database.session() as session:
+        return [task for task in session.query(Task) if task.kind == tasks.VALIDATE and task.owner]
 
 
 def all_tasks(database: Database) -> list[Task]:

@@ -18,9 +18,9 @@ from tests.api.serving import served
 from tests.conftest import Databases
 from tests.stage import Stage
 
-# Of 5,200 requests that cover the contract, 3,100 would be submissions. What the contract says of their bodies,
-# tests/training/spec and test_validation.py hold, and `make fuzz` tries it here, too.
-LARGE_BODIES = ("submit_job",)
+# Of 6,700 requests that cover the contract, 3,100 would be submissions, and 600 of these two. What the contract says of
+# their bodies, tests/training/spec, test_validation.py and test_dataset_edits.py hold, and `make fuzz` tries it, too.
+LARGE_BODIES = ("submit_job", "draw_augmented_samples", "edit_dataset")
 
 
 @pytest.fixture
@@ -48,9 +48,9 @@ def test_what_the_contract_says_is_so_and_tenants_are_apart(served_to_two: tuple
     for explored in (one, other):
         assert explored.requests.keys() >= {"examples", "fuzzing", "stateful"}
     assert len(first.tokens) > 20  # of which the second tenant was asked for, and saw none
-    # Most of what there is did something. The rest is the operator's, or takes more than so few attempts find: two jobs
-    # to compare, a delivery to send again.
-    assert len(one.accepted | other.accepted) > 0.8 * len(one.operations)
+    # Most of what there is did something. The rest is the operator's or a worker's, or takes more than so few attempts
+    # find: two jobs to compare, a delivery to send again, images to edit.
+    assert len(one.accepted | other.accepted) > 0.75 * len(one.operations)
 
 
 def test_a_leak_would_be_found(served_to_two: tuple[str, Tenant, Tenant]) -> None:

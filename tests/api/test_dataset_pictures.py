@@ -235,10 +235,10 @@ def test_pages_have_every_image_once_with_its_name_as_it_was_sent(
 
 
 def test_only_a_version_that_is_ready_has_pictures(client: TestClient, database: Database) -> None:
-    from jobs import dataset_versions
+    from jobs import new_versions
 
     with database.session() as session:
-        dataset_versions._add(session, "default", "pets", "upload")
+        new_versions.add_version(session, "default", "pets", "upload")
     for url in (SHEET, f"{VERSION}/images", f"{VERSION}/images/{'0' * 16}"):
         assert problem(client, url, 409)["code"] == "dataset_version_not_ready"
 

@@ -225,10 +225,10 @@ def test_workers_share_downloads_and_only_read_image_folders(service: Service) -
     assert (datasets.type, datasets.source, datasets.read_only) == ("volume", "datasets", True)
 
 
-def test_the_api_reads_image_folders_and_the_storage_and_writes_nowhere(project: Project) -> None:
+def test_the_api_only_reads_image_folders_and_writes_uploads_to_the_storage(project: Project) -> None:
     mounted = project.services["api"].mounted()
     assert {target: mount.source for target, mount in mounted.items()} == {"/data": "data", "/datasets": "datasets"}
-    assert all(mount.read_only for mount in mounted.values())
+    assert {target for target, mount in mounted.items() if mount.read_only} == {"/datasets"}
 
 
 def test_only_the_gpu_worker_asks_for_accelerators(project: Project) -> None:

@@ -38,6 +38,13 @@ def test_the_settings_of_our_containers_are_read(service: Service, monkeypatch: 
     assert Settings().database_url.get_secret_value() == "postgresql://epochal:aa11@postgres:5432/epochal"
 
 
+def test_every_setting_can_be_set(project: Project) -> None:
+    """But for those that are of no use in containers, or that the files decide."""
+    decided = {f"EPOCHAL_{name}" for name in ("REQUIRE_KEYS", "DOWNLOADS_DIR", "HOST", "PORT")}
+    names = {name for service in project.services.values() for name in service.environment}
+    assert {f"EPOCHAL_{name.upper()}" for name in Settings.model_fields} - names == decided
+
+
 @each("api", *WORKERS)
 def test_the_stores_passwords_are_the_ones_in_use(service: Service, project: Project) -> None:
     assert service.environment["EPOCHAL_REDIS_URL"] == "redis://:bb22@redis:6379/0"

@@ -8,7 +8,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.datasets.errors import DatasetInUse, DatasetNotFound, VersionNotFound
-from jobs import dataset_deletion, dataset_garbage, dataset_queries, dataset_versions, lifecycle, requests, tasks
+from jobs import (
+    dataset_deletion,
+    dataset_garbage,
+    dataset_queries,
+    dataset_versions,
+    lifecycle,
+    new_versions,
+    requests,
+    tasks,
+)
 from jobs.failures import Failure
 from jobs.submission import Submission
 from jobs.tasks import TaskClaim, TaskFenced
@@ -91,7 +100,7 @@ def test_it_gives_back_exactly_what_nobody_else_has(database: Database, storage:
     parent = ready(database, storage, A)  # an index of 3 bytes, a pack of 6
     ready(database, storage, A, dataset="cats")  # the same files
     with database.session() as session:
-        dataset_versions.edit(session, parent, [])
+        new_versions.edit(session, parent, [])
     held = take_task(database)
     index, pack = put(storage, held, b"index")[0], dataset_versions.files_of(parent)[1]
     settle(database, held, [index, pack], B)  # another index, and the same pack

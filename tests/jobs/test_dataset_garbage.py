@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select, update
 
-from jobs import dataset_deletion, dataset_garbage, dataset_versions, tasks, uploads
+from jobs import dataset_deletion, dataset_garbage, dataset_versions, new_versions, tasks, uploads
 from jobs.verified_storage import VerifiedStorage
 from models import Database, DatasetVersion, Task, Upload
 from models.columns import DatabaseNow
@@ -65,7 +65,7 @@ def test_what_a_version_names_stays_as_long_as_one_names_it(database: Database, 
     parent = ready(database, storage, A)
     other = ready(database, storage, A, project="other")
     with database.session() as session:
-        dataset_versions.edit(session, parent, [])
+        new_versions.edit(session, parent, [])
     held = take(database)
     index, pack = put(storage, held, b"index")[0], dataset_versions.files_of(parent)[1]
     settle(database, held, [index, pack], B)

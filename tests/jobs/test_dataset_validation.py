@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import update
 
-from jobs import dataset_deletion, dataset_versions
+from jobs import dataset_deletion, dataset_versions, new_versions
 from jobs.tasks import MOST_LOSSES, TaskFenced
 from jobs.verified_storage import VerifiedStorage
 from models import Database, DatasetVersion, Task
@@ -29,7 +29,7 @@ from tests.jobs.datasets import (
 def test_an_edited_version_shares_what_it_has_not_changed(database: Database, storage: VerifiedStorage) -> None:
     parent = ready(database, storage, A)
     with database.session() as session:
-        dataset_versions.edit(session, parent, [{"image": "1", "class": "dog"}])
+        new_versions.edit(session, parent, [{"image": "1", "class": "dog"}])
     held = take(database)
     assert (held.kind, held.version) == ("edit", 2)
     assert held.arguments == {"parent": 1, "edits": [{"image": "1", "class": "dog"}]}
@@ -44,7 +44,7 @@ def test_an_edited_version_shares_what_it_has_not_changed(database: Database, st
 def test_an_edit_that_changes_nothing_is_the_same_version(database: Database, storage: VerifiedStorage) -> None:
     parent = ready(database, storage, A)
     with database.session() as session:
-        dataset_versions.edit(session, parent, [])
+        new_versions.edit(session, parent, [])
     held = take(database)
     index, pack = put(storage, held, b"idx2")[0], dataset_versions.files_of(parent)[1]
     assert settle(database, held, [index, pack], A) == [index.name]  # never the pack, which is the parent's
@@ -55,7 +55,7 @@ def test_an_edit_that_changes_nothing_is_the_same_version(database: Database, st
 def test_an_edit_whose_parent_is_deleted_meanwhile_fails(database: Database, storage: VerifiedStorage) -> None:
     parent = ready(database, storage, A)
     with database.session() as session:
-        dataset_versions.edit(session, parent, [])
+        new_versions.edit(session, parent, [])
     held = take(database)
     with database.session() as session:
         dataset_deletion.delete(session, "default", "pets", 1)

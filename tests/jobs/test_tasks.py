@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from jobs import tasks
 from jobs.tasks import MOST_LOSSES, VALIDATE, TaskClaim, TaskFenced
-from models import Database, Task, TaskStatus
+from models import DEFAULT_PROJECT, Database, Task, TaskStatus
 from models.columns import DatabaseNow
 
 LEASE_SECONDS = 30.0
@@ -221,3 +221,16 @@ def test_what_waits_and_what_is_open(database: Database, added: Callable[..., st
 def queued(database: Database) -> bool:
     with database.autocommit_read() as session:
         return tasks.has_queued(session)
+
+
+def test_short_tasks_are_claimed_apart(database: Database) -> None:
+    def short(*, is_short: bool) -> str | None:
+        with database.session() as session:
+            found = tasks.claim_next(session, "worker", LEASE_SECONDS, is_short=is_short)
+        return found.kind if found else None
+
+    with database.session() as session:
+        for kind in (tasks.VALIDATE, tasks.SAMPLES):
+            tasks.add(session, kind, DEFAULT_PROJECT, "pets", 1, {})
+    assert [short(is_short=True), short(is_short=True)] == [tasks.SAMPLES, None]
+    assert [short(is_short=False), short(is_short=False)] == [tasks.VALIDATE, None]

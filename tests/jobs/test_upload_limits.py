@@ -11,7 +11,7 @@ from catalog.datasets.errors import (
     UploadNotFound,
     UploadTooLarge,
 )
-from jobs import dataset_garbage, dataset_queries, uploads
+from jobs import dataset_garbage, dataset_queries, new_versions, uploads
 from jobs.errors import QuotaExceeded
 from jobs.uploads import UploadWriter
 from jobs.usage import fold
@@ -88,7 +88,7 @@ def test_a_project_may_have_so_many_unfinished(
 def test_a_project_may_have_so_many_that_wait_for_their_validation(
     database: Database, storage: VerifiedStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(uploads, "MOST_WAITING", 2)
+    monkeypatch.setattr(new_versions, "MOST_WAITING", 2)
     add_project(database, "other")
     for _ in range(2):
         sent(database, storage)

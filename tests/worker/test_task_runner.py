@@ -16,6 +16,7 @@ from jobs.verified_storage import VerifiedStorage
 from models import DEFAULT_PROJECT, Database, DatasetVersion, Task, TaskStatus, VersionStatus
 from models.columns import DatabaseNow
 from settings import Settings
+from tests.processes import validations
 from tests.worker.validation.archives import tree, zipped
 from worker import task_runner
 from worker.task_runner import TaskRunner
@@ -91,17 +92,7 @@ def until(holds: Callable[[], object]) -> None:
 
 def programs() -> list[int]:
     """Validations that run."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-                mine = int((entry / "stat").read_text().rpartition(")")[2].split()[1]) == os.getpid()
-            except OSError:
-                continue
-            if b"worker.validation" in words and mine:
-                found.append(int(entry.name))
-    return found
+    return validations(os.getpid())
 
 
 def test_an_upload_becomes_a_version_and_its_parts_go(

@@ -1,7 +1,7 @@
 """Arranges the images of an archive into splits and classes, once all of them are known."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -102,7 +102,7 @@ def report_of(
         unreadable=unreadable,
         skipped=skipped,
     )
-    return {**asdict(report), "notes": list(notes)}
+    return {**report.as_json(), "notes": list(notes)}
 
 
 def _arranged(members: Members, tables: Mapping[str, bytes], skipped: Skipped) -> Arrangement:

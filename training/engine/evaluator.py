@@ -56,6 +56,11 @@ class Evaluator:
             return test, None
         return test, evaluate(network, self._validation(precision, between))
 
+    @property
+    def prediction_bytes(self) -> int:
+        """What the probabilities of `predictions` take."""
+        return 4 * self._classes * (len(self._batches.validation_rows) + len(self._test_rows))
+
     def predictions(self, network: nn.Module, precision: Precision, between: BetweenBatches) -> Predictions:
         """What `network` gives to the images of the validation split and then of the test split, of which neither was
         trained on."""

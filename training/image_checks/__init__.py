@@ -8,7 +8,7 @@ are edited, without decoding. Between them, `duplicates` finds what is alike (by
 from training.image_checks.duplicates import Duplicates, NearPairs, find_duplicates
 from training.image_checks.features import FEATURES, Features, Measurer, measure
 from training.image_checks.findings import TEST, TRAIN, Example, Finding, Severity
-from training.image_checks.report import ClassCount, Report, Sizes, duplicates_of, make_report
+from training.image_checks.report import ClassCount, Report, Sizes, duplicates_of, make_report, mended_by
 
 __all__ = [
     "FEATURES",
@@ -28,4 +28,5 @@ __all__ = [
     "find_duplicates",
     "make_report",
     "measure",
+    "mended_by",
 ]

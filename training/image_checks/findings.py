@@ -1,7 +1,7 @@
 """What a check may find in a data set, in the form that users read, and what all checks are given."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -32,7 +32,11 @@ class Example:
 class Finding:
     """`code` never changes its meaning. `count`: of images, if the message says nothing else. `message`: a sentence
     with what was found, `hint`: what to do. `examples`: worst first, and then by id; up to MOST_EXAMPLES, or as many as
-    the caller of `make_report` wanted."""
+    the caller of `make_report` wanted.
+
+    `mends`: places of the images that an edit by this finding changes: those that were found, of copies all but one,
+    and of images that are in test and in train those in train. A report leaves it out.
+    """
 
     code: str
     severity: Severity
@@ -40,6 +44,7 @@ class Finding:
     message: str
     hint: str
     examples: tuple[Example, ...]
+    mends: tuple[int, ...] = field(default=(), repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,3 +90,24 @@ def twins(kinds: Kinds, alike: Alike, meant: NDArray[np.bool_], content: Places)
     twin, by = np.full(len(content), -1), np.full(len(content), -1)
     twin[found[differ]], by[found[differ]] = other[differ], chosen[differ]
     return twin, by
+
+
+def copies_of_kept(kinds: Kinds, alike: Alike, meant: NDArray[np.bool_], content: Places) -> NDArray[np.bool_]:
+    """Which images to exclude so that of the pairs that are `meant` none is left: each that looks like one that is
+    kept, bool [images]. Kinds are taken in the order of their first images. Images that are the same as a kept one
+    stay."""
+    neighbours: dict[int, list[int]] = {}
+    for one, other in zip(alike.first[meant].tolist(), alike.second[meant].tolist(), strict=True):
+        neighbours.setdefault(one, []).append(other)
+    kept = set[int]()
+    excluded = np.zeros(len(kinds.first), np.bool_)
+    for kind in sorted(neighbours, key=kinds.first.__getitem__):
+        if kept.isdisjoint(neighbours[kind]):
+            kept.add(kind)
+        else:
+            excluded[kind] = True
+    is_mixed = np.zeros(len(kinds.first), np.bool_)  # its images look the same, and are not all the same
+    is_mixed[[kind for kind in kept if kind in neighbours[kind]]] = True
+    of_image = kinds.of_image
+    found: NDArray[np.bool_] = excluded[of_image] | (is_mixed[of_image] & (content != content[kinds.first[of_image]]))
+    return found

@@ -69,6 +69,7 @@ class _Check:
             f"{counted(count)} of {len(checked):,} {self.what[count != 1]}.",
             _NATURAL if natural else self.hint,
             examples,
+            tuple(np.flatnonzero(found).tolist()),
         )
 
     def _worst(self, checked: Checked, found: Mask, values: Numbers) -> list[int]:

@@ -65,7 +65,10 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """In plain values: dicts, tuples, strings and numbers."""
-        return asdict(self)
+        plain = asdict(self)
+        for finding in plain["findings"]:
+            del finding["mends"]
+        return plain
 
 
 _SEVERITIES = ("error", "warning", "info")
@@ -92,15 +95,7 @@ def make_report(
     where it is known; it takes most of the time.
     `most_examples`: of each finding.
     """
-    order = np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.intp)
-    checked = Checked(
-        features[order],
-        [ids[place] for place in order],
-        labels[order].astype(np.intp),
-        splits[order],
-        classes,
-        most_examples,
-    )
+    checked, order = _in_order(features, labels, splits, classes, ids, most_examples)
     known = duplicates if duplicates is not None else find_duplicates(checked.features, digests[order])
     findings = [*_file_findings(unreadable, skipped or {}, most_examples), *_image_findings(checked, known)]
     counts = counts_by_class(checked)
@@ -117,6 +112,39 @@ def make_report(
         deviation=deviation,
         findings=tuple(sorted(findings, key=lambda finding: _SEVERITIES.index(finding.severity))),
     )
+
+
+def mended_by(
+    code: str,
+    features: Features,
+    digests: NDArray[np.uint8],
+    *,
+    labels: NDArray[np.integer[Any]],
+    splits: NDArray[np.uint8],
+    classes: Sequence[str],
+    ids: Sequence[str],
+) -> NDArray[np.intp]:
+    """The images that an edit by the finding with this code changes (Finding.mends), as places in what was given,
+    ascending; none where it is not found. Arguments as of `make_report`."""
+    checked, order = _in_order(features, labels, splits, classes, ids)
+    found = _image_findings(checked, find_duplicates(checked.features, digests[order]))
+    mends = next((finding.mends for finding in found if finding.code == code), ())
+    return np.sort(order[list(mends)])
+
+
+def _in_order(
+    features: Features,
+    labels: NDArray[np.integer[Any]],
+    splits: NDArray[np.uint8],
+    classes: Sequence[str],
+    ids: Sequence[str],
+    most_examples: int = MOST_EXAMPLES,
+) -> tuple[Checked, NDArray[np.intp]]:
+    """With the place that each image had before."""
+    order = np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.intp)
+    in_order = [ids[place] for place in order]
+    checked = Checked(features[order], in_order, labels[order].astype(np.intp), splits[order], classes, most_examples)
+    return checked, order
 
 
 def duplicates_of(features: Features, digests: NDArray[np.uint8], ids: Sequence[str]) -> Duplicates:
@@ -144,7 +172,10 @@ def _file_findings(
             count,
             f"{counted(count, 'file')} cannot be read as {'an image' if count == 1 else 'images'}.",
             "Repair, replace or remove them.",
-            tuple(Example(name, None, None, reason) for name, reason in sorted(unreadable)[:most_examples]),
+            tuple(
+                Example(None, None, None, f"{shown(name)}: {reason}")
+                for name, reason in sorted(unreadable)[:most_examples]
+            ),
         )
     passed = {reason: count for reason, count in skipped.items() if count}
     if passed:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from training.image_checks.duplicates import Duplicates
 from training.image_checks.findings import TEST, TRAIN, Checked, Example, Finding, Severity, counted
-from training.image_checks.kinds import Alike, Kinds, alike_kinds, twins
+from training.image_checks.kinds import Alike, Kinds, alike_kinds, copies_of_kept, twins
 
 Mask = NDArray[np.bool_]
 Places = NDArray[np.intp]
@@ -23,10 +23,11 @@ class _Check:
     what: tuple[str, str]
     hint: str
 
-    def finding(self, count: int, examples: Sequence[Example]) -> Finding:
+    def finding(self, count: int, examples: Sequence[Example], mends: Mask) -> Finding:
         """Of `count` images."""
         message = f"{counted(count)} {self.what[count != 1]}."
-        return Finding(self.code, self.severity, count, message, self.hint, tuple(examples))
+        changed = tuple(np.flatnonzero(mends).tolist())
+        return Finding(self.code, self.severity, count, message, self.hint, tuple(examples), changed)
 
 
 _LEAK_HINT = "The accuracy comes out too high: the network is tested on what it learned. Exclude them from train."
@@ -70,25 +71,29 @@ def twin_findings(checked: Checked, duplicates: Duplicates) -> Iterator[Finding]
     first = np.full((2, len(checked)), len(checked))  # of each split, by content
     np.minimum.at(first, (checked.splits, content), places)
     leaked = (checked.splits == TEST) & (first[TRAIN][content] < len(checked))
-    yield from _exact(checked, _LEAKED, leaked, leaked, first[TRAIN][content])
+    leaks = (checked.splits == TRAIN) & (first[TEST][content] < len(checked))
+    yield from _exact(checked, _LEAKED, leaked, leaked, first[TRAIN][content], leaks)
     other_label = checked.labels != checked.labels[content]
     conflicting = (np.bincount(content, weights=other_label, minlength=len(checked)) > 0)[content]
-    yield from _exact(checked, _CONFLICTING, conflicting, other_label, content)
+    yield from _exact(checked, _CONFLICTING, conflicting, other_label, content, conflicting)
     copied = first[checked.splits, content] != places
-    yield from _exact(checked, _COPIED, copied, copied, first[checked.splits, content])
+    yield from _exact(checked, _COPIED, copied, copied, first[checked.splits, content], copied)
 
     kinds = Kinds.of(duplicates, checked.splits, checked.labels)
     alike = alike_kinds(kinds, duplicates.pairs, content)
     one, other = alike.first, alike.second
     across = (kinds.split[one] == TEST) & (kinds.split[other] == TRAIN)
-    yield from _near(checked, _LEAKED_NEAR, alike, *twins(kinds, alike, across, content), known=leaked)
+    back = (kinds.split[one] == TRAIN) & (kinds.split[other] == TEST)
+    leaks = (twins(kinds, alike, back, content)[0] >= 0) & ~leaks
+    yield from _near(checked, _LEAKED_NEAR, alike, *twins(kinds, alike, across, content), leaks, known=leaked)
     apart = kinds.label[one] != kinds.label[other]
     yield from _near(checked, _CONFLICTING_NEAR, alike, *twins(kinds, alike, apart, content), known=conflicting)
     within = kinds.split[one] == kinds.split[other]
-    yield from _near(checked, _COPIED_NEAR, alike, *twins(kinds, alike, within, content))
+    copies = copies_of_kept(kinds, alike, within, content)
+    yield from _near(checked, _COPIED_NEAR, alike, *twins(kinds, alike, within, content), copies)
 
 
-def _exact(checked: Checked, check: _Check, found: Mask, told: Mask, others: Places) -> Iterator[Finding]:
+def _exact(checked: Checked, check: _Check, found: Mask, told: Mask, others: Places, mends: Mask) -> Iterator[Finding]:
     """`told`: which images examples name, each beside the one of `others`."""
     if not found.any():
         return
@@ -96,13 +101,20 @@ def _exact(checked: Checked, check: _Check, found: Mask, told: Mask, others: Pla
         _example(checked, place, int(others[place]), 0, "the same pixels")
         for place in np.flatnonzero(told)[: checked.most_examples].tolist()
     ]
-    yield check.finding(int(found.sum()), examples)
+    yield check.finding(int(found.sum()), examples, mends)
 
 
 def _near(
-    checked: Checked, check: _Check, alike: Alike, twin: Places, by: Places, known: Mask | None = None
+    checked: Checked,
+    check: _Check,
+    alike: Alike,
+    twin: Places,
+    by: Places,
+    mends: Mask | None = None,
+    known: Mask | None = None,
 ) -> Iterator[Finding]:
-    """`twin` of each image, or -1, `by` which pair. Images that are `known` from an exact finding do not count."""
+    """`twin` of each image, or -1, `by` which pair. Images that are `known` from an exact finding do not count. All
+    that count are to be mended, unless `mends` says it."""
     images = twin >= 0 if known is None else (twin >= 0) & ~known
     if not images.any():
         return
@@ -116,7 +128,7 @@ def _near(
         bits = int(alike.distance[by[place]])
         how = f"{bits} of 64 bits differ" + (", mirrored" if alike.mirrored[by[place]] else "")
         examples.append(_example(checked, place, int(twin[place]), bits, how))
-    yield check.finding(int(images.sum()), examples)
+    yield check.finding(int(images.sum()), examples, images if mends is None else mends)
 
 
 def _example(checked: Checked, image: int, other: int, bits: int, how: str) -> Example:

@@ -14,10 +14,11 @@ from jobs.verified_storage import VerifiedStorage
 from storage import FileDamaged, Storage
 from training.errors import DatasetInvalid, told
 from training.parent_death_signal import die_with_parent
+from worker.validation.edits import edit_version
 from worker.validation.limits import limit_validation
 from worker.validation.messages import Found, Message, Progress, Rejected, ValidationOrder
 from worker.validation.uploads import unpack
-from worker.validation.versions import edit_version, make_version
+from worker.validation.versions import make_version
 
 NICENESS = 10  # training goes first
 SAY_SECONDS = 0.25  # between two reports of progress

@@ -19,10 +19,22 @@ class Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Edit(Message):
-    """One change of some images of a version. A field that is None stays as it is."""
+class Confusion(Message):
+    """Images of one class that a job's network takes for another. `predictions`: as the job has stored them."""
 
-    images: tuple[str, ...]
+    job: str
+    label: str
+    predicted: str
+    predictions: StoredFile
+
+
+class Edit(Message):
+    """One change of some images of a version: of these, of those of a finding, or of those of a cell of a confusion
+    matrix. A field that is None stays as it is."""
+
+    images: tuple[str, ...] = ()
+    finding: str | None = None
+    confusion: Confusion | None = None
     label: str | None = None
     split: Literal["train", "test"] | None = None
     exclude: bool = False

@@ -6,16 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from storage import FileDamaged, Storage, StoredFile
-from training.dataset_check.assembly import Assembled, empty_places, report_of
-from training.errors import DatasetInvalid
+from storage import Storage, StoredFile
+from training.dataset_check.assembly import Assembled
 from training.image_checks.features import Features
-from training.images.packs import PACK_BYTES, SPLITS, ImageIndex, packed
+from training.images.packs import PACK_BYTES, ImageIndex, packed
 from training.images.sizes import common_size
-from training.names import listed, shown
-from worker.validation.messages import Edit, Found, Progress, ValidationOrder
+from worker.validation.messages import Found, Progress, ValidationOrder
 
 Say = Callable[[Progress], None]
 
@@ -31,58 +28,7 @@ def make_version(order: ValidationOrder, storage: Storage, found: Assembled, ima
         packs=np.array(packs, np.int32),
         offsets=np.array([offset for _, offset in places], np.int64),
     )
-    return _found(order, storage, stored, found.features, files, found.report())
-
-
-def edit_version(order: ValidationOrder, storage: Storage, say: Say) -> Found:
-    """The version of `order.parent` with its edits. Its packs stay as they are. Raises DatasetInvalid where the edits
-    do not fit it, or leave a class without images."""
-    index_file, features_file, *packs = order.parent
-    try:
-        index = ImageIndex.from_bytes(storage.read_verified(index_file))
-        features = features_from(storage.read_verified(features_file))
-    except (FileNotFoundError, FileDamaged, ValueError) as error:
-        raise DatasetInvalid("The version's index is damaged or gone.", "Upload the data set again.") from error
-    say(Progress(stage="comparing", done=0, total=len(index)))
-    edited, kept = _edited(index, order.edits)
-    rows = edited.canonical_order()
-    edited, features = edited.take(rows), features[kept][rows]
-    return _found(order, storage, edited, features, packs, report_of(edited, features))
-
-
-def _edited(index: ImageIndex, edits: Sequence[Edit]) -> tuple[ImageIndex, NDArray[np.bool_]]:
-    """The images that are left, and which of all these are."""
-    splits, labels, kept = index.splits.copy(), index.labels.copy(), np.ones(len(index), np.bool_)
-    for place, edit in enumerate(edits):
-        rows = [index.rows_by_id[image] for image in edit.images if image in index.rows_by_id]
-        if len(rows) < len(edit.images):
-            missing = listed([repr(image) for image in edit.images if image not in index.rows_by_id])
-            raise DatasetInvalid(
-                f"Edit {place} names images that the version does not have: {missing}.",
-                "Take ids from this version's report, or from its images.",
-            )
-        if edit.label is not None:
-            if edit.label not in index.classes:
-                raise DatasetInvalid(
-                    f"Edit {place} names a class that there is not: {shown(edit.label)}.",
-                    f"The classes are {listed([shown(name) for name in index.classes], 20)}.",
-                )
-            labels[rows] = index.classes.index(edit.label)
-        if edit.split is not None:
-            splits[rows] = SPLITS.index(edit.split)
-        if edit.exclude:
-            kept[rows] = False
-    edited = replace(index, splits=splits, labels=labels).take(np.flatnonzero(kept))
-    _require_classes(edited)
-    return edited, kept
-
-
-def _require_classes(index: ImageIndex) -> None:
-    if empty := empty_places(index.classes, index.labels, index.splits):
-        raise DatasetInvalid(
-            f"The edits leave classes without an image: {listed(empty)}.",
-            "Every class needs images in both splits.",
-        )
+    return store_version(order, storage, stored, found.features, files, found.report())
 
 
 def _store_packs(
@@ -121,7 +67,7 @@ def features_from(content: bytes) -> Features:
     return found
 
 
-def _found(
+def store_version(
     order: ValidationOrder,
     storage: Storage,
     index: ImageIndex,
@@ -129,6 +75,7 @@ def _found(
     packs: Sequence[StoredFile],
     report: dict[str, object],
 ) -> Found:
+    """Store a version's index and features; its packs are stored. Raises OSError."""
     index_file = storage.put(f"{order.prefix}/index.npz", index.to_bytes())
     features_file = storage.put(f"{order.prefix}/features.npy", features_to(features))
     sizes = zip(features["width"].tolist(), features["height"].tolist(), strict=True)

@@ -5,22 +5,27 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 from pydantic import TypeAdapter
 
 from tests.training.image_checks.scenes import Pictures, digests_of, measured, scene
-from training.image_checks import TEST, Finding, Report, duplicates_of
+from training.image_checks import TEST, Features, Finding, Report, duplicates_of, mended_by
 
 CLEAN = Pictures.clean()
 FEATURES, DIGESTS = CLEAN.measured()
 
 
-def with_more(pictures: Pictures) -> dict[str, Finding]:
-    """The findings in CLEAN and what was added to it, by code."""
+def measured_with_more(pictures: Pictures) -> tuple[Features, NDArray[np.uint8]]:
+    """Of CLEAN and what was added to it."""
     added = pictures.images[len(CLEAN.images) :]
     features = np.concatenate([FEATURES, measured(added, pictures.modes[len(CLEAN.images) :])])
-    report = pictures.report_of(features, np.concatenate([DIGESTS, digests_of(added)]))
-    return {finding.code: finding for finding in report.findings}
+    return features, np.concatenate([DIGESTS, digests_of(added)])
+
+
+def with_more(pictures: Pictures) -> dict[str, Finding]:
+    """The findings in CLEAN and what was added to it, by code."""
+    return {finding.code: finding for finding in pictures.report_of(*measured_with_more(pictures)).findings}
 
 
 def on_white() -> Image.Image:
@@ -77,6 +82,51 @@ def test_what_was_planted_is_found(code: str) -> None:
     assert found[code].examples[0].image == "x" or found[code].examples[0].other == "x"
     assert found[code].message.endswith(".")
     assert found[code].hint.endswith(".")
+
+
+def mended(pictures: Pictures, code: str, features: Features, digests: NDArray[np.uint8]) -> list[int]:
+    """Places of the images that an edit by this finding changes."""
+    labels, splits = np.array(pictures.labels), np.array(pictures.splits, np.uint8)
+    classes, ids = pictures.classes, pictures.ids
+    found: list[int] = mended_by(
+        code, features, digests, labels=labels, splits=splits, classes=classes, ids=ids
+    ).tolist()
+    return found
+
+
+@pytest.mark.parametrize("code", PLANTED)
+def test_without_the_images_that_mend_a_finding_it_is_gone(code: str) -> None:
+    pictures = PLANTED[code][1]()
+    features, digests = measured_with_more(pictures)
+    gone = mended(pictures, code, features, digests)
+    assert [pictures.ids[place] for place in gone] == {
+        "leaked_exact": ["train 004"],
+        "leaked_near": ["train 004"],
+        "conflicting_labels": ["train 004", "x"],
+        "conflicting_labels_near": ["train 004", "x"],
+    }.get(code, ["x"])
+    left = [place for place in range(len(features)) if place not in gone]
+    report = pictures.take(left).report_of(features[left], digests[left])
+    assert code not in {finding.code for finding in report.findings}
+
+
+def test_of_many_copies_one_is_kept() -> None:
+    turned = ImageOps.mirror(scene(4))
+    pictures = CLEAN.add(scene(4), name="b").add(turned, name="c").add(turned, name="d").add(turned, split=TEST)
+    features, digests = measured_with_more(pictures)
+    gone = {
+        code: [pictures.ids[place] for place in mended(pictures, code, features, digests)]
+        for code in ("exact_duplicates", "near_duplicates", "leaked_exact", "leaked_near", "too_dark", "imbalanced")
+    }
+    # By id, "b" is the first of all. The image in test is found as the same, and therefore not as nearly the same.
+    assert gone == {
+        "exact_duplicates": ["train 004", "d"],
+        "near_duplicates": ["c", "d"],
+        "leaked_exact": ["c", "d"],
+        "leaked_near": [],
+        "too_dark": [],
+        "imbalanced": [],
+    }
 
 
 @pytest.mark.parametrize("image", [on_white(), night(), scene(79, 120, 45), scene(80, 60, 60)])
@@ -208,8 +258,8 @@ def test_files_are_told_of() -> None:
     unreadable, skipped = pictures.report_of(FEATURES, DIGESTS).findings
     assert (unreadable.code, unreadable.severity, unreadable.count) == ("unreadable_files", "error", 2)
     assert [(each.image, each.detail) for each in unreadable.examples] == [
-        ("a.png", "it is a PDF"),
-        ("b.png", "it is cut off"),
+        (None, "a.png: it is a PDF"),
+        (None, "b.png: it is cut off"),
     ]
     assert (skipped.code, skipped.severity, skipped.count) == ("skipped_files", "info", 3)
 

@@ -17,6 +17,7 @@ from settings import Settings
 from tests.api.conftest import LocalClient
 from tests.worker.attempts import until
 from tests.worker.validation.archives import zipped
+from training.images.predictions import Predictions
 from worker.messages import Devices
 from worker.worker import Worker
 
@@ -99,22 +100,27 @@ def test_wrong_labels_are_found_and_mended(client: TestClient) -> None:
     suspects = client.get(audit["links"]["suspects"]).json()["data"]
     assert len(suspects) == result["suspects"]
     wrong = truth_of_wrong(client, version["links"]["self"])
-    found = {each["image"]: each for each in suspects if each["image"] in wrong}
+    suspicious = {each["image"]: each for each in suspects}
+    found = {image: each for image, each in suspicious.items() if image in wrong}
     assert len(found) >= 4, "of five wrong labels"
     assert len(suspects) - len(found) <= 12
     assert sum(each["likely"] == wrong[image] for image, each in found.items()) >= len(found) - 1
 
-    edits = [{"images": [image], "label": each["likely"]} for image, each in found.items()]
-    mended = became(client, edited(client, audit["links"]["edits"], edits), "ready")
+    edits: list[dict[str, Any]] = [{"audit": {"id": audit["id"]}, "likely_label": True}]
+    right = [{"images": [image], "label": each["given"]} for image, each in suspicious.items() if image not in wrong]
+    mended = became(client, edited(client, audit["links"]["edits"], [*edits, *right]), "ready")
     assert (mended["version"], mended["parent"]) == (2, 1)
     again = {"spec": {"dataset": "stripes@2", "validation_fold": None, "epochs": 2}}
     rerun = client.post(f"{audit['jobs'][0]['url']}/rerun", json=again)
     assert rerun.status_code == 201, rerun.text
     job = became(client, rerun.headers["Location"], "succeeded")
     assert (job["dataset"]["version"], job["dataset"]["identity"]) == (2, mended["identity"])
-    assert (job["parent"], job["predictions"]) == (None, None)
-    downloaded = client.get(f"{audit['jobs'][0]['url']}/predictions")
-    assert (downloaded.status_code, len(downloaded.content)) == (200, int(downloaded.headers["Content-Length"]))
+    assert job["parent"] is None
+    downloaded = client.get(job["predictions"]["download"])
+    assert (downloaded.status_code, len(downloaded.content)) == (200, job["predictions"]["size_bytes"])
+    predictions = Predictions.from_bytes(downloaded.content)
+    assert len(predictions) == 3 * TEST
+    assert predictions.dataset_identity == mended["identity"]
 
 
 def edited(client: TestClient, url: str, edits: list[dict[str, Any]]) -> str:

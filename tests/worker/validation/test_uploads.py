@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from storage import Storage
+from storage import Storage, StoredFile
 from tests.worker.validation.archives import (
     PREFIX,
     by_program,
@@ -19,8 +19,9 @@ from tests.worker.validation.archives import (
 )
 from training.engine.data import load_dataset
 from training.images.packs import ImageIndex
+from training.images.predictions import Predictions
 from worker.validation.__main__ import carry_out
-from worker.validation.messages import Edit, Found, Rejected
+from worker.validation.messages import Confusion, Edit, Found, Rejected
 
 
 @pytest.fixture
@@ -146,9 +147,68 @@ def test_edits_make_what_an_upload_of_the_edited_folder_would_be(storage: Storag
     assert again.files[2:] == found.files[2:]  # no image is stored twice
 
 
+def test_an_edit_by_a_finding_changes_every_image_of_it(storage: Storage, tmp_path: Path) -> None:
+    files = tree()
+    copies = {f"train/ant/copy-{number}.png": files["test/ant/0.png"] for number in range(30)}
+    found = validated(storage, tmp_path / "a", zipped({**files, **copies}))
+    assert isinstance(found, Found)
+    assert (finding(found, "leaked_exact"), finding(found, "exact_duplicates")) == (1, 29)
+    fewer = edited(storage, tmp_path / "b", found, Edit(finding="exact_duplicates", exclude=True))
+    assert isinstance(fewer, Found), fewer
+    assert (fewer.train_images, finding(fewer, "exact_duplicates"), finding(fewer, "leaked_exact")) == (9, 0, 1)
+    mended = edited(storage, tmp_path / "c", found, Edit(finding="leaked_exact", exclude=True))
+    assert isinstance(mended, Found), mended
+    plain = validated(storage, tmp_path / "d", zipped(files))
+    assert isinstance(plain, Found)
+    assert (mended.identity, finding(mended, "leaked_exact")) == (plain.identity, 0)
+
+
+def confusing(storage: Storage, index: ImageIndex, confused: str, name: str = "predictions") -> Confusion:
+    """What a job has stored that takes this ant, and every bee, for a bee."""
+    is_bee = (index.labels == 1) | np.array([name == confused for name in index.names])
+    found = Predictions(
+        index.classes,
+        index.identity,
+        index.splits,
+        index.labels,
+        index.digests,
+        np.eye(2, dtype=np.float32)[is_bee * 1],
+    )
+    return Confusion(job="job_1", label="ant", predicted="bee", predictions=storage.put(name, found.to_bytes()))
+
+
+def test_an_edit_by_a_cell_of_a_confusion_matrix(storage: Storage, tmp_path: Path) -> None:
+    files = tree()
+    found = validated(storage, tmp_path / "a", zipped(files))
+    assert isinstance(found, Found)
+    cell = confusing(storage, index_of(storage, found), "test/ant/1.png")
+    other_way = cell.model_copy(update={"label": "bee", "predicted": "ant"})
+    empty = edited(storage, tmp_path / "d", found, Edit(confusion=other_way, exclude=True))
+    assert isinstance(empty, Rejected)
+    assert "takes none of class bee for ant" in empty.message
+    again = edited(storage, tmp_path / "b", found, Edit(confusion=cell, label="bee"))
+    files["test/bee/x.png"] = files.pop("test/ant/1.png")
+    expected = validated(storage, tmp_path / "c", zipped(files))
+    assert isinstance(again, Found), again
+    assert isinstance(expected, Found)
+    assert again.identity == expected.identity
+
+
+def test_predictions_that_are_gone_or_damaged_are_told(storage: Storage, tmp_path: Path) -> None:
+    found = validated(storage, tmp_path / "a", zipped(tree()))
+    assert isinstance(found, Found)
+    cell = confusing(storage, index_of(storage, found), "test/ant/1.png")
+    for number, file in enumerate((storage.put("other", b"no"), StoredFile("gone", 3, "0" * 64))):
+        damaged = Edit(confusion=cell.model_copy(update={"predictions": file}), exclude=True)
+        rejected = edited(storage, tmp_path / f"b{number}", found, damaged)
+        assert isinstance(rejected, Rejected)
+        assert rejected.message == "The predictions of job job_1 are damaged or gone."
+
+
 @pytest.mark.parametrize(
     ("edit", "told"),
     [
+        (Edit(finding="blurred", exclude=True), "a finding without images"),
         (Edit(images=("0123456789abcdef",), exclude=True), "does not have"),
         (Edit(images=(), label="cat"), "a class that there is not"),
         (Edit(images=("*",), exclude=True), "leave classes without an image"),
