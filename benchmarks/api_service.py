@@ -95,11 +95,11 @@ def filled(server_url: str | None, size: Size, name: str | None = None) -> Itera
             is_new = found is None
             if is_new:
                 connection.execute(SQL("CREATE DATABASE {} TEMPLATE template0").format(Identifier(name)))
+    database = Database(url)
+    migrate(database)  # an earlier release may have made it
     if is_new:
-        database = Database(url)
-        migrate(database)
         fill(database, size)
-        database.dispose()
+    database.dispose()
     yield url
 
 

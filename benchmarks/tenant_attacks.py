@@ -22,6 +22,7 @@ class Prey:
     weights: str  # a job with a large file
     checkpoint: str  # the rest of a checkpoint's address
     webhook: str
+    images: Sequence[str]  # of the data set "pets", version 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ def attacks(prey: Prey) -> list[Attack]:
         get("webhooks", "/v1/webhooks?limit=100"),
         get("deliveries", f"/v1/webhooks/{prey.webhook}/deliveries?limit=100"),
         Attack("ping", lambda _: Asked("POST", f"/v1/webhooks/{prey.webhook}/ping")),
+        *_on_data_sets(prey),
     ]
     heads = [
         head(name, path)
@@ -141,6 +143,31 @@ def attacks(prey: Prey) -> list[Attack]:
     return [*found, *heads]
 
 
+def _on_data_sets(prey: Prey) -> list[Attack]:
+    """Uploads, of which each is stored, and what can be asked of a version."""
+    here, images = "/v1/datasets/pets/versions/1", prey.images
+
+    def get(name: str, path: Callable[[int], str]) -> Attack:
+        return Attack(f"data set: {name}", lambda number: Asked("GET", path(number)))
+
+    def edit(number: int) -> Asked:
+        edits = {"edits": [{"images": [images[number % len(images)]], "exclude": True}]}
+        return Asked("POST", f"{here}/edits", json.dumps(edits).encode())
+
+    begun = json.dumps({"dataset": "cats", "bytes": 2**20}).encode()
+    return [
+        Attack("data set: upload of 1 MiB", lambda number: Asked("PUT", f"/v1/datasets/cats{number}", _ARCHIVE)),
+        Attack("data set: upload begun", lambda _: Asked("POST", "/v1/uploads", begun)),
+        Attack("data set: edit", edit),
+        get("version", lambda _: here),
+        get("list of images", lambda _: f"{here}/images?limit=1000"),
+        get("image", lambda number: f"{here}/images/{images[number % len(images)]}"),
+        get("samples", lambda number: f"{here}/samples.png?seed={number}"),
+        get("samples of a class", lambda number: f"{here}/samples.png?class=3&count=500&seed={number}"),
+    ]
+
+
+_ARCHIVE = b"PK\x03\x04".ljust(2**20, b"x")  # told by its first bytes to be a zip, which a worker would refuse
 SUBMITTED = {"name": "of the benchmark", "tags": ["bench"], "spec": {"dataset": "digits", "epochs": 3}}
 _WAIT = {"Prefer": "wait=2"}
 
@@ -196,13 +223,14 @@ async def attack(target: Target, kind: Attack, connections: int, stop: asyncio.E
 
 def _written(target: Target, kind: Attack, number: int) -> bytes:
     asked = kind.ask(number)
-    fields = {"Host": f"{target.host}:{target.port}", **(asked.headers or {})}
+    fields = {"Host": f"{target.host}:{target.port}"}
     if kind.authorised:
         fields["Authorization"] = f"Bearer {target.key}"
     elif kind.authorised is None:
         fields["Authorization"] = f"Bearer epochal_nobody.{number:040}"
     if asked.body:
         fields |= {"Content-Type": "application/json", "Content-Length": str(len(asked.body))}
+    fields |= asked.headers or {}
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return f"{asked.method} {asked.path} HTTP/1.1\r\n{head}\r\n".encode() + asked.body
 

@@ -7,6 +7,7 @@ of its own: API, database, attacker and victim share the machine as they would.
 
 import argparse
 import asyncio
+import io
 import multiprocessing
 import secrets
 import tempfile
@@ -18,6 +19,7 @@ from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import numpy as np
 from sqlalchemy import delete, func, insert, select, update
 
 from access import keys
@@ -27,8 +29,29 @@ from benchmarks.api_rows import LARGE_EPOCHS, PROJECTS, SIZES
 from benchmarks.api_speed import run
 from benchmarks.result import print_table, save
 from benchmarks.tenant_attacks import Attack, Prey, Target, attack, attacks
-from models import DEFAULT_PROJECT, Checkpoint, Database, Epoch, Event, Job, JobStatus, Step, Webhook, WebhookDelivery
+from jobs import dataset_versions, new_versions, tasks
+from jobs.dataset_versions import Validated
+from models import (
+    DEFAULT_PROJECT,
+    Checkpoint,
+    Database,
+    Dataset,
+    DatasetVersion,
+    Epoch,
+    Event,
+    Job,
+    JobStatus,
+    Step,
+    Task,
+    Upload,
+    UploadPart,
+    Webhook,
+    WebhookDelivery,
+)
 from storage import Storage
+from training.images.packs import ImageIndex
+from worker.validation.__main__ import carry_out
+from worker.validation.messages import Found, ValidationOrder
 
 CONNECTIONS = 60
 PER_SECOND = 10.0
@@ -127,7 +150,40 @@ def _prey(database: Database, storage: Storage) -> Prey:
                 )
             )
         session.execute(delete(WebhookDelivery))
-    return Prey(others, large, heavy, CHECKPOINT, webhook)
+    return Prey(others, large, heavy, CHECKPOINT, webhook, _pets(database, storage))
+
+
+def _pets(database: Database, storage: Storage) -> Sequence[str]:
+    """A data set of the attacker, with ten classes of a hundred images each. Their ids."""
+    archive = io.BytesIO()
+    numbers = np.random.default_rng(0)
+    images = numbers.integers(0, 256, (1000, 64, 64, 3), np.uint8)
+    labels = np.arange(1000) % 10
+    np.savez(archive, images=images, labels=labels)
+    with database.session() as session:
+        for table in (UploadPart, Upload, Task, DatasetVersion, Dataset):  # of an earlier run
+            session.execute(delete(table))
+        version = new_versions.add_version(session, DEFAULT_PROJECT, "pets", "upload")
+        tasks.add(session, tasks.VALIDATE, DEFAULT_PROJECT, "pets", version.number, {})
+    with database.session() as session, tempfile.TemporaryDirectory() as folder:
+        claim = tasks.claim_next(session, "worker", 600)
+        assert claim
+        order = ValidationOrder(
+            task_id=claim.task_id,
+            storage_url=storage.url,
+            storage_id=None,
+            prefix=f"{dataset_versions.FOLDER}/{DEFAULT_PROJECT}/{claim.task_id}/0001",
+            folder=Path(folder),
+            processes=2,
+            largest_image_megapixels=256,
+            upload=(storage.put("uploads/pets/0", archive.getvalue()),),
+        )
+        found = carry_out(order, storage, lambda _progress: None)
+        assert isinstance(found, Found), found
+        dataset_versions.settle_ready(
+            session, claim, Validated(**found.model_dump(exclude={"kind", "files"}), files=found.files)
+        )
+        return ImageIndex.from_bytes(storage.read_verified(found.files[0])).ids
 
 
 def _grow(execute: object, job_id: str) -> None:
@@ -248,10 +304,8 @@ def main() -> None:
                 rows.append(row)
                 print(f"{name}, {row.attack}: p50 {row.p50} ms, p99 {row.p99} ms", flush=True)
     show(rows)
-    if asked.attack:
-        return
     path = save(
-        "tenants",
+        "_".join(["tenants", *(asked.attack or "").split()]),
         ["fastapi", "starlette", "uvicorn", "sqlalchemy", "psycopg", "pysqlite3", "matplotlib"],
         {
             "connections": CONNECTIONS,

@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from jobs import lifecycle, queries, workers
+from jobs import dataset_versions, lifecycle, queries, workers
 from jobs.submission import Submission
-from models import Database, Job, JobStatus
+from jobs.verified_storage import VerifiedStorage
+from models import DEFAULT_PROJECT, Database, DatasetVersion, Job, JobStatus, VersionStatus
 from tests.acceptance.conftest import LEASE_SECONDS, ROOT
-from tests.processes import descendants
+from tests.jobs.datasets import sent
+from tests.processes import descendants, validations
 from tests.worker.attempts import LONG, PATIENCE_SECONDS, until
+from tests.worker.validation.archives import tree, zipped
 from training.spec import TrainingSpec
 
 PROMISED_SECONDS = 1.5 * LEASE_SECONDS + 5
@@ -60,11 +63,7 @@ def signal_all(worker: subprocess.Popen[bytes], sent: signal.Signals) -> None:
 def training(database: Database, two_workers: list[subprocess.Popen[bytes]]) -> str:
     """A job that one of the workers has."""
 
-    def connected() -> list[str]:
-        with database.snapshot() as session:
-            return [worker.id for worker in workers.connected(session)]
-
-    until(lambda: len(connected()) == len(two_workers), "the workers did not connect")
+    until(lambda: len(connected(database)) == len(two_workers), "the workers did not connect")
     with database.session() as session:
         return lifecycle.submit(session, Submission(TrainingSpec.model_validate(LONG))).id
 
@@ -137,3 +136,40 @@ def test_another_worker_goes_on_and_the_first_writes_nothing_more(
 
     for number, lose in enumerate(losses, start=1):
         lose_attempt(number, lose)
+
+
+def connected(database: Database) -> list[str]:
+    with database.snapshot() as session:
+        return [worker.id for worker in workers.connected(session)]
+
+
+@pytest.mark.parametrize("_databases", ["sqlite"], indirect=True)
+def test_a_validation_is_taken_over_and_leaves_nothing_behind(
+    database: Database, two_workers: list[subprocess.Popen[bytes]], tmp_path: Path
+) -> None:
+    until(lambda: len(connected(database)) == len(two_workers), "the workers did not connect")
+    storage = VerifiedStorage(f"file://{tmp_path}/storage")
+    upload = sent(database, storage, zipped(tree(train=40)))
+
+    def busy() -> list[subprocess.Popen[bytes]]:
+        return [worker for worker in two_workers if validations(worker.pid)]
+
+    until(busy, "no worker validates it", tick_seconds=0.01)
+    [first] = busy()
+    for pid in validations(first.pid):
+        os.kill(pid, signal.SIGSTOP)  # it is not to be done before it is killed
+    scratch = tmp_path / "validating"
+    until(lambda: len([*scratch.glob("*/task_*")]) == 1, "it has no folder")
+    kill(first)
+
+    def version() -> DatasetVersion:
+        with database.snapshot() as session:
+            return dataset_versions.find(session, DEFAULT_PROJECT, "pets", upload.version or 0)
+
+    until(lambda: version().status != VersionStatus.VALIDATING, "nobody took it over")
+    found = version()
+    assert (found.status, found.train_images, found.error) == (VersionStatus.READY, 80, None)
+    files = {file.name for file in dataset_versions.files_of(found)}
+    until(lambda: set(storage.list_names("datasets")) == files, "other files than the version's were left")
+    until(lambda: not storage.list_names("uploads"), "parts of the upload were left")
+    until(lambda: len([*scratch.glob("*.lock")]) == 1 and not [*scratch.glob("*/*")], "its folder was left")
