@@ -154,7 +154,7 @@ def list_dataset_images(
         raise CursorInvalid("id")
     rows = table.rows(label, split)
     page = rows[rows > last][: limit + 1].tolist()
-    images = [dataset_image_views.image(version.name, version.number, table, row) for row in page[:limit]]
+    images = dataset_image_views.images(version.name, version.number, table, page[:limit])
     has_more = len(page) > limit
     query = {"class": class_name, "split": split, "after": images[-1].id if images else None, "limit": limit}
     told = {key: value for key, value in query.items() if value is not None}

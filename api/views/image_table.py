@@ -48,6 +48,7 @@ class ImageTable:
     _names: bytes  # JSON strings
     _name_bounds: NDArray[np.int64]  # where each begins, and ends: [N, 2]
     _sorted: Rows  # rows by word, and then by their order
+    _numbers: NDArray[np.int32]  # of each image among those with its word, from 1
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:
@@ -64,7 +65,8 @@ class ImageTable:
         if {len(bounds), *map(len, (splits, labels, packs, offsets, lengths))} != {len(words)}:
             raise IndexInvalid("its columns are not equally long")
         by_word = np.argsort(words, kind="stable")
-        return cls(classes, splits, labels, packs, offsets, lengths, words, names.tobytes(), bounds, by_word)
+        numbers = _numbers(words, by_word)
+        return cls(classes, splits, labels, packs, offsets, lengths, words, names.tobytes(), bounds, by_word, numbers)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -72,8 +74,9 @@ class ImageTable:
     @property
     def size_bytes(self) -> int:
         """What it takes of memory."""
-        columns = (self.splits, self.labels, self._packs, self._offsets, self._lengths, self.words)
-        return sum(column.nbytes for column in (*columns, self._name_bounds, self._sorted)) + len(self._names)
+        sent = (self.splits, self.labels, self._packs, self._offsets, self._lengths, self.words)
+        made = (self._name_bounds, self._sorted, self._numbers)
+        return sum(column.nbytes for column in (*sent, *made)) + len(self._names)
 
     def rows(self, label: int | None, split: str | None) -> Rows:
         """Of the images of a class and a split, in order; None: of any."""
@@ -86,9 +89,8 @@ class ImageTable:
 
     def id_of(self, row: int) -> str:
         """As `ImageIndex.ids` has it."""
-        alike = self._alike(self.words[row])
-        number = int(np.searchsorted(alike, row)) + 1
-        name = f"{int(self.words[row]):0{ID_DIGITS}x}"
+        number = self._numbers[row]
+        name = f"{self.words[row]:0{ID_DIGITS}x}"
         return name if number == 1 else f"{name}-{number}"
 
     def row_of(self, image: str) -> int | None:
@@ -100,11 +102,11 @@ class ImageTable:
         number = int(found[2] or 1)
         return int(alike[number - 1]) if number <= len(alike) else None
 
-    def name_of(self, row: int) -> str:
-        """What its file was called as it was sent."""
-        start, end = self._name_bounds[row].tolist()
-        name: str = json.loads(self._names[start:end])
-        return name
+    def names_of(self, rows: Sequence[int]) -> Sequence[str]:
+        """What the files of some images were called as they were sent."""
+        strings = [self._names[start:end] for start, end in self._name_bounds[list(rows)].tolist()]
+        names: list[str] = json.loads(b"[" + b",".join(strings) + b"]")
+        return names
 
     def class_of(self, row: int) -> str:
         """The name of its class."""
@@ -129,6 +131,16 @@ class ImageTable:
         end = np.searchsorted(self.words, word, "right", sorter=self._sorted)
         alike: Rows = self._sorted[start:end]
         return alike
+
+
+def _numbers(words: NDArray[np.uint64], by_word: Rows) -> NDArray[np.int32]:
+    """The place of each row among the rows with its word, from 1. `by_word`: the rows by word and then by order."""
+    places = np.arange(len(words))
+    in_order = words[by_word]
+    is_first = np.concatenate([[True], in_order[1:] != in_order[:-1]])[: len(words)]
+    numbers = np.empty(len(words), np.int32)
+    numbers[by_word] = places - np.maximum.accumulate(np.where(is_first, places, 0)) + 1
+    return numbers
 
 
 def _divided(about: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], bytes]:

@@ -35,8 +35,9 @@ def test_it_says_what_the_index_says(names: list[str]) -> None:
     index = index_of(names)
     table = ImageTable.from_bytes(index.to_bytes())
     assert (len(table), table.classes) == (len(names), index.classes)
+    assert table.names_of(range(len(names))) == names
     for row, name in enumerate(index.ids):
-        assert (table.id_of(row), table.row_of(name), table.name_of(row)) == (name, row, names[row])
+        assert (table.id_of(row), table.row_of(name), table.names_of([row])) == (name, row, [names[row]])
         assert table.place_of(row) == (row, row * 2**33, 10)
         assert (table.split_of(row), table.class_of(row)) == (("train", "test")[row % 2], index.classes[row // 2 % 2])
     np.testing.assert_array_equal(table.rows(1, "test"), np.flatnonzero((index.labels == 1) & (index.splits == 1)))
