@@ -96,6 +96,7 @@ class Effort:
     examples: int  # of each operation in a phase
     phases: Sequence[str] = PHASES
     not_covered: Sequence[str] = ()  # ids of operations that have no phase "coverage"
+    only: Sequence[str] = ()  # ids of operations; none: all that there are
     seconds: int | None = None  # None: as long as it takes, and the same each time
 
 
@@ -299,6 +300,7 @@ def _configured(key: str, effort: Effort, known: Mapping[str, Sequence[str]]) ->
             },
         },
         "operations": [
+            *([{"exclude-operation-id": list(effort.only), "enabled": False}] if effort.only else ()),
             *(
                 {"include-operation-id": operation, "phases": {"coverage": {"enabled": False}}}
                 for operation in effort.not_covered
