@@ -57,8 +57,7 @@ def test_a_leak_would_be_found(served_to_two: tuple[str, Tenant, Tenant]) -> Non
     url, first, _ = served_to_two
     # Asked with the first tenant's own key, the API gives out all that is the first tenant's.
     accomplice = Tenant("accomplice", first.key, frozenset(), [])
-    effort = Effort(
-        seed=1, examples=4, phases=("fuzzing",), only=("get_job", "list_jobs", "get_dataset", "list_datasets")
-    )
+    asked = ("get_job", "list_jobs", "get_dataset", "list_datasets")
+    effort = Effort(seed=1, examples=4, phases=("fuzzing",), only=asked)
     found = accomplice.explore(url, effort, first)
     assert {"foreign_data", "foreign_object"} <= {finding.check for finding in found.findings}

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,7 +82,7 @@ def test_an_api_that_is_killed_has_kept_what_it_had_stored(
             part = ["Upload-Offset: 0", "Content-Type: application/offset+octet-stream"]
             sending.sendall(head("PATCH", url, *part, f"Content-Length: {len(content)}") + content[:-1000])
             while client.head(url).headers["upload-offset"] == "0":
-                pass
+                time.sleep(0.02)
             process.send_signal(signal.SIGKILL)
             process.wait()
     with api(settings) as (_, client):
