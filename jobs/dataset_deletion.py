@@ -15,13 +15,15 @@ from models import TERMINAL, DatasetVersion, Job, Task, TaskStatus, VersionStatu
 
 
 def delete(session: Session, project: str, dataset: str, number: int | None = None) -> None:
-    """Hide a version, or the whole data set. Raises DatasetNotFound, VersionNotFound and DatasetInUse."""
+    """Hide a version, or the whole data set. Of a number that stands for a version with the same content, the number
+    alone goes; with a version, all numbers that stand for it. Raises DatasetNotFound, VersionNotFound and
+    DatasetInUse."""
     under_way = {task.version: task for task in tasks.lock_open(session, project, dataset)}
     dataset_versions.lock_project(session, project)
     if number is None:
         dataset_versions.require(session, project, dataset)
     else:
-        number = dataset_versions.find(session, project, dataset, number).number
+        dataset_versions.find(session, project, dataset, number)
     chosen = select(DatasetVersion).where(DatasetVersion.project == project, DatasetVersion.dataset == dataset)
     if number is not None:
         chosen = chosen.where((DatasetVersion.number == number) | (DatasetVersion.same_as == number))

@@ -1,6 +1,7 @@
 """Queries on the data sets and uploads of a session's project. They write nothing."""
 
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, func, select, tuple_
 from sqlalchemy.orm import undefer
@@ -61,11 +62,26 @@ def versions(session: ProjectSession, dataset: str, after: int | None, limit: in
     return session.scalars(rows.order_by(DatasetVersion.number.desc()).limit(limit)).all()
 
 
-def version(session: ProjectSession, dataset: str, number: int) -> tuple[DatasetVersion, Task | None]:
-    """A version, and the task that works on it. Raises DatasetNotFound and VersionNotFound."""
+class VersionDetails(NamedTuple):
+    """A version; the task that works on it; and the numbers of others whose content is the same, which stand for it."""
+
+    row: DatasetVersion
+    task: Task | None
+    other_numbers: Sequence[int]
+
+
+def version(session: ProjectSession, dataset: str, number: int) -> VersionDetails:
+    """Raises DatasetNotFound and VersionNotFound."""
     project = session.own_project
     row = dataset_versions.find(session, project, dataset, number, options=[undefer(DatasetVersion.report)])
-    return row, tasks.open_task(session, project, dataset, row.number)
+    others = select(DatasetVersion.number).where(
+        DatasetVersion.project == project,
+        DatasetVersion.dataset == dataset,
+        DatasetVersion.same_as == row.number,
+        DatasetVersion.deleted_at.is_(None),
+    )
+    numbers = session.scalars(others.order_by(DatasetVersion.number).limit(MOST_AT_ONCE)).all()
+    return VersionDetails(row, tasks.open_task(session, project, dataset, row.number), numbers)
 
 
 def list_uploads(session: ProjectSession, after: str | None, limit: int) -> Sequence[Upload]:

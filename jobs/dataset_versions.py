@@ -229,7 +229,12 @@ def _settle(session: Session, version: DatasetVersion, status: VersionStatus) ->
     version.finished_at = now()
     version.revision += 1
     session.flush()
-    about = {"name": version.dataset, "version": version.same_as or version.number, "project": version.project}
+    about = {
+        "name": version.dataset,
+        "version": version.same_as or version.number,
+        "requested_version": version.number,  # that the upload was answered with
+        "project": version.project,
+    }
     enqueue_for_project(session, version.project, f"dataset.{status}", lambda: {**about, "status": status})
     log.info(f"data set {status}", dataset=version.dataset, version=version.number, identity=version.identity)
 

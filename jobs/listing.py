@@ -7,17 +7,19 @@ however many jobs there are.
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, exists, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Select, exists, func, select, tuple_, union_all
 from sqlalchemy.orm import aliased
 
 from jobs.errors import CursorInvalid
 from jobs.ids import first_id, is_id, last_id
-from models import Job, JobStatus, JobTag, ProjectSession
+from models import DatasetVersion, Job, JobStatus, JobTag, ProjectSession
+from training.known.dataset_names import VERSION
 
 Sort = Literal["created_at", "finished_at", "name", "priority", "best_accuracy"]
 
@@ -105,13 +107,27 @@ def _of_status(
 
 
 def _conditions(jobs: JobFilter) -> list[ColumnElement[bool]]:
-    exact = ((Job.dataset, jobs.dataset), (Job.architecture, jobs.architecture), (Job.name, jobs.name))
+    exact = ((Job.architecture, jobs.architecture), (Job.name, jobs.name))
     conditions: list[ColumnElement[bool]] = [column == wanted for column, wanted in exact if wanted is not None]
+    if jobs.dataset is not None:
+        conditions += _of_dataset(jobs.dataset)
     if jobs.created_after is not None:
         conditions.append(Job.id > last_id(jobs.created_after))
     if jobs.created_before is not None:
         conditions.append(Job.id < first_id(jobs.created_before))
     return conditions
+
+
+def _of_dataset(reference: str) -> list[ColumnElement[bool]]:
+    """As a spec names it, with a version or without."""
+    name, _, number = reference.partition("@")
+    if not re.fullmatch(VERSION, number):
+        return [Job.dataset == reference]
+    version = int(number)
+    same = select(DatasetVersion.same_as).where(
+        DatasetVersion.project == Job.project, DatasetVersion.dataset == name, DatasetVersion.number == version
+    )
+    return [Job.dataset == name, Job.dataset_version == func.coalesce(same.scalar_subquery(), version)]
 
 
 def _has_tag(project: Any, job_id: Any, tag: str) -> ColumnElement[bool]:

@@ -217,10 +217,15 @@ def weights_file(session: Session, job_id: str) -> StoredFile:
 def predictions_file(session: Session, job_id: str) -> StoredFile:
     """What a job's network takes the images for that it was not trained on. Raises JobNotFound and
     PredictionsNotFound."""
+    return StoredFile(**(job_with_predictions(session, job_id).predictions or {}))
+
+
+def job_with_predictions(session: Session, job_id: str) -> Job:
+    """Raises JobNotFound and PredictionsNotFound."""
     job = _job(session, job_id)
     if job.predictions is None:
         raise PredictionsNotFound(job_id, job.status)
-    return StoredFile(**job.predictions)
+    return job
 
 
 def _job(session: Session, job_id: str) -> Job:

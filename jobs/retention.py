@@ -32,7 +32,8 @@ log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class RetentionRules:
     """Ages are in days; None: such files are kept. `keep_best`: of each data set, so many jobs with the highest
-    accuracy keep their files. `keep_versions`: of each data set, so many of the newest versions stay."""
+    accuracy keep their files. `keep_versions`: of each data set, so many of the newest versions that are ready
+    stay."""
 
     checkpoints_days: float | None = None
     weights_days: float | None = None
@@ -174,20 +175,21 @@ def _versions(session: Session, project: str, keep: int, days: float) -> Iterato
         & (DatasetVersion.status != VersionStatus.VALIDATING)
     )
     is_old = DatasetVersion.finished_at < DatabaseNow(-days * DAY)
+    is_ready = DatasetVersion.status == VersionStatus.READY
     columns = (DatasetVersion.dataset, DatasetVersion.number, DatasetVersion.storage_bytes, DatasetVersion.same_as)
     newest_first = (DatasetVersion.dataset, DatasetVersion.number.desc())
-    rows = session.execute(select(*columns, is_old).where(there).order_by(*newest_first)).all()
+    rows = session.execute(select(*columns, is_ready, is_old).where(there).order_by(*newest_first)).all()
     needed = _trained_on(session, project)
     yield from _old_ones(rows, needed, keep)
 
 
 def _old_ones(rows: Sequence[Any], needed: set[tuple[str, int]], keep: int) -> Iterator[Removal]:
     kept: dict[str, set[int]] = {}
-    for dataset, number, _size, same_as, _is_old in rows:
+    for dataset, number, _size, same_as, is_ready, _is_old in rows:
         newest = kept.setdefault(dataset, set())
-        if len(newest) < keep:
+        if is_ready and len(newest) < keep:
             newest.add(same_as or number)
-    for dataset, number, size, same_as, is_old in rows:
+    for dataset, number, size, same_as, _is_ready, is_old in rows:
         if is_old and same_as is None and number not in kept[dataset] and (dataset, number) not in needed:
             yield Removal("dataset_versions", f"{dataset}@{number}", size)
 

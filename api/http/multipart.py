@@ -17,7 +17,7 @@ def is_multipart(content_type: str) -> bool:
 
 
 async def file_of(content_type: str, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The bytes of the file in `body`. Raises MalformedBody unless there is exactly one."""
+    """The bytes of the file in `body`. Raises MalformedBody unless there is exactly one, and nothing else."""
     boundary = parse_options_header(content_type)[1].get(b"boundary", b"")
     if not boundary:
         raise MalformedBody("Its Content-Type has no boundary: let the client make that header.")
@@ -65,8 +65,13 @@ class _Form:
         self._value += data[start:end]
 
     def end_header(self) -> None:
-        """A header is complete. Raises MalformedBody for a second file."""
-        if self._header.lower() == b"content-disposition" and b"filename" in parse_options_header(self._value)[1]:
+        """A header is complete. Raises MalformedBody for a second file, and for what is no file."""
+        if self._header.lower() == b"content-disposition":
+            if b"filename" not in parse_options_header(self._value)[1]:
+                told = (
+                    "The form has more than a file: put what you want to say into the address, as ?test_fraction=0.1."
+                )
+                raise MalformedBody(told)
             self._in_file, self.files = True, self.files + 1
             if self.files > 1:
                 raise MalformedBody("The form has more than one file: put them into one archive.")

@@ -139,6 +139,8 @@ def _explain(error: ErrorDetails, body: type[BaseModel], sent: object) -> tuple[
             return place, f"should have {bound} in it, not {told['actual_length']}"
         case "string_pattern_mismatch" if place.path[-1:] == ("dataset",):
             rule = "letters, digits, dots, underscores and hyphens, 64 at most, and a letter or digit first"
+            if "@" in error["input"]:
+                return place, f"{quoted(error['input'])} names no version: write pets@3, with a number from 1"
             return place, f"{quoted(error['input'])} is no name: {rule}{did_you_mean(error['input'], KNOWN_DATASETS)}"
         case _:
             return place, error_message(error)

@@ -17,8 +17,8 @@ from training.known.audit_recipe import audit_recipe
 
 # What an audit says itself.
 _ITS_OWN = {
-    "dataset": "is the version in the address",
-    "seed": "is set beside the spec",
+    "dataset": "is the version in the address: leave it out",
+    "seed": "is set beside the spec: leave it out here",
     "validation_fold": "is what an audit sets for each job: set folds",
     "validation_fraction": "has no place in an audit, which holds images out by itself",
 }

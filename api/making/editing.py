@@ -122,8 +122,10 @@ def _require_cell(session: ProjectSession, version: DatasetVersion, cell: Confus
     _require_class(version, cell.label, "/confusion/label")
     _require_class(version, cell.predicted, "/confusion/predicted")
     try:
-        queries.predictions_file(session, cell.job)
+        job = queries.job_with_predictions(session, cell.job)
     except JobNotFound:
         raise _Refused("/confusion/job", "is no job of yours") from None
     except PredictionsNotFound as error:
         raise _Refused("/confusion/job", f"has no predictions: it is {error.status}") from None
+    if job.dataset != version.dataset and job.dataset_identity != version.identity:
+        raise _Refused("/confusion/job", f"was trained on {shown(job.dataset or '')}, which has other images")

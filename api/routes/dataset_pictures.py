@@ -27,6 +27,7 @@ from api.reading.waiting import Wait
 from api.routes.datasets import LARGEST_SEED, DatasetName, Number
 from api.schemas.base import Page
 from api.schemas.dataset_images import AugmentedSamples, DatasetImage
+from api.schemas.datasets import ClassName
 from api.service.admitted_route import AdmittedRoute
 from api.views import dataset_image_views
 from api.views.sample_sheets import Choice
@@ -36,13 +37,10 @@ from jobs.errors import CursorInvalid
 router = APIRouter(prefix="/datasets/{name}/versions/{number}", tags=["data sets"], route_class=AdmittedRoute)
 
 JSON = "application/json"
-LONGEST_CLASS = 1000  # characters
 CHOOSING = ("class", "split", "seed", "count")  # query parameters that a finding leaves no choice of
 
 Split = Literal["train", "test"]
-ClassName = Annotated[
-    str | None, Query(alias="class", max_length=LONGEST_CLASS, description="Of this class only. By default of all.")
-]
+OfClass = Annotated[ClassName | None, Query(alias="class", description="Of this class only. By default of all.")]
 OfSplit = Annotated[Split | None, Query(description="Of this split only. By default of both.")]
 
 _PNG_CONTENT = {PNG: {"schema": {"type": "string", "format": "binary"}}}
@@ -70,7 +68,7 @@ def get_samples_png(
     request: Request,
     service: ServiceDep,
     database: DatabaseDep,
-    class_name: ClassName = None,
+    class_name: OfClass = None,
     split: OfSplit = None,
     seed: Annotated[int, Query(ge=0, le=LARGEST_SEED, description="Another one draws other images.")] = 0,
     count: Annotated[
@@ -138,7 +136,7 @@ def list_dataset_images(
     number: Number,
     service: ServiceDep,
     database: DatabaseDep,
-    class_name: ClassName = None,
+    class_name: OfClass = None,
     split: OfSplit = None,
     after: Annotated[
         str | None, Query(max_length=40, description="The id of the last image of the page before.")

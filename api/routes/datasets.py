@@ -45,7 +45,7 @@ from catalog.datasets.uploads import AT_ONCE_SECONDS, SplitOptions
 from jobs import dataset_deletion, dataset_queries, dataset_versions, uploads
 from jobs.errors import QuotaExceeded
 from jobs.uploads import UploadRequest
-from models import Upload, VersionStatus
+from models import ProjectSession, Upload, VersionStatus
 from training.known.dataset_names import VERSION, is_name
 
 router = APIRouter(prefix="/datasets", tags=["data sets"], route_class=AdmittedRoute)
@@ -321,12 +321,12 @@ def stream_version(
     responses=fails_with(VersionNotFound, DatasetInUse),
 )
 def delete_version(name: DatasetName, number: Number, session: SessionDep) -> Response:
-    """Its number is never given again."""
+    """Its number is never given again. Numbers that stand for it go with it; deleting one of those leaves the version
+    as it is."""
     dataset_deletion.delete(session, session.own_project, name, number)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
-def version_of(session: Any, name: str, number: int) -> schemas.DatasetVersion:
+def version_of(session: ProjectSession, name: str, number: int) -> schemas.DatasetVersion:
     """A version, as an answer. Raises DatasetNotFound and VersionNotFound."""
-    row, task = dataset_queries.version(session, name, number)
-    return dataset_views.version(row, task)
+    return dataset_views.version(dataset_queries.version(session, name, number))

@@ -214,7 +214,8 @@ async def append_upload(
     operation_id="delete_upload",
     summary="Give an upload up",
     response_class=Response,
-    response_description="Its bytes are removed at once. A data set that it has become stays.",
+    response_description="It is given up, and its bytes are removed at once. Of a complete upload, nothing is changed: "
+    "the data set that it has become stays.",
 )
 def delete_upload(
     upload_id: UploadId, session: SessionDep, service: ServiceDep, background: BackgroundTasks
@@ -264,6 +265,10 @@ def _asked_by_headers(request: Request) -> UploadRequest:
     name = told.get("dataset") or _name_of_file(told.get("name") or told.get("filename") or "")
     if not is_name(name):
         detail = f"its `dataset`, which the data set is called, {NAME_RULE}"
+        if tus.METADATA not in request.headers:
+            detail = (
+                f"there is none, and no body of JSON either: send one of the two. The name of a data set {NAME_RULE}"
+            )
         raise InvalidRequest([{"header": tus.METADATA, "detail": detail}], 1)
     length = None if tus.is_deferred(request) else _length(request)
     stated = {field: told[field] for field in _FIELDS if field in told}

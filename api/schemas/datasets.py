@@ -14,11 +14,13 @@ from environment.import_roots import import_root
 from jobs.failures import FailureCode
 from models import VersionStatus
 from training.known.dataset_names import NAME
+from training.names import in_one_form
 
 DatasetName = Annotated[str, Field(pattern=f"^{NAME}$", max_length=64)]
 ImageId = Annotated[str, Field(pattern="^[0-9a-f]{16}(-[1-9][0-9]{0,8})?$")]
 ImageIds = Annotated[list[ImageId], Field(min_length=1, max_length=2000, json_schema_extra=UNIQUE_ITEMS)]
-ClassName = Annotated[str, Field(min_length=1, max_length=200)]
+# In any of Unicode's forms; what is asked is whether there is such a class, of which none is so long.
+ClassName = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(in_one_form)]
 Sha256 = Annotated[str, Field(pattern="^[0-9A-Fa-f]{64}$"), AfterValidator(str.lower)]
 
 
@@ -64,7 +66,7 @@ class DatasetVersionSummary(ResponseSchema):
     name: str
     version: int = Field(description="From 1. A spec names it as `name@version`.")
     status: VersionStatus
-    source: str = Field(description="`upload`, or `edit` of another version.")
+    source: str = Field(description="`upload`, `import`, or `edit` of another version.")
     parent: int | None = Field(description="The version that was edited.")
     identity: str | None = Field(
         description="A hash of the content of its classes and images, as in a job's `dataset`: 64 hexadecimal digits."
@@ -86,6 +88,9 @@ class DatasetVersion(DatasetVersionSummary):
         description="Side in pixels to which images are brought where a spec says nothing. Null: a spec must say it."
     )
     storage_bytes: int = Field(description="What the version takes, beside what it shares with others.")
+    other_numbers: list[int] = Field(
+        description="Of uploads whose content was the same: these numbers stand for this version. The first 200."
+    )
     report: dict[str, Any] | None = Field(description="Counts, sizes and findings. Null until it is ready.")
     error: DatasetVersionError | None = Field(description="Null unless it has failed.")
 
@@ -143,7 +148,9 @@ class DatasetEdit(RequestBody):
         if self.exclude and (relabels or self.split is not None):
             raise PydanticCustomError("edit", "should either exclude the images, or give them a label or a split")
         if not (self.exclude or relabels or self.split is not None):
-            raise PydanticCustomError("edit", "should have `label`, `split` or `exclude`: it changes nothing")
+            raise PydanticCustomError(
+                "edit", "should have `label`, `likely_label`, `split` or `exclude`: it changes nothing"
+            )
         return self
 
 
@@ -159,7 +166,12 @@ class DatasetEdits(RequestBody):
         },
     )
 
-    edits: list[DatasetEdit] = Field(min_length=1, max_length=1000, description="In order: a later one goes before.")
+    edits: list[DatasetEdit] = Field(
+        min_length=1,
+        max_length=1000,
+        description="Of two that say something else of the same image, "
+        "the later one counts; but an image that one of them excludes is left out.",
+    )
 
 
 class DatasetImport(RequestBody):

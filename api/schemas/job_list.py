@@ -34,7 +34,7 @@ class JobQuery(BaseModel):
     status: list[JobStatus] = Field(
         default=[], max_length=len(JobStatus), description="One or more statuses; all by default."
     )
-    dataset: Text | None = Field(default=None, description="Jobs whose spec names exactly this data set.")
+    dataset: Text | None = Field(default=None, description="Jobs on this data set; `pets@1`: on this version of it.")
     architecture: Text | None = Field(default=None, description="Jobs whose spec names exactly this architecture.")
     tag: list[Text] = Field(default=[], max_length=20, description="If repeated: jobs that have all of these tags.")
     name: Text | None = Field(default=None, description="Jobs with exactly this name.")

@@ -2,6 +2,7 @@
 
 from api import schemas
 from api.http.root_path import public_path
+from jobs.dataset_queries import VersionDetails
 from models import DatasetVersion, Task, Upload, VersionStatus
 
 DATASETS = "/v1/datasets"
@@ -35,8 +36,9 @@ def version_summary(row: DatasetVersion) -> schemas.DatasetVersionSummary:
     )
 
 
-def version(row: DatasetVersion, task: Task | None) -> schemas.DatasetVersion:
-    """A version with its report, and how far its validation is: `task`, if that is not over."""
+def version(details: VersionDetails) -> schemas.DatasetVersion:
+    """A version with its report, and how far its validation is, if that is not over."""
+    row, task, others = details
     return schemas.DatasetVersion(
         **dict(version_summary(row)),
         progress=_progress(task) if row.status == VersionStatus.VALIDATING else None,
@@ -44,6 +46,7 @@ def version(row: DatasetVersion, task: Task | None) -> schemas.DatasetVersion:
         channels=row.channels,
         image_size=row.image_size,
         storage_bytes=row.storage_bytes,
+        other_numbers=list(others),
         report=row.report,
         error=schemas.DatasetVersionError.model_validate(row.error, from_attributes=False) if row.error else None,
     )

@@ -46,8 +46,10 @@ class VersionNotReady(DatasetError):
     """The version has not been validated yet, or it is no data set."""
 
     def __init__(self, name: str, number: int, status: str) -> None:
-        why = "wait until it is ready" if status == "validating" else "its `error` says why"
-        super().__init__(f"Version {number} of the data set {name!r} is {status}: {why}.")
+        state = "is being validated: wait until it is ready"
+        if status != "validating":
+            state = "has failed, and its `error` says why: upload it again, or name a version that is ready"
+        super().__init__(f"Version {number} of the data set {name!r} {state}.")
         self.status = status
 
 

@@ -87,13 +87,13 @@ def audited(client: TestClient, stage: "Stage", ids: tuple[str, ...]) -> str:
     return found
 
 
-def job_with_predictions(stage: "Stage") -> str:
+def job_with_predictions(stage: "Stage", dataset: str = "pets") -> str:
     claim = stage.claim(stage.submit())
     stage.begin(claim)
     stage.succeed(claim)
     with stage.database.session() as session:
         file = {"name": "jobs/x/predictions", "size_bytes": 3, "sha256": "0" * 64}
-        session.execute(update(Job).where(Job.id == claim.job_id).values(predictions=file))
+        session.execute(update(Job).where(Job.id == claim.job_id).values(predictions=file, dataset=dataset))
     return claim.job_id
 
 
@@ -148,16 +148,18 @@ def test_a_cell_of_a_confusion_matrix_is_of_a_job_that_has_predictions(
     assert accepted(client, stage.database, {"confusion": cell, "label": "dog"}) == [
         {"confusion": cell, "label": "dog"}
     ]
-    without = stage.submit()
+    without, elsewhere = stage.submit(), job_with_predictions(stage, "cats")
     assert refused(
         client,
         {"confusion": {**cell, "job": without}, "exclude": True},
         {"confusion": {**cell, "job": "job_1"}, "exclude": True},
         {"confusion": {**cell, "predicted": "dgo"}, "exclude": True},
+        {"confusion": {**cell, "job": elsewhere}, "exclude": True},
     ) == [
         ("#/edits/0/confusion/job", "has no predictions: it is queued"),
         ("#/edits/1/confusion/job", "is no job of yours"),
         ("#/edits/2/confusion/predicted", "is no class of this version; did you mean 'dog'?"),
+        ("#/edits/3/confusion/job", "was trained on cats, which has other images"),
     ]
 
 
@@ -191,6 +193,24 @@ def test_what_does_not_fit_is_refused_before_a_version_is_made(
     assert where == f"#/edits/0{pointer}"
     assert detail in why
     assert len(client.get("/v1/datasets/pets/versions").json()["data"]) == 1
+
+
+def test_a_class_is_the_same_in_each_of_unicode_s_forms(
+    client: TestClient, database: Database, storage: VerifiedStorage
+) -> None:
+    long = "x" * 255
+    ids = store_ready(database, storage, pets(("caf\N{LATIN SMALL LETTER E WITH ACUTE}", long))).ids
+    assert accepted(
+        client,
+        database,
+        {"images": [ids[0]], "label": "cafe\N{COMBINING ACUTE ACCENT}"},
+        {"images": [ids[1]], "label": long},
+    ) == [
+        {"images": [ids[0]], "label": "caf\N{LATIN SMALL LETTER E WITH ACUTE}"},
+        {"images": [ids[1]], "label": long},
+    ]
+    asked = {"class": "cafe\N{COMBINING ACUTE ACCENT}", "split": "train"}
+    assert {image["split"] for image in client.get(f"{HERE}/images", params=asked).json()["data"]} == {"train"}
 
 
 def test_a_full_project_makes_no_versions(client: TestClient, database: Database, ids: tuple[str, ...]) -> None:

@@ -49,8 +49,7 @@ def test_a_body_of_exactly_a_part(live: httpx2.Client, database: Database, stora
 @pytest.mark.parametrize("method", ["PUT", "POST"])
 def test_a_browser_sends_a_form(live: httpx2.Client, database: Database, storage: Storage, method: str) -> None:
     content = archive(2**20)
-    fields = {"comment": "my pets"}
-    accepted(live.request(method, PETS, data=fields, files={"file": ("pets.zip", content, "application/zip")}))
+    accepted(live.request(method, PETS, files={"file": ("pets.zip", content, "application/zip")}))
     assert content_of(database, storage) == content
 
 
@@ -143,8 +142,15 @@ def test_an_empty_body_says_how_to_send_one(client: TestClient, database: Databa
         (
             "multipart/form-data; boundary=x",
             b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--x--\r\n',
-            "no file",
+            "into the address, as ?test_fraction=0.1",
         ),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="a"; filename="a"\r\n\r\n' + ZIP + b"\r\n"
+            b'--x\r\nContent-Disposition: form-data; name="seed"\r\n\r\n1\r\n--x--\r\n',
+            "into the address",
+        ),
+        ("multipart/form-data; boundary=x", b"--x--\r\n", "no file"),
         (
             "multipart/form-data; boundary=x",
             b'--x\r\nContent-Disposition: form-data; name="a"; filename="a"\r\n\r\n' + ZIP,
@@ -159,7 +165,7 @@ def test_an_empty_body_says_how_to_send_one(client: TestClient, database: Databa
         ("multipart/form-data; boundary=" + "x" * 300, b"--" + b"x" * 300 + b"\r\n", "no form"),
         (
             "multipart/form-data; boundary=x",
-            b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n' + bytes(2**20) + b"\r\n--x--\r\n",
+            b"--x\r\nX-Y: z\r\n\r\n" + bytes(2**20) + b"\r\n--x--\r\n",
             "beside",
         ),
     ],

@@ -74,14 +74,23 @@ def test_a_deleted_data_set_is_gone_with_all_its_versions(database: Database, st
     assert ready(database, storage, A).number == 4
 
 
-def test_a_number_that_stands_for_another_deletes_that(database: Database, storage: VerifiedStorage) -> None:
-    for identity in (A, B, A):
+def test_a_number_that_stands_for_a_version_goes_alone_and_with_it(
+    database: Database, storage: VerifiedStorage
+) -> None:
+    for identity in (A, B, A, A):
         ready(database, storage, identity)
     delete(database, 3)
+    assert listed(database) == [2, 1]
+    with pytest.raises(VersionNotFound):
+        delete(database, 3)
+    assert kinds(database)["datasets"] == 18
+    delete(database, 1)
     assert listed(database) == [2]
     with pytest.raises(VersionNotFound):
-        delete(database, 1)
+        delete(database, 4)
     assert kinds(database)["datasets"] == 9
+    dataset_garbage.purge(database, storage)
+    assert listed(database) == [2]
 
 
 def test_what_is_not_there_is_not_deleted(database: Database, storage: VerifiedStorage) -> None:

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import event, update
 
 from catalog.datasets.errors import DatasetNotFound, VersionNotFound, VersionNotReady
-from jobs import dataset_deletion, dataset_queries, dataset_versions
+from jobs import dataset_deletion, dataset_queries, dataset_versions, queries
+from jobs.listing import JobFilter
 from jobs.usage import fold
 from jobs.verified_storage import VerifiedStorage
 from models import Database, Job, Task
@@ -128,7 +129,7 @@ def test_a_name_means_the_newest_version_that_is_ready(database: Database, stora
     with pytest.raises(DatasetNotFound):
         resolved(database, "pets@1")
     sent(database, storage)
-    with pytest.raises(VersionNotReady, match="validating"):
+    with pytest.raises(VersionNotReady, match="is being validated"):
         resolved(database, "pets")
     held = take(database)
     settle(database, held, put(storage, held, b"idx"), A)
@@ -149,7 +150,7 @@ def test_a_name_means_the_newest_version_that_is_ready(database: Database, stora
 
 def test_where_none_is_ready_the_newest_says_why(database: Database, storage: VerifiedStorage) -> None:
     fail(database, storage)
-    with pytest.raises(VersionNotReady, match="Version 1 of the data set 'pets' is failed"):
+    with pytest.raises(VersionNotReady, match="Version 1 of the data set 'pets' has failed"):
         resolved(database, "pets")
 
 
@@ -241,6 +242,24 @@ def test_data_sets_are_listed_in_a_few_queries(database: Database, storage: Veri
         assert (newest.number, newest.status, usable and usable.number) == (2, "validating", 1)
 
 
+def test_jobs_are_listed_by_version(
+    database: Database, storage: VerifiedStorage, submitted: Callable[..., Job]
+) -> None:
+    """Also by a number that stands for it."""
+    for identity in (A, B, A):
+        ready(database, storage, identity)
+    first, second, newest = (submitted(spec(dataset=name)).id for name in ("pets@1", "pets@2", "pets"))
+
+    def of(dataset: str) -> set[str]:
+        with database.snapshot("default") as session:
+            return {row.id for row in queries.list_jobs(session, JobFilter(dataset=dataset)).rows}
+
+    assert of("pets") == {first, second, newest}
+    assert of("pets@2") == {second}
+    assert of("pets@1") == of("pets@3") == {first, newest}
+    assert of("pets@4") == of("cats@1") == of("pets@x") == of("pets@") == set()
+
+
 def test_a_project_s_webhooks_hear_of_its_own_data_sets_alone(database: Database, storage: VerifiedStorage) -> None:
     add_project(database, "other")
     mine = add_webhook(database, URL, ["dataset.ready", "dataset.failed"])
@@ -253,8 +272,17 @@ def test_a_project_s_webhooks_hear_of_its_own_data_sets_alone(database: Database
     assert {each.webhook_id for each in told} == {mine.id}
     about = sorted((json.loads(each.payload) for each in told), key=lambda payload: payload["timestamp"])
     assert [(each["type"], each["data"]) for each in about] == [
-        (f"dataset.{status}", {"name": "pets", "version": version, "project": "default", "status": status})
-        for status, version in (("ready", 1), ("ready", 1), ("failed", 3))
+        (
+            f"dataset.{status}",
+            {
+                "name": "pets",
+                "version": version,
+                "requested_version": requested,
+                "project": "default",
+                "status": status,
+            },
+        )
+        for status, version, requested in (("ready", 1, 1), ("ready", 1, 2), ("failed", 3, 3))
     ]
 
 

@@ -122,6 +122,17 @@ def test_old_versions_go_but_the_newest_and_what_is_trained_on(database: Databas
     }
 
 
+def test_a_version_that_has_failed_keeps_no_place_of_a_good_one(database: Database) -> None:
+    versions(database, 40, 30, 20)
+    with database.session() as session:
+        failed = {"status": VersionStatus.FAILED, "identity": None, "files": None}
+        session.execute(update(DatasetVersion).where(DatasetVersion.number == 3).values(failed))
+    assert planned(database, dataset_versions_days=15) == {
+        ("dataset_versions", "pets@1"),
+        ("dataset_versions", "pets@3"),
+    }
+
+
 def test_rules_of_a_later_release_are_read() -> None:
     assert RetentionRules.of({"weights_days": 3, "unheard_of": 1}) == RetentionRules(weights_days=3)
     assert RetentionRules.of(None) == RetentionRules()

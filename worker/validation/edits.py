@@ -45,7 +45,7 @@ class _Version:
     storage: Storage
 
     def rows(self, edit: Edit, place: int) -> Rows:
-        """The images of edit number `place`. Raises DatasetInvalid where there are none."""
+        """The images of the edit at `place`, from 0. Raises DatasetInvalid where there are none."""
         if edit.finding is not None:
             return self._found(edit.finding, place)
         if edit.confusion is not None:
@@ -53,7 +53,7 @@ class _Version:
         rows_by_id = self.index.rows_by_id
         if missing := [image for image in edit.images if image not in rows_by_id]:
             raise DatasetInvalid(
-                f"Edit {place} names images that the version does not have: {listed(list(map(repr, missing)))}.",
+                f"{_pointer(place)} names images that the version does not have: {listed(list(map(repr, missing)))}.",
                 "Take ids from this version's report, or from its images.",
             )
         return np.array([rows_by_id[image] for image in edit.images], np.int64)
@@ -71,7 +71,7 @@ class _Version:
         )
         if not len(rows):
             raise DatasetInvalid(
-                f"Edit {place} names a finding without images: {shown(code)}.", "Take a code from the report."
+                f"{_pointer(place)} names a finding without images: {shown(code)}.", "Take a code from the report."
             )
         return rows
 
@@ -86,14 +86,20 @@ class _Version:
         chosen = (classes[found.labels] == cell.label) & (predicted == cell.predicted)
         wanted = set(_places(found.splits[chosen], found.digests[chosen]))
         places = _places(self.index.splits, self.index.digests)
-        rows = [row for row, where in enumerate(places) if where in wanted]
+        labelled_so = np.array(self.index.classes)[self.index.labels] == cell.label  # and not mended since
+        rows = [row for row, where in enumerate(places) if labelled_so[row] and where in wanted]
         if not rows:
             raise DatasetInvalid(
-                f"Edit {place} means no image of the version: job {cell.job} takes none of class {shown(cell.label)} "
-                f"for {shown(cell.predicted)}.",
+                f"{_pointer(place)} means no image of the version: job {cell.job} takes none of class "
+                f"{shown(cell.label)} for {shown(cell.predicted)}.",
                 "Take another cell, or a job that was trained on this version.",
             )
         return np.array(rows, np.int64)
+
+
+def _pointer(place: int) -> str:
+    """An edit, as an answer of the API names it."""
+    return f"#/edits/{place}"
 
 
 def _places(splits: NDArray[np.uint8], digests: Digests) -> Iterator[tuple[int, bytes]]:
@@ -110,7 +116,7 @@ def _edited(version: _Version, edits: Sequence[Edit]) -> tuple[ImageIndex, NDArr
         if edit.label is not None:
             if edit.label not in index.classes:
                 raise DatasetInvalid(
-                    f"Edit {place} names a class that there is not: {shown(edit.label)}.",
+                    f"{_pointer(place)} names a class that there is not: {shown(edit.label)}.",
                     f"The classes are {listed([shown(name) for name in index.classes], 20)}.",
                 )
             labels[rows] = index.classes.index(edit.label)

@@ -192,6 +192,8 @@ def test_an_edit_by_a_cell_of_a_confusion_matrix(storage: Storage, tmp_path: Pat
     assert isinstance(again, Found), again
     assert isinstance(expected, Found)
     assert again.identity == expected.identity
+    mended = edited(storage, tmp_path / "e", again, Edit(confusion=cell, exclude=True))
+    assert isinstance(mended, Rejected), "it is labelled otherwise now"
 
 
 def test_predictions_that_are_gone_or_damaged_are_told(storage: Storage, tmp_path: Path) -> None:
