@@ -5,7 +5,7 @@ Files are listed before the rows are read, so that a row which is written later 
 is under way, or a task that runs, has written is left alone: its rows may be about to be written.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import structlog
 from sqlalchemy import ColumnElement, and_, delete, select
@@ -13,12 +13,13 @@ from sqlalchemy import ColumnElement, and_, delete, select
 from catalog.datasets import uploads
 from jobs import dataset_versions, tasks
 from jobs.uploads import expire
-from models import Audit, Database, DatasetVersion, Task, TaskStatus, Upload, UploadPart
+from models import Audit, Database, DatasetVersion, Task, TaskStatus, Upload, UploadPart, VersionStatus
 from models.columns import DatabaseNow
 from storage import Storage
 
 BATCH_SIZE = 100
 DELETED_AT_ONCE = 500
+FENCED_SECONDS = 120.0  # until then, a worker whose task was taken away may still write
 KEPT_SECONDS = 7 * 24 * 3600.0  # rows of uploads and tasks that are over
 
 log = structlog.get_logger()
@@ -30,15 +31,31 @@ def purge(database: Database, storage: Storage) -> None:
     for upload_id in expire(database):
         delete_upload_files(storage, upload_id)
     with database.autocommit_read() as session:
-        gone = select(DatasetVersion).where(DatasetVersion.deleted_at.is_not(None)).limit(BATCH_SIZE)
+        was_validating = DatasetVersion.status == VersionStatus.VALIDATING
+        is_left = ~was_validating | (DatasetVersion.deleted_at < DatabaseNow(-FENCED_SECONDS))
+        gone = select(DatasetVersion).where(DatasetVersion.deleted_at.is_not(None), is_left).limit(BATCH_SIZE)
         versions = session.scalars(gone).all()
         needed = {project: dataset_versions.file_names(session, project) for project in {v.project for v in versions}}
     for version in versions:
-        files = dataset_versions.files_of(version)
-        storage.delete([file.name for file in files if file.name not in needed[version.project]])
+        storage.delete([name for name in _files_of(database, storage, version) if name not in needed[version.project]])
         with database.session() as session:
-            session.execute(delete(Audit).where(_is_of(version)))
+            session.execute(delete(Audit).where(_came_of(Audit, version)))
             session.execute(delete(DatasetVersion).where(DatasetVersion.deleted_at.is_not(None), _is(version)))
+
+
+def _files_of(database: Database, storage: Storage, version: DatasetVersion) -> Iterator[str]:
+    """Names of a version's files. Of one that was deleted while it was validated, no row says them: what was uploaded,
+    and what a worker has written for it."""
+    yield from (file.name for file in dataset_versions.files_of(version))
+    if version.status == VersionStatus.VALIDATING:
+        with database.autocommit_read() as session:
+            sent = session.scalars(select(Upload.id).where(_came_of(Upload, version))).all()
+            ran = session.scalars(select(Task.id).where(_came_of(Task, version))).all()
+        for folder in (
+            *(f"{uploads.FOLDER}/{upload_id}" for upload_id in sent),
+            *(f"{dataset_versions.FOLDER}/{version.project}/{task_id}" for task_id in ran),
+        ):
+            yield from storage.list_names(folder)
 
 
 def collect(database: Database, storage: Storage, should_stop: Callable[[], bool] = lambda: False) -> None:
@@ -83,5 +100,5 @@ def _is(version: DatasetVersion) -> ColumnElement[bool]:
     )
 
 
-def _is_of(version: DatasetVersion) -> ColumnElement[bool]:
-    return and_(Audit.project == version.project, Audit.dataset == version.dataset, Audit.version == version.number)
+def _came_of(table: type[Audit | Task | Upload], version: DatasetVersion) -> ColumnElement[bool]:
+    return and_(table.project == version.project, table.dataset == version.dataset, table.version == version.number)

@@ -1,10 +1,9 @@
 """Queries on the data sets and uploads of a session's project. They write nothing."""
 
-from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, func, select, tuple_
-from sqlalchemy.orm import undefer
 
 from catalog.datasets.uploads import is_there
 from jobs import dataset_versions, tasks
@@ -63,25 +62,27 @@ def versions(session: ProjectSession, dataset: str, after: int | None, limit: in
 
 
 class VersionDetails(NamedTuple):
-    """A version; the task that works on it; and the numbers of others whose content is the same, which stand for it."""
+    """A version, the task that works on it, and the numbers of others with the same content, which stand for it.
+    `report`: of what was sent as the number that was asked for. The same images may come with other files that cannot
+    be read."""
 
     row: DatasetVersion
     task: Task | None
+    report: Mapping[str, Any] | None
     other_numbers: Sequence[int]
 
 
 def version(session: ProjectSession, dataset: str, number: int) -> VersionDetails:
     """Raises DatasetNotFound and VersionNotFound."""
     project = session.own_project
-    row = dataset_versions.find(session, project, dataset, number, options=[undefer(DatasetVersion.report)])
-    others = select(DatasetVersion.number).where(
-        DatasetVersion.project == project,
-        DatasetVersion.dataset == dataset,
-        DatasetVersion.same_as == row.number,
-        DatasetVersion.deleted_at.is_(None),
+    row = dataset_versions.find(session, project, dataset, number)
+    of_dataset = (
+        (DatasetVersion.project == project) & (DatasetVersion.dataset == dataset) & DatasetVersion.deleted_at.is_(None)
     )
+    report = session.scalar(select(DatasetVersion.report).where(of_dataset, DatasetVersion.number == number))
+    others = select(DatasetVersion.number).where(of_dataset, DatasetVersion.same_as == row.number)
     numbers = session.scalars(others.order_by(DatasetVersion.number).limit(MOST_AT_ONCE)).all()
-    return VersionDetails(row, tasks.open_task(session, project, dataset, row.number), numbers)
+    return VersionDetails(row, tasks.open_task(session, project, dataset, row.number), report, numbers)
 
 
 def list_uploads(session: ProjectSession, after: str | None, limit: int) -> Sequence[Upload]:

@@ -13,15 +13,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.base import ExecutableOption as ORMOption
 
 from catalog.datasets import uploads
 from catalog.datasets.errors import DatasetNotFound, VersionNotFound, VersionNotReady
 from jobs import tasks
+from jobs.errors import QuotaExceeded
 from jobs.failures import Failure
 from jobs.outbox import enqueue_for_project
+from jobs.quotas import take_storage
 from jobs.tasks import TaskClaim
 from jobs.transitions import now
 from jobs.usage import note_bytes
@@ -72,13 +73,12 @@ def find(
     number: int,
     *,
     lock: bool = False,
-    options: Sequence[ORMOption] = (),
 ) -> DatasetVersion:
     """The version that `number` stands for: an earlier one where that has the same content. Raises DatasetNotFound and
     VersionNotFound."""
-    version = _row(session, project, dataset, number, lock=lock, options=options)
+    version = _row(session, project, dataset, number, lock=lock)
     if version is not None and version.same_as is not None:
-        version = _row(session, project, dataset, version.same_as, lock=lock, options=options)
+        version = _row(session, project, dataset, version.same_as, lock=lock)
     if version is None:
         require(session, project, dataset)
         raise VersionNotFound(dataset, number)
@@ -168,20 +168,30 @@ def settle_ready(session: Session, claim: TaskClaim, found: Validated) -> list[s
     there = file_names(session, claim.project, but=version)
     written = {file.name for file in new if claim.task_id in file.name}
     if any(file.name not in written and file.name not in there for file in files_of(version)):
-        return _parent_gone(session, version, sorted(written))
-    version.storage_bytes = sum(file.size_bytes for file in files_of(version) if file.name not in there)
-    note_bytes(session, claim.project, "datasets", version.storage_bytes)
-    _forget_upload(session, claim)
+        gone = Failure("dataset_invalid", "The version that was edited was deleted.", _EDIT_ANOTHER, retryable=False)
+        return _has_no_files(session, version, gone, sorted(written))
+    size = sum(file.size_bytes for file in files_of(version) if file.name not in there)
+    _forget_upload(session, claim)  # whose bytes make room
+    try:
+        take_storage(session, claim.project, "datasets", size)
+    except QuotaExceeded as error:
+        message = f"Its images take {size:,} bytes. {error}"
+        full = Failure("quota_exceeded", message, _MAKE_ROOM, retryable=False)
+        return _has_no_files(session, version, full, sorted(written))
+    version.storage_bytes = size
     _settle(session, version, VersionStatus.READY)
     kept = {file.name for file in files_of(version)}
     return [file.name for file in new if file.name not in kept and file.name not in there]
 
 
-def _parent_gone(session: Session, version: DatasetVersion, written: list[str]) -> list[str]:
-    version.files, version.report, version.identity = None, None, None
-    hint = "Edit a version that is there."
-    version.error = {"code": "dataset_invalid", "message": "The version that was edited was deleted.", "hint": hint}
-    _settle(session, version, VersionStatus.FAILED)
+_EDIT_ANOTHER = "Edit a version that is there."
+_MAKE_ROOM = "Delete what is not needed, or send fewer or smaller images; then upload it again."
+
+
+def _has_no_files(session: Session, version: DatasetVersion, why: Failure, written: list[str]) -> list[str]:
+    """A version that was validated, and fails all the same: nothing of what was written for it is needed."""
+    version.files = version.report = version.identity = version.same_as = None
+    _settle_failed(session, version, why)
     return written
 
 
@@ -219,8 +229,12 @@ def _lose(session: Session, task: Task, failure: Failure) -> bool:
 
 def _fail(session: Session, claim: TaskClaim, failure: Failure) -> None:
     version = _of_claim(session, claim)
-    version.error = {"code": failure.code, "message": failure.message, "hint": failure.hint}
     _forget_upload(session, claim)
+    _settle_failed(session, version, failure)
+
+
+def _settle_failed(session: Session, version: DatasetVersion, failure: Failure) -> None:
+    version.error = {"code": failure.code, "message": failure.message, "hint": failure.hint}
     _settle(session, version, VersionStatus.FAILED)
 
 
@@ -284,15 +298,12 @@ def forget_parts(session: Session, project: str, dataset: str, version: int) -> 
         note_bytes(session, project, "uploads", -uploads.delete_parts(session, upload_id))
 
 
-def _row(
-    session: Session, project: str, dataset: str, number: int, *, lock: bool, options: Sequence[ORMOption]
-) -> DatasetVersion | None:
+def _row(session: Session, project: str, dataset: str, number: int, *, lock: bool) -> DatasetVersion | None:
     statement = select(DatasetVersion).where(_is_version(project, dataset, number), DatasetVersion.deleted_at.is_(None))
-    statement = statement.options(*options)
     return session.scalar(statement.with_for_update() if lock else statement)
 
 
-def _is_version(project: str, dataset: str, number: int) -> Any:
+def _is_version(project: str, dataset: str, number: int) -> ColumnElement[bool]:
     return (DatasetVersion.project == project) & (DatasetVersion.dataset == dataset) & (DatasetVersion.number == number)
 
 

@@ -10,6 +10,7 @@ FailureCode = Literal[
     "dataset_changed",
     "spec_conflict",
     "storage_full",
+    "quota_exceeded",
     "worker_lost",
     "stalled",
     "timeout",

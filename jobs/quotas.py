@@ -9,7 +9,15 @@ from sqlalchemy.orm import Session
 
 from jobs.errors import QuotaExceeded
 from jobs.lanes import queued_projects
-from jobs.usage import device_hours, device_hours_of, storage_by_kind, storage_bytes, stored
+from jobs.usage import (
+    StorageKind,
+    device_hours,
+    device_hours_of,
+    note_bytes,
+    storage_by_kind,
+    storage_bytes,
+    stored,
+)
 from models import ACTIVE, EVERY_PROJECT, Job, JobStatus, Project
 from models.columns import DatabaseNow
 
@@ -53,10 +61,23 @@ def require_room(session: Session, project: str) -> datetime:
 
 
 def require_storage(session: Session, project: str, more: int) -> None:
-    """Raises QuotaExceeded where `more` bytes would be too many for the project."""
+    """Raises QuotaExceeded where `more` bytes would be too many for the project. Others may take them first:
+    `take_storage`."""
     bound = session.scalars(select(Project.max_storage_bytes).where(Project.id == project)).one()
     if bound is not None and (used := storage_bytes(session, project)) + more > bound:
         raise QuotaExceeded(project, "max_storage_bytes", bound, used)
+
+
+def take_storage(session: Session, project: str, kind: StorageKind, more: int) -> None:
+    """Note that a project's files have grown by `more` bytes. Raises QuotaExceeded where these would be too many.
+
+    Where there is a bound, the project's row is locked until the transaction ends, so that those who store at the same
+    time are counted one by one.
+    """
+    bounded = select(Project.id).where(Project.id == project, Project.max_storage_bytes.is_not(None))
+    if more and session.scalar(bounded.with_for_update(key_share=True)) is not None:
+        require_storage(session, project, more)
+    note_bytes(session, project, kind, more)
 
 
 def may_begin(session: Session, project: str) -> bool:

@@ -14,8 +14,9 @@ from catalog.datasets.errors import DatasetError, LengthMismatch, TooManyUploads
 from catalog.datasets.uploads import SplitOptions
 from jobs import new_versions
 from jobs.deployment import known_storage_id
+from jobs.errors import QuotaExceeded
 from jobs.ids import new_upload_id
-from jobs.quotas import require_storage
+from jobs.quotas import require_storage, take_storage
 from jobs.usage import note_bytes
 from jobs.verified_storage import VerifiedStorage
 from models import Database, Upload
@@ -139,11 +140,11 @@ class UploadWriter:
         file = self._storage.put(name, part)
         try:
             with self._database.session() as session:
+                take_storage(session, self._project, "uploads", file.size_bytes)
                 upload = uploads.add_part(session, self._upload_id, self.offset, file)
-                note_bytes(session, self._project, "uploads", file.size_bytes)
                 if upload.received_bytes == upload.total_bytes:
                     new_versions.complete(session, upload)
-        except DatasetError:
+        except (DatasetError, QuotaExceeded):
             with suppress(OSError):  # the garbage collector tries again
                 self._storage.delete([name])
             raise

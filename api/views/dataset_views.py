@@ -38,7 +38,7 @@ def version_summary(row: DatasetVersion) -> schemas.DatasetVersionSummary:
 
 def version(details: VersionDetails) -> schemas.DatasetVersion:
     """A version with its report, and how far its validation is, if that is not over."""
-    row, task, others = details
+    row, task, report, others = details
     return schemas.DatasetVersion(
         **dict(version_summary(row)),
         progress=_progress(task) if row.status == VersionStatus.VALIDATING else None,
@@ -47,7 +47,7 @@ def version(details: VersionDetails) -> schemas.DatasetVersion:
         image_size=row.image_size,
         storage_bytes=row.storage_bytes,
         other_numbers=list(others),
-        report=row.report,
+        report=dict(report) if report is not None else None,
         error=schemas.DatasetVersionError.model_validate(row.error, from_attributes=False) if row.error else None,
     )
 

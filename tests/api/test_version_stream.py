@@ -50,6 +50,7 @@ def version(done: int, status: VersionStatus = VersionStatus.VALIDATING) -> Data
             "source": "upload",
             "created_at": "2026-01-01T00:00:00Z",
             "storage_bytes": 0,
+            "other_numbers": [],
             "links": {"self": "/v1/datasets/pets/versions/1", "dataset": "/v1/datasets/pets"},
             "progress": None if is_over else {"stage": "decoding", "done": done, "total": 9},
         }

@@ -1,6 +1,6 @@
 """Uploads and versions of data sets in any state, without an API and without a worker."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select, update
@@ -68,7 +68,9 @@ def put(storage: VerifiedStorage, held: TaskClaim, *contents: bytes) -> list[Sto
     return [storage.put(f"{folder}/pack-{number}", content) for number, content in enumerate(contents)]
 
 
-def validated(files: Sequence[StoredFile], identity: str = "1d" * 32) -> Validated:
+def validated(
+    files: Sequence[StoredFile], identity: str = "1d" * 32, findings: Sequence[Mapping[str, Any]] = ()
+) -> Validated:
     return Validated(
         identity=identity,
         classes=["cat", "dog"],
@@ -76,7 +78,7 @@ def validated(files: Sequence[StoredFile], identity: str = "1d" * 32) -> Validat
         image_size=32,
         train_images=80,
         test_images=20,
-        report={"findings": []},
+        report={"findings": [*findings]},
         files=files,
     )
 

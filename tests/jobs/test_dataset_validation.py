@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import update
 
-from jobs import dataset_deletion, dataset_versions, new_versions
+from jobs import dataset_deletion, dataset_queries, dataset_versions, new_versions
 from jobs.tasks import MOST_LOSSES, TaskFenced
 from jobs.verified_storage import VerifiedStorage
 from models import Database, DatasetVersion, Task
@@ -23,6 +23,7 @@ from tests.jobs.datasets import (
     sent,
     settle,
     take,
+    validated,
 )
 
 
@@ -84,6 +85,22 @@ def test_who_has_lost_the_task_settles_nothing(database: Database, storage: Veri
     assert settle(database, second, put(storage, second, b"idx")) == []
     assert names_of(row_of(database, 1)) == [f"datasets/default/{second.task_id}/0002/pack-0"]
     assert kinds(database) == {"jobs": 0, "uploads": 0, "datasets": 3}
+
+
+def test_a_report_is_that_of_what_was_sent(database: Database, storage: VerifiedStorage) -> None:
+    """The same images, with other files that cannot be read."""
+    reports = [[{"code": "unreadable_files", "count": count}] for count in (1, 0, 100)]
+    for findings in reports:
+        sent(database, storage)
+        held = take(database)
+        found = validated(put(storage, held, b"idx", b"images"), A, findings)
+        with database.session() as session:
+            dataset_versions.settle_ready(session, held, found)
+    for number, findings in enumerate(reports, 1):
+        with database.snapshot("default") as session:
+            details = dataset_queries.version(session, "pets", number)
+            assert (details.row.number, details.other_numbers) == (1, [2, 3])
+            assert details.report == {"findings": findings}
 
 
 def test_a_validation_is_tried_so_often(database: Database, storage: VerifiedStorage) -> None:

@@ -1,5 +1,6 @@
 """How much may be uploaded, for how long an upload is there, and what it counts."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -21,12 +22,15 @@ from models.columns import DatabaseNow
 from storage import StoredFile
 from tests.jobs.datasets import (
     MOST_BYTES,
+    A,
+    B,
     add_project,
     alone,
     begin,
     content_of,
     kinds,
     limit,
+    ready,
     send,
     sent,
     stored,
@@ -68,6 +72,40 @@ def test_a_quota_counts_before_and_while_the_bytes_arrive(database: Database, st
         begin(database, total_bytes=1)
     limit(database, None)
     send(database, storage, upload.id, b"1")
+
+
+def test_a_quota_counts_those_who_store_at_once_one_by_one(database: Database, storage: VerifiedStorage) -> None:
+    limit(database, 100)
+    ids = [begin(database).id for _ in range(6)]
+
+    def stores(upload_id: str) -> bool:
+        try:
+            send(database, storage, upload_id, b"x" * 40)
+        except QuotaExceeded:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as threads:
+        assert sum(threads.map(stores, ids)) == 2
+    assert kinds(database)["uploads"] == 80
+    assert len(stored(storage)) == 2, "what was refused leaves no file"
+
+
+def test_a_version_that_is_larger_than_its_upload_counts_with_what_it_takes(
+    database: Database, storage: VerifiedStorage
+) -> None:
+    limit(database, 20)
+    failed = ready(database, storage, A, b"x" * 18)  # and three of its index; the upload has three
+    assert failed.status == "failed"
+    assert failed.error
+    assert failed.error["code"] == "quota_exceeded"
+    assert "take 21 bytes" in failed.error["message"]
+    assert "max_storage_bytes 20" in failed.error["message"]
+    assert (failed.identity, failed.storage_bytes) == (None, 0)
+    assert storage.list_names("datasets") == []
+    assert ready(database, storage, A, b"x" * 17).status == "ready"
+    assert ready(database, storage, B, b"").status == "failed"
+    assert kinds(database) == {"jobs": 0, "uploads": 0, "datasets": 20}
 
 
 def test_a_project_may_have_so_many_unfinished(
