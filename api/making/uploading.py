@@ -5,6 +5,7 @@ from asyncio import CancelledError
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from functools import partial
+from time import monotonic
 
 import structlog
 from anyio import CancelScope, to_thread
@@ -18,7 +19,7 @@ from api.http.middleware import BodyTooSlow
 from api.http.multipart import file_of, is_multipart
 from api.service.service import Service
 from catalog.datasets import uploads as upload_rows
-from catalog.datasets.errors import DatasetError, UploadRefused
+from catalog.datasets.errors import DatasetError, UploadComplete, UploadRefused
 from jobs import dataset_garbage, uploads
 from jobs.uploads import UploadWriter
 from models import DatabaseUnavailable, Upload
@@ -28,6 +29,7 @@ from training.errors import DatasetInvalid
 __all__ = ["delete_files", "discard", "finish", "is_multipart", "receive"]
 
 HEAD_BYTES = 4096  # that the kind of an archive is told from
+RENEW_SECONDS = 30.0  # so often, an upload that is sent as one body is renewed
 
 log = structlog.get_logger()
 
@@ -36,13 +38,19 @@ async def receive(request: Request, service: Service, upload: Upload, *, resumab
     """Append the body to `upload`, and return what it is then. When the connection breaks, what has arrived of one that
     is `resumable` is kept.
 
-    Raises UploadRefused where the first bytes are not an archive's; UploadTooLarge, OffsetMismatch, UploadNotFound,
-    QuotaExceeded, MalformedBody and StorageUnavailable.
+    Raises UploadRefused where the first bytes are not an archive's; UploadTooLarge, UploadComplete, OffsetMismatch,
+    UploadNotFound, QuotaExceeded, MalformedBody and StorageUnavailable.
     """
     writer = UploadWriter(service.database, service.storage, upload, service.settings.max_upload_bytes)
     head = bytearray() if upload.received_bytes == 0 else None
+    renewed_at = monotonic()
     try:
         async for content in _body(request):
+            if upload.version is not None:
+                raise UploadComplete(upload.id)
+            if not resumable and monotonic() - renewed_at >= RENEW_SECONDS:
+                await run_in_threadpool(_renew, service, upload)
+                renewed_at = monotonic()
             if head is not None:
                 head += content
                 if len(head) >= HEAD_BYTES:
@@ -113,6 +121,11 @@ async def _store(service: Service, writer: UploadWriter, *, rest: bool = True) -
 def _find(service: Service, upload: Upload) -> Upload:
     with service.database.snapshot(upload.project) as session:
         return upload_rows.find(session, upload.id)
+
+
+def _renew(service: Service, upload: Upload) -> None:
+    with service.database.session(upload.project) as session:
+        upload_rows.renew(session, upload)
 
 
 def _require_archive(head: bytes) -> None:

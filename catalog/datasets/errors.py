@@ -121,8 +121,8 @@ class LengthMismatch(DatasetError):
     """The length of the file is not what was stated, or less than has arrived."""
 
     def __init__(self, upload_id: str, total_bytes: int | None, received_bytes: int) -> None:
-        have = f"was stated to have {total_bytes}" if total_bytes is not None else f"has {received_bytes} already"
-        super().__init__(f"The upload {upload_id} {have} bytes.")
+        size = f"was stated to have {total_bytes} bytes" if total_bytes is not None else "is to be larger"
+        super().__init__(f"The upload {upload_id} {size}: {received_bytes} have arrived.")
 
 
 class UploadTooLarge(DatasetError):

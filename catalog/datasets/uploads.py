@@ -20,8 +20,9 @@ from storage import StoredFile
 FOLDER = "uploads"  # in the storage
 
 RESUMABLE_SECONDS = 24 * 3600  # after the last part
-# Of a file that is sent as one body. Who sends it cannot go on, and sends it anew; the rest is there for half an hour.
-AT_ONCE_SECONDS = 1800
+# Of a file that is sent as one body, and renewed while it arrives (`renew`). Nobody can go on with it once the
+# connection has broken: what has arrived is of no use, and counts against the project's quota.
+AT_ONCE_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,12 @@ def add_part(session: Session, upload_id: str, offset: int, file: StoredFile) ->
         UploadPart(upload_id=upload_id, offset=offset, name=file.name, size_bytes=file.size_bytes, sha256=file.sha256)
     )
     return upload
+
+
+def renew(session: Session, upload: Upload) -> None:
+    """Its bytes still arrive: it does not expire."""
+    one = update(Upload).where(Upload.id == upload.id, Upload.version.is_(None))
+    session.execute(one.values(expires_at=expires_at(upload.expires_after)))
 
 
 def parts(session: Session, upload_id: str) -> list[StoredFile]:

@@ -35,6 +35,7 @@ from tests.api.sending import (
     refused,
 )
 from tests.api.serving import RawClient, served
+from tests.jobs.datasets import alone
 
 PATIENCE_SECONDS = 60.0
 
@@ -50,6 +51,18 @@ def discarded(monkeypatch: pytest.MonkeyPatch) -> Semaphore:
 
     monkeypatch.setattr(uploading, "discard", noted)
     return found
+
+
+def test_an_upload_that_still_arrives_does_not_expire(
+    live: httpx2.Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly() -> Iterator[bytes]:
+        yield ZIP
+        alone(database, 1)
+        yield bytes(1000)
+
+    monkeypatch.setattr(uploading, "RENEW_SECONDS", 0.0)
+    accepted(live.put(PETS, content=slowly()))
 
 
 def test_nothing_is_left_of_a_body_that_is_cut_off(
