@@ -45,7 +45,11 @@ def submissions(session: ProjectSession, version: DatasetVersion, asked: AuditCr
 def _filled_in(version: DatasetVersion, spec: Mapping[str, Any]) -> dict[str, Any]:
     if spec.get("recipe") is not None:
         return dict(spec)
-    own = audit_recipe(version.train_images or 0, version.image_size, version.channels or 3)
+    epochs = spec.get("epochs")
+    is_known = type(epochs) is int and epochs > 0
+    own = audit_recipe(
+        version.train_images or 0, version.image_size, version.channels or 3, epochs if is_known else None
+    )
     return merge_patch(own, spec)
 
 

@@ -35,6 +35,7 @@ from api.schemas.catalogue import (
     NetworkSize,
     Recipe,
 )
+from api.schemas.dataset_reports import DatasetReport
 from api.schemas.datasets import (
     DatasetEdit,
     DatasetEdits,
@@ -101,6 +102,7 @@ __all__ = [
     "DatasetEdits",
     "DatasetImport",
     "DatasetProgress",
+    "DatasetReport",
     "DatasetVersion",
     "DatasetVersionError",
     "DatasetVersionLinks",

@@ -1,7 +1,7 @@
 """Uploaded data sets, their versions, and uploads."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 from api.http.bodies import LARGEST_EXACT_INTEGER
 from api.http.validation import RequestBody
 from api.schemas.base import ResponseSchema, published_as
+from api.schemas.dataset_reports import DatasetReport
 from api.schemas.fields import CONTROL_CHARACTERS, NO_DUPLICATES, UNIQUE_ITEMS
 from environment.import_roots import import_root
 from jobs.failures import FailureCode
@@ -91,7 +92,7 @@ class DatasetVersion(DatasetVersionSummary):
     other_numbers: list[int] = Field(
         description="Of uploads whose content was the same: these numbers stand for this version. The first 200."
     )
-    report: dict[str, Any] | None = Field(description="Counts, sizes and findings. Null until it is ready.")
+    report: DatasetReport | None = Field(description="Counts, sizes and findings. Null until it is ready.")
     error: DatasetVersionError | None = Field(description="Null unless it has failed.")
 
 

@@ -47,7 +47,7 @@ def version(details: VersionDetails) -> schemas.DatasetVersion:
         image_size=row.image_size,
         storage_bytes=row.storage_bytes,
         other_numbers=list(others),
-        report=dict(report) if report is not None else None,
+        report=schemas.DatasetReport.model_validate(report, from_attributes=False) if report is not None else None,
         error=schemas.DatasetVersionError.model_validate(row.error, from_attributes=False) if row.error else None,
     )
 

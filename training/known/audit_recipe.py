@@ -15,12 +15,14 @@ BATCH_SIZE, SMALL_BATCH_SIZE = 128, 32
 FEW_IMAGES = 2_500  # below, smaller batches, for more steps
 
 
-def audit_recipe(train_images: int, image_size: int | None, channels: int) -> dict[str, Any]:
+def audit_recipe(
+    train_images: int, image_size: int | None, channels: int, epochs: int | None = None
+) -> dict[str, Any]:
     """The fields of a spec for a data set of so many training images. `image_size`: of its squares, None where images
-    are of several sizes; `channels`: 1 for grey, 3 for colour."""
+    are of several sizes; `channels`: 1 for grey, 3 for colour; `epochs`: where somebody wants another number."""
     side = min(image_size or LONGEST_SIDE, LONGEST_SIDE)
     is_small = side <= LARGEST_FOR_SMALL_NETWORK
-    epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, round(IMAGES_TRAINED / max(1, train_images))))
+    epochs = epochs or min(MOST_EPOCHS, max(FEWEST_EPOCHS, round(IMAGES_TRAINED / max(1, train_images))))
     batch = BATCH_SIZE if train_images >= FEW_IMAGES else min(SMALL_BATCH_SIZE, max(2, train_images // 4))
     augmentation: dict[str, Any] = {"crop": {"padding": max(1, side // 16), "padding_mode": "reflect"}}
     if channels == 3:  # what is grey may be digits or letters, which are not the same mirrored
@@ -31,7 +33,7 @@ def audit_recipe(train_images: int, image_size: int | None, channels: int) -> di
         "epochs": epochs,
         "batch_size": batch,
         "optimizer": {"name": "muon", "learning_rate": 0.06, "weight_decay": 0.02},
-        "schedule": {"name": "linear", "warmup_epochs": 1},
+        "schedule": {"name": "linear", "warmup_epochs": min(1, epochs - 1)},
         "augmentation": augmentation,
         "evaluation_interval": max(1, epochs // 4),
         "checkpoints": {"keep": 1, "keep_best": False},

@@ -10,8 +10,8 @@ from training.spec import DataShape, TrainingSpec
 @pytest.mark.parametrize("side", [None, 8, 28, 32, 41, 64, 96, 500])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_an_audit_is_never_refused_for_what_its_recipe_says(images: int, side: int | None, channels: int) -> None:
-    recipe = audit_recipe(images, side, channels)
-    for folds in (2, 4):
+    for folds, epochs in ((2, None), (4, None), (2, 1), (4, 2)):
+        recipe = audit_recipe(images, side, channels, epochs)
         spec = TrainingSpec.model_validate(
             {**recipe, "dataset": "pets@1", "validation_fold": {"index": folds - 1, "of": folds}}
         )
