@@ -28,6 +28,7 @@ from api.routes import (
     audits,
     compare,
     dataset_pictures,
+    dataset_uploads,
     datasets,
     events,
     files,
@@ -122,7 +123,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for resource in (new_versions, audits):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
     # Before the other routes of its path: a route class that reads no body.
-    for streaming in (datasets.uploading_router, uploads.parts_router, uploads.router):
+    for streaming in (dataset_uploads.router, uploads.parts_router, uploads.router):
         app.include_router(streaming, prefix="/v1", dependencies=[Depends(may_use)])
     app.include_router(dataset_pictures.router, prefix="/v1", dependencies=[Depends(may_use)])
     for resource in (keys, webhooks):

@@ -4,7 +4,7 @@ import re
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, BackgroundTasks, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
@@ -14,42 +14,30 @@ from api.dependencies import (
     CallerDep,
     CatalogueDep,
     DatabaseDep,
-    ServiceDep,
     SessionDep,
     SlotDep,
     SnapshotDep,
     TailerDep,
 )
-from api.http.errors import InvalidRequest, MalformedBody, StorageUnavailable
+from api.http.errors import InvalidRequest
 from api.http.event_streams import EVENT_SCHEMA, EVENT_STREAM, STREAM_HEADERS
 from api.http.path_ids import path_id
 from api.http.problem_kinds import fails_with
 from api.http.root_path import public_path
-from api.making import uploading
-from api.making.idempotent import NO_IDEMPOTENCY_KEY
 from api.reading import version_stream
 from api.reading.waiting import WaitDep
-from api.service.admitted_route import AdmittedRoute, UploadRoute
-from api.service.service import Service
+from api.service.admitted_route import AdmittedRoute
 from api.views import dataset_views, translate
 from catalog.datasets.errors import (
     DatasetInUse,
     DatasetNotFound,
-    NameTaken,
-    TooManyUploads,
-    UploadRefused,
-    UploadTooLarge,
     VersionNotFound,
 )
-from catalog.datasets.uploads import AT_ONCE_SECONDS, SplitOptions
-from jobs import dataset_deletion, dataset_queries, dataset_versions, uploads
-from jobs.errors import QuotaExceeded
-from jobs.uploads import UploadRequest
-from models import ProjectSession, Upload, VersionStatus
+from jobs import dataset_deletion, dataset_queries
+from models import ProjectSession, VersionStatus
 from training.known.dataset_names import VERSION, is_name
 
 router = APIRouter(prefix="/datasets", tags=["data sets"], route_class=AdmittedRoute)
-uploading_router = APIRouter(prefix="/datasets", tags=["data sets"], route_class=UploadRoute)
 
 NAME_RULE = "should be letters, digits, dots, underscores and hyphens, 64 at most, and a letter or digit first"
 LARGEST_SEED = 2**53 - 1
@@ -84,28 +72,6 @@ async def _number(
 
 
 Number = Annotated[int, Depends(_number)]
-TestFraction = Annotated[
-    float,
-    Query(gt=0, lt=1, description="Share of each class to test on, where the images come without a split."),
-]
-Seed = Annotated[int, Query(ge=0, le=LARGEST_SEED, description="Of that split.")]
-
-_ARCHIVE = {
-    "required": True,
-    "content": {
-        media_type: {"schema": {"type": "string", "format": "binary"}}
-        for media_type in ("application/octet-stream", "application/zip", "application/x-tar", "application/gzip")
-    }
-    | {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "properties": {"file": {"type": "string", "format": "binary"}},
-                "required": ["file"],
-            }
-        }
-    },
-}
 ACCEPTED: dict[int | str, dict[str, Any]] = {
     HTTPStatus.ACCEPTED.value: {
         "headers": {"Location": {"description": "Where the version is.", "schema": {"type": "string"}}}
@@ -131,90 +97,6 @@ def list_datasets(catalogue: CatalogueDep, database: DatabaseDep) -> schemas.Pag
     names = {dataset.name for dataset in own}
     listed = [*(entry for entry in entries if entry.name not in names), *own]
     return translate.single_page(sorted(listed, key=lambda dataset: dataset.name))
-
-
-async def _upload(
-    name: NewName,
-    request: Request,
-    service: ServiceDep,
-    caller: CallerDep,
-    background: BackgroundTasks,
-    test_fraction: TestFraction = 0.2,
-    seed: Seed = 0,
-) -> Response:
-    options = SplitOptions(test_fraction, seed)
-    upload = await run_in_threadpool(_begin, service, caller.project, name, _stated_size(request), options)
-    try:
-        complete = await uploading.receive(request, service, upload, resumable=False)
-        if not complete.received_bytes:
-            raise MalformedBody("It is empty: send an archive as the body, with curl -T pets.zip.")
-        if complete.version is None:
-            complete = await uploading.finish(service, upload.id)
-    except BaseException:
-        await uploading.discard(service, upload)
-        raise
-    background.add_task(service.queue.send, dataset_versions.WAKE_UP)
-    body = await run_in_threadpool(_answer, service, complete)
-    return Response(
-        body.model_dump_json(),
-        HTTPStatus.ACCEPTED,
-        {"Location": body.links.self},
-        media_type="application/json",
-        background=background,
-    )
-
-
-def _begin(service: Service, project: str, name: str, size: int | None, options: SplitOptions) -> Upload:
-    if service.catalogue.is_taken(name):
-        raise NameTaken(name)
-    with service.database.session(project) as session:
-        asked = UploadRequest(name, size, None, options, AT_ONCE_SECONDS)
-        return uploads.begin(session, project, asked, service.settings.max_upload_bytes)
-
-
-def _stated_size(request: Request) -> int | None:
-    """By Content-Length; of a form, that is not its file's."""
-    stated = request.headers.get("content-length", "")
-    is_form = uploading.is_multipart(request.headers.get("content-type", ""))
-    return int(stated) if stated.isdecimal() and not is_form else None
-
-
-def _answer(service: Service, upload: Upload) -> schemas.DatasetVersion:
-    assert upload.version is not None
-    with service.database.snapshot(upload.project) as session:
-        return version_of(session, upload.dataset, upload.version)
-
-
-for _method in ("PUT", "POST"):
-    uploading_router.add_api_route(
-        "/{name}",
-        _upload,
-        methods=[_method],
-        status_code=HTTPStatus.ACCEPTED,
-        operation_id="upload_dataset" if _method == "PUT" else "upload_dataset_form",
-        summary="Upload a data set, or its next version"
-        if _method == "PUT"
-        else "The same by POST, as the form of a browser sends it",
-        description="The body is an archive: zip, tar, tar.gz or tar.zst with images at `train/<class>/` and "
-        "`test/<class>/`, or at `<class>/`, or with images and a `labels.csv`; or a `.npz`; or idx files. What it is, "
-        "is told from its bytes. With `multipart/form-data`, it is the one file of the form. A worker then validates "
-        "it: the version is `ready`, or `failed` with the reason. The same images again are the same version.",
-        response_model=schemas.DatasetVersion,
-        response_description="All of it has arrived; it is being validated.",
-        openapi_extra={"requestBody": _ARCHIVE},
-        dependencies=[NO_IDEMPOTENCY_KEY],
-        responses=ACCEPTED
-        | fails_with(
-            MalformedBody,
-            NameTaken,
-            UploadRefused,
-            UploadTooLarge,
-            TooManyUploads,
-            QuotaExceeded,
-            StorageUnavailable,
-            InvalidRequest,
-        ),
-    )
 
 
 @router.get("/{name}", operation_id="get_dataset", summary="A data set that a job can name", responses=fails_with())

@@ -106,7 +106,7 @@ class Retention(RequestBody):
     checkpoints_days: Days | None = Field(
         default=None, description="Checkpoints are removed so many days after their job's end."
     )
-    weights_days: Days | None = Field(default=None, description="So are weights.")
+    weights_days: Days | None = Field(default=None, description="Weights and predictions, likewise.")
     keep_best: int = Field(
         default=0,
         ge=0,
@@ -116,7 +116,9 @@ class Retention(RequestBody):
     dataset_versions_days: Days | None = Field(
         default=None, description="Versions of data sets are removed so many days after their validation."
     )
-    keep_versions: int = Field(default=1, ge=0, le=1000, description="Of each data set, so many of the newest stay.")
+    keep_versions: int = Field(
+        default=1, ge=0, le=1000, description="Of each data set, so many of the newest that are ready stay."
+    )
     uploads_days: Days | None = Field(
         default=None, description="Uploads that are not complete are removed so many days after their beginning."
     )
@@ -135,7 +137,7 @@ class ProjectRetention(ResponseSchema):
 
     rules: Retention
     removes: dict[str, Removals] = Field(
-        description="By `checkpoints`, `weights`, `dataset_versions` and `uploads`: 500 of each at a time."
+        description="By `checkpoints`, `weights`, `dataset_versions` and `uploads`: the next 500 of each."
     )
 
 

@@ -15,9 +15,7 @@ BATCH_SIZE, SMALL_BATCH_SIZE = 128, 32
 FEW_IMAGES = 2_500  # below, smaller batches, for more steps
 
 
-def audit_recipe(
-    train_images: int, image_size: int | None, channels: int, epochs: int | None = None
-) -> dict[str, Any]:
+def audit_recipe(train_images: int, image_size: int | None, channels: int, epochs: int | None = None) -> dict[str, Any]:
     """The fields of a spec for a data set of so many training images. `image_size`: of its squares, None where images
     are of several sizes; `channels`: 1 for grey, 3 for colour; `epochs`: where somebody wants another number."""
     side = min(image_size or LONGEST_SIDE, LONGEST_SIDE)
