@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from client.datasets import archive_of
+from client.archives import archive_of
 from client.errors import EpochalError
 from training.dataset_check.assembly import SplitRule
 from training.dataset_check.checking import check

@@ -1,20 +1,18 @@
 """Data sets: uploaded from a folder or an archive, looked at, mended and deleted.
 
-A folder is sent as one tar, whose files are in the order of their names and have no times: the same folder is always
-the same upload. An upload that broke off goes on where it stopped, also after this program was started again.
+An upload that broke off goes on where it stopped, also after this program was started again: a folder is always the
+same tar.
 """
 
-import tarfile
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from client.archives import archive_of
 from client.connection import ANY_CONNECTION_ERROR, RETRY_AFTER_SECONDS, Connection, Retries, decode_response, path_to
 from client.errors import EpochalError
 
@@ -172,32 +170,6 @@ class Datasets:
                 retries.wait(error)
             upload = self._connection.get(Upload, path)
         return upload.version
-
-
-def pack_folder(folder: Path, file: BinaryIO) -> None:
-    """Write `folder` as a tar: regular files alone, in the order of their names, without times and owners. Raises
-    OSError."""
-    with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for path in sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).parts):
-            if path.is_symlink() or not path.is_file():
-                continue
-            member = tarfile.TarInfo(path.relative_to(folder).as_posix())
-            member.size = path.stat().st_size
-            with path.open("rb") as content:
-                tar.addfile(member, content)
-
-
-@contextmanager
-def archive_of(path: Path) -> Iterator[BinaryIO]:
-    """The file itself, or a folder packed into one that vanishes afterwards. Raises OSError."""
-    if not path.is_dir():
-        with path.open("rb") as file:
-            yield file
-        return
-    with tempfile.TemporaryFile() as packed:
-        pack_folder(path, packed)
-        packed.seek(0)
-        yield packed
 
 
 def _measured(file: BinaryIO) -> tuple[int, str]:

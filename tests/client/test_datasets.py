@@ -8,7 +8,8 @@ import pytest
 from fastapi import FastAPI
 
 from client import Client, EpochalError
-from client.datasets import PART_BYTES, archive_of
+from client.archives import archive_of
+from client.datasets import PART_BYTES
 from jobs.verified_storage import VerifiedStorage
 from models import Database
 from settings import Settings
