@@ -132,7 +132,7 @@ def test_rows_without_a_file_and_files_without_a_row_are_counted() -> None:
     assert "gone0.png (line 5), gone1.png (line 6)" in arrangement.notes[0]
     assert "and 4 more" in arrangement.notes[0]
     assert arrangement.skipped.counts == {"images without a row in labels.csv": 7}
-    assert arrangement.skipped.examples["images without a row in labels.csv"] == more[:5]
+    assert arrangement.skipped.examples["images without a row in labels.csv"] == more
     assert found(arrangement) == EXPECTED + [None] * 7
 
 

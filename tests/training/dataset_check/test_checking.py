@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from client.check import check_dataset, main
+from client.check import DatasetCheck, check_dataset, main
 from client.errors import EpochalError
 from storage import Storage
 from tests.worker.validation.archives import picture, tarred, tree, validated, zipped
@@ -20,6 +20,15 @@ ODD = {
     ".DS_Store": b"x",
     "readme.txt": b"hello",
 }
+DAMAGED = {
+    "train/ant/empty.png": b"",
+    "train/ant/lfs.png": b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
+    "train/bee/page.png": b"<!DOCTYPE html><html><body>404" + b" " * 1000,
+    "test/bee/document.png": b"%PDF-1.7\n" + b" " * 1000,
+}
+TABLE = {f"{number}.png": picture(number) for number in range(30)} | {
+    "labels.csv": "\n".join(["file,label", *(f"{number}.png,{'ab'[number % 2]}" for number in range(8))]).encode()
+}
 UPLOADS = {
     "clean": zipped(FILES),
     "odd": zipped(ODD),
@@ -29,6 +38,12 @@ UPLOADS = {
     "cut": zipped(FILES)[:-30],
     "one class": zipped({"train/ant/1.png": picture(1), "test/ant/1.png": picture(2)}),
     "empty": zipped({"readme.txt": b"hello"}),
+    "damaged": zipped({**FILES, **DAMAGED}),
+    "all damaged": zipped({name: b"" if name.startswith("train/ant") else file for name, file in FILES.items()}),
+    "too few left": zipped(
+        {"ant/0.png": picture(1), "ant/1.png": b"", "bee/0.png": picture(2), "bee/1.png": picture(3)}
+    ),
+    "table": zipped(TABLE),
 }
 
 
@@ -50,6 +65,40 @@ def test_both_say_the_same(tmp_path: Path, kind: str) -> None:
         there.test_images,
     )
     assert here.report == there.report
+
+
+def checked(tmp_path: Path, upload: bytes) -> DatasetCheck:
+    file = tmp_path / "upload"
+    file.write_bytes(upload)
+    return check_dataset(file)
+
+
+def examples(found: DatasetCheck, code: str) -> list[str]:
+    [finding] = [finding for finding in found.report["findings"] if finding["code"] == code]
+    return [example["detail"] for example in finding["examples"]]
+
+
+def test_damaged_files_that_are_called_images_are_named_with_the_reason(tmp_path: Path) -> None:
+    found = checked(tmp_path, UPLOADS["damaged"])
+    assert examples(found, "unreadable_files") == [
+        "test/bee/document.png: it is a PDF document: export its pages as images",
+        "train/ant/empty.png: it is an empty file: copy or fetch it again",
+        "train/ant/lfs.png: it is a pointer of Git LFS and not the file itself: fetch it with `git lfs pull`",
+        "train/bee/page.png: it is an HTML page, perhaps a download's error: fetch it again",
+    ]
+    assert (found.train_images, found.test_images) == (12, 6)
+    for kind in ("all damaged", "too few left"):
+        with pytest.raises(EpochalError, match=r"Cannot be read: .*ant/\d.png \(it is an empty file"):
+            checked(tmp_path, UPLOADS[kind])
+
+
+def test_what_is_passed_over_is_named(tmp_path: Path) -> None:
+    assert examples(checked(tmp_path, UPLOADS["odd"]), "skipped_files") == [
+        ".DS_Store: hidden files, and what systems and programs leave beside images",
+        "readme.txt: hidden files, and what systems and programs leave beside images",
+    ]
+    without_row = examples(checked(tmp_path, UPLOADS["table"]), "skipped_files")
+    assert without_row == [f"{number}.png: images without a row in labels.csv" for number in range(8, 28)]
 
 
 def test_a_folder_is_checked_as_the_tar_that_would_be_sent(tmp_path: Path) -> None:

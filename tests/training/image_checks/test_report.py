@@ -10,7 +10,9 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 from pydantic import TypeAdapter
 
 from tests.training.image_checks.scenes import Pictures, digests_of, measured, scene
-from training.image_checks import TEST, Features, Finding, Report, duplicates_of, mended_by
+from training.image_checks import TEST, Features, Finding, Report, SkippedFiles, duplicates_of, mended_by
+from training.image_checks.files import file_findings
+from training.image_checks.findings import MOST_EXAMPLES
 
 CLEAN = Pictures.clean()
 FEATURES, DIGESTS = CLEAN.measured()
@@ -275,7 +277,11 @@ def test_a_small_test_split_is_named(test: int, severity: str | None) -> None:
 
 
 def test_files_are_told_of() -> None:
-    files = {"unreadable": [("b.png", "it is cut off"), ("a.png", "it is a PDF")], "skipped": {"hidden": 3, "none": 0}}
+    hidden = SkippedFiles("hidden files", 3, [".a", ".b"])
+    files = {
+        "unreadable": [("b.png", "it is cut off"), ("a.png", "it is a PDF")],
+        "skipped": [SkippedFiles("none", 0), SkippedFiles(".txt files", 1, ["1.txt"]), hidden],
+    }
     pictures = Pictures(CLEAN.images, CLEAN.labels, CLEAN.splits, CLEAN.ids, CLEAN.modes, files=files)
     unreadable, skipped = pictures.report_of(FEATURES, DIGESTS).findings
     assert (unreadable.code, unreadable.severity, unreadable.count) == ("unreadable_files", "error", 2)
@@ -283,7 +289,20 @@ def test_files_are_told_of() -> None:
         (None, "a.png: it is a PDF"),
         (None, "b.png: it is cut off"),
     ]
-    assert (skipped.code, skipped.severity, skipped.count) == ("skipped_files", "info", 3)
+    assert (skipped.code, skipped.severity, skipped.count) == ("skipped_files", "info", 4)
+    assert skipped.message == "4 files were passed over: hidden files (3); .txt files (1)."
+    assert [each.detail for each in skipped.examples] == [".a: hidden files", ".b: hidden files", "1.txt: .txt files"]
+
+
+def test_of_each_reason_for_passing_over_files_some_are_named() -> None:
+    many = SkippedFiles("hidden files", 100, [f".{number}" for number in range(20)])
+    skipped = [many, *(SkippedFiles(f".{suffix} files", 1, [f"1.{suffix}"]) for suffix in ("avi", "pdf"))]
+    [finding] = file_findings([], skipped, MOST_EXAMPLES)
+    assert [each.detail for each in finding.examples[17:]] == [
+        ".17: hidden files",
+        "1.avi: .avi files",
+        "1.pdf: .pdf files",
+    ]
 
 
 def everything() -> Pictures:
