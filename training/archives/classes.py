@@ -67,14 +67,3 @@ def _check_both(here: Iterable[str], there: Iterable[str], split: str, other: st
             f"{where} has classes in {split} but not in {other}: {shown_names(missing)}.{alike}",
             f"Give them one name in both. {how}" if alike else how,
         )
-
-
-def told_look_alikes(names: Iterable[str]) -> str:
-    """A sentence on classes whose names look alike and are different ones; empty where there are none."""
-    first: dict[str, str] = {}
-    told: list[str] = []
-    for name in sorted(names):
-        other = first.setdefault(skeleton(name), name)
-        if other != name and len(told) < EXAMPLES:
-            told.append(difference(other, name))
-    return f"Some classes have names that look alike: {'; '.join(told)}." if told else ""

@@ -42,18 +42,28 @@ class Member:
     class_name: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class OtherSplit:
+    """A split that is called neither train nor test: what it is taken as, and how many images lie in it."""
+
+    name: str
+    taken_as: Split
+    images: int
+
+
 @dataclass(slots=True)
 class Skipped:
     """What was passed over, by reason: how much, and up to MOST_SKIPPED names, which are fit to be shown.
 
     `folders` are the names of folders that were listed or have passed-over files, and of links: one of them may be a
-    class whose images are missing. `notes` are sentences on how something was read that could have been meant
-    otherwise.
+    class whose images are missing. `other_splits` and `notes`, which are sentences, say what was read in a way that
+    could have been meant otherwise.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
+    other_splits: list[OtherSplit] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.archives.layout import Arrangement, Place, arrange
-from training.archives.members import Member, Skipped
+from training.archives.members import Member, OtherSplit, Skipped
 from training.archives.splitting import split_off_test
 from training.dataset_check.examining import Examined
 from training.errors import DatasetInvalid
@@ -62,7 +62,8 @@ class Assembled:
         skipped = [
             SkippedFiles(reason, count, self.skipped.examples[reason]) for reason, count in self.skipped.counts.items()
         ]
-        return report_of(self.index, self.features, self.unreadable, skipped, self.notes)
+        others = self.skipped.other_splits
+        return report_of(self.index, self.features, self.unreadable, skipped, others, self.notes)
 
 
 def assemble(
@@ -93,6 +94,7 @@ def report_of(
     features: Features,
     unreadable: Sequence[tuple[str, str]] = (),
     skipped: Sequence[SkippedFiles] = (),
+    other_splits: Sequence[OtherSplit] = (),
     notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The report on the images of `index`, in plain values."""
@@ -105,6 +107,7 @@ def report_of(
         ids=index.ids,
         unreadable=unreadable,
         skipped=skipped,
+        other_splits=other_splits,
     )
     return {**report.as_json(), "notes": list(notes)}
 

@@ -2,7 +2,7 @@
 
 `features` measures each image once, while it is decoded. `report` judges them all, again and again as labels and splits
 are edited, without decoding. Between them, `duplicates` finds what is alike (by `hashing`, `joining`, `similarity`),
-`quality`, `balance`, `twins` and `files` say what is wrong, in the form of `findings`.
+`quality`, `balance`, `twins`, `files` and `naming` say what is wrong, in the form of `findings`.
 """
 
 from training.image_checks.duplicates import Duplicates, NearPairs, find_duplicates

@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from training.archives.members import OtherSplit
 from training.image_checks.balance import balance_findings, counts_by_class
 from training.image_checks.duplicates import Duplicates, find_duplicates
 from training.image_checks.features import Features
 from training.image_checks.files import SkippedFiles, file_findings
 from training.image_checks.findings import MOST_EXAMPLES, TEST, TRAIN, Checked, Finding
+from training.image_checks.naming import naming_findings
 from training.image_checks.quality import quality_findings
 from training.image_checks.twins import twin_findings
 
@@ -84,6 +86,7 @@ def make_report(
     ids: Sequence[str],
     unreadable: Sequence[tuple[str, str]] = (),
     skipped: Sequence[SkippedFiles] = (),
+    other_splits: Sequence[OtherSplit] = (),
     duplicates: Duplicates | None = None,
     most_examples: int = MOST_EXAMPLES,
 ) -> Report:
@@ -91,12 +94,17 @@ def make_report(
 
     `features` [images] of FEATURES, `digests` uint8 [images, 32] of their content, `labels` [images] places in
     `classes`, `splits` [images] 0 for train and 1 for test, `ids` [images] unique. `unreadable`: file and reason.
-    `skipped`: files that were passed over, each reason once. `duplicates`: what `duplicates_of` found among these
-    images, where it is known; it takes most of the time. `most_examples`: of each finding.
+    `skipped`: files that were passed over, each reason once. `other_splits`: those that are called neither train nor
+    test. `duplicates`: what `duplicates_of` found among these images, where it is known; it takes most of the time.
+    `most_examples`: of each finding.
     """
     checked, order = _in_order(features, labels, splits, classes, ids, most_examples)
     known = duplicates if duplicates is not None else find_duplicates(checked.features, digests[order])
-    findings = [*file_findings(unreadable, skipped, most_examples), *_image_findings(checked, known)]
+    findings = [
+        *file_findings(unreadable, skipped, most_examples),
+        *naming_findings(classes, other_splits, most_examples),
+        *_image_findings(checked, known),
+    ]
     counts = counts_by_class(checked)
     mean, deviation = _mean_and_deviation(checked)
     return Report(

@@ -11,6 +11,7 @@ import pytest
 from training.archives import tables
 from training.archives.layout import Arrangement, arrange
 from training.archives.limits import MIB
+from training.archives.members import OtherSplit
 from training.errors import DatasetInvalid
 
 NFC, NFD = (unicodedata.normalize(form, "café.png") for form in ("NFC", "NFD"))
@@ -78,7 +79,7 @@ def test_splits_in_a_column_in_folders_and_in_tables_of_their_own() -> None:
     column = by_table(text, [*NAMES, "d.png"])
     assert found(column) == [("train", "cat"), ("train", "dog"), ("test", "cat"), ("test", "dog")]
     assert column.is_split
-    assert "val as test" in column.notes[0]
+    assert column.skipped.other_splits == [OtherSplit("val", "test", 2)]
     names = ["pets/train/a.png", "pets/train/b.png", "pets/test/a.png", "pets/test/b.png"]
     rows = "file,label\ntrain/a.png,cat\ntrain/b.png,dog\ntest/a.png,cat\ntest/b.png,dog"
     assert found(by_table(rows, names, "pets/labels.csv")) == found(column)

@@ -29,6 +29,12 @@ DAMAGED = {
 TABLE = {f"{number}.png": picture(number) for number in range(30)} | {
     "labels.csv": "\n".join(["file,label", *(f"{number}.png,{'ab'[number % 2]}" for number in range(8))]).encode()
 }
+VALID = {
+    **FILES,
+    **{f"valid/{name}/{seed}.png": picture(seed) for name in ("ant", "bee") for seed in (201, 202)},
+    "train/Bee/0.png": picture(203),
+    "test/Bee/0.png": picture(204),
+}
 UPLOADS = {
     "clean": zipped(FILES),
     "odd": zipped(ODD),
@@ -44,6 +50,7 @@ UPLOADS = {
         {"ant/0.png": picture(1), "ant/1.png": b"", "bee/0.png": picture(2), "bee/1.png": picture(3)}
     ),
     "table": zipped(TABLE),
+    "valid": zipped(VALID),
 }
 
 
@@ -99,6 +106,28 @@ def test_what_is_passed_over_is_named(tmp_path: Path) -> None:
     ]
     without_row = examples(checked(tmp_path, UPLOADS["table"]), "skipped_files")
     assert without_row == [f"{number}.png: images without a row in labels.csv" for number in range(8, 28)]
+
+
+def test_splits_and_classes_that_could_be_meant_otherwise_are_findings(tmp_path: Path) -> None:
+    found = checked(tmp_path, UPLOADS["valid"])
+    told = {finding["code"]: finding for finding in found.report["findings"]}
+    split, classes = told["other_splits"], told["similar_class_names"]
+    assert (split["severity"], split["count"]) == ("warning", 4)
+    assert split["message"] == (
+        "The split valid is not tested on, since there is a split test: its 4 images are trained on."
+    )
+    assert examples(found, "other_splits") == ["valid: 4 images, trained on"]
+    assert (classes["severity"], classes["count"]) == ("warning", 2)
+    assert classes["message"] == (
+        "2 classes have names that look alike, and are different ones: Bee and bee differ only in upper and lower case."
+    )
+    assert found.report["notes"] == []
+    as_test = {name.replace("test/", "val/"): content for name, content in FILES.items()}
+    [split] = [each for each in checked(tmp_path, zipped(as_test)).report["findings"] if each["code"] == "other_splits"]
+    assert (split["severity"], split["count"]) == ("info", 6)
+    assert split["message"] == (
+        "The split val is taken as test, since there is no split test: its 6 images are tested on and not trained on."
+    )
 
 
 def test_a_folder_is_checked_as_the_tar_that_would_be_sent(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -151,6 +152,13 @@ def test_what_drops_copies_and_leaks_does_not_decide_between_two_labels() -> Non
     assert found["conflicting_labels"].count == 5
     assert found["exact_duplicates"].examples[0].other == "other label"
     assert found.keys().isdisjoint({"leaked_exact", "leaked_near"})
+
+
+def test_classes_whose_names_look_alike_are_named_also_without_what_was_uploaded() -> None:
+    pictures = replace(CLEAN, classes=["cat", "c\u0430t"])
+    found = {each.code: each for each in pictures.report_of(FEATURES, DIGESTS).findings}
+    assert found.keys() == {"similar_class_names"}
+    assert r"'cat' and 'c\u0430t' differ in characters that look alike" in found["similar_class_names"].message
 
 
 @pytest.mark.parametrize("image", [on_white(), night(), scene(79, 120, 45), scene(80, 60, 60)])
