@@ -11,23 +11,36 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from client.errors import EpochalError
+
 
 def pack_folder(folder: Path, file: BinaryIO) -> None:
     """Write `folder` as a tar: regular files alone, in the order of their names, without times and owners. Raises
-    OSError."""
+    EpochalError where there are none, and OSError."""
+    is_empty, has_others = True, False
     with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for path in sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).parts):
             if path.is_symlink() or not path.is_file():
+                has_others = has_others or path.is_symlink() or not path.is_dir()
                 continue
+            is_empty = False
             member = tarfile.TarInfo(path.relative_to(folder).as_posix())
             member.size = path.stat().st_size
             with path.open("rb") as content:
                 tar.addfile(member, content)
+    if is_empty:
+        others = ": links and devices, which it has, are not sent" if has_others else ""
+        raise EpochalError(
+            f"The folder {folder} has no files{others}. Put the images of every class at train/<class>/ and at "
+            "test/<class>/, or at <class>/ to have them split.",
+            code="dataset_invalid",
+        )
 
 
 @contextmanager
 def archive_of(path: Path) -> Iterator[BinaryIO]:
-    """The file itself, or a folder packed into one that vanishes afterwards. Raises OSError."""
+    """The file itself, or a folder packed into one that vanishes afterwards. Raises EpochalError where a folder has no
+    files, and OSError."""
     if not path.is_dir():
         with path.open("rb") as file:
             yield file

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from client import Client, EpochalError
 from client.archives import archive_of
+from client.check import check_dataset
 from client.datasets import PART_BYTES
 from jobs.verified_storage import VerifiedStorage
 from models import Database
@@ -101,6 +102,16 @@ def test_an_upload_goes_on_where_it_stopped(epochal: Client, pets: Path, monkeyp
     assert version.status == "validating"
     assert sent[:4] == [0, 4096, 4096, 8192]
     assert PART_BYTES > 4096
+
+
+def test_a_folder_without_files_is_not_sent(epochal: Client, tmp_path: Path) -> None:
+    (tmp_path / "pets/cat").mkdir(parents=True)
+    with pytest.raises(EpochalError, match=r"The folder .*pets has no files\. Put") as told:
+        epochal.datasets.upload("pets", tmp_path / "pets")
+    assert told.value.code == "dataset_invalid"
+    (tmp_path / "pets/link").symlink_to("/etc/passwd")
+    with pytest.raises(EpochalError, match="no files: links and devices, which it has, are not sent"):
+        check_dataset(tmp_path / "pets")
 
 
 def test_a_folder_is_always_the_same_tar(pets: Path) -> None:

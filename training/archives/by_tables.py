@@ -30,12 +30,12 @@ class Table:
 
 def usable_tables(
     tables: Mapping[str, bytes], wrappers: Sequence[str], paths: Sequence[str]
-) -> tuple[list[Table], list[str]]:
-    """The tables that say what the images are, and sentences on why the others do not.
+) -> tuple[list[Table], list[NotOfLabels]]:
+    """The tables that say what the images are, and why the others do not.
 
     A table counts at the top, in a folder around everything, beside all images, or in the folder of a split.
     """
-    at_top, in_splits, unusable = list[Table](), list[Table](), list[str]()
+    at_top, in_splits, unusable = list[Table](), list[Table](), list[NotOfLabels]()
     heads = heads_of(paths, wrappers[-1])
     for name, content in sorted(tables.items()):
         folder = f"{in_one_form(name)}".rpartition("/")[0]
@@ -47,7 +47,7 @@ def usable_tables(
         try:
             next(rows_of(name, content), None)
         except NotOfLabels as error:
-            unusable.append(str(error))
+            unusable.append(error)
             continue
         if in_head and len(heads) > 1:
             in_splits.append(Table(name, content, folder, head))

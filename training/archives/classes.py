@@ -10,7 +10,10 @@ from training.names import alike_in_form, difference, in_one_form, look_alikes, 
 LONGEST_CLASS = 255  # bytes, as of a folder
 MOST_COMPARED = 100  # names that are missing in a split, with those that it has too many
 
-HOW = "Put the images of every class at train/<class>/ and at test/<class>/, or at <class>/ to have them split."
+HOW = (
+    "Put the images of every class at train/<class>/ and at test/<class>/, or at <class>/ to have them split; or name "
+    "them with their classes in a table labels.csv, whose first line is `file,label`."
+)
 
 
 def class_of(text: str) -> str:

@@ -169,7 +169,11 @@ WRONG = {
         "file,label,split\na.png,cat,train\nb.png,dog,train\nc.png,cat,test",
         "classes in train but not in test: dog.",
     ),
-    "not UTF-8": ("file,label\na.png,B\xe4r\n".encode("latin-1"), "labels.csv is not UTF-8"),
+    "not UTF-8": ("file,label\r\na.png,B\xe4r\r\n".encode("latin-1"), "labels.csv is not UTF-8, in line 2."),
+    "not UTF-8 behind its mark": (b"\xef\xbb\xbffile,label\n\xe4.png,cat\n", "labels.csv is not UTF-8, in line 2."),
+    "not UTF-8 at once": (b"f\xe4le,label\n", "labels.csv is not UTF-8, in line 1."),
+    "not UTF-8 far away": (b"file,label\n" + b"a.png,cat\n" * 2000 + b"\xe4", "labels.csv is not UTF-8, in line 2002."),
+    "cut off in UTF-16": ("file,label\na.png,cat".encode("utf-16")[:-1], "labels.csv is not UTF-16, in line 2."),
     "an open quote": ('file,label\na.png,"cat\nb.png,dog\n', "labels.csv cannot be read as CSV at line 3"),
     "a long field": (f"file,label\na.png,{'c' * 200_000}\n", "labels.csv cannot be read as CSV at line 2"),
     "a long line": (f"file,label\na.png,{',' * 2**20}\n", "has a row of more than 1,048,576 characters, at line 2"),
@@ -181,6 +185,19 @@ WRONG = {
 @pytest.mark.parametrize(("text", "told"), WRONG.values(), ids=WRONG)
 def test_what_is_wrong_with_a_table_is_told_with_its_line(text: str | bytes, told: str) -> None:
     assert told in refusal(text).detail
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "hint"),
+    [
+        (LINES, "labels.csv", "Add the line `file,label` at the top of labels.csv"),
+        ("file,age\na.png,3", "labels.csv", "Call its columns file and label"),
+        ("", "labels.csv", "Call its columns file and label: the first line of labels.csv is `file,label`"),
+        ('{"name": "a.png"}', "labels.jsonl", 'Write labels.jsonl so: {"file": "1.png", "label": "cat"}.'),
+    ],
+)
+def test_what_to_change_of_a_table_that_does_not_say_labels(text: str, name: str, hint: str) -> None:
+    assert refusal(text, name=name).hint.startswith(hint)
 
 
 @pytest.mark.parametrize(
