@@ -6,7 +6,7 @@ same tar.
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -76,6 +76,8 @@ class Upload:
     bytes: int | None
     received_bytes: int
     sha256: str | None
+    test_fraction: float
+    seed: int
     status: str
     version: int | None
     created_at: datetime
@@ -102,12 +104,8 @@ class Datasets:
         """
         with archive_of(Path(path)) as file:
             size, digest = _measured(file)
-            upload = self._unfinished(name, size, digest) or self._connection.send(
-                Upload,
-                "POST",
-                path_to("uploads"),
-                {"dataset": name, "bytes": size, "sha256": digest, "test_fraction": test_fraction, "seed": seed},
-            )
+            asked = {"dataset": name, "bytes": size, "sha256": digest, "test_fraction": test_fraction, "seed": seed}
+            upload = self._unfinished(asked) or self._connection.send(Upload, "POST", path_to("uploads"), asked)
             number = self._send(file, upload)
         return self.wait(name, number) if wait else self.version(name, number)
 
@@ -144,10 +142,11 @@ class Datasets:
         parts = ["datasets", name, *([] if number is None else ["versions", str(number)])]
         self._connection.request("DELETE", path_to(*parts))
 
-    def _unfinished(self, name: str, size: int, digest: str) -> Upload | None:
-        """An upload of the same file that broke off."""
+    def _unfinished(self, asked: Mapping[str, Any]) -> Upload | None:
+        """An upload that broke off and was made as this one is `asked` for: of the same file, and with its split."""
         for upload in self._connection.pages(Upload, path_to("uploads")):
-            if (upload.dataset, upload.bytes, upload.sha256) == (name, size, digest) and upload.status == "uploading":
+            made = asdict(upload)
+            if upload.status == "uploading" and all(made[field] == value for field, value in asked.items()):
                 return upload
         return None
 
