@@ -1,9 +1,14 @@
 """The check at home and the service's validation agree, on what is well and on what is wrong."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
+from api.http.validation_messages import error_message
+from api.schemas.datasets import UploadCreate
 from client.check import DatasetCheck, check_dataset, main
 from client.errors import EpochalError
 from storage import Storage
@@ -149,4 +154,36 @@ def test_the_command_prints_the_report_or_the_reason(tmp_path: Path, capsys: pyt
     assert main([str(file)]) == 1
     assert "is text" in capsys.readouterr().err
     assert main([str(tmp_path / "nowhere")]) == 1
-    assert main([]) == 2
+    with pytest.raises(SystemExit) as told:
+        main([])
+    assert told.value.code == 2
+
+
+def test_the_command_shows_the_split_that_an_upload_will_make(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "upload"
+    file.write_bytes(UPLOADS["unsplit"])
+    assert main([str(file), "--test-fraction", "0.3", "--seed", "7"]) == 0
+    there = validated(
+        Storage(f"file://{tmp_path}/storage"), tmp_path / "scratch", UPLOADS["unsplit"], test_fraction=0.3, seed=7
+    )
+    here = check_dataset(file, test_fraction=0.3, seed=7)
+    assert isinstance(there, Found)
+    assert (here.identity, here.test_images) == (there.identity, 6)
+    assert here.identity != check_dataset(file, test_fraction=0.3).identity
+    assert json.loads(capsys.readouterr().out)["classes"] == [
+        {"name": name, "train": 7, "test": 3} for name in ("a", "b")
+    ]
+
+
+@pytest.mark.parametrize(
+    "fields", [{"test_fraction": 0}, {"test_fraction": 1}, {"test_fraction": 1.5}, {"seed": -1}, {"seed": 2**53}]
+)
+def test_a_split_that_the_api_refuses_is_refused_in_the_same_words(tmp_path: Path, fields: dict[str, Any]) -> None:
+    with pytest.raises(EpochalError) as told:
+        check_dataset(tmp_path, **fields)
+    with pytest.raises(ValidationError) as refused:
+        UploadCreate.model_validate({"dataset": "pets", "bytes": 1, **fields})
+    [error] = refused.value.errors()
+    assert told.value.detail == f"{error['loc'][0]} {error_message(error)}"
