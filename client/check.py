@@ -3,9 +3,10 @@
 It is the code that the service itself runs, and needs Pillow and numpy alone: what cannot be read, what is passed over,
 classes and counts, duplicates, images under two labels, and all other findings are those that the service will report.
 
-    python -m client.check pets/
+    python -m client.check pets/ --test-fraction 0.3 --seed 7
 """
 
+import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -13,11 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from client.datasets import archive_of
+from client.archives import archive_of
 from client.errors import EpochalError
 from training.dataset_check.assembly import SplitRule
 from training.dataset_check.checking import check
 from training.errors import DatasetInvalid
+
+SEEDS = 2**53  # from 0 on, as the API takes them
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,10 @@ def check_dataset(
     seed: int = 0,
     say: Callable[[int], None] = lambda _images: None,
 ) -> DatasetCheck:
-    """What the service would make of a folder or an archive. `say` is told now and then how many images were looked at.
-    Raises EpochalError, with the reason and a hint, where the service would refuse it; and OSError."""
+    """What the service would make of a folder or an archive that is uploaded with `test_fraction` and `seed`. `say` is
+    told now and then how many images were looked at. Raises EpochalError, with the reason and a hint, where the service
+    would refuse it; and OSError."""
+    _check_split(test_fraction, seed)
     try:
         with archive_of(Path(path)) as file:
             size = file.seek(0, 2)
@@ -55,13 +60,39 @@ def check_dataset(
     )
 
 
+def _check_split(test_fraction: float, seed: int) -> None:
+    """Raises EpochalError where the API would refuse them, and says the same."""
+    if not test_fraction > 0:
+        raise EpochalError(f"test_fraction should be more than 0, not {test_fraction}", code="invalid_request")
+    if not test_fraction < 1:
+        raise EpochalError(f"test_fraction should be less than 1, not {test_fraction}", code="invalid_request")
+    if seed < 0:
+        raise EpochalError(f"seed should be at least 0, not {seed}", code="invalid_request")
+    if seed >= SEEDS:
+        raise EpochalError(f"seed should be less than {SEEDS:,}, not {seed}", code="invalid_request")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m client.check",
+        description="Look through images as the service would, and print its report as JSON.",
+    )
+    parser.add_argument("path", help="a folder or an archive of images")
+    parser.add_argument(
+        "--test-fraction",
+        type=float,
+        default=0.2,
+        help="share of each class to test on, where the images come without a split (default: %(default)s)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of that split (default: %(default)s)")
+    return parser
+
+
 def main(arguments: Sequence[str]) -> int:
     """`python -m client.check PATH`: the report as JSON. 1 where the service would refuse it."""
-    if len(arguments) != 1:
-        sys.stderr.write("python -m client.check PATH, where PATH is a folder or an archive of images\n")
-        return 2
+    asked = _parser().parse_args(arguments)
     try:
-        found = check_dataset(arguments[0])
+        found = check_dataset(asked.path, test_fraction=asked.test_fraction, seed=asked.seed)
     except (EpochalError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

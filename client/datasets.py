@@ -1,20 +1,18 @@
 """Data sets: uploaded from a folder or an archive, looked at, mended and deleted.
 
-A folder is sent as one tar, whose files are in the order of their names and have no times: the same folder is always
-the same upload. An upload that broke off goes on where it stopped, also after this program was started again.
+An upload that broke off goes on where it stopped, also after this program was started again: a folder is always the
+same tar.
 """
 
-import tarfile
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from client.archives import archive_of
 from client.connection import ANY_CONNECTION_ERROR, RETRY_AFTER_SECONDS, Connection, Retries, decode_response, path_to
 from client.errors import EpochalError
 
@@ -78,6 +76,8 @@ class Upload:
     bytes: int | None
     received_bytes: int
     sha256: str | None
+    test_fraction: float
+    seed: int
     status: str
     version: int | None
     created_at: datetime
@@ -104,12 +104,8 @@ class Datasets:
         """
         with archive_of(Path(path)) as file:
             size, digest = _measured(file)
-            upload = self._unfinished(name, size, digest) or self._connection.send(
-                Upload,
-                "POST",
-                path_to("uploads"),
-                {"dataset": name, "bytes": size, "sha256": digest, "test_fraction": test_fraction, "seed": seed},
-            )
+            asked = {"dataset": name, "bytes": size, "sha256": digest, "test_fraction": test_fraction, "seed": seed}
+            upload = self._unfinished(asked) or self._connection.send(Upload, "POST", path_to("uploads"), asked)
             number = self._send(file, upload)
         return self.wait(name, number) if wait else self.version(name, number)
 
@@ -146,10 +142,11 @@ class Datasets:
         parts = ["datasets", name, *([] if number is None else ["versions", str(number)])]
         self._connection.request("DELETE", path_to(*parts))
 
-    def _unfinished(self, name: str, size: int, digest: str) -> Upload | None:
-        """An upload of the same file that broke off."""
+    def _unfinished(self, asked: Mapping[str, Any]) -> Upload | None:
+        """An upload that broke off and was made as this one is `asked` for: of the same file, and with its split."""
         for upload in self._connection.pages(Upload, path_to("uploads")):
-            if (upload.dataset, upload.bytes, upload.sha256) == (name, size, digest) and upload.status == "uploading":
+            made = asdict(upload)
+            if upload.status == "uploading" and all(made[field] == value for field, value in asked.items()):
                 return upload
         return None
 
@@ -172,32 +169,6 @@ class Datasets:
                 retries.wait(error)
             upload = self._connection.get(Upload, path)
         return upload.version
-
-
-def pack_folder(folder: Path, file: BinaryIO) -> None:
-    """Write `folder` as a tar: regular files alone, in the order of their names, without times and owners. Raises
-    OSError."""
-    with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for path in sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).parts):
-            if path.is_symlink() or not path.is_file():
-                continue
-            member = tarfile.TarInfo(path.relative_to(folder).as_posix())
-            member.size = path.stat().st_size
-            with path.open("rb") as content:
-                tar.addfile(member, content)
-
-
-@contextmanager
-def archive_of(path: Path) -> Iterator[BinaryIO]:
-    """The file itself, or a folder packed into one that vanishes afterwards. Raises OSError."""
-    if not path.is_dir():
-        with path.open("rb") as file:
-            yield file
-        return
-    with tempfile.TemporaryFile() as packed:
-        pack_folder(path, packed)
-        packed.seek(0)
-        yield packed
 
 
 def _measured(file: BinaryIO) -> tuple[int, str]:

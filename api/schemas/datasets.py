@@ -221,6 +221,10 @@ class Upload(ResponseSchema):
     bytes: int | None = Field(description="Size of the whole file; null while it is not known.")
     received_bytes: int = Field(description="How many have arrived: where to go on.")
     sha256: str | None
+    test_fraction: float = Field(
+        description="As it was made with, as is `seed`: how images without a split are divided."
+    )
+    seed: int
     status: Literal["uploading", "complete"]
     version: int | None = Field(description="Of the data set, once the upload is complete.")
     created_at: datetime

@@ -61,6 +61,8 @@ def upload(row: Upload) -> schemas.Upload:
         bytes=row.total_bytes,
         received_bytes=row.received_bytes,
         sha256=row.sha256,
+        test_fraction=row.options["test_fraction"],
+        seed=row.options["seed"],
         status="complete" if is_complete else "uploading",
         version=row.version,
         created_at=row.created_at,

@@ -49,6 +49,7 @@ def test_an_upload_in_two_parts(client: TestClient, database: Database, storage:
     assert upload["links"] == {"self": url, "version": None}
     assert (upload["dataset"], upload["bytes"], upload["received_bytes"]) == ("pets", len(ZIP), 0)
     assert (upload["status"], upload["sha256"], upload["version"]) == ("uploading", digest, None)
+    assert (upload["test_fraction"], upload["seed"]) == (0.3, 7)
     assert answer.headers["upload-limit"] == f"max-size={16 * 2**30}"
     arrived(send(client, url, ZIP[:100]), 100)
     half = client.get(url)
@@ -60,6 +61,7 @@ def test_an_upload_in_two_parts(client: TestClient, database: Database, storage:
     arrived(send(client, url, ZIP[100:], 100), len(ZIP), complete=True)
     complete = client.get(url).json()
     assert (complete["status"], complete["version"], complete["expires_at"]) == ("complete", 1, None)
+    assert (complete["test_fraction"], complete["seed"]) == (0.3, 7)
     assert complete["links"]["version"] == "/v1/datasets/pets/versions/1"
     assert client.get(complete["links"]["version"]).json()["status"] == "validating"
     assert content_of(database, storage) == ZIP

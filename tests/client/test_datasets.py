@@ -8,7 +8,9 @@ import pytest
 from fastapi import FastAPI
 
 from client import Client, EpochalError
-from client.datasets import PART_BYTES, archive_of
+from client.archives import archive_of
+from client.check import check_dataset
+from client.datasets import PART_BYTES, Upload
 from jobs.verified_storage import VerifiedStorage
 from models import Database
 from settings import Settings
@@ -100,6 +102,34 @@ def test_an_upload_goes_on_where_it_stopped(epochal: Client, pets: Path, monkeyp
     assert version.status == "validating"
     assert sent[:4] == [0, 4096, 4096, 8192]
     assert PART_BYTES > 4096
+
+
+def test_an_upload_with_another_split_begins_anew(epochal: Client, pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def uploads() -> list[tuple[float, int, str]]:
+        rows = epochal._connection.pages(Upload, "/v1/uploads")
+        return sorted((row.test_fraction, row.seed, row.status) for row in rows)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(epochal._connection, "send_bytes", broken_off)
+        epochal.datasets.upload("pets", pets, wait=False)
+    epochal.datasets.upload("pets", pets, test_fraction=0.5, seed=4, wait=False)
+    assert uploads() == [(0.2, 0, "uploading"), (0.5, 4, "complete")]
+    epochal.datasets.upload("pets", pets, wait=False)
+    assert uploads() == [(0.2, 0, "complete"), (0.5, 4, "complete")]
+
+
+def broken_off(*_arguments: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_folder_without_files_is_not_sent(epochal: Client, tmp_path: Path) -> None:
+    (tmp_path / "pets/cat").mkdir(parents=True)
+    with pytest.raises(EpochalError, match=r"The folder .*pets has no files\. Put") as told:
+        epochal.datasets.upload("pets", tmp_path / "pets")
+    assert told.value.code == "dataset_invalid"
+    (tmp_path / "pets/link").symlink_to("/etc/passwd")
+    with pytest.raises(EpochalError, match="no files: links and devices, which it has, are not sent"):
+        check_dataset(tmp_path / "pets")
 
 
 def test_a_folder_is_always_the_same_tar(pets: Path) -> None:

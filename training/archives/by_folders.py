@@ -1,13 +1,14 @@
 """The classes of images that lie in a folder for each class. Torch-free."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from training.archives.arrangement import Arrangement, Place, Places, heads_of
-from training.archives.classes import HOW, check_classes, told_look_alikes
+from training.archives.classes import HOW, check_classes
 from training.archives.member_names import told_name
 from training.archives.members import EXAMPLES, Skipped, Split, shown_names
-from training.archives.splits import is_split, make_up_splits, meant_splits
+from training.archives.splits import is_split, make_up_splits, meant_splits, other_splits
 from training.errors import DatasetInvalid
 from training.image_folders.listing import IMAGE_SUFFIXES, OTHER_SUFFIXES, is_companion
 from training.names import in_one_form, shown
@@ -32,8 +33,8 @@ def arrange_by_folders(names: Sequence[str], paths: Sequence[str], wrapper: str,
     finder.check()
     classes = finder.places.classes()
     every = tuple(sorted({name for found in classes.values() for name in found}))
-    notes += [*finder.notes(), *(note for note in [told_look_alikes(every)] if note)]
-    return Arrangement(places, every, bool(splits), notes, skipped)
+    skipped.other_splits += other_splits(splits, finder.images)
+    return Arrangement(places, every, bool(splits), [*notes, *finder.notes()], skipped)
 
 
 def _refuse_splits_inside(paths: Sequence[str], wrapper: str, heads: set[str]) -> None:
@@ -58,6 +59,7 @@ class _Finder:
     def __init__(self, wrapper: str, splits: Mapping[str, Split | None], skipped: Skipped) -> None:
         self._wrapper, self._splits, self._skipped = wrapper, splits, skipped
         self.places = Places()
+        self.images = Counter[str]()  # by the folder of their split
         self._found: set[tuple[str, str]] = set()  # folders of a split, or "", and of a class in it
         self._spelled: dict[tuple[str, str], str] = {}
         self._twins: list[str] = []
@@ -69,6 +71,7 @@ class _Finder:
             self._skipped.add(OUTSIDE if self._splits and not split else LOOSE, name)
             return None
         self._found.add((split, class_name))
+        self.images[split] += 1
         if name != path or not name.isascii():
             self._note_spelling(name, split, class_name)
         return self.places.place(self._splits[split] if self._splits else None, class_name)

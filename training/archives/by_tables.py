@@ -1,14 +1,15 @@
 """The classes of images that a table of labels says. Torch-free."""
 
 from array import array
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from training.archives.arrangement import Arrangement, Place, Places, heads_of
-from training.archives.classes import check_classes, class_of, told_look_alikes
+from training.archives.classes import check_classes, class_of
 from training.archives.member_names import cleaned, told_name
 from training.archives.members import Examples, Skipped, Split, shown_names
-from training.archives.splits import is_split, make_up_splits, meant_splits
+from training.archives.splits import is_split, make_up_splits, meant_splits, other_splits
 from training.archives.tables import COLUMNS, NotOfLabels, rows_of
 from training.errors import DatasetInvalid
 from training.names import in_one_form, quoted
@@ -29,12 +30,12 @@ class Table:
 
 def usable_tables(
     tables: Mapping[str, bytes], wrappers: Sequence[str], paths: Sequence[str]
-) -> tuple[list[Table], list[str]]:
-    """The tables that say what the images are, and sentences on why the others do not.
+) -> tuple[list[Table], list[NotOfLabels]]:
+    """The tables that say what the images are, and why the others do not.
 
     A table counts at the top, in a folder around everything, beside all images, or in the folder of a split.
     """
-    at_top, in_splits, unusable = list[Table](), list[Table](), list[str]()
+    at_top, in_splits, unusable = list[Table](), list[Table](), list[NotOfLabels]()
     heads = heads_of(paths, wrappers[-1])
     for name, content in sorted(tables.items()):
         folder = f"{in_one_form(name)}".rpartition("/")[0]
@@ -46,7 +47,7 @@ def usable_tables(
         try:
             next(rows_of(name, content), None)
         except NotOfLabels as error:
-            unusable.append(str(error))
+            unusable.append(error)
             continue
         if in_head and len(heads) > 1:
             in_splits.append(Table(name, content, folder, head))
@@ -70,7 +71,7 @@ def arrange_by_tables(
         labels.read(table)
     where = shown_names(table.name for table in tables)
     labels.check(where)
-    said, notes = labels.splits(where, wrapper)
+    said, notes = labels.splits(where, wrapper, skipped)
     places, made = list[Place | None](), Places()
     for image, label in enumerate(labels.labels):
         if label is None:
@@ -81,7 +82,6 @@ def arrange_by_tables(
     every = tuple(sorted({name for found in classes.values() for name in found}))
     if labels.without_file:
         notes.append(f"Rows of {where} name files that are not in the archive: {labels.without_file}.")
-    notes += [note for note in [told_look_alikes(every)] if note]
     return Arrangement(places, every, None not in classes, notes, skipped, labels.without_file)
 
 
@@ -156,8 +156,9 @@ class _Labels:
                 f"Name the files as they are in the archive, relative to the table's folder. {COLUMNS}",
             )
 
-    def splits(self, where: str, wrapper: str) -> tuple[list[Split | None], list[str]]:
-        """The split of each image: as rows say, or else as folders called train and test do. Raises DatasetInvalid."""
+    def splits(self, where: str, wrapper: str, skipped: Skipped) -> tuple[list[Split | None], list[str]]:
+        """The split of each image: as rows say, or else as folders called train and test do. `skipped` is told of what
+        is called otherwise. Raises DatasetInvalid."""
         said = {split for split in self._splits if split}
         if said and self._without_split:
             raise DatasetInvalid(
@@ -165,10 +166,11 @@ class _Labels:
                 "Give every row a split, or none.",
             )
         of_image = self._splits if said else self._folders(wrapper)
-        names = {name for name, label in zip(of_image, self.labels, strict=True) if label is not None}
+        names = Counter(name for name, label in zip(of_image, self.labels, strict=True) if label is not None)
         if not said and not (make_up_splits(names) and all(map(is_split, names))):
             return [None] * len(self._paths), []
         meant, notes = meant_splits(names, where)
+        skipped.other_splits += other_splits(meant, names)
         return [meant.get(name) for name in of_image], notes
 
     def _folders(self, wrapper: str) -> list[str]:

@@ -10,7 +10,10 @@ from training.names import alike_in_form, difference, in_one_form, look_alikes, 
 LONGEST_CLASS = 255  # bytes, as of a folder
 MOST_COMPARED = 100  # names that are missing in a split, with those that it has too many
 
-HOW = "Put the images of every class at train/<class>/ and at test/<class>/, or at <class>/ to have them split."
+HOW = (
+    "Put the images of every class at train/<class>/ and at test/<class>/, or at <class>/ to have them split; or name "
+    "them with their classes in a table labels.csv, whose first line is `file,label`."
+)
 
 
 def class_of(text: str) -> str:
@@ -67,14 +70,3 @@ def _check_both(here: Iterable[str], there: Iterable[str], split: str, other: st
             f"{where} has classes in {split} but not in {other}: {shown_names(missing)}.{alike}",
             f"Give them one name in both. {how}" if alike else how,
         )
-
-
-def told_look_alikes(names: Iterable[str]) -> str:
-    """A sentence on classes whose names look alike and are different ones; empty where there are none."""
-    first: dict[str, str] = {}
-    told: list[str] = []
-    for name in sorted(names):
-        other = first.setdefault(skeleton(name), name)
-        if other != name and len(told) < EXAMPLES:
-            told.append(difference(other, name))
-    return f"Some classes have names that look alike: {'; '.join(told)}." if told else ""

@@ -6,7 +6,7 @@ The labels are read as the archive is; once all are known, the archive is read a
 
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -20,7 +20,7 @@ from training.archives.limits import Budget, in_bytes
 from training.archives.member_names import told_name
 from training.archives.members import Entry, Member, Readable, Skipped, Split, WithFront, shown_names
 from training.archives.npz import check_splits
-from training.archives.splits import SPLIT_NAMES, TRAIN_NAMES, meant_splits
+from training.archives.splits import SPLIT_NAMES, TRAIN_NAMES, meant_splits, other_splits
 from training.archives.streams import Gunzipped
 from training.errors import DatasetInvalid
 
@@ -83,7 +83,7 @@ class IdxFiles:
     def _paired(self, skipped: Skipped) -> dict[str, tuple[Split | None, Labels]]:
         """The labels and split of each file of images."""
         pairs = self._pairs()
-        splits = _splits([images for images, _ in pairs], skipped)
+        splits = _splits({images: self._images[images].count for images, _ in pairs}, skipped)
         named = labels_of([(labels, self._labels[labels]) for _, labels in pairs], None)
         for (images, labels), each in zip(pairs, named, strict=True):
             if self._images[images].count != len(each.rows):
@@ -155,7 +155,9 @@ def _rest(name: str) -> str:
     return _WHAT.sub("", name.casefold())
 
 
-def _splits(names: list[str], skipped: Skipped) -> dict[str, Split | None]:
+def _splits(images: Mapping[str, int], skipped: Skipped) -> dict[str, Split | None]:
+    """Of each file, of which it is known how many images it has."""
+    names = [*images]
     if len(names) == 1:
         return {names[0]: None}
     words = {name: found[-1] for name in names if (found := _SPLIT.findall(name.casefold()))}
@@ -165,6 +167,7 @@ def _splits(names: list[str], skipped: Skipped) -> dict[str, Split | None]:
     splits, notes = meant_splits(said.values(), "The archive")
     for note in notes:
         skipped.note(note)
+    skipped.other_splits += other_splits(splits, {word: images[name] for name, word in said.items()})
     return {name: splits[word] for name, word in said.items()}
 
 

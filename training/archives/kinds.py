@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from training.errors import DatasetInvalid
-from training.image_folders.file_kinds import EMPTY, HEAD_BYTES, kind_of
+from training.image_folders.file_kinds import EMPTY, HEAD_BYTES, ZEROS, kind_of
 
 ArchiveKind = Literal["zip", "tar", "tar.gz", "tar.zst", "npz", "idx", "idx.gz"]
 
@@ -19,11 +19,13 @@ TAR_BLOCK = 512
 GZIP, ZSTD, ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\3\4"
 _SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18", re.DOTALL)  # a frame of zstd without content, which may come first
 _IDX = re.compile(rb"\x00\x00[\x08\x09\x0b-\x0e][\x01-\x05]", re.DOTALL)
+_ZEROS = "nothing but zeros, as an empty tar archive is, or what an interrupted copy or a damaged disk leaves"
 _CHECKSUM = re.compile(rb"[ \x00]*([0-7]{1,7})[ \x00]")
 
 # Archives and compressed files that are not read here: what they are, and how they begin.
+_EMPTY_ZIP = "an empty zip archive"
 _OTHERS: Sequence[tuple[str, re.Pattern[bytes]]] = (
-    ("an empty zip archive", re.compile(rb"PK\x05\x06|PK\x06\x06")),
+    (_EMPTY_ZIP, re.compile(rb"PK\x05\x06|PK\x06\x06")),
     ("one part of a zip archive in several parts", re.compile(rb"PK\x07\x08|PK00PK")),
     ("a 7z archive", re.compile(rb"7z\xbc\xaf\x27\x1c")),
     ("a RAR archive", re.compile(rb"Rar!\x1a\x07")),
@@ -114,8 +116,10 @@ def _gzip_kind(head: bytes) -> ArchiveKind:
         return "idx.gz"
     if is_tar(content) or (len(content) < TAR_BLOCK and len(head) >= TAR_BLOCK):  # as far as that can be told
         return "tar.gz"
-    inner = nested_archive(content) or kind_of(content[:HEAD_BYTES]).title.partition(":")[0].partition(",")[0]
-    raise DatasetInvalid(f"The upload is a gzip file whose content is no tar archive but {inner}.", SEND)
+    kind = kind_of(content[:HEAD_BYTES])
+    inner = nested_archive(content) or kind.title.partition(":")[0].partition(",")[0]
+    told = _ZEROS if kind is ZEROS else f"no tar archive but {inner}"
+    raise DatasetInvalid(f"The upload is a gzip file whose content is {told}.", SEND)
 
 
 def _other_archive(head: bytes) -> str | None:
@@ -124,11 +128,15 @@ def _other_archive(head: bytes) -> str | None:
 
 def _title(head: bytes) -> str:
     kind = kind_of(head[:HEAD_BYTES])
+    if kind is ZEROS:
+        return _ZEROS
     single = kind.is_image and "," not in kind.title and ":" not in kind.title
     return _other_archive(head) or (f"{kind.title}, a single image" if single else kind.title)
 
 
 def _what_to_send(head: bytes) -> str:
+    if _other_archive(head) == _EMPTY_ZIP or kind_of(head[:HEAD_BYTES]) is ZEROS:
+        return f"Pack the folder anew, with the images in it. {SEND}"
     if _other_archive(head) is not None:
         return f"Unpack it, and pack it as one of these. {SEND}"
     if kind_of(head[:HEAD_BYTES]) is EMPTY:

@@ -33,4 +33,5 @@ def arrange(names: Sequence[str], tables: Mapping[str, bytes], skipped: Skipped 
     except DatasetInvalid as error:
         if not unusable:
             raise
-        raise DatasetInvalid(f"{error.detail} {' '.join(unusable)}", error.hint) from None
+        detail, hint = " ".join(map(str, unusable)), " ".join(table.hint for table in unusable)
+        raise DatasetInvalid(f"{error.detail} {detail}", f"{hint} Or do without a table. {error.hint}") from None

@@ -6,7 +6,8 @@ from typing import Literal, Protocol
 
 from training.archives.member_names import told_name
 
-EXAMPLES = 5  # names that are kept of what is passed over for one reason
+EXAMPLES = 5  # that an error message names
+MOST_SKIPPED = 20  # names that are kept of what is passed over for one reason
 LONGEST_LIST = 6  # reasons that an error message names
 
 Split = Literal["train", "test"]
@@ -41,19 +42,28 @@ class Member:
     class_name: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class OtherSplit:
+    """A split that is called neither train nor test: what it is taken as, and how many images lie in it."""
+
+    name: str
+    taken_as: Split
+    images: int
+
+
 @dataclass(slots=True)
 class Skipped:
-    """What was passed over, by reason: how much, and up to EXAMPLES names, which are fit to be shown.
+    """What was passed over, by reason: how much, and up to MOST_SKIPPED names, which are fit to be shown.
 
-    `misnamed` counts those of them whose suffix is an image's. `folders` are the names of folders that were listed or
-    have passed-over files, and of links: one of them may be a class whose images are missing. `notes` are sentences on
-    how something was read that could have been meant otherwise.
+    `folders` are the names of folders that were listed or have passed-over files, and of links: one of them may be a
+    class whose images are missing. `other_splits` and `notes`, which are sentences, say what was read in a way that
+    could have been meant otherwise.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
-    misnamed: int = 0
     folders: set[str] = field(default_factory=set)
+    other_splits: list[OtherSplit] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -65,7 +75,7 @@ class Skipped:
         """One more."""
         self.counts[reason] = self.counts.get(reason, 0) + 1
         kept = self.examples.setdefault(reason, [])
-        if len(kept) < EXAMPLES:
+        if len(kept) < MOST_SKIPPED:
             kept.append(told_name(name))
 
     def note(self, sentence: str) -> None:

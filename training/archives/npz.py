@@ -18,7 +18,7 @@ from training.archives.classes import check_classes, class_of
 from training.archives.limits import Budget, in_bytes
 from training.archives.member_names import told_name
 from training.archives.members import Entry, Member, Readable, Skipped, Split, WithFront, shown_names
-from training.archives.splits import SPLIT_NAMES, meant_splits
+from training.archives.splits import SPLIT_NAMES, meant_splits, other_splits
 from training.archives.zips import ZipReader
 from training.errors import DatasetInvalid
 
@@ -74,6 +74,7 @@ def npz_members(reader: ZipReader, budget: Budget, skipped: Skipped) -> Iterator
                 "Save one label for each image, in the same order.",
             )
         found.append((images_array, images.body, each, splits[split]))
+    skipped.other_splits += other_splits(splits, {split: images.shape[0] for split, images, _ in pairs})
     check_splits([(meant, each) for _, _, each, meant in found], "The file", WHAT)
     for images_array, body, each, meant in found:
         yield from images_array.members(body, each, meant, budget)

@@ -119,10 +119,10 @@ class _Reader:
             return None
         if (reason := _why_not(entry.name, own, suffix, head)) is None:
             self._refuse_second(entry.name)
-            return head + self._rest(entry, len(head))
+            # Of what is only called an image, decoding says from this much what it is.
+            return head + self._rest(entry, len(head)) if kind_of(head).is_image else head
         self._skipped.add(reason, entry.name)
         self._skipped.folders.add(folder)
-        self._skipped.misnamed += suffix in IMAGE_SUFFIXES
         return None
 
     def _rest(self, entry: Entry, have: int) -> bytes:
@@ -159,7 +159,8 @@ class _Reader:
 
 
 def _why_not(name: str, own: str, suffix: str, head: bytes) -> str | None:
-    """Why a file is passed over that begins with `head`; None for an image. Raises DatasetInvalid for archives."""
+    """Why a file is passed over that begins with `head`; None for an image, also for one that cannot be read and has
+    the name of one: it would be missed. Raises DatasetInvalid for archives."""
     kind, is_called_image = kind_of(head), suffix in IMAGE_SUFFIXES
     if not kind.is_image and suffix not in _DOCUMENTS and (nested := nested_archive(head)) is not None:
         raise DatasetInvalid(
@@ -173,9 +174,7 @@ def _why_not(name: str, own: str, suffix: str, head: bytes) -> str | None:
             return BACKUPS
         if suffix in OTHER_SUFFIXES or suffix in _DOCUMENTS:
             return f"{suffix} files"
-    if kind.is_image:
-        return None
-    return f"called an image, but {kind.title}" if is_called_image else kind.title
+    return None if kind.is_image or is_called_image else kind.title
 
 
 @lru_cache(1024)

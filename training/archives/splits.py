@@ -1,11 +1,11 @@
 """Which split is meant by its name: of a folder, of an array, or in a column of a table. Torch-free."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from training.archives.members import Split, shown_names
+from training.archives.members import OtherSplit, Split, shown_names
 from training.errors import DatasetInvalid
 from training.image_folders.finding import OTHER_NAMES
-from training.names import listed
+from training.names import shown
 
 TRAIN_NAMES = ("train", "training")
 SPLIT_NAMES = (*TRAIN_NAMES, "test", *OTHER_NAMES)
@@ -25,11 +25,11 @@ def make_up_splits(names: Iterable[str]) -> bool:
 
 
 def meant_splits(names: Iterable[str], where: str) -> tuple[dict[str, Split | None], list[str]]:
-    """Which split each of `names` is, and sentences on what was read as something else. `where`: "The archive".
+    """Which split each of `names` is, and sentences on how they were read. `where`: "The archive".
 
     Beside a test split, others are trained on: what is to validate on is split off from the training images. Without
-    one, others are it. Where all are called train, there is no split yet. Raises DatasetInvalid where none is to train
-    on, or one is no split's name.
+    one, others are it: `other_splits` has these. Where all are called train, there is no split yet. Raises
+    DatasetInvalid where none is to train on, or one is no split's name.
     """
     names = sorted(names)
     folded = {name.casefold() for name in names}
@@ -44,5 +44,13 @@ def meant_splits(names: Iterable[str], where: str) -> tuple[dict[str, Split | No
     for name in names:
         own: Split = "test" if name.casefold() == "test" else "train" if name.casefold() in TRAIN_NAMES else rest
         meant[name] = own
-    renamed = [f"{name} as {split}" for name, split in meant.items() if name.casefold() != split]
-    return meant, [f"Images are used by another name of their split: {listed(renamed)}."] if renamed else []
+    return meant, [f"{shown(name)} is taken as train." for name in names if name.casefold() in TRAIN_NAMES[1:]]
+
+
+def other_splits(meant: Mapping[str, Split | None], images: Mapping[str, int]) -> list[OtherSplit]:
+    """Of what `meant_splits` returned, those that are called neither train nor test. `images`: how many each has."""
+    return [
+        OtherSplit(name, split, images[name])
+        for name, split in meant.items()
+        if split is not None and name.casefold() in OTHER_NAMES
+    ]

@@ -7,11 +7,13 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 from training.archives.member_names import told_name
 from training.archives.members import Examples, shown_names
 from training.errors import DatasetInvalid
+from training.image_folders.listing import IMAGE_SUFFIXES
 
 FILE = ("file", "file_name", "filename", "image", "path", "filepath", "image_path")
 LABEL = ("label", "class", "category", "class_name")
@@ -21,13 +23,19 @@ COLUMNS = "Its first line names the columns: file, label and, if the images are 
 _CSV, _JSON = ("csv", "tsv"), ("jsonl", "json-lines", "ndjson")
 TABLES = frozenset(f"{stem}.{suffix}" for stem in ("labels", "metadata") for suffix in (*_CSV, *_JSON))
 _DELIMITERS = ",;\t|"
+_JSON_LINE = '{"file": "1.png", "label": "cat"}.'
 
 LONGEST_RECORD = 2**20  # characters
 MOST_ROWS = 2_000_000
 
 
 class NotOfLabels(Exception):
-    """A table has not the columns of one that says labels. The message says which it has, as a sentence."""
+    """A table has not the columns of one that says labels. The message says which it has, and `hint` what to change,
+    both as sentences."""
+
+    def __init__(self, detail: str, hint: str) -> None:
+        super().__init__(detail)
+        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,7 @@ def rows_of(name: str, content: bytes) -> Iterator[Row]:
                 incomplete.add(f"line {row.line}")
     except UnicodeDecodeError:
         raise DatasetInvalid(
-            f"{told_name(name)} is not UTF-8, behind line {lines.number}.",
+            f"{told_name(name)} is not {lines.encoding}, in line {lines.undecodable()}.",
             "Save it as UTF-8: Excel calls that CSV UTF-8.",
         ) from None
     except csv.Error as error:
@@ -80,9 +88,10 @@ class _Lines:
     """The lines of a table, each and all of one record bounded."""
 
     def __init__(self, name: str, content: bytes) -> None:
-        encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-        self._name = name
-        self._text = io.TextIOWrapper(io.BytesIO(content), encoding, newline="")
+        is_wide = content[:2] in (b"\xff\xfe", b"\xfe\xff")
+        self.encoding, self._codec = ("UTF-16", "utf-16") if is_wide else ("UTF-8", "utf-8-sig")
+        self._name, self._content = name, content
+        self._text = io.TextIOWrapper(io.BytesIO(content), self._codec, newline="")
         self.number, self._characters = 0, 0
 
     def __iter__(self) -> Iterator[str]:
@@ -101,6 +110,15 @@ class _Lines:
             )
         return line
 
+    def undecodable(self) -> int:
+        """The number of the line that is not in the encoding: it lies ahead, since text is decoded in blocks."""
+        try:
+            self._content.decode(self._codec)
+        except UnicodeDecodeError as error:
+            before = error.object[: error.start].decode(self._codec)  # without a mark of UTF-8 in front
+            return sum(1 for _ in io.StringIO(f"{before}.", newline=""))
+        raise AssertionError(self._name)
+
     def end_record(self) -> None:
         """What comes next belongs to another record."""
         self._characters = 0
@@ -113,7 +131,7 @@ def _csv_rows(name: str, lines: _Lines) -> Iterator[Row]:
         each: [word.strip() for word in next(csv.reader([header], delimiter=each), [])] for each in _DELIMITERS
     }
     delimiter = max(by_delimiter, key=lambda each: (_has_columns(by_delimiter[each]), len(by_delimiter[each])))
-    places = _places(name, by_delimiter[delimiter])
+    places = _places(name, by_delimiter[delimiter], _csv_hint(name, by_delimiter[delimiter]))
     for record in csv.reader(lines, delimiter=delimiter, strict=True):
         lines.end_record()
         if record:
@@ -134,11 +152,11 @@ def _json_rows(name: str, lines: _Lines) -> Iterator[Row]:
         if not isinstance(record, dict):
             raise DatasetInvalid(
                 f"{told_name(name)} has no JSON object at line {lines.number}.",
-                'Write one object on each line: {"file": "1.png", "label": "cat"}.',
+                f"Write one object on each line: {_JSON_LINE}",
             )
         if keys is None:
             words = [*record]
-            file, label, split = _places(name, words)
+            file, label, split = _places(name, words, f"Write {told_name(name)} so: {_JSON_LINE}")
             keys = words[file], words[label], words[split] if split >= 0 else ""
         yield Row(lines.number, _text(record.get(keys[0])), _text(record.get(keys[1])), _text(record.get(keys[2])))
 
@@ -166,9 +184,16 @@ def _has_columns(words: Sequence[str]) -> bool:
     return _place(words, FILE) >= 0 and _place(words, LABEL) >= 0
 
 
-def _places(name: str, words: Sequence[str]) -> tuple[int, int, int]:
+def _csv_hint(name: str, words: Sequence[str]) -> str:
+    """What to change where these `words` of the first line are not the names of columns."""
+    if any(PurePosixPath(word).suffix.lower() in IMAGE_SUFFIXES for word in words):
+        return f"Add the line `file,label` at the top of {told_name(name)}: its first line names the columns."
+    return f"Call its columns file and label: the first line of {told_name(name)} is `file,label` then."
+
+
+def _places(name: str, words: Sequence[str], hint: str) -> tuple[int, int, int]:
     """Where file, label and split are among the columns' names; the last may be -1. Raises NotOfLabels."""
     if not _has_columns(words):
         missing = " and no ".join(known[0] for known in (FILE, LABEL) if _place(words, known) < 0)
-        raise NotOfLabels(f"{told_name(name)} has no column {missing}: it has {shown_names(words) or 'none'}.")
+        raise NotOfLabels(f"{told_name(name)} has no column {missing}: it has {shown_names(words) or 'none'}.", hint)
     return _place(words, FILE), _place(words, LABEL), _place(words, SPLIT)

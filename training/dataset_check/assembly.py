@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.archives.layout import Arrangement, Place, arrange
-from training.archives.members import Member, Skipped
+from training.archives.members import Member, OtherSplit, Skipped
 from training.archives.splitting import split_off_test
 from training.dataset_check.examining import Examined
 from training.errors import DatasetInvalid
 from training.image_checks.features import FEATURES, Features
+from training.image_checks.files import SkippedFiles
 from training.image_checks.report import make_report
 from training.images.identity import DIGEST_BYTES, Digests
 from training.images.packs import SPLITS, ImageIndex
@@ -58,7 +59,11 @@ class Assembled:
 
     def report(self) -> dict[str, Any]:
         """As training.image_checks.report.Report, with the notes, in plain values."""
-        return report_of(self.index, self.features, self.unreadable, self.skipped.counts, self.notes)
+        skipped = [
+            SkippedFiles(reason, count, self.skipped.examples[reason]) for reason, count in self.skipped.counts.items()
+        ]
+        others = self.skipped.other_splits
+        return report_of(self.index, self.features, self.unreadable, skipped, others, self.notes)
 
 
 def assemble(
@@ -88,7 +93,8 @@ def report_of(
     index: ImageIndex,
     features: Features,
     unreadable: Sequence[tuple[str, str]] = (),
-    skipped: Mapping[str, int] | None = None,
+    skipped: Sequence[SkippedFiles] = (),
+    other_splits: Sequence[OtherSplit] = (),
     notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The report on the images of `index`, in plain values."""
@@ -101,6 +107,7 @@ def report_of(
         ids=index.ids,
         unreadable=unreadable,
         skipped=skipped,
+        other_splits=other_splits,
     )
     return {**report.as_json(), "notes": list(notes)}
 
@@ -126,7 +133,7 @@ def _index(
     numbers = {name: number for number, name in enumerate(arrangement.classes)}
     placed = [place for row in rows.tolist() if (place := arrangement.places[row])]
     labels = np.array([numbers[place.class_name] for place in placed], np.int32)
-    splits = _splits(arrangement, placed, labels, digests, rule)
+    splits = _splits(arrangement, placed, labels, digests, rule, unreadable)
     _require_all(arrangement.classes, labels, splits, unreadable)
     files = np.array(members.files, np.int64).reshape(-1, 2)[rows]
     return ImageIndex(
@@ -143,13 +150,21 @@ def _index(
 
 
 def _splits(
-    arrangement: Arrangement, placed: Sequence[Place], labels: NDArray[np.int32], digests: Digests, rule: SplitRule
+    arrangement: Arrangement,
+    placed: Sequence[Place],
+    labels: NDArray[np.int32],
+    digests: Digests,
+    rule: SplitRule,
+    unreadable: Sequence[tuple[str, str]],
 ) -> NDArray[np.uint8]:
     if arrangement.is_split:
         return np.array([SPLITS.index(place.split or "train") for place in placed], np.uint8)
     if not len(labels):
         return np.zeros(0, np.uint8)
-    found = split_off_test(labels, digests, rule.test_fraction, rule.seed, arrangement.classes)
+    try:
+        found = split_off_test(labels, digests, rule.test_fraction, rule.seed, arrangement.classes)
+    except DatasetInvalid as error:
+        raise DatasetInvalid(f"{error.detail}{_told(unreadable)}", error.hint) from None
     return found.astype(np.uint8)
 
 
@@ -169,8 +184,13 @@ def _require_all(
 ) -> None:
     """Raises DatasetInvalid where a class has no image left in a split."""
     if empty := empty_places(classes, labels, splits):
-        reasons = listed([f"{shown(name)} ({reason})" for name, reason in unreadable], MOST_NAMED)
         raise DatasetInvalid(
-            f"There are classes without an image that can be read: {listed(empty)}. Cannot be read: {reasons}.",
+            f"There are classes without an image that can be read: {listed(empty)}.{_told(unreadable)}",
             "Every class needs images in both splits: replace what is broken, or leave the class out.",
         )
+
+
+def _told(unreadable: Sequence[tuple[str, str]]) -> str:
+    """A sentence on the files that cannot be read, with a space in front; empty where there are none."""
+    told = listed([f"{shown(name)} ({reason})" for name, reason in unreadable], MOST_NAMED)
+    return f" Cannot be read: {told}." if told else ""

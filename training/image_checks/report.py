@@ -5,20 +5,22 @@ It is made of what was measured while the images were decoded (`features`, `dige
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from training.archives.members import OtherSplit
 from training.image_checks.balance import balance_findings, counts_by_class
 from training.image_checks.duplicates import Duplicates, find_duplicates
 from training.image_checks.features import Features
-from training.image_checks.findings import MOST_EXAMPLES, TEST, TRAIN, Checked, Example, Finding, counted
+from training.image_checks.files import SkippedFiles, file_findings
+from training.image_checks.findings import MOST_EXAMPLES, TEST, TRAIN, Checked, Finding
+from training.image_checks.naming import naming_findings
 from training.image_checks.quality import quality_findings
 from training.image_checks.twins import twin_findings
-from training.names import shown
 
 WHITE = 255  # the highest level
 
@@ -83,7 +85,8 @@ def make_report(
     classes: Sequence[str],
     ids: Sequence[str],
     unreadable: Sequence[tuple[str, str]] = (),
-    skipped: Mapping[str, int] | None = None,
+    skipped: Sequence[SkippedFiles] = (),
+    other_splits: Sequence[OtherSplit] = (),
     duplicates: Duplicates | None = None,
     most_examples: int = MOST_EXAMPLES,
 ) -> Report:
@@ -91,13 +94,17 @@ def make_report(
 
     `features` [images] of FEATURES, `digests` uint8 [images, 32] of their content, `labels` [images] places in
     `classes`, `splits` [images] 0 for train and 1 for test, `ids` [images] unique. `unreadable`: file and reason.
-    `skipped`: how many files were passed over, by reason. `duplicates`: what `duplicates_of` found among these images,
-    where it is known; it takes most of the time.
+    `skipped`: files that were passed over, each reason once. `other_splits`: those that are called neither train nor
+    test. `duplicates`: what `duplicates_of` found among these images, where it is known; it takes most of the time.
     `most_examples`: of each finding.
     """
     checked, order = _in_order(features, labels, splits, classes, ids, most_examples)
     known = duplicates if duplicates is not None else find_duplicates(checked.features, digests[order])
-    findings = [*_file_findings(unreadable, skipped or {}, most_examples), *_image_findings(checked, known)]
+    findings = [
+        *file_findings(unreadable, skipped, most_examples),
+        *naming_findings(classes, other_splits, most_examples),
+        *_image_findings(checked, known),
+    ]
     counts = counts_by_class(checked)
     mean, deviation = _mean_and_deviation(checked)
     return Report(
@@ -159,38 +166,6 @@ def _image_findings(checked: Checked, duplicates: Duplicates) -> Iterator[Findin
     yield from twin_findings(checked, duplicates)
     yield from balance_findings(checked)
     yield from quality_findings(checked)
-
-
-def _file_findings(
-    unreadable: Sequence[tuple[str, str]], skipped: Mapping[str, int], most_examples: int
-) -> Iterator[Finding]:
-    if unreadable:
-        count = len(unreadable)
-        yield Finding(
-            "unreadable_files",
-            "error",
-            count,
-            f"{counted(count, 'file')} cannot be read as {'an image' if count == 1 else 'images'}.",
-            "Repair, replace or remove them.",
-            tuple(
-                Example(None, None, None, f"{shown(name)}: {reason}")
-                for name, reason in sorted(unreadable)[:most_examples]
-            ),
-        )
-    passed = {reason: count for reason, count in skipped.items() if count}
-    if passed:
-        count = sum(passed.values())
-        yield Finding(
-            "skipped_files",
-            "info",
-            count,
-            f"{counted(count, 'file')} {'was' if count == 1 else 'were'} passed over.",
-            "Nothing needs to be done, unless there are images among them.",
-            tuple(
-                Example(None, None, float(number), f"{shown(reason)}: {counted(number, 'file')}")
-                for reason, number in sorted(passed.items(), key=lambda item: (-item[1], item[0]))[:most_examples]
-            ),
-        )
 
 
 def _sizes(features: Features) -> Sizes | None:

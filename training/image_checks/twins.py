@@ -66,31 +66,42 @@ _COPIED_NEAR = _Check(
 
 def twin_findings(checked: Checked, duplicates: Duplicates) -> Iterator[Finding]:
     """One for each check that found images. An image that is the same as another one is not found as one that looks
-    like it again."""
+    like it again.
+
+    Images under two labels are found as that, and neither as copies nor as leaks: who leaves out all copies but one
+    must not decide by that, unseen, which of the labels is right.
+    """
     content, places = duplicates.content, np.arange(len(checked))
-    first = np.full((2, len(checked)), len(checked))  # of each split, by content
-    np.minimum.at(first, (checked.splits, content), places)
-    leaked = (checked.splits == TEST) & (first[TRAIN][content] < len(checked))
-    leaks = (checked.splits == TRAIN) & (first[TEST][content] < len(checked))
-    yield from _exact(checked, _LEAKED, leaked, leaked, first[TRAIN][content], leaks)
+    same = _numbered(content, checked.labels)
+    first = np.full((2, len(checked)), len(checked))  # of each split, by content and label
+    np.minimum.at(first, (checked.splits, same), places)
+    leaked = (checked.splits == TEST) & (first[TRAIN][same] < len(checked))
+    leaks = (checked.splits == TRAIN) & (first[TEST][same] < len(checked))
+    yield from _exact(checked, _LEAKED, leaked, leaked, first[TRAIN][same], leaks)
     other_label = checked.labels != checked.labels[content]
     conflicting = (np.bincount(content, weights=other_label, minlength=len(checked)) > 0)[content]
     yield from _exact(checked, _CONFLICTING, conflicting, other_label, content, conflicting)
-    copied = first[checked.splits, content] != places
-    yield from _exact(checked, _COPIED, copied, copied, first[checked.splits, content], copied)
+    copied = first[checked.splits, same] != places
+    yield from _exact(checked, _COPIED, copied, copied, first[checked.splits, same], copied)
 
     kinds = Kinds.of(duplicates, checked.splits, checked.labels)
     alike = alike_kinds(kinds, duplicates.pairs, content)
     one, other = alike.first, alike.second
-    across = (kinds.split[one] == TEST) & (kinds.split[other] == TRAIN)
-    back = (kinds.split[one] == TRAIN) & (kinds.split[other] == TEST)
+    apart = kinds.label[one] != kinds.label[other]
+    across = (kinds.split[one] == TEST) & (kinds.split[other] == TRAIN) & ~apart
+    back = (kinds.split[one] == TRAIN) & (kinds.split[other] == TEST) & ~apart
     leaks = (twins(kinds, alike, back, content)[0] >= 0) & ~leaks
     yield from _near(checked, _LEAKED_NEAR, alike, *twins(kinds, alike, across, content), leaks, known=leaked)
-    apart = kinds.label[one] != kinds.label[other]
     yield from _near(checked, _CONFLICTING_NEAR, alike, *twins(kinds, alike, apart, content), known=conflicting)
-    within = kinds.split[one] == kinds.split[other]
+    within = (kinds.split[one] == kinds.split[other]) & ~apart
     copies = copies_of_kept(kinds, alike, within, content)
     yield from _near(checked, _COPIED_NEAR, alike, *twins(kinds, alike, within, content), copies)
+
+
+def _numbered(content: Places, labels: Places) -> Places:
+    """A number for each pair of content and label, intp [images]."""
+    numbers: Places = np.unique(content * (labels.max() + 1) + labels, return_inverse=True)[1]
+    return numbers
 
 
 def _exact(checked: Checked, check: _Check, found: Mask, told: Mask, others: Places, mends: Mask) -> Iterator[Finding]:

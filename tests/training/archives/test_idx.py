@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.training.archives.builders import PETS, idx, make_tar, make_zip, read
+from training.archives.members import OtherSplit
 from training.archives.reading import Limits
 from training.errors import DatasetInvalid
 
@@ -44,6 +45,11 @@ def test_mnist_s_four_files_in_any_order(maker: str, *, packed: bool) -> None:
         assert by_split["test"][0].content == b"P5\n5 2\n255\n" + (PIXELS[0] + np.uint8(100)).tobytes()
         assert len(found.members) == 8
         assert found.skipped.total == 0
+
+
+def test_a_second_pair_that_is_called_val_is_the_test_split_and_that_is_told() -> None:
+    files = {name.replace("t10k", "val"): content for name, content in MNIST.items()}
+    assert read(make_zip(files)).skipped.other_splits == [OtherSplit("val", "test", 2)]
 
 
 def test_one_pair_has_no_split_whatever_its_names() -> None:

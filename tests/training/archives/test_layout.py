@@ -10,7 +10,7 @@ from tests.training.archives.builders import PNG, make_tar, raw_tar, read, tar_f
 from training.archives.arrangement import MOST_WRAPPERS, wrappers_of
 from training.archives.by_folders import LOOSE, OUTSIDE
 from training.archives.layout import Arrangement, arrange
-from training.archives.members import Skipped
+from training.archives.members import OtherSplit, Skipped
 from training.errors import DatasetInvalid
 
 NFC, NFD = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
@@ -52,10 +52,16 @@ def test_another_name_of_a_split_counts_as_test_and_beside_test_as_train(other: 
     names = [f"{split}/{name}/0.png" for split in ("train", other) for name in ("cat", "dog")]
     without = arrange(names, {})
     assert found(without) == [("train", "cat"), ("train", "dog"), ("test", "cat"), ("test", "dog")]
-    assert without.notes == [f"Images are used by another name of their split: {other} as test."]
+    assert without.skipped.other_splits == [OtherSplit(other, "test", 2)]
     beside = arrange([*names, "test/cat/0.png", "test/dog/0.png"], {})
     assert [place.split for place in beside.places if place] == ["train"] * 4 + ["test"] * 2
-    assert beside.notes == [f"Images are used by another name of their split: {other} as train."]
+    assert beside.skipped.other_splits == [OtherSplit(other, "train", 2)]
+    assert (without.notes, beside.notes) == ([], [])
+
+
+def test_training_is_train_and_that_is_told() -> None:
+    arrangement = arrange(images("Training/cat", "Training/dog", "test/cat", "test/dog"), {})
+    assert (arrangement.notes, arrangement.skipped.other_splits) == (["Training is taken as train."], [])
 
 
 def test_train_alone_is_split_later_and_that_is_told() -> None:
@@ -101,12 +107,8 @@ def test_names_that_differ_only_in_their_unicode_form_are_one_class() -> None:
     assert within.notes == [f"Folders whose names differ only in their Unicode form are one class: {NFC}."]
 
 
-def test_names_that_look_alike_are_told() -> None:
-    arrangement = arrange(images("cat", "Cat", "c\u0430t", "dog"), {})
-    assert len(arrangement.classes) == 4
-    (note,) = arrangement.notes
-    assert "Cat and cat differ only in upper and lower case" in note
-    assert r"'c\u0430t' differ in characters that look alike" in note
+def test_names_that_look_alike_are_classes_of_their_own() -> None:
+    assert len(arrange(images("cat", "Cat", "c\u0430t", "dog"), {}).classes) == 4
 
 
 def test_images_beside_the_folders_of_classes_are_passed_over_and_counted() -> None:

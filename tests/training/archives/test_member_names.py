@@ -169,7 +169,7 @@ def test_the_name_in_unicode_that_info_zip_adds_counts() -> None:
 
 
 def test_control_characters_and_writing_directions_are_shown_with_escapes() -> None:
-    name = "cat/\x1b[31m\u202egnp.1\n.png"
+    name = "cat/\x1b[31m\u202egnp.1\n.txt"
     for maker in (make_zip, make_tar):
         found = read(maker({**PETS, name: b"text"}))
         (examples,) = found.skipped.examples.values()

@@ -14,6 +14,7 @@ from PIL import Image
 
 from tests.training.archives.builders import make_zip, npy_header, npz, read
 from training.archives.limits import MIB
+from training.archives.members import OtherSplit
 from training.archives.reading import Limits, Member, Skipped, read_members
 from training.errors import DatasetInvalid
 
@@ -114,7 +115,7 @@ def test_other_common_names_of_arrays() -> None:
         ("train_images", "train"),
         ("val_images", "train"),
     ]
-    assert "val as train" in found.skipped.notes[0]
+    assert found.skipped.other_splits == [OtherSplit("val", "train", 6)]
     found = read(npz(images=GREY, labels=LABELS, ids=LABELS))
     assert found.skipped.examples == {"arrays of other names": ["ids.npy"]}
     assert {member.split for member in found.members} == {None}

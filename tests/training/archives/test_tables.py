@@ -11,6 +11,7 @@ import pytest
 from training.archives import tables
 from training.archives.layout import Arrangement, arrange
 from training.archives.limits import MIB
+from training.archives.members import OtherSplit
 from training.errors import DatasetInvalid
 
 NFC, NFD = (unicodedata.normalize(form, "café.png") for form in ("NFC", "NFD"))
@@ -78,7 +79,7 @@ def test_splits_in_a_column_in_folders_and_in_tables_of_their_own() -> None:
     column = by_table(text, [*NAMES, "d.png"])
     assert found(column) == [("train", "cat"), ("train", "dog"), ("test", "cat"), ("test", "dog")]
     assert column.is_split
-    assert "val as test" in column.notes[0]
+    assert column.skipped.other_splits == [OtherSplit("val", "test", 2)]
     names = ["pets/train/a.png", "pets/train/b.png", "pets/test/a.png", "pets/test/b.png"]
     rows = "file,label\ntrain/a.png,cat\ntrain/b.png,dog\ntest/a.png,cat\ntest/b.png,dog"
     assert found(by_table(rows, names, "pets/labels.csv")) == found(column)
@@ -132,7 +133,7 @@ def test_rows_without_a_file_and_files_without_a_row_are_counted() -> None:
     assert "gone0.png (line 5), gone1.png (line 6)" in arrangement.notes[0]
     assert "and 4 more" in arrangement.notes[0]
     assert arrangement.skipped.counts == {"images without a row in labels.csv": 7}
-    assert arrangement.skipped.examples["images without a row in labels.csv"] == more[:5]
+    assert arrangement.skipped.examples["images without a row in labels.csv"] == more
     assert found(arrangement) == EXPECTED + [None] * 7
 
 
@@ -168,7 +169,11 @@ WRONG = {
         "file,label,split\na.png,cat,train\nb.png,dog,train\nc.png,cat,test",
         "classes in train but not in test: dog.",
     ),
-    "not UTF-8": ("file,label\na.png,B\xe4r\n".encode("latin-1"), "labels.csv is not UTF-8"),
+    "not UTF-8": ("file,label\r\na.png,B\xe4r\r\n".encode("latin-1"), "labels.csv is not UTF-8, in line 2."),
+    "not UTF-8 behind its mark": (b"\xef\xbb\xbffile,label\n\xe4.png,cat\n", "labels.csv is not UTF-8, in line 2."),
+    "not UTF-8 at once": (b"f\xe4le,label\n", "labels.csv is not UTF-8, in line 1."),
+    "not UTF-8 far away": (b"file,label\n" + b"a.png,cat\n" * 2000 + b"\xe4", "labels.csv is not UTF-8, in line 2002."),
+    "cut off in UTF-16": ("file,label\na.png,cat".encode("utf-16")[:-1], "labels.csv is not UTF-16, in line 2."),
     "an open quote": ('file,label\na.png,"cat\nb.png,dog\n', "labels.csv cannot be read as CSV at line 3"),
     "a long field": (f"file,label\na.png,{'c' * 200_000}\n", "labels.csv cannot be read as CSV at line 2"),
     "a long line": (f"file,label\na.png,{',' * 2**20}\n", "has a row of more than 1,048,576 characters, at line 2"),
@@ -180,6 +185,19 @@ WRONG = {
 @pytest.mark.parametrize(("text", "told"), WRONG.values(), ids=WRONG)
 def test_what_is_wrong_with_a_table_is_told_with_its_line(text: str | bytes, told: str) -> None:
     assert told in refusal(text).detail
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "hint"),
+    [
+        (LINES, "labels.csv", "Add the line `file,label` at the top of labels.csv"),
+        ("file,age\na.png,3", "labels.csv", "Call its columns file and label"),
+        ("", "labels.csv", "Call its columns file and label: the first line of labels.csv is `file,label`"),
+        ('{"name": "a.png"}', "labels.jsonl", 'Write labels.jsonl so: {"file": "1.png", "label": "cat"}.'),
+    ],
+)
+def test_what_to_change_of_a_table_that_does_not_say_labels(text: str, name: str, hint: str) -> None:
+    assert refusal(text, name=name).hint.startswith(hint)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,15 @@
 """The check at home and the service's validation agree, on what is well and on what is wrong."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from client.check import check_dataset, main
+from api.http.validation_messages import error_message
+from api.schemas.datasets import UploadCreate
+from client.check import DatasetCheck, check_dataset, main
 from client.errors import EpochalError
 from storage import Storage
 from tests.worker.validation.archives import picture, tarred, tree, validated, zipped
@@ -20,6 +25,21 @@ ODD = {
     ".DS_Store": b"x",
     "readme.txt": b"hello",
 }
+DAMAGED = {
+    "train/ant/empty.png": b"",
+    "train/ant/lfs.png": b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
+    "train/bee/page.png": b"<!DOCTYPE html><html><body>404" + b" " * 1000,
+    "test/bee/document.png": b"%PDF-1.7\n" + b" " * 1000,
+}
+TABLE = {f"{number}.png": picture(number) for number in range(30)} | {
+    "labels.csv": "\n".join(["file,label", *(f"{number}.png,{'ab'[number % 2]}" for number in range(8))]).encode()
+}
+VALID = {
+    **FILES,
+    **{f"valid/{name}/{seed}.png": picture(seed) for name in ("ant", "bee") for seed in (201, 202)},
+    "train/Bee/0.png": picture(203),
+    "test/Bee/0.png": picture(204),
+}
 UPLOADS = {
     "clean": zipped(FILES),
     "odd": zipped(ODD),
@@ -29,6 +49,13 @@ UPLOADS = {
     "cut": zipped(FILES)[:-30],
     "one class": zipped({"train/ant/1.png": picture(1), "test/ant/1.png": picture(2)}),
     "empty": zipped({"readme.txt": b"hello"}),
+    "damaged": zipped({**FILES, **DAMAGED}),
+    "all damaged": zipped({name: b"" if name.startswith("train/ant") else file for name, file in FILES.items()}),
+    "too few left": zipped(
+        {"ant/0.png": picture(1), "ant/1.png": b"", "bee/0.png": picture(2), "bee/1.png": picture(3)}
+    ),
+    "table": zipped(TABLE),
+    "valid": zipped(VALID),
 }
 
 
@@ -52,6 +79,62 @@ def test_both_say_the_same(tmp_path: Path, kind: str) -> None:
     assert here.report == there.report
 
 
+def checked(tmp_path: Path, upload: bytes) -> DatasetCheck:
+    file = tmp_path / "upload"
+    file.write_bytes(upload)
+    return check_dataset(file)
+
+
+def examples(found: DatasetCheck, code: str) -> list[str]:
+    [finding] = [finding for finding in found.report["findings"] if finding["code"] == code]
+    return [example["detail"] for example in finding["examples"]]
+
+
+def test_damaged_files_that_are_called_images_are_named_with_the_reason(tmp_path: Path) -> None:
+    found = checked(tmp_path, UPLOADS["damaged"])
+    assert examples(found, "unreadable_files") == [
+        "test/bee/document.png: it is a PDF document: export its pages as images",
+        "train/ant/empty.png: it is an empty file: copy or fetch it again",
+        "train/ant/lfs.png: it is a pointer of Git LFS and not the file itself: fetch it with `git lfs pull`",
+        "train/bee/page.png: it is an HTML page, perhaps a download's error: fetch it again",
+    ]
+    assert (found.train_images, found.test_images) == (12, 6)
+    for kind in ("all damaged", "too few left"):
+        with pytest.raises(EpochalError, match=r"Cannot be read: .*ant/\d.png \(it is an empty file"):
+            checked(tmp_path, UPLOADS[kind])
+
+
+def test_what_is_passed_over_is_named(tmp_path: Path) -> None:
+    assert examples(checked(tmp_path, UPLOADS["odd"]), "skipped_files") == [
+        ".DS_Store: hidden files, and what systems and programs leave beside images",
+        "readme.txt: hidden files, and what systems and programs leave beside images",
+    ]
+    without_row = examples(checked(tmp_path, UPLOADS["table"]), "skipped_files")
+    assert without_row == [f"{number}.png: images without a row in labels.csv" for number in range(8, 28)]
+
+
+def test_splits_and_classes_that_could_be_meant_otherwise_are_findings(tmp_path: Path) -> None:
+    found = checked(tmp_path, UPLOADS["valid"])
+    told = {finding["code"]: finding for finding in found.report["findings"]}
+    split, classes = told["other_splits"], told["similar_class_names"]
+    assert (split["severity"], split["count"]) == ("warning", 4)
+    assert split["message"] == (
+        "The split valid is not tested on, since there is a split test: its 4 images are trained on."
+    )
+    assert examples(found, "other_splits") == ["valid: 4 images, trained on"]
+    assert (classes["severity"], classes["count"]) == ("warning", 2)
+    assert classes["message"] == (
+        "2 classes have names that look alike, and are different ones: Bee and bee differ only in upper and lower case."
+    )
+    assert found.report["notes"] == []
+    as_test = {name.replace("test/", "val/"): content for name, content in FILES.items()}
+    [split] = [each for each in checked(tmp_path, zipped(as_test)).report["findings"] if each["code"] == "other_splits"]
+    assert (split["severity"], split["count"]) == ("info", 6)
+    assert split["message"] == (
+        "The split val is taken as test, since there is no split test: its 6 images are tested on and not trained on."
+    )
+
+
 def test_a_folder_is_checked_as_the_tar_that_would_be_sent(tmp_path: Path) -> None:
     for name, content in ODD.items():
         path = tmp_path / "pets" / name
@@ -71,4 +154,36 @@ def test_the_command_prints_the_report_or_the_reason(tmp_path: Path, capsys: pyt
     assert main([str(file)]) == 1
     assert "is text" in capsys.readouterr().err
     assert main([str(tmp_path / "nowhere")]) == 1
-    assert main([]) == 2
+    with pytest.raises(SystemExit) as told:
+        main([])
+    assert told.value.code == 2
+
+
+def test_the_command_shows_the_split_that_an_upload_will_make(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "upload"
+    file.write_bytes(UPLOADS["unsplit"])
+    assert main([str(file), "--test-fraction", "0.3", "--seed", "7"]) == 0
+    there = validated(
+        Storage(f"file://{tmp_path}/storage"), tmp_path / "scratch", UPLOADS["unsplit"], test_fraction=0.3, seed=7
+    )
+    here = check_dataset(file, test_fraction=0.3, seed=7)
+    assert isinstance(there, Found)
+    assert (here.identity, here.test_images) == (there.identity, 6)
+    assert here.identity != check_dataset(file, test_fraction=0.3).identity
+    assert json.loads(capsys.readouterr().out)["classes"] == [
+        {"name": name, "train": 7, "test": 3} for name in ("a", "b")
+    ]
+
+
+@pytest.mark.parametrize(
+    "fields", [{"test_fraction": 0}, {"test_fraction": 1}, {"test_fraction": 1.5}, {"seed": -1}, {"seed": 2**53}]
+)
+def test_a_split_that_the_api_refuses_is_refused_in_the_same_words(tmp_path: Path, fields: dict[str, Any]) -> None:
+    with pytest.raises(EpochalError) as told:
+        check_dataset(tmp_path, **fields)
+    with pytest.raises(ValidationError) as refused:
+        UploadCreate.model_validate({"dataset": "pets", "bytes": 1, **fields})
+    [error] = refused.value.errors()
+    assert told.value.detail == f"{error['loc'][0]} {error_message(error)}"

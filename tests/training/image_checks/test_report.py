@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 from pydantic import TypeAdapter
 
 from tests.training.image_checks.scenes import Pictures, digests_of, measured, scene
-from training.image_checks import TEST, Features, Finding, Report, duplicates_of, mended_by
+from training.image_checks import TEST, Features, Finding, Report, SkippedFiles, duplicates_of, mended_by
+from training.image_checks.files import file_findings
+from training.image_checks.findings import MOST_EXAMPLES
 
 CLEAN = Pictures.clean()
 FEATURES, DIGESTS = CLEAN.measured()
@@ -75,9 +78,8 @@ def test_there_is_nothing_to_say_of_clean_images() -> None:
 def test_what_was_planted_is_found(code: str) -> None:
     severity, plant = PLANTED[code]
     found = with_more(plant())
-    twins = {"exact_duplicates": {"conflicting_labels"}, "conflicting_labels": {"exact_duplicates"}}
-    also = {"conflicting_labels_near": {"near_duplicates"}, "low_information": {"grey_among_colour"}}
-    assert found.keys() - also.get(code, set()) - twins.get(code, set()) == {code}
+    also = {"low_information": {"grey_among_colour"}}
+    assert found.keys() - also.get(code, set()) == {code}
     assert found[code].severity == severity
     assert found[code].examples[0].image == "x" or found[code].examples[0].other == "x"
     assert found[code].message.endswith(".")
@@ -129,6 +131,36 @@ def test_of_many_copies_one_is_kept() -> None:
     }
 
 
+def test_what_drops_copies_and_leaks_does_not_decide_between_two_labels() -> None:
+    turned, split = ImageOps.mirror(scene(4)), TEST
+    pictures = CLEAN.add(scene(4), label=1, name="other label").add(turned, label=1, name="other label, turned")
+    pictures = pictures.add(scene(4), label=1, name="other label, again")
+    pictures = pictures.add(scene(6), label=1, split=split, name="leak, other label")
+    pictures = pictures.add(ImageOps.mirror(scene(8)), label=1, split=split, name="near leak, other label")
+    features, digests = measured_with_more(pictures)
+    gone = {
+        code: [pictures.ids[place] for place in mended(pictures, code, features, digests)]
+        for code in ("exact_duplicates", "near_duplicates", "leaked_exact", "leaked_near")
+    }
+    assert gone == {
+        "exact_duplicates": ["other label, again"],
+        "near_duplicates": ["other label, turned"],
+        "leaked_exact": [],
+        "leaked_near": [],
+    }
+    found = with_more(pictures)
+    assert found["conflicting_labels"].count == 5
+    assert found["exact_duplicates"].examples[0].other == "other label"
+    assert found.keys().isdisjoint({"leaked_exact", "leaked_near"})
+
+
+def test_classes_whose_names_look_alike_are_named_also_without_what_was_uploaded() -> None:
+    pictures = replace(CLEAN, classes=["cat", "c\u0430t"])
+    found = {each.code: each for each in pictures.report_of(FEATURES, DIGESTS).findings}
+    assert found.keys() == {"similar_class_names"}
+    assert r"'cat' and 'c\u0430t' differ in characters that look alike" in found["similar_class_names"].message
+
+
 @pytest.mark.parametrize("image", [on_white(), night(), scene(79, 120, 45), scene(80, 60, 60)])
 def test_pictures_of_their_own_kind_are_no_fault(image: Image.Image) -> None:
     assert with_more(CLEAN.add(image)) == {}
@@ -139,12 +171,13 @@ def test_twins_are_counted_by_the_images_that_a_user_would_look_at() -> None:
     for name in ("copy 1", "copy 2"):
         pictures = pictures.add(scene(4), label=0, split=TEST, name=name)
     for name in ("mirrored 1", "mirrored 2"):
-        pictures = pictures.add(ImageOps.mirror(scene(6)), label=1, split=TEST, name=name)
+        pictures = pictures.add(ImageOps.mirror(scene(6)), label=0, split=TEST, name=name)
+    pictures = pictures.add(ImageOps.mirror(scene(8)), label=1, split=TEST, name="mirrored 3")
     found = with_more(pictures)
     assert {code: finding.count for code, finding in found.items()} == {
         "leaked_exact": 2,
         "leaked_near": 2,
-        "conflicting_labels_near": 3,
+        "conflicting_labels_near": 2,
         "exact_duplicates": 2,
     }
     assert [(each.image, each.other) for each in found["leaked_exact"].examples] == [
@@ -161,7 +194,6 @@ def test_what_is_found_as_the_same_is_not_found_as_nearly_the_same_again() -> No
     pictures = CLEAN.add(scene(4), label=1, split=TEST, name="copy").add(darker, label=0, name="twin")
     found = with_more(pictures)
     assert {code: finding.count for code, finding in found.items()} == {
-        "leaked_exact": 1,
         "conflicting_labels": 2,
         "conflicting_labels_near": 1,
         "near_duplicates": 2,
@@ -253,7 +285,11 @@ def test_a_small_test_split_is_named(test: int, severity: str | None) -> None:
 
 
 def test_files_are_told_of() -> None:
-    files = {"unreadable": [("b.png", "it is cut off"), ("a.png", "it is a PDF")], "skipped": {"hidden": 3, "none": 0}}
+    hidden = SkippedFiles("hidden files", 3, [".a", ".b"])
+    files = {
+        "unreadable": [("b.png", "it is cut off"), ("a.png", "it is a PDF")],
+        "skipped": [SkippedFiles("none", 0), SkippedFiles(".txt files", 1, ["1.txt"]), hidden],
+    }
     pictures = Pictures(CLEAN.images, CLEAN.labels, CLEAN.splits, CLEAN.ids, CLEAN.modes, files=files)
     unreadable, skipped = pictures.report_of(FEATURES, DIGESTS).findings
     assert (unreadable.code, unreadable.severity, unreadable.count) == ("unreadable_files", "error", 2)
@@ -261,7 +297,20 @@ def test_files_are_told_of() -> None:
         (None, "a.png: it is a PDF"),
         (None, "b.png: it is cut off"),
     ]
-    assert (skipped.code, skipped.severity, skipped.count) == ("skipped_files", "info", 3)
+    assert (skipped.code, skipped.severity, skipped.count) == ("skipped_files", "info", 4)
+    assert skipped.message == "4 files were passed over: hidden files (3); .txt files (1)."
+    assert [each.detail for each in skipped.examples] == [".a: hidden files", ".b: hidden files", "1.txt: .txt files"]
+
+
+def test_of_each_reason_for_passing_over_files_some_are_named() -> None:
+    many = SkippedFiles("hidden files", 100, [f".{number}" for number in range(20)])
+    skipped = [many, *(SkippedFiles(f".{suffix} files", 1, [f"1.{suffix}"]) for suffix in ("avi", "pdf"))]
+    [finding] = file_findings([], skipped, MOST_EXAMPLES)
+    assert [each.detail for each in finding.examples[17:]] == [
+        ".17: hidden files",
+        "1.avi: .avi files",
+        "1.pdf: .pdf files",
+    ]
 
 
 def everything() -> Pictures:

@@ -72,7 +72,7 @@ def test_what_was_validated_is_stored_and_nothing_else(storage: Storage, tmp_pat
     contents = [pack[at : at + length] for at, length in zip(index.offsets, index.lengths, strict=True)]
     assert sorted(contents) == sorted(tree().values())
     assert len(pack) == sum(map(len, contents))
-    assert (finding(found, "unreadable_files"), found.train_images, found.test_images) == (1, 8, 4)
+    assert (finding(found, "unreadable_files"), found.train_images, found.test_images) == (2, 8, 4)
     assert not list((tmp_path / "scratch").glob("upload"))
 
 
