@@ -10,6 +10,7 @@ from training.archives.member_names import cleaned, told_name
 from training.archives.members import Examples, Skipped, Split, shown_names
 from training.archives.splits import is_split, make_up_splits, meant_splits
 from training.archives.tables import COLUMNS, NotOfLabels, rows_of
+from training.archives.unexpected import attributed
 from training.errors import DatasetInvalid
 from training.names import in_one_form, quoted
 
@@ -44,7 +45,8 @@ def usable_tables(
         if folder not in wrappers and not (in_head and (len(heads) == 1 or is_split(head))):
             continue
         try:
-            next(rows_of(name, content), None)
+            with attributed(name, NotOfLabels):
+                next(rows_of(name, content), None)
         except NotOfLabels as error:
             unusable.append(str(error))
             continue
@@ -67,7 +69,8 @@ def arrange_by_tables(
     """Of images called `names`, and `paths` in one Unicode form, in `wrapper`: see `layout.arrange`."""
     labels = _Labels(paths)
     for table in tables:
-        labels.read(table)
+        with attributed(table.name):
+            labels.read(table)
     where = shown_names(table.name for table in tables)
     labels.check(where)
     said, notes = labels.splits(where, wrapper)

@@ -6,6 +6,8 @@ from training.errors import DatasetInvalid
 
 KIB, MIB, GIB = 2**10, 2**20, 2**30
 
+_UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -22,11 +24,20 @@ class Limits:
 
 
 class Budget:
-    """What one pass over an archive has used of its limits, as it is really read. Each method raises DatasetInvalid."""
+    """What one pass over an archive has used of its limits, as it is really read. Each method that counts raises
+    DatasetInvalid. `reading` is the name of the member that is read, or was last; empty before the first."""
 
     def __init__(self, limits: Limits) -> None:
-        self.limits = limits
+        self.limits, self.reading = limits, ""
+        self.start_over()
+
+    def start_over(self) -> None:
+        """The archive is read once more, from its beginning."""
         self._members = self._names = self._packed = self._unpacked = 0
+
+    def begin(self, name: str) -> None:
+        """The member `name` is being read: it is the one that errors name."""
+        self.reading = name
 
     def count_member(self, name_bytes: int = 0) -> None:
         """One more member, whose name has so many bytes."""
@@ -79,8 +90,11 @@ def too_dense(limits: Limits) -> DatasetInvalid:
 
 
 def in_bytes(count: int) -> str:
-    """A number of bytes, for an error message."""
-    for unit, size in (("GiB", GIB), ("MiB", MIB), ("KiB", KIB)):
-        if count >= size:
-            return f"{count / size:,.1f} {unit}".replace(".0 ", " ")
-    return "1 byte" if count == 1 else f"{count} bytes"
+    """A number of bytes, for an error message. It may be any int: headers state numbers that no float holds, and that
+    Python refuses to write in decimal digits."""
+    power = (max(count, 1).bit_length() - 1) // 10
+    if power > len(_UNITS):
+        return f"more than 1,024 {_UNITS[-1]}"
+    if power:
+        return f"{count / KIB**power:,.1f} {_UNITS[power - 1]}".replace(".0 ", " ")
+    return "1 byte" if count == 1 else f"{max(count, 0)} bytes"

@@ -127,7 +127,8 @@ def _opened(entry: Entry) -> _Array:
             "Save `numpy.ascontiguousarray(array)` instead.",
         )
     size = begin + length + prod(sides) * kind.itemsize
-    if len(sides) > MOST_DIMENSIONS or kind.itemsize == 0 or size != entry.size:
+    fits = prod(side or 1 for side in sides) * kind.itemsize < 2**63  # numpy refuses others, even without numbers
+    if len(sides) > MOST_DIMENSIONS or kind.itemsize == 0 or size != entry.size or not fits:
         raise DatasetInvalid(
             f"{told_name(name)} says that it is {kind} of shape {[*sides[:MOST_DIMENSIONS]]}, which would be "
             f"{in_bytes(size)} with its header, and has {in_bytes(entry.size)}.",

@@ -40,6 +40,7 @@ class ZipReader:
         """Each regular file, in the order in which they lie in the archive."""
         for member in self._directory:
             name = cleaned(member.name)
+            self._budget.begin(member.name)
             if member.is_folder:
                 self._skipped.folders.add(name)
             elif member.type not in (0, stat.S_IFREG):
@@ -93,6 +94,7 @@ class _Body:
 
     def read(self, most: int, /) -> bytes:
         """Exactly `most` bytes; fewer only at the end."""
+        self._budget.begin(self._member.name)
         wanted = min(most, self._left)
         parts = []
         while wanted:

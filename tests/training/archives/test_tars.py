@@ -52,11 +52,11 @@ WRONG = {
     ),
     "a negative size": (
         raw_tar(CAT, tar_header(b"dog/0.png", size_field=b"\xff" * 12)),
-        "behind cat/0.png: it has a member whose size",
+        "the size of dog/0.png cannot be read",
     ),
     "a size that is no number": (
         raw_tar(CAT, tar_header(b"dog/0.png", size_field=b"0x12345\0\0\0\0\0")),
-        "a member whose size cannot be read",
+        "the size of dog/0.png cannot be read",
     ),
     "a damaged header": (
         raw_tar(CAT, damaged_header()),
@@ -83,7 +83,15 @@ WRONG = {
     ),
     "a pax size that is none": (
         raw_tar(CAT, tar_file(b"p", pax_record(b"size", b"-5"), b"x"), DOG),
-        "a member whose size cannot be read",
+        "the size of dog/0.png cannot be read",
+    ),
+    "a pax size in GNU's binary form": (
+        raw_tar(CAT, tar_file(b"p", pax_record(b"size", b"\x80" + b"\xff" * 300), b"x"), DOG),
+        "the size of dog/0.png cannot be read",
+    ),
+    "a size in GNU's binary form that is too large": (
+        raw_tar(CAT, tar_header(b"dog/0.png", size_field=b"\x80" + b"\xff" * 11)),
+        "dog/0.png in the archive says that it has more than 1,024 EiB",
     ),
     "a huge pax size": (
         raw_tar(CAT, tar_file(b"p", pax_record(b"size", b"9" * 18), b"x"), DOG),
