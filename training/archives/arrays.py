@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from training.archives.classes import check_count
 from training.archives.limits import MIB, Budget, Limits, in_bytes
 from training.archives.member_names import told_name
 from training.archives.members import Member, Readable, Split
@@ -149,7 +150,9 @@ def labels_of(arrays: Sequence[tuple[str, NDArray[Any]]], classes: Sequence[str]
         told = ", ".join(f"{told_name(name)} has {_KINDS.get(labels.dtype.kind, 'numbers')}" for name, labels in flat)
         raise DatasetInvalid(f"Labels are of several kinds: {told}.", "Save both in the same way.")
     known, rows = np.unique(np.concatenate([labels for _, labels in flat]), return_inverse=True)
-    names = _names(known, ", ".join(told_name(name) for name, _ in flat), classes)
+    where = ", ".join(told_name(name) for name, _ in flat)
+    check_count(len(known), where)
+    names = _names(known, where, classes)
     ends = np.cumsum([len(labels) for _, labels in flat])
     return [Labels(part.astype(np.int64), names) for part in np.split(rows.reshape(-1), ends[:-1])]
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from training.archives.arrangement import Arrangement, Place, wrappers_of
 from training.archives.by_folders import arrange_by_folders
 from training.archives.by_tables import arrange_by_tables, usable_tables
-from training.archives.members import Skipped
+from training.archives.members import EXAMPLES, Skipped
 from training.errors import DatasetInvalid
 from training.names import in_one_form
 
@@ -33,4 +33,4 @@ def arrange(names: Sequence[str], tables: Mapping[str, bytes], skipped: Skipped 
     except DatasetInvalid as error:
         if not unusable:
             raise
-        raise DatasetInvalid(f"{error.detail} {' '.join(unusable)}", error.hint) from None
+        raise DatasetInvalid(f"{error.detail} {' '.join(unusable[:EXAMPLES])}", error.hint) from None

@@ -188,6 +188,21 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
         "text that is not UTF-8",
         "text",
     ),
+    "too many classes": (
+        {"images": np.zeros((25_001, 1, 1), np.uint8), "labels": np.arange(25_001)},
+        "labels has 25,001 classes, and a data set may have 25,000",
+        "Leave out",
+    ),
+    "too many classes of text": (
+        {"images": np.zeros((25_001, 1, 1), np.uint8), "labels": np.arange(25_001).astype("U5")},
+        "labels has 25,001 classes, and a data set may have 25,000",
+        "Leave out",
+    ),
+    "too many names": (
+        {"images": GREY, "labels": LABELS, "classes": np.arange(25_001).astype("U5")},
+        "classes has 25,001 classes, and a data set may have 25,000",
+        "Leave out",
+    ),
     "one class": ({"images": GREY, "labels": LABELS * 0}, "one class only, 0", "numpy.savez"),
     "a class in one split": (
         {"train_images": GREY, "train_labels": LABELS, "test_images": GREY[:2], "test_labels": LABELS[:2]},
