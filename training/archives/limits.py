@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from training.archives.member_names import told_name
 from training.errors import DatasetInvalid
 
 KIB, MIB, GIB = 2**10, 2**20, 2**30
@@ -60,9 +61,12 @@ class Budget:
         self._unpacked += count
         limits = self.limits
         if self._unpacked > limits.total_bytes:
-            raise too_large(limits)
+            raise too_large(limits, self._seen())
         if self._unpacked > limits.unpacked_freely and self._unpacked > limits.ratio * self._packed:
-            raise too_dense(limits)
+            raise too_dense(limits, self._seen())
+
+    def _seen(self) -> str:
+        return f": that was seen in {told_name(self.reading)}" if self.reading else ""
 
 
 def too_many(limits: Limits) -> DatasetInvalid:
@@ -72,19 +76,21 @@ def too_many(limits: Limits) -> DatasetInvalid:
     )
 
 
-def too_large(limits: Limits) -> DatasetInvalid:
-    """The error of an archive whose members are too large together."""
+def too_large(limits: Limits, where: str) -> DatasetInvalid:
+    """The error of an archive whose members are too large together. `where`: the end of a sentence, or empty."""
     most = in_bytes(limits.total_bytes)
     return DatasetInvalid(
-        f"The archive unpacks to more than {most}.", f"Send at most {most} in one: fewer images, or smaller ones."
+        f"The archive unpacks to more than {most}{where}.",
+        f"Send at most {most} in one: fewer images, or smaller ones.",
     )
 
 
-def too_dense(limits: Limits) -> DatasetInvalid:
-    """The error of an archive that is a decompression bomb, or looks like one."""
+def too_dense(limits: Limits, where: str) -> DatasetInvalid:
+    """The error of an archive that is a decompression bomb, or looks like one. `where`: the end of a sentence, or
+    empty."""
     return DatasetInvalid(
         f"The archive unpacks to more than {limits.ratio} times its own size, as decompression bombs do and archives "
-        "of images do not.",
+        f"of images do not{where}.",
         "Save the images as PNG or JPEG, which are small by themselves, and pack those.",
     )
 

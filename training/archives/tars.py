@@ -70,7 +70,8 @@ class TarReader:
                 self._skipped.add(reason, name)
                 self._skipped.folders.add(name)
             elif not name:
-                raise DatasetInvalid("A file in the archive has no name.", f"{HOW_TO_PACK}.")
+                where = f", behind {told_name(self._last)}" if self._last else ""
+                raise DatasetInvalid(f"A file in the archive has no name{where}.", f"{HOW_TO_PACK}.")
             else:
                 yield Entry(name, header.size, body)
             body.pass_over()
@@ -202,8 +203,9 @@ class TarReader:
         """Behind the mark there are only zeros, and what is compressed is whole."""
         while block := self._stream.read(64 * KIB):
             if block.strip(b"\0"):
+                where = f" and {told_name(self._last)}" if self._last else ""
                 raise DatasetInvalid(
-                    "The archive goes on behind the mark of its end, as if two were put one behind the other.",
+                    f"The archive goes on behind the mark of its end{where}, as if two were put one behind the other.",
                     "Pack everything in one go.",
                 )
 

@@ -47,7 +47,8 @@ class ZipReader:
                 self._skipped.add(LINKS if member.type == stat.S_IFLNK else DEVICES, name)
                 self._skipped.folders.add(name)
             elif not name:
-                raise DatasetInvalid("A file in the archive has no name.", f"{HOW_TO_PACK}.")
+                stored = f": it is stored as {told_name(member.name)}" if member.name else ""
+                raise DatasetInvalid(f"A file in the archive has no name{stored}.", f"{HOW_TO_PACK}.")
             else:
                 yield Entry(name, member.size, _Body(self._source, self._content_of(member), member, self._budget))
 

@@ -180,9 +180,15 @@ def test_control_characters_and_writing_directions_are_shown_with_escapes() -> N
 
 
 def test_a_file_without_a_name() -> None:
-    for archive in (raw_zip([ZipFile(b"", PNG)]), raw_zip([ZipFile(b".", PNG)]), raw_tar(tar_file(b"./.", PNG))):
-        with pytest.raises(DatasetInvalid, match="has no name"):
+    cat = tar_file(b"cat.png", PNG)
+    for archive, told in (
+        (raw_zip([ZipFile(b"", PNG)]), "has no name."),
+        (raw_zip([ZipFile(b".", PNG)]), "has no name: it is stored as .."),
+        (raw_tar(cat, tar_file(b"./.", PNG)), "has no name, behind cat.png."),
+    ):
+        with pytest.raises(DatasetInvalid) as caught:
             read(archive)
+        assert caught.value.detail.endswith(told)
 
 
 def test_a_tar_of_a_folder_as_everybody_packs_it() -> None:
