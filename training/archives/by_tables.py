@@ -11,7 +11,7 @@ from training.archives.members import Examples, Skipped, Split, shown_names
 from training.archives.splits import is_split, make_up_splits, meant_splits
 from training.archives.tables import COLUMNS, NotOfLabels, rows_of
 from training.archives.unexpected import attributed
-from training.errors import DatasetInvalid
+from training.errors import DatasetInvalid, kept
 from training.names import in_one_form, quoted
 
 _SEVERAL = -1  # images that have one file name
@@ -114,7 +114,8 @@ class _Labels:
             before = self.labels[image]
             if before is not None and (before != label or self._splits[image] != split):
                 said, other = (
-                    f"{quoted(text)} {part}".strip() for text, part in ((before, self._splits[image]), (label, split))
+                    f"{kept(quoted(text))} {part}".strip()
+                    for text, part in ((before, self._splits[image]), (label, split))
                 )
                 self._contradictions.add(
                     f"{told_name(row.file)} is {said} at line {self._lines[image]} and {other} at line {row.line}"
