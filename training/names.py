@@ -80,9 +80,9 @@ def closest_name(name: str, known: Collection[str]) -> str | None:
         return None
     by_folded: dict[str, str] = {}
     for each in known:
-        by_folded.setdefault(_folded(each), each)
-    folded = _folded(name)
-    near = [folded] if folded in by_folded else get_close_matches(folded, by_folded, n=1)
+        by_folded.setdefault(folded(each), each)
+    own = folded(name)
+    near = [own] if own in by_folded else get_close_matches(own, by_folded, n=1)
     return by_folded[near[0]] if near else None
 
 
@@ -105,7 +105,8 @@ def alike_in_form(names: Sequence[str]) -> list[tuple[str, str]]:
 
 
 @lru_cache(4096)  # the known names, again and again
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """The same string for all names that look alike, or differ in hyphens, underscores, dots or spaces."""
     return re.sub(r"[\s._-]+", "", skeleton(name))
 
 
