@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
 
+from training.errors import kept
+
 LONGEST_COMPARED = 64  # characters: comparing takes time that grows with the length
 
 # Letters of other alphabets that are drawn like Latin ones: Cyrillic ones, then Greek ones and two more.
@@ -29,9 +31,10 @@ def skeleton(name: str) -> str:
 
 
 def shown(name: str) -> str:
-    """`name` for an error message: in quotes and with escapes where it has characters that a reader would not see."""
+    """`name` for an error message: in quotes and with escapes where it has characters that a reader would not see, and
+    in ⟨ ⟩ where it looks like a path of the server, which must not be given here: it would be told."""
     plain = name.isprintable() and name == " ".join(name.split()) and unicodedata.normalize("NFC", name) == name
-    return name if name and plain else _escaped(name)
+    return kept(name) if name and plain else _escaped(name)
 
 
 def listed(names: Iterable[str], most: int = 5) -> str:
@@ -77,9 +80,9 @@ def closest_name(name: str, known: Collection[str]) -> str | None:
         return None
     by_folded: dict[str, str] = {}
     for each in known:
-        by_folded.setdefault(_folded(each), each)
-    folded = _folded(name)
-    near = [folded] if folded in by_folded else get_close_matches(folded, by_folded, n=1)
+        by_folded.setdefault(folded(each), each)
+    own = folded(name)
+    near = [own] if own in by_folded else get_close_matches(own, by_folded, n=1)
     return by_folded[near[0]] if near else None
 
 
@@ -102,12 +105,13 @@ def alike_in_form(names: Sequence[str]) -> list[tuple[str, str]]:
 
 
 @lru_cache(4096)  # the known names, again and again
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """The same string for all names that look alike, or differ in hyphens, underscores, dots or spaces."""
     return re.sub(r"[\s._-]+", "", skeleton(name))
 
 
 def _escaped(name: str) -> str:
-    return ascii(name)
+    return kept(ascii(name))
 
 
 def _as_drawn(name: str) -> str:

@@ -16,6 +16,7 @@ from api.routes.datasets import ACCEPTED, LARGEST_SEED, NewName, version_of
 from api.service.admitted_route import UploadRoute
 from api.service.service import Service
 from catalog.datasets.errors import NameTaken, TooManyUploads, UploadRefused, UploadTooLarge
+from catalog.datasets.naming import require_free
 from catalog.datasets.uploads import AT_ONCE_SECONDS, SplitOptions
 from jobs import dataset_versions, uploads
 from jobs.errors import QuotaExceeded
@@ -80,9 +81,9 @@ async def _upload(
 
 
 def _begin(service: Service, project: str, name: str, size: int | None, options: SplitOptions) -> Upload:
-    if service.catalogue.is_taken(name):
-        raise NameTaken(name)
+    taken = service.catalogue.taken_as(name)  # before the transaction, which must not wait for a disk
     with service.database.session(project) as session:
+        require_free(session, project, name, taken)
         asked = UploadRequest(name, size, None, options, AT_ONCE_SECONDS)
         return uploads.begin(session, project, asked, service.settings.max_upload_bytes)
 

@@ -16,6 +16,7 @@ from api.reading import version_pictures
 from api.routes.datasets import ACCEPTED, DatasetName, NewName, Number, version_of
 from api.service.admitted_route import AdmittedRoute
 from catalog.datasets.errors import ImportRefused, NameTaken, TooManyUploads, VersionNotFound, VersionNotReady
+from catalog.datasets.naming import require_free
 from catalog.datasets.uploads import SplitOptions
 from environment.import_roots import is_below
 from jobs import dataset_versions, new_versions
@@ -43,8 +44,7 @@ def import_dataset(
 ) -> Response:
     """The images are copied: what changes there afterwards changes nothing here."""
     _require_allowed(body.source, service.settings.import_roots)
-    if service.catalogue.is_taken(name):
-        raise NameTaken(name)
+    require_free(session, session.own_project, name, service.catalogue.taken_as(name))
     options = asdict(SplitOptions(body.test_fraction, body.seed))
     made = new_versions.import_from(session, session.own_project, name, body.source, options)
     background.add_task(service.queue.send, dataset_versions.WAKE_UP)

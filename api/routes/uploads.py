@@ -34,6 +34,7 @@ from catalog.datasets.errors import (
     UploadRefused,
     UploadTooLarge,
 )
+from catalog.datasets.naming import require_free
 from catalog.datasets.uploads import SplitOptions
 from jobs import dataset_queries, dataset_versions, uploads
 from jobs.errors import QuotaExceeded
@@ -104,8 +105,7 @@ def create_upload(
     `Upload-Metadata`: its keys are `dataset` (without it, `name` or `filename` up to its suffix), and `sha256`,
     `test_fraction` and `seed`, which need not be there."""
     asked = _asked(body) if body.model_fields_set else _asked_by_headers(request)
-    if catalogue.is_taken(asked.dataset):
-        raise NameTaken(asked.dataset)
+    require_free(session, session.own_project, asked.dataset, catalogue.taken_as(asked.dataset))
     upload = uploads.begin(session, session.own_project, asked, settings.max_upload_bytes)
     answer = dataset_views.upload(upload)
     return Response(

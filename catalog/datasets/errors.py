@@ -21,7 +21,7 @@ DatasetError
 
 from collections.abc import Sequence
 
-from training.names import listed
+from training.names import listed, shown
 
 
 class DatasetError(Exception):
@@ -61,12 +61,13 @@ class ImageNotFound(DatasetError):
 
 
 class NameTaken(DatasetError):
-    """The name is one of a data set that Epochal knows, or that the operator has put there."""
+    """The name is one of a data set that Epochal knows, or that the operator has put there; or one that people would
+    take for it. `taken`: how that one is written, where it differs."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(
-            f"{name!r} is a data set that everybody on this service can name: upload yours under another name."
-        )
+    def __init__(self, name: str, taken: str | None = None) -> None:
+        of_all = "a data set that everybody on this service can name: upload yours under another name."
+        near = "" if taken is None or taken == name else f" would be taken for {shown(taken)!r},"
+        super().__init__(f"{name!r}{near or ' is'} {of_all}")
 
 
 class DatasetInUse(DatasetError):

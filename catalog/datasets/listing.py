@@ -11,7 +11,7 @@ from training.errors import DatasetInvalid
 from training.image_folders import ImageFolder, find_images, visible_folders
 from training.known.dataset_names import hides_shipped, is_name, unknown_dataset
 from training.known.datasets import KNOWN_DATASETS, SHIPPED, KnownDataset
-from training.names import shown
+from training.names import folded, shown
 from training.spec import DataShape, TrainingSpec
 from training.spec.conflicts import count_conflicts, data_conflicts, published_conflicts
 from training.spec.part import Conflict
@@ -96,15 +96,20 @@ class Catalogue:
                 folders[name] = self._folders.get(name, left) or _folder_entry(name)
         return sorted((known | folders).values(), key=lambda entry: entry.name)
 
-    def is_taken(self, name: str) -> bool:
-        """Whether everybody can name a data set `name`, so that no project may call its own so. Waits a second at most
-        for a disk."""
+    def taken_as(self, name: str) -> str | None:
+        """The name of a data set that everybody can name, of which people would not tell `name` apart: they differ in
+        case, hyphens, underscores or dots at most. The very same, if there is one; None where there is none. Waits a
+        second at most for a disk."""
         if name in KNOWN_DATASETS:
-            return True
+            return name
         try:
-            return name in (self._names.get(_ALL, SUBMISSION_WAIT_SECONDS) or ())
+            folders = self._names.get(_ALL, SUBMISSION_WAIT_SECONDS) or ()
         except OSError:
-            return False
+            folders = ()
+        if name in folders:
+            return name
+        names = [*KNOWN_DATASETS, *folders]
+        return next((other for other in names if folded(other) == folded(name)), None)
 
     def conflicts(self, spec: TrainingSpec) -> list[Conflict]:
         """Why a job of `spec` would be refused for its data, as far as this machine can tell. Waits a second at most;

@@ -3,6 +3,7 @@
 An image is given on as a PNM file, which is a line of text in front of its pixels.
 """
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from training.archives.classes import check_count
 from training.archives.limits import MIB, Budget, Limits, in_bytes
 from training.archives.member_names import told_name
 from training.archives.members import Member, Readable, Split
@@ -18,6 +20,8 @@ from training.errors import DatasetInvalid
 BLOCK = MIB  # bytes of images that are in memory at once
 MOST_DIMENSIONS = 5
 LARGEST_LABEL = 10**6
+
+_KINDS = {"U": "text", "S": "bytes"}  # of labels; others are numbers
 
 _SHAPES = "[N, height, width], [N, height, width, 1 or 3] or [N, 1 or 3, height, width]"
 
@@ -142,13 +146,13 @@ def labels_of(arrays: Sequence[tuple[str, NDArray[Any]]], classes: Sequence[str]
     called by its number, with zeros in front so that classes are in the order of their numbers. Raises DatasetInvalid.
     """
     flat = [(name, _flat(name, labels)) for name, labels in arrays]
-    if len({labels.dtype.kind in "US" for _, labels in flat}) > 1:
-        raise DatasetInvalid(
-            f"Labels are numbers in one array and text in another: {', '.join(told_name(name) for name, _ in flat)}.",
-            "Save both in the same way.",
-        )
+    if len({_KINDS.get(labels.dtype.kind, "numbers") for _, labels in flat}) > 1:
+        told = ", ".join(f"{told_name(name)} has {_KINDS.get(labels.dtype.kind, 'numbers')}" for name, labels in flat)
+        raise DatasetInvalid(f"Labels are of several kinds: {told}.", "Save both in the same way.")
     known, rows = np.unique(np.concatenate([labels for _, labels in flat]), return_inverse=True)
-    names = _names(known, ", ".join(told_name(name) for name, _ in flat), classes)
+    where = ", ".join(told_name(name) for name, _ in flat)
+    check_count(len(known), where)
+    names = _names(known, where, classes)
     ends = np.cumsum([len(labels) for _, labels in flat])
     return [Labels(part.astype(np.int64), names) for part in np.split(rows.reshape(-1), ends[:-1])]
 
@@ -191,8 +195,16 @@ def _names(known: NDArray[Any], where: str, classes: Sequence[str] | None) -> li
 
 
 def texts(array: NDArray[Any], where: str) -> list[str]:
-    """Of an array of text or bytes. Raises DatasetInvalid."""
+    """Of an array of text or bytes, [N]. Raises DatasetInvalid."""
+    if array.dtype.kind == "U" and not _is_text(array):
+        raise DatasetInvalid(f"{where} has text with characters that do not exist.", "Save it as an array of text.")
     try:
         return [text.decode() if isinstance(text, bytes) else text for text in array.tolist()]
     except ValueError:
         raise DatasetInvalid(f"{where} has text that is not UTF-8.", "Save it as an array of text.") from None
+
+
+def _is_text(array: NDArray[Any]) -> bool:
+    """Whether all its numbers are characters. numpy and Python do not look, and make strings that nothing takes."""
+    points = np.ascontiguousarray(array).view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
+    return not ((points > sys.maxunicode) | ((points >= 0xD800) & (points <= 0xDFFF))).any()

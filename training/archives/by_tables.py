@@ -11,7 +11,8 @@ from training.archives.member_names import cleaned, told_name
 from training.archives.members import Examples, Skipped, Split, shown_names
 from training.archives.splits import is_split, make_up_splits, meant_splits, other_splits
 from training.archives.tables import COLUMNS, NotOfLabels, rows_of
-from training.errors import DatasetInvalid
+from training.archives.unexpected import attributed
+from training.errors import DatasetInvalid, kept
 from training.names import in_one_form, quoted
 
 _SEVERAL = -1  # images that have one file name
@@ -45,7 +46,8 @@ def usable_tables(
         if folder not in wrappers and not (in_head and (len(heads) == 1 or is_split(head))):
             continue
         try:
-            next(rows_of(name, content), None)
+            with attributed(name, NotOfLabels):
+                next(rows_of(name, content), None)
         except NotOfLabels as error:
             unusable.append(error)
             continue
@@ -68,7 +70,8 @@ def arrange_by_tables(
     """Of images called `names`, and `paths` in one Unicode form, in `wrapper`: see `layout.arrange`."""
     labels = _Labels(paths)
     for table in tables:
-        labels.read(table)
+        with attributed(table.name):
+            labels.read(table)
     where = shown_names(table.name for table in tables)
     labels.check(where)
     said, notes = labels.splits(where, wrapper, skipped)
@@ -111,7 +114,8 @@ class _Labels:
             before = self.labels[image]
             if before is not None and (before != label or self._splits[image] != split):
                 said, other = (
-                    f"{quoted(text)} {part}".strip() for text, part in ((before, self._splits[image]), (label, split))
+                    f"{kept(quoted(text))} {part}".strip()
+                    for text, part in ((before, self._splits[image]), (label, split))
                 )
                 self._contradictions.add(
                     f"{told_name(row.file)} is {said} at line {self._lines[image]} and {other} at line {row.line}"

@@ -3,11 +3,14 @@
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 
+from training.archives.limits import MIB
 from training.archives.members import EXAMPLES, Split, shown_names
 from training.errors import DatasetInvalid
 from training.names import alike_in_form, difference, in_one_form, look_alikes, skeleton
 
 LONGEST_CLASS = 255  # bytes, as of a folder
+MOST_CLASSES = 25_000  # ImageNet-21k has 21,841
+MOST_NAMES_BYTES = MIB  # of all classes: they are in each answer that describes the data set, twice
 MOST_COMPARED = 100  # names that are missing in a split, with those that it has too many
 
 HOW = (
@@ -21,8 +24,19 @@ def class_of(text: str) -> str:
     return in_one_form(text).strip()
 
 
+def check_count(count: int, where: str) -> None:
+    """Raises DatasetInvalid where these are too many classes."""
+    if count > MOST_CLASSES:
+        raise DatasetInvalid(
+            f"{where} has {count:,} classes, and a data set may have {MOST_CLASSES:,}.",
+            "Leave out the rarest, or join them. Images that are to be matched, and not told apart, are no classes.",
+        )
+
+
 def check_names(names: Collection[str], where: str) -> None:
-    """Raises DatasetInvalid where a name of a class is none, or two look alike. `where` they are: "labels.csv"."""
+    """Raises DatasetInvalid where a name of a class is none, two look alike, or there is too much of them. `where` they
+    are: "labels.csv"."""
+    check_count(len(names), where)
     if wrong := [name for name in names if name.encode(errors="ignore").decode() != name]:
         raise DatasetInvalid(
             f"{where} has classes whose names are not UTF-8: {shown_names(sorted(wrong))}.", "Rename them."
@@ -37,6 +51,12 @@ def check_names(names: Collection[str], where: str) -> None:
     if wrong := [name for name in names if len(name.encode()) > LONGEST_CLASS]:
         raise DatasetInvalid(
             f"{where} has classes whose names have more than {LONGEST_CLASS} bytes: {shown_names(sorted(wrong))}.",
+            "Give them shorter names.",
+        )
+    if (total := sum(len(name.encode()) for name in names)) > MOST_NAMES_BYTES:
+        raise DatasetInvalid(
+            f"{where} has {len(names):,} classes whose names have {total:,} bytes together, and may have "
+            f"{MOST_NAMES_BYTES:,}.",
             "Give them shorter names.",
         )
     if twins := alike_in_form(sorted(names)):

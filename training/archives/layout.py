@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from training.archives.arrangement import Arrangement, Place, wrappers_of
 from training.archives.by_folders import arrange_by_folders
 from training.archives.by_tables import arrange_by_tables, usable_tables
-from training.archives.members import Skipped
+from training.archives.members import EXAMPLES, Skipped
 from training.errors import DatasetInvalid
 from training.names import in_one_form
 
@@ -33,5 +33,7 @@ def arrange(names: Sequence[str], tables: Mapping[str, bytes], skipped: Skipped 
     except DatasetInvalid as error:
         if not unusable:
             raise
-        detail, hint = " ".join(map(str, unusable)), " ".join(table.hint for table in unusable)
-        raise DatasetInvalid(f"{error.detail} {detail}", f"{hint} Or do without a table. {error.hint}") from None
+        told = unusable[:EXAMPLES]
+        hints = " ".join(dict.fromkeys(table.hint for table in told))
+        detail = " ".join(map(str, told))
+        raise DatasetInvalid(f"{error.detail} {detail}", f"{hints} Or do without a table. {error.hint}") from None

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 
+from training.archives.member_names import told_name
 from training.errors import DatasetInvalid
 
 KIB, MIB, GIB = 2**10, 2**20, 2**30
+
+_UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +25,20 @@ class Limits:
 
 
 class Budget:
-    """What one pass over an archive has used of its limits, as it is really read. Each method raises DatasetInvalid."""
+    """What one pass over an archive has used of its limits, as it is really read. Each method that counts raises
+    DatasetInvalid. `reading` is the name of the member that is read, or was last; empty before the first."""
 
     def __init__(self, limits: Limits) -> None:
-        self.limits = limits
+        self.limits, self.reading = limits, ""
+        self.start_over()
+
+    def start_over(self) -> None:
+        """The archive is read once more, from its beginning."""
         self._members = self._names = self._packed = self._unpacked = 0
+
+    def begin(self, name: str) -> None:
+        """The member `name` is being read: it is the one that errors name."""
+        self.reading = name
 
     def count_member(self, name_bytes: int = 0) -> None:
         """One more member, whose name has so many bytes."""
@@ -49,9 +61,12 @@ class Budget:
         self._unpacked += count
         limits = self.limits
         if self._unpacked > limits.total_bytes:
-            raise too_large(limits)
+            raise too_large(limits, self._seen())
         if self._unpacked > limits.unpacked_freely and self._unpacked > limits.ratio * self._packed:
-            raise too_dense(limits)
+            raise too_dense(limits, self._seen())
+
+    def _seen(self) -> str:
+        return f": that was seen in {told_name(self.reading)}" if self.reading else ""
 
 
 def too_many(limits: Limits) -> DatasetInvalid:
@@ -61,26 +76,31 @@ def too_many(limits: Limits) -> DatasetInvalid:
     )
 
 
-def too_large(limits: Limits) -> DatasetInvalid:
-    """The error of an archive whose members are too large together."""
+def too_large(limits: Limits, where: str) -> DatasetInvalid:
+    """The error of an archive whose members are too large together. `where`: the end of a sentence, or empty."""
     most = in_bytes(limits.total_bytes)
     return DatasetInvalid(
-        f"The archive unpacks to more than {most}.", f"Send at most {most} in one: fewer images, or smaller ones."
+        f"The archive unpacks to more than {most}{where}.",
+        f"Send at most {most} in one: fewer images, or smaller ones.",
     )
 
 
-def too_dense(limits: Limits) -> DatasetInvalid:
-    """The error of an archive that is a decompression bomb, or looks like one."""
+def too_dense(limits: Limits, where: str) -> DatasetInvalid:
+    """The error of an archive that is a decompression bomb, or looks like one. `where`: the end of a sentence, or
+    empty."""
     return DatasetInvalid(
         f"The archive unpacks to more than {limits.ratio} times its own size, as decompression bombs do and archives "
-        "of images do not.",
+        f"of images do not{where}.",
         "Save the images as PNG or JPEG, which are small by themselves, and pack those.",
     )
 
 
 def in_bytes(count: int) -> str:
-    """A number of bytes, for an error message."""
-    for unit, size in (("GiB", GIB), ("MiB", MIB), ("KiB", KIB)):
-        if count >= size:
-            return f"{count / size:,.1f} {unit}".replace(".0 ", " ")
-    return "1 byte" if count == 1 else f"{count} bytes"
+    """A number of bytes, for an error message. It may be any int: headers state numbers that no float holds, and that
+    Python refuses to write in decimal digits."""
+    power = (max(count, 1).bit_length() - 1) // 10
+    if power > len(_UNITS):
+        return f"more than 1,024 {_UNITS[-1]}"
+    if power:
+        return f"{count / KIB**power:,.1f} {_UNITS[power - 1]}".replace(".0 ", " ")
+    return "1 byte" if count == 1 else f"{max(count, 0)} bytes"

@@ -7,6 +7,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 
+from training.errors import kept
 from training.names import shown
 
 LONGEST_NAME = 1024  # bytes
@@ -65,7 +66,7 @@ def tar_name(raw: bytes) -> str:
         try:
             return f"{folder.decode()}{slash.decode()}{own.decode(errors='backslashreplace')}".replace("\\", "_")
         except UnicodeDecodeError:
-            raise Undecodable(ascii(folder[:LONGEST_SHOWN])[1:]) from None
+            raise Undecodable(kept(ascii(folder[:LONGEST_SHOWN])[1:])) from None
 
 
 def zip_name(raw: bytes, flags: int, extra: bytes) -> tuple[str, bool]:
@@ -78,7 +79,7 @@ def zip_name(raw: bytes, flags: int, extra: bytes) -> tuple[str, bool]:
         return raw.decode(), False
     except UnicodeDecodeError:
         if flags & UTF8_FLAG:
-            raise Undecodable(ascii(raw[:LONGEST_SHOWN])[1:]) from None
+            raise Undecodable(kept(ascii(raw[:LONGEST_SHOWN])[1:])) from None
     if (named := _unicode_path(raw, extra)) is not None:
         return named, False
     separator = b"/" if b"/" in raw else b"\\"

@@ -5,6 +5,7 @@ bounded before it is read, and is one of what numpy writes or an error.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.archives.arrays import MOST_DIMENSIONS, ImageArray, Labels, labels_of, texts
-from training.archives.classes import check_classes, class_of
+from training.archives.classes import check_classes, check_count, class_of
 from training.archives.limits import Budget, in_bytes
 from training.archives.member_names import told_name
 from training.archives.members import Entry, Member, Readable, Skipped, Split, WithFront, shown_names
@@ -128,7 +129,8 @@ def _opened(entry: Entry) -> _Array:
             "Save `numpy.ascontiguousarray(array)` instead.",
         )
     size = begin + length + prod(sides) * kind.itemsize
-    if len(sides) > MOST_DIMENSIONS or kind.itemsize == 0 or size != entry.size:
+    fits = prod(side or 1 for side in sides) * kind.itemsize < 2**63  # numpy refuses others, even without numbers
+    if len(sides) > MOST_DIMENSIONS or kind.itemsize == 0 or size != entry.size or not fits:
         raise DatasetInvalid(
             f"{told_name(name)} says that it is {kind} of shape {[*sides[:MOST_DIMENSIONS]]}, which would be "
             f"{in_bytes(size)} with its header, and has {in_bytes(entry.size)}.",
@@ -146,9 +148,9 @@ def _classes(arrays: dict[str, _Array], budget: Budget) -> list[str] | None:
             f"classes is {array.dtype} of shape {[*array.shape]}: it names the classes, in the order of their numbers.",
             "Save it as a list of text.",
         )
+    check_count(array.shape[0], "classes")
     names = [class_of(name) for name in texts(array.read(budget.limits.labels_bytes), "classes")]
-    if len({*names}) < len(names):
-        twice = sorted({name for name in names if names.count(name) > 1}) if len(names) < 10**4 else names[:1]
+    if twice := sorted(name for name, count in Counter(names).items() if count > 1):
         raise DatasetInvalid(f"classes has a name more than once: {shown_names(twice)}.", "Name each class once.")
     return names
 

@@ -14,12 +14,13 @@ from training.archives.npz import npz_members
 from training.archives.streams import FileStream, Gunzipped, Unzstandard
 from training.archives.tables import is_table
 from training.archives.tars import TarReader
+from training.archives.unexpected import ReadingFailed, attributed
 from training.archives.zips import ZipReader
 from training.errors import DatasetInvalid
 from training.image_folders.file_kinds import HEAD_BYTES, kind_of
 from training.image_folders.listing import IMAGE_SUFFIXES, OTHER_SUFFIXES, is_companion
 
-__all__ = ["HIDDEN", "Limits", "Member", "Skipped", "read_members"]
+__all__ = ["HIDDEN", "Limits", "Member", "ReadingFailed", "Skipped", "read_members"]
 
 ARCHIVE_HEAD = 4096  # bytes from which the kind of an archive is told
 HIDDEN = "hidden files, and what systems and programs leave beside images"
@@ -41,17 +42,18 @@ def read_members(
 
     What is passed over is counted in `skipped`, and label tables are put into `tables` by their names: both are
     complete once the last image was given. Raises DatasetInvalid for what is wrong with the archive or a member, also
-    where no image is in it. Only idx files make it read the archive twice.
+    where no image is in it, and ReadingFailed where a mistake is ours. Only idx files make it read the archive twice.
     """
     source.seek(0)
     kind = archive_kind(source.read(ARCHIVE_HEAD))
     if kind in ("idx", "idx.gz"):
         raise DatasetInvalid("The upload is one idx file: images and their labels are two.", HOW_IDX)
-    if kind == "npz":
-        budget = Budget(limits)
-        yield from npz_members(ZipReader(source, size, budget, skipped), budget, skipped)
-        return
-    yield from _Reader(source, size, kind, limits, skipped, tables).members()
+    budget = Budget(limits)
+    with attributed(lambda: budget.reading):
+        if kind == "npz":
+            yield from npz_members(ZipReader(source, size, budget, skipped), budget, skipped)
+        else:
+            yield from _Reader(source, size, kind, budget, skipped, tables).members()
 
 
 def _entries(source: BinaryIO, size: int, kind: ArchiveKind, budget: Budget, skipped: Skipped) -> Iterator[Entry]:
@@ -75,13 +77,13 @@ class _Reader:
         source: BinaryIO,
         size: int,
         kind: ArchiveKind,
-        limits: Limits,
+        budget: Budget,
         skipped: Skipped,
         tables: dict[str, bytes],
     ) -> None:
-        self._source, self._size, self._kind, self._limits = source, size, kind, limits
+        self._source, self._size, self._kind, self._limits = source, size, kind, budget.limits
         self._skipped, self._tables = skipped, tables
-        self._budget, self._names, self._idx = Budget(limits), set[str](), IdxFiles()
+        self._budget, self._names, self._idx = budget, set[str](), IdxFiles()
         self._table_bytes = 0
 
     def members(self) -> Iterator[Member]:
@@ -94,9 +96,9 @@ class _Reader:
         if self._idx and count:
             raise DatasetInvalid("The archive has both images and idx files of images.", f"Send one of them. {HOW_IDX}")
         if self._idx:
-            budget = Budget(self._limits)
-            again = _entries(self._source, self._size, self._kind, budget, Skipped())
-            yield from self._idx.members(again, budget, self._skipped)
+            self._budget.start_over()
+            again = _entries(self._source, self._size, self._kind, self._budget, Skipped())
+            yield from self._idx.members(again, self._budget, self._skipped)
         elif not count:
             told = f" It has {self._skipped.told()}." if self._skipped.total else ""
             raise DatasetInvalid(f"The archive has no image.{told}", SEND)

@@ -8,6 +8,7 @@ import zstandard
 
 from training.archives.kinds import GZIP, ZSTD, is_zstd
 from training.archives.limits import KIB, Budget, in_bytes
+from training.archives.member_names import told_name
 from training.archives.members import Readable
 from training.errors import DatasetInvalid
 
@@ -60,12 +61,13 @@ class FileStream:
 
 
 class Unpacked(ABC):
-    """The content of compressed bytes. `name` is what they are called in errors. Frames, several of which may follow
-    one another, are decoded one by one, and one that is cut off is an error.
+    """The content of compressed bytes: of the archive, or of its member `name`, which is fit to be shown. Frames,
+    several of which may follow one another, are decoded one by one, and one that is cut off is an error.
     """
 
-    def __init__(self, packed: Readable, budget: Budget, name: str) -> None:
-        self._packed, self._budget, self._name = packed, budget, name
+    def __init__(self, packed: Readable, budget: Budget, name: str = "") -> None:
+        self._packed, self._budget, self._name = packed, budget, name or "The archive"
+        self._is_archive = not name
         self._ready, self._at = b"", 0  # unpacked, and how much of it was read
         self._frames = 1
 
@@ -105,7 +107,9 @@ class Unpacked(ABC):
         """The next bytes; none at the end."""
 
     def _damaged(self, how: str) -> DatasetInvalid:
-        return DatasetInvalid(f"{self._name} is {how}.", SEND_AGAIN)
+        last = self._budget.reading if self._is_archive else ""
+        where = f", in or behind {told_name(last)}" if last else ""
+        return DatasetInvalid(f"{self._name} is {how}{where}.", SEND_AGAIN)
 
     def _count_frame(self) -> None:
         self._frames += 1
@@ -122,7 +126,7 @@ class Unpacked(ABC):
 class Gunzipped(Unpacked):
     """The content of gzip data: of all its members, as bgzip makes many."""
 
-    def __init__(self, packed: Readable, budget: Budget, name: str = "The archive") -> None:
+    def __init__(self, packed: Readable, budget: Budget, name: str = "") -> None:
         super().__init__(packed, budget, name)
         self._decoder, self._waiting = zlib.decompressobj(31), b""
 
@@ -157,7 +161,7 @@ class Gunzipped(Unpacked):
 class Unzstandard(Unpacked):
     """The content of zstd data: of all its frames, as pzstd makes many."""
 
-    def __init__(self, packed: Readable, budget: Budget, name: str = "The archive") -> None:
+    def __init__(self, packed: Readable, budget: Budget, name: str = "") -> None:
         super().__init__(packed, budget, name)
         self._decoder = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW)
         self._frame, self._waiting = self._decoder.decompressobj(), b""

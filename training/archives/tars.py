@@ -43,7 +43,7 @@ class _Extended:
     """What the headers in front of a member say of it."""
 
     name: bytes | None = None
-    size: int | None = None
+    size: bytes | None = None  # in decimal digits
     is_sparse: bool = False
 
 
@@ -70,7 +70,8 @@ class TarReader:
                 self._skipped.add(reason, name)
                 self._skipped.folders.add(name)
             elif not name:
-                raise DatasetInvalid("A file in the archive has no name.", f"{HOW_TO_PACK}.")
+                where = f", behind {told_name(self._last)}" if self._last else ""
+                raise DatasetInvalid(f"A file in the archive has no name{where}.", f"{HOW_TO_PACK}.")
             else:
                 yield Entry(name, header.size, body)
             body.pass_over()
@@ -97,6 +98,7 @@ class TarReader:
     def begin(self, name: str) -> None:
         """The member `name` is being read: it is the one that errors name."""
         self._last = name
+        self._budget.begin(name)
 
     def _next(self) -> tuple[_Header, _Extended] | None:
         """The next member's header, as the extended ones in front of it change it; None at the end's mark."""
@@ -109,7 +111,7 @@ class TarReader:
             if header.kind not in (b"x", b"X", b"g", b"L", b"K", b"N", b"V"):
                 self._pass_sparse_map(header)
                 name = header.name if extended.name is None else extended.name
-                size = header.size if extended.size is None else extended.size
+                size = header.size if extended.size is None else self._decimal(extended.size, name)
                 return _Header(name, size, header.kind, header.is_extended), extended
             self._read_extended(header, extended)
         raise self._damaged(f"more than {MOST_HEADERS} headers in front of one member")
@@ -140,7 +142,7 @@ class TarReader:
             if key == b"path":
                 extended.name = value
             elif key == b"size":
-                extended.size = self._number(value + b"\0", base=10)
+                extended.size = value
             elif key.startswith(b"GNU.sparse."):
                 extended.is_sparse = True
             at = end
@@ -158,15 +160,22 @@ class TarReader:
         kind = block[156:157]
         if kind == b"M":
             raise DatasetInvalid("The archive is one part of a tar archive in several parts.", "Send it as one.")
-        return _Header(name, self._number(block[124:136]), kind, is_extended=kind == b"S" and block[482] != 0)
+        return _Header(name, self._number(block[124:136], name), kind, is_extended=kind == b"S" and block[482] != 0)
 
-    def _number(self, field: bytes, base: int = 8) -> int:
+    def _number(self, field: bytes, name: bytes) -> int:
+        """The size in the header of the member `name`."""
         if field[0] == 0x80:  # GNU's form for what is too large for eleven octal digits
             return int.from_bytes(field[1:], "big")
         digits = field.partition(b"\0")[0].strip()
-        if not (_OCTAL if base == 8 else _DECIMAL).fullmatch(digits):
-            raise self._damaged("a member whose size cannot be read")
-        return int(digits or b"0", base)
+        if not _OCTAL.fullmatch(digits):
+            raise self._unreadable_size(name)
+        return int(digits or b"0", 8)
+
+    def _decimal(self, value: bytes, name: bytes) -> int:
+        """The size in a pax header of the member `name`."""
+        if not _DECIMAL.fullmatch(value.strip()):
+            raise self._unreadable_size(name)
+        return int(value)
 
     def _pass_sparse_map(self, header: _Header) -> None:
         goes_on = header.is_extended
@@ -194,8 +203,9 @@ class TarReader:
         """Behind the mark there are only zeros, and what is compressed is whole."""
         while block := self._stream.read(64 * KIB):
             if block.strip(b"\0"):
+                where = f" and {told_name(self._last)}" if self._last else ""
                 raise DatasetInvalid(
-                    "The archive goes on behind the mark of its end, as if two were put one behind the other.",
+                    f"The archive goes on behind the mark of its end{where}, as if two were put one behind the other.",
                     "Pack everything in one go.",
                 )
 
@@ -205,6 +215,10 @@ class TarReader:
             f"have together, {in_bytes(self._budget.limits.total_bytes)}.",
             f"The archive is damaged, or too large. {SEND_AGAIN}",
         )
+
+    def _unreadable_size(self, name: bytes) -> DatasetInvalid:
+        told = told_name(name.decode(errors="backslashreplace"))
+        return DatasetInvalid(f"The archive is damaged: the size of {told} cannot be read.", SEND_AGAIN)
 
     def _damaged(self, what: str) -> DatasetInvalid:
         where = f", behind {told_name(self._last)}" if self._last else ""

@@ -62,14 +62,14 @@ class ZipDirectory:
     """
 
     def __init__(self, source: BinaryIO, size: int, budget: Budget) -> None:
-        self._limits, self._size = budget.limits, size
+        self._limits, self._size, self._budget = budget.limits, size, budget
         count, length, self.start = self._find(source, size)
         source.seek(self.start)
         self._bytes = source.read(length)
         self._places, self._offsets, self._packed = array("Q"), array("Q"), array("Q")
         self._faults: dict[str, Examples] = {}
         self.guessed_names = False  # whether the encoding of a folder's name was guessed
-        self._scan(count, budget)
+        self._scan(count)
 
     def __iter__(self) -> Iterator[ZipMember]:
         """In the order in which they lie in the archive."""
@@ -126,12 +126,16 @@ class ZipDirectory:
             raise DatasetInvalid("The archive is damaged: its end has another length than it says.", SEND_AGAIN)
         return disk or this, here, count, size, start, place
 
-    def _scan(self, count: int, budget: Budget) -> None:
+    def _scan(self, count: int) -> None:
         """Look at each member once, and raise DatasetInvalid for all that is wrong with any."""
         at = unpacked = 0
+        largest: ZipMember | None = None
         while at < len(self._bytes):
             member, following = self._member(at)
-            budget.count_member(len(member.raw_name))
+            self._budget.begin(member.name)
+            self._budget.count_member(len(member.raw_name))
+            if largest is None or member.size > largest.size:
+                largest = member
             self._places.append(at)
             self._offsets.append(member.offset)
             self._packed.append(LOCAL_HEADER + len(member.raw_name) + member.packed)
@@ -143,10 +147,11 @@ class ZipDirectory:
             raise self._damaged(f"it says that it has {count:,} members, and lists {len(self._places):,}")
         self._raise_faults()
         self._check_overlaps()
+        most = f": {_sizes(largest)} is the largest in it" if largest else ""
         if unpacked > self._limits.total_bytes:
-            raise too_large(self._limits)
+            raise too_large(self._limits, most)
         if unpacked > max(self._limits.unpacked_freely, self._limits.ratio * self._size):
-            raise too_dense(self._limits)
+            raise too_dense(self._limits, most)
 
     def _judge(self, member: ZipMember) -> None:
         if (fault := fault_of(member.name)) is not None:
@@ -188,7 +193,8 @@ class ZipDirectory:
         order = np.argsort(offsets, kind="stable")
         begins = np.append(offsets[order], np.uint64(self.start))
         if int(begins[0]) != 0:
-            raise self._damaged("its first member is not in its list, or bytes were put in front")
+            first = told_name(self._member(self._places[order[0]])[0].name)
+            raise self._damaged(f"there is something in front of {first}, the first member in its list")
         room = begins[1:] - begins[:-1]
         wrong = np.flatnonzero((begins[1:] < begins[:-1]) | (room < lengths[order]))
         if len(wrong):
@@ -200,7 +206,7 @@ class ZipDirectory:
     def _member(self, at: int) -> tuple[ZipMember, int]:
         """The member whose entry is at this place, and the next one's place."""
         if at + _ENTRY.size > len(self._bytes) or self._bytes[at : at + 4] != b"PK\1\2":
-            raise self._damaged("the list of its members cannot be read")
+            raise self._unreadable()
         fields = _ENTRY.unpack_from(self._bytes, at)
         _, made_by, _, flags, method, _, _, checksum, packed, size = fields[:10]
         name_length, extra_length, comment, disk, _, attributes, offset = fields[10:]
@@ -209,10 +215,10 @@ class ZipDirectory:
         extra = self._bytes[begin + name_length : begin + name_length + extra_length]
         following = begin + name_length + extra_length + comment
         if following > len(self._bytes) or disk not in (0, 0xFFFF):
-            raise self._damaged("the list of its members cannot be read")
-        size, packed, offset = self._in_64_bits(size, packed, offset, extra)
-        kind = stat.S_IFMT(attributes >> 16) if made_by >> 8 in _UNIX else 0
+            raise self._unreadable()
         name = self._name(raw_name, flags, extra)
+        size, packed, offset = self._in_64_bits(name, size, packed, offset, extra)
+        kind = stat.S_IFMT(attributes >> 16) if made_by >> 8 in _UNIX else 0
         return ZipMember(name, raw_name, flags, method, checksum, packed, size, offset, kind), following
 
     def _name(self, raw: bytes, flags: int, extra: bytes) -> str:
@@ -226,19 +232,28 @@ class ZipDirectory:
         self.guessed_names = self.guessed_names or guessed
         return name
 
-    def _in_64_bits(self, size: int, packed: int, offset: int, extra: bytes) -> tuple[int, int, int]:
+    def _in_64_bits(self, name: str, size: int, packed: int, offset: int, extra: bytes) -> tuple[int, int, int]:
         """Numbers that are too large for 32 bits are in an extra field, in this order."""
         numbers = [size, packed, offset]
         large = [place for place, number in enumerate(numbers) if number == 0xFFFFFFFF]
         if large:
             data = extra_field(extra, 1)
             if len(data) < 8 * len(large):
-                raise self._damaged("a member's size is missing")
+                raise self._damaged(f"the size of {told_name(name)} is missing, or where it lies")
             for place in large:
                 numbers[place], data = int.from_bytes(data[:8], "little"), data[8:]
         if max(numbers) >= 2**62:
-            raise self._damaged("a member's size cannot be read")
+            raise self._damaged(f"the size of {told_name(name)} cannot be read, or where it lies")
         return numbers[0], numbers[1], numbers[2]
+
+    def _unreadable(self) -> DatasetInvalid:
+        last = self._budget.reading
+        where = f", behind {told_name(last)}" if last else ""
+        return self._damaged(f"the list of its members cannot be read{where}")
 
     def _damaged(self, what: str) -> DatasetInvalid:
         return DatasetInvalid(f"The archive is damaged: {what}.", SEND_AGAIN)
+
+
+def _sizes(member: ZipMember) -> str:
+    return f"{told_name(member.name)}, of {in_bytes(member.packed)} that would become {in_bytes(member.size)},"

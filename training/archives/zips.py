@@ -40,13 +40,15 @@ class ZipReader:
         """Each regular file, in the order in which they lie in the archive."""
         for member in self._directory:
             name = cleaned(member.name)
+            self._budget.begin(member.name)
             if member.is_folder:
                 self._skipped.folders.add(name)
             elif member.type not in (0, stat.S_IFREG):
                 self._skipped.add(LINKS if member.type == stat.S_IFLNK else DEVICES, name)
                 self._skipped.folders.add(name)
             elif not name:
-                raise DatasetInvalid("A file in the archive has no name.", f"{HOW_TO_PACK}.")
+                stored = f": it is stored as {told_name(member.name)}" if member.name else ""
+                raise DatasetInvalid(f"A file in the archive has no name{stored}.", f"{HOW_TO_PACK}.")
             else:
                 yield Entry(name, member.size, _Body(self._source, self._content_of(member), member, self._budget))
 
@@ -93,6 +95,7 @@ class _Body:
 
     def read(self, most: int, /) -> bytes:
         """Exactly `most` bytes; fewer only at the end."""
+        self._budget.begin(self._member.name)
         wanted = min(most, self._left)
         parts = []
         while wanted:

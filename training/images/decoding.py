@@ -2,7 +2,6 @@
 
 import errno
 import os
-import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,10 +18,10 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from training.image_folders import LARGEST_IMAGE_MEGAPIXELS
 from training.image_folders.file_kinds import HEAD_BYTES, RAW, kind_of
+from training.images.reasons import MEGAPIXEL, reason_of
 
 # Told by content. No other of Pillow's readers sees a file: some start programs (EPS), others are hardly looked after.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "JPEG2000")
-MEGAPIXEL = 10**6
 GREY_MODES = frozenset({"1", "L", "LA", "I", "I;16", "I;16L", "I;16B", "I;16N"})
 
 DNG_VERSION, NEW_SUBFILE_TYPE, REDUCED_RESOLUTION = 0xC612, 0x00FE, 1  # tags of TIFF, and a bit of the second
@@ -215,7 +214,7 @@ def _opaque(image: Image.Image, mode: str) -> Image.Image:
     dropped.
     """
     if image.mode == "F":
-        raise ValueError("its pixels are floating-point numbers, whose range is unknown")
+        raise ImageUnreadable("its pixels are floating-point numbers, whose range is unknown")
     if image.mode == mode and not image.has_transparency_data:
         return image
     if not image.mode.startswith("I") and not image.has_transparency_data:
@@ -241,7 +240,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     """
     values = np.asarray(image)
     if values.min() < 0 or values.max() > 65_535:
-        raise ValueError("its pixels have more than 16 bits")
+        raise ImageUnreadable("its pixels have more than 16 bits")
     scaled = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
     if isinstance(key := image.info.get("transparency"), int):
         scaled[values == key] = 255
@@ -286,14 +285,12 @@ def _centre_square(image: Image.Image, size: int) -> Image.Image:
 
 def _reason(error: Exception, file: ImageFile | bytes) -> str:
     match error:
+        case ImageUnreadable():
+            return str(error)
         case UnidentifiedImageError():
             return _what_it_is(file)
-        case Image.DecompressionBombError() | Image.DecompressionBombWarning():
-            return _too_large(str(error))
-        case OSError(strerror=str(text)):
-            return text
         case _:
-            return str(error) or type(error).__name__
+            return reason_of(error)
 
 
 def _what_it_is(file: ImageFile | bytes) -> str:
@@ -311,13 +308,3 @@ def _head(file: ImageFile | bytes) -> bytes:
         return _content(file)[:HEAD_BYTES]
     with Path(file).open("rb") as opened:
         return opened.read(HEAD_BYTES)
-
-
-def _too_large(told: str) -> str:
-    """Pillow tells how many pixels there are, and how many there may be; raised only where they are read."""
-    pixels, _ = [int(number) / MEGAPIXEL for number in re.findall(r"\d+", told)[:2]]
-    most = (Image.MAX_IMAGE_PIXELS or 0) // MEGAPIXEL
-    return (
-        f"it has {pixels:,.1f} megapixels, and the largest images that are read have {most:,}: make it smaller, or "
-        "raise EPOCHAL_LARGEST_IMAGE_MEGAPIXELS, in a notebook largest_image_megapixels"
-    )

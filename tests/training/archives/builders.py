@@ -217,6 +217,12 @@ def npz(**arrays: Any) -> bytes:
     return buffer.getvalue()
 
 
+def npy(array: np.ndarray[Any, Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
 def npy_header(text: str, length: int | None = None) -> bytes:
     return b"\x93NUMPY\2\0" + (len(text) if length is None else length).to_bytes(4, "little") + text.encode()
 

@@ -3,6 +3,7 @@
 import time
 import unicodedata
 from collections.abc import Iterable
+from itertools import product
 
 import pytest
 
@@ -92,10 +93,25 @@ def test_train_alone_is_split_later_and_that_is_told() -> None:
         (images("cat", "d\udc00og"), r"names are not UTF-8: 'd\udc00og'"),
         (images("cat", "\u200b"), "has a class without a name that can be seen"),
         (images("cat", "d" * 256), "more than 255 bytes: …ddd"),
+        (
+            [f"{number}/0.png" for number in range(25_001)],
+            "The archive has 25,001 classes, and a data set may have 25,000.",
+        ),
+        (
+            [f"{number:05}{'é' * 120}/0.png" for number in range(5000)],
+            "has 5,000 classes whose names have 1,225,000 bytes together, and may have 1,048,576.",
+        ),
     ],
 )
 def test_what_is_no_data_set(names: list[str], told: str) -> None:
     assert told in refusal(names).detail
+
+
+def test_why_tables_do_not_count_is_told_of_a_few() -> None:
+    folders = ["".join(pair) for pair in product("tT", "rR", "aA", "iI", "nN")]
+    tables = {f"{folder}/labels.csv": b"a,b\n" for folder in folders}
+    error = refusal([*images(*(f"{folder}/cat" for folder in folders)), "loose.png"], tables)
+    assert error.detail.count("has no column file and no label") == 5
 
 
 def test_names_that_differ_only_in_their_unicode_form_are_one_class() -> None:

@@ -22,7 +22,7 @@ from tests.training.archives.builders import (
     tar_file,
 )
 from training.archives.member_names import LONGEST_NAME, cleaned, fault_of
-from training.errors import DatasetInvalid
+from training.errors import DatasetInvalid, without_folders
 
 UTF8 = 1 << 11
 
@@ -179,10 +179,23 @@ def test_control_characters_and_writing_directions_are_shown_with_escapes() -> N
         assert caught.value.detail.isprintable()
 
 
-def test_a_file_without_a_name() -> None:
-    for archive in (raw_zip([ZipFile(b"", PNG)]), raw_zip([ZipFile(b".", PNG)]), raw_tar(tar_file(b"./.", PNG))):
-        with pytest.raises(DatasetInvalid, match="has no name"):
+def test_names_from_the_root_are_told_as_they_are() -> None:
+    for archive in (raw_zip([ZipFile(b"/srv/x.png", PNG)]), raw_tar(tar_file(b"/srv/x.png", PNG))):
+        with pytest.raises(DatasetInvalid) as caught:
             read(archive)
+        assert "⟨/srv/x.png⟩" in without_folders(caught.value.detail)
+
+
+def test_a_file_without_a_name() -> None:
+    cat = tar_file(b"cat.png", PNG)
+    for archive, told in (
+        (raw_zip([ZipFile(b"", PNG)]), "has no name."),
+        (raw_zip([ZipFile(b".", PNG)]), "has no name: it is stored as .."),
+        (raw_tar(cat, tar_file(b"./.", PNG)), "has no name, behind cat.png."),
+    ):
+        with pytest.raises(DatasetInvalid) as caught:
+            read(archive)
+        assert caught.value.detail.endswith(told)
 
 
 def test_a_tar_of_a_folder_as_everybody_packs_it() -> None:

@@ -156,13 +156,53 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "classes of numbers": ({"images": GREY, "labels": LABELS, "classes": LABELS}, "classes is int64", "text"),
     "text and numbers": (
         {"train_images": GREY, "train_labels": LABELS, "test_images": GREY, "test_labels": np.array(NAMES * 2)},
-        "numbers in one array and text in another",
+        "several kinds: test_labels has text, train_labels has numbers",
         "same way",
+    ),
+    "text and bytes": (
+        {
+            "train_images": GREY,
+            "train_labels": np.array(NAMES * 2),
+            "test_images": GREY,
+            "test_labels": np.array([b"\xff"] * 6),
+        },
+        "several kinds: test_labels has bytes, train_labels has text",
+        "same way",
+    ),
+    "a character that does not exist": (
+        {"images": GREY, "labels": np.array([0x41, 0x7FFFFFFF] * 6, "<u4").view("<U2")},
+        "labels has text with characters that do not exist",
+        "text",
+    ),
+    "a surrogate": (
+        {"images": GREY, "labels": np.array([0x41, 0xD800] * 6, ">u4").view(">U2")},
+        "labels has text with characters that do not exist",
+        "text",
+    ),
+    "classes of characters that do not exist": (
+        {"images": GREY, "labels": LABELS, "classes": np.array([0x41, 0x42, 0x110000], "<u4").view("<U1")},
+        "classes has text with characters that do not exist",
+        "text",
     ),
     "bytes that are no text": (
         {"images": GREY, "labels": np.array([b"\xff", b"a"] * 3)},
         "text that is not UTF-8",
         "text",
+    ),
+    "too many classes": (
+        {"images": np.zeros((25_001, 1, 1), np.uint8), "labels": np.arange(25_001)},
+        "labels has 25,001 classes, and a data set may have 25,000",
+        "Leave out",
+    ),
+    "too many classes of text": (
+        {"images": np.zeros((25_001, 1, 1), np.uint8), "labels": np.arange(25_001).astype("U5")},
+        "labels has 25,001 classes, and a data set may have 25,000",
+        "Leave out",
+    ),
+    "too many names": (
+        {"images": GREY, "labels": LABELS, "classes": np.arange(25_001).astype("U5")},
+        "classes has 25,001 classes, and a data set may have 25,000",
+        "Leave out",
     ),
     "one class": ({"images": GREY, "labels": LABELS * 0}, "one class only, 0", "numpy.savez"),
     "a class in one split": (

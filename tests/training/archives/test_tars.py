@@ -52,11 +52,11 @@ WRONG = {
     ),
     "a negative size": (
         raw_tar(CAT, tar_header(b"dog/0.png", size_field=b"\xff" * 12)),
-        "behind cat/0.png: it has a member whose size",
+        "the size of dog/0.png cannot be read",
     ),
     "a size that is no number": (
         raw_tar(CAT, tar_header(b"dog/0.png", size_field=b"0x12345\0\0\0\0\0")),
-        "a member whose size cannot be read",
+        "the size of dog/0.png cannot be read",
     ),
     "a damaged header": (
         raw_tar(CAT, damaged_header()),
@@ -64,7 +64,7 @@ WRONG = {
     ),
     "no end": (CAT + DOG, "is cut off, in or behind dog/0.png"),
     "cut off in a header": (CAT + DOG[:300], "is cut off, in or behind cat/0.png"),
-    "two archives": (raw_tar(CAT) + raw_tar(DOG), "goes on behind the mark of its end"),
+    "two archives": (raw_tar(CAT) + raw_tar(DOG), "goes on behind the mark of its end and cat/0.png"),
     "a part of several": (
         raw_tar(CAT, tar_file(b"dog/0.png", b"", b"M")),
         "one part of a tar archive in several parts",
@@ -83,7 +83,15 @@ WRONG = {
     ),
     "a pax size that is none": (
         raw_tar(CAT, tar_file(b"p", pax_record(b"size", b"-5"), b"x"), DOG),
-        "a member whose size cannot be read",
+        "the size of dog/0.png cannot be read",
+    ),
+    "a pax size in GNU's binary form": (
+        raw_tar(CAT, tar_file(b"p", pax_record(b"size", b"\x80" + b"\xff" * 300), b"x"), DOG),
+        "the size of dog/0.png cannot be read",
+    ),
+    "a size in GNU's binary form that is too large": (
+        raw_tar(CAT, tar_header(b"dog/0.png", size_field=b"\x80" + b"\xff" * 11)),
+        "dog/0.png in the archive says that it has more than 1,024 EiB",
     ),
     "a huge pax size": (
         raw_tar(CAT, tar_file(b"p", pax_record(b"size", b"9" * 18), b"x"), DOG),
@@ -192,7 +200,9 @@ BOMBS = {
 @pytest.mark.parametrize("archive", BOMBS.values(), ids=BOMBS)
 def test_a_bomb_is_refused_by_what_comes_out_of_it(archive: bytes) -> None:
     begun = time.process_time()
-    assert "unpacks to more than 100 times its own size" in refusal(archive).detail
+    error = refusal(archive)
+    assert "unpacks to more than 100 times its own size" in error.detail
+    assert ": that was seen in cat/0." in error.detail
     assert time.process_time() - begun < 3
     tracemalloc.start()
     try:
@@ -229,6 +239,11 @@ def test_damage_to_what_is_compressed(kind: str) -> None:
     wrong = bytearray(sound)
     wrong[len(wrong) // 2] ^= 0xFF
     assert "is damaged" in refusal(bytes(wrong)).detail
+    whole = raw_tar(
+        *[tar_file(f"cat/{number}.png".encode(), PNG) for number in range(300)]
+    )  # a part of it comes out before its damage does
+    packed = gzip.compress(whole, 0) if kind == "tar.gz" else zst(whole)
+    assert "The archive is cut off, in or behind cat/" in refusal(packed[:-1]).detail
 
 
 def test_endless_small_pieces_are_bounded() -> None:

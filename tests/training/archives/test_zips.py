@@ -1,6 +1,7 @@
 """Zip archives that no honest program writes: bombs, contradictions, parts of others. Each is refused, and named."""
 
 import io
+import re
 import stat
 import struct
 import time
@@ -77,9 +78,9 @@ WRONG = {
     "header behind the end": (changed(DOG, offset=2**31), "members overlap with what is behind them: dog/0.png"),
     "a size that no disk has": (
         changed(DOG, size=0xFFFFFFFF, extra=b"\1\0\x08\0" + b"\xff" * 8),
-        "a member's size cannot be read",
+        "the size of dog/0.png cannot be read",
     ),
-    "size without its 64 bits": (changed(DOG, size=0xFFFFFFFF), "a member's size is missing"),
+    "size without its 64 bits": (changed(DOG, size=0xFFFFFFFF), "the size of dog/0.png is missing"),
 }
 
 
@@ -114,11 +115,16 @@ def test_the_better_zip_bomb_is_refused_before_anything_is_unpacked() -> None:
 
 def test_a_bomb_by_ratio_is_refused_by_what_it_says_and_by_what_comes_out() -> None:
     bomb = make_zip({"cat/0.png": PNG + bytes(70 * MIB)})
-    assert "unpacks to more than 100 times its own size" in refusal(bomb).detail
+    error = refusal(bomb)
+    assert "unpacks to more than 100 times its own size" in error.detail
+    assert re.search(r": cat/0\.png, of [\d.]+ KiB that would become 70 MiB, is the largest in it\.$", error.detail)
     zeros = [ZipFile(f"{number}.png".encode(), PNG + bytes(90_000)) for number in range(2)]
     archive = raw_zip([*zeros, changed(CAT, method=0, content=PNG + bytes(5000))])
     assert len(archive) * 100 > 190_000, "what it says is within the limit"
-    assert "unpacks to more than 100 times" in refusal(archive, Limits(unpacked_freely=100_000)).detail
+    error = refusal(archive, Limits(unpacked_freely=100_000))
+    assert "unpacks to more than 100 times" in error.detail
+    assert error.detail.endswith(": that was seen in 1.png.")
+    assert "more than 97.7 KiB: 0.png, of " in refusal(archive, Limits(total_bytes=100_000)).detail
 
 
 def test_many_members_are_refused_before_the_list_is_read() -> None:
@@ -158,6 +164,10 @@ def test_a_count_that_has_no_room_in_16_bits_is_what_is_left_of_it() -> None:
         (SOUND["zip"][:200], "is cut off"),
         (b"PK\3\4" + bytes(600) + end_record(0, 0, 604), "is empty"),
         (b"PK\3\4" + bytes(600) + end_record(1, 46, 604 - 46), "the list of its members cannot be read"),
+        (
+            raw_zip([CAT, DOG]).replace(b"PK\1\2", b"PK\1\3").replace(b"PK\1\3", b"PK\1\2", 1),
+            "be read, behind cat/0.png",
+        ),
         (b"PK\3\4" + end_record_64(1, 46, 2**60), "its end leads nowhere"),
         (raw_zip([CAT], zip64=True).replace(b"PK\6\6\x2c", b"PK\6\6\x2d"), "its end has another length than it says"),
     ],
@@ -171,7 +181,7 @@ def test_a_member_that_is_not_listed_at_the_beginning() -> None:
     start, end = hidden.index(b"PK\1\2"), hidden.rindex(b"PK\5\6")
     second = hidden.index(b"PK\1\2", start + 1)
     archive = hidden[:start] + hidden[second:end] + end_record(1, end - second, start)
-    assert "its first member is not in its list" in refusal(archive).detail
+    assert "there is something in front of dog/0.png, the first member in its list" in refusal(archive).detail
 
 
 def test_parts_of_an_archive() -> None:

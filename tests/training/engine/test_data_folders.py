@@ -222,7 +222,7 @@ def test_truncated_jpeg_is_named_not_filled_with_grey(tmp_path: Path) -> None:
     pets = write_folder(tmp_path / "pets", size=(64, 64))
     Image.effect_noise((64, 64), 100).save(file := pets / "train/cat/2.jpg")
     file.write_bytes(file.read_bytes()[:-400])
-    assert "pets/train/cat/2.jpg (image file is truncated" in error_of(pets).detail
+    assert "pets/train/cat/2.jpg (it is cut off: its end is missing)" in error_of(pets).detail
 
 
 @pytest.mark.parametrize("factor", [1, 3])
