@@ -158,7 +158,7 @@ def settle_ready(session: Session, claim: TaskClaim, found: Validated) -> list[s
     version.image_size = found.image_size
     version.train_images, version.test_images = found.train_images, found.test_images
     version.report = dict(found.report)
-    twin = _twin(session, version)
+    twin = with_content(session, version.project, found.identity, version.dataset)
     if twin is not None:
         version.files = twin.files
         if twin.dataset == version.dataset:
@@ -259,17 +259,17 @@ def _of_claim(session: Session, claim: TaskClaim) -> DatasetVersion:
     return session.scalars(select(DatasetVersion).where(of_version).with_for_update()).one()
 
 
-def _twin(session: Session, version: DatasetVersion) -> DatasetVersion | None:
-    """A ready version of the project with the same content: of the same data set before any other."""
+def with_content(session: Session, project: str, identity: str, dataset: str) -> DatasetVersion | None:
+    """A ready version of the project with this content: of `dataset` before any other."""
     same = select(DatasetVersion).where(
-        DatasetVersion.project == version.project,
-        DatasetVersion.identity == version.identity,
+        DatasetVersion.project == project,
+        DatasetVersion.identity == identity,
         DatasetVersion.status == VersionStatus.READY,
         DatasetVersion.same_as.is_(None),
         DatasetVersion.deleted_at.is_(None),
     )
     with session.no_autoflush:
-        own_first = (DatasetVersion.dataset != version.dataset, DatasetVersion.dataset, DatasetVersion.number)
+        own_first = (DatasetVersion.dataset != dataset, DatasetVersion.dataset, DatasetVersion.number)
         return session.scalar(same.order_by(*own_first).limit(1))
 
 

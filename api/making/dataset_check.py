@@ -7,6 +7,7 @@ from catalog.datasets.errors import DatasetError
 from catalog.datasets.listing import Catalogue
 from jobs import dataset_queries, dataset_versions
 from models import DatasetVersion, ProjectSession
+from training.known.dataset_names import VersionName
 from training.names import did_you_mean
 from training.spec import TrainingSpec
 from training.spec.conflicts import data_conflicts
@@ -18,19 +19,29 @@ def refusal(datasets: Catalogue, spec: TrainingSpec) -> InvalidRequest | None:
     return _refused(datasets.conflicts(spec))
 
 
-def require_fitting(session: ProjectSession, spec: TrainingSpec, elsewhere: InvalidRequest | None) -> None:
+def require_fitting(
+    session: ProjectSession, spec: TrainingSpec, elsewhere: InvalidRequest | None, trained_on: str | None = None
+) -> None:
     """Raises InvalidRequest unless `spec` fits the data set that it names: the project's own, where it has uploaded one
-    of this name; otherwise `elsewhere` is what `refusal` has said."""
+    of this name; otherwise `elsewhere` is what `refusal` has said. `trained_on`: the identity of the data of a job that
+    is submitted again, which may be there under another name or number."""
     try:
         version = dataset_versions.resolve(session, session.own_project, spec.dataset)
     except DatasetError as error:
-        raise InvalidRequest([{"pointer": "#/spec/dataset", "detail": str(error)}], 1) from error
+        detail = f"{error}{_where_it_is(session, spec, trained_on)}"
+        raise InvalidRequest([{"pointer": "#/spec/dataset", "detail": detail}], 1) from error
     if version is None:
         if elsewhere:
             raise _with_own_names(session, spec, elsewhere)
         return
     if refused := _refused(_conflicts(spec, version)):
         raise refused
+
+
+def _where_it_is(session: ProjectSession, spec: TrainingSpec, trained_on: str | None) -> str:
+    dataset = VersionName.of(spec.dataset).dataset
+    same = trained_on and dataset_versions.with_content(session, session.own_project, trained_on, dataset)
+    return f" The same images are {same.dataset}@{same.number}: change `spec.dataset` to that." if same else ""
 
 
 def _conflicts(spec: TrainingSpec, version: DatasetVersion) -> Iterable[Conflict]:

@@ -180,8 +180,9 @@ def rerun_job(
     """Makes a new job from the submission of the old one. Without a body, nothing is changed."""
 
     def submit() -> Job:
-        revised = rerun.revised(queries.find(submission.session, job_id).job, body)
-        dataset_check.require_fitting(submission.session, revised.spec, refusal)
+        job = queries.find(submission.session, job_id).job
+        revised = rerun.revised(job, body)
+        dataset_check.require_fitting(submission.session, revised.spec, refusal, job.dataset_identity)
         return _submit(submission.session, revised)
 
     return submission.make(f"rerun_job {job_id}", submit)

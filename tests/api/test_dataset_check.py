@@ -10,8 +10,10 @@ from fastapi.testclient import TestClient
 
 from api.app import create_app
 from catalog.datasets.listing import Catalogue
+from jobs.verified_storage import VerifiedStorage
 from settings import Settings
 from tests.api.conftest import LocalClient
+from tests.api.picture_data import pets, store_ready
 from tests.conftest import Databases
 from training.spec import TrainingSpec
 from training.spec.part import Conflict
@@ -165,3 +167,20 @@ def test_every_name_of_a_spec_is_suggested_whatever_its_case_and_hyphens(
     answer = post(front, {"dataset": "digits", field: sent})
     assert answer.status_code == 422
     assert any(f"did you mean {meant!r}?" in error["detail"] for error in answer.json()["errors"]), answer.text
+
+
+def test_a_rerun_of_a_job_whose_version_is_gone_is_told_where_its_images_are(
+    client: TestClient, stage: "Stage", settings: Settings
+) -> None:
+    storage = VerifiedStorage(settings.storage_url)
+    store_ready(stage.database, storage, pets())
+    claim = stage.claim(post(client, PETS).json()["id"])
+    stage.begin(claim)
+    stage.succeed(claim)
+    assert client.delete("/v1/datasets/pets").status_code == 204
+    store_ready(stage.database, storage, pets())
+    again = client.post(f"/v1/jobs/{claim.job_id}/rerun")
+    [error] = again.json()["errors"]
+    assert error["pointer"] == "#/spec/dataset"
+    assert error["detail"].startswith("The data set 'pets' has no version 1. The same images are pets@2: change")
+    assert client.post(f"/v1/jobs/{claim.job_id}/rerun", json={"spec": {"dataset": "pets@2"}}).status_code == 201
