@@ -17,6 +17,7 @@ from training.parent_death_signal import die_with_parent
 from worker.validation.edits import edit_version
 from worker.validation.limits import limit_validation
 from worker.validation.messages import Found, Message, Progress, Rejected, ValidationOrder
+from worker.validation.progress import Course, TookTooLong
 from worker.validation.uploads import unpack
 from worker.validation.versions import make_version
 
@@ -40,12 +41,16 @@ def main() -> None:
 
 def carry_out(order: ValidationOrder, storage: Storage, say: Callable[[Progress], None]) -> Found | Rejected:
     """The result of `order`. Raises nothing but what is a fault of ours."""
+    course = Course(order, say)
     try:
         if order.parent:
-            return edit_version(order, storage, say)
-        return make_version(order, storage, *unpack(order, storage, say), say)
+            return edit_version(order, storage, course)
+        return make_version(order, storage, *unpack(order, storage, course), course)
     except DatasetInvalid as error:
         return Rejected(code="dataset_invalid", message=error.detail, hint=error.hint)
+    except TookTooLong:
+        hint = "Send fewer images at once, or save them in a form that is faster to decode: as PNG or JPEG."
+        return _rejected("timeout", f"To look through its {course.images:,} images takes too long.", hint)
     except MemoryError:
         hint = "Send it as PNG or JPEG images in a plain archive, or in smaller parts."
         return _rejected("out_of_memory", "To look through it takes more memory than is allowed.", hint)

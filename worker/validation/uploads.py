@@ -10,7 +10,8 @@ from training.archives.members import Skipped
 from training.archives.reading import read_members
 from training.dataset_check.assembly import Assembled, Members, SplitRule, assemble
 from training.errors import DatasetInvalid
-from worker.validation.decoding import CHUNK, CHUNK_BYTES, DecodingPool
+from training.names import listed, shown
+from worker.validation.decoding import CHUNK, CHUNK_BYTES, MOST_FATAL, DecodingPool, TooManyFatal
 from worker.validation.imports import gather
 from worker.validation.messages import Progress, ValidationOrder
 
@@ -27,11 +28,17 @@ def unpack(order: ValidationOrder, storage: Storage, say: Say) -> tuple[Assemble
         _receive(order, storage, archive, say)
     pack = order.folder / "images"
     pool = DecodingPool(pack, order.folder, order.processes, order.largest_image_megapixels)
-    skipped, tables = Skipped(), dict[str, bytes]()
+    members, skipped, tables = Members(), Skipped(), dict[str, bytes]()
     try:
-        members = _unpack(archive, pack, pool, skipped, tables, say)
+        _unpack(archive, pack, pool, members, skipped, tables, say)
         for done in pool.join():
             say(Progress(stage="decoding", done=done, total=len(members.names)))
+    except TooManyFatal as error:
+        told = listed([f"{shown(members.names[row])} ({why})" for row, why in error.reasons.items()], MOST_FATAL)
+        raise DatasetInvalid(
+            f"There are more than {MOST_FATAL} images that end what decodes them: {told}.",
+            "Remove these and others like them, or save them again as PNG or JPEG.",
+        ) from error
     finally:
         pool.close()
     archive.unlink()
@@ -58,18 +65,28 @@ def _receive(order: ValidationOrder, storage: Storage, archive: Path, say: Say) 
 
 
 def _unpack(
-    archive: Path, pack: Path, pool: DecodingPool, skipped: Skipped, tables: dict[str, bytes], say: Say
-) -> Members:
-    found, begun, begun_bytes = Members(), 0, 0
+    archive: Path,
+    pack: Path,
+    pool: DecodingPool,
+    found: Members,
+    skipped: Skipped,
+    tables: dict[str, bytes],
+    say: Say,
+) -> None:
+    begun, begun_bytes = 0, 0
+
+    def decode() -> None:
+        for _ in pool.add(begun, found.files[begun:]):
+            say(Progress(stage="unpacking", done=len(found.files)))
+
     with archive.open("rb") as source, pack.open("xb", buffering=0) as images:
         for member in read_members(source, archive.stat().st_size, Limits(), skipped, tables):
             images.write(member.content)
             found.add(member)
             begun_bytes += len(member.content)
             if len(found.files) - begun >= CHUNK or begun_bytes >= CHUNK_BYTES:
-                pool.add(begun, found.files[begun:])
+                decode()
                 begun, begun_bytes = len(found.files), 0
                 say(Progress(stage="unpacking", done=len(found.files)))
     if begun < len(found.files):
-        pool.add(begun, found.files[begun:])
-    return found
+        decode()

@@ -1,0 +1,31 @@
+"""How far a validation is: what is said of it, and whether it takes too long."""
+
+import time
+from collections.abc import Callable
+
+from worker.validation.limits import validation_seconds
+from worker.validation.messages import Progress, ValidationOrder
+
+COUNTS_IMAGES = ("unpacking", "decoding", "comparing")
+
+
+class TookTooLong(Exception):
+    """The validation has had as much time as its images and bytes give it."""
+
+
+class Course:
+    """Passes on what is said of a validation, as long as that has time."""
+
+    def __init__(self, order: ValidationOrder, say: Callable[[Progress], None]) -> None:
+        self._say, self._began_at = say, time.monotonic()
+        self._bytes, self.images = sum(part.size_bytes for part in order.upload), 0
+
+    def __call__(self, progress: Progress) -> None:
+        """Say it. Raises TookTooLong."""
+        if progress.stage == "receiving":
+            self._bytes = max(self._bytes, progress.done)
+        elif progress.stage in COUNTS_IMAGES:
+            self.images = max(self.images, progress.done, progress.total or 0)
+        if time.monotonic() - self._began_at > validation_seconds(self.images, self._bytes):
+            raise TookTooLong
+        self._say(progress)
