@@ -5,11 +5,12 @@ process that has worked for some seconds ends by itself, with what it has done: 
 """
 
 import json
+import math
 import os
 import signal
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from mmap import mmap
 from pathlib import Path
 from struct import Struct
@@ -20,6 +21,7 @@ from training.dataset_check.examining import Examined, examine
 from training.images.decoding import PackedFile, strict_pillow
 from training.parent_death_signal import die_with_parent
 from worker.validation.limits import image_seconds, limit_decoder
+from worker.validation.shared_budget import SharedBudget
 
 ENOUGH_SECONDS = 10.0  # of CPU time: a process begins no further image
 
@@ -39,9 +41,9 @@ class Seat:
         """No image is at work."""
         self._shared[: _STATE.size] = _STATE.pack(-1, 0.0)
 
-    def take(self, row: int) -> None:
-        """The image of this row is at work."""
-        self._shared[: _STATE.size] = _STATE.pack(row, time.monotonic())
+    def take(self, row: int, *, waits: bool = False) -> None:
+        """The image of this row is at work, or waits for others."""
+        self._shared[: _STATE.size] = _STATE.pack(row, math.inf if waits else time.monotonic())
 
     @property
     def row(self) -> int | None:
@@ -51,7 +53,7 @@ class Seat:
 
     @property
     def seconds(self) -> float:
-        """For how long it has been."""
+        """For how long it has been; below 0 where it waits."""
         row, began = _STATE.unpack(self._shared[: _STATE.size])
         return time.monotonic() - began if row >= 0 else 0.0
 
@@ -59,8 +61,8 @@ class Seat:
 class _Watch:
     """Of one decoder."""
 
-    def __init__(self, seat: Seat) -> None:
-        self._seat = seat
+    def __init__(self, seat: Seat, budget: SharedBudget) -> None:
+        self._seat, self._budget = seat, budget
 
     def begin(self, row: int, encoded_bytes: int) -> bool:
         """False once it has worked for long enough; never before the first image."""
@@ -70,20 +72,34 @@ class _Watch:
         signal.setitimer(signal.ITIMER_PROF, image_seconds(encoded_bytes))
         return True
 
+    def end(self) -> None:
+        """No image is at work any more."""
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        self._seat.clear()
+
     @contextmanager
     def holding(self, pixels: int) -> Iterator[None]:
-        """See training.dataset_check.examining.Watch."""
-        yield
+        """Waits for the memory that others hold."""
+        row = self._seat.row
+        assert row is not None
+        self._seat.take(row, waits=True)
+        with self._budget.reserved(pixels):
+            self._seat.take(row)
+            yield
 
 
-def decode_and_exit(pack: Path, files: Files, result: Path, largest_megapixels: int, seat: Seat) -> None:
+def decode_and_exit(
+    pack: Path, files: Files, result: Path, largest_megapixels: int, seat: Seat, budget: SharedBudget
+) -> None:
     """In a process of its own. It never returns."""
     status = 1
     die_with_parent(signal.SIGKILL)
     try:
+        with suppress(OSError):  # where memory is short, this one is to be killed
+            Path("/proc/self/oom_score_adj").write_text("1000")
         limit_decoder()
         with strict_pillow(largest_megapixels):
-            _decode(pack, files, result, seat)
+            _decode(pack, files, result, _Watch(seat, budget))
         status = 0
     except MemoryError:
         pass
@@ -91,11 +107,10 @@ def decode_and_exit(pack: Path, files: Files, result: Path, largest_megapixels: 
         os._exit(status)
 
 
-def _decode(pack: Path, files: Files, result: Path, seat: Seat) -> None:
+def _decode(pack: Path, files: Files, result: Path, watch: _Watch) -> None:
     sources = [PackedFile(pack, offset, length) for offset, length in files]
-    found = examine(sources, [length for _, length in files], watch=_Watch(seat))
-    signal.setitimer(signal.ITIMER_PROF, 0)
-    seat.clear()
+    found = examine(sources, [length for _, length in files], watch=watch)
+    watch.end()
     told = np.frombuffer(json.dumps(found.unreadable).encode(), np.uint8)
     np.savez(
         result,

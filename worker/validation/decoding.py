@@ -20,6 +20,7 @@ from training.image_checks.features import FEATURES
 from training.images.identity import DIGEST_BYTES
 from worker.validation.decoder import Files, Seat, decode_and_exit, read_result
 from worker.validation.limits import image_seconds
+from worker.validation.shared_budget import SharedBudget
 
 CHUNK = 512  # images: a process is started for each, in some milliseconds
 CHUNK_BYTES = 64 * 2**20  # of encoded images
@@ -55,6 +56,7 @@ class DecodingPool:
     folder: Path
     processes: int
     largest_megapixels: int
+    budget: SharedBudget
     done: list[Examined] = field(default_factory=list)
     images_done: int = 0
     _fatal: dict[int, str] = field(default_factory=dict)
@@ -92,7 +94,7 @@ class DecodingPool:
             result, seat = self.folder / f"chunk-{first}-{len(files)}.npz", Seat()
             pid = os.fork()
             if pid == 0:
-                decode_and_exit(self.pack, files, result, self.largest_megapixels, seat)
+                decode_and_exit(self.pack, files, result, self.largest_megapixels, seat, self.budget)
             self._running[pid] = _Running(first, files, result, seat)
 
     def _wait(self) -> None:

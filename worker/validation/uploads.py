@@ -14,6 +14,7 @@ from training.names import listed, shown
 from worker.validation.decoding import CHUNK, CHUNK_BYTES, MOST_FATAL, DecodingPool, TooManyFatal
 from worker.validation.imports import gather
 from worker.validation.messages import Progress, ValidationOrder
+from worker.validation.shared_budget import SharedBudget
 
 Say = Callable[[Progress], None]
 
@@ -27,7 +28,8 @@ def unpack(order: ValidationOrder, storage: Storage, say: Say) -> tuple[Assemble
     else:
         _receive(order, storage, archive, say)
     pack = order.folder / "images"
-    pool = DecodingPool(pack, order.folder, order.processes, order.largest_image_megapixels)
+    budget = SharedBudget(order.folder / "budget")
+    pool = DecodingPool(pack, order.folder, order.processes, order.largest_image_megapixels, budget)
     members, skipped, tables = Members(), Skipped(), dict[str, bytes]()
     try:
         _unpack(archive, pack, pool, members, skipped, tables, say)
