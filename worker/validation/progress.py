@@ -19,6 +19,7 @@ class Course:
     def __init__(self, order: ValidationOrder, say: Callable[[Progress], None]) -> None:
         self._say, self._began_at = say, time.monotonic()
         self._bytes, self.images = sum(part.size_bytes for part in order.upload), 0
+        self._last: Progress | None = None
 
     def __call__(self, progress: Progress) -> None:
         """Say it. Raises TookTooLong."""
@@ -28,4 +29,12 @@ class Course:
             self.images = max(self.images, progress.done, progress.total or 0)
         if time.monotonic() - self._began_at > validation_seconds(self.images, self._bytes):
             raise TookTooLong
+        self._last = progress
         self._say(progress)
+
+    def wait(self, seconds: float) -> None:
+        """For something that will come: it is no time of the validation, and others hear that it goes on."""
+        time.sleep(seconds)
+        self._began_at += seconds
+        if self._last is not None:
+            self._say(self._last)

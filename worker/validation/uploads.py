@@ -4,7 +4,6 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
-from storage import Storage
 from training.archives.limits import Limits
 from training.archives.members import Skipped
 from training.archives.reading import read_members
@@ -14,14 +13,15 @@ from training.names import listed, shown
 from worker.validation.decoding import CHUNK, CHUNK_BYTES, MOST_FATAL, DecodingPool, TooManyFatal
 from worker.validation.imports import gather
 from worker.validation.messages import Progress, ValidationOrder
+from worker.validation.patient_storage import PatientStorage
 from worker.validation.shared_budget import SharedBudget
 
 Say = Callable[[Progress], None]
 
 
-def unpack(order: ValidationOrder, storage: Storage, say: Say) -> tuple[Assembled, Path]:
-    """The data set, and the file in which its images lie. Raises DatasetInvalid, and OSError where a disk is full or
-    the storage does not answer."""
+def unpack(order: ValidationOrder, storage: PatientStorage, say: Say) -> tuple[Assembled, Path]:
+    """The data set, and the file in which its images lie. Raises DatasetInvalid, StorageFailed, and
+    OSError where a disk is full."""
     archive = order.folder / "upload"
     if order.source is not None:
         gather(order, archive, say)
@@ -49,12 +49,15 @@ def unpack(order: ValidationOrder, storage: Storage, say: Say) -> tuple[Assemble
     return assemble(members, tables, skipped, pool.done, rule), pack
 
 
-def _receive(order: ValidationOrder, storage: Storage, archive: Path, say: Say) -> None:
+def _receive(order: ValidationOrder, storage: PatientStorage, archive: Path, say: Say) -> None:
     """Put the parts together, as they were stored. Raises DatasetInvalid where they are not what the client meant."""
     total, received, digest = sum(part.size_bytes for part in order.upload), 0, sha256()
     with archive.open("xb") as file:
         for part in order.upload:
-            content = storage.read_verified(part)
+            try:
+                content = storage.read_verified(part)
+            except FileNotFoundError as error:
+                raise DatasetInvalid("A part of what was stored of the upload is gone.", "Upload it again.") from error
             digest.update(content)
             file.write(content)
             received += len(content)
