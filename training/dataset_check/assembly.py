@@ -12,6 +12,7 @@ from training.archives.members import Member, Skipped
 from training.archives.splitting import split_off_test
 from training.dataset_check.examining import Examined
 from training.errors import DatasetInvalid
+from training.image_checks.duplicates import Tell
 from training.image_checks.features import FEATURES, Features
 from training.image_checks.report import make_report
 from training.images.identity import DIGEST_BYTES, Digests
@@ -56,9 +57,10 @@ class Assembled:
     skipped: Skipped
     notes: Sequence[str]
 
-    def report(self) -> dict[str, Any]:
-        """As training.image_checks.report.Report, with the notes, in plain values."""
-        return report_of(self.index, self.features, self.unreadable, self.skipped.counts, self.notes)
+    def report(self, tell: Tell = lambda _share: None) -> dict[str, Any]:
+        """As training.image_checks.report.Report, with the notes, in plain values. `tell` hears which share of the work
+        is done."""
+        return report_of(self.index, self.features, self.unreadable, self.skipped.counts, self.notes, tell)
 
 
 def assemble(
@@ -90,6 +92,7 @@ def report_of(
     unreadable: Sequence[tuple[str, str]] = (),
     skipped: Mapping[str, int] | None = None,
     notes: Sequence[str] = (),
+    tell: Tell = lambda _share: None,
 ) -> dict[str, Any]:
     """The report on the images of `index`, in plain values."""
     report = make_report(
@@ -101,6 +104,7 @@ def report_of(
         ids=index.ids,
         unreadable=unreadable,
         skipped=skipped,
+        tell=tell,
     )
     return {**report.as_json(), "notes": list(notes)}
 

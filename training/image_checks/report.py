@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.image_checks.balance import balance_findings, counts_by_class
-from training.image_checks.duplicates import Duplicates, find_duplicates
+from training.image_checks.duplicates import Duplicates, Tell, find_duplicates
 from training.image_checks.features import Features
 from training.image_checks.findings import MOST_EXAMPLES, TEST, TRAIN, Checked, Example, Finding, counted
 from training.image_checks.quality import quality_findings
@@ -86,6 +86,7 @@ def make_report(
     skipped: Mapping[str, int] | None = None,
     duplicates: Duplicates | None = None,
     most_examples: int = MOST_EXAMPLES,
+    tell: Tell = lambda _share: None,
 ) -> Report:
     """Of images in any order; the report is the same in each.
 
@@ -93,10 +94,10 @@ def make_report(
     `classes`, `splits` [images] 0 for train and 1 for test, `ids` [images] unique. `unreadable`: file and reason.
     `skipped`: how many files were passed over, by reason. `duplicates`: what `duplicates_of` found among these images,
     where it is known; it takes most of the time.
-    `most_examples`: of each finding.
+    `most_examples`: of each finding. `tell` hears which share of the work is done.
     """
     checked, order = _in_order(features, labels, splits, classes, ids, most_examples)
-    known = duplicates if duplicates is not None else find_duplicates(checked.features, digests[order])
+    known = duplicates if duplicates is not None else find_duplicates(checked.features, digests[order], tell)
     findings = [*_file_findings(unreadable, skipped or {}, most_examples), *_image_findings(checked, known)]
     counts = counts_by_class(checked)
     mean, deviation = _mean_and_deviation(checked)
@@ -123,11 +124,12 @@ def mended_by(
     splits: NDArray[np.uint8],
     classes: Sequence[str],
     ids: Sequence[str],
+    tell: Tell = lambda _share: None,
 ) -> NDArray[np.intp]:
     """The images that an edit by the finding with this code changes (Finding.mends), as places in what was given,
     ascending; none where it is not found. Arguments as of `make_report`."""
     checked, order = _in_order(features, labels, splits, classes, ids)
-    found = _image_findings(checked, find_duplicates(checked.features, digests[order]))
+    found = _image_findings(checked, find_duplicates(checked.features, digests[order], tell))
     mends = next((finding.mends for finding in found if finding.code == code), ())
     return np.sort(order[list(mends)])
 

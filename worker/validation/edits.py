@@ -16,12 +16,13 @@ from training.images.predictions import Predictions, PredictionsInvalid
 from training.names import listed, shown
 from worker.validation.messages import Confusion, Edit, Found, Progress, ValidationOrder
 from worker.validation.patient_storage import PatientStorage
-from worker.validation.versions import Say, features_from, store_version
+from worker.validation.progress import Course
+from worker.validation.versions import features_from, store_version
 
 Rows = NDArray[np.int64]
 
 
-def edit_version(order: ValidationOrder, storage: PatientStorage, say: Say) -> Found:
+def edit_version(order: ValidationOrder, storage: PatientStorage, say: Course) -> Found:
     """The version of `order.parent` with its edits. Its packs stay as they are. Raises DatasetInvalid where the edits
     do not fit it, or leave a class without images."""
     index_file, features_file, *packs = order.parent
@@ -31,10 +32,10 @@ def edit_version(order: ValidationOrder, storage: PatientStorage, say: Say) -> F
     except (FileNotFoundError, FileDamaged, ValueError) as error:
         raise DatasetInvalid("The version's index is damaged or gone.", "Upload the data set again.") from error
     say(Progress(stage="comparing", done=0, total=len(index)))
-    edited, kept = _edited(_Version(index, features, storage), order.edits)
+    edited, kept = _edited(_Version(index, features, storage, say), order.edits)
     rows = edited.canonical_order()
     edited, features = edited.take(rows), features[kept][rows]
-    return store_version(order, storage, edited, features, packs, report_of(edited, features))
+    return store_version(order, storage, edited, features, packs, report_of(edited, features, tell=say.comparing))
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class _Version:
     index: ImageIndex
     features: Features
     storage: PatientStorage
+    say: Course
 
     def rows(self, edit: Edit, place: int) -> Rows:
         """The images of the edit at `place`, from 0. Raises DatasetInvalid where there are none."""
@@ -69,6 +71,7 @@ class _Version:
             splits=index.splits,
             classes=index.classes,
             ids=index.ids,
+            tell=self.say.comparing,
         )
         if not len(rows):
             raise DatasetInvalid(

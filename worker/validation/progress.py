@@ -38,3 +38,7 @@ class Course:
         self._began_at += seconds
         if self._last is not None:
             self._say(self._last)
+
+    def comparing(self, share: float) -> None:
+        """Such a share of the images is compared with each other. Raises TookTooLong."""
+        self(Progress(stage="comparing", done=int(share * self.images), total=self.images))

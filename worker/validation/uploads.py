@@ -1,6 +1,5 @@
 """From an upload to the images of a data set: received, unpacked, decoded and arranged."""
 
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,12 +13,11 @@ from worker.validation.decoding import CHUNK, CHUNK_BYTES, MOST_FATAL, DecodingP
 from worker.validation.imports import gather
 from worker.validation.messages import Progress, ValidationOrder
 from worker.validation.patient_storage import PatientStorage
+from worker.validation.progress import Course
 from worker.validation.shared_budget import SharedBudget
 
-Say = Callable[[Progress], None]
 
-
-def unpack(order: ValidationOrder, storage: PatientStorage, say: Say) -> tuple[Assembled, Path]:
+def unpack(order: ValidationOrder, storage: PatientStorage, say: Course) -> tuple[Assembled, Path]:
     """The data set, and the file in which its images lie. Raises DatasetInvalid, StorageFailed, and
     OSError where a disk is full."""
     archive = order.folder / "upload"
@@ -49,7 +47,7 @@ def unpack(order: ValidationOrder, storage: PatientStorage, say: Say) -> tuple[A
     return assemble(members, tables, skipped, pool.done, rule), pack
 
 
-def _receive(order: ValidationOrder, storage: PatientStorage, archive: Path, say: Say) -> None:
+def _receive(order: ValidationOrder, storage: PatientStorage, archive: Path, say: Course) -> None:
     """Put the parts together, as they were stored. Raises DatasetInvalid where they are not what the client meant."""
     total, received, digest = sum(part.size_bytes for part in order.upload), 0, sha256()
     with archive.open("xb") as file:
@@ -76,7 +74,7 @@ def _unpack(
     found: Members,
     skipped: Skipped,
     tables: dict[str, bytes],
-    say: Say,
+    say: Course,
 ) -> None:
     begun, begun_bytes = 0, 0
 

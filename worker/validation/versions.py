@@ -1,7 +1,7 @@
 """From the images of a data set to a version of it: packs and index in the storage, and the report."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,11 +14,10 @@ from training.images.packs import PACK_BYTES, ImageIndex, packed
 from training.images.sizes import common_size
 from worker.validation.messages import Found, Progress, ValidationOrder
 from worker.validation.patient_storage import PatientStorage
+from worker.validation.progress import Course
 
-Say = Callable[[Progress], None]
 
-
-def make_version(order: ValidationOrder, storage: PatientStorage, found: Assembled, images: Path, say: Say) -> Found:
+def make_version(order: ValidationOrder, storage: PatientStorage, found: Assembled, images: Path, say: Course) -> Found:
     """Store a data set whose images lie in the file `images`. Raises StorageFailed."""
     places = list(packed(found.index.lengths.tolist()))
     packs = [pack for pack, _ in places]
@@ -28,11 +27,11 @@ def make_version(order: ValidationOrder, storage: PatientStorage, found: Assembl
         packs=np.array(packs, np.int32),
         offsets=np.array([offset for _, offset in places], np.int64),
     )
-    return store_version(order, storage, stored, found.features, files, found.report())
+    return store_version(order, storage, stored, found.features, files, found.report(say.comparing))
 
 
 def _store_packs(
-    order: ValidationOrder, storage: PatientStorage, index: ImageIndex, packs: Sequence[int], images: Path, say: Say
+    order: ValidationOrder, storage: PatientStorage, index: ImageIndex, packs: Sequence[int], images: Path, say: Course
 ) -> list[StoredFile]:
     """Images in the order of the index, packed anew: what cannot be read, or was passed over, is not in them."""
     files, content, total = list[StoredFile](), bytearray(), int(index.lengths.sum())

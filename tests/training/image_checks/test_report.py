@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -293,6 +294,17 @@ def test_another_label_needs_no_decoding() -> None:
     edited = Pictures(pictures.images, labels, splits, pictures.ids, pictures.modes)
     assert edited.report_of(features, digests, duplicates=known) == edited.report()
     assert edited.report_of(features, digests) != pictures.report_of(features, digests)
+
+
+def test_a_finding_of_images_that_were_not_all_compared_says_so() -> None:
+    pictures = everything()
+    features, digests = pictures.measured()
+    known = replace(duplicates_of(features, digests, pictures.ids), is_whole=False)
+    report = pictures.report_of(features, digests, duplicates=known)
+    unsure = {finding.code for finding in report.findings if "There may be more" in finding.message}
+    found = {finding.code for finding in report.findings}
+    assert unsure == found & {"leaked_near", "conflicting_labels_near", "near_duplicates"}
+    assert unsure
 
 
 def test_mean_and_deviation_are_those_of_all_pixels_of_train() -> None:
