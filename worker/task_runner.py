@@ -289,6 +289,9 @@ class _Attempt:
             case None if exit_code > 0:  # with an exception, which it has logged: another attempt would end so, too
                 hint = "This is a fault of the service: its worker's log has the whole of it."
                 self.fail(Failure("internal", f"{self._what} failed.", hint, retryable=True))
+            case None if exit_code == -signal.SIGXCPU:
+                message = f"{self._what} took more of a processor's time than is allowed."
+                self.fail(Failure("timeout", message, "Send fewer images at once.", retryable=False))
             case None:
                 self._lose(self._why_it_ended(exit_code, kills))
 

@@ -142,9 +142,23 @@ def test_a_program_that_is_killed_again_and_again_is_given_up_with_the_cause(
     assert "SIGKILL" in error["message"]
 
 
-def test_a_fault_of_the_program_is_told_as_one_and_is_not_repeated(
-    database: Database, storage: VerifiedStorage, runners: Runners, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("end_by", "code", "message"),
+    [
+        ("", "internal", "The validation failed."),
+        (str(int(signal.SIGXCPU)), "timeout", "The validation took more of a processor's time than is allowed."),
+    ],
+)
+def test_what_would_end_every_attempt_is_told_as_what_it_is_and_not_repeated(
+    database: Database,
+    storage: VerifiedStorage,
+    runners: Runners,
+    monkeypatch: pytest.MonkeyPatch,
+    end_by: str,
+    code: str,
+    message: str,
 ) -> None:
+    monkeypatch.setenv("END_BY", end_by)
     failing = ("tests.worker.failing_program", "The validation")
     monkeypatch.setitem(task_runner.PROGRAMS, ValidationOrder, failing)
     upload(database, storage, zipped(tree()))
@@ -152,7 +166,7 @@ def test_a_fault_of_the_program_is_told_as_one_and_is_not_repeated(
     until(lambda: (seen := task(database)).status == TaskStatus.FAILED or seen.losses)
     error = version(database).error
     assert error
-    assert (error["code"], error["message"]) == ("internal", "The validation failed.")
+    assert (error["code"], error["message"]) == (code, message)
     assert "secret" not in str(error)
     assert (task(database).status, task(database).attempt) == (TaskStatus.FAILED, 1)
 
