@@ -44,6 +44,7 @@ from worker.validation.messages import Found, Progress, Rejected, ValidationOrde
 LOOK_SECONDS = 0.25  # at the program, while one runs
 TELL_SECONDS = 1.0  # between two notes of how far it is
 RETRY_SECONDS = 1.0  # until a database that does not answer is asked again
+EXIT_SECONDS = 5.0  # for a program to exit that has closed its output: only then is it known why
 
 # The program that carries out an order, and what it is called in errors.
 PROGRAMS = {
@@ -186,7 +187,9 @@ class _Attempt:
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         ) as program:
             try:
-                self._follow(program, order, ends)
+                if self._follow(program, order, ends):
+                    with suppress(subprocess.TimeoutExpired):
+                        program.wait(EXIT_SECONDS)
             finally:
                 with suppress(ProcessLookupError):
                     os.killpg(program.pid, signal.SIGKILL)
@@ -208,7 +211,8 @@ class _Attempt:
         program: "subprocess.Popen[bytes]",
         order: ValidationOrder | AuditOrder | SamplesOrder,
         ends: Callable[[], bool],
-    ) -> None:
+    ) -> bool:
+        """Whether it has ended by itself. Raises TaskFenced."""
         assert program.stdin
         assert program.stdout
         with suppress(BrokenPipeError):
@@ -225,7 +229,8 @@ class _Attempt:
                     raise TaskFenced(f"The lease of task {self._claim.task_id} could not be renewed.")
                 if time.monotonic() - self._heard_at >= self._settings.stall_seconds:
                     self._stalled = True
-                    return
+                    return False
+        return lines.ended
 
     def _hear(self, line: bytes) -> None:
         report = _REPORTS.validate_json(line)
@@ -281,6 +286,12 @@ class _Attempt:
                 self._lose(_failure(rejected))
             case None if drained:
                 self.release()
+            case None if exit_code > 0:  # with an exception, which it has logged: another attempt would end so, too
+                hint = "This is a fault of the service: its worker's log has the whole of it."
+                self.fail(Failure("internal", f"{self._what} failed.", hint, retryable=True))
+            case None if exit_code == -signal.SIGXCPU:
+                message = f"{self._what} took more of a processor's time than is allowed."
+                self.fail(Failure("timeout", message, "Send fewer images at once.", retryable=False))
             case None:
                 self._lose(self._why_it_ended(exit_code, kills))
 

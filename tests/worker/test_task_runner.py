@@ -20,6 +20,7 @@ from tests.processes import validations
 from tests.worker.validation.archives import tree, zipped
 from worker import task_runner
 from worker.task_runner import TaskRunner
+from worker.validation.messages import ValidationOrder
 
 PATIENCE_SECONDS = 60.0
 
@@ -139,6 +140,35 @@ def test_a_program_that_is_killed_again_and_again_is_given_up_with_the_cause(
     assert error
     assert (error["code"], task(database).attempt) == ("worker_lost", 1 + tasks.MOST_LOSSES)
     assert "SIGKILL" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("end_by", "code", "message"),
+    [
+        ("", "internal", "The validation failed."),
+        (str(int(signal.SIGXCPU)), "timeout", "The validation took more of a processor's time than is allowed."),
+    ],
+)
+def test_what_would_end_every_attempt_is_told_as_what_it_is_and_not_repeated(
+    database: Database,
+    storage: VerifiedStorage,
+    runners: Runners,
+    monkeypatch: pytest.MonkeyPatch,
+    end_by: str,
+    code: str,
+    message: str,
+) -> None:
+    monkeypatch.setenv("END_BY", end_by)
+    failing = ("tests.worker.failing_program", "The validation")
+    monkeypatch.setitem(task_runner.PROGRAMS, ValidationOrder, failing)
+    upload(database, storage, zipped(tree()))
+    runners.start()
+    until(lambda: (seen := task(database)).status == TaskStatus.FAILED or seen.losses)
+    error = version(database).error
+    assert error
+    assert (error["code"], error["message"]) == (code, message)
+    assert "secret" not in str(error)
+    assert (task(database).status, task(database).attempt) == (TaskStatus.FAILED, 1)
 
 
 def test_what_a_lost_worker_had_is_taken_over(database: Database, storage: VerifiedStorage, runners: Runners) -> None:

@@ -12,6 +12,7 @@ from training.archives.members import Member, OtherSplit, Skipped
 from training.archives.splitting import split_off_test
 from training.dataset_check.examining import Examined
 from training.errors import DatasetInvalid
+from training.image_checks.duplicates import Tell
 from training.image_checks.features import FEATURES, Features
 from training.image_checks.files import SkippedFiles
 from training.image_checks.report import make_report
@@ -57,13 +58,14 @@ class Assembled:
     skipped: Skipped
     notes: Sequence[str]
 
-    def report(self) -> dict[str, Any]:
-        """As training.image_checks.report.Report, with the notes, in plain values."""
+    def report(self, tell: Tell = lambda _share: None) -> dict[str, Any]:
+        """As training.image_checks.report.Report, with the notes, in plain values. `tell` hears which share of the work
+        is done."""
         skipped = [
             SkippedFiles(reason, count, self.skipped.examples[reason]) for reason, count in self.skipped.counts.items()
         ]
         others = self.skipped.other_splits
-        return report_of(self.index, self.features, self.unreadable, skipped, others, self.notes)
+        return report_of(self.index, self.features, self.unreadable, skipped, others, self.notes, tell)
 
 
 def assemble(
@@ -96,6 +98,7 @@ def report_of(
     skipped: Sequence[SkippedFiles] = (),
     other_splits: Sequence[OtherSplit] = (),
     notes: Sequence[str] = (),
+    tell: Tell = lambda _share: None,
 ) -> dict[str, Any]:
     """The report on the images of `index`, in plain values."""
     report = make_report(
@@ -108,6 +111,7 @@ def report_of(
         unreadable=unreadable,
         skipped=skipped,
         other_splits=other_splits,
+        tell=tell,
     )
     return {**report.as_json(), "notes": list(notes)}
 

@@ -1,5 +1,6 @@
 """Images that are the same, and images that look the same: recompressed, resized, brighter, cropped or mirrored."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,8 +34,13 @@ SAME_LEVELS, SAME_SHARE = 2.0, 0.1
 # Of a plain ground with a thing in one corner, any two are alike but for the colour.
 LEAST_PIXELS = 16.0  # that count, see `pixels_that_count`: 1 % of photographs have fewer
 LEAST_CONTRAST = 4.0  # levels that luma's signature deviates from its mean: below, an image is plain, its hash chance
-AT_ONCE = 2**16  # images that are looked at together
+AT_ONCE = 2**13  # images that are looked at together, in a second
+# Pairs that are nearly the same by their hashes, and are looked at: the nearest. No more are found in 130,000 images.
+MOST_LOOKED_AT = 2**19
 ROUNDS = 3  # in which images of the same hash are sorted into groups; what is left then is not looked at
+
+
+Tell = Callable[[float], None]  # hears which share of the work is done
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +61,31 @@ class Duplicates:
 
     `content`, intp [images]: the first image with the same content. `look`, intp [images]: the first image of those
     that have the same content or the same hash and look the same. `pairs`: of such first images. Neither knows labels
-    or splits, so that both stay valid when these are edited.
+    or splits, so that both stay valid when these are edited. `is_whole`: whether all pairs were looked at that might be
+    alike.
     """
 
     content: NDArray[np.intp]
     look: NDArray[np.intp]
     pairs: NearPairs
+    is_whole: bool = True
 
 
-def find_duplicates(features: Features, digests: NDArray[np.uint8]) -> Duplicates:
+def find_duplicates(features: Features, digests: NDArray[np.uint8], tell: Tell = lambda _share: None) -> Duplicates:
     """`digests`: of each image's content, uint8 [images, 32]; images with the same one are the same."""
     content = first_copies(digests)
     shown = np.flatnonzero((content == np.arange(len(content))) & _is_patterned(features))
     least = _least_alike(features, shown)
-    groups, sorted_out = _same_hash(features, shown, least)
+    groups, sorted_out = _same_hash(features, shown, least, _part(tell, 0.0, 0.3))
     look = content.copy()
     look[shown] = groups
-    return Duplicates(content, look[content], _near_pairs(features, shown[sorted_out & (groups == shown)], least))
+    pairs, is_whole = _near_pairs(features, shown[sorted_out & (groups == shown)], least, _part(tell, 0.3, 1.0))
+    return Duplicates(content, look[content], pairs, is_whole)
+
+
+def _part(tell: Tell, begin: float, end: float) -> Tell:
+    """Tells of a part of the work."""
+    return lambda share: tell(begin + share * (end - begin))
 
 
 def first_copies(digests: NDArray[np.uint8]) -> NDArray[np.intp]:
@@ -104,16 +118,18 @@ def _least_alike(features: Features, places: NDArray[np.intp]) -> float:
 
 
 def _same_hash(
-    features: Features, places: NDArray[np.intp], least: float
+    features: Features, places: NDArray[np.intp], least: float, tell: Tell
 ) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     """For each of `places`, the first of them with the same hash that looks the same, or itself; and whether this is
     known, which it is not where very many images of one hash look unlike each other."""
     found, left, not_turned = places.copy(), np.arange(len(places)), np.zeros(1, np.bool_)
-    for _ in range(ROUNDS):
+    for turn in range(ROUNDS):
         some = places[left]
         first = some[_first_of_each(features["hashes"][some, 0])]
         alike = first == some
-        alike[~alike] = _look_alike(features, first[~alike], some[~alike], not_turned, least)
+        alike[~alike] = _look_alike(
+            features, first[~alike], some[~alike], not_turned, least, _part(tell, turn / ROUNDS, (turn + 1) / ROUNDS)
+        )
         found[left[alike]] = first[alike]
         left = left[~alike]
     known = np.ones(len(places), np.bool_)
@@ -122,7 +138,12 @@ def _same_hash(
 
 
 def _look_alike(
-    features: Features, first: NDArray[np.intp], second: NDArray[np.intp], turned: NDArray[np.bool_], least: float
+    features: Features,
+    first: NDArray[np.intp],
+    second: NDArray[np.intp],
+    turned: NDArray[np.bool_],
+    least: float,
+    tell: Tell,
 ) -> NDArray[np.bool_]:
     """Whether the small pixels of pairs are alike; where `turned`, of the first one and the second's mirror image."""
     found, turned = np.empty(len(first), np.bool_), np.broadcast_to(turned, len(first))
@@ -132,6 +153,7 @@ def _look_alike(
         for name in ("luma", "chroma"):
             other[name][turned[some]] = other[name][turned[some], :, ::-1]
         found[some] = _rows_alike(one, other, least)
+        tell(begin / len(first))
     return found
 
 
@@ -146,15 +168,24 @@ def _rows_alike(one: Features, other: Features, least: float) -> NDArray[np.bool
     return alike
 
 
-def _near_pairs(features: Features, places: NDArray[np.intp], least: float) -> NearPairs:
-    """Of images with different hashes."""
+def _near_pairs(features: Features, places: NDArray[np.intp], least: float, tell: Tell) -> tuple[NearPairs, bool]:
+    """Of images with different hashes; and whether there are not too many to look at all."""
     hashes = features["hashes"][places]
-    found = matches(np.concatenate([hashes, mirrored(hashes)], axis=1), hashes[:, 0], MOST_BITS)
+    queries = np.concatenate([hashes, mirrored(hashes)], axis=1)
+    found = matches(queries, hashes[:, 0], MOST_BITS, _part(tell, 0.0, 0.6))
     first, second = places[found.first], places[found.second]
     turned = found.column >= len(WINDOWS)
     lower, upper = np.minimum(first, second), np.maximum(first, second)
     order = np.lexsort((turned, found.distance, upper, lower))
+    order = order[np.append(True, _differ(lower[order]) | _differ(upper[order]))[: len(order)]]  # of both orders, one
+    is_whole = len(order) <= MOST_LOOKED_AT
+    if not is_whole:
+        order = order[np.sort(np.argsort(found.distance[order], kind="stable")[:MOST_LOOKED_AT])]
     lower, upper, distance, turned = lower[order], upper[order], found.distance[order], turned[order]
-    new = np.append(True, (lower[1:] != lower[:-1]) | (upper[1:] != upper[:-1]))[: len(lower)]  # of both orders, one
-    new[new] = _look_alike(features, lower[new], upper[new], turned[new], least)
-    return NearPairs(lower[new], upper[new], distance[new].astype(np.uint8), turned[new])
+    alike = _look_alike(features, lower, upper, turned, least, _part(tell, 0.6, 1.0))
+    return NearPairs(lower[alike], upper[alike], distance[alike].astype(np.uint8), turned[alike]), is_whole
+
+
+def _differ(values: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Each from the one before it, but for the first."""
+    return np.asarray(values[1:] != values[:-1])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from training.archives.members import OtherSplit
 from training.image_checks.balance import balance_findings, counts_by_class
-from training.image_checks.duplicates import Duplicates, find_duplicates
+from training.image_checks.duplicates import Duplicates, Tell, find_duplicates
 from training.image_checks.features import Features
 from training.image_checks.files import SkippedFiles, file_findings
 from training.image_checks.findings import MOST_EXAMPLES, TEST, TRAIN, Checked, Finding
@@ -89,6 +89,7 @@ def make_report(
     other_splits: Sequence[OtherSplit] = (),
     duplicates: Duplicates | None = None,
     most_examples: int = MOST_EXAMPLES,
+    tell: Tell = lambda _share: None,
 ) -> Report:
     """Of images in any order; the report is the same in each.
 
@@ -96,10 +97,10 @@ def make_report(
     `classes`, `splits` [images] 0 for train and 1 for test, `ids` [images] unique. `unreadable`: file and reason.
     `skipped`: files that were passed over, each reason once. `other_splits`: those that are called neither train nor
     test. `duplicates`: what `duplicates_of` found among these images, where it is known; it takes most of the time.
-    `most_examples`: of each finding.
+    `most_examples`: of each finding. `tell` hears which share of the work is done.
     """
     checked, order = _in_order(features, labels, splits, classes, ids, most_examples)
-    known = duplicates if duplicates is not None else find_duplicates(checked.features, digests[order])
+    known = duplicates if duplicates is not None else find_duplicates(checked.features, digests[order], tell)
     findings = [
         *file_findings(unreadable, skipped, most_examples),
         *naming_findings(classes, other_splits, most_examples),
@@ -130,11 +131,12 @@ def mended_by(
     splits: NDArray[np.uint8],
     classes: Sequence[str],
     ids: Sequence[str],
+    tell: Tell = lambda _share: None,
 ) -> NDArray[np.intp]:
     """The images that an edit by the finding with this code changes (Finding.mends), as places in what was given,
     ascending; none where it is not found. Arguments as of `make_report`."""
     checked, order = _in_order(features, labels, splits, classes, ids)
-    found = _image_findings(checked, find_duplicates(checked.features, digests[order]))
+    found = _image_findings(checked, find_duplicates(checked.features, digests[order], tell))
     mends = next((finding.mends for finding in found if finding.code == code), ())
     return np.sort(order[list(mends)])
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +24,11 @@ class _Check:
     what: tuple[str, str]
     hint: str
 
-    def finding(self, count: int, examples: Sequence[Example], mends: Mask) -> Finding:
-        """Of `count` images."""
+    def finding(self, count: int, examples: Sequence[Example], mends: Mask, *, is_whole: bool = True) -> Finding:
+        """Of `count` images; where not `is_whole`, of so many at least."""
         message = f"{counted(count)} {self.what[count != 1]}."
+        if not is_whole:
+            message += " There may be more: so many images are alike that only the nearest pairs were compared."
         changed = tuple(np.flatnonzero(mends).tolist())
         return Finding(self.code, self.severity, count, message, self.hint, tuple(examples), changed)
 
@@ -91,11 +94,12 @@ def twin_findings(checked: Checked, duplicates: Duplicates) -> Iterator[Finding]
     across = (kinds.split[one] == TEST) & (kinds.split[other] == TRAIN) & ~apart
     back = (kinds.split[one] == TRAIN) & (kinds.split[other] == TEST) & ~apart
     leaks = (twins(kinds, alike, back, content)[0] >= 0) & ~leaks
-    yield from _near(checked, _LEAKED_NEAR, alike, *twins(kinds, alike, across, content), leaks, known=leaked)
-    yield from _near(checked, _CONFLICTING_NEAR, alike, *twins(kinds, alike, apart, content), known=conflicting)
+    near = partial(_near, checked, alike=alike, is_whole=duplicates.is_whole)
+    yield from near(_LEAKED_NEAR, twins(kinds, alike, across, content), leaks, known=leaked)
+    yield from near(_CONFLICTING_NEAR, twins(kinds, alike, apart, content), known=conflicting)
     within = (kinds.split[one] == kinds.split[other]) & ~apart
     copies = copies_of_kept(kinds, alike, within, content)
-    yield from _near(checked, _COPIED_NEAR, alike, *twins(kinds, alike, within, content), copies)
+    yield from near(_COPIED_NEAR, twins(kinds, alike, within, content), copies)
 
 
 def _numbered(content: Places, labels: Places) -> Places:
@@ -118,14 +122,16 @@ def _exact(checked: Checked, check: _Check, found: Mask, told: Mask, others: Pla
 def _near(
     checked: Checked,
     check: _Check,
-    alike: Alike,
-    twin: Places,
-    by: Places,
+    found: tuple[Places, Places],
     mends: Mask | None = None,
     known: Mask | None = None,
+    *,
+    alike: Alike,
+    is_whole: bool,
 ) -> Iterator[Finding]:
-    """`twin` of each image, or -1, `by` which pair. Images that are `known` from an exact finding do not count. All
-    that count are to be mended, unless `mends` says it."""
+    """`found`: the twin of each image, or -1, and by which pair. Images that are `known` from an exact finding do not
+    count. All that count are to be mended, unless `mends` says it."""
+    twin, by = found
     images = twin >= 0 if known is None else (twin >= 0) & ~known
     if not images.any():
         return
@@ -139,7 +145,7 @@ def _near(
         bits = int(alike.distance[by[place]])
         how = f"{bits} of 64 bits differ" + (", mirrored" if alike.mirrored[by[place]] else "")
         examples.append(_example(checked, place, int(twin[place]), bits, how))
-    yield check.finding(int(images.sum()), examples, images if mends is None else mends)
+    yield check.finding(int(images.sum()), examples, images if mends is None else mends, is_whole=is_whole)
 
 
 def _example(checked: Checked, image: int, other: int, bits: int, how: str) -> Example:

@@ -30,6 +30,10 @@ STRIP = 2**20  # pixels that are changed at once, so that of a large image there
 # A JPEG is decoded at a half, quarter or eighth where its shorter side stays so long: twice the largest that is wanted.
 # What is wanted of this data set must not matter: what an image is, is judged by these pixels.
 SHORTEST_DRAFT = 2048
+# Of a progressive JPEG. Encoders write about 10; each takes 0.2 s of 225 megapixels to go through, even an empty one.
+MOST_SCANS = 32
+START_OF_SCAN = b"\xff\xda"
+
 REDUCING_GAP = 3.0  # from here on, Pillow says, averaging whole blocks first is close to resampling every pixel
 
 # Not the image's fault: another try, or the right to read it, may show it whole.
@@ -95,6 +99,8 @@ def open_image(file: ImageFile | bytes) -> Iterator[Image.Image]:
         with Image.open(_opened(file), formats=FORMATS) as image:
             if isinstance(image, TiffImageFile):
                 _refuse_thumbnail(image, file)
+            if "progressive" in image.info:
+                _refuse_many_scans(file)
             yield image
     except Exception as error:  # as the docstring says, nearly any
         machine_fault = isinstance(error, OSError) and error.errno in MACHINE_FAULTS
@@ -122,6 +128,13 @@ def _refuse_thumbnail(image: TiffImageFile, file: ImageFile | bytes) -> None:
     is_reduced = tags.get(NEW_SUBFILE_TYPE, 0) & REDUCED_RESOLUTION
     if is_reduced or DNG_VERSION in tags or kind_of(_head(file)) is RAW:
         raise ImageUnreadable(f"it is {RAW.title}")
+
+
+def _refuse_many_scans(file: ImageFile | bytes) -> None:
+    """A JPEG of some kilobytes can have thousands. Within a scan, its mark does not occur."""
+    scans = (_content(file) if isinstance(file, PackedFile | bytes) else Path(file).read_bytes()).count(START_OF_SCAN)
+    if scans > MOST_SCANS:
+        raise ImageUnreadable(f"it is a JPEG of {scans:,} scans, and those that are read have at most {MOST_SCANS}")
 
 
 @contextmanager

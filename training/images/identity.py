@@ -21,12 +21,16 @@ Digests = NDArray[np.uint8]  # [N, DIGEST_BYTES], an image a row
 Labels = NDArray[np.integer]  # [N], positions in the classes
 
 DIGEST_BYTES = 32
+STRIP = 2**20  # pixels that are copied at once: of 256 megapixels of grey, a whole copy in RGB takes 2.5 GB
 
 
 def digest_of(image: "Image.Image") -> bytes:
     """Of an image that is decoded, upright, opaque and of 8 bits a channel: grey, or RGB."""
     digest = sha256(size_header(image.width, image.height))
-    digest.update((image if image.mode == "RGB" else image.convert("RGB")).tobytes())
+    rows = max(1, STRIP // image.width)
+    for top in range(0, image.height, rows):
+        strip = image if rows >= image.height else image.crop((0, top, image.width, min(top + rows, image.height)))
+        digest.update((strip if strip.mode == "RGB" else strip.convert("RGB")).tobytes())
     return digest.digest()
 
 

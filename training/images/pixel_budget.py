@@ -13,6 +13,11 @@ BYTES_PER_PIXEL = 8  # of an image and its intermediate copies, in most cases
 LARGEST_SHARE = 0.25  # of the available memory
 
 
+def pixels_of_this_machine() -> int:
+    """For which a quarter of the memory suffices that is available now."""
+    return max(LEAST, int(available_memory() * LARGEST_SHARE / BYTES_PER_PIXEL))
+
+
 class PixelBudget:
     """A semaphore that counts pixels, first come, first served. A reservation of more than there is takes all of it, so
     that the largest images are decoded alone."""
@@ -24,7 +29,7 @@ class PixelBudget:
     @classmethod
     def of_this_machine(cls) -> Self:
         """Of a quarter of the memory that is available now."""
-        return cls(max(LEAST, int(available_memory() * LARGEST_SHARE / BYTES_PER_PIXEL)))
+        return cls(pixels_of_this_machine())
 
     @contextmanager
     def reserved(self, pixels: int) -> Iterator[None]:

@@ -17,6 +17,8 @@ from training.parent_death_signal import die_with_parent
 from worker.validation.edits import edit_version
 from worker.validation.limits import limit_validation
 from worker.validation.messages import Found, Message, Progress, Rejected, ValidationOrder
+from worker.validation.patient_storage import PatientStorage, StorageFailed
+from worker.validation.progress import Course, TookTooLong
 from worker.validation.uploads import unpack
 from worker.validation.versions import make_version
 
@@ -40,28 +42,42 @@ def main() -> None:
 
 def carry_out(order: ValidationOrder, storage: Storage, say: Callable[[Progress], None]) -> Found | Rejected:
     """The result of `order`. Raises nothing but what is a fault of ours."""
+    course = Course(order, say)
+    patient = PatientStorage(storage, course)
     try:
         if order.parent:
-            return edit_version(order, storage, say)
-        return make_version(order, storage, *unpack(order, storage, say), say)
+            return edit_version(order, patient, course)
+        return make_version(order, patient, *unpack(order, patient, course), course)
     except DatasetInvalid as error:
         return Rejected(code="dataset_invalid", message=error.detail, hint=error.hint)
+    except TookTooLong:
+        hint = "Send fewer images at once, or save them in a form that is faster to decode: as PNG or JPEG."
+        return _rejected("timeout", f"To look through its {course.images:,} images takes too long.", hint)
     except MemoryError:
         hint = "Send it as PNG or JPEG images in a plain archive, or in smaller parts."
         return _rejected("out_of_memory", "To look through it takes more memory than is allowed.", hint)
     except FileDamaged:
         hint = "Upload it again."
         return _rejected("dataset_invalid", "What was stored of the upload is damaged.", hint)
+    except StorageFailed as error:
+        return _without_storage(error)
     except OSError as error:
         return _without_disk(error)
 
 
+def _without_storage(error: StorageFailed) -> Rejected:
+    hint = "Ask the operator to look at EPOCHAL_STORAGE_URL and at the worker's log; then upload it again."
+    message = f"The storage could not be {error.doing}: {error.reason}."
+    return Rejected(code="storage_full" if error.is_full else "internal", message=message, hint=hint, retryable=True)
+
+
 def _without_disk(error: OSError) -> Rejected:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        hint = "Ask the operator for space where EPOCHAL_DATA_DIR and EPOCHAL_STORAGE_URL lie; then upload it again."
+        hint = "Ask the operator for space where EPOCHAL_DATA_DIR lies; then upload it again."
         return Rejected(code="storage_full", message="The worker's disk is full.", hint=hint, retryable=True)
-    hint = "Look at the worker's log; then upload it again."
-    return Rejected(code="internal", message=f"A file could not be read: {told(error)}.", hint=hint, retryable=True)
+    hint = "Ask the operator to look at where EPOCHAL_DATA_DIR lies, and at the worker's log; then upload it again."
+    message = f"The worker's disk could not be used: {told(error)}."
+    return Rejected(code="internal", message=message, hint=hint, retryable=True)
 
 
 def _rejected(code: FailureCode, message: str, hint: str) -> Rejected:

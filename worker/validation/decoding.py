@@ -1,40 +1,51 @@
-"""Decodes images in processes of their own, a chunk of images a process.
+"""Decodes images in processes of their own, a chunk of images a process (`decoder`).
 
-A process that dies, or takes too long, is the fault of one of its images. Its chunk is divided and tried again, until
-the image is alone: it counts as unreadable, and no other is lost. Results come back as files without pickled objects.
+A process that dies, or takes too long, is the fault of the image that it was at. That one counts as unreadable, the
+others of its chunk are tried again, and no other is lost. How many images may do so is bounded, and so is the time
+that they cost together. Results come back as files without pickled objects.
 """
 
-import json
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from training.dataset_check.examining import Examined, examine
+from training.dataset_check.examining import Examined
 from training.image_checks.features import FEATURES
-from training.images.decoding import PackedFile, strict_pillow
 from training.images.identity import DIGEST_BYTES
-from training.parent_death_signal import die_with_parent
-from worker.validation.limits import limit_decoder
+from worker.validation.decoder import Files, Seat, decode_and_exit, read_result
+from worker.validation.limits import image_seconds
+from worker.validation.shared_budget import SharedBudget
 
 CHUNK = 512  # images: a process is started for each, in some milliseconds
 CHUNK_BYTES = 64 * 2**20  # of encoded images
-CHUNK_SECONDS = 300.0  # that a process may take
 
-TOO_MUCH = "it takes more memory or time to decode than is allowed, or its decoder crashes on it"
+MOST_FATAL = 10  # images that end their decoder
+# Of wall-clock time to CPU time: more than that an image waits for no processor, but for something that will not come.
+PATIENCE = 20.0
+
+TOO_MUCH = "it takes more memory to decode than is allowed, or its decoder crashes on it"
+
+
+class TooManyFatal(Exception):
+    """So many images end their decoder that the rest is not tried. `reasons`: by row."""
+
+    def __init__(self, reasons: Mapping[int, str]) -> None:
+        super().__init__()
+        self.reasons = reasons
 
 
 @dataclass(slots=True)
 class _Running:
     first: int
-    files: Sequence[tuple[int, int]]
+    files: Files
     result: Path
-    until: float
+    seat: Seat
 
 
 @dataclass(slots=True)
@@ -45,19 +56,22 @@ class DecodingPool:
     folder: Path
     processes: int
     largest_megapixels: int
+    budget: SharedBudget
     done: list[Examined] = field(default_factory=list)
     images_done: int = 0
+    _fatal: dict[int, str] = field(default_factory=dict)
     _running: dict[int, _Running] = field(default_factory=dict)
-    _waiting: list[tuple[int, Sequence[tuple[int, int]]]] = field(default_factory=list)
+    _waiting: list[tuple[int, Files]] = field(default_factory=list)
 
-    def add(self, first: int, files: Sequence[tuple[int, int]]) -> None:
+    def add(self, first: int, files: Files) -> Iterator[int]:
         """Decode the images at these offsets and lengths; `first` is the row of the first. Waits while every process is
-        at work."""
+        at work, and yields meanwhile as `join` does. Raises TooManyFatal, as `join` does."""
         self._waiting.append((first, files))
         while self._waiting:
             self._start_some()
             if self._waiting:
                 self._wait()
+                yield self.images_done
 
     def join(self) -> Iterator[int]:
         """Wait for all of them. Yields now and then how many images are done."""
@@ -77,83 +91,74 @@ class DecodingPool:
     def _start_some(self) -> None:
         while self._waiting and len(self._running) < self.processes:
             first, files = self._waiting.pop()
-            result = self.folder / f"chunk-{first}-{len(files)}.npz"
+            result, seat = self.folder / f"chunk-{first}-{len(files)}.npz", Seat()
             pid = os.fork()
             if pid == 0:
-                _decode_and_exit(self.pack, files, result, self.largest_megapixels)
-            self._running[pid] = _Running(first, files, result, time.monotonic() + CHUNK_SECONDS)
+                decode_and_exit(self.pack, files, result, self.largest_megapixels, seat, self.budget)
+            self._running[pid] = _Running(first, files, result, seat)
 
     def _wait(self) -> None:
         """For one process to end, or a moment."""
         ended = False
         for pid, running in list(self._running.items()):
-            if time.monotonic() > running.until:
+            is_stuck = _is_stuck(running)
+            if is_stuck:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             found, status = os.waitpid(pid, os.WNOHANG)
             if found:
                 del self._running[pid]
-                self._settle(running, status)
+                self._settle(running, status, is_stuck=is_stuck)
                 ended = True
         if not ended:
             time.sleep(0.002)
 
-    def _settle(self, running: _Running, status: int) -> None:
-        count = len(running.files)
+    def _settle(self, running: _Running, status: int, *, is_stuck: bool) -> None:
+        first, files, row = running.first, running.files, running.seat.row
         if status == 0:
-            self.done.append(_read(running.first, running.result))
+            found = read_result(first, running.result)
             running.result.unlink()
-            self.images_done += count
-        elif count == 1:
-            self.done.append(_unreadable(running.first))
-            self.images_done += 1
+            self.done.append(found)
+            self.images_done += len(found.digests)
+            self._try_again(first + len(found.digests), files[len(found.digests) :])
+        elif len(files) == 1:
+            self._name(first, _why(files[0], status, is_stuck=is_stuck))
+        elif row is None:
+            half = len(files) // 2
+            self._try_again(first, files[:half])
+            self._try_again(first + half, files[half:])
         else:
-            half = count // 2
-            self._waiting.append((running.first, running.files[:half]))
-            self._waiting.append((running.first + half, running.files[half:]))
+            self._try_again(first, files[:row])
+            self._try_again(first + row + 1, files[row + 1 :])
+            if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL and not is_stuck:
+                self._try_again(first + row, files[row : row + 1])  # by somebody else: it may be of no image's making
+            else:
+                self._name(first + row, _why(files[row], status, is_stuck=is_stuck))
+
+    def _try_again(self, first: int, files: Files) -> None:
+        if files:
+            self._waiting.append((first, files))
+
+    def _name(self, row: int, reason: str) -> None:
+        self.done.append(_unreadable(row, reason))
+        self.images_done += 1
+        self._fatal[row] = reason
+        if len(self._fatal) > MOST_FATAL:
+            raise TooManyFatal(self._fatal)
 
 
-def _unreadable(row: int) -> Examined:
+def _is_stuck(running: _Running) -> bool:
+    row = running.seat.row
+    return row is not None and running.seat.seconds > PATIENCE * image_seconds(running.files[row][1])
+
+
+def _why(file: tuple[int, int], status: int, *, is_stuck: bool) -> str:
+    if is_stuck or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGPROF):
+        return f"it takes more than {image_seconds(file[1]):.0f} seconds to decode"
+    return TOO_MUCH
+
+
+def _unreadable(row: int, reason: str) -> Examined:
     return Examined(
-        row,
-        np.zeros((1, DIGEST_BYTES), np.uint8),
-        np.zeros(1, FEATURES),
-        np.zeros(1, np.bool_),
-        {row: TOO_MUCH},
-    )
-
-
-def _read(first: int, result: Path) -> Examined:
-    with np.load(result, allow_pickle=False) as arrays:
-        told = json.loads(arrays["unreadable"].tobytes())
-        unreadable = {first + int(row): reason for row, reason in told.items()}
-        return Examined(first, arrays["digests"], arrays["features"], arrays["grey"], unreadable)
-
-
-def _decode_and_exit(pack: Path, files: Sequence[tuple[int, int]], result: Path, largest_megapixels: int) -> None:
-    """The life of a process that decodes. It never returns."""
-    status = 1
-    die_with_parent(signal.SIGKILL)
-    try:
-        limit_decoder()
-        with strict_pillow(largest_megapixels):
-            _decode(pack, files, result)
-        status = 0
-    except MemoryError:
-        pass
-    finally:
-        os._exit(status)
-
-
-def _decode(pack: Path, files: Sequence[tuple[int, int]], result: Path) -> None:
-    sources = [PackedFile(pack, offset, length) for offset, length in files]
-    found = examine(sources, [length for _, length in files])
-    told = np.frombuffer(json.dumps(found.unreadable).encode(), np.uint8)
-    np.savez(
-        result,
-        digests=found.digests,
-        grey=found.grey,
-        features=found.features,
-        unreadable=told,
-        allow_pickle=False,
+        row, np.zeros((1, DIGEST_BYTES), np.uint8), np.zeros(1, FEATURES), np.zeros(1, np.bool_), {row: reason}
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from storage import FileDamaged, Storage
+from storage import FileDamaged
 from training.dataset_check.assembly import empty_places, report_of
 from training.errors import DatasetInvalid
 from training.image_checks import Features, mended_by
@@ -15,12 +15,14 @@ from training.images.packs import SPLITS, ImageIndex
 from training.images.predictions import Predictions, PredictionsInvalid
 from training.names import listed, shown
 from worker.validation.messages import Confusion, Edit, Found, Progress, ValidationOrder
-from worker.validation.versions import Say, features_from, store_version
+from worker.validation.patient_storage import PatientStorage
+from worker.validation.progress import Course
+from worker.validation.versions import features_from, store_version
 
 Rows = NDArray[np.int64]
 
 
-def edit_version(order: ValidationOrder, storage: Storage, say: Say) -> Found:
+def edit_version(order: ValidationOrder, storage: PatientStorage, say: Course) -> Found:
     """The version of `order.parent` with its edits. Its packs stay as they are. Raises DatasetInvalid where the edits
     do not fit it, or leave a class without images."""
     index_file, features_file, *packs = order.parent
@@ -30,10 +32,10 @@ def edit_version(order: ValidationOrder, storage: Storage, say: Say) -> Found:
     except (FileNotFoundError, FileDamaged, ValueError) as error:
         raise DatasetInvalid("The version's index is damaged or gone.", "Upload the data set again.") from error
     say(Progress(stage="comparing", done=0, total=len(index)))
-    edited, kept = _edited(_Version(index, features, storage), order.edits)
+    edited, kept = _edited(_Version(index, features, storage, say), order.edits)
     rows = edited.canonical_order()
     edited, features = edited.take(rows), features[kept][rows]
-    return store_version(order, storage, edited, features, packs, report_of(edited, features))
+    return store_version(order, storage, edited, features, packs, report_of(edited, features, tell=say.comparing))
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class _Version:
 
     index: ImageIndex
     features: Features
-    storage: Storage
+    storage: PatientStorage
+    say: Course
 
     def rows(self, edit: Edit, place: int) -> Rows:
         """The images of the edit at `place`, from 0. Raises DatasetInvalid where there are none."""
@@ -68,6 +71,7 @@ class _Version:
             splits=index.splits,
             classes=index.classes,
             ids=index.ids,
+            tell=self.say.comparing,
         )
         if not len(rows):
             raise DatasetInvalid(

@@ -8,7 +8,7 @@ import os
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 from environment.import_roots import is_below
 from training.errors import DatasetInvalid
@@ -35,7 +35,7 @@ def gather(order: ValidationOrder, archive: Path, say: Say) -> None:
                     )
                 member = tarfile.TarInfo(name)
                 member.size = size
-                tar.addfile(member, file)
+                tar.addfile(member, _Source(file))  # type: ignore[arg-type]  # it is read, and nothing else
             say(Progress(stage="receiving", done=received))
     if not files:
         raise DatasetInvalid("There are no files at the source of the import.", HINT)
@@ -64,7 +64,10 @@ def _of_folder(folder: Path, roots: tuple[str, ...]) -> Iterator[tuple[str, int,
             if path.is_symlink() or not path.is_file():
                 continue
             # Without following a link that has just taken its place.
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            except OSError as error:
+                _raise(error)
             file = os.fdopen(descriptor, "rb")
             yield str(path.relative_to(real)), os.fstat(descriptor).st_size, file
 
@@ -82,5 +85,21 @@ def _of_bucket(source: str) -> Iterator[tuple[str, int, BinaryIO]]:
         yield path.removeprefix(f"{root}/"), int(about["size"]), files.open(path, "rb", cache_type="readahead")
 
 
-def _raise(error: OSError) -> None:
+class _Source:
+    """A file of the source: that it cannot be read is no fault of the disk that it is written to."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def read(self, size: int) -> bytes:
+        try:
+            content = self._file.read(size)
+        except Exception as error:  # as above
+            raise DatasetInvalid("A file at the source of the import cannot be read.", HINT) from error
+        if len(content) < size:
+            raise DatasetInvalid("A file at the source of the import became shorter while it was read.", HINT)
+        return content
+
+
+def _raise(error: OSError) -> NoReturn:
     raise DatasetInvalid(f"The source of the import cannot be read: {error.strerror}.", HINT) from error

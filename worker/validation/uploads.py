@@ -1,37 +1,44 @@
 """From an upload to the images of a data set: received, unpacked, decoded and arranged."""
 
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
-from storage import Storage
 from training.archives.limits import Limits
 from training.archives.members import Skipped
 from training.archives.reading import read_members
 from training.dataset_check.assembly import Assembled, Members, SplitRule, assemble
 from training.errors import DatasetInvalid
-from worker.validation.decoding import CHUNK, CHUNK_BYTES, DecodingPool
+from training.names import listed, shown
+from worker.validation.decoding import CHUNK, CHUNK_BYTES, MOST_FATAL, DecodingPool, TooManyFatal
 from worker.validation.imports import gather
 from worker.validation.messages import Progress, ValidationOrder
+from worker.validation.patient_storage import PatientStorage
+from worker.validation.progress import Course
+from worker.validation.shared_budget import SharedBudget
 
-Say = Callable[[Progress], None]
 
-
-def unpack(order: ValidationOrder, storage: Storage, say: Say) -> tuple[Assembled, Path]:
-    """The data set, and the file in which its images lie. Raises DatasetInvalid, and OSError where a disk is full or
-    the storage does not answer."""
+def unpack(order: ValidationOrder, storage: PatientStorage, say: Course) -> tuple[Assembled, Path]:
+    """The data set, and the file in which its images lie. Raises DatasetInvalid, StorageFailed, and
+    OSError where a disk is full."""
     archive = order.folder / "upload"
     if order.source is not None:
         gather(order, archive, say)
     else:
         _receive(order, storage, archive, say)
     pack = order.folder / "images"
-    pool = DecodingPool(pack, order.folder, order.processes, order.largest_image_megapixels)
-    skipped, tables = Skipped(), dict[str, bytes]()
+    budget = SharedBudget(order.folder / "budget")
+    pool = DecodingPool(pack, order.folder, order.processes, order.largest_image_megapixels, budget)
+    members, skipped, tables = Members(), Skipped(), dict[str, bytes]()
     try:
-        members = _unpack(archive, pack, pool, skipped, tables, say)
+        _unpack(archive, pack, pool, members, skipped, tables, say)
         for done in pool.join():
             say(Progress(stage="decoding", done=done, total=len(members.names)))
+    except TooManyFatal as error:
+        told = listed([f"{shown(members.names[row])} ({why})" for row, why in error.reasons.items()], MOST_FATAL)
+        raise DatasetInvalid(
+            f"There are more than {MOST_FATAL} images that end what decodes them: {told}.",
+            "Remove these and others like them, or save them again as PNG or JPEG.",
+        ) from error
     finally:
         pool.close()
     archive.unlink()
@@ -40,12 +47,15 @@ def unpack(order: ValidationOrder, storage: Storage, say: Say) -> tuple[Assemble
     return assemble(members, tables, skipped, pool.done, rule), pack
 
 
-def _receive(order: ValidationOrder, storage: Storage, archive: Path, say: Say) -> None:
+def _receive(order: ValidationOrder, storage: PatientStorage, archive: Path, say: Course) -> None:
     """Put the parts together, as they were stored. Raises DatasetInvalid where they are not what the client meant."""
     total, received, digest = sum(part.size_bytes for part in order.upload), 0, sha256()
     with archive.open("xb") as file:
         for part in order.upload:
-            content = storage.read_verified(part)
+            try:
+                content = storage.read_verified(part)
+            except FileNotFoundError as error:
+                raise DatasetInvalid("A part of what was stored of the upload is gone.", "Upload it again.") from error
             digest.update(content)
             file.write(content)
             received += len(content)
@@ -58,18 +68,28 @@ def _receive(order: ValidationOrder, storage: Storage, archive: Path, say: Say) 
 
 
 def _unpack(
-    archive: Path, pack: Path, pool: DecodingPool, skipped: Skipped, tables: dict[str, bytes], say: Say
-) -> Members:
-    found, begun, begun_bytes = Members(), 0, 0
+    archive: Path,
+    pack: Path,
+    pool: DecodingPool,
+    found: Members,
+    skipped: Skipped,
+    tables: dict[str, bytes],
+    say: Course,
+) -> None:
+    begun, begun_bytes = 0, 0
+
+    def decode() -> None:
+        for _ in pool.add(begun, found.files[begun:]):
+            say(Progress(stage="unpacking", done=len(found.files)))
+
     with archive.open("rb") as source, pack.open("xb", buffering=0) as images:
         for member in read_members(source, archive.stat().st_size, Limits(), skipped, tables):
             images.write(member.content)
             found.add(member)
             begun_bytes += len(member.content)
             if len(found.files) - begun >= CHUNK or begun_bytes >= CHUNK_BYTES:
-                pool.add(begun, found.files[begun:])
+                decode()
                 begun, begun_bytes = len(found.files), 0
                 say(Progress(stage="unpacking", done=len(found.files)))
     if begun < len(found.files):
-        pool.add(begun, found.files[begun:])
-    return found
+        decode()

@@ -1,25 +1,24 @@
 """From the images of a data set to a version of it: packs and index in the storage, and the report."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from storage import Storage, StoredFile
+from storage import StoredFile
 from training.dataset_check.assembly import Assembled
 from training.image_checks.features import Features
 from training.images.packs import PACK_BYTES, ImageIndex, packed
 from training.images.sizes import common_size
 from worker.validation.messages import Found, Progress, ValidationOrder
+from worker.validation.patient_storage import PatientStorage
+from worker.validation.progress import Course
 
-Say = Callable[[Progress], None]
 
-
-def make_version(order: ValidationOrder, storage: Storage, found: Assembled, images: Path, say: Say) -> Found:
-    """Store a data set whose images lie in the file `images`. Raises OSError where the storage does not answer or is
-    full."""
+def make_version(order: ValidationOrder, storage: PatientStorage, found: Assembled, images: Path, say: Course) -> Found:
+    """Store a data set whose images lie in the file `images`. Raises StorageFailed."""
     places = list(packed(found.index.lengths.tolist()))
     packs = [pack for pack, _ in places]
     files = _store_packs(order, storage, found.index, packs, images, say)
@@ -28,11 +27,11 @@ def make_version(order: ValidationOrder, storage: Storage, found: Assembled, ima
         packs=np.array(packs, np.int32),
         offsets=np.array([offset for _, offset in places], np.int64),
     )
-    return store_version(order, storage, stored, found.features, files, found.report())
+    return store_version(order, storage, stored, found.features, files, found.report(say.comparing))
 
 
 def _store_packs(
-    order: ValidationOrder, storage: Storage, index: ImageIndex, packs: Sequence[int], images: Path, say: Say
+    order: ValidationOrder, storage: PatientStorage, index: ImageIndex, packs: Sequence[int], images: Path, say: Course
 ) -> list[StoredFile]:
     """Images in the order of the index, packed anew: what cannot be read, or was passed over, is not in them."""
     files, content, total = list[StoredFile](), bytearray(), int(index.lengths.sum())
@@ -69,13 +68,13 @@ def features_from(content: bytes) -> Features:
 
 def store_version(
     order: ValidationOrder,
-    storage: Storage,
+    storage: PatientStorage,
     index: ImageIndex,
     features: Features,
     packs: Sequence[StoredFile],
     report: dict[str, object],
 ) -> Found:
-    """Store a version's index and features; its packs are stored. Raises OSError."""
+    """Store a version's index and features; its packs are stored. Raises StorageFailed."""
     index_file = storage.put(f"{order.prefix}/index.npz", index.to_bytes())
     features_file = storage.put(f"{order.prefix}/features.npy", features_to(features))
     sizes = zip(features["width"].tolist(), features["height"].tolist(), strict=True)

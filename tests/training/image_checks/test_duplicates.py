@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 from tests.training.image_checks.scenes import digests_of, measured, scene
-from training.image_checks import FEATURES, Duplicates, Features, find_duplicates
+from training.image_checks import FEATURES, Duplicates, Features, duplicates, find_duplicates
 
 
 def recompressed(image: Image.Image) -> Image.Image:
@@ -160,6 +160,19 @@ def test_what_is_all_alike_takes_little_time(kind: str) -> None:
         assert (found.look == 0).all()
     if kind == "frames of one film":
         assert len({*found.pairs.first.tolist(), *found.pairs.second.tolist(), *np.flatnonzero(found.look)}) > 990
+
+
+def test_of_very_many_pairs_the_nearest_are_looked_at_and_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duplicates, "MOST_LOOKED_AT", 300)
+    monkeypatch.setattr(duplicates, "AT_ONCE", 100)
+    digests: NDArray[np.uint8] = np.random.default_rng(0).integers(0, 256, (1000, 32), np.uint8)
+    told: list[float] = []
+    found = find_duplicates(crowd("frames of one film", 1000), digests, told.append)
+    assert not found.is_whole
+    assert 0 < len(found.pairs.first) <= 300
+    assert found.pairs.distance.max() <= 2
+    assert told == sorted(told)
+    assert len([share for share in told if 0.7 < share <= 1]) >= 3
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])

@@ -1,11 +1,13 @@
 """Pairs of hashes among many: those that comparing each with each finds, and bounded where all are alike."""
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from training.image_checks import joining
 from training.image_checks.joining import AT_ONCE, MOST_FOUND, Matches, matches
 
 
@@ -73,6 +75,28 @@ def test_images_that_are_all_alike_take_neither_time_nor_memory_that_grows_with_
     assert time.process_time() - began < 5
     assert np.bincount(found.first).max() <= MOST_FOUND
     assert len(found.first) < AT_ONCE
+
+
+def test_where_all_are_alike_few_pairs_are_sorted_and_the_nearest_are_found_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hashes = flipped(np.zeros(2000, np.uint64), 4)
+    queries = np.stack([hashes, hashes ^ np.uint64(1)], axis=1)
+    expected = matches(queries, hashes, 8)
+    sorted_pairs = 0
+    nearest = joining._nearest
+
+    def counted(parts: Sequence[joining.Packed]) -> Matches:
+        nonlocal sorted_pairs
+        sorted_pairs += sum(map(len, parts))
+        return nearest(parts)
+
+    monkeypatch.setattr(joining, "AT_ONCE", 2**12)
+    monkeypatch.setattr(joining, "_nearest", counted)
+    found = matches(queries, hashes, 8)
+    assert pairs(found) == pairs(expected)
+    assert found.distance.tolist() == expected.distance.tolist()
+    assert sorted_pairs < 300_000  # and 970,000 where none is left out
 
 
 def test_sixty_thousand_hashes_take_about_a_second() -> None:

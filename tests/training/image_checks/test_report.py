@@ -344,6 +344,17 @@ def test_another_label_needs_no_decoding() -> None:
     assert edited.report_of(features, digests) != pictures.report_of(features, digests)
 
 
+def test_a_finding_of_images_that_were_not_all_compared_says_so() -> None:
+    pictures = everything()
+    features, digests = pictures.measured()
+    known = replace(duplicates_of(features, digests, pictures.ids), is_whole=False)
+    report = pictures.report_of(features, digests, duplicates=known)
+    unsure = {finding.code for finding in report.findings if "There may be more" in finding.message}
+    found = {finding.code for finding in report.findings}
+    assert unsure == found & {"leaked_near", "conflicting_labels_near", "near_duplicates"}
+    assert unsure
+
+
 def test_mean_and_deviation_are_those_of_all_pixels_of_train() -> None:
     pictures = Pictures().add(scene(1, 40, 30)).add(scene(2, 90, 20)).add(scene(3), split=TEST)
     pixels = np.concatenate([np.asarray(image).reshape(-1, 3) for image in pictures.images[:2]]) / 255

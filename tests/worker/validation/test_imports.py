@@ -65,3 +65,16 @@ def test_what_is_too_large_is_told(storage: Storage, tmp_path: Path, pets: Path)
     rejected = imported(storage, tmp_path, pets, most_bytes=2000)
     assert isinstance(rejected, Rejected)
     assert "more than 2,000 bytes" in rejected.message
+
+
+def test_a_file_that_cannot_be_read_is_the_source_s_fault(
+    storage: Storage, tmp_path: Path, pets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_path: object, _flags: int) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    rejected = imported(storage, tmp_path, pets)
+    assert isinstance(rejected, Rejected)
+    assert "source of the import" in rejected.message
+    assert (rejected.code, rejected.retryable) == ("dataset_invalid", False)

@@ -21,7 +21,7 @@ from training.engine.data import load_dataset
 from training.images.packs import ImageIndex
 from training.images.predictions import Predictions
 from worker.validation.__main__ import carry_out
-from worker.validation.messages import Confusion, Edit, Found, Rejected
+from worker.validation.messages import Confusion, Edit, Found, Progress, Rejected
 
 
 @pytest.fixture
@@ -98,6 +98,13 @@ def test_images_without_a_split_are_divided_by_content_and_seed(storage: Storage
     assert all(isinstance(each, Found) and (each.train_images, each.test_images) == (14, 6) for each in tries)
     first, same, other, other_again = (each.identity for each in tries if isinstance(each, Found))
     assert first == same != other == other_again
+
+
+def test_it_says_how_far_the_comparison_of_images_is(storage: Storage, tmp_path: Path) -> None:
+    said: list[Progress] = []
+    carry_out(order_of(storage, tmp_path / "x", zipped(tree())), storage, said.append)
+    after = said[max(place for place, each in enumerate(said) if each.stage == "storing") :]
+    assert [each for each in after if each.stage == "comparing" and each.total == 12 and 0 < each.done < 12]
 
 
 def test_a_damaged_upload_is_told(storage: Storage, tmp_path: Path) -> None:
