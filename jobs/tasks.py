@@ -63,20 +63,30 @@ def claim_next(
     session: Session, worker: str, lease_seconds: float, *, is_short: bool | None = None
 ) -> TaskClaim | None:
     """Claim the next task for `worker`: of those that somebody waits for at a request, or of the others; by default of
-    all. Projects take turns: that with the fewest tasks under way goes first, and then the oldest task."""
-    other = aliased(Task)
-    running = (
-        select(func.count())
-        .select_from(other)
-        .where(other.project == Task.project, other.status == literal_column("'running'"))
-        .scalar_subquery()
-    )
-    waiting = select(Task).where(_is_queued(), or_(Task.not_before.is_(None), Task.not_before < DatabaseNow()))
+    all. Projects take turns: that with the fewest tasks under way goes first, then that whose last task was begun
+    longest ago. Of a project, the oldest task goes first."""
+    waits = _is_queued() & or_(Task.not_before.is_(None), Task.not_before < DatabaseNow())
     if is_short is not None:
-        waiting = waiting.where(Task.kind == SAMPLES if is_short else Task.kind != SAMPLES)
-    task = session.scalar(waiting.order_by(running, Task.id).limit(1).with_for_update(skip_locked=True, of=Task))
-    if task is None:
-        return None
+        waits &= Task.kind == SAMPLES if is_short else Task.kind != SAMPLES
+    for project in _in_turn(session, waits):
+        oldest = select(Task).where(waits, Task.project == project).order_by(Task.id).limit(1)
+        task = session.scalar(oldest.with_for_update(skip_locked=True))
+        if task is not None:
+            return _claimed(task, worker, lease_seconds)
+    return None
+
+
+def _in_turn(session: Session, waits: ColumnElement[bool]) -> Sequence[str]:
+    """Projects with tasks for which `waits` holds. What these had begun a week ago is forgotten with its rows."""
+    other = aliased(Task)
+    of_project = other.project == Task.project
+    running = select(func.count()).select_from(other).where(of_project, other.status == literal_column("'running'"))
+    last = select(func.max(other.started_at)).where(of_project)
+    turns = running.scalar_subquery(), last.scalar_subquery().nulls_first(), func.min(Task.id)
+    return session.scalars(select(Task.project).where(waits).group_by(Task.project).order_by(*turns)).all()
+
+
+def _claimed(task: Task, worker: str, lease_seconds: float) -> TaskClaim:
     task.status = TaskStatus.RUNNING
     task.attempt += 1
     task.owner = worker

@@ -182,6 +182,19 @@ def test_projects_take_turns(database: Database, added: Callable[..., str]) -> N
     assert taken_ids(database) == [many[0], few[0], many[1], few[1], *many[2:]]
 
 
+def test_projects_take_turns_where_one_worker_does_one_after_the_other(
+    database: Database, added: Callable[..., str]
+) -> None:
+    many = [added("many") for _ in range(4)]
+    few = [added("few") for _ in range(2)]
+    taken = []
+    while held := claim(database):
+        taken.append(held.task_id)
+        with database.session() as session:
+            tasks.end(session, held, TaskStatus.SUCCEEDED)
+    assert taken == [many[0], few[0], many[1], few[1], *many[2:]]
+
+
 def test_of_many_that_claim_at_once_each_gets_another(database: Database, added: Callable[..., str]) -> None:
     ids = {added(version=number) for number in range(1, 5)}
     barrier, found = Barrier(6), list[TaskClaim | None]()
