@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, and_, delete, select
 
 from catalog.datasets import uploads
 from jobs import dataset_versions, tasks
+from jobs.tasks import TaskClaim
 from jobs.uploads import expire
 from models import Audit, Database, DatasetVersion, Task, TaskStatus, Upload, UploadPart, VersionStatus
 from models.columns import DatabaseNow
@@ -56,6 +57,17 @@ def _files_of(database: Database, storage: Storage, version: DatasetVersion) -> 
             *(f"{dataset_versions.FOLDER}/{version.project}/{task_id}" for task_id in ran),
         ):
             yield from storage.list_names(folder)
+
+
+def left_by(claim: TaskClaim, database: Database, storage: Storage) -> Iterator[str]:
+    """Names of files that a task which is over has left: what was uploaded, and what its attempts have written, but for
+    the files of versions. Raises OSError."""
+    if "upload" in claim.arguments:
+        yield from storage.list_names(f"{uploads.FOLDER}/{claim.arguments['upload']}")
+    written = storage.list_names(f"{dataset_versions.FOLDER}/{claim.project}/{claim.task_id}")
+    with database.autocommit_read() as session:
+        needed = dataset_versions.file_names(session, claim.project)
+    yield from (name for name in written if name not in needed)
 
 
 def collect(database: Database, storage: Storage, should_stop: Callable[[], bool] = lambda: False) -> None:

@@ -147,13 +147,12 @@ def trained_files(version: DatasetVersion) -> tuple[StoredFile, ...]:
     return (index, *packs)
 
 
-def settle_ready(session: Session, claim: TaskClaim, found: Validated) -> list[str]:
-    """The version is ready. Names of files that are not needed after all: the same content was there already. Raises
-    TaskFenced."""
+def settle_ready(session: Session, claim: TaskClaim, found: Validated) -> None:
+    """The version is ready. Where the same content was there already, it has the files of that, and those of `found`
+    are not needed (`jobs.dataset_garbage.left_by`). Raises TaskFenced."""
     tasks.end(session, claim, TaskStatus.SUCCEEDED)
     lock_project(session, claim.project)
     version = _of_claim(session, claim)
-    new = list(found.files)
     version.identity, version.classes, version.channels = found.identity, list(found.classes), found.channels
     version.image_size = found.image_size
     version.train_images, version.test_images = found.train_images, found.test_images
@@ -164,12 +163,13 @@ def settle_ready(session: Session, claim: TaskClaim, found: Validated) -> list[s
         if twin.dataset == version.dataset:
             version.same_as = twin.number
     else:
-        version.files = [asdict(file) for file in new]
+        version.files = [asdict(file) for file in found.files]
     there = file_names(session, claim.project, but=version)
-    written = {file.name for file in new if claim.task_id in file.name}
+    written = {file.name for file in found.files if claim.task_id in file.name}
     if any(file.name not in written and file.name not in there for file in files_of(version)):
         gone = Failure("dataset_invalid", "The version that was edited was deleted.", _EDIT_ANOTHER, retryable=False)
-        return _has_no_files(session, version, gone, sorted(written))
+        _settle_without_files(session, version, gone)
+        return
     size = sum(file.size_bytes for file in files_of(version) if file.name not in there)
     _forget_upload(session, claim)  # whose bytes make room
     try:
@@ -177,22 +177,20 @@ def settle_ready(session: Session, claim: TaskClaim, found: Validated) -> list[s
     except QuotaExceeded as error:
         message = f"Its images take {size:,} bytes. {error}"
         full = Failure("quota_exceeded", message, _MAKE_ROOM, retryable=False)
-        return _has_no_files(session, version, full, sorted(written))
+        _settle_without_files(session, version, full)
+        return
     version.storage_bytes = size
     _settle(session, version, VersionStatus.READY)
-    kept = {file.name for file in files_of(version)}
-    return [file.name for file in new if file.name not in kept and file.name not in there]
 
 
 _EDIT_ANOTHER = "Edit a version that is there."
 _MAKE_ROOM = "Delete what is not needed, or send fewer or smaller images; then upload it again."
 
 
-def _has_no_files(session: Session, version: DatasetVersion, why: Failure, written: list[str]) -> list[str]:
-    """A version that was validated, and fails all the same: nothing of what was written for it is needed."""
+def _settle_without_files(session: Session, version: DatasetVersion, why: Failure) -> None:
+    """It was validated, and fails all the same."""
     version.files = version.report = version.identity = version.same_as = None
     _settle_failed(session, version, why)
-    return written
 
 
 def settle_failed(session: Session, claim: TaskClaim, failure: Failure) -> None:

@@ -23,9 +23,8 @@ from typing import Annotated
 import structlog
 from pydantic import Field, TypeAdapter, ValidationError
 
-from catalog.datasets import uploads
 from catalog.datasets.errors import DatasetError
-from jobs import audits, dataset_versions, drawings, task_ends, tasks
+from jobs import audits, dataset_garbage, dataset_versions, drawings, task_ends, tasks
 from jobs.dataset_versions import Validated
 from jobs.failures import Failure
 from jobs.tasks import TaskClaim, TaskFenced
@@ -154,10 +153,8 @@ class TaskRunner:
         folder.mkdir(parents=True, exist_ok=True)
         log.info("task started", task_id=claim.task_id, kind=claim.kind, dataset=claim.dataset, version=claim.version)
         attempt.run(order, lambda: self._ends)
-        if attempt.unneeded:
-            self._delete_files(attempt.unneeded)
-        if "upload" in claim.arguments and attempt.is_over:
-            self._delete_files(self._storage.list_names(f"{uploads.FOLDER}/{claim.arguments['upload']}"))
+        if attempt.is_over:
+            self._delete_files(list(dataset_garbage.left_by(claim, self._database, self._storage)))
 
 
 class _Attempt:
@@ -172,8 +169,7 @@ class _Attempt:
         self._result: Found | Judged | Drawn | Rejected | None = None
         self._what = ""  # that runs, for people
         self._stalled = False
-        self.is_over = False  # the task needs nothing more of its upload
-        self.unneeded: list[str] = []  # files that it has stored, and that are there already
+        self.is_over = False  # the task needs nothing more of its upload, and of what it has written
 
     def run(self, order: ValidationOrder | AuditOrder | SamplesOrder, ends: Callable[[], bool]) -> None:
         """Run the program until it ends, or `ends` says so, and record what came of it. Raises TaskFenced."""
@@ -272,7 +268,7 @@ class _Attempt:
         match self._result:
             case Found() as found:
                 with self._database.session() as session:
-                    self.unneeded = dataset_versions.settle_ready(session, self._claim, _validated(found))
+                    dataset_versions.settle_ready(session, self._claim, _validated(found))
                 self.is_over = True
             case Judged() as judged:
                 with self._database.session() as session:

@@ -86,7 +86,10 @@ def validated(
 def settle(database: Database, held: TaskClaim, files: Sequence[StoredFile], identity: str = "1d" * 32) -> list[str]:
     """The version is ready. The files that are not needed after all."""
     with database.session() as session:
-        return dataset_versions.settle_ready(session, held, validated(files, identity))
+        dataset_versions.settle_ready(session, held, validated(files, identity))
+    with database.snapshot() as session:
+        needed = dataset_versions.file_names(session, held.project)
+    return [file.name for file in files if file.name not in needed]
 
 
 def ready(

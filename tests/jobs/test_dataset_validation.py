@@ -61,7 +61,7 @@ def test_an_edit_whose_parent_is_deleted_meanwhile_fails(database: Database, sto
     with database.session() as session:
         dataset_deletion.delete(session, "default", "pets", 1)
     index, pack = put(storage, held, b"idx2")[0], dataset_versions.files_of(parent)[1]
-    assert settle(database, held, [index, pack], B) == [index.name]
+    assert settle(database, held, [index, pack], B) == [index.name, pack.name]
     version = row_of(database, 2)
     assert (version.status, version.files, version.identity, version.storage_bytes) == ("failed", None, None, 0)
     assert version.error

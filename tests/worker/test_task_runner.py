@@ -177,6 +177,7 @@ def test_what_a_lost_worker_had_is_taken_over(database: Database, storage: Verif
         lost = tasks.claim_next(session, "gone", 30)
         assert lost
         session.execute(update(Task).values(lease_until=DatabaseNow(-1)))
+    half = storage.put(f"{dataset_versions.FOLDER}/{lost.project}/{lost.task_id}/0001/pack-0", b"half of it")
     runner = runners.start()
     woken: list[str] = []
 
@@ -189,6 +190,8 @@ def test_what_a_lost_worker_had_is_taken_over(database: Database, storage: Verif
     runner.wake()
     until(lambda: version(database).status == VersionStatus.READY)
     assert task(database).attempt == 2
+    until(lambda: half.name in runners.deleted)
+    assert not {file.name for file in dataset_versions.files_of(version(database))} & {*runners.deleted}
     with database.session() as session, pytest.raises(tasks.TaskFenced):
         tasks.heartbeat(session, lost, 30, {})
 
