@@ -12,7 +12,7 @@ from celery.signals import worker_shutting_down
 from pydantic import SecretStr
 from ulid import ULID
 
-from environment.files import require_writable
+from environment.files import require_writable, socket_folder
 from environment.startup import exit_with_one_line
 from jobs.delivery import QUEUE, RUN_FORWARDED, RUN_JOB, CeleryQueue, queue_of
 from jobs.deployment import require_usable, warn_of_too_many
@@ -23,7 +23,6 @@ from storage import Storage
 from worker.celery_app import create_celery
 from worker.fork_server import detect_devices, stop_fork_server
 from worker.messages import Devices
-from worker.socket_scratch import SocketScratch
 from worker.worker import Worker
 
 # Connections to the database: for each slot, one for its own thread and one for its attempt's recorder. Further ones
@@ -40,11 +39,10 @@ def main() -> None:
         sys.exit("EPOCHAL_REDIS_URL is not set: a worker needs the broker that the API sends to.")
     with exit_with_one_line():
         _require_files(settings)
-        sockets = SocketScratch()
         _require_database(settings)
     _forget_secrets()
     # Most of a second to import s3fs, which the first checkpoint would wait for.
-    devices = detect_devices(*(["s3fs"] if settings.storage_url.startswith("s3://") else []), sockets=sockets.folder)
+    devices = detect_devices(*(["s3fs"] if settings.storage_url.startswith("s3://") else []))
     database = _database(settings, devices)
     worker_id = f"{socket.gethostname()[:80]}-{str(ULID())[-8:].lower()}"
     worker = Worker(worker_id, settings, database, CeleryQueue(settings.redis_url), devices)
@@ -55,7 +53,6 @@ def main() -> None:
         celery_worker.start()
     database.dispose()
     stop_fork_server()
-    sockets.close()
     sys.exit(celery_worker.exitcode)
 
 
@@ -104,6 +101,7 @@ def _require_files(settings: Settings) -> None:
     require_writable(settings.data_dir, "EPOCHAL_DATA_DIR")
     if (folder := Storage(settings.storage_url).folder) is not None:
         require_writable(folder, "EPOCHAL_STORAGE_URL")
+    socket_folder()
 
 
 def _forget_secrets() -> None:

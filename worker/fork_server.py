@@ -10,7 +10,6 @@ from contextlib import suppress
 from multiprocessing import forkserver, get_context, resource_tracker, util
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
-from pathlib import Path
 
 from environment.files import socket_folder
 from worker import trainer_process
@@ -23,9 +22,9 @@ GROUP_SECONDS = 5.0
 _context = get_context("forkserver")
 
 
-def detect_devices(*also: str, sockets: Path | None = None) -> Devices:
+def detect_devices(*also: str) -> Devices:
     """Start the fork server, and list this machine's accelerators. It imports torch, and the modules in `also`, which
-    trainers will need; it takes as long as that does. `sockets`: the folder for its sockets.
+    trainers will need; it takes as long as that does.
 
     Raises EOFError where torch does not import; standard error has the reason.
     """
@@ -33,7 +32,7 @@ def detect_devices(*also: str, sockets: Path | None = None) -> Devices:
     # for: with two other busy processes on 2 cores, a step of ResNet-20 took 12 times as long. libgomp reads this
     # variable once, when torch loads it.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    _keep_sockets_in(sockets or Path(socket_folder()))
+    _keep_sockets_short()
     _context.set_forkserver_preload([*trainer_process.PRELOAD, *also])
     ours, theirs = _context.Pipe()
     process = _context.Process(target=trainer_process.report_devices, args=(theirs,))
@@ -45,9 +44,9 @@ def detect_devices(*also: str, sockets: Path | None = None) -> Devices:
     return report
 
 
-def _keep_sockets_in(folder: Path) -> None:
+def _keep_sockets_short() -> None:
     """The library makes its sockets in TMPDIR, whose path may be too long for them. It asks for the folder once."""
-    usual, tempfile.tempdir = tempfile.tempdir, str(folder)
+    usual, tempfile.tempdir = tempfile.tempdir, socket_folder()
     try:
         util.get_temp_dir()
     finally:
