@@ -57,6 +57,7 @@ class DatasetVersion:
     channels: int | None
     image_size: int | None
     storage_bytes: int
+    other_numbers: list[int]
     report: dict[str, Any] | None
     error: DatasetError | None
     links: dict[str, str] | None

@@ -31,18 +31,20 @@ TestFraction = Annotated[
 ]
 Seed = Annotated[int, Query(ge=0, le=LARGEST_SEED, description="Of that split.")]
 
+_FILE = {"type": "string", "format": "binary", "minLength": 1}
 _ARCHIVE = {
     "required": True,
     "content": {
-        media_type: {"schema": {"type": "string", "format": "binary"}}
+        media_type: {"schema": _FILE}
         for media_type in ("application/octet-stream", "application/zip", "application/x-tar", "application/gzip")
     }
     | {
         "multipart/form-data": {
             "schema": {
                 "type": "object",
-                "properties": {"file": {"type": "string", "format": "binary"}},
+                "properties": {"file": _FILE},
                 "required": ["file"],
+                "additionalProperties": False,
             }
         }
     },

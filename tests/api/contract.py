@@ -65,6 +65,7 @@ RULES_BETWEEN_FIELDS: Mapping[str, str] = {
     "There is no data set": "an operator's folder may have more of them",
     "There is no uploaded data set": "a project may have uploaded it",
     "which the data set is called": "an upload begins with a body, or with the headers of tus",
+    "no body of JSON either": "an upload begins with a body, or with the headers of tus",
     "should be a time to come": "expires_at is compared with the clock",
     "should be a time that UTC has": "an offset may lead out of the calendar",
     "should be text without NUL": "a query has no schema for it that every reader knows",
