@@ -69,7 +69,6 @@ SYNC_NOTHING = ("fsync = off", "synchronous_commit = off", "full_page_writes = o
 # `pytest --durations=40` says which they are.
 LONGEST = (
     "acceptance/test_service.py",
-    "acceptance/test_data.py",
     "api/test_contract.py",
     "training/engine/test_networks.py",
     "training/engine/test_resume.py",
@@ -133,8 +132,8 @@ SLOW = (
 # Rooms that stay in one process: whoever runs the one long test there is given the short ones beside it, and no other
 # long one, which would wait behind it.
 BY_ROOM = ("chaos",)
-# Files whose tests share a deployment for each parameter.
-BY_PARAMETER = ("acceptance/test_service.py", "acceptance/test_data.py")
+# Files whose tests share a deployment, and have one for each parameter.
+BY_PARAMETER = ("acceptance/test_service.py",)
 TESTS = Path(__file__).parent
 assert all((TESTS / file).exists() for file in (*LONGEST, *SLOW))
 
@@ -151,7 +150,7 @@ class Together(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
         room = file.partition("/")[0]
         if room in BY_ROOM:
             return room
-        return test.partition("[")[2] if file in BY_PARAMETER else file
+        return f"{file} {test.partition('[')[2]}" if file in BY_PARAMETER else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:

@@ -139,7 +139,7 @@ def _password_protected_redis(tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield f"redis://:{quote(PASSWORD, safe='')}@127.0.0.1:{server.port}/0"
 
 
-@pytest.fixture(scope="session", params=["embedded", "postgresql-and-redis"])
+@pytest.fixture(scope="module", params=["embedded", "postgresql-and-redis"])
 def deployment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """A running service; on SQLite with the embedded broker, and on PostgreSQL with an external Redis."""
     folder = tmp_path_factory.mktemp("data")

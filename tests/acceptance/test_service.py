@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 
 from tests.acceptance.conftest import DATA_DIR, PASSWORD, Deployment
+from tests.acceptance.page_commands import commands, said
 from tests.processes import descendants
+from tests.worker.validation.archives import tree, zipped
 
 EXERCISE = {
     "name": "first",
@@ -278,3 +280,26 @@ def test_a_drain_keeps_jobs_and_leaves_nothing_running(deployment: Deployment, u
     job = deployment.until(job_id, "succeeded")
     assert job["attempts"][1]["resumed_from"]
     assert weights_of(deployment, job) == unkilled
+
+
+@pytest.mark.parametrize("deployment", ["embedded"], indirect=True)
+def test_the_commands_of_the_page_on_data_do_what_it_says(deployment: Deployment, tmp_path: Path) -> None:
+    """docs/data.md takes a stranger from a zip to a trained job."""
+    files = tree(20, 6, ("cat", "dog"))
+    sent = {**files, "train/cat/again.png": files["train/cat/0.png"], "train/cat/broken.jpg": b"\xff\xd8\xff\xe0"}
+    (tmp_path / "pets.zip").write_bytes(zipped(sent))
+    url = str(deployment.http.base_url).rstrip("/")
+    first = commands("From a zip to a trained job")
+    assert first.count("\n") - 1 == 4, "four commands"
+    told = said(tmp_path, url, first)
+    for expected in ('"status": "ready"', '"code": "unreadable_files"', "event: succeeded"):
+        assert expected in told
+    again = "".join(commands(heading) for heading in ("From a zip to a trained job", "Versions", "Mending"))
+    told = said(tmp_path, url, again)
+    assert '{"name":"pets","version":1,' in told  # the same images are the same version
+    assert '"parent": 1' in told
+    said(tmp_path, url, commands("Looking at the images"))
+    for name in ("samples", "twins", "augmented"):
+        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG"), name
+    told = said(tmp_path, url, commands("Uploads that go on where they stopped"))
+    assert '"status": "complete"' in told
