@@ -170,11 +170,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """`-n auto`: half as many processes again as cores, since the longest tests wait most of the time. Each costs 15
-    seconds to read all tests in, and 2 GB of memory. With twice as many, two cores were no faster."""
+    """`-n auto`: twice as many processes as cores, since the longest tests wait most of the time. Each costs 15 seconds
+    to read all tests in, and 2 GB of memory. Two cores took 14 minutes with four processes, and 16 with three."""
     cores = len(os.sched_getaffinity(0))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return max(1, min(cores if config.getoption("fast") else cores + (cores + 1) // 2, memory // 2**31))
+    return max(1, min(cores if config.getoption("fast") else cores * 2, memory // 2**31))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

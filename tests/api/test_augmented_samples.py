@@ -1,7 +1,5 @@
 """What a network will see: asked for over HTTP, drawn by a worker."""
 
-import os
-import signal
 from collections.abc import Iterator
 from io import BytesIO
 from threading import Event
@@ -19,11 +17,11 @@ from settings import Settings
 from storage import Storage
 from tests.api.picture_data import pets, store_ready
 from tests.jobs.datasets import sent
-from tests.processes import validations
 from tests.worker.attempts import until
-from tests.worker.validation.archives import tree, zipped
 from training.images.sheet_layout import HEAD, MARGIN, NAMES
+from worker import task_runner
 from worker.task_runner import TaskRunner
+from worker.validation.messages import ValidationOrder
 
 if TYPE_CHECKING:
     from tests.api.conftest import Tenants
@@ -86,15 +84,14 @@ def test_a_worker_draws_images_as_they_are_and_in_each_epoch(
 
 
 def test_a_picture_does_not_wait_until_a_data_set_is_validated(
-    client: TestClient, database: Database, settings: Settings, woken: TaskRunner
+    client: TestClient, database: Database, settings: Settings, woken: TaskRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(task_runner.PROGRAMS, ValidationOrder, ("tests.worker.waiting_program", "The validation"))
     storage = VerifiedStorage(settings.storage_url)
     store_ready(database, storage, pets())
-    sent(database, storage, zipped(tree()))
+    sent(database, storage)
     woken.wake()
-    until(lambda: validations(os.getpid()), "no validation began")
-    for pid in validations(os.getpid()):
-        os.kill(pid, signal.SIGSTOP)
+    until(lambda: open_tasks(database), "no validation began")
     assert client.post(SHEET, json=FLIP).status_code == 200
     assert [task.status for task in open_tasks(database)] == [TaskStatus.RUNNING]
 
