@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -131,7 +132,8 @@ def test_a_program_that_is_killed_again_and_again_is_given_up_with_the_cause(
 
     def kill() -> bool:
         for pid in programs():
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has ended meanwhile
+                os.kill(pid, signal.SIGKILL)
         runner.wake()
         return version(database).status == VersionStatus.FAILED
 
