@@ -171,26 +171,11 @@ def settle_judged(
     _end(audit, AuditStatus.SUCCEEDED)
 
 
-def settle_failed(session: Session, claim: TaskClaim, failure: Failure) -> None:
-    """Its labels cannot be judged. Raises TaskFenced."""
-    tasks.end(session, claim, TaskStatus.FAILED)
-    _fail_judging(session, claim, failure)
-
-
-def lose_task(session: Session, claim: TaskClaim, failure: Failure) -> bool:
-    """An attempt at judging was lost. Whether the task is in the queue again; else the audit has failed. Raises
-    TaskFenced."""
-    return _lose(session, tasks.lock_held(session, claim), failure)
-
-
-def expire_task(session: Session, task_id: str) -> bool:
-    """Take a task from a worker whose lease has run out. Whether it is in the queue again."""
-    task = tasks.lock_expired(session, task_id)
-    if task is None:
-        return False
-    hint = "Look at the worker's log and its machine's memory; then audit it again."
-    message = f"Worker {task.owner} was not heard of until its lease ran out."
-    return _lose(session, task, Failure("worker_lost", message, hint, retryable=True))
+def fail(session: Session, claim: TaskClaim, failure: Failure) -> None:
+    """Its task, which is over, has failed (`jobs.task_ends`): its labels cannot be judged."""
+    audit = _of_claim(session, claim)
+    if audit is not None and audit.status == AuditStatus.RUNNING:
+        _fail(audit, {"code": failure.code, "message": failure.message, "hint": failure.hint, "job": None})
 
 
 def _settle(database: Database, audit_id: str) -> bool:
@@ -249,22 +234,6 @@ def _end(audit: Audit, status: AuditStatus) -> None:
     audit.status = status
     audit.finished_at = now()
     log.info(f"audit {status}", audit=audit.id, dataset=audit.dataset, version=audit.version, error=audit.error)
-
-
-def _fail_judging(session: Session, claim: TaskClaim, failure: Failure) -> None:
-    audit = _of_claim(session, claim)
-    if audit is not None and audit.status == AuditStatus.RUNNING:
-        _fail(audit, {"code": failure.code, "message": failure.message, "hint": failure.hint, "job": None})
-
-
-def _lose(session: Session, task: Task, failure: Failure) -> bool:
-    if tasks.lose(task):
-        log.warning("task lost", task_id=task.id, attempt=task.attempt, reason=failure.message)
-        return True
-    tasks.finish(task, TaskStatus.FAILED)
-    claim = TaskClaim(task.id, task.attempt, task.kind, task.project, task.dataset, task.version, task.arguments)
-    _fail_judging(session, claim, failure)
-    return False
 
 
 def _of_claim(session: Session, claim: TaskClaim) -> Audit | None:

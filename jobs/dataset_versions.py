@@ -29,7 +29,6 @@ from jobs.usage import note_bytes
 from models import (
     DatasetVersion,
     Project,
-    Task,
     TaskStatus,
     Upload,
     VersionStatus,
@@ -193,39 +192,8 @@ def _settle_without_files(session: Session, version: DatasetVersion, why: Failur
     _settle_failed(session, version, why)
 
 
-def settle_failed(session: Session, claim: TaskClaim, failure: Failure) -> None:
-    """The upload is no data set. Raises TaskFenced."""
-    tasks.end(session, claim, TaskStatus.FAILED)
-    _fail(session, claim, failure)
-
-
-def lose_task(session: Session, claim: TaskClaim, failure: Failure) -> bool:
-    """An attempt at the task was lost. Whether it is in the queue again; else the version has failed. Raises
-    TaskFenced."""
-    return _lose(session, tasks.lock_held(session, claim), failure)
-
-
-def expire_task(session: Session, task_id: str) -> bool:
-    """Take a task from a worker whose lease has run out. Whether it is in the queue again."""
-    task = tasks.lock_expired(session, task_id)
-    if task is None:
-        return False
-    hint = "Look at the worker's log and its machine's memory; then upload it again."
-    message = f"Worker {task.owner} was not heard of until its lease ran out."
-    return _lose(session, task, Failure("worker_lost", message, hint, retryable=True))
-
-
-def _lose(session: Session, task: Task, failure: Failure) -> bool:
-    if tasks.lose(task):
-        log.warning("task lost", task_id=task.id, attempt=task.attempt, reason=failure.message)
-        return True
-    tasks.finish(task, TaskStatus.FAILED)
-    claim = TaskClaim(task.id, task.attempt, task.kind, task.project, task.dataset, task.version, task.arguments)
-    _fail(session, claim, failure)
-    return False
-
-
-def _fail(session: Session, claim: TaskClaim, failure: Failure) -> None:
+def fail(session: Session, claim: TaskClaim, failure: Failure) -> None:
+    """Its task, which is over, has failed (`jobs.task_ends`): the upload is no data set."""
     version = _of_claim(session, claim)
     _forget_upload(session, claim)
     _settle_failed(session, version, failure)

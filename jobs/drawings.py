@@ -51,28 +51,6 @@ def settle_drawn(session: Session, claim: TaskClaim, file: StoredFile) -> None:
     tasks.end(session, claim, TaskStatus.SUCCEEDED).progress = {"file": asdict(file)}
 
 
-def settle_failed(session: Session, claim: TaskClaim, failure: Failure) -> None:
-    """It cannot be drawn. Raises TaskFenced."""
-    tasks.end(session, claim, TaskStatus.FAILED).progress = {"error": f"{failure.message} {failure.hint}"}
-
-
-def lose_task(session: Session, claim: TaskClaim, failure: Failure) -> bool:
-    """An attempt was lost. Whether the task is in the queue again. Raises TaskFenced."""
-    return _lose(tasks.lock_held(session, claim), failure)
-
-
-def expire_task(session: Session, task_id: str) -> bool:
-    """Take a task from a worker whose lease has run out. Whether it is in the queue again."""
-    task = tasks.lock_expired(session, task_id)
-    if task is None:
-        return False
-    message = f"Worker {task.owner} was not heard of until its lease ran out."
-    return _lose(task, Failure("worker_lost", message, "Ask again.", retryable=True))
-
-
-def _lose(task: Task, failure: Failure) -> bool:
-    if tasks.lose(task):
-        return True
-    tasks.finish(task, TaskStatus.FAILED)
-    task.progress = {"error": f"{failure.message} {failure.hint}"}
-    return False
+def fail(session: Session, claim: TaskClaim, failure: Failure) -> None:
+    """Its task, which is over, has failed (`jobs.task_ends`): it cannot be drawn."""
+    session.get_one(Task, claim.task_id).progress = {"error": f"{failure.message} {failure.hint}"}

@@ -97,7 +97,7 @@ def _sweep_tasks(database: Database, notify: Callable[[str], bool]) -> None:
                 requeued |= task_ends.expire(session, task_id)
         except DatabaseUnavailable:
             raise
-        except Exception:
+        except Exception:  # a fault of ours in one task must not stop the sweep of the others
             log.exception("task not settled", task_id=task_id)
     if requeued:
         notify(dataset_versions.WAKE_UP)

@@ -1,38 +1,60 @@
 """What the end of a task means, by its kind: for a version of a data set, for an audit, or for a picture."""
 
-from sqlalchemy import select
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import structlog
 from sqlalchemy.orm import Session
 
 from jobs import audits, dataset_versions, drawings, tasks
 from jobs.failures import Failure
 from jobs.tasks import TaskClaim
-from models import Task
+from models import Task, TaskStatus
+
+log = structlog.get_logger()
+
+
+class _Kind(NamedTuple):
+    """`fail` records why a task, which is over, has failed. `again`: what its user does then."""
+
+    fail: Callable[[Session, TaskClaim, Failure], None]
+    again: str
+
+
+_LOOK = "Look at the worker's log and its machine's memory; then"
+_KINDS: Mapping[str, _Kind] = {
+    **dict.fromkeys(
+        (tasks.VALIDATE, tasks.EDIT, tasks.IMPORT), _Kind(dataset_versions.fail, f"{_LOOK} upload it again.")
+    ),
+    tasks.AUDIT: _Kind(audits.fail, f"{_LOOK} audit it again."),
+    tasks.SAMPLES: _Kind(drawings.fail, "Ask again."),
+}
 
 
 def fail(session: Session, claim: TaskClaim, failure: Failure) -> None:
     """There is nothing to try again. Raises TaskFenced."""
-    if claim.kind == tasks.AUDIT:
-        audits.settle_failed(session, claim, failure)
-    elif claim.kind == tasks.SAMPLES:
-        drawings.settle_failed(session, claim, failure)
-    else:
-        dataset_versions.settle_failed(session, claim, failure)
+    tasks.end(session, claim, TaskStatus.FAILED)
+    _KINDS[claim.kind].fail(session, claim, failure)
 
 
 def lose(session: Session, claim: TaskClaim, failure: Failure) -> bool:
-    """An attempt was lost. Whether the task is in the queue again. Raises TaskFenced."""
-    if claim.kind == tasks.AUDIT:
-        return audits.lose_task(session, claim, failure)
-    if claim.kind == tasks.SAMPLES:
-        return drawings.lose_task(session, claim, failure)
-    return dataset_versions.lose_task(session, claim, failure)
+    """An attempt was lost. Whether the task is in the queue again; else it has failed. Raises TaskFenced."""
+    return _lose(session, tasks.lock_held(session, claim), failure)
 
 
 def expire(session: Session, task_id: str) -> bool:
     """Take a task from a worker whose lease has run out. Whether it is in the queue again."""
-    kind = session.scalar(select(Task.kind).where(Task.id == task_id))
-    if kind == tasks.AUDIT:
-        return audits.expire_task(session, task_id)
-    if kind == tasks.SAMPLES:
-        return drawings.expire_task(session, task_id)
-    return dataset_versions.expire_task(session, task_id)
+    task = tasks.lock_expired(session, task_id)
+    if task is None:
+        return False
+    message = f"Worker {task.owner} was not heard of until its lease ran out."
+    return _lose(session, task, Failure("worker_lost", message, _KINDS[task.kind].again, retryable=True))
+
+
+def _lose(session: Session, task: Task, failure: Failure) -> bool:
+    if tasks.lose(task):
+        log.warning("task lost", task_id=task.id, attempt=task.attempt, reason=failure.message)
+        return True
+    tasks.finish(task, TaskStatus.FAILED)
+    _KINDS[task.kind].fail(session, tasks.claim_of(task), failure)
+    return False

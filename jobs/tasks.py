@@ -94,6 +94,11 @@ def _claimed(task: Task, worker: str, lease_seconds: float) -> TaskClaim:
     task.not_before = None
     if task.started_at is None:
         task.started_at = now()
+    return claim_of(task)
+
+
+def claim_of(task: Task) -> TaskClaim:
+    """Of the attempt that has it."""
     return TaskClaim(task.id, task.attempt, task.kind, task.project, task.dataset, task.version, task.arguments)
 
 

@@ -16,6 +16,7 @@ from jobs import (
     lifecycle,
     new_versions,
     requests,
+    task_ends,
     tasks,
 )
 from jobs.failures import Failure
@@ -232,9 +233,9 @@ def test_a_validation_that_ends_while_it_is_deleted_waits_for_nobody_that_waits_
                 case "ready":
                     dataset_versions.settle_ready(session, held, validated(files))
                 case "failed":
-                    dataset_versions.settle_failed(session, held, failure)
+                    task_ends.fail(session, held, failure)
                 case _:
-                    dataset_versions.lose_task(session, held, failure)
+                    task_ends.lose(session, held, failure)
 
         with ThreadPoolExecutor(2) as pool:
             ended, deleted = pool.submit(settled, database, end), pool.submit(delete, database)

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import update
 
-from jobs import dataset_deletion, dataset_queries, dataset_versions, new_versions
+from jobs import dataset_deletion, dataset_queries, dataset_versions, new_versions, task_ends
 from jobs.tasks import MOST_LOSSES, TaskFenced
 from jobs.verified_storage import VerifiedStorage
 from models import Database, DatasetVersion, Task
@@ -73,14 +73,14 @@ def test_who_has_lost_the_task_settles_nothing(database: Database, storage: Veri
     sent(database, storage)
     first = take(database)
     with database.session() as session:
-        assert dataset_versions.lose_task(session, first, LOST)
+        assert task_ends.lose(session, first, LOST)
     second = take(database)
     with pytest.raises(TaskFenced):
         settle(database, first, put(storage, first, b"idx"))
     with pytest.raises(TaskFenced), database.session() as session:
-        dataset_versions.settle_failed(session, first, BROKEN)
+        task_ends.fail(session, first, BROKEN)
     with pytest.raises(TaskFenced), database.session() as session:
-        dataset_versions.lose_task(session, first, LOST)
+        task_ends.lose(session, first, LOST)
     assert row_of(database, 1).status == "validating"
     assert settle(database, second, put(storage, second, b"idx")) == []
     assert names_of(row_of(database, 1)) == [f"datasets/default/{second.task_id}/0002/pack-0"]
@@ -115,24 +115,24 @@ def test_a_validation_is_tried_so_often(database: Database, storage: VerifiedSto
             with database.session() as session:
                 session.execute(update(Task).values(lease_until=DatabaseNow(-1)))
             with database.session() as session:
-                assert dataset_versions.expire_task(session, held.task_id) is again
+                assert task_ends.expire(session, held.task_id) is again
         else:
             with database.session() as session:
-                assert dataset_versions.lose_task(session, held, LOST) is again
+                assert task_ends.lose(session, held, LOST) is again
         assert row_of(database, 1).status == ("validating" if again else "failed")
     version = row_of(database, 1)
     assert version.error
     assert version.error["code"] == "worker_lost"
     assert kinds(database)["uploads"] == 0
     with database.session() as session:
-        assert not dataset_versions.expire_task(session, held.task_id)
+        assert not task_ends.expire(session, held.task_id)
 
 
 def test_a_lease_that_was_renewed_is_not_taken(database: Database, storage: VerifiedStorage) -> None:
     sent(database, storage)
     held = take(database)
     with database.session() as session:
-        assert not dataset_versions.expire_task(session, held.task_id)
+        assert not task_ends.expire(session, held.task_id)
     assert settle(database, held, put(storage, held, b"idx")) == []
 
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event, update
 
 from catalog.datasets.errors import DatasetNotFound, VersionNotFound, VersionNotReady
-from jobs import dataset_deletion, dataset_queries, dataset_versions, queries
+from jobs import dataset_deletion, dataset_queries, dataset_versions, queries, task_ends
 from jobs.listing import JobFilter
 from jobs.usage import fold
 from jobs.verified_storage import VerifiedStorage
@@ -46,7 +46,7 @@ def fail(database: Database, storage: VerifiedStorage) -> int:
     sent(database, storage)
     held = take(database)
     with database.session() as session:
-        dataset_versions.settle_failed(session, held, BROKEN)
+        task_ends.fail(session, held, BROKEN)
     return held.version
 
 

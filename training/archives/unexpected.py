@@ -28,7 +28,7 @@ def attributed(reading: str | Callable[[], str], meant: type[Exception] | tuple[
         raise
     except meant:
         raise
-    except Exception as error:
+    except Exception as error:  # whatever it is: it is told with the member at which it was found
         name = reading if isinstance(reading, str) else reading()
         where = told_name(name) if name else "the archive"
         _LOGGER.exception("Reading %s has failed in a way that was not foreseen.", where)
