@@ -34,7 +34,7 @@ def planned(database: Database, **rules: float | int) -> set[tuple[str, str]]:
     with database.snapshot() as session:
         return {
             (removal.kind, removal.name)
-            for removal in retention.plan(session, DEFAULT_PROJECT, RetentionRules(**rules))  # type: ignore[arg-type]
+            for removal in retention.plan(session, DEFAULT_PROJECT, RetentionRules(**rules))  # type: ignore[arg-type]  # days and counts by name
         }
 
 

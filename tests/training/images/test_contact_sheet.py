@@ -35,7 +35,7 @@ def dot(width: int = 32, height: int = 32, colour: tuple[int, int, int] = RED) -
 
 def sheet(images: int = 2, cell: int = 96, **fields: object) -> Sheet:
     band = Band(tuple(Figure((number,)) for number in range(images)), "cat", "2 train · 0 test")
-    return Sheet(**{"title": "pets", "subtitle": "all", "cell": cell, "bands": (band,), **fields})  # type: ignore[arg-type]
+    return Sheet(**{"title": "pets", "subtitle": "all", "cell": cell, "bands": (band,), **fields})  # type: ignore[arg-type]  # fields by name
 
 
 def pixels(picture: Image.Image) -> NDArray[np.uint8]:

@@ -59,7 +59,7 @@ def test_an_image_that_kills_its_decoder_is_named_and_costs_no_other(
     def crash(image: object) -> object:
         if getattr(image, "size", None) == (31, 17):
             os.kill(os.getpid(), signal.SIGSEGV)
-        return digest(image)  # type: ignore[arg-type]
+        return digest(image)  # type: ignore[arg-type]  # as it was
 
     monkeypatch.setattr(examining, "whole_image", crash)
     files = {**tree(20, 5), "train/ant/evil.png": picture(7, (31, 17)), "test/bee/evil.png": picture(8, (31, 17))}
