@@ -65,19 +65,12 @@ def require(session: Session, project: str, dataset: str) -> None:
         raise DatasetNotFound(dataset)
 
 
-def find(
-    session: Session,
-    project: str,
-    dataset: str,
-    number: int,
-    *,
-    lock: bool = False,
-) -> DatasetVersion:
+def find(session: Session, project: str, dataset: str, number: int) -> DatasetVersion:
     """The version that `number` stands for: an earlier one where that has the same content. Raises DatasetNotFound and
     VersionNotFound."""
-    version = _row(session, project, dataset, number, lock=lock)
+    version = _row(session, project, dataset, number)
     if version is not None and version.same_as is not None:
-        version = _row(session, project, dataset, version.same_as, lock=lock)
+        version = _row(session, project, dataset, version.same_as)
     if version is None:
         require(session, project, dataset)
         raise VersionNotFound(dataset, number)
@@ -264,9 +257,9 @@ def forget_parts(session: Session, project: str, dataset: str, version: int) -> 
         note_bytes(session, project, "uploads", -uploads.delete_parts(session, upload_id))
 
 
-def _row(session: Session, project: str, dataset: str, number: int, *, lock: bool) -> DatasetVersion | None:
+def _row(session: Session, project: str, dataset: str, number: int) -> DatasetVersion | None:
     statement = select(DatasetVersion).where(_is_version(project, dataset, number), DatasetVersion.deleted_at.is_(None))
-    return session.scalar(statement.with_for_update() if lock else statement)
+    return session.scalar(statement)
 
 
 def _is_version(project: str, dataset: str, number: int) -> ColumnElement[bool]:
