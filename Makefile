@@ -104,8 +104,8 @@ bench-fleet: .venv/.developed ## measure claims, and what idle workers cost: WOR
 	@$(BIN)/python -m benchmarks.fleet --workers $(or $(WORKERS),1,10,50,200) $(OPTIONS)
 
 lock: .venv/.uv ## resolve every requirement anew
-	for what in "dev --all-extras --group dev" "service --extra api --extra worker --extra embedded --extra client" \
-		"api --extra api --extra telemetry" "worker --extra worker"; do \
+	for what in "dev --all-extras --group dev" "service --extra api --extra worker --extra embedded --extra client --extra tensorboard" \
+		"api --extra api --extra telemetry --extra tensorboard" "worker --extra worker"; do \
 		set -- $$what; name=$$1; shift; \
 		$(UV) pip compile pyproject.toml $$* --universal --generate-hashes --no-emit-index-url --no-header --quiet \
 			$$([ $$name = dev ] && echo --upgrade || echo --constraints requirements-dev.lock) \
