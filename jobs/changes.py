@@ -8,9 +8,10 @@ from sqlalchemy.orm import Session
 
 from jobs.errors import JobNotFinished, JobNotFound
 from jobs.fence import for_update
+from jobs.trained_models import forget_of_job
 from jobs.transitions import now
 from jobs.usage import note_storage
-from models import TERMINAL, Attempt, Checkpoint, Database, Epoch, Event, Job, JobTag, Step
+from models import TERMINAL, Attempt, Checkpoint, Database, Epoch, Event, Job, JobTag, Step, TrainedModel
 from storage import Storage
 
 BATCH_SIZE = 100  # jobs a purge
@@ -31,10 +32,12 @@ def change(session: Session, job_id: str, values: Mapping[str, Any]) -> Job:
 
 
 def delete_job(session: Session, job_id: str) -> None:
-    """Hide the job; `purge` deletes it later. Raises JobNotFound and JobNotFinished."""
+    """Hide the job and its trained model; `purge` deletes them later. Raises JobNotFound, JobNotFinished and
+    ModelInUse."""
     job = _locked(session, job_id)
     if job.status not in TERMINAL:
         raise JobNotFinished(job_id, job.status)
+    forget_of_job(session, job_id, job.project)
     job.deleted_at = now()
     job.revision += 1
 
@@ -58,6 +61,7 @@ def purge(database: Database, storage: Storage) -> None:
             note_storage(session, job)
             for table in (Attempt, JobTag):
                 session.execute(delete(table).where(table.job_id == job_id))
+            session.execute(delete(TrainedModel).where(TrainedModel.job_id == job_id))
             session.execute(delete(Job).where(Job.id == job_id))
 
 

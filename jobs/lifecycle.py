@@ -17,10 +17,12 @@ from jobs.errors import AttemptFenced
 from jobs.failures import TIME_IS_UP, Failure
 from jobs.fence import Claim, for_update, is_active, is_current, is_overdue, lock_claimable, lock_expired, lock_held
 from jobs.ids import new_id
+from jobs.network_input import NetworkInput
 from jobs.preparing import CannotBegin, SpecOfLaterRelease, prepare, weights_of
 from jobs.quotas import may_begin, require_room
 from jobs.recording import forget_after, forget_checkpoints, forget_loading
 from jobs.submission import Submission
+from jobs.trained_models import leave
 from jobs.transitions import (
     EndReason,
     add_event,
@@ -165,15 +167,19 @@ def settle_success(
     predictions: StoredFile | None = None,
     epochs: int | None = None,
     stopped_early: bool = False,
+    network_input: NetworkInput | None = None,
 ) -> None:
     """The job has succeeded: its epochs and its weights are stored, and its predictions, where its spec asks for them.
-    `epochs`: how many the run took, where it stopped early."""
+    `epochs`: how many the run took, where it stopped early. It leaves a trained model, if `network_input` is known: a
+    worker of a release before 0.4 does not tell it."""
     job = lock_held(session, claim)
     job.weights = asdict(weights)
     job.predictions = asdict(predictions) if predictions else None
     if epochs is not None:
         forget_after(session, job, epochs, 0)
     forget_checkpoints(session, job, claim)
+    if network_input:
+        leave(session, job, network_input, (job.latest_epoch or 0) + 1, 0)
     end_attempt(session, job, "succeeded")
     message = "Stopped early: validation accuracy rose no more." if stopped_early else "Every epoch is trained."
     finish(session, job, JobStatus.SUCCEEDED, message)
@@ -199,13 +205,23 @@ def settle_timeout(session: Session, claim: Claim, weights: StoredFile | None, e
     fail(session, job, TIME_IS_UP)
 
 
-def settle_stop(session: Session, claim: Claim, weights: StoredFile, epoch: int, step: int) -> None:
-    """The job is stopped on request. Its weights are stored, and are of the steps before `step` of `epoch`."""
+def settle_stop(
+    session: Session,
+    claim: Claim,
+    weights: StoredFile,
+    epoch: int,
+    step: int,
+    network_input: NetworkInput | None = None,
+) -> None:
+    """The job is stopped on request. Its weights are stored, and are of the steps before `step` of `epoch`. It leaves a
+    trained model, as a job that has succeeded does."""
     job = lock_held(session, claim)
     job.weights = asdict(weights)
     end_attempt(session, job, "stopped")
     forget_after(session, job, epoch, step)
     forget_checkpoints(session, job, claim)
+    if network_input:
+        leave(session, job, network_input, epoch, step)
     finish(session, job, JobStatus.STOPPED, f"Stopped on request, in front of step {step} of epoch {epoch}.")
 
 

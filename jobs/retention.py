@@ -14,8 +14,10 @@ from sqlalchemy import ColumnElement, Select, delete, func, select
 from sqlalchemy.orm import Session, aliased
 
 from catalog.datasets.errors import DatasetError
+from catalog.trained.errors import ModelInUse
 from jobs import dataset_deletion, uploads
 from jobs.fence import for_update
+from jobs.trained_models import forget_of_job, named_jobs
 from jobs.transitions import add_event
 from jobs.usage import note_storage
 from models import TERMINAL, Checkpoint, Database, DatasetVersion, Job, Project, Upload, VersionStatus
@@ -83,7 +85,7 @@ def _apply(database: Database, project: str, rules: RetentionRules) -> None:
     with database.autocommit_read() as session:
         removals = plan(session, project, rules)
     for removal in removals:
-        with database.session() as session, suppress(DatasetError):  # needed, or gone, meanwhile
+        with database.session() as session, suppress(DatasetError, ModelInUse):  # needed, or gone, meanwhile
             _remove(session, project, removal)
     if removals:
         freed = sum(removal.size_bytes for removal in removals)
@@ -106,6 +108,9 @@ def _remove_files(session: Session, removal: Removal) -> None:
     if job is None or job.status not in TERMINAL:
         return
     if removal.kind == "weights":
+        if job.id in named_jobs(session, job.project):  # it was given a name meanwhile
+            return
+        forget_of_job(session, job.id, job.project)
         job.weights = job.predictions = None
     else:
         session.execute(delete(Checkpoint).where(Checkpoint.job_id == job.id))
@@ -130,7 +135,7 @@ def _weights(session: Session, project: str, rules: RetentionRules) -> Iterator[
     if rules.weights_days is None:
         return
     still_open = select(Job.spec).where(Job.project == project, Job.status.not_in(TERMINAL), Job.deleted_at.is_(None))
-    needed = {spec.get("starting_weights") for spec in session.scalars(still_open)}
+    needed = {spec.get("starting_weights") for spec in session.scalars(still_open)} | named_jobs(session, project)
     old = _ended(project, rules, rules.weights_days).add_columns(Job.weights, Job.predictions)
     for job_id, *files in session.execute(old.where(Job.weights.is_not(None))):
         if job_id not in needed:

@@ -38,6 +38,7 @@ from models.tables import (
     Worker,
 )
 from models.tenants import ApiKey, DeviceUse, IdempotencyKey, Project, UsageEntry, Webhook, WebhookDelivery
+from models.trained import ModelAlias, ModelAliasMove, ModelName, ModelVersion, TrainedModel
 
 __all__ = [
     "ACTIVE",
@@ -76,6 +77,10 @@ __all__ = [
     "Job",
     "JobStatus",
     "JobTag",
+    "ModelAlias",
+    "ModelAliasMove",
+    "ModelName",
+    "ModelVersion",
     "Project",
     "ProjectSession",
     "Request",
@@ -84,6 +89,7 @@ __all__ = [
     "StorageUse",
     "Task",
     "TaskStatus",
+    "TrainedModel",
     "Upload",
     "UploadPart",
     "UsageEntry",

@@ -11,14 +11,15 @@ from models.audits import Audit
 from models.base import DEFAULT_PROJECT, Base
 from models.datasets import Dataset, DatasetVersion, Task, Upload
 from models.tables import Job
+from models.trained import ModelAlias, ModelAliasMove, ModelName, ModelVersion, TrainedModel
 
 
 class ProjectSession(Session):
     """A session that sees the jobs and data sets of one project, once `project` is set.
 
     Every query on `Job` gets the condition, so none can forget it: the job must be of this project and not deleted. So
-    does every query on the tables of data sets. Epochs, events, checkpoints and parts of uploads have no such
-    condition: a caller must find their job or upload first.
+    does every query on the tables of data sets and of trained models. Epochs, events, checkpoints and parts of uploads
+    have no such condition: a caller must find their job or upload first.
     """
 
     project: str | None = None  # None: sees every project's jobs, as workers and the reconciler need
@@ -61,6 +62,15 @@ def _see_one_project(state: ORMExecuteState) -> None:
         with_loader_criteria(Upload, lambda upload: upload.project == project, include_aliases=True),
         with_loader_criteria(Task, lambda task: task.project == project, include_aliases=True),
         with_loader_criteria(Audit, lambda audit: audit.project == project, include_aliases=True),
+        with_loader_criteria(
+            TrainedModel,
+            lambda model: (model.project == project) & model.deleted_at.is_(None),
+            include_aliases=True,
+        ),
+        with_loader_criteria(ModelName, lambda name: name.project == project, include_aliases=True),
+        with_loader_criteria(ModelVersion, lambda version: version.project == project, include_aliases=True),
+        with_loader_criteria(ModelAlias, lambda alias: alias.project == project, include_aliases=True),
+        with_loader_criteria(ModelAliasMove, lambda move: move.project == project, include_aliases=True),
     )
 
 

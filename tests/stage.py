@@ -7,6 +7,7 @@ from jobs import lifecycle, recording, requests, workers
 from jobs.checkpoints import CheckpointFile
 from jobs.failures import Failure
 from jobs.fence import Claim
+from jobs.network_input import NetworkInput
 from jobs.submission import Submission
 from models import DEFAULT_PROJECT, Database, Epoch, Job
 from storage import Storage, StoredFile
@@ -129,10 +130,12 @@ class Stage:
                 Epoch(job_id=claim.job_id, attempt=claim.attempt, epoch=epoch, **row, **rest) for epoch in epochs
             )
 
-    def succeed(self, claim: Claim, content: bytes = b"weights") -> None:
+    def succeed(self, claim: Claim, content: bytes = b"weights", classes: Sequence[str] = ("cat", "dog")) -> None:
+        """It leaves a trained model."""
         weights = self.weights(claim, content)
+        taken = NetworkInput(tuple(classes), 32, 3, (120.0, 121.0, 122.0), (60.0, 61.0, 62.0))
         with self.database.session() as session:
-            lifecycle.settle_success(session, claim, weights)
+            lifecycle.settle_success(session, claim, weights, network_input=taken)
 
     def fail(self, claim: Claim) -> None:
         failure = Failure(code="diverged", message="The loss is NaN.", hint="Lower the learning rate.", retryable=False)

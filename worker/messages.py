@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
 from jobs.checkpoints import CheckpointFile
 from jobs.failures import FailureCode
+from jobs.network_input import NetworkInput
 from storage import StoredFile
 from training.errors import without_folders
 from training.image_folders import LARGEST_IMAGE_MEGAPIXELS
@@ -134,6 +135,7 @@ class Succeeded(Message):
     epochs: int  # that it has trained
     weights: StoredFile
     predictions: StoredFile | None = None  # where they are stored (training_run)
+    network_input: NetworkInput | None = None
 
 
 class Halted(Message):
@@ -143,6 +145,7 @@ class Halted(Message):
     epoch: int  # of the step that would have been next
     step: int
     weights: StoredFile | None  # where those were asked for
+    network_input: NetworkInput | None = None  # of these weights
 
 
 class Failed(Message):

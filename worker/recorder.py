@@ -238,9 +238,15 @@ class Recorder:
                 recording.record_unusable(session, claim, name, reason)
             case Trouble(event=event, message=message):
                 recording.record_trouble(session, claim, event, message)
-            case Succeeded(stopped_early=early, epochs=epochs, weights=weights, predictions=predictions):
+            case Succeeded() as done:
                 lifecycle.settle_success(
-                    session, claim, weights, predictions=predictions, epochs=epochs, stopped_early=early
+                    session,
+                    claim,
+                    done.weights,
+                    predictions=done.predictions,
+                    epochs=done.epochs,
+                    stopped_early=done.stopped_early,
+                    network_input=done.network_input,
                 )
                 return True
             case Failed() as failed:
@@ -264,7 +270,7 @@ class Recorder:
         if self.timed_out and self.requested is None:
             lifecycle.settle_timeout(session, self._claim, halted.weights, halted.epoch, halted.step)
         elif halted.weights and self.requested is Request.STOP:
-            lifecycle.settle_stop(session, self._claim, halted.weights, halted.epoch, halted.step)
+            lifecycle.settle_stop(session, self._claim, halted.weights, halted.epoch, halted.step, halted.network_input)
         else:
             lifecycle.release_job(session, self._claim)
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from jobs.checkpoints import CheckpointFile
+from jobs.network_input import NetworkInput
 from storage import FileDamaged, Storage, StoredFile
 from training.durable import write_durably
 from training.engine.checkpoints import AnotherRun, CheckpointInvalid, unpack
@@ -41,10 +42,12 @@ class DataLost(Exception):
         checkpoint: CheckpointFile | None = None,
         weights: StoredFile | None = None,
         *,
+        network_input: NetworkInput | None = None,
         leads: bool = True,
     ) -> None:
         super().__init__(str(reason))
         self.reason, self.checkpoint, self.weights, self.leads = reason, checkpoint, weights, leads
+        self.network_input = network_input
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +223,7 @@ class _WeightsKeeper:
             stored = store_with_retries(lambda: self._storage.put(name, content), self._send)
         except OSError:  # the job must fail with the reason all the same
             return DataLost(reason)
-        return DataLost(reason, found[0], stored)
+        return DataLost(reason, found[0], stored, network_input=NetworkInput(**found[1]["inputs"]))
 
 
 def _require_same(order: Order, dataset: Dataset, keeper: _WeightsKeeper) -> None:

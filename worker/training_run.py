@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 import torch
 
+from jobs.network_input import NetworkInput
 from jobs.verified_storage import VerifiedStorage
 from storage import StoredFile
 from training.engine.conflicts import SpecConflict
@@ -59,7 +60,12 @@ def train(order: Order, read_command: ReadCommand, send: Send) -> None:
 def _ending(lost: DataLost, read_command: ReadCommand) -> Report:
     """Halted where only the weights were asked for, and there are some. Else Failed: nothing more can be trained."""
     if lost.weights and lost.checkpoint and read_command() is Command.FINISH:
-        return Halted(epoch=lost.checkpoint.epoch, step=lost.checkpoint.step, weights=lost.weights)
+        return Halted(
+            epoch=lost.checkpoint.epoch,
+            step=lost.checkpoint.step,
+            weights=lost.weights,
+            network_input=lost.network_input,
+        )
     return Failed(**asdict(explain(lost.reason, weights_kept=lost.weights is not None)), weights=lost.weights)
 
 
@@ -130,14 +136,19 @@ def _end(trainer: Trainer, saver: Saver, order: Order, read_command: ReadCommand
         predictions = _store_predictions(trainer, saver, read_command, send)
     if trainer.team.rank == 0 and wanted:
         weights = saver.store_weights(read_command)
+    network_input = NetworkInput(**asdict(trainer.inputs)) if weights else None
     if finished and weights and (predictions or not judges):
         send(
             Succeeded(
-                stopped_early=progress.stopped_early, epochs=progress.epoch, weights=weights, predictions=predictions
+                stopped_early=progress.stopped_early,
+                epochs=progress.epoch,
+                weights=weights,
+                predictions=predictions,
+                network_input=network_input,
             )
         )
     else:
-        send(Halted(epoch=progress.epoch, step=progress.step, weights=weights))
+        send(Halted(epoch=progress.epoch, step=progress.step, weights=weights, network_input=network_input))
 
 
 def _judges(order: Order, trainer: Trainer) -> bool:

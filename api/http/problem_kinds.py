@@ -48,6 +48,7 @@ from catalog.datasets.errors import (
     VersionNotReady,
 )
 from catalog.datasets.listing import DatasetsUnavailable
+from catalog.trained.errors import AliasNotFound, ModelFileNotFound, ModelInUse, ModelNameNotFound, ModelNotFound
 from jobs.errors import (
     CheckpointNotFound,
     CursorInvalid,
@@ -181,6 +182,13 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
     NameTaken: ProblemKind(409, "dataset_name_taken", "The name is another data set's"),
     DatasetInUse: ProblemKind(
         409, "dataset_in_use", "Jobs or audits need the data set", members=lambda error: {"jobs": list(error.job_ids)}
+    ),
+    ModelNotFound: ProblemKind(404, "model_not_found", "There is no such trained model"),
+    ModelFileNotFound: ProblemKind(404, "model_file_not_found", "The trained model has no such file"),
+    ModelNameNotFound: ProblemKind(404, "model_name_not_found", "No trained model has the name"),
+    AliasNotFound: ProblemKind(404, "alias_not_found", "The name has no such alias"),
+    ModelInUse: ProblemKind(
+        409, "model_in_use", "The trained model is needed", members=lambda error: {"needed_by": list(error.needed_by)}
     ),
     AuditNotFound: ProblemKind(404, "audit_not_found", "The version has no such audit"),
     AuditFinished: ProblemKind(

@@ -21,6 +21,7 @@ from api.schemas.job_list import JobQuery
 from api.schemas.submission import JobChange, JobCreate, JobRerun
 from api.service.admitted_route import AdmittedRoute
 from api.views import translate
+from catalog.trained.errors import ModelInUse
 from jobs import changes, lifecycle, queries
 from jobs.errors import (
     CursorInvalid,
@@ -139,10 +140,11 @@ def change_job(job_id: JobId, body: JobChange, session: SessionDep) -> schemas.J
     dependencies=[CHECK_IF_MATCH],
     response_class=Response,
     response_description="Deleted. Its checkpoints and weights are removed within seconds.",
-    responses=fails_with(JobNotFinished),
+    responses=fails_with(JobNotFinished, ModelInUse),
 )
 def delete_job(job_id: JobId, session: SessionDep) -> Response:
-    """Its curves, events, checkpoints and weights cannot be restored."""
+    """Its curves, events, checkpoints, weights and its trained model cannot be restored. Refused while an alias stands
+    for that model, or a job that is not over starts from its weights."""
     changes.delete_job(session, job_id)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 

@@ -74,6 +74,21 @@ from api.schemas.service import (
     Ready,
     Worker,
 )
+from api.schemas.trained_models import (
+    AliasMove,
+    ModelAlias,
+    ModelAliasMove,
+    ModelDataset,
+    ModelFile,
+    ModelInput,
+    ModelLinks,
+    ModelMetrics,
+    ModelVersion,
+    ModelVersionCreate,
+    ModelVersionName,
+    TrainedModel,
+    TrainedModelSummary,
+)
 from api.schemas.webhooks import (
     Webhook,
     WebhookChange,
@@ -83,6 +98,7 @@ from api.schemas.webhooks import (
 )
 
 __all__ = [
+    "AliasMove",
     "Architecture",
     "Attempt",
     "Audit",
@@ -118,6 +134,16 @@ __all__ = [
     "Key",
     "KeyCreate",
     "Live",
+    "ModelAlias",
+    "ModelAliasMove",
+    "ModelDataset",
+    "ModelFile",
+    "ModelInput",
+    "ModelLinks",
+    "ModelMetrics",
+    "ModelVersion",
+    "ModelVersionCreate",
+    "ModelVersionName",
     "NetworkSize",
     "NewKey",
     "Page",
@@ -137,6 +163,8 @@ __all__ = [
     "ResponseSchema",
     "Retention",
     "StepRow",
+    "TrainedModel",
+    "TrainedModelSummary",
     "Upload",
     "UploadCreate",
     "UploadLinks",

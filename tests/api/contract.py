@@ -35,7 +35,8 @@ from schemathesis.openapi.checks import EnsureResourceAvailability, RejectedPosi
 from api.reading import augmented_samples
 from api.schemas.submission import JobCreate
 from api.service import admission
-from jobs import requests
+from jobs import model_names, requests
+from jobs.trained_models import list_models
 from tests.api.conftest import Tenants
 from tests.api.picture_data import pets, store_ready
 from tests.jobs.datasets import begin
@@ -85,7 +86,7 @@ SUBMIT, RERUN = "POST /v1/jobs", "POST /v1/jobs/{job_id}/rerun"  # whose spec is
 
 # Ids and secrets that no two tenants have in common.
 _TOKEN = re.compile(
-    r"(?:job|whk|msg|upl|task|aud)_[0-9a-hjkmnp-tv-z]{26}|whsec_[A-Za-z0-9+/=]+|\b01[0-9a-hjkmnp-tv-z]{24}\b"
+    r"(?:job|whk|msg|upl|task|aud|mdl)_[0-9a-hjkmnp-tv-z]{26}|whsec_[A-Za-z0-9+/=]+|\b01[0-9a-hjkmnp-tv-z]{24}\b"
 )
 
 
@@ -175,14 +176,14 @@ def set_up(tenants: Tenants, stage: Stage, name: str) -> Tenant:
         stage.epoch(claim, 0)
         stage.checkpoint(claim, 1, 0)
         if job_id == done:
-            stage.succeed(claim)
+            stage.succeed(claim, classes=(f"{word} cat", f"{word} dog"))
         elif job_id == failed:
             stage.fail(claim)
     stage.pause(paused)
     with stage.database.session() as session:
         requests.request_cancel(session, cancelled)
     ids = [waiting, begun, running, done, failed, paused, cancelled]
-    known = _own_datasets(stage, name, word)
+    known = {**_own_datasets(stage, name, word), **_own_models(stage, name)}
     return Tenant(name, tenants.keys[name]["admin"], frozenset({word}), ids, known, {*ids, *known["upload_id"]})
 
 
@@ -195,6 +196,16 @@ def _own_datasets(stage: Stage, project: str, word: str) -> Mapping[str, Sequenc
         images += index.ids[:2]
     begun = [begin(stage.database, project, dataset, total_bytes=100).id for dataset in DATASETS]
     return {"name": DATASETS, "image": images, "upload_id": begun}
+
+
+def _own_models(stage: Stage, project: str) -> Mapping[str, Sequence[str]]:
+    """The trained model of the job that has succeeded, under names and an alias that both tenants use."""
+    with stage.database.session(project) as session:
+        model = list_models(session, job=None, name=None, after=None, limit=1).rows[0].id
+        for word in DATASETS:
+            model_names.add_version(session, project, word, model)
+            model_names.set_alias(session, project, word, "staging", 1, None)
+    return {"model": [model, *DATASETS], "model_name": DATASETS, "alias": ["staging"]}
 
 
 def explore(

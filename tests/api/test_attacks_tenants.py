@@ -53,6 +53,9 @@ class Loot:
         assert "id" in self.audit, self.audit
         self.webhook = guarded.post("/v1/webhooks", headers=admin, json=WEBHOOK).json()
         self.delivery = guarded.post(f"/v1/webhooks/{self.webhook['id']}/ping", headers=admin).json()
+        self.model = guarded.get("/v1/models", headers=train).json()["data"][0]["id"]
+        guarded.put("/v1/models/cats/versions", headers=train, json={"model": self.model})
+        guarded.put("/v1/models/cats/aliases/production", headers=train, json={"version": 1})
         self.key_id = tenants.keys["first"]["read"].partition(".")[0].removeprefix("epochal_")
 
     def path(self, template: str) -> str:
@@ -71,6 +74,9 @@ class Loot:
             "image": self.image,
             "upload_id": self.upload["id"],
             "audit_id": self.audit["id"],
+            "model": self.model,
+            "model_name": "cats",
+            "alias": "production",
         }
         return re.sub(r"\{(\w+)\}", lambda found: values[found[1]], template)
 

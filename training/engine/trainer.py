@@ -245,7 +245,12 @@ class Trainer:
         if self.team.size == 1:
             self.prepare_weights()
         weights = self.best_weights or self.evaluated_network.state_dict()
-        return pack_weights(weights, self.spec, Inputs.of(self.dataset, self.batches.normalise))
+        return pack_weights(weights, self.spec, self.inputs)
+
+    @property
+    def inputs(self) -> Inputs:
+        """What the network takes in, and what its outputs stand for."""
+        return Inputs.of(self.dataset, self.batches.normalise)
 
     def save_weights(self, path: Path) -> None:
         """Write `packed_weights` to `path`, whole or not at all. Raises OSError."""
@@ -269,7 +274,7 @@ class Trainer:
         return {
             "spec": self.spec.model_dump(mode="json"),
             "data": self._data,
-            "inputs": asdict(Inputs.of(self.dataset, self.batches.normalise)),
+            "inputs": asdict(self.inputs),
             "train_images": len(self.batches.rows),
             "progress": asdict(self.progress),
             "network": self.network.state_dict(),

@@ -1,0 +1,1 @@
+"""Trained models and the names that a project gives them."""

@@ -1,0 +1,170 @@
+"""Trained models: what jobs leave, from the commit that ends a job to their deletion.
+
+A job's weights and predictions are files of the job, and of the trained model that the job leaves. They are deleted
+together: with the job, with the trained model, or as the project's rules say. A trained model that an alias stands for
+is not deleted.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session, undefer
+
+from catalog.trained.errors import ModelFileNotFound, ModelInUse
+from catalog.trained.references import names_of, resolve
+from jobs.fence import for_update
+from jobs.ids import new_model_id
+from jobs.network_input import NetworkInput
+from jobs.paging import Page, fetch_page
+from jobs.transitions import add_event, now
+from jobs.usage import note_storage
+from models import TERMINAL, Attempt, Epoch, Job, ModelName, ModelVersion, TrainedModel
+from models.columns import DatabaseNow
+from storage import StoredFile
+
+FORMAT = "epochal-model/1"  # of a manifest
+MANIFEST = "manifest.json"  # beside the files that are stored
+WEIGHTS, PREDICTIONS = "weights.safetensors", "predictions.safetensors"
+
+
+def leave(session: Session, job: Job, taken: NetworkInput, epoch: int, step: int) -> TrainedModel:
+    """The trained model of a job that ends in this transaction, whose row is locked and has its files. Its weights are
+    of the steps before `step` of `epoch`, or of the best epoch where the spec stops early."""
+    created_at = session.scalars(select(DatabaseNow())).one()
+    is_best = bool(job.spec.get("regularisation", {}).get("early_stopping")) and job.best_epoch is not None
+    measured = job.best_epoch if is_best else epoch - 1 if step == 0 else None
+    metrics = _metrics(session, job, measured)
+    files = [(WEIGHTS, job.weights), (PREDICTIONS, job.predictions)]
+    model = TrainedModel(
+        id=new_model_id(created_at),
+        project=job.project,
+        job_id=job.id,
+        which="best" if is_best else "last",
+        architecture=job.architecture or "",
+        dataset=job.dataset or "",
+        class_count=len(taken.classes),
+        metrics=metrics,
+        files=[{"name": name, "file": file} for name, file in files if file],
+        created_at=created_at,
+    )
+    model.manifest = _manifest(session, job, model, taken, {"epoch": epoch, "step": step})
+    session.add(model)
+    return model
+
+
+def list_models(
+    session: Session, *, job: str | None, name: str | None, after: str | None, limit: int
+) -> Page[TrainedModel]:
+    """Those of a project, the newest first."""
+    statement = select(TrainedModel).order_by(TrainedModel.id.desc())
+    if job is not None:
+        statement = statement.where(TrainedModel.job_id == job)
+    if name is not None:
+        statement = statement.where(TrainedModel.id.in_(select(ModelVersion.model_id).where(ModelVersion.name == name)))
+    if after is not None:
+        statement = statement.where(TrainedModel.id < after)
+    return fetch_page(session, statement, limit)
+
+
+def file_of(model: TrainedModel, name: str) -> StoredFile:
+    """Raises ModelFileNotFound."""
+    for each in model.files:
+        if each["name"] == name:
+            return StoredFile(**each["file"])
+    raise ModelFileNotFound(model.id, name, [MANIFEST, *(each["name"] for each in model.files)])
+
+
+def manifest_of(session: Session, model: TrainedModel) -> Mapping[str, Any]:
+    """What is known of a trained model, with the SHA-256 of every file. Equal rows give equal manifests."""
+    whole = session.get_one(TrainedModel, model.id, options=[undefer(TrainedModel.manifest)])
+    files = [
+        {"name": each["name"], "bytes": each["file"]["size_bytes"], "sha256": each["file"]["sha256"]}
+        for each in model.files
+    ]
+    return {**whole.manifest, "files": sorted(files, key=lambda file: str(file["name"]))}
+
+
+def delete_model(session: Session, project: str, reference: str) -> None:
+    """Delete a trained model with its files and versions. Its job stays, without weights and predictions. Raises
+    ModelNotFound and ModelInUse."""
+    found = resolve(session, project, reference)
+    job = session.scalar(for_update(found.job_id))  # its row first, as whoever ends or deletes a job locks it
+    forget_of_job(session, found.job_id, project)
+    if job is not None:
+        job.weights = job.predictions = None
+        note_storage(session, job)
+        add_event(session, job, "files_removed", "Its weights were removed with its trained model, on request.")
+
+
+def forget_of_job(session: Session, job_id: str, project: str) -> None:
+    """Hide the trained models of a job whose row is locked. Their versions are gone, and no number is given twice.
+    Raises ModelInUse where an alias stands for one of them, or a job that is not over starts from its weights."""
+    of_job = select(TrainedModel).where(
+        TrainedModel.job_id == job_id, TrainedModel.project == project, TrainedModel.deleted_at.is_(None)
+    )
+    for model in session.scalars(of_job.order_by(TrainedModel.id).with_for_update()).all():
+        _lock_names(session, model)
+        if needed := [*_aliases(session, model), *_starting_from(session, model)]:
+            raise ModelInUse(model.id, needed)
+        session.execute(delete(ModelVersion).where(ModelVersion.model_id == model.id))
+        model.deleted_at = now()
+
+
+def named_jobs(session: Session, project: str) -> set[str]:
+    """Ids of jobs whose trained model has a name: rules of retention leave it."""
+    named = select(TrainedModel.job_id).join(ModelVersion, ModelVersion.model_id == TrainedModel.id)
+    return set(session.scalars(named.where(TrainedModel.project == project, ModelVersion.project == project)))
+
+
+def _lock_names(session: Session, model: TrainedModel) -> None:
+    """Whoever moves an alias locks its name, too."""
+    names = select(ModelVersion.name).where(ModelVersion.model_id == model.id)
+    mine = select(ModelName).where(ModelName.project == model.project, ModelName.name.in_(names))
+    session.scalars(mine.order_by(ModelName.name).with_for_update()).all()
+
+
+def _aliases(session: Session, model: TrainedModel) -> Sequence[str]:
+    named = names_of(session, model.project, [model.id])[model.id]
+    return [f"{each.name}@{alias}" for each in named for alias in each.aliases]
+
+
+def _starting_from(session: Session, model: TrainedModel) -> Sequence[str]:
+    """Ids of jobs that need its weights."""
+    still_open = (Job.project == model.project) & Job.status.not_in(TERMINAL) & Job.deleted_at.is_(None)
+    rows = session.execute(select(Job.id, Job.spec).where(still_open).order_by(Job.id))
+    return [job_id for job_id, spec in rows if spec.get("starting_weights") == model.job_id]
+
+
+def _metrics(session: Session, job: Job, epoch: int | None) -> dict[str, Any] | None:
+    """What the weights were measured to do; None where they were not measured as they are."""
+    row = session.get(Epoch, (job.id, epoch)) if epoch is not None else None
+    if row is None or row.test_accuracy is None:
+        return None
+    columns = ("epoch", "test_loss", "test_accuracy", "test_top5_accuracy", "validation_loss", "validation_accuracy")
+    return {name: getattr(row, name) for name in columns}
+
+
+def _manifest(
+    session: Session, job: Job, model: TrainedModel, taken: NetworkInput, trained_until: Mapping[str, int]
+) -> dict[str, Any]:
+    attempt = session.get(Attempt, (job.id, job.attempt))
+    return {
+        "format": FORMAT,
+        "model": {"id": model.id, "job": job.id, "which": model.which, "created_at": model.created_at.isoformat()},
+        "architecture": job.spec.get("architecture"),
+        "classes": list(taken.classes),
+        "input": {
+            "size": taken.image_size,
+            "channels": taken.channels,
+            "resize": job.spec.get("resize"),
+            "mean": list(taken.mean),
+            "deviation": list(taken.deviation),
+        },
+        "metrics": model.metrics,
+        "trained_until": dict(trained_until),
+        "data": {"name": job.dataset, "version": job.dataset_version, "identity": job.dataset_identity},
+        "seed": job.spec.get("seed"),
+        "spec": job.spec,
+        "environment": attempt.facts if attempt else None,
+    }
