@@ -3,8 +3,10 @@ import re
 import signal
 import time
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from PIL import Image
@@ -77,6 +79,15 @@ def test_a_job_from_its_submission_to_its_curves(deployment: Deployment) -> None
     png.write_bytes(deployment.http.get(links["curves_png"]).content)
     with Image.open(png) as picture:
         assert min(picture.size) > 300
+
+    [model] = deployment.http.get("/v1/models", params={"job": job["id"]}).json()["data"]
+    whole = deployment.http.get(model["links"]["self"]).json()
+    assert whole["classes"] == [str(digit) for digit in range(10)]
+    assert (whole["input"]["size"], whole["input"]["channels"]) == (8, 1)
+    assert whole["metrics"]["test_accuracy"] == epochs[-1]["test_accuracy"]
+    content = deployment.http.get(model["links"]["archive"]).content
+    with ZipFile(BytesIO(content)) as packed:
+        assert sha256(packed.read("weights.safetensors")).hexdigest() == job["weights"]["sha256"]
 
 
 @on_one
@@ -228,6 +239,8 @@ def test_a_job_that_is_stopped_keeps_its_weights_and_another_starts_from_them(de
     deployment.http.post(f"/v1/jobs/{job_id}/stop").raise_for_status()
     stopped = deployment.until(job_id, "stopped")
     weights_of(deployment, stopped)
+    [model] = deployment.http.get("/v1/models", params={"job": job_id}).json()["data"]
+    assert (model["which"], model["class_count"]) == ("last", 10)
     later = deployment.until(deployment.submit(starting_weights=job_id), "succeeded", "failed")
     assert later["status"] == "succeeded", later
 
