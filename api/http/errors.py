@@ -129,6 +129,16 @@ class PictureNotDrawn(ApiError):
     """The process that draws images ended, or took too long. The next picture starts a new process."""
 
 
+class TensorboardNotInstalled(ApiError):
+    """The protobufs of TensorBoard's event files are an optional dependency, which is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Whoever runs the service installs the package `tensorboard` where the API runs, as its extra "
+            "`tensorboard` does. Until then, `/metrics?format=csv` and `/steps?format=csv` of the job have the rows."
+        )
+
+
 class RangeNotSatisfiable(ApiError):
     """The requested byte range lies outside of the file."""
 

@@ -23,6 +23,7 @@ from api.http.errors import (
     RangeNotSatisfiable,
     ScopeMissing,
     StorageUnavailable,
+    TensorboardNotInstalled,
     TooManyRequests,
     TooManyWaiting,
     UnknownTusVersion,
@@ -256,6 +257,7 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
     StorageUnavailable: ProblemKind(503, "storage_unavailable", "The storage does not answer", headers=_RETRY),
     CurvesNotDrawn: ProblemKind(503, "curves_not_drawn", "The curves could not be drawn", headers=_RETRY),
     PictureNotDrawn: ProblemKind(503, "picture_not_drawn", "The picture could not be drawn", headers=_RETRY),
+    TensorboardNotInstalled: ProblemKind(501, "tensorboard_not_installed", "TensorBoard's files cannot be written"),
     KeyMissing: ProblemKind(401, "key_missing", "There is no API key", headers=_CHALLENGE),
     KeyInvalid: ProblemKind(401, "key_invalid", "The API key is not valid", headers=_CHALLENGE),
     ScopeMissing: ProblemKind(

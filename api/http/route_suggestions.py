@@ -25,6 +25,7 @@ ALIASES: Mapping[str, str] = {
     "curve": "curves.svg",
     "curves": "curves.svg",
     "plot": "curves.svg",
+    "tensorboard": "tensorboard.zip",
     "retry": "rerun",
     "restart": "rerun",
     "clone": "rerun",

@@ -1,4 +1,4 @@
-"""Metrics of a job: as rows, as text, as a picture."""
+"""Metrics of a job: as rows, as text, as a picture, as TensorBoard's files."""
 
 from typing import Annotated, Any
 
@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from api import schemas
 from api.dependencies import CurveCacheDep, DatabaseDep, JobId, ProjectDatabase, SlotDep
-from api.http.errors import NotAcceptable
+from api.http.errors import NotAcceptable, TensorboardNotInstalled
 from api.http.etags import (
     NOT_MODIFIED_RESPONSE,
     REVALIDATE,
@@ -20,7 +20,7 @@ from api.http.etags import (
 )
 from api.http.preconditions import IfMatch, check_preconditions
 from api.http.problem_kinds import fails_with
-from api.reading import log_text, metric_rows
+from api.reading import log_text, metric_rows, tensorboard_archive
 from api.reading.polling import Content, PollDep
 from api.reading.streaming import piece_by_piece
 from api.service.admitted_route import AdmittedRoute
@@ -31,7 +31,7 @@ from jobs import queries
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["metrics"], route_class=AdmittedRoute)
 
-CSV, PNG, SVG = csv_text.MEDIA_TYPE, "image/png", "image/svg+xml"
+CSV, PNG, SVG, ZIP = csv_text.MEDIA_TYPE, "image/png", "image/svg+xml", "application/zip"
 
 
 def _rows_or_csv(example: str) -> dict[int | str, dict[str, Any]]:
@@ -103,6 +103,30 @@ def get_log(job_id: JobId, database: DatabaseDep, slot: SlotDep) -> StreamingRes
     """For each epoch a heading, a line for each recorded step, then the test loss and accuracy."""
     pieces = piece_by_piece(log_text.stream(database, job_id), slot)
     return StreamingResponse(pieces, media_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-cache"})
+
+
+@router.get(
+    "/tensorboard.zip",
+    operation_id="get_tensorboard",
+    summary="The curves as event files for TensorBoard",
+    response_class=StreamingResponse,
+    responses=fails_with(TensorboardNotInstalled)
+    | {
+        200: {
+            "content": {ZIP: {"schema": {"type": "string", "format": "binary"}}},
+            "description": "A zip of what is recorded up to now.",
+            "headers": {"Content-Disposition": {"schema": {"type": "string"}}},
+        }
+    },
+)
+def get_tensorboard(job_id: JobId, database: DatabaseDep, slot: SlotDep) -> StreamingResponse:
+    """In a folder with the job's id: the runs `train`, `test` and `validation` with a value an epoch, `steps` with a
+    value for each recorded step, counted from the job's first, and the spec as text and as hyperparameters. Equal rows
+    give equal bytes."""
+    pieces = piece_by_piece(tensorboard_archive.stream(database, job_id), slot)
+    disposition = f'attachment; filename="{job_id}-tensorboard.zip"'
+    headers = {"Cache-Control": "no-cache", "Content-Disposition": disposition}
+    return StreamingResponse(pieces, media_type=ZIP, headers=headers)
 
 
 def _picture_responses(content: dict[str, Any]) -> dict[int | str, dict[str, Any]]:

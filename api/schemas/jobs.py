@@ -152,6 +152,7 @@ class JobLinks(ResponseSchema):
     log: str
     curves_svg: str
     curves_png: str
+    tensorboard: str = Field(description="A zip of event files for TensorBoard.")
     checkpoints: str
     weights: str = Field(description="404 until the job has succeeded or stopped, or failed with weights.")
 

@@ -38,6 +38,7 @@ COSTS: Mapping[str, Cost] = {
     "get_dataset_image": lambda _: 10,
     "list_dataset_images": lambda _: EXPENSIVE,  # the index may have to be read
     "get_log": lambda _: 10,
+    "get_tensorboard": lambda _: 20,  # reads all of the steps and, for each run, all of the epochs
     "compare_jobs": lambda query: max(EXPENSIVE, 3 * len(query.getlist("job"))),
     "list_metrics": _rows,
     "list_steps": _rows,

@@ -24,8 +24,8 @@ def progress(record: JobDetails, spec: ResolvedSpec) -> schemas.Progress:
     """Progress of the current attempt, or of the checkpoint that it resumes from. Work that was lost with an earlier
     attempt does not count."""
     job = record.job
-    steps_per_epoch = _steps_per_epoch(job)
-    places = [_of_attempt(job), _of_checkpoint(record.checkpoint, steps_per_epoch)]
+    epoch_steps = steps_per_epoch(job)
+    places = [_of_attempt(job), _of_checkpoint(record.checkpoint, epoch_steps)]
     place = max((place for place in places if place), default=None)
     attempt = job.attempts[-1] if job.attempts else None
     # The pace is estimated from an epoch of the current attempt only.
@@ -35,13 +35,13 @@ def progress(record: JobDetails, spec: ResolvedSpec) -> schemas.Progress:
         epoch=place.epoch if place else None,
         epochs=spec.epochs,
         step=int(place.step) if place and place.step != float("inf") else None,
-        steps_per_epoch=steps_per_epoch if attempt and attempt.facts else None,
-        percent=100 if job.status is JobStatus.SUCCEEDED else _percent(place, mine, spec.epochs, steps_per_epoch),
+        steps_per_epoch=epoch_steps if attempt and attempt.facts else None,
+        percent=100 if job.status is JobStatus.SUCCEEDED else _percent(place, mine, spec.epochs, epoch_steps),
         estimated_finish=_estimated_finish(mine, spec.epochs) if mine and running else None,
     )
 
 
-def _steps_per_epoch(job: Job) -> int | None:
+def steps_per_epoch(job: Job) -> int | None:
     """As found by the last attempt that loaded the data."""
     found = (RunFacts.from_stored(attempt.facts) for attempt in reversed(job.attempts))
     return next((facts.steps_per_epoch for facts in found if facts), None)

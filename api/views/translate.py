@@ -253,6 +253,7 @@ def _links(job_id: str) -> schemas.JobLinks:
         log=f"{here}/log",
         curves_svg=f"{here}/curves.svg",
         curves_png=f"{here}/curves.png",
+        tensorboard=f"{here}/tensorboard.zip",
     )
 
 

@@ -132,6 +132,7 @@ def test_a_time_that_is_none_is_told_what_would_be(front: TestClient, written: s
         ("GET", f"{A_JOB}/weight", f"{A_JOB}/weights"),
         ("GET", f"{A_JOB}/event", f"{A_JOB}/events"),
         ("GET", f"{A_JOB}/curve", f"{A_JOB}/curves.svg"),
+        ("GET", f"{A_JOB}/tensorboard", f"{A_JOB}/tensorboard.zip"),
         ("GET", f"{A_JOB}/status", A_JOB),
         ("GET", f"{A_JOB}/", A_JOB),
         ("POST", f"{A_JOB}/cancle", f"{A_JOB}/cancel"),

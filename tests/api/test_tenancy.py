@@ -100,6 +100,7 @@ def test_what_is_dear_is_charged_as_such(settings: Settings, tenants: "Tenants")
     ("operation", "query", "headers"),
     [
         ("get_curves_svg", "", {}),
+        ("get_tensorboard", "", {}),
         ("list_metrics", "limit=10000", {}),
         ("list_steps", "max_points=50", {}),
         ("list_events", "limit=9999", {}),
