@@ -23,6 +23,8 @@ ALIASES: Mapping[str, Sequence[str]] = {
     "spec.validation_fraction": ("val_split", "validation_split", "val_fraction", "test_size"),
     "spec.architecture": ("model", "arch", "network", "net", "backbone"),
     "spec.starting_weights": ("pretrained", "weights", "init_from", "finetune_from", "resume_from"),
+    "spec.freeze": ("freeze_backbone", "freeze_layers", "frozen", "trainable"),
+    "spec.starting_weights_learning_rate_factor": ("backbone_lr_factor", "backbone_lr_mult", "lr_mult", "encoder_lr"),
     "spec.epochs": ("epoch", "n_epochs", "num_epochs", "nb_epochs", "max_epochs", "num_train_epochs"),
     "spec.batch_size": ("bs", "batch", "batchsize", "train_batch_size", "per_device_train_batch_size"),
     "spec.micro_batch_size": ("micro_batch", "accumulation", "gradient_accumulation_steps"),

@@ -14,7 +14,11 @@ from training.spec import ResolvedSpec, TrainingSpec
 GOLDEN = Path(__file__).parent / "golden"  # each release's stored specs, which no later one changes
 
 # What has been added since a release, at what changes nothing about a spec of that release.
-ADDED_SINCE_0_3: Mapping[str, Any] = {"validation_fold": None}
+ADDED_SINCE_0_3: Mapping[str, Any] = {
+    "validation_fold": None,
+    "freeze": "none",
+    "starting_weights_learning_rate_factor": 1.0,
+}
 ADDED_SINCE_0_2: Mapping[str, Any] = {
     **ADDED_SINCE_0_3,
     "checkpoints": {"interval": 1, "minutes": 10.0, "keep": 2, "keep_best": True},

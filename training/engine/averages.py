@@ -6,12 +6,13 @@ torch's AveragedModel does the same, but at each update waits for the device to 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from training.engine.frozen import FrozenBatchNorm
 from training.spec import Ema, Regularisation, Swa
 
 
@@ -95,10 +96,10 @@ class StochasticAverage(WeightAverage):
         [B, C, H, W]. In a team, each process has its share of each batch.
 
         As torch's update_bn, except that dropout and similar layers are off, as in an evaluation. Does nothing where
-        the network has no such statistics.
+        the network has no such statistics, or all are frozen.
         """
         self.measured = False
-        norms = [module for module in self.network.modules() if isinstance(module, _BatchNorm)]
+        norms = [module for module in self.network.modules() if _measures(module)]
         momenta = [norm.momentum for norm in norms]
         if not norms:
             self.measured = True
@@ -144,6 +145,10 @@ def update_average(
         average.update(epoch * steps_per_epoch + step)
     elif average and step == steps_per_epoch - 1:
         average.update(epoch)
+
+
+def _measures(module: nn.Module) -> TypeGuard[_BatchNorm]:
+    return isinstance(module, _BatchNorm) and not isinstance(module, FrozenBatchNorm)
 
 
 class _Pairs:

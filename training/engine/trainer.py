@@ -36,10 +36,11 @@ from training.engine.optimizers import build_optimizer, set_learning_rates
 from training.engine.progress import EpochClock, Progress, SavePoint, is_evaluated
 from training.engine.resuming import contents_of, require_same_run
 from training.engine.schedules import LearningRate
+from training.engine.starting_weights import read_starting_weights, starting_network
 from training.engine.step import TrainingStep
 from training.engine.team import ALONE, Team
 from training.engine.totals import Diverged, RunningTotals, Totals, require_finite
-from training.engine.weights import WEIGHTS_DIR, Inputs, pack_weights, starting_network
+from training.engine.weights import WEIGHTS_DIR, Inputs, pack_weights
 from training.images.predictions import Predictions
 from training.metrics import EpochMetrics, RunFacts, StepChoice, StepMetrics
 from training.plan import network_plan
@@ -70,14 +71,16 @@ class Trainer:
 
         Raises SpecConflict where `spec` does not fit `dataset`, `device` or these weights.
         """
+        spec, given = read_starting_weights(spec, weights_dir, dataset.image_size)
         self.spec, self.device, self.team = spec, torch.device(device), team
         require_fit(spec, dataset, self.device, team, already_accepted=already_accepted)
         prepare_process(self.device, deterministic=spec.deterministic)
         self._use_data(dataset)
 
         self.plan = network_plan(spec.architecture, dataset.image_size, dataset.channels, len(dataset.classes))
-        self.network = team.normalise_together(starting_network(self.plan, spec, weights_dir)).to(self.device)
-        self.optimizer = build_optimizer(spec.optimizer, self.network)
+        start = starting_network(self.plan, spec, given, dataset.classes)
+        self.network = team.normalise_together(start.network).to(self.device)
+        self.optimizer = build_optimizer(spec.optimizer, self.network, start.learning_rate_factors)
         self.average = build_average(spec.regularisation, self.network)
         self.learning_rate = LearningRate(spec)
 

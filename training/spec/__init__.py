@@ -39,6 +39,7 @@ from training.spec.augmentation import (
 )
 from training.spec.checkpoints import Checkpoints
 from training.spec.conflicts import DataShape
+from training.spec.hyperparameters import Freeze
 from training.spec.optimizer import (
     Adadelta,
     Adagrad,
@@ -98,6 +99,7 @@ __all__ = [
     "Ema",
     "Erasing",
     "Exponential",
+    "Freeze",
     "GradientDescent",
     "HeavyBall",
     "ImageNetDepth",

@@ -19,6 +19,7 @@ from training.spec.schedule_conflicts import (
     one_step_conflicts,
     schedule_conflicts,
 )
+from training.spec.starting_conflicts import starting_conflicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ def inner_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
     yield from _batch(spec)
     yield from _early_stopping(spec)
     yield from _fold(spec)
+    yield from starting_conflicts(spec)
 
 
 def published_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:

@@ -29,6 +29,9 @@ def _one_reason(value: object, validate: ValidatorFunctionWrapHandler) -> object
 BatchSize = Annotated[Annotated[int, Field(ge=2, le=65_536)] | Literal["full"], WrapValidator(_one_reason)]
 
 
+Freeze = Literal["none", "stem", "all-but-head"]
+
+
 class Hyperparameters(Part):
     """A training job's hyperparameters, each within its own bounds."""
 
@@ -87,8 +90,22 @@ class Hyperparameters(Part):
         default=None,
         pattern=f"^{NAME}$",
         description="Id of an earlier job whose trained weights to start from; null: random ones. Its architecture "
-        "must be the same; the last linear layer starts anew where the classes differ in number.",
+        "must be the same, the size of its images need not be: the stem `auto` is the one that these weights have. The "
+        "last linear layer, the head, starts anew where the classes are others by name.",
         examples=["job_01kasm2pbk5s9d0w3g6vq8zrhf"],
+    )
+    freeze: Freeze = Field(
+        default="none",
+        description="Which layers keep their starting weights as they are, and their normalisations' statistics: none, "
+        "the stem, or all but the head, which is the last linear layer alone.",
+    )
+    starting_weights_learning_rate_factor: float = quantity(
+        1.0,
+        unit="share of the learning rate",
+        gt=0,
+        le=1,
+        description="Layers that start from given weights learn at this share of the learning rate; a head that starts "
+        "anew, at the whole.",
     )
     epochs: int = quantity(30, unit="epochs", ge=1, le=10_000, description="Passes over the training images.")
     batch_size: BatchSize = quantity(

@@ -21,6 +21,7 @@ from training.engine.networks import build_network
 from training.engine.optimizers import build_optimizer
 from training.engine.step import TrainingStep
 from training.engine.team import ALONE, Team
+from training.engine.trainer import Trainer
 from training.metrics import StepChoice
 from training.plan import network_plan
 from training.spec import TrainingSpec
@@ -105,10 +106,39 @@ def trained(body: dict[str, Any], folder: Path, processes: int) -> list[dict[str
         ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)] if processes > 1 else []
     )
     command = [sys.executable, *launcher, "-m", "training", str(file), "--threads", "1", "--cache-dir", str(folder)]
+    command += ["--weights-dir", str(folder)]
     command += ["--save-weights", str(folder / f"{processes}.safetensors")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+@pytest.mark.parametrize("freeze", ["stem", "all-but-head"])
+def test_a_team_leaves_what_is_frozen_as_it_is_and_learns_the_rest_as_one_process(tmp_path: Path, freeze: str) -> None:
+    body: dict[str, Any] = {
+        "dataset": "digits",
+        "architecture": "resnet20",
+        "epochs": 1,
+        "logging_interval": 1,
+        "batch_size": 164,
+        "precision": "fp32",
+        "optimizer": {"name": "nesterov", "learning_rate": 0.002},
+    }
+    Trainer(spec(), digits(64)).save_weights(tmp_path / "earlier.safetensors")
+    earlier = load_file(tmp_path / "earlier.safetensors")
+    body |= {"starting_weights": "earlier", "freeze": freeze}
+    one, two = (trained(body, tmp_path, processes) for processes in (1, 2))
+    for ours, theirs in zip(one, two, strict=True):
+        for kind, name in (("step", "loss"), ("epoch", "test_loss")):
+            if kind in ours:
+                assert theirs[kind][name] == pytest.approx(ours[kind][name], rel=1e-3)
+    for processes in (1, 2):
+        kept = load_file(tmp_path / f"{processes}.safetensors")
+        frozen = {name for name in kept if name.startswith("stem.") or freeze != "stem"} - {
+            "head.linear.weight",
+            "head.linear.bias",
+        }
+        assert {name for name in kept if kept[name].equal(earlier[name])} == frozen
 
 
 def test_two_processes_lose_what_one_loses(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from training.engine.device.fingerprint import computer
 from training.metrics import StepChoice, StepTiming
-from training.spec import Architecture
+from training.spec import Architecture, Freeze
 
 _TIMINGS: TypeAdapter[tuple[StepTiming, ...]] = TypeAdapter(tuple[StepTiming, ...])
 
@@ -21,13 +21,19 @@ class TimingCache:
     `fingerprint.computer` says the same of both."""
 
     def __init__(
-        self, cache_dir: Path | None, architecture: Architecture, shape: torch.Size, device: torch.device
+        self,
+        cache_dir: Path | None,
+        architecture: Architecture,
+        shape: torch.Size,
+        device: torch.device,
+        freeze: Freeze = "none",
     ) -> None:
-        """Kept in `cache_dir`, or only in memory where that is None."""
+        """Kept in `cache_dir`, or only in memory where that is None. `freeze`: a network has less to compute where a
+        part of it is frozen."""
         self.timings: tuple[StepTiming, ...] = ()
         self._file: Path | None = None
         if cache_dir:
-            asked = (architecture, shape, computer(device))
+            asked = (architecture, shape, computer(device), *(() if freeze == "none" else (freeze,)))
             self._file = cache_dir / "steps" / f"{sha256(repr(asked).encode()).hexdigest()[:32]}.json"
             self.timings = self._read()
 

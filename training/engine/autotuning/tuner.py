@@ -85,7 +85,8 @@ class StepTuner:
         self._device = device
         self._candidates = candidates(spec, device, whole_batches=batches.whole)
         is_tuned = len(self._candidates) > 1
-        self._cache = TimingCache(cache_dir if is_tuned else None, spec.architecture, self._shape, device)
+        kept_in = cache_dir if is_tuned else None
+        self._cache = TimingCache(kept_in, spec.architecture, self._shape, device, spec.freeze)
         if self._uncompiled:
             self._begin()
         else:

@@ -1,6 +1,6 @@
 """The only place where an optimizer's spec becomes torch's arguments."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, assert_never
 
 import torch
@@ -30,16 +30,16 @@ from training.spec import Sgd as SgdSpec
 ParameterGroup = dict[str, Any]  # torch's: `params` and every option that is not the optimizer's default
 
 
-def build_optimizer(spec: Optimizer, network: nn.Module) -> optim.Optimizer:
-    """An optimizer over every parameter of `network`, on the device where they are.
+def build_optimizer(spec: Optimizer, network: nn.Module, factors: Mapping[str, float] | None = None) -> optim.Optimizer:
+    """An optimizer over every parameter of `network` that is not frozen, on the device where they are.
 
-    Each of its groups has a `peak_learning_rate`, of which a schedule sets a share. Parameters of one dimension,
-    normalisations' scales and shifts and biases, form a group of their own where the spec has a weight decay for
-    them.
+    `factors` are shares of the learning rate by the names of parameters; any other has the whole. Each group has a
+    `peak_learning_rate`, of which a schedule sets a share. Parameters of one dimension, normalisations' scales and
+    shifts and biases, form a group of their own where the spec has a weight decay for them.
 
     SAM is not part of it: see SharpnessAware.
     """
-    groups = _parameter_groups(spec, network)
+    groups = _parameter_groups(spec, network, factors or {})
     optimizer = _build(spec, groups, groups[0]["params"][0].device)
     load_in_place(optimizer)
     return optimizer
@@ -51,8 +51,22 @@ def set_learning_rates(optimizer: optim.Optimizer, factor: float) -> None:
         group["lr"] = group["peak_learning_rate"] * factor
 
 
-def _parameter_groups(spec: Optimizer, network: nn.Module) -> list[ParameterGroup]:
-    parameters = list(network.parameters())
+def _parameter_groups(spec: Optimizer, network: nn.Module, factors: Mapping[str, float]) -> list[ParameterGroup]:
+    """Those of each factor apart, in the order in which the network has them first."""
+    by_factor: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            by_factor.setdefault(factors.get(name, 1.0), []).append(parameter)
+    groups = []
+    for factor, parameters in by_factor.items():
+        for group in _groups_of_kinds(spec, parameters):
+            rate = group["lr"] * factor
+            groups.append({**group, "lr": rate, "peak_learning_rate": rate})
+    return groups
+
+
+def _groups_of_kinds(spec: Optimizer, parameters: Sequence[nn.Parameter]) -> list[ParameterGroup]:
+    """At the whole learning rate: what the spec treats differently apart."""
     if not isinstance(spec, MuonSpec):
         return _split_norms(parameters, spec.learning_rate, spec.weight_decay, spec.norm_weight_decay)
     taken = [parameter for parameter in parameters if takes_muon(parameter)]
