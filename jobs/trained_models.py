@@ -9,22 +9,26 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import delete, select
-from sqlalchemy.orm import Session, undefer
+from sqlalchemy.orm import Session
 
 from catalog.trained.errors import ModelFileNotFound, ModelInUse
 from catalog.trained.references import names_of, resolve
+from jobs import garbage
 from jobs.fence import for_update
 from jobs.ids import new_model_id
 from jobs.network_input import NetworkInput
 from jobs.paging import Page, fetch_page
 from jobs.transitions import add_event, now
 from jobs.usage import note_storage
-from models import TERMINAL, Attempt, Epoch, Job, ModelName, ModelVersion, TrainedModel
+from models import TERMINAL, Attempt, Database, Epoch, Job, JobStatus, ModelName, ModelVersion, TrainedModel
 from models.columns import DatabaseNow
-from storage import StoredFile
+from storage import Storage, StoredFile
 
 FORMAT = "epochal-model/1"  # of a manifest
 MANIFEST = "manifest.json"  # beside the files that are stored
+BATCH_SIZE = 100  # trained models a purge
+MOST_NAMED = 20  # jobs in an error
+_OPEN = sorted(set(JobStatus) - TERMINAL)
 WEIGHTS, PREDICTIONS = "weights.safetensors", "predictions.safetensors"
 
 
@@ -67,22 +71,24 @@ def list_models(
     return fetch_page(session, statement, limit)
 
 
+def files_of(model: TrainedModel) -> Mapping[str, StoredFile]:
+    """Its stored files, by the names that users see."""
+    return {each["name"]: StoredFile(**each["file"]) for each in model.files}
+
+
 def file_of(model: TrainedModel, name: str) -> StoredFile:
     """Raises ModelFileNotFound."""
-    for each in model.files:
-        if each["name"] == name:
-            return StoredFile(**each["file"])
-    raise ModelFileNotFound(model.id, name, [MANIFEST, *(each["name"] for each in model.files)])
+    files = files_of(model)
+    if name not in files:
+        raise ModelFileNotFound(model.id, name, [MANIFEST, *files])
+    return files[name]
 
 
-def manifest_of(session: Session, model: TrainedModel) -> Mapping[str, Any]:
+def manifest_of(model: TrainedModel) -> Mapping[str, Any]:
     """What is known of a trained model, with the SHA-256 of every file. Equal rows give equal manifests."""
-    whole = session.get_one(TrainedModel, model.id, options=[undefer(TrainedModel.manifest)])
-    files = [
-        {"name": each["name"], "bytes": each["file"]["size_bytes"], "sha256": each["file"]["sha256"]}
-        for each in model.files
-    ]
-    return {**whole.manifest, "files": sorted(files, key=lambda file: str(file["name"]))}
+    files = sorted(files_of(model).items())
+    listed = [{"name": name, "bytes": file.size_bytes, "sha256": file.sha256} for name, file in files]
+    return {**model.manifest, "files": listed}
 
 
 def delete_model(session: Session, project: str, reference: str) -> None:
@@ -111,6 +117,17 @@ def forget_of_job(session: Session, job_id: str, project: str) -> None:
         model.deleted_at = now()
 
 
+def purge_deleted(database: Database, storage: Storage) -> None:
+    """Delete the files of deleted trained models whose job stays, and then their rows. Raises OSError."""
+    with database.autocommit_read() as session:
+        gone = select(TrainedModel.id, TrainedModel.job_id).where(TrainedModel.deleted_at.is_not(None))
+        models = session.execute(gone.order_by(TrainedModel.deleted_at).limit(BATCH_SIZE)).all()
+    for model_id, job_id in models:
+        garbage.collect(database, storage, job_id)
+        with database.session() as session:
+            session.execute(delete(TrainedModel).where(TrainedModel.id == model_id))
+
+
 def named_jobs(session: Session, project: str) -> set[str]:
     """Ids of jobs whose trained model has a name: rules of retention leave it."""
     named = select(TrainedModel.job_id).join(ModelVersion, ModelVersion.model_id == TrainedModel.id)
@@ -130,10 +147,11 @@ def _aliases(session: Session, model: TrainedModel) -> Sequence[str]:
 
 
 def _starting_from(session: Session, model: TrainedModel) -> Sequence[str]:
-    """Ids of jobs that need its weights."""
-    still_open = (Job.project == model.project) & Job.status.not_in(TERMINAL) & Job.deleted_at.is_(None)
-    rows = session.execute(select(Job.id, Job.spec).where(still_open).order_by(Job.id))
-    return [job_id for job_id, spec in rows if spec.get("starting_weights") == model.job_id]
+    """Ids of some of the jobs that need its weights. The specs are looked into by the database: a project may have a
+    hundred thousand jobs that are not over."""
+    still_open = (Job.project == model.project) & Job.status.in_(_OPEN) & Job.deleted_at.is_(None)
+    needs = Job.spec["starting_weights"].as_string() == model.job_id
+    return session.scalars(select(Job.id).where(still_open, needs).order_by(Job.id).limit(MOST_NAMED)).all()
 
 
 def _metrics(session: Session, job: Job, epoch: int | None) -> dict[str, Any] | None:

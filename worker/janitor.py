@@ -10,7 +10,7 @@ from functools import partial
 
 import structlog
 
-from jobs import changes, dataset_garbage, garbage, retention
+from jobs import changes, dataset_garbage, garbage, retention, trained_models
 from models import Database, DatabaseUnavailable, log_outage
 from storage import Storage
 
@@ -37,8 +37,9 @@ class Janitor:
         self._submit(partial(dataset_garbage.collect, self._database, self._storage, self._should_stop))
 
     def purge_deleted(self) -> None:
-        """Delete the files of deleted jobs and data sets, and then their rows."""
+        """Delete the files of deleted jobs, trained models and data sets, and then their rows."""
         self._submit(partial(changes.purge, self._database, self._storage))
+        self._submit(partial(trained_models.purge_deleted, self._database, self._storage))
         self._submit(partial(dataset_garbage.purge, self._database, self._storage))
 
     def apply_retention(self) -> None:

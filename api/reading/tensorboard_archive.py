@@ -8,19 +8,18 @@ job_…/test/      by epoch: loss, accuracy, top5_accuracy
 job_…/train/     by epoch: loss, accuracy, learning_rate, images_per_second
 job_…/validation/
 
-A run without rows has no folder. Equal rows give equal bytes: entries are in order, have one fixed time, and are not
-compressed, which other versions of a library might do otherwise.
+A run without rows has no folder. Equal rows give equal bytes.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, count, islice
 from operator import attrgetter
 from typing import Any
-from zipfile import ZipFile, ZipInfo
 
 from sqlalchemy import Row
 
 from api.dependencies import ProjectDatabase
+from api.reading.zip_stream import File, zipped
 from api.views.progress import steps_per_epoch
 from api.views.tensorboard_events import EventWriter, Point
 from jobs import queries
@@ -46,7 +45,6 @@ EPOCHS: Mapping[str, Mapping[str, str]] = {
 }
 STEPS: Mapping[str, str] = {"steps/loss": "loss", "steps/learning_rate": "learning_rate"}
 
-File = tuple[str, Iterator[bytes]]  # its name, and its content in pieces
 Pages = Iterator[Page[Row[Any]]]
 
 
@@ -58,7 +56,7 @@ def stream(database: ProjectDatabase, job_id: str) -> Iterator[bytes]:
     with database.snapshot() as session:
         record = queries.find(session, job_id)
         epoch_steps = steps_per_epoch(record.job) or most_steps_of_an_epoch(session, job_id)
-    return _zipped(_Files(database, record, EventWriter(), epoch_steps).all())
+    return zipped(_Files(database, record, EventWriter(), epoch_steps).all())
 
 
 class _Files:
@@ -90,7 +88,7 @@ class _Files:
             first = next(part, None)
             if first is None:
                 return
-            yield f"{folder}/{self._name}.{number:04}", chain([self._beginning + first], part)
+            yield f"{folder}/{self._name}.{number:04}", None, chain([self._beginning + first], part)
 
     def _scalars(self, fields: Mapping[str, str], pages: Pages, place_of: Callable[[Row[Any]], int]) -> Iterator[bytes]:
         """A piece for each page with values."""
@@ -118,39 +116,3 @@ class _Files:
                 page = step_rows_after(session, self._job_id, *after, ROWS_PER_PAGE)
             yield page
             after, more = (page.rows[-1].epoch, page.rows[-1].step) if page.rows else after, page.has_more
-
-
-def _zipped(files: Iterator[File]) -> Iterator[bytes]:
-    sink = _Sink()
-    with ZipFile(sink, "w") as archive:
-        for name, pieces in files:
-            entry = ZipInfo(name)  # of 1980, which is a zip's earliest time
-            entry.create_system, entry.external_attr = 3, 0o644 << 16
-            with archive.open(entry, "w") as file:
-                for piece in pieces:
-                    file.write(piece)
-                    yield sink.take()
-    yield sink.take()
-
-
-class _Sink:
-    """Holds what is written until it is taken. It cannot seek: so a zip has an entry's length behind the entry."""
-
-    def __init__(self) -> None:
-        self._written: list[bytes] = []
-
-    def write(self, data: bytes) -> int:
-        """As a file does."""
-        self._written.append(bytes(data))
-        return len(data)
-
-    def flush(self) -> None:
-        """As a file does."""
-
-    def close(self) -> None:
-        """As a file does."""
-
-    def take(self) -> bytes:
-        """What was written since the last time."""
-        taken, self._written = b"".join(self._written), []
-        return taken

@@ -11,6 +11,7 @@ from api.dependencies import DatabaseDep, SessionDep, SlotDep, SnapshotDep, Stor
 from api.http.errors import RangeNotSatisfiable, StorageUnavailable
 from api.http.etags import NOT_MODIFIED_RESPONSE, IfNoneMatch, etag_of, if_none_match_of, matches, not_modified
 from api.http.path_ids import path_id
+from api.http.preconditions import IfMatch, check_preconditions
 from api.http.problem_kinds import fails_with
 from api.http.root_path import public_path
 from api.reading.downloads import FILE_RESPONSES, DownloadRequestDep, download
@@ -23,8 +24,6 @@ from catalog.trained.errors import ModelFileNotFound, ModelInUse, ModelNotFound
 from catalog.trained.references import NAME_PATTERN, is_reference, names_of, resolve
 from jobs import trained_models
 from jobs.ids import MODEL_PATTERN, PATTERN
-from models import ProjectSession
-from storage import StoredFile
 
 router = APIRouter(prefix="/models", tags=["trained models"], route_class=AdmittedRoute)
 
@@ -77,7 +76,7 @@ def get_model(model: ModelReference, session: SnapshotDep) -> schemas.TrainedMod
     """Its classes, what it takes in, what it was measured to do, and its files."""
     row = resolve(session, session.own_project, model)
     names = names_of(session, session.own_project, [row.id])[row.id]
-    return trained_model_views.whole(row, names, trained_models.manifest_of(session, row))
+    return trained_model_views.whole(row, names, trained_models.manifest_of(row))
 
 
 @router.get(
@@ -88,7 +87,6 @@ def get_model(model: ModelReference, session: SnapshotDep) -> schemas.TrainedMod
     responses=FILE_RESPONSES | fails_with(ModelNotFound, ModelFileNotFound, RangeNotSatisfiable, StorageUnavailable),
 )
 def download_model_file(
-    request: Request,
     model: ModelReference,
     file: Annotated[str, Path(description="As `files` of the model has it; or `manifest.json`.")],
     database: DatabaseDep,
@@ -100,7 +98,8 @@ def download_model_file(
     with database.snapshot() as session:
         row = resolve(session, session.own_project, model)
         if file == trained_models.MANIFEST:
-            return _manifest(request, session, trained_models.manifest_of(session, row))
+            content = manifest_text(trained_models.manifest_of(row))
+            return _unless_known(wanted.request, content) or _manifest(content)
         found = trained_models.file_of(row, file)
     return download(storage, found, wanted, slot)
 
@@ -119,21 +118,17 @@ def download_model_archive(
     storage: StorageDep,
     slot: SlotDep,
     _declared: IfNoneMatch = None,
+    _expected: IfMatch = None,
 ) -> Response:
     """The same to the byte each time, until a file is added. An answer that breaks off has no end that a program which
     unpacks it would take."""
     with database.snapshot() as session:
         row = resolve(session, session.own_project, model)
-        content = manifest_text(trained_models.manifest_of(session, row))
-        files = {each["name"]: StoredFile(**each["file"]) for each in row.files}
-    etag = etag_of(content)
-    if (etags := if_none_match_of(request)) and matches(etags, etag):
-        return not_modified(etag, {})
-    headers = {
-        "ETag": etag,
-        "Cache-Control": "private, no-cache",
-        "Content-Disposition": f'attachment; filename="{row.id}.zip"',
-    }
+        content = manifest_text(trained_models.manifest_of(row))
+        files = trained_models.files_of(row)
+    if (known := _unless_known(request, content)) is not None:
+        return known
+    headers = {**_tagged(content), "Content-Disposition": f'attachment; filename="{row.id}.zip"'}
     pieces = piece_by_piece(archive(storage, content, files), slot)
     return StreamingResponse(pieces, headers=headers, media_type=ZIP)
 
@@ -154,10 +149,17 @@ def delete_model(model: ModelReference, session: SessionDep) -> Response:
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
-def _manifest(request: Request, session: ProjectSession, manifest: Any) -> Response:
-    content = manifest_text(manifest)
-    etag = etag_of(content)
-    if (etags := if_none_match_of(request)) and matches(etags, etag):
-        return not_modified(etag, {})
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-    return Response(content, headers=headers, media_type="application/json")
+def _unless_known(request: Request, manifest: bytes) -> Response | None:
+    """The 304 for a client that has what belongs to this manifest. Raises PreconditionFailed."""
+    etag = etag_of(manifest)
+    check_preconditions(request, etag)
+    etags = if_none_match_of(request)
+    return not_modified(etag, {}) if etags and matches(etags, etag) else None
+
+
+def _tagged(manifest: bytes) -> dict[str, str]:
+    return {"ETag": etag_of(manifest), "Cache-Control": "private, no-cache"}
+
+
+def _manifest(content: bytes) -> Response:
+    return Response(content, headers=_tagged(content), media_type="application/json")
