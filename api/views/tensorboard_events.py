@@ -1,5 +1,5 @@
 """The content of TensorBoard's event files. Its protobufs are an optional dependency, and imported when the first file
-is written: 65 ms and 7 MB."""
+is written: 26 ms and 1 MiB in an API that has its other modules."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence

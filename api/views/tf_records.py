@@ -1,7 +1,7 @@
 """TensorFlow's framing of records, of which an event file consists: length, its checksum, the record, its checksum.
 
 TensorBoard's own `RecordWriter` computes the checksums byte by byte, and its import loads botocore, absl and a stub of
-TensorFlow: 0.7 s and 40 MB. Here the checksums of many records are computed together.
+TensorFlow: 0.35 s and 28 MiB. Here the checksums of many records are computed together.
 """
 
 import struct
