@@ -46,5 +46,6 @@ class Limits:
 
     @property
     def window(self) -> int:
-        """Decoded images of a project that wait for their batch: what is decoded meanwhile is at hand for the next."""
+        """Decoded images of a project that wait for their batch: what is decoded meanwhile is at hand for the next. Of
+        each of its models, a few more may."""
         return 2 * self.largest_batch

@@ -18,6 +18,9 @@ from serving.sessions import Sessions
 from serving.waiting import Item, Lane, Project, Request, Turns
 
 
+LEAST_DECODED = 8  # images of a model
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Images of one model that run together."""
@@ -106,9 +109,12 @@ class Schedule:
         return None
 
     def _next_to_decode(self, project: Project) -> Item | None:
-        if project.window >= self._limits.window:
-            return None
+        is_full = project.window >= self._limits.window
         for key, lane in project.lanes:
+            # A model may always have some, however many images of models that are not loaded fill the window: it stays
+            # loaded until it has run.
+            if is_full and lane.decoded >= LEAST_DECODED:
+                continue
             while lane.waiting:
                 item = lane.waiting.popleft()
                 if item.request.is_over:

@@ -120,6 +120,11 @@ class Lane:
         return len(self.waiting) + self.decoding
 
     @property
+    def decoded(self) -> int:
+        """Images that are decoded, or are being decoded, and not answered."""
+        return self.decoding + len(self.ready) + self.running
+
+    @property
     def is_empty(self) -> bool:
         """Whether nobody needs the model."""
         return not (self.waiting or self.decoding or self.ready or self.running)

@@ -129,3 +129,16 @@ def test_model_that_is_loaded_stays_until_it_has_run() -> None:
     assert run(schedule) == ("mdl_a", 10)
     assert load(schedule) == "mdl_b"  # though mdl_a is not done
     assert [run(schedule), load(schedule), run(schedule)] == [("mdl_b", 10), "mdl_a", ("mdl_a", 10)]
+
+
+def test_models_that_are_not_loaded_do_not_keep_others_from_being_decoded() -> None:
+    schedule = Schedule(LIMITS)
+    submit(schedule, served(name="mdl_a"), 100, decoded=False)
+    while (item := schedule.next_to_prepare()) is not None:
+        item.pixels = PIXELS
+        schedule.prepared(item)
+        schedule.ready(item)
+    submit(schedule, served(name="mdl_b"), 100, decoded=False)
+    item = schedule.next_to_prepare()
+    assert item is not None
+    assert item.lane.model.id == "mdl_b"
