@@ -45,6 +45,7 @@ TAGS = [
     {"name": "files", "description": "What a job has written."},
     {"name": "catalogue", "description": "What a job can ask for."},
     {"name": "trained models", "description": "What jobs leave: files, names, versions and aliases."},
+    {"name": "predictions", "description": "What trained models say of pictures."},
     {"name": "data sets", "description": "Bring your own images: upload, look at, mend and delete."},
     {"name": "workers", "description": "Who runs jobs, and what waits for them."},
     {"name": "administration", "description": "API keys, projects and webhooks."},
