@@ -136,12 +136,17 @@ class Stage:
         content: bytes = b"weights",
         classes: Sequence[str] = ("cat", "dog"),
         exports: Sequence[str] = (),
+        best: bytes | None = None,
     ) -> None:
         """It leaves a trained model."""
         weights = self.weights(claim, content)
+        best_name = f"{claim.job_id}/attempt-{claim.attempt:04}/best.safetensors"
+        best_weights = self.storage.put(best_name, best) if best else None
         taken = NetworkInput(tuple(classes), 32, 3, (120.0, 121.0, 122.0), (60.0, 61.0, 62.0))
         with self.database.session() as session:
-            lifecycle.settle_success(session, claim, weights, network_input=taken, exports=exports)
+            lifecycle.settle_success(
+                session, claim, weights, best_weights=best_weights, network_input=taken, exports=exports
+            )
 
     def fail(self, claim: Claim) -> None:
         failure = Failure(code="diverged", message="The loss is NaN.", hint="Lower the learning rate.", retryable=False)

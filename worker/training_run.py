@@ -126,7 +126,7 @@ def _end(trainer: Trainer, saver: Saver, order: Order, read_command: ReadCommand
     if (not finished and trainer.team.size > 1) or (command is Command.SAVE and not finished):
         saver.save_and_wait()  # every process of a team must take part, whatever command it has read
     saver.wait()
-    weights = predictions = None
+    weights = best_weights = predictions = None
     has_trained = (progress.epoch, progress.step) != (0, 0)
     wanted = has_trained and (finished or command is Command.FINISH)
     if trainer.team.any_process_says(wanted, device=trainer.device)[0]:
@@ -136,6 +136,7 @@ def _end(trainer: Trainer, saver: Saver, order: Order, read_command: ReadCommand
         predictions = _store_predictions(trainer, saver, read_command, send)
     if trainer.team.rank == 0 and wanted:
         weights = saver.store_weights(read_command)
+        best_weights = saver.store_best_weights(read_command)
     network_input = NetworkInput(**asdict(trainer.inputs)) if weights else None
     if finished and weights and (predictions or not judges):
         send(
@@ -143,12 +144,21 @@ def _end(trainer: Trainer, saver: Saver, order: Order, read_command: ReadCommand
                 stopped_early=progress.stopped_early,
                 epochs=progress.epoch,
                 weights=weights,
+                best_weights=best_weights,
                 predictions=predictions,
                 network_input=network_input,
             )
         )
     else:
-        send(Halted(epoch=progress.epoch, step=progress.step, weights=weights, network_input=network_input))
+        send(
+            Halted(
+                epoch=progress.epoch,
+                step=progress.step,
+                weights=weights,
+                best_weights=best_weights,
+                network_input=network_input,
+            )
+        )
 
 
 def _judges(order: Order, trainer: Trainer) -> bool:
