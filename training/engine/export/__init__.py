@@ -5,7 +5,7 @@ inside. They give `logits`, float32 [B, classes]; ONNX files give `activation_ma
 what each place of the last feature map adds to the logit of each class, times h * w and without the bias.
 """
 
-from training.engine.export.checking import TOLERANCE, DiffersFromTorch, accuracy, check
+from training.engine.export.checking import TOLERANCE, Accuracies, DiffersFromTorch, accuracies, accuracy, check
 from training.engine.export.onnx_files import OPSET, onnx_file
 from training.engine.export.programs import torch_program
 from training.engine.export.quantisation import quantised
@@ -14,8 +14,10 @@ from training.engine.export.saved import SavedNetwork, read_saved
 __all__ = [
     "OPSET",
     "TOLERANCE",
+    "Accuracies",
     "DiffersFromTorch",
     "SavedNetwork",
+    "accuracies",
     "accuracy",
     "check",
     "onnx_file",

@@ -1,11 +1,16 @@
 """Whether an ONNX file gives what torch gives, and how often it is right."""
 
+import math
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from training.engine.export.saved import SavedNetwork
-from training.engine.export.sessions import Images, in_batches, open_session
+from training.engine.export.sessions import Images, Labels, batch_size, in_batches, open_session
 
 # The largest difference between a logit of the file and torch's, as a share of the largest logit that torch gives to
 # the images of the check. Both add up the same fp32 products in another order, so that they differ by some 1e-6.
@@ -39,11 +44,39 @@ def check(onnx: bytes, saved: SavedNetwork, images: Images, *, threads: int = 1)
     return share
 
 
-def accuracy(onnx: bytes, images: Images, labels: NDArray[np.int64], *, threads: int = 1) -> float:
+def accuracy(onnx: bytes, images: Images, labels: Labels, *, threads: int = 1) -> float:
     """The share of `images`, uint8 [N, size, size, channels], whose largest logit is that of their label, int64 [N]."""
-    session = open_session(onnx, threads)
-    found = [session.run(["logits"], {"images": batch})[0].argmax(1) for batch in in_batches(images)]
-    return float((np.concatenate(found) == labels).mean())
+    size = batch_size(images.shape[1])
+    batches = ((images[start : start + size], labels[start : start + size]) for start in range(0, len(labels), size))
+    return accuracies([onnx], batches, threads=threads).of[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracies:
+    """`of` each file, over the same `images`."""
+
+    of: Sequence[float]
+    images: int
+
+
+def accuracies(
+    files: Sequence[bytes],
+    batches: Iterable[tuple[Images, Labels]],
+    *,
+    threads: int = 1,
+    seconds: float = math.inf,
+) -> Accuracies:
+    """How often each of `files` is right. No further batch is begun after `seconds`."""
+    sessions = [open_session(each, threads) for each in files]
+    until = time.monotonic() + seconds
+    right, count = np.zeros(len(files), np.int64), 0
+    for images, labels in batches:
+        logits = [session.run(["logits"], {"images": images})[0] for session in sessions]
+        right += [int((each.argmax(1) == labels).sum()) for each in logits]
+        count += len(labels)
+        if time.monotonic() >= until:
+            break
+    return Accuracies((right / count).tolist(), count)
 
 
 @torch.inference_mode()

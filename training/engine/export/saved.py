@@ -11,7 +11,7 @@ from training.engine.checkpoints import CheckpointInvalid, unpack_tensors
 from training.engine.networks import build_network
 from training.engine.normalisation import Normalisation
 from training.engine.weights import Inputs
-from training.plan import network_plan
+from training.plan import count_flops, network_plan
 from training.spec import Architecture
 
 _ARCHITECTURE: TypeAdapter[Architecture] = TypeAdapter(Architecture)
@@ -20,9 +20,10 @@ _ARCHITECTURE: TypeAdapter[Architecture] = TypeAdapter(Architecture)
 @dataclass(frozen=True, eq=False, slots=True)
 class SavedNetwork:
     """`network`, in evaluation mode on the CPU, takes what `normalise` makes of images uint8 [B, size, size, channels],
-    and gives logits [B, classes]."""
+    and gives logits [B, classes]. `flops`: its multiply-adds an image."""
 
     network: nn.Module
+    flops: int
     inputs: Inputs
     normalise: Normalisation
 
@@ -44,4 +45,5 @@ def read_saved(content: bytes, source: str = "the content") -> SavedNetwork:
             raise ValueError("mean and deviation are not of its channels")
     except (KeyError, TypeError, ValueError, RuntimeError) as error:  # torch raises the last one for other shapes
         raise CheckpointInvalid(f"{source} does not hold weights of ours: {error}") from error
-    return SavedNetwork(network.eval().requires_grad_(requires_grad=False), inputs, Normalisation(mean, deviation))
+    network.eval().requires_grad_(requires_grad=False)
+    return SavedNetwork(network, count_flops(plan), inputs, Normalisation(mean, deviation))

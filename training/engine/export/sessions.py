@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 BATCH_PIXELS = 128 * 32 * 32  # of one batch; bounds the memory that it takes
 
 Images = NDArray[np.uint8]  # [N, size, size, channels]
+Labels = NDArray[np.int64]  # [N]
 
 
 def open_session(onnx: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
@@ -20,8 +21,13 @@ def open_session(onnx: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
 
 
+def batch_size(image_size: int) -> int:
+    """Images in BATCH_PIXELS, at least one."""
+    return max(1, BATCH_PIXELS // image_size**2)
+
+
 def in_batches(images: Images) -> Iterator[Images]:
-    """`images` in parts of BATCH_PIXELS. At least one image each."""
-    size = max(1, BATCH_PIXELS // (images.shape[1] * images.shape[2]))
+    """`images` in parts of BATCH_PIXELS."""
+    size = batch_size(images.shape[1])
     for start in range(0, len(images), size):
         yield images[start : start + size]

@@ -10,7 +10,7 @@ from training.engine.export import SavedNetwork
 from training.engine.networks import build_network
 from training.engine.normalisation import Normalisation
 from training.engine.weights import Inputs, pack_weights
-from training.plan import NetworkPlan, network_plan
+from training.plan import NetworkPlan, count_flops, network_plan
 from training.spec import TrainingSpec
 
 
@@ -28,7 +28,7 @@ def short_network(architecture: Any, *, size: int, channels: int, classes: int =
     plan = replace(plan, stages=tuple(stage[:1] for stage in plan.stages))
     network, inputs = _worn(plan), _inputs(plan)
     normalise = Normalisation(torch.tensor(inputs.mean), torch.tensor(inputs.deviation))
-    return SavedNetwork(network.eval().requires_grad_(requires_grad=False), inputs, normalise)
+    return SavedNetwork(network.eval().requires_grad_(requires_grad=False), count_flops(plan), inputs, normalise)
 
 
 def _worn(plan: NetworkPlan) -> nn.Module:
