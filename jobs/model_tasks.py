@@ -81,7 +81,7 @@ def find(session: Session, model: TrainedModel, kind: str, task_id: str, *, whol
 
 def of_model(session: Session, model: TrainedModel, kind: str, after: str | None, limit: int) -> Sequence[ModelTask]:
     """Those of a kind that were asked of `model`, before `after`, the newest first."""
-    rows = _of(model, kind)
+    rows = _of(model, kind).options(undefer(ModelTask.result))
     if after is not None:
         rows = rows.where(ModelTask.id < after)
     return session.scalars(rows.order_by(ModelTask.id.desc()).limit(limit)).all()

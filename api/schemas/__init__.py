@@ -65,6 +65,13 @@ from api.schemas.jobs import (
     StepRow,
     Weights,
 )
+from api.schemas.model_tasks import (
+    ExportCreate,
+    ExportLinks,
+    ModelExport,
+    ModelTaskError,
+    ModelTaskProgress,
+)
 from api.schemas.service import (
     InvalidPart,
     Live,
@@ -125,6 +132,8 @@ __all__ = [
     "DatasetVersionSummary",
     "EpochRow",
     "Event",
+    "ExportCreate",
+    "ExportLinks",
     "InvalidPart",
     "Item",
     "Job",
@@ -137,10 +146,13 @@ __all__ = [
     "ModelAlias",
     "ModelAliasMove",
     "ModelDataset",
+    "ModelExport",
     "ModelFile",
     "ModelInput",
     "ModelLinks",
     "ModelMetrics",
+    "ModelTaskError",
+    "ModelTaskProgress",
     "ModelVersion",
     "ModelVersionCreate",
     "ModelVersionName",
