@@ -169,7 +169,7 @@ def settle_success(
     stopped_early: bool = False,
     network_input: NetworkInput | None = None,
 ) -> None:
-    """The job has succeeded: its epochs and its weights are stored, and its predictions, where its spec asks for them.
+    """The job has succeeded: its epochs and its weights are stored, and its predictions, unless they are too large.
     `epochs`: how many the run took, where it stopped early. It leaves a trained model, if `network_input` is known: a
     worker of a release before 0.4 does not tell it."""
     job = lock_held(session, claim)

@@ -50,8 +50,9 @@ class Stage:
         accelerator: str | None = None,
         tags: Sequence[str] = (),
         project: str = DEFAULT_PROJECT,
+        dataset: str = "digits",
     ) -> str:
-        spec = TrainingSpec(dataset="digits", epochs=epochs, batch_size=batch_size, validation_fraction=validation)
+        spec = TrainingSpec(dataset=dataset, epochs=epochs, batch_size=batch_size, validation_fraction=validation)
         with self.database.session() as session:
             submission = Submission(spec, name=name, priority=priority, accelerator=accelerator, tags=tags)
             return lifecycle.submit(session, submission, project=project).id
@@ -130,12 +131,20 @@ class Stage:
                 Epoch(job_id=claim.job_id, attempt=claim.attempt, epoch=epoch, **row, **rest) for epoch in epochs
             )
 
-    def succeed(self, claim: Claim, content: bytes = b"weights", classes: Sequence[str] = ("cat", "dog")) -> None:
+    def succeed(
+        self,
+        claim: Claim,
+        content: bytes = b"weights",
+        classes: Sequence[str] = ("cat", "dog"),
+        predictions: bytes | None = None,
+    ) -> None:
         """It leaves a trained model."""
         weights = self.weights(claim, content)
+        name = f"{claim.job_id}/attempt-{claim.attempt:04}/predictions.safetensors"
+        predicted = self.storage.put(name, predictions) if predictions else None
         taken = NetworkInput(tuple(classes), 32, 3, (120.0, 121.0, 122.0), (60.0, 61.0, 62.0))
         with self.database.session() as session:
-            lifecycle.settle_success(session, claim, weights, network_input=taken)
+            lifecycle.settle_success(session, claim, weights, predictions=predicted, network_input=taken)
 
     def fail(self, claim: Claim) -> None:
         failure = Failure(code="diverged", message="The loss is NaN.", hint="Lower the learning rate.", retryable=False)

@@ -123,7 +123,7 @@ class Trouble(Message):
     """Something that went wrong without ending the run."""
 
     kind: Literal["trouble"] = "trouble"
-    event: Literal["checkpoint_failed", "storage_waiting"]
+    event: Literal["checkpoint_failed", "predictions_left_out", "storage_waiting"]
     message: ForTenants
 
 
@@ -134,7 +134,7 @@ class Succeeded(Message):
     stopped_early: bool  # epochs are left that would not have made it better
     epochs: int  # that it has trained
     weights: StoredFile
-    predictions: StoredFile | None = None  # where they are stored (training_run)
+    predictions: StoredFile | None = None  # unless they would be too large (training_run)
     network_input: NetworkInput | None = None
 
 

@@ -49,6 +49,18 @@ from api.schemas.datasets import (
     UploadCreate,
     UploadLinks,
 )
+from api.schemas.evaluations import (
+    AccuracyInterval,
+    Calibration,
+    ConfusedPair,
+    Confusion,
+    EvaluatedClass,
+    EvaluatedImage,
+    EvaluatedMeans,
+    Evaluation,
+    Reliability,
+    ReliabilityBin,
+)
 from api.schemas.jobs import (
     Attempt,
     BestEpoch,
@@ -98,6 +110,7 @@ from api.schemas.webhooks import (
 )
 
 __all__ = [
+    "AccuracyInterval",
     "AliasMove",
     "Architecture",
     "Attempt",
@@ -112,7 +125,10 @@ __all__ = [
     "AuditResult",
     "AuditSuspect",
     "BestEpoch",
+    "Calibration",
     "Checkpoint",
+    "ConfusedPair",
+    "Confusion",
     "Dataset",
     "DatasetEdit",
     "DatasetEdits",
@@ -124,6 +140,10 @@ __all__ = [
     "DatasetVersionLinks",
     "DatasetVersionSummary",
     "EpochRow",
+    "EvaluatedClass",
+    "EvaluatedImage",
+    "EvaluatedMeans",
+    "Evaluation",
     "Event",
     "InvalidPart",
     "Item",
@@ -159,6 +179,8 @@ __all__ = [
     "Quotas",
     "Ready",
     "Recipe",
+    "Reliability",
+    "ReliabilityBin",
     "Removals",
     "ResponseSchema",
     "Retention",

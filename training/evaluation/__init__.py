@@ -8,7 +8,14 @@ batch, for any number of classes. `to_json` and `from_json` keep it; `confusion_
 
 from training.evaluation.calibration import Calibration, fit_temperature
 from training.evaluation.confusion_picture import confusion_svg
-from training.evaluation.documents import calibration_facts, confusion_csv, from_json, to_json
+from training.evaluation.documents import (
+    calibration_facts,
+    confusion_csv,
+    from_json,
+    mistakes_subtitle,
+    shown_mistakes,
+    to_json,
+)
 from training.evaluation.outcomes import Outcomes
 from training.evaluation.reliability_picture import reliability_svg
 from training.evaluation.report import FORMAT, Judged, Report, of_predictions, report
@@ -24,8 +31,10 @@ __all__ = [
     "confusion_svg",
     "fit_temperature",
     "from_json",
+    "mistakes_subtitle",
     "of_predictions",
     "reliability_svg",
     "report",
+    "shown_mistakes",
     "to_json",
 ]

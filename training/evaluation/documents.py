@@ -12,6 +12,7 @@ import numpy as np
 from training.evaluation.calibration import Bin, Calibration, Reliability
 from training.evaluation.confusion import Confusion, Pair
 from training.evaluation.report import ClassResult, Means, Mistake, Report
+from training.images.mistakes_sheet import ShownMistake
 
 MOST_SQUARE = 500  # classes: of more, a matrix with a cell for each pair would be larger than 250,000 cells
 
@@ -58,6 +59,19 @@ def calibration_facts(report: Report) -> Mapping[str, Any] | None:
         return None
     names = ("temperature", "fitted_on", "images", "cross_fitted", "ece_before", "ece_after")
     return {name: getattr(found, name) for name in names}
+
+
+def shown_mistakes(report: Report, mistakes: Sequence[Mistake]) -> list[ShownMistake]:
+    """With the names of classes."""
+    names = [each.name for each in report.classes]
+    named = ({**asdict(each), "label": names[each.label], "predicted": names[each.predicted]} for each in mistakes)
+    return [ShownMistake(**each) for each in named]
+
+
+def mistakes_subtitle(report: Report) -> str:
+    """Of a sheet with the most confident mistakes."""
+    wrong = report.images - sum(each.correct for each in report.classes)
+    return f"the most confident of {wrong:,} mistakes in {report.images:,} {report.split} images"
 
 
 def confusion_csv(report: Report) -> str:

@@ -7,9 +7,10 @@ import numpy as np
 
 from training.evaluation.calibration import Calibration, Reliability, calibrate, cross_entropy, reliability
 from training.evaluation.confusion import Confusion, Pair
-from training.evaluation.outcomes import Labels, Outcomes, Probabilities
+from training.evaluation.outcomes import Labels, Outcomes, Probabilities, Values
 from training.evaluation.suspects import label_suspects
-from training.images.packs import SPLITS
+from training.images.identity import Digests
+from training.images.packs import ID_DIGITS, SPLITS
 from training.images.predictions import Predictions
 
 FORMAT = "epochal-evaluation/1"
@@ -44,10 +45,12 @@ class Means:
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """`index`: the image's place in the split, from 0. `probability` and `label_probability`: what the network gives to
-    the class that it takes it for, and to its label."""
+    """`index`: the image's place in the split, from 0. `image`: the first digits of its content's digest, which are its
+    id in every version of an uploaded data set that has it. `probability` and `label_probability`: what the network
+    gives to the class that it takes it for, and to its label."""
 
     index: int
+    image: str
     label: int
     predicted: int
     probability: float
@@ -86,11 +89,12 @@ class Report:
 class Judged:
     """What a report is made of. `outcomes`: of every image of the split. `sample`: rows of it, in order, whose
     `probabilities` are kept, all of them where they fit. `held_out`: labels and probabilities of images of a validation
-    split, which may be none."""
+    split, which may be none. `digests`: of every image of the split, as predictions have them."""
 
     classes: Sequence[str]
     dataset_identity: str
     split: str
+    digests: Digests
     outcomes: Outcomes
     sample: Labels
     probabilities: Probabilities
@@ -106,7 +110,18 @@ def of_predictions(found: Predictions) -> Report:
     tested = probabilities[is_test] if held_out else probabilities
     outcomes = Outcomes.of(labels[is_test], tested)
     rows = np.arange(len(outcomes))
-    return report(Judged(found.classes, found.dataset_identity, "test", outcomes, rows, tested, held_out))
+    return report(
+        Judged(
+            classes=found.classes,
+            dataset_identity=found.dataset_identity,
+            split="test",
+            digests=found.digests[is_test],
+            outcomes=outcomes,
+            sample=rows,
+            probabilities=tested,
+            held_out=held_out,
+        )
+    )
 
 
 def report(judged: Judged) -> Report:
@@ -133,8 +148,8 @@ def report(judged: Judged) -> Report:
         pairs=tuple(confusion.pairs(MOST_PAIRS)),
         reliability=reliability(outcomes.confidences, outcomes.right),
         calibration=calibrate((outcomes.labels[judged.sample], judged.probabilities), judged.held_out),
-        mistakes=_mistakes(outcomes),
-        suspects=_suspects(outcomes, judged.probabilities) if len(judged.sample) == images else None,
+        mistakes=_mistakes(judged),
+        suspects=_suspects(judged) if len(judged.sample) == images else None,
         confusion=confusion,
     )
 
@@ -172,19 +187,23 @@ def _means(results: Sequence[ClassResult]) -> Means:
     return Means(len(there), precision, recall, f1)
 
 
-def _mistakes(outcomes: Outcomes) -> tuple[Mistake, ...]:
+def _mistakes(judged: Judged) -> tuple[Mistake, ...]:
     """The most confident first."""
+    outcomes = judged.outcomes
     rows = np.flatnonzero(outcomes.decided & ~outcomes.right)
     rows = rows[np.argsort(-outcomes.confidences[rows], kind="stable")[:MOST_MISTAKES]]
-    return _told(outcomes, rows, outcomes.predicted[rows], outcomes.confidences[rows])
+    return _told(judged, rows, outcomes.predicted[rows], outcomes.confidences[rows])
 
 
-def _suspects(outcomes: Outcomes, probabilities: Probabilities) -> tuple[Mistake, ...]:
+def _suspects(judged: Judged) -> tuple[Mistake, ...]:
     """With the class that each is likely to have as the predicted one."""
-    rows, likely = (found[:MOST_SUSPECTS] for found in label_suspects(outcomes, probabilities))
-    return _told(outcomes, rows, likely, probabilities[rows, likely])
+    rows, likely = (found[:MOST_SUSPECTS] for found in label_suspects(judged.outcomes, judged.probabilities))
+    return _told(judged, rows, likely, judged.probabilities[rows, likely].astype(np.float64))
 
 
-def _told(outcomes: Outcomes, rows: Labels, predicted: Labels, given: np.ndarray) -> tuple[Mistake, ...]:
-    columns = (rows, outcomes.labels[rows], predicted, given, outcomes.label_probabilities[rows])
-    return tuple(Mistake(*row) for row in zip(*(column.tolist() for column in columns), strict=True))
+def _told(judged: Judged, rows: Labels, predicted: Labels, given: Values) -> tuple[Mistake, ...]:
+    outcomes = judged.outcomes
+    images = [digest.tobytes().hex()[:ID_DIGITS] for digest in judged.digests[rows]]
+    columns = (outcomes.labels[rows], predicted, given, outcomes.label_probabilities[rows])
+    values = zip(rows.tolist(), images, *(column.tolist() for column in columns), strict=True)
+    return tuple(Mistake(*row) for row in values)
