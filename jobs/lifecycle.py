@@ -168,10 +168,11 @@ def settle_success(
     epochs: int | None = None,
     stopped_early: bool = False,
     network_input: NetworkInput | None = None,
+    exports: Sequence[str] = (),
 ) -> None:
     """The job has succeeded: its epochs and its weights are stored, and its predictions, unless they are too large.
     `epochs`: how many the run took, where it stopped early. It leaves a trained model, if `network_input` is known: a
-    worker of a release before 0.4 does not tell it."""
+    worker of a release before 0.4 does not tell it. A task will export that to the formats `exports`."""
     job = lock_held(session, claim)
     job.weights = asdict(weights)
     job.predictions = asdict(predictions) if predictions else None
@@ -179,7 +180,7 @@ def settle_success(
         forget_after(session, job, epochs, 0)
     forget_checkpoints(session, job, claim)
     if network_input:
-        leave(session, job, network_input, (job.latest_epoch or 0) + 1, 0)
+        leave(session, job, network_input, (job.latest_epoch or 0) + 1, 0, exports)
     end_attempt(session, job, "succeeded")
     message = "Stopped early: validation accuracy rose no more." if stopped_early else "Every epoch is trained."
     finish(session, job, JobStatus.SUCCEEDED, message)
@@ -212,6 +213,7 @@ def settle_stop(
     epoch: int,
     step: int,
     network_input: NetworkInput | None = None,
+    exports: Sequence[str] = (),
 ) -> None:
     """The job is stopped on request. Its weights are stored, and are of the steps before `step` of `epoch`. It leaves a
     trained model, as a job that has succeeded does."""
@@ -221,7 +223,7 @@ def settle_stop(
     forget_after(session, job, epoch, step)
     forget_checkpoints(session, job, claim)
     if network_input:
-        leave(session, job, network_input, epoch, step)
+        leave(session, job, network_input, epoch, step, exports)
     finish(session, job, JobStatus.STOPPED, f"Stopped on request, in front of step {step} of epoch {epoch}.")
 
 

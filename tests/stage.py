@@ -137,6 +137,7 @@ class Stage:
         content: bytes = b"weights",
         classes: Sequence[str] = ("cat", "dog"),
         predictions: bytes | None = None,
+        exports: Sequence[str] = (),
     ) -> None:
         """It leaves a trained model."""
         weights = self.weights(claim, content)
@@ -144,7 +145,9 @@ class Stage:
         predicted = self.storage.put(name, predictions) if predictions else None
         taken = NetworkInput(tuple(classes), 32, 3, (120.0, 121.0, 122.0), (60.0, 61.0, 62.0))
         with self.database.session() as session:
-            lifecycle.settle_success(session, claim, weights, predictions=predicted, network_input=taken)
+            lifecycle.settle_success(
+                session, claim, weights, predictions=predicted, network_input=taken, exports=exports
+            )
 
     def fail(self, claim: Claim) -> None:
         failure = Failure(code="diverged", message="The loss is NaN.", hint="Lower the learning rate.", retryable=False)

@@ -51,7 +51,15 @@ from catalog.datasets.errors import (
     VersionNotReady,
 )
 from catalog.datasets.listing import DatasetsUnavailable
-from catalog.trained.errors import AliasNotFound, ModelFileNotFound, ModelInUse, ModelNameNotFound, ModelNotFound
+from catalog.trained.errors import (
+    AliasNotFound,
+    ModelFileNotFound,
+    ModelInUse,
+    ModelNameNotFound,
+    ModelNotFound,
+    ModelTaskNotFound,
+    TooManyModelTasks,
+)
 from jobs.errors import (
     CheckpointNotFound,
     CursorInvalid,
@@ -188,8 +196,12 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
     ),
     ModelNotFound: ProblemKind(404, "model_not_found", "There is no such trained model"),
     ModelFileNotFound: ProblemKind(404, "model_file_not_found", "The trained model has no such file"),
+    ModelTaskNotFound: ProblemKind(404, "model_task_not_found", "The trained model has no such export or evaluation"),
     ModelNameNotFound: ProblemKind(404, "model_name_not_found", "No trained model has the name"),
     AliasNotFound: ProblemKind(404, "alias_not_found", "The name has no such alias"),
+    TooManyModelTasks: ProblemKind(
+        409, "too_many_model_tasks", "The project has as many exports and evaluations under way as it may have"
+    ),
     ModelInUse: ProblemKind(
         409, "model_in_use", "The trained model is needed", members=lambda error: {"needed_by": list(error.needed_by)}
     ),

@@ -77,6 +77,13 @@ from api.schemas.jobs import (
     StepRow,
     Weights,
 )
+from api.schemas.model_tasks import (
+    ExportCreate,
+    ExportLinks,
+    ModelExport,
+    ModelTaskError,
+    ModelTaskProgress,
+)
 from api.schemas.service import (
     InvalidPart,
     Live,
@@ -145,6 +152,8 @@ __all__ = [
     "EvaluatedMeans",
     "Evaluation",
     "Event",
+    "ExportCreate",
+    "ExportLinks",
     "InvalidPart",
     "Item",
     "Job",
@@ -157,10 +166,13 @@ __all__ = [
     "ModelAlias",
     "ModelAliasMove",
     "ModelDataset",
+    "ModelExport",
     "ModelFile",
     "ModelInput",
     "ModelLinks",
     "ModelMetrics",
+    "ModelTaskError",
+    "ModelTaskProgress",
     "ModelVersion",
     "ModelVersionCreate",
     "ModelVersionName",

@@ -5,7 +5,9 @@ ModelError
 ├── ModelFileNotFound
 ├── ModelNameNotFound
 ├── AliasNotFound
-└── ModelInUse
+├── ModelInUse
+├── ModelTaskNotFound
+└── TooManyModelTasks
 """
 
 from collections.abc import Sequence
@@ -51,3 +53,18 @@ class ModelInUse(ModelError):
     def __init__(self, model_id: str, needed_by: Sequence[str]) -> None:
         super().__init__(f"Model {model_id} is needed by {', '.join(needed_by)}: change that first.")
         self.needed_by = tuple(needed_by)
+
+
+class ModelTaskNotFound(ModelError):
+    """There is no such export or evaluation of the trained model."""
+
+    def __init__(self, model_id: str, kind: str, task_id: str) -> None:
+        what = {"export": "export", "evaluate": "evaluation"}[kind]
+        super().__init__(f"Model {model_id} has no {what} {task_id!r}.")
+
+
+class TooManyModelTasks(ModelError):
+    """Too many exports and evaluations of the project are under way."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"{most} exports and evaluations of the project are under way: go on when they are over.")

@@ -103,7 +103,7 @@ def test_a_version_that_is_larger_than_its_upload_counts_with_what_it_takes(
     assert (failed.identity, failed.storage_bytes) == (None, 0)
     assert storage.list_names("datasets") == []
     assert ready(database, storage, A, b"x" * 17).status == "ready"
-    assert kinds(database) == {"jobs": 0, "uploads": 0, "datasets": 20}
+    assert kinds(database) == {"jobs": 0, "uploads": 0, "datasets": 20, "models": 0}
 
 
 def test_a_project_may_have_so_many_unfinished(
@@ -180,13 +180,13 @@ def test_use_is_counted_by_kind_and_adds_up(database: Database, storage: Verifie
             fold(session)
 
     for _ in range(2):
-        assert kinds(database) == {"jobs": 0, "uploads": 7, "datasets": 0}
-        assert kinds(database, "other") == {"jobs": 0, "uploads": 5, "datasets": 0}
+        assert kinds(database) == {"jobs": 0, "uploads": 7, "datasets": 0, "models": 0}
+        assert kinds(database, "other") == {"jobs": 0, "uploads": 5, "datasets": 0, "models": 0}
         folded()
     with database.session() as session:
         uploads.discard(session, first.id)
     for _ in range(2):
-        assert kinds(database) == {"jobs": 0, "uploads": 4, "datasets": 0}
+        assert kinds(database) == {"jobs": 0, "uploads": 4, "datasets": 0, "models": 0}
         folded()
 
 
