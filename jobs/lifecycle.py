@@ -171,7 +171,7 @@ def settle_success(
     network_input: NetworkInput | None = None,
     exports: Sequence[str] = (),
 ) -> None:
-    """The job has succeeded: its epochs and its weights are stored, and its predictions, where its spec asks for them.
+    """The job has succeeded: its epochs and its weights are stored, and its predictions, unless they are too large.
     `best_weights`: of the epoch with the best validation accuracy, where `weights` are of another.
     `epochs`: how many the run took, where it stopped early. It leaves a trained model, if `network_input` is known: a
     worker of a release before 0.4 does not tell it. A task will export that to the formats `exports`."""

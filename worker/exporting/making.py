@@ -23,6 +23,8 @@ from training.engine.export import (
     read_saved,
     torch_program,
 )
+from training.takeaway.html_page import html_page
+from training.takeaway.python_file import python_file
 from worker.exporting.images import ImagesGone, RealImages, random_pixels, real_images
 from worker.exporting.messages import ExportOrder, ModelFile
 from worker.messages import Report
