@@ -17,7 +17,6 @@ from serving.served_model import ModelKey, ServedModel
 from serving.sessions import Sessions
 from serving.waiting import Item, Lane, Project, Request, Turns
 
-
 LEAST_DECODED = 8  # images of a model
 
 
