@@ -30,6 +30,7 @@ from api.routes import (
     dataset_pictures,
     dataset_uploads,
     datasets,
+    evaluations,
     events,
     files,
     health,
@@ -54,6 +55,7 @@ from api.service.access_log import AccessLog
 from api.service.admission import Admission
 from api.service.curve_cache import CurveCache
 from api.service.curve_renderer import CurveRenderer
+from api.service.evaluations import Evaluations
 from api.service.index_cache import IndexCache
 from api.service.meters import Exposition, Meters
 from api.service.non_blocking_queue import NonBlockingQueue
@@ -123,7 +125,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     for resource in (jobs, requests, metrics, events, files, compare, datasets, architectures, recipes, workers, queue):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
-    for resource in (new_versions, audits, models, model_exports, model_names):
+    for resource in (new_versions, audits, models, model_exports, model_names, evaluations):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
     # Before the other routes of its path: a route class that reads no body.
     for streaming in (dataset_uploads.router, uploads.parts_router, uploads.router):
@@ -173,6 +175,8 @@ async def _lifespan(
         stack.callback(renderer.close)
         pictures = PictureRenderer(storage)
         stack.callback(pictures.close)
+        evaluation_process = Evaluations(storage)
+        stack.callback(evaluation_process.close)
         catalogue = Catalogue(settings.datasets_dir, checked=settings.check_datasets)
         stack.callback(catalogue.close)
         tailer = Tailer(database)
@@ -190,6 +194,7 @@ async def _lifespan(
                 curve_cache=CurveCache(renderer),
                 indexes=IndexCache(storage),
                 pictures=pictures,
+                evaluations=evaluation_process,
                 limits=FairLimits(),
                 catalogue=catalogue,
                 readiness=Readiness(database, settings.storage_url, broker_probe),

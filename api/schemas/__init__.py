@@ -49,6 +49,18 @@ from api.schemas.datasets import (
     UploadCreate,
     UploadLinks,
 )
+from api.schemas.evaluations import (
+    AccuracyInterval,
+    Calibration,
+    ConfusedPair,
+    Confusion,
+    EvaluatedClass,
+    EvaluatedImage,
+    EvaluatedMeans,
+    Evaluation,
+    Reliability,
+    ReliabilityBin,
+)
 from api.schemas.jobs import (
     Attempt,
     BestEpoch,
@@ -105,6 +117,7 @@ from api.schemas.webhooks import (
 )
 
 __all__ = [
+    "AccuracyInterval",
     "AliasMove",
     "Architecture",
     "Attempt",
@@ -119,7 +132,10 @@ __all__ = [
     "AuditResult",
     "AuditSuspect",
     "BestEpoch",
+    "Calibration",
     "Checkpoint",
+    "ConfusedPair",
+    "Confusion",
     "Dataset",
     "DatasetEdit",
     "DatasetEdits",
@@ -131,6 +147,10 @@ __all__ = [
     "DatasetVersionLinks",
     "DatasetVersionSummary",
     "EpochRow",
+    "EvaluatedClass",
+    "EvaluatedImage",
+    "EvaluatedMeans",
+    "Evaluation",
     "Event",
     "ExportCreate",
     "ExportLinks",
@@ -171,6 +191,8 @@ __all__ = [
     "Quotas",
     "Ready",
     "Recipe",
+    "Reliability",
+    "ReliabilityBin",
     "Removals",
     "ResponseSchema",
     "Retention",

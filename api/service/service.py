@@ -6,6 +6,7 @@ from anyio import CapacityLimiter
 
 from api.service.admission import Admission
 from api.service.curve_cache import CurveCache
+from api.service.evaluations import Evaluations
 from api.service.fair_limiter import FairLimiter
 from api.service.index_cache import IndexCache
 from api.service.picture_renderer import PictureRenderer
@@ -71,6 +72,7 @@ class Service:
     curve_cache: CurveCache
     indexes: IndexCache
     pictures: PictureRenderer
+    evaluations: Evaluations
     limits: FairLimits
     catalogue: Catalogue
     readiness: Readiness

@@ -39,7 +39,7 @@ from catalog.trained.references import resolve
 from jobs import model_names, model_tasks, requests
 from jobs.trained_models import list_models
 from tests.api.conftest import Tenants
-from tests.api.picture_data import pets, store_ready
+from tests.api.picture_data import indexed, pets, predictions_on, store_ready
 from tests.jobs.datasets import begin
 from tests.stage import Stage
 from training.known.recipes import RECIPES
@@ -82,7 +82,7 @@ RULES_BETWEEN_FIELDS: Mapping[str, str] = {
     "without `..`": "whether a part of a path leads upwards",
 }
 
-YET_TO_COME = {"weights_not_found", "checkpoint_not_found"}
+YET_TO_COME = {"weights_not_found", "checkpoint_not_found", "predictions_not_found"}
 SUBMIT, RERUN = "POST /v1/jobs", "POST /v1/jobs/{job_id}/rerun"  # whose spec is a patch of one that is not sent
 
 # Ids and secrets that no two tenants have in common.
@@ -169,7 +169,9 @@ def set_up(tenants: Tenants, stage: Stage, name: str) -> Tenant:
     """A tenant with jobs in every state, some with epochs, steps and files."""
     word = f"{name}s-own-word"
     label: dict[str, Any] = {"project": name, "name": f"{word} job", "tags": [f"{word} tag"]}
-    waiting, begun, running, done, failed, paused, cancelled = (stage.submit(**label) for _ in range(7))
+    known = _own_datasets(stage, name, word)
+    done = stage.submit(**label, dataset=DATASETS[0])
+    waiting, begun, running, failed, paused, cancelled = (stage.submit(**label) for _ in range(6))
     stage.claim(begun)
     for job_id in (running, done, failed):
         claim = stage.start(job_id)
@@ -177,14 +179,14 @@ def set_up(tenants: Tenants, stage: Stage, name: str) -> Tenant:
         stage.epoch(claim, 0)
         stage.checkpoint(claim, 1, 0)
         if job_id == done:
-            stage.succeed(claim, classes=(f"{word} cat", f"{word} dog"))
+            stage.succeed(claim, classes=(f"{word} cat", f"{word} dog"), predictions=_own_predictions(word))
         elif job_id == failed:
             stage.fail(claim)
     stage.pause(paused)
     with stage.database.session() as session:
         requests.request_cancel(session, cancelled)
     ids = [waiting, begun, running, done, failed, paused, cancelled]
-    known = {**_own_datasets(stage, name, word), **_own_models(stage, name)}
+    known = {**known, **_own_models(stage, name)}
     return Tenant(name, tenants.keys[name]["admin"], frozenset({word}), ids, known, {*ids, *known["upload_id"]})
 
 
@@ -197,6 +199,11 @@ def _own_datasets(stage: Stage, project: str, word: str) -> Mapping[str, Sequenc
         images += index.ids[:2]
     begun = [begin(stage.database, project, dataset, total_bytes=100).id for dataset in DATASETS]
     return {"name": DATASETS, "image": images, "upload_id": begun}
+
+
+def _own_predictions(word: str) -> bytes:
+    """Of a network that was trained on the first of the data sets."""
+    return predictions_on(indexed(pets((f"{word} cat", f"{word} dog")))).to_bytes()
 
 
 def _own_models(stage: Stage, project: str) -> Mapping[str, Sequence[str]]:
