@@ -40,8 +40,8 @@ class Loot:
 
     def __init__(self, guarded: TestClient, tenants: Tenants, stage: Stage) -> None:
         index = store_ready(stage.database, stage.storage, pets(("firsts-own-word", "dog")), project="first")
-        own = {"name": "firsts-own-word", "tags": ["firsts-own-word"], "dataset": "pets"}
-        self.job_id = stage.submit(project="first", **own)
+        word = "firsts-own-word"
+        self.job_id = stage.submit(project="first", name=word, tags=[word], dataset="pets")
         claim = stage.start(self.job_id)
         stage.epoch(claim, 0)
         self.checkpoint = stage.checkpoint(claim, 1, 0).name

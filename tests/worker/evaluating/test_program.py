@@ -89,10 +89,9 @@ def content(found: Evaluated | Rejected, storage: Storage, name: str) -> bytes:
 def expected(storage: Storage, order: EvaluationOrder) -> tuple[np.ndarray, list[str]]:
     """What the network gives to each test image, and the names of their classes."""
     index_file, pack = order.images.files
-    assert storage.folder
-    found = load_packed(
-        "pets", ImageIndex.from_bytes(storage.read(index_file.name)), lambda: [storage.folder / pack.name]
-    )
+    folder = storage.folder
+    assert folder
+    found = load_packed("pets", ImageIndex.from_bytes(storage.read(index_file.name)), lambda: [folder / pack.name])
     saved = read_saved(WEIGHTS)
     with torch.inference_mode():
         given = saved.network(saved.normalise(found.test.images)).softmax(1).numpy()
