@@ -21,12 +21,14 @@ from api.routes import (
     dataset_pictures,
     dataset_uploads,
     datasets,
+    evaluations,
     events,
     files,
     health,
     jobs,
     keys,
     metrics,
+    model_evaluations,
     model_exports,
     model_names,
     models,
@@ -46,6 +48,7 @@ from api.routes import (
 from api.service.admission import Admission
 from api.service.curve_cache import CurveCache
 from api.service.curve_renderer import CurveRenderer
+from api.service.evaluations import Evaluations
 from api.service.forwarding import Forwarder
 from api.service.index_cache import IndexCache
 from api.service.meters import Exposition, Meters, ServiceFigures
@@ -107,7 +110,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     for resource in (jobs, requests, metrics, events, files, compare, datasets, architectures, recipes, workers, queue):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
-    for resource in (new_versions, audits, models, model_exports, model_names):
+    for resource in (new_versions, audits, models, model_exports, model_names, evaluations, model_evaluations):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
     # Before the other routes of its path: a route class that reads no body.
     for streaming in (dataset_uploads.router, uploads.parts_router, uploads.router):
@@ -165,6 +168,8 @@ async def _lifespan(
         stack.callback(renderer.close)
         pictures = PictureRenderer(storage)
         stack.callback(pictures.close)
+        evaluation_process = Evaluations(storage)
+        stack.callback(evaluation_process.close)
         catalogue = Catalogue(settings.datasets_dir, checked=settings.check_datasets)
         stack.callback(catalogue.close)
         tailer = Tailer(database)
@@ -186,6 +191,7 @@ async def _lifespan(
                 curve_cache=CurveCache(renderer),
                 indexes=IndexCache(storage),
                 pictures=pictures,
+                evaluations=evaluation_process,
                 limits=FairLimits(),
                 catalogue=catalogue,
                 predictor=predictor,

@@ -44,6 +44,7 @@ TAGS = [
     {"name": "metrics", "description": "What a job has measured, and what happened to it."},
     {"name": "files", "description": "What a job has written."},
     {"name": "catalogue", "description": "What a job can ask for."},
+    {"name": "evaluation", "description": "What a trained network does: by class, confusion, calibration, mistakes."},
     {"name": "trained models", "description": "What jobs leave: files, names, versions and aliases."},
     {"name": "predictions", "description": "What trained models say of pictures."},
     {"name": "data sets", "description": "Bring your own images: upload, look at, mend and delete."},

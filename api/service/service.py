@@ -6,6 +6,7 @@ from anyio import CapacityLimiter
 
 from api.service.admission import Admission
 from api.service.curve_cache import CurveCache
+from api.service.evaluations import Evaluations
 from api.service.fair_limiter import FairLimiter
 from api.service.forwarding import Forwarder
 from api.service.index_cache import IndexCache
@@ -93,6 +94,7 @@ class Service(Core):
     curve_cache: CurveCache
     indexes: IndexCache
     pictures: PictureRenderer
+    evaluations: Evaluations
     catalogue: Catalogue
     readiness: Readiness
 
