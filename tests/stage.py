@@ -138,15 +138,23 @@ class Stage:
         classes: Sequence[str] = ("cat", "dog"),
         predictions: bytes | None = None,
         exports: Sequence[str] = (),
+        best: bytes | None = None,
     ) -> None:
         """It leaves a trained model."""
         weights = self.weights(claim, content)
-        name = f"{claim.job_id}/attempt-{claim.attempt:04}/predictions.safetensors"
-        predicted = self.storage.put(name, predictions) if predictions else None
+        folder = f"{claim.job_id}/attempt-{claim.attempt:04}"
+        predicted = self.storage.put(f"{folder}/predictions.safetensors", predictions) if predictions else None
+        best_weights = self.storage.put(f"{folder}/best.safetensors", best) if best else None
         taken = NetworkInput(tuple(classes), 32, 3, (120.0, 121.0, 122.0), (60.0, 61.0, 62.0))
         with self.database.session() as session:
             lifecycle.settle_success(
-                session, claim, weights, predictions=predicted, network_input=taken, exports=exports
+                session,
+                claim,
+                weights,
+                best_weights=best_weights,
+                predictions=predicted,
+                network_input=taken,
+                exports=exports,
             )
 
     def fail(self, claim: Claim) -> None:

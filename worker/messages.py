@@ -151,6 +151,7 @@ class Succeeded(Message):
     stopped_early: bool  # epochs are left that would not have made it better
     epochs: int  # that it has trained
     weights: StoredFile
+    best_weights: StoredFile | None = None  # of its best epoch, where `weights` are of another
     predictions: StoredFile | None = None  # unless they would be too large (training_run)
     network_input: NetworkInput | None = None
 
@@ -162,6 +163,7 @@ class Halted(Message):
     epoch: int  # of the step that would have been next
     step: int
     weights: StoredFile | None  # where those were asked for
+    best_weights: StoredFile | None = None
     network_input: NetworkInput | None = None  # of these weights
 
 

@@ -127,7 +127,7 @@ def _end(trainer: Trainer, saver: Saver, order: Order, read_command: ReadCommand
     if (not finished and trainer.team.size > 1) or (command is Command.SAVE and not finished):
         saver.save_and_wait()  # every process of a team must take part, whatever command it has read
     saver.wait()
-    weights = predictions = None
+    weights = best_weights = predictions = None
     has_trained = (progress.epoch, progress.step) != (0, 0)
     wanted = has_trained and (finished or command is Command.FINISH)
     if trainer.team.any_process_says(wanted, device=trainer.device)[0]:
@@ -139,6 +139,7 @@ def _end(trainer: Trainer, saver: Saver, order: Order, read_command: ReadCommand
         _say_that_none_are_stored(trainer, send)
     if trainer.team.rank == 0 and wanted:
         weights = saver.store_weights(read_command)
+        best_weights = saver.store_best_weights(read_command)
     network_input = NetworkInput(**asdict(trainer.inputs)) if weights else None
     if finished and weights and (predictions or not judges):
         send(
@@ -146,12 +147,21 @@ def _end(trainer: Trainer, saver: Saver, order: Order, read_command: ReadCommand
                 stopped_early=progress.stopped_early,
                 epochs=progress.epoch,
                 weights=weights,
+                best_weights=best_weights,
                 predictions=predictions,
                 network_input=network_input,
             )
         )
     else:
-        send(Halted(epoch=progress.epoch, step=progress.step, weights=weights, network_input=network_input))
+        send(
+            Halted(
+                epoch=progress.epoch,
+                step=progress.step,
+                weights=weights,
+                best_weights=best_weights,
+                network_input=network_input,
+            )
+        )
 
 
 def _judges(order: Order, trainer: Trainer) -> bool:

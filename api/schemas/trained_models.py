@@ -75,7 +75,7 @@ class TrainedModelSummary(ResponseSchema):
     job_id: str
     which: Annotated[str, published_as(Literal["last", "best"])] = Field(
         description="Of which epoch its weights are: `best`, as measured on the validation split, where the spec stops "
-        "early."
+        "early. Otherwise the best ones are in best.safetensors, where there is a validation split and they are others."
     )
     architecture: str
     dataset: str = Field(description="The name of the data set that it was trained on.")

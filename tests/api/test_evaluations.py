@@ -61,12 +61,12 @@ def test_an_evaluation_says_what_the_predictions_say(client: TestClient, job: st
     taken = predictions.probabilities.argmax(1)
     assert answer.headers["content-type"] == "application/json"
     assert found.images == 60
-    assert found.accuracy == pytest.approx((taken == predictions.labels).mean())
+    assert found.accuracy == pytest.approx(float((taken == predictions.labels).mean()))
     assert found.accuracy_interval.low < found.accuracy < found.accuracy_interval.high
     assert [each.name for each in found.classes] == ["=bee", "cat", "dog"]
     assert found.calibration is not None
     assert (found.calibration.fitted_on, found.calibration.cross_fitted) == ("test", True)
-    worst = max(np.flatnonzero(taken != predictions.labels), key=lambda row: predictions.probabilities[row].max())
+    worst = int(max(np.flatnonzero(taken != predictions.labels), key=lambda row: predictions.probabilities[row].max()))
     assert found.mistakes[0].index == worst
     assert found.mistakes[0].label == found.classes[int(predictions.labels[worst])].name
     shown = client.get(f"/v1/datasets/pets/versions/1/images/{found.mistakes[0].image}")
@@ -108,13 +108,13 @@ def test_the_most_confident_mistakes_are_on_the_sheet(client: TestClient, job: s
     assert np.array_equal(np.asarray(sheet)[88 : 88 + 176, 24 : 24 + 176], enlarged)
 
 
-def test_it_has_a_tag_of_its_content_and_is_known_by_it(client: TestClient, job: str) -> None:
-    for part in PARTS:
-        first = client.get(f"{job}/{part}")
-        known = client.get(f"{job}/{part}", headers={"If-None-Match": first.headers["ETag"]})
-        assert (known.status_code, known.content) == (304, b""), part
-        assert client.get(f"{job}/{part}", headers={"If-Match": '"another"'}).status_code == 412, part
-        assert client.get(f"{job}/{part}").content == first.content, part
+@pytest.mark.parametrize("part", PARTS)
+def test_it_has_a_tag_of_its_content_and_is_known_by_it(client: TestClient, job: str, part: str) -> None:
+    first = client.get(f"{job}/{part}")
+    known = client.get(f"{job}/{part}", headers={"If-None-Match": first.headers["ETag"]})
+    assert (known.status_code, known.content) == (304, b"")
+    assert client.get(f"{job}/{part}", headers={"If-Match": '"another"'}).status_code == 412
+    assert client.get(f"{job}/{part}").content == first.content
 
 
 def test_a_job_without_predictions_has_none_and_says_why(client: TestClient, stage: "Stage") -> None:

@@ -23,6 +23,8 @@ from training.engine.export import (
     read_saved,
     torch_program,
 )
+from training.takeaway.html_page import html_page
+from training.takeaway.python_file import python_file
 from worker.exporting.images import ImagesGone, RealImages, random_pixels, real_images
 from worker.exporting.messages import ExportOrder, ModelFile
 from worker.messages import Report
@@ -37,7 +39,7 @@ CALIBRATION_IMAGES = 1000  # of the training split
 ACCURACY_IMAGES = 10_000  # of the test split
 ACCURACY_SECONDS = 300.0
 
-ONNX, INT8, PT2 = "model.onnx", "model.int8.onnx", "model.pt2"
+ONNX, INT8, PAGE, PROGRAM, PT2 = "model.onnx", "model.int8.onnx", "model.html", "model.py", "model.pt2"
 NEEDS_IMAGES: frozenset[ExportFormat] = frozenset({"int8", "html"})
 
 
@@ -68,6 +70,8 @@ class Export:
         steps = {
             "onnx": lambda: self._onnx,
             "int8": lambda: self._int8,
+            "python": self._make_program,
+            "html": self._make_page,
             "torch": self._make_pt2,
         }
         wanted = [name for name in steps if name in self._order.formats]
@@ -117,8 +121,23 @@ class Export:
         facts = {"accuracy": accuracy, "accuracy_fp32": accuracy_fp32, "images": measured.images}
         return self._store(INT8, content, {**facts, "calibrated_on": len(calibrating)})
 
+    def _make_program(self) -> None:
+        self._store(PROGRAM, python_file(self._onnx, self._manifest), {})
+
+    def _make_page(self) -> None:
+        content = self._int8
+        self._store(PAGE, b"".join(html_page(content, self._manifest)), {})
+
     def _make_pt2(self) -> None:
         self._store(PT2, torch_program(self._saved), {"torch_version": torch.__version__})
+
+    @property
+    def _manifest(self) -> Mapping[str, Any]:
+        """The trained model's, with what is made by now (as `jobs.trained_models.manifest_of`)."""
+        files = {each["name"]: each for each in self._order.manifest.get("files", ())}
+        for name, made in self._stored.items():
+            files[name] = {"name": name, "bytes": made.file.size_bytes, "sha256": made.file.sha256, **made.facts}
+        return {**self._order.manifest, "files": sorted(files.values(), key=lambda each: str(each["name"]))}
 
     def _require_images(self) -> None:
         """Before anything is made of what cannot be finished. Raises ExportRefused."""

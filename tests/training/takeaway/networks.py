@@ -63,7 +63,7 @@ def manifest(size: int, channels: int, classes: list[str], *, resize: str = "cro
         "classes": classes,
         "input": {
             "size": size, "channels": channels, "resize": resize,
-            "mean": [0.47] * channels, "deviation": [0.24] * channels,
+            "mean": [120.0] * channels, "deviation": [60.0] * channels,
         },
         "metrics": {"epoch": 29, "test_loss": 0.31, "test_accuracy": 0.9123, "test_top5_accuracy": 0.994},
         "data": {"name": "pets", "version": 3, "identity": "a" * 64},
