@@ -17,6 +17,7 @@ from training.engine.progress import SavePoint
 from training.engine.team import Team
 from training.engine.totals import Diverged
 from training.engine.trainer import Trainer
+from training.images.predictions import MOST_BYTES
 from training.metrics import EpochMetrics, RunFacts, StepMetrics
 from worker.failure_causes import explain
 from worker.liveness import reporting_liveness
@@ -41,7 +42,6 @@ ReadCommand = Callable[[], Command | None]
 Send = Callable[[Report], None]
 
 ALIVE_SECONDS = 1.0
-MOST_PREDICTION_BYTES = 64 * 2**20  # of a job that was not made to judge images: 160,000 images of 100 classes
 
 
 def train(order: Order, read_command: ReadCommand, send: Send) -> None:
@@ -168,11 +168,11 @@ def _judges(order: Order, trainer: Trainer) -> bool:
     """Whether predictions are stored: what the job's evaluation is made from, and what audits judge labels by."""
     if order.spec.validation_fold is not None:
         return True
-    return trainer.evaluator.prediction_bytes <= MOST_PREDICTION_BYTES
+    return trainer.evaluator.prediction_bytes <= MOST_BYTES
 
 
 def _say_that_none_are_stored(trainer: Trainer, send: Send) -> None:
-    mebibytes, most = trainer.evaluator.prediction_bytes / 2**20, MOST_PREDICTION_BYTES // 2**20
+    mebibytes, most = trainer.evaluator.prediction_bytes / 2**20, MOST_BYTES // 2**20
     message = (
         f"Its predictions would take {mebibytes:,.0f} MiB, and are stored up to {most} MiB: it has no evaluation of "
         "its own. Its trained model can be evaluated: POST /v1/models/{model}/evaluations."

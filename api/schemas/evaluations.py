@@ -1,10 +1,14 @@
 """What a trained network does on a split. Accuracies, precisions, recalls, probabilities and shares are fractions."""
 
-from typing import Literal
+from datetime import datetime
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
+from api.http.validation import RequestBody
 from api.schemas.base import ResponseSchema
+from api.schemas.model_tasks import ModelTaskError, ModelTaskProgress, ModelTaskStatus
+from training.known.dataset_names import NAME
 
 _NO_IMAGES = "Null where no image has the label."
 
@@ -72,8 +76,8 @@ class Calibration(ResponseSchema):
     images that it was not fitted on."""
 
     temperature: float
-    fitted_on: Literal["validation", "test"] = Field(
-        description="The split. `test` where there is no validation split: see `cross_fitted`."
+    fitted_on: Literal["validation", "test", "train"] = Field(
+        description="The split: where there is no validation split, the one that is evaluated: see `cross_fitted`."
     )
     images: int = Field(description="That it was fitted on.")
     cross_fitted: bool = Field(
@@ -132,3 +136,77 @@ class Confusion(ResponseSchema):
         description="A row for each label, a column for each predicted class, in the order of `classes`. Null with "
         "more than 500 classes: the CSV has the cells that have images."
     )
+
+
+class EvaluationCreate(RequestBody):
+    """On what a trained model is evaluated."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"dataset": "digits", "split": "test"}]})
+
+    dataset: Annotated[str, Field(pattern=NAME)] = Field(
+        description="A data set with the same classes, by name and in any order: one of `GET /v1/datasets`."
+    )
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = Field(
+        default=None, description="Of an uploaded data set. Null: the newest that is ready."
+    )
+    split: Literal["test", "train"] = "test"
+
+
+class CalibrationFigures(ResponseSchema):
+    """A temperature, and what it does on images that it was not fitted on."""
+
+    temperature: float
+    fitted_on: Literal["validation", "test", "train"]
+    images: int
+    cross_fitted: bool
+    ece_before: float
+    ece_after: float
+
+
+class EvaluationFigures(ResponseSchema):
+    """What was measured, in short. As in `Evaluation`."""
+
+    images: int
+    undecided: int
+    accuracy: float
+    accuracy_interval: AccuracyInterval
+    top5_accuracy: float | None
+    loss: float | None
+    means: EvaluatedMeans
+    ece: float | None
+    calibration: CalibrationFigures | None
+
+
+class ModelEvaluationLinks(ResponseSchema):
+    """URLs of an evaluation. Its results are there once it has succeeded."""
+
+    self: str
+    model: str
+    confusion: str
+    confusion_csv: str
+    confusion_svg: str
+    reliability_svg: str
+    mistakes_png: str
+
+
+class ModelEvaluationSummary(ResponseSchema):
+    """An evaluation of a trained model on a data set."""
+
+    id: str
+    model_id: str
+    status: ModelTaskStatus
+    dataset: str
+    version: int | None = Field(description="Null for a data set that was not uploaded.")
+    split: Literal["test", "train"]
+    progress: ModelTaskProgress | None = Field(description="Null unless a worker has it.")
+    error: ModelTaskError | None = Field(description="Null unless it has failed.")
+    created_at: datetime
+    finished_at: datetime | None
+    links: ModelEvaluationLinks
+
+
+class ModelEvaluation(ModelEvaluationSummary):
+    """The same with what was measured."""
+
+    figures: EvaluationFigures | None = Field(description="In short. Null until it has succeeded.")
+    evaluation: Evaluation | None = Field(description="Null until it has succeeded.")

@@ -43,6 +43,12 @@ COSTS: Mapping[str, Cost] = {
     "get_confusion_svg": lambda _: 10,
     "get_reliability_svg": lambda _: 10,
     "get_mistakes_png": lambda _: 20,
+    "get_model_evaluation": lambda _: EXPENSIVE,  # a report is read, and shown
+    "get_model_confusion": lambda _: EXPENSIVE,
+    "get_model_confusion_csv": lambda _: EXPENSIVE,
+    "get_model_confusion_svg": lambda _: 10,
+    "get_model_reliability_svg": lambda _: 10,
+    "get_model_mistakes_png": lambda _: EXPENSIVE,
     "get_log": lambda _: 10,
     "get_tensorboard": lambda _: 20,  # reads all of the steps and, for each run, all of the epochs
     "compare_jobs": lambda query: max(EXPENSIVE, 3 * len(query.getlist("job"))),

@@ -65,10 +65,10 @@ def store_ready(
     index, pack = _packed(samples)
     with database.session() as session:
         number = new_versions.add_version(session, project, dataset, "upload").number
-        tasks.add(session, tasks.VALIDATE, project, dataset, number, {})
+        task = tasks.add(session, tasks.VALIDATE, project, dataset, number, {})
+        session.flush()
+        claim = tasks._claimed(task, "worker-1", 60)  # the very one, whatever else waits
     with database.session() as session:
-        claim = tasks.claim_next(session, "worker-1", 60)
-        assert claim is not None
         prefix = f"{dataset_versions.FOLDER}/{project}/{claim.task_id}/0001"
         files = [
             storage.put(f"{prefix}/index.npz", index.to_bytes()),

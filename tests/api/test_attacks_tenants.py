@@ -59,6 +59,8 @@ class Loot:
         guarded.put("/v1/models/cats/aliases/production", headers=train, json={"version": 1})
         wanted = {"formats": ["onnx"]}
         self.export = guarded.post(f"/v1/models/{self.model}/exports", headers=train, json=wanted).json()
+        own = {"dataset": "digits", "split": "test"}
+        self.evaluation = guarded.post(f"/v1/models/{self.model}/evaluations", headers=train, json=own).json()
         self.key_id = tenants.keys["first"]["read"].partition(".")[0].removeprefix("epochal_")
 
     def path(self, template: str) -> str:
@@ -79,6 +81,7 @@ class Loot:
             "audit_id": self.audit["id"],
             "model": self.model,
             "export_id": self.export["id"],
+            "evaluation_id": self.evaluation["id"],
             "model_name": "cats",
             "alias": "production",
         }

@@ -16,7 +16,7 @@ MOST_VALUES, LEAST_KEPT = 2**23, 1000  # of more probabilities, evenly spread im
 _PRECISION = 1e-6  # of a temperature, relative
 _MOST_STEPS = 60
 
-TEST, VALIDATION = "test", "validation"
+VALIDATION = "validation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ class Reliability:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Logits are to be divided by `temperature`. `fitted_on`: the split, `validation` or `test`, and how many `images`
-    of it. What is measured stands for images that the temperature was not fitted on: the test split's; where it was
-    fitted on these, each half of them is measured with the temperature of the other (`cross_fitted`).
+    """Logits are to be divided by `temperature`. `fitted_on`: the split, and how many `images`
+    of it. What is measured stands for images that the temperature was not fitted on: those that are evaluated; where it
+    was fitted on these, each half of them is measured with the temperature of the other (`cross_fitted`).
     Losses are mean cross-entropies."""
 
     temperature: float
@@ -117,10 +117,12 @@ def scaled(labels: Labels, probabilities: Probabilities, temperature: float) -> 
     return largest, own
 
 
-def calibrate(test: tuple[Labels, Probabilities], held_out: tuple[Labels, Probabilities] | None) -> Calibration | None:
-    """Labels and probabilities of the test split, and of a validation split where there is one. None where there are
-    fewer than LEAST_IMAGES."""
-    labels, probabilities = _usable(*test)
+def calibrate(
+    evaluated: tuple[Labels, Probabilities], split: str, held_out: tuple[Labels, Probabilities] | None
+) -> Calibration | None:
+    """Labels and probabilities of the `split` that is evaluated, and of a validation split where there is one. None
+    where there are fewer than LEAST_IMAGES."""
+    labels, probabilities = _usable(*evaluated)
     fitting = _usable(*held_out) if held_out else None
     if len(labels) < LEAST_IMAGES:
         return None
@@ -129,7 +131,7 @@ def calibrate(test: tuple[Labels, Probabilities], held_out: tuple[Labels, Probab
         after = scaled(labels, probabilities, temperature)
         return _measured(temperature, VALIDATION, len(fitting[0]), labels, probabilities, after)
     temperature = fit_temperature(labels, probabilities)
-    return _measured(temperature, TEST, len(labels), labels, probabilities, _cross_fitted(labels, probabilities))
+    return _measured(temperature, split, len(labels), labels, probabilities, _cross_fitted(labels, probabilities))
 
 
 def evenly(count: int, classes: int) -> Labels:
@@ -173,7 +175,7 @@ def _measured(
         temperature=temperature,
         fitted_on=fitted_on,
         images=images,
-        cross_fitted=fitted_on == TEST,
+        cross_fitted=fitted_on != VALIDATION,
         measured_images=len(labels),
         ece_before=old.ece,
         ece_after=new.ece,

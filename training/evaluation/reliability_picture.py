@@ -38,8 +38,8 @@ def _told(report: Report) -> Iterator[str]:
         yield f"The temperature was fitted on {found.images:,} images of the validation split."
     else:
         yield (
-            f"Without a validation split, the temperature was fitted on {found.images:,} images of the test split; "
-            "each half was measured with that of the other."
+            f"Without a validation split, the temperature was fitted on {found.images:,} images of the {report.split} "
+            "split; each half was measured with that of the other."
         )
 
 

@@ -147,7 +147,7 @@ def report(judged: Judged) -> Report:
         classes=results,
         pairs=tuple(confusion.pairs(MOST_PAIRS)),
         reliability=reliability(outcomes.confidences, outcomes.right),
-        calibration=calibrate((outcomes.labels[judged.sample], judged.probabilities), judged.held_out),
+        calibration=calibrate((outcomes.labels[judged.sample], judged.probabilities), judged.split, judged.held_out),
         mistakes=_mistakes(judged),
         suspects=_suspects(judged) if len(judged.sample) == images else None,
         confusion=confusion,
