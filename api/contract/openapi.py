@@ -46,6 +46,7 @@ TAGS = [
     {"name": "catalogue", "description": "What a job can ask for."},
     {"name": "evaluation", "description": "What a trained network does: by class, confusion, calibration, mistakes."},
     {"name": "trained models", "description": "What jobs leave: files, names, versions and aliases."},
+    {"name": "predictions", "description": "What trained models say of pictures."},
     {"name": "data sets", "description": "Bring your own images: upload, look at, mend and delete."},
     {"name": "workers", "description": "Who runs jobs, and what waits for them."},
     {"name": "administration", "description": "API keys, projects and webhooks."},

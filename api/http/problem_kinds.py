@@ -22,6 +22,7 @@ from api.http.errors import (
     OperatorOnly,
     PictureNotDrawn,
     PreconditionFailed,
+    PredictionsUnavailable,
     RangeNotSatisfiable,
     ScopeMissing,
     StorageUnavailable,
@@ -56,6 +57,7 @@ from catalog.trained.errors import (
     ModelFileNotFound,
     ModelInUse,
     ModelNameNotFound,
+    ModelNotExported,
     ModelNotFound,
     ModelTaskNotFound,
     TooManyModelTasks,
@@ -86,6 +88,7 @@ from models import (
     DatabaseRefused,
     DatabaseUnavailable,
 )
+from serving.errors import Busy, Closed, ModelUnavailable, ModelUnusable
 from training.known.recipes import RecipeNotFound
 from webhooks.errors import AddressRefused, DeliveryNotFound, TooManyWebhooks, WebhookDisabled, WebhookNotFound
 
@@ -204,6 +207,19 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
     ),
     ModelInUse: ProblemKind(
         409, "model_in_use", "The trained model is needed", members=lambda error: {"needed_by": list(error.needed_by)}
+    ),
+    ModelNotExported: ProblemKind(
+        409,
+        "model_not_exported",
+        "The trained model is not exported to ONNX",
+        members=lambda error: {"hint": f'POST /v1/models/{error.model_id}/exports with {{"formats": ["onnx"]}}'},
+    ),
+    ModelUnusable: ProblemKind(409, "model_unusable", "The trained model cannot predict"),
+    ModelUnavailable: ProblemKind(503, "model_unavailable", "The trained model's file cannot be read", headers=_RETRY),
+    Busy: ProblemKind(429, "predictions_busy", "The project has too many pictures waiting", headers=_RETRY),
+    Closed: ProblemKind(503, "predictions_ended", "Predictions have ended here", headers=_RETRY),
+    PredictionsUnavailable: ProblemKind(
+        503, "predictions_unavailable", "The service of predictions does not answer", headers=_RETRY
     ),
     AuditNotFound: ProblemKind(404, "audit_not_found", "The version has no such audit"),
     AuditFinished: ProblemKind(

@@ -90,6 +90,13 @@ from api.schemas.model_tasks import (
     ModelTaskError,
     ModelTaskProgress,
 )
+from api.schemas.predictions import (
+    PredictedImage,
+    PredictedLabel,
+    PredictionAnswer,
+    PredictionModel,
+    PredictionRequest,
+)
 from api.schemas.service import (
     InvalidPart,
     Live,
@@ -191,6 +198,11 @@ __all__ = [
     "NetworkSize",
     "NewKey",
     "Page",
+    "PredictedImage",
+    "PredictedLabel",
+    "PredictionAnswer",
+    "PredictionModel",
+    "PredictionRequest",
     "Predictions",
     "Problem",
     "ProblemKind",

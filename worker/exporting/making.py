@@ -125,8 +125,9 @@ class Export:
         self._store(PROGRAM, python_file(self._onnx, self._manifest), {})
 
     def _make_page(self) -> None:
-        content = self._int8
-        self._store(PAGE, b"".join(html_page(content, self._manifest)), {})
+        content, manifest = self._int8, self._manifest
+        facts: Mapping[str, Any] = next((each for each in manifest["files"] if each["name"] == INT8), {})
+        self._store(PAGE, b"".join(html_page(content, manifest, facts=facts)), {})
 
     def _make_pt2(self) -> None:
         self._store(PT2, torch_program(self._saved), {"torch_version": torch.__version__})

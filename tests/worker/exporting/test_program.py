@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,15 @@ from worker.validation.messages import Progress, Rejected
 
 CLASSES = ("cat", "dog")
 WEIGHTS = weights_file({"name": "wrn-16-1"}, size=16, channels=3, classes=len(CLASSES))
+
+NAMES = ("model.onnx", "model.int8.onnx", "model.py", "model.html", "model.pt2")
+MANIFEST = {
+    "architecture": {"name": "wrn-16-1"},
+    "classes": list(CLASSES),
+    "input": {"size": 16, "channels": 3, "resize": "crop"},
+    "data": {"name": "pets", "version": 1},
+    "files": [],
+}
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +85,10 @@ def order_of(storage: Storage, images: ImagesOrder | None, identity: str | None,
         "prefix": "models/demo/task_1/0001",
         "folder": work,
         "threads": 1,
-        "formats": ["onnx", "int8", "torch"],
+        "formats": ["onnx", "python", "int8", "html", "torch"],
         "weights": storage.put("job_1/weights.safetensors", WEIGHTS),
         "files": {},
-        "manifest": {},
+        "manifest": MANIFEST,
         "images": images,
         "identity": identity,
     }
@@ -111,9 +121,7 @@ def made(found: Exported, storage: Storage) -> dict[str, tuple[ModelFile, bytes]
 def require_whole(found: Exported, storage: Storage, prefix: str) -> None:
     """Whether the files are what is said of them, and give what the network gives."""
     files = made(found, storage)
-    assert {name: each.file.name for name, (each, _) in files.items()} == {
-        name: f"{prefix}/{name}" for name in ("model.onnx", "model.int8.onnx", "model.pt2")
-    }
+    assert {name: each.file.name for name, (each, _) in files.items()} == {name: f"{prefix}/{name}" for name in NAMES}
     facts = dict(files["model.onnx"][0].facts)
     assert 0 < facts.pop("max_difference") < TOLERANCE / 10
     assert facts == {"opset": OPSET, "tolerance": TOLERANCE, "checked_on": "test images", "images": 12}
@@ -125,6 +133,8 @@ def require_whole(found: Exported, storage: Storage, prefix: str) -> None:
     program = torch.export.load(BytesIO(files["model.pt2"][1])).module()
     np.testing.assert_allclose(program(torch.from_numpy(pixels)).numpy(), expected, rtol=1e-4, atol=1e-4)
     (small,) = open_session(files["model.int8.onnx"][1]).run(["logits"], {"images": pixels})
+    assert b"right on" in files["model.html"][1]  # as the int8 file's facts say
+    assert sha256(files["model.onnx"][1]).hexdigest().encode() in files["model.py"][1]
     assert files["model.int8.onnx"][0].facts == {
         "accuracy": pytest.approx((small.argmax(1) == labels).mean()),
         "accuracy_fp32": pytest.approx((expected.argmax(1) == labels).mean()),
@@ -173,7 +183,7 @@ def test_killed_it_leaves_whole_files_alone(storage: Storage, images: tuple[Imag
         program.send_signal(signal.SIGKILL)
     assert program.returncode == -signal.SIGKILL
     for name in storage.list_names(order.prefix):
-        if name.endswith(".onnx"):
+        if name.endswith(".onnx") and not Path(name).name.startswith("."):
             onnx.checker.check_model(onnx.load_from_string(storage.read(name)), full_check=True)
         else:
             assert Path(name).name.startswith("."), "a name that is read, of a file that is not whole"
@@ -191,7 +201,7 @@ def test_without_its_images_random_pixels_are_checked_and_int8_is_refused(
         refused = run(order_of(storage, *others, prefix="models/demo/task_4/0001"), storage)
         assert isinstance(refused, Rejected)
         assert (refused.code, refused.retryable) == ("dataset_invalid", False)
-        assert refused.message.startswith(f"int8 cannot be made, since {reason}: ")
+        assert refused.message.startswith(f"html and int8 cannot be made, since {reason}: ")
     assert not storage.list_names("models/demo/task_4")  # nothing is made of what cannot be finished
 
 
