@@ -189,6 +189,12 @@ class Settings(BaseSettings):
         le=2**50,
         description="Largest file that can be uploaded as a data set, in bytes.",
     )
+    max_model_bytes: int = Field(
+        default=2 * 2**30,
+        ge=2**20,
+        le=2**40,
+        description="Largest file of weights that can be brought as a trained model, in bytes.",
+    )
     redis_url: RedisUrl | None = Field(
         default=None,
         description="`redis://:password@host:6379/0`, or `rediss://…`, whose certificate is verified. By default "

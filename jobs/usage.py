@@ -32,7 +32,7 @@ from models.columns import DatabaseNow
 BATCH_SIZE = 1000  # entries a fold
 
 # What storage is used for. The files of jobs are what is left of a project's sum: no row says how much that is.
-StorageKind = Literal["uploads", "datasets"]
+StorageKind = Literal["uploads", "datasets", "models"]
 
 
 def note_storage(session: Session, job: Job) -> None:

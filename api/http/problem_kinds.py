@@ -4,7 +4,7 @@ Domain errors know no HTTP. A test checks that every one of them is in the table
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -49,7 +49,14 @@ from catalog.datasets.errors import (
     VersionNotReady,
 )
 from catalog.datasets.listing import DatasetsUnavailable
-from catalog.trained.errors import AliasNotFound, ModelFileNotFound, ModelInUse, ModelNameNotFound, ModelNotFound
+from catalog.trained.errors import (
+    AliasNotFound,
+    ModelFileNotFound,
+    ModelInUse,
+    ModelNameNotFound,
+    ModelNotFound,
+    ModelTooLarge,
+)
 from jobs.errors import (
     CheckpointNotFound,
     CursorInvalid,
@@ -76,6 +83,7 @@ from models import (
     DatabaseRefused,
     DatabaseUnavailable,
 )
+from training.brought import WeightsRefused
 from training.known.recipes import RecipeNotFound
 from webhooks.errors import AddressRefused, DeliveryNotFound, TooManyWebhooks, WebhookDisabled, WebhookNotFound
 
@@ -190,6 +198,13 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
     AliasNotFound: ProblemKind(404, "alias_not_found", "The name has no such alias"),
     ModelInUse: ProblemKind(
         409, "model_in_use", "The trained model is needed", members=lambda error: {"needed_by": list(error.needed_by)}
+    ),
+    ModelTooLarge: ProblemKind(413, "model_too_large", "The file is too large"),
+    WeightsRefused: ProblemKind(
+        422,
+        "weights_refused",
+        "The file is of no network here",
+        members=lambda error: {"differences": [asdict(each) for each in error.differences]},
     ),
     AuditNotFound: ProblemKind(404, "audit_not_found", "The version has no such audit"),
     AuditFinished: ProblemKind(

@@ -173,7 +173,7 @@ def test_a_validation_whose_version_is_deleted_writes_nothing_more(
     held = take_task(database)
     files = put(storage, held, b"idx", b"images")
     delete(database, 1)
-    assert kinds(database) == {"jobs": 0, "uploads": 0, "datasets": 0}
+    assert kinds(database) == {"jobs": 0, "uploads": 0, "datasets": 0, "models": 0}
     with pytest.raises(TaskFenced), database.session() as session:
         tasks.heartbeat(session, held, 30, {})
     with pytest.raises(TaskFenced):
@@ -241,7 +241,7 @@ def test_a_validation_that_ends_while_it_is_deleted_waits_for_nobody_that_waits_
             ended, deleted = pool.submit(settled, database, end), pool.submit(delete, database)
             deleted.result(20)
             ended.result(20)
-        assert kinds(database) == {"jobs": 0, "uploads": 0, "datasets": 0}
+        assert kinds(database) == {"jobs": 0, "uploads": 0, "datasets": 0, "models": 0}
         with database.snapshot() as session:
             assert session.scalars(select(Task).where(tasks.is_open())).all() == []
 

@@ -66,7 +66,7 @@ def test_an_edit_whose_parent_is_deleted_meanwhile_fails(database: Database, sto
     assert (version.status, version.files, version.identity, version.storage_bytes) == ("failed", None, None, 0)
     assert version.error
     assert version.error["message"] == "The version that was edited was deleted."
-    assert kinds(database) == {"jobs": 0, "uploads": 0, "datasets": 0}
+    assert kinds(database) == {"jobs": 0, "uploads": 0, "datasets": 0, "models": 0}
 
 
 def test_who_has_lost_the_task_settles_nothing(database: Database, storage: VerifiedStorage) -> None:

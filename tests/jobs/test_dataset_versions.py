@@ -52,7 +52,7 @@ def fail(database: Database, storage: VerifiedStorage) -> int:
 
 def test_a_version_is_ready_with_what_was_found(database: Database, storage: VerifiedStorage) -> None:
     sent(database, storage, b"an archive")
-    assert kinds(database) == {"jobs": 0, "uploads": 10, "datasets": 0}
+    assert kinds(database) == {"jobs": 0, "uploads": 10, "datasets": 0, "models": 0}
     held = take(database)
     files = put(storage, held, b"idx", b"images")
     assert settle(database, held, files, A) == []
@@ -77,7 +77,7 @@ def test_a_version_that_is_no_data_set_says_why(database: Database, storage: Ver
     version = row_of(database, 1)
     assert (version.status, version.identity, version.files) == ("failed", None, None)
     assert version.error == {"code": "dataset_invalid", "message": "It has no images.", "hint": "Send some."}
-    assert kinds(database) == {"jobs": 0, "uploads": 0, "datasets": 0}
+    assert kinds(database) == {"jobs": 0, "uploads": 0, "datasets": 0, "models": 0}
 
 
 def test_the_same_content_again_is_the_same_version(database: Database, storage: VerifiedStorage) -> None:

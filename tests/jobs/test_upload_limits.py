@@ -180,13 +180,13 @@ def test_use_is_counted_by_kind_and_adds_up(database: Database, storage: Verifie
             fold(session)
 
     for _ in range(2):
-        assert kinds(database) == {"jobs": 0, "uploads": 7, "datasets": 0}
-        assert kinds(database, "other") == {"jobs": 0, "uploads": 5, "datasets": 0}
+        assert kinds(database) == {"jobs": 0, "uploads": 7, "datasets": 0, "models": 0}
+        assert kinds(database, "other") == {"jobs": 0, "uploads": 5, "datasets": 0, "models": 0}
         folded()
     with database.session() as session:
         uploads.discard(session, first.id)
     for _ in range(2):
-        assert kinds(database) == {"jobs": 0, "uploads": 4, "datasets": 0}
+        assert kinds(database) == {"jobs": 0, "uploads": 4, "datasets": 0, "models": 0}
         folded()
 
 

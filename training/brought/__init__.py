@@ -5,7 +5,7 @@ A file is never unpickled, nothing of it is believed, and at most CHUNK_BYTES of
 
 from training.brought.description import WeightsDescription
 from training.brought.errors import Difference, WeightsRefused
-from training.brought.header import Header, TensorEntry, read_header
+from training.brought.header import Header, Source, TensorEntry, read_header, refuse_pickle
 from training.brought.matching import Match, match
 from training.brought.rewriting import CHUNK_BYTES, rewrite
 
@@ -14,10 +14,12 @@ __all__ = [
     "Difference",
     "Header",
     "Match",
+    "Source",
     "TensorEntry",
     "WeightsDescription",
     "WeightsRefused",
     "match",
     "read_header",
+    "refuse_pickle",
     "rewrite",
 ]

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
 from training.brought.errors import WeightsRefused, shortened
 
@@ -29,6 +29,16 @@ _PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b
 _NO_SAFETENSORS = "It is no safetensors file"
 
 
+class Source(Protocol):
+    """A file that can be read from any place on, such as one that is open for reading."""
+
+    def seek(self, place: int, /) -> object:
+        """Read from there on, in bytes from the start."""
+
+    def read(self, size: int, /) -> bytes:
+        """Up to so many bytes; none at the end alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class TensorEntry:
     """Where a tensor lies: `begin` and `end` count from the start of the file, in bytes."""
@@ -47,21 +57,18 @@ class Header:
     metadata: Mapping[str, str]
 
 
-def read_header(source: BinaryIO, size_bytes: int) -> Header:
+def read_header(source: Source, size_bytes: int) -> Header:
     """The header of the file `source`, which has `size_bytes`. Raises WeightsRefused for whatever is no sound
     safetensors file, and says how to convert one of torch's own."""
     source.seek(0)
-    first = source.read(LENGTH_BYTES)
-    if first.startswith(_PICKLES):
-        raise WeightsRefused(
-            f"It is a file of torch.save, a pickle: reading one runs whatever code is in it. Convert it: {CONVERSION}"
-        )
+    first = read_exactly(source, min(LENGTH_BYTES, size_bytes))
+    refuse_pickle(first)
     length = int.from_bytes(first, "little")
     if len(first) < LENGTH_BYTES or length > size_bytes - LENGTH_BYTES:
         raise WeightsRefused(f"{_NO_SAFETENSORS}, or is not whole: send it as safetensors.torch.save_file writes it.")
     if length > MOST_HEADER_BYTES:
         raise WeightsRefused(f"Its header has {length:,} bytes, and may have {MOST_HEADER_BYTES:,}.")
-    found = _parsed(source.read(length))
+    found = _parsed(read_exactly(source, length))
     metadata = found.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise WeightsRefused(f"{_NO_SAFETENSORS}: its metadata should map texts to texts.")
@@ -71,6 +78,25 @@ def read_header(source: BinaryIO, size_bytes: int) -> Header:
     tensors = {name: _entry(name, value, start) for name, value in found.items()}
     _require_whole(tensors, start, size_bytes)
     return Header(tensors, metadata)
+
+
+def refuse_pickle(first: bytes) -> None:
+    """Raises WeightsRefused where a file that begins with these bytes is one of torch's own."""
+    if first.startswith(_PICKLES):
+        raise WeightsRefused(
+            f"It is a file of torch.save, a pickle: reading one runs whatever code is in it. Convert it: {CONVERSION}"
+        )
+
+
+def read_exactly(source: Source, size: int) -> bytes:
+    """`size` bytes. Raises EOFError where there are fewer."""
+    pieces = []
+    while size:
+        if not (piece := source.read(size)):
+            raise EOFError("the file has become shorter")
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
 
 
 def _parsed(content: bytes) -> dict[str, Any]:

@@ -4,13 +4,13 @@ time."""
 import json
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from training.brought.errors import WeightsRefused
-from training.brought.header import LENGTH_BYTES, TensorEntry
+from training.brought.header import LENGTH_BYTES, Source, TensorEntry, read_exactly
 from training.brought.matching import Match
 from training.plan.tensors import COUNTER
 from training.weights_format import ENTRY, described, seal
@@ -20,7 +20,7 @@ _ALIGNMENT = 8  # the header is filled up with spaces
 _COUNT_BYTES = 8
 
 
-def rewrite(source: BinaryIO, found: Match, about: Mapping[str, Any]) -> Iterator[bytes]:
+def rewrite(source: Source, found: Match, about: Mapping[str, Any]) -> Iterator[bytes]:
     """The content of a weights file of ours, in pieces, of what `match` has found in `source`. `about`: its
     description, as `training.engine.weights` has it; that of a file of ours stays as it is, to the byte.
 
@@ -36,7 +36,7 @@ def rewrite(source: BinaryIO, found: Match, about: Mapping[str, Any]) -> Iterato
         yield from _content(source, found.tensors[name], name)
 
 
-def _checksum(source: BinaryIO, found: Match, plain: str) -> str:
+def _checksum(source: Source, found: Match, plain: str) -> str:
     digest = sha256(plain.encode())
     for name in sorted(found.shapes):
         digest.update(described(name, "int64" if name.endswith(COUNTER) else "float32", found.shapes[name]))
@@ -63,7 +63,7 @@ def _header(found: Match, sealed: str) -> bytes:
     return len(text).to_bytes(LENGTH_BYTES, "little") + text
 
 
-def _content(source: BinaryIO, entry: TensorEntry | None, name: str) -> Iterator[bytes]:
+def _content(source: Source, entry: TensorEntry | None, name: str) -> Iterator[bytes]:
     """A tensor's bytes as we write them."""
     if entry is None:  # files of early releases of torch have no counts of batches, and nothing of ours needs them
         yield bytes(_COUNT_BYTES)
@@ -71,19 +71,9 @@ def _content(source: BinaryIO, entry: TensorEntry | None, name: str) -> Iterator
     source.seek(entry.begin)
     left = entry.end - entry.begin
     while left:
-        piece = _exactly(source, min(CHUNK_BYTES, left))
+        piece = read_exactly(source, min(CHUNK_BYTES, left))
         left -= len(piece)
         yield piece if entry.dtype == "I64" else _as_floats(piece, entry.dtype, name).tobytes()
-
-
-def _exactly(source: BinaryIO, size: int) -> bytes:
-    pieces = []
-    while size:
-        if not (piece := source.read(size)):
-            raise EOFError("the file has become shorter")
-        pieces.append(piece)
-        size -= len(piece)
-    return b"".join(pieces)
 
 
 def _as_floats(piece: bytes, dtype: str, name: str) -> npt.NDArray[np.float32]:
