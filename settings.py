@@ -20,6 +20,7 @@ from sqlalchemy import make_url
 from environment.addresses import file_address, is_host, sqlite_address
 from environment.brokers import broker_of
 from environment.databases import database_of, invalid_libpq_variables
+from environment.export_formats import EXPORT_FORMATS, ExportFormat, export_formats
 from environment.files import why_not_a_database, wrong_folder
 from environment.import_roots import import_root
 from environment.libraries import invalid_aws_variables, invalid_proxies
@@ -99,6 +100,7 @@ def _of_a_proxy(path: str) -> str:
 RootPath = Annotated[str, AfterValidator(_of_a_proxy)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)]
 ImportRoots = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_import_roots)]
+ExportFormats = Annotated[tuple[ExportFormat, ...], NoDecode, BeforeValidator(export_formats)]
 Host = Annotated[str, AfterValidator(_host)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 Folder = Annotated[AbsolutePath, AfterValidator(_folder)]
@@ -194,6 +196,12 @@ class Settings(BaseSettings):
         ge=2**20,
         le=2**40,
         description="Largest file of weights that can be brought as a trained model, in bytes.",
+    )
+    export_formats: ExportFormats = Field(
+        default=("onnx", "python"),
+        validate_default=False,
+        description="Formats to which a worker exports each trained model by itself, as `onnx,int8`: some of "
+        f"{', '.join(EXPORT_FORMATS)}; or `none`. Others are made on request.",
     )
     redis_url: RedisUrl | None = Field(
         default=None,

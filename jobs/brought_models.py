@@ -5,20 +5,20 @@ What is received lies beside them, in parts, until then. What a process that die
 
 import secrets
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import Any
 
-import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.trained.errors import ModelTooLarge
 from jobs.deployment import known_storage_id
-from jobs.ids import first_model_id, is_model_id, new_model_id
+from jobs.ids import first_model_id, new_model_id
+from jobs.model_tasks import FOLDER
 from jobs.quotas import require_storage, take_storage
-from jobs.trained_models import FOLDER, FORMAT, WEIGHTS
+from jobs.trained_models import FORMAT, WEIGHTS
 from jobs.verified_storage import VerifiedStorage
 from models import Database, TrainedModel
 from models.columns import DatabaseNow
@@ -29,8 +29,6 @@ PART_BYTES = 8 * 2**20  # that is in memory while a file arrives; an object in t
 PARTS_READ = 2  # that are in memory while it is read
 BROUGHT = "brought"
 ABANDONED_SECONDS = 24 * 3600.0
-
-log = structlog.get_logger()
 
 
 def new_id(database: Database) -> str:
@@ -53,7 +51,7 @@ class PartWriter:
 
     def __init__(self, database: Database, storage: VerifiedStorage, project: str, model_id: str, most: int) -> None:
         self._database, self._storage, self._project = database, storage, project
-        self._folder, self._most = f"{FOLDER}/{model_id}", most
+        self._folder, self._most = folder_of(project, model_id), most
         self._buffer, self._digest = bytearray(), sha256()
         self.received = Received()
 
@@ -175,30 +173,16 @@ def create(session: Session, project: str, brought: Brought) -> TrainedModel:
     return model
 
 
-def weights_name(model_id: str) -> str:
-    """Where the weights of a trained model that was brought lie."""
-    return f"{FOLDER}/{model_id}/{WEIGHTS}"
+def folder_of(project: str, model_id: str) -> str:
+    """Where the files of a trained model that was brought lie."""
+    return f"{FOLDER}/{project}/{model_id}"
 
 
-def discard(storage: Storage, model_id: str) -> None:
+def discard(storage: Storage, project: str, model_id: str) -> None:
     """Delete all files of one that was not made. Raises OSError."""
-    storage.delete(storage.list_names(f"{FOLDER}/{model_id}"))
+    storage.delete(storage.list_names(folder_of(project, model_id)))
 
 
-def collect(database: Database, storage: Storage, should_stop: Callable[[], bool] = lambda: False) -> None:
-    """Delete the files of trained models that were never made, and parts that are left of others. Raises OSError."""
-    names = storage.list_names(FOLDER)
-    with database.snapshot() as session:
-        there = set(session.scalars(select(TrainedModel.id)))
-        recent = first_model_id(session.scalars(select(DatabaseNow(-ABANDONED_SECONDS))).one())
-    garbage = []
-    for name in names:
-        _, model_id, file = name.split("/", 2)
-        if is_model_id(model_id) and model_id < recent and (model_id not in there or file.startswith("part-")):
-            garbage.append(name)
-    for name in garbage:
-        if should_stop():
-            return
-        storage.delete([name])
-    if garbage:
-        log.info("files of trained models deleted", files=len(garbage))
+def arriving_since(session: Session) -> str:
+    """Files of models whose ids are at least this one may be of requests that are under way."""
+    return first_model_id(session.scalars(select(DatabaseNow(-ABANDONED_SECONDS))).one())

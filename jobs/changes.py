@@ -11,7 +11,7 @@ from jobs.fence import for_update
 from jobs.trained_models import forget_of_job
 from jobs.transitions import now
 from jobs.usage import note_storage
-from models import TERMINAL, Attempt, Checkpoint, Database, Epoch, Event, Job, JobTag, Step, TrainedModel
+from models import TERMINAL, Attempt, Checkpoint, Database, Epoch, Event, Job, JobTag, Step
 from storage import Storage
 
 BATCH_SIZE = 100  # jobs a purge
@@ -61,7 +61,6 @@ def purge(database: Database, storage: Storage) -> None:
             note_storage(session, job)
             for table in (Attempt, JobTag):
                 session.execute(delete(table).where(table.job_id == job_id))
-            session.execute(delete(TrainedModel).where(TrainedModel.job_id == job_id))
             session.execute(delete(Job).where(Job.id == job_id))
 
 

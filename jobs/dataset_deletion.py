@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.datasets.errors import DatasetInUse
-from jobs import audits, dataset_versions, tasks
+from jobs import audits, dataset_versions, model_tasks, tasks
 from jobs.dataset_versions import file_names, files_of, forget_parts
 from jobs.transitions import now
 from jobs.usage import note_bytes
@@ -50,8 +50,8 @@ def _refuse_if_used(session: Session, what: str, versions: Sequence[DatasetVersi
         )
         if found := session.scalars(open_jobs.order_by(Job.id).limit(20)).all():
             raise DatasetInUse(what, found)
-        if judged := audits.running_on(session, version):
-            raise DatasetInUse(what, judged)
+        if needed := [*audits.running_on(session, version), *model_tasks.running_on(session, version)]:
+            raise DatasetInUse(what, needed)
 
 
 def _abandon(session: Session, version: DatasetVersion, task: Task) -> None:

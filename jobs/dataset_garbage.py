@@ -1,5 +1,5 @@
-"""Deletes the files of uploads and of data sets that no row names: of uploads that are complete, left alone or given
-up, of validations that died, of versions that were deleted.
+"""Deletes the files of uploads, of data sets and of what workers make of trained models that no row names: of uploads
+that are complete, left alone or given up, of tasks that died, of versions that were deleted.
 
 Files are listed before the rows are read, so that a row which is written later names a newer file. What an upload that
 is under way, or a task that runs, has written is left alone: its rows may be about to be written.
@@ -11,10 +11,22 @@ import structlog
 from sqlalchemy import ColumnElement, and_, delete, select
 
 from catalog.datasets import uploads
-from jobs import dataset_versions, tasks
+from jobs import brought_models, dataset_versions, model_tasks, tasks
+from jobs.ids import is_model_id
 from jobs.tasks import TaskClaim
 from jobs.uploads import expire
-from models import Audit, Database, DatasetVersion, Task, TaskStatus, Upload, UploadPart, VersionStatus
+from models import (
+    Audit,
+    Database,
+    DatasetVersion,
+    ModelTask,
+    Task,
+    TaskStatus,
+    TrainedModel,
+    Upload,
+    UploadPart,
+    VersionStatus,
+)
 from models.columns import DatabaseNow
 from storage import Storage
 
@@ -64,22 +76,33 @@ def left_by(claim: TaskClaim, database: Database, storage: Storage) -> Iterator[
     the files of versions. Raises OSError."""
     if "upload" in claim.arguments:
         yield from storage.list_names(f"{uploads.FOLDER}/{claim.arguments['upload']}")
-    written = storage.list_names(f"{dataset_versions.FOLDER}/{claim.project}/{claim.task_id}")
+    of_model = claim.kind in (tasks.EXPORT, tasks.EVALUATE)
+    folder = model_tasks.FOLDER if of_model else dataset_versions.FOLDER
+    written = storage.list_names(f"{folder}/{claim.project}/{claim.task_id}")
     with database.autocommit_read() as session:
-        needed = dataset_versions.file_names(session, claim.project)
+        if of_model:
+            needed = model_tasks.file_names(session, claim)
+        else:
+            needed = dataset_versions.file_names(session, claim.project)
     yield from (name for name in written if name not in needed)
 
 
 def collect(database: Database, storage: Storage, should_stop: Callable[[], bool] = lambda: False) -> None:
     """Delete every file of uploads and data sets that no row names, until `should_stop` says so. Raises OSError."""
-    found = [*storage.list_names(uploads.FOLDER), *storage.list_names(dataset_versions.FOLDER)]
+    folders = (uploads.FOLDER, dataset_versions.FOLDER, model_tasks.FOLDER)
+    found = [name for folder in folders for name in storage.list_names(folder)]
     with database.snapshot() as session:
         under_way = set(session.scalars(select(Upload.id).where(Upload.version.is_(None))))
         under_way |= set(session.scalars(select(Task.id).where(tasks.is_open())))
         named = set(session.scalars(select(UploadPart.name)))
         for files in session.scalars(select(DatasetVersion.files)):
             named |= {file["name"] for file in files or ()}
-    garbage = [name for name in found if name not in named and not under_way & set(name.split("/"))]
+        for table in (TrainedModel, ModelTask):
+            for listed in session.scalars(select(table.files)):
+                named |= {each["file"]["name"] for each in listed}
+        since = brought_models.arriving_since(session)
+    unnamed = [name for name in found if name not in named and not under_way & set(name.split("/"))]
+    garbage = [name for name in unnamed if not _may_arrive(name, since)]
     for start in range(0, len(garbage), DELETED_AT_ONCE):
         if should_stop():
             return
@@ -87,6 +110,11 @@ def collect(database: Database, storage: Storage, should_stop: Callable[[], bool
     if garbage:
         log.info("files of uploads and data sets deleted", files=len(garbage))
     _forget_old_rows(database)
+
+
+def _may_arrive(name: str, since: str) -> bool:
+    """Whether the file may be of a trained model that is being brought: its row is written last."""
+    return any(is_model_id(part) and part >= since for part in name.split("/"))
 
 
 def delete_upload_files(storage: Storage, upload_id: str) -> None:

@@ -1,5 +1,5 @@
-"""Ids of jobs, uploads, tasks, audits and trained models: ULIDs that contain the time of creation, and so ascend with
-it, to the microsecond.
+"""Ids of jobs, uploads, tasks, audits, trained models, exports and evaluations: ULIDs that contain the time of
+creation, and so ascend with it, to the microsecond.
 
 A ULID has 48 bits of milliseconds and 80 random bits. Here, ten of those hold the microseconds within the millisecond.
 The other 70 are random: enough that no two are equal, and that nobody guesses one.
@@ -22,6 +22,8 @@ PATTERN = r"^job_[0-9a-hjkmnp-tv-z]{26}$"
 UPLOAD_PATTERN = r"^upl_[0-9a-hjkmnp-tv-z]{26}$"
 AUDIT_PATTERN = r"^aud_[0-9a-hjkmnp-tv-z]{26}$"
 MODEL_PATTERN = r"^mdl_[0-9a-hjkmnp-tv-z]{26}$"
+EXPORT_PATTERN = r"^exp_[0-9a-hjkmnp-tv-z]{26}$"
+EVALUATION_PATTERN = r"^evl_[0-9a-hjkmnp-tv-z]{26}$"
 TASK_PREFIX = "task_"
 
 
@@ -38,6 +40,16 @@ def is_audit_id(text: str) -> bool:
 def is_model_id(text: str) -> bool:
     """Whether `text` has the form of a trained model's id."""
     return re.fullmatch(MODEL_PATTERN, text) is not None
+
+
+def is_export_id(text: str) -> bool:
+    """Whether `text` has the form of an export's id."""
+    return re.fullmatch(EXPORT_PATTERN, text) is not None
+
+
+def is_evaluation_id(text: str) -> bool:
+    """Whether `text` has the form of an evaluation's id."""
+    return re.fullmatch(EVALUATION_PATTERN, text) is not None
 
 
 def is_task_id(text: str) -> bool:
@@ -78,6 +90,16 @@ def new_model_id(created_at: datetime) -> str:
 def first_model_id(created_at: datetime) -> str:
     """The lowest id of trained models that are created at that time or later."""
     return _written(max(_first(created_at), 0), "mdl")
+
+
+def new_export_id(created_at: datetime) -> str:
+    """The same for an export."""
+    return _written(_first(created_at) + secrets.randbits(_CHANCE_BITS), "exp")
+
+
+def new_evaluation_id(created_at: datetime) -> str:
+    """The same for an evaluation."""
+    return _written(_first(created_at) + secrets.randbits(_CHANCE_BITS), "evl")
 
 
 def first_id(created_at: datetime) -> str:

@@ -1,4 +1,5 @@
-"""What the end of a task means, by its kind: for a version of a data set, for an audit, or for a picture."""
+"""What the end of a task means, by its kind: for a version of a data set, an audit, a picture, or a trained
+model."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -6,7 +7,7 @@ from typing import NamedTuple
 import structlog
 from sqlalchemy.orm import Session
 
-from jobs import audits, dataset_versions, drawings, tasks
+from jobs import audits, dataset_versions, drawings, model_tasks, tasks
 from jobs.failures import Failure
 from jobs.tasks import TaskClaim
 from models import Task, TaskStatus
@@ -28,6 +29,8 @@ _KINDS: Mapping[str, _Kind] = {
     ),
     tasks.AUDIT: _Kind(audits.fail, f"{_LOOK} audit it again."),
     tasks.SAMPLES: _Kind(drawings.fail, "Ask again."),
+    tasks.EXPORT: _Kind(model_tasks.fail, f"{_LOOK} export it again."),
+    tasks.EVALUATE: _Kind(model_tasks.fail, f"{_LOOK} evaluate it again."),
 }
 
 

@@ -2,8 +2,8 @@
 
 `Task.attempt` is the fencing token. A worker that has lost a task writes nothing: each write locks the row, and is
 refused (TaskFenced) where another attempt has begun. A task whose worker is lost goes back to the queue, up to
-MOST_LOSSES times. What the result of a task means for a data set stands in `jobs.dataset_versions`, and
-what that of an audit means in `jobs.audits`.
+MOST_LOSSES times. What the result of a task means for a data set stands in `jobs.dataset_versions`,
+what that of an audit means in `jobs.audits`, and for a trained model in `jobs.model_tasks`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,6 +19,7 @@ from models import Task, TaskStatus
 from models.columns import DatabaseNow
 
 VALIDATE, EDIT, IMPORT, AUDIT, SAMPLES = "validate", "edit", "import", "audit", "samples"
+EXPORT, EVALUATE = "export", "evaluate"  # of a trained model; these name no data set
 
 MOST_LOSSES = 3  # of attempts: a task that is lost once more fails
 

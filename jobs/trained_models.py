@@ -13,29 +13,31 @@ from sqlalchemy.orm import Session
 
 from catalog.trained.errors import ModelFileNotFound, ModelInUse
 from catalog.trained.references import names_of, resolve
-from jobs import garbage
+from jobs import garbage, model_tasks
 from jobs.fence import for_update
 from jobs.ids import new_model_id
 from jobs.network_input import NetworkInput
 from jobs.paging import Page, fetch_page
 from jobs.transitions import add_event, now
-from jobs.usage import note_bytes, note_storage
-from models import TERMINAL, Attempt, Database, Epoch, Job, JobStatus, ModelName, ModelVersion, TrainedModel
+from jobs.usage import note_storage
+from models import TERMINAL, Attempt, Database, Epoch, Job, JobStatus, ModelName, ModelTask, ModelVersion, TrainedModel
 from models.columns import DatabaseNow
 from storage import Storage, StoredFile
 
 FORMAT = "epochal-model/1"  # of a manifest
 MANIFEST = "manifest.json"  # beside the files that are stored
-FOLDER = "models"  # in the storage: files of those that no job has left, at FOLDER/ID/FILE
 BATCH_SIZE = 100  # trained models a purge
 MOST_NAMED = 20  # jobs in an error
 _OPEN = sorted(set(JobStatus) - TERMINAL)
-WEIGHTS, PREDICTIONS = "weights.safetensors", "predictions.safetensors"
+WEIGHTS, PREDICTIONS, EVALUATION = "weights.safetensors", "predictions.safetensors", "evaluation.json"
 
 
-def leave(session: Session, job: Job, taken: NetworkInput, epoch: int, step: int) -> TrainedModel:
+def leave(
+    session: Session, job: Job, taken: NetworkInput, epoch: int, step: int, formats: Sequence[str] = ()
+) -> TrainedModel:
     """The trained model of a job that ends in this transaction, whose row is locked and has its files. Its weights are
-    of the steps before `step` of `epoch`, or of the best epoch where the spec stops early."""
+    of the steps before `step` of `epoch`, or of the best epoch where the spec stops early. It is to be exported to
+    `formats`."""
     created_at = session.scalars(select(DatabaseNow())).one()
     is_best = bool(job.spec.get("regularisation", {}).get("early_stopping")) and job.best_epoch is not None
     measured = job.best_epoch if is_best else epoch - 1 if step == 0 else None
@@ -55,6 +57,7 @@ def leave(session: Session, job: Job, taken: NetworkInput, epoch: int, step: int
     )
     model.manifest = _manifest(session, job, model, taken, {"epoch": epoch, "step": step})
     session.add(model)
+    model_tasks.export_at_end(session, model, formats)
     return model
 
 
@@ -87,9 +90,10 @@ def file_of(model: TrainedModel, name: str) -> StoredFile:
 
 def manifest_of(model: TrainedModel) -> Mapping[str, Any]:
     """What is known of a trained model, with the SHA-256 of every file. Equal rows give equal manifests."""
+    facts = {each["name"]: each.get("facts") or {} for each in model.files}
     files = sorted(files_of(model).items())
-    listed = [{"name": name, "bytes": file.size_bytes, "sha256": file.sha256} for name, file in files]
-    return {**model.manifest, "files": listed}
+    listed = [{"name": name, "bytes": file.size_bytes, "sha256": file.sha256, **facts[name]} for name, file in files]
+    return {**model.manifest, "calibration": facts.get(EVALUATION, {}).get("calibration"), "files": listed}
 
 
 def delete_model(session: Session, project: str, reference: str) -> None:
@@ -97,7 +101,8 @@ def delete_model(session: Session, project: str, reference: str) -> None:
     predictions. Raises ModelNotFound and ModelInUse."""
     found = resolve(session, project, reference)
     if found.job_id is None:
-        _forget_brought(session, found.id, project)
+        for model in _locked(session, TrainedModel.id == found.id, project):
+            _forget(session, model)
         return
     job = session.scalar(for_update(found.job_id))  # its row first, as whoever ends or deletes a job locks it
     forget_of_job(session, found.job_id, project)
@@ -114,12 +119,6 @@ def forget_of_job(session: Session, job_id: str, project: str) -> None:
         _forget(session, model)
 
 
-def _forget_brought(session: Session, model_id: str, project: str) -> None:
-    for model in _locked(session, TrainedModel.id == model_id, project):
-        _forget(session, model)
-        note_bytes(session, project, "models", -sum(file.size_bytes for file in files_of(model).values()))
-
-
 def _locked(session: Session, which: ColumnElement[bool], project: str) -> Sequence[TrainedModel]:
     mine = select(TrainedModel).where(which, TrainedModel.project == project, TrainedModel.deleted_at.is_(None))
     return session.scalars(mine.order_by(TrainedModel.id).with_for_update()).all()
@@ -130,22 +129,26 @@ def _forget(session: Session, model: TrainedModel) -> None:
     if needed := [*_aliases(session, model), *_starting_from(session, model)]:
         raise ModelInUse(model.id, needed)
     session.execute(delete(ModelVersion).where(ModelVersion.model_id == model.id))
+    model_tasks.forget_of_model(session, model)
     model.deleted_at = now()
 
 
 def purge_deleted(database: Database, storage: Storage) -> None:
-    """Delete the files of deleted trained models whose job stays, or that have none, and then their rows. Raises
+    """Delete the files of deleted trained models and of what was asked of them, and then their rows. Raises
     OSError."""
     with database.autocommit_read() as session:
-        gone = select(TrainedModel.id, TrainedModel.job_id).where(TrainedModel.deleted_at.is_not(None))
-        models = session.execute(gone.order_by(TrainedModel.deleted_at).limit(BATCH_SIZE)).all()
-    for model_id, job_id in models:
-        if job_id is None:
-            storage.delete(storage.list_names(f"{FOLDER}/{model_id}"))
-        else:
-            garbage.collect(database, storage, job_id)
+        gone = select(TrainedModel).where(TrainedModel.deleted_at.is_not(None))
+        models = session.scalars(gone.order_by(TrainedModel.deleted_at).limit(BATCH_SIZE)).all()
+        asked = session.scalars(select(ModelTask).where(ModelTask.model_id.in_([model.id for model in models]))).all()
+    for model in models:
+        mine = [row for row in asked if row.model_id == model.id]
+        storage.delete([file.name for row in mine for file in model_tasks.stored_files(row).values()])
+        storage.delete([file.name for file in model_tasks.stored_files(model).values()])
+        if model.job_id is not None:
+            garbage.collect(database, storage, model.job_id)
         with database.session() as session:
-            session.execute(delete(TrainedModel).where(TrainedModel.id == model_id))
+            session.execute(delete(ModelTask).where(ModelTask.id.in_([row.id for row in mine])))
+            session.execute(delete(TrainedModel).where(TrainedModel.id == model.id))
 
 
 def named_jobs(session: Session, project: str) -> set[str]:

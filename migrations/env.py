@@ -24,6 +24,9 @@ def _migrate() -> None:
             render_as_batch=True,  # SQLite alters a table by copying it
             compare_type=True,
             transaction_per_migration=False,
+            # Alembic takes SQLite for a database whose tables are not made in transactions, and would commit each
+            # migration by itself: another process that migrates at the same time would find some of them done.
+            transactional_ddl=True,
         )
         with context.begin_transaction():
             if connection.dialect.name == "postgresql":

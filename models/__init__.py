@@ -38,7 +38,7 @@ from models.tables import (
     Worker,
 )
 from models.tenants import ApiKey, DeviceUse, IdempotencyKey, Project, UsageEntry, Webhook, WebhookDelivery
-from models.trained import ModelAlias, ModelAliasMove, ModelName, ModelVersion, TrainedModel
+from models.trained import ModelAlias, ModelAliasMove, ModelName, ModelTask, ModelVersion, TrainedModel
 
 __all__ = [
     "ACTIVE",
@@ -80,6 +80,7 @@ __all__ = [
     "ModelAlias",
     "ModelAliasMove",
     "ModelName",
+    "ModelTask",
     "ModelVersion",
     "Project",
     "ProjectSession",

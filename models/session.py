@@ -11,7 +11,7 @@ from models.audits import Audit
 from models.base import DEFAULT_PROJECT, Base
 from models.datasets import Dataset, DatasetVersion, Task, Upload
 from models.tables import Job
-from models.trained import ModelAlias, ModelAliasMove, ModelName, ModelVersion, TrainedModel
+from models.trained import ModelAlias, ModelAliasMove, ModelName, ModelTask, ModelVersion, TrainedModel
 
 
 class ProjectSession(Session):
@@ -67,6 +67,7 @@ def _see_one_project(state: ORMExecuteState) -> None:
             lambda model: (model.project == project) & model.deleted_at.is_(None),
             include_aliases=True,
         ),
+        with_loader_criteria(ModelTask, lambda task: task.project == project, include_aliases=True),
         with_loader_criteria(ModelName, lambda name: name.project == project, include_aliases=True),
         with_loader_criteria(ModelVersion, lambda version: version.project == project, include_aliases=True),
         with_loader_criteria(ModelAlias, lambda alias: alias.project == project, include_aliases=True),

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import JOB_ID, PROJECT_ID, Base
 from models.columns import DatabaseNow
+from models.datasets import DATASET_NAME, TASK_ID
 
 MODEL_ID = String(30)
 MODEL_NAME = String(64)
@@ -18,7 +19,7 @@ class TrainedModel(Base):
     for its files: exports are added.
 
     `manifest`: what is known of it, without its files. `files`: a list of `{"name": what users see, "file":
-    storage.StoredFile}`, by name.
+    storage.StoredFile, "facts": what is known of it, where there is more}`, by name.
     """
 
     __tablename__ = "trained_models"
@@ -45,6 +46,41 @@ class TrainedModel(Base):
     files: Mapped[list[Any]]
     created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
     deleted_at: Mapped[datetime | None]  # set: readers do not see it, and its row is deleted with its job's files
+
+
+class ModelTask(Base):
+    """Something that was asked of a trained model and that a worker does: an export, or an evaluation on a data set.
+
+    The row of `tasks` that carries it out is forgotten some days after its end; this one stays as long as the trained
+    model does. `arguments`: what was asked. `result`: what came of it, beside `files`, a list as of a trained model.
+    """
+
+    __tablename__ = "model_tasks"
+    __table_args__ = (
+        Index(None, "model_id", "id"),
+        Index(
+            "ix_model_tasks_open",
+            "project",
+            "dataset",
+            postgresql_where=text("finished_at IS NULL"),
+            sqlite_where=text("finished_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(MODEL_ID, primary_key=True)
+    project: Mapped[str] = mapped_column(PROJECT_ID)
+    model_id: Mapped[str] = mapped_column(MODEL_ID)
+    kind: Mapped[str] = mapped_column(String(32))  # jobs.tasks.EXPORT or EVALUATE
+    task: Mapped[str] = mapped_column(TASK_ID)
+    arguments: Mapped[dict[str, Any]]
+    dataset: Mapped[str | None] = mapped_column(DATASET_NAME)  # an uploaded one that an evaluation needs
+    version: Mapped[int | None]
+    status: Mapped[str] = mapped_column(String(16))  # queued until it is over; then succeeded or failed
+    result: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
+    files: Mapped[list[Any]]
+    error: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
+    finished_at: Mapped[datetime | None]
 
 
 class ModelName(Base):

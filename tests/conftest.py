@@ -46,6 +46,9 @@ from models import Database
 for _name in [name for name in os.environ if name.startswith("EPOCHAL_") or name.lower().endswith("_proxy")]:
     del os.environ[_name]
 
+# A network takes seconds of computing to be exported: a test that wants it asks for it.
+os.environ["EPOCHAL_EXPORT_FORMATS"] = "none"
+
 # They start dozens of interpreters, each of which would otherwise compile all of torch and of the tests anew: 20
 # seconds of computing for each of pytest's processes, and most of what each process of the service takes to start.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

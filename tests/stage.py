@@ -130,12 +130,18 @@ class Stage:
                 Epoch(job_id=claim.job_id, attempt=claim.attempt, epoch=epoch, **row, **rest) for epoch in epochs
             )
 
-    def succeed(self, claim: Claim, content: bytes = b"weights", classes: Sequence[str] = ("cat", "dog")) -> None:
+    def succeed(
+        self,
+        claim: Claim,
+        content: bytes = b"weights",
+        classes: Sequence[str] = ("cat", "dog"),
+        exports: Sequence[str] = (),
+    ) -> None:
         """It leaves a trained model."""
         weights = self.weights(claim, content)
         taken = NetworkInput(tuple(classes), 32, 3, (120.0, 121.0, 122.0), (60.0, 61.0, 62.0))
         with self.database.session() as session:
-            lifecycle.settle_success(session, claim, weights, network_input=taken)
+            lifecycle.settle_success(session, claim, weights, network_input=taken, exports=exports)
 
     def fail(self, claim: Claim) -> None:
         failure = Failure(code="diverged", message="The loss is NaN.", hint="Lower the learning rate.", retryable=False)

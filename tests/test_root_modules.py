@@ -22,7 +22,7 @@ ALLOWED: dict[str, set[str]] = {
     "settings": {
         *("storage", "training.image_folders"),
         *(f"environment.{name}" for name in ("addresses", "brokers", "databases", "files", "libraries")),
-        *("environment.import_roots", "environment.variable_names"),
+        *("environment.export_formats", "environment.import_roots", "environment.variable_names"),
     },
     "storage": {"environment.addresses", "training.durable"},
 }

@@ -1,4 +1,5 @@
-"""Loads the version of an uploaded data set that a job trains on, from the storage or from what is decoded already."""
+"""Loads the images of a data set: of an image folder or a shipped one where they lie; of a version of an uploaded one,
+from the storage or from what is decoded already."""
 
 import shutil
 import tempfile
@@ -8,20 +9,35 @@ from hashlib import sha256
 from pathlib import Path
 
 from storage import FileDamaged, Storage, StoredFile
-from training.engine.data import Dataset, DatasetInvalid, load_packed
+from training.engine.data import Dataset, DatasetInvalid, load_dataset, load_packed
 from training.images.packs import ImageIndex, IndexInvalid
 from worker.dataset_cache import folder_of
-from worker.messages import Order
+from worker.images_order import ImagesOrder
 from worker.saving import RetryingReader
 
 HASHED_AT_ONCE = 2**20
 
 
-def load_version(order: Order, storage: Storage, reader: RetryingReader) -> Dataset:
-    """The data set of `order.dataset_files`, its index and its packs. Decoded images are kept on this machine, for the
-    project alone. Raises DatasetInvalid, and OSError where the storage does not answer or a disk is full."""
-    index_file, *packs = order.dataset_files
-    with ExitStack() as held, _told_of(order.spec.dataset):
+def load_images(order: ImagesOrder, storage: Storage, reader: RetryingReader) -> Dataset:
+    """The data set. Decoded images are kept on this machine, those of an uploaded one for its project alone. Raises
+    DatasetInvalid, and OSError where the storage does not answer or a disk is full."""
+    if order.files:
+        return _load_version(order, storage, reader)
+    return load_dataset(
+        order.dataset,
+        image_size=order.image_size,
+        resize=order.resize,
+        unreadable=order.unreadable,
+        datasets_dir=order.datasets_dir,
+        downloads_dir=order.downloads_dir,
+        cache_dir=order.cache_dir,
+        largest_image_megapixels=order.largest_image_megapixels,
+    )
+
+
+def _load_version(order: ImagesOrder, storage: Storage, reader: RetryingReader) -> Dataset:
+    index_file, *packs = order.files
+    with ExitStack() as held, _told_of(order.dataset):
         index = ImageIndex.from_bytes(reader.read(index_file))
         folder = folder_of(order.cache_dir, order.project, index.identity)
 
@@ -29,12 +45,12 @@ def load_version(order: Order, storage: Storage, reader: RetryingReader) -> Data
             return held.enter_context(_local(packs, storage, reader, folder))
 
         return load_packed(
-            order.spec.dataset,
+            order.dataset,
             index,
             local,
-            image_size=order.spec.image_size,
-            resize=order.spec.resize,
-            unreadable=order.spec.unreadable_images,
+            image_size=order.image_size,
+            resize=order.resize,
+            unreadable=order.unreadable,
             cache_dir=folder,
             largest_image_megapixels=order.largest_image_megapixels,
         )

@@ -10,7 +10,7 @@ from functools import partial
 
 import structlog
 
-from jobs import brought_models, changes, dataset_garbage, garbage, retention, trained_models
+from jobs import changes, dataset_garbage, garbage, retention, trained_models
 from models import Database, DatabaseUnavailable, log_outage
 from storage import Storage
 
@@ -35,7 +35,6 @@ class Janitor:
         """Delete the files of all jobs, data sets and trained models that no row names."""
         self._submit(partial(garbage.collect_all, self._database, self._storage, self._should_stop))
         self._submit(partial(dataset_garbage.collect, self._database, self._storage, self._should_stop))
-        self._submit(partial(brought_models.collect, self._database, self._storage, self._should_stop))
 
     def purge_deleted(self) -> None:
         """Delete the files of deleted jobs, trained models and data sets, and then their rows."""

@@ -14,6 +14,7 @@ from training.errors import without_folders
 from training.image_folders import LARGEST_IMAGE_MEGAPIXELS
 from training.metrics import EpochMetrics, RunFacts, StepMetrics
 from training.spec import ResolvedSpec
+from worker.images_order import ImagesOrder
 
 # Text that the person who submitted the job reads. It may come from any library's error: paths are taken out of it.
 ForTenants = Annotated[str, AfterValidator(without_folders)]
@@ -46,6 +47,22 @@ class Order(Message):
     largest_image_megapixels: int = LARGEST_IMAGE_MEGAPIXELS
     storage_url: str  # of checkpoints and weights
     storage_id: str | None = None  # that it must bear (jobs.verified_storage)
+
+    @property
+    def images(self) -> ImagesOrder:
+        """What it trains on."""
+        return ImagesOrder(
+            dataset=self.spec.dataset,
+            files=self.dataset_files,
+            project=self.project,
+            image_size=self.spec.image_size,
+            resize=self.spec.resize,
+            unreadable=self.spec.unreadable_images,
+            datasets_dir=self.datasets_dir,
+            downloads_dir=self.downloads_dir,
+            cache_dir=self.cache_dir,
+            largest_image_megapixels=self.largest_image_megapixels,
+        )
 
     @property
     def has_begun(self) -> bool:

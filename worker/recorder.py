@@ -8,7 +8,7 @@ nothing.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -69,9 +69,12 @@ class Recorder:
         lease_seconds: float,
         discard: Callable[[list[str]], None],
         claimed_at: float | None = None,
+        exports: Sequence[str] = (),
     ) -> None:
         """`discard` is given the names of files that a new checkpoint replaces. `claimed_at` is when the claim was sent
-        to the database, by the monotonic clock."""
+        to the database, by the monotonic clock. `exports`: the formats to which the trained model that the job leaves
+        is exported."""
+        self._exports = exports
         self._database = database
         self._claim = claim
         self._lease_seconds = lease_seconds
@@ -247,6 +250,7 @@ class Recorder:
                     epochs=done.epochs,
                     stopped_early=done.stopped_early,
                     network_input=done.network_input,
+                    exports=self._exports,
                 )
                 return True
             case Failed() as failed:
@@ -270,7 +274,15 @@ class Recorder:
         if self.timed_out and self.requested is None:
             lifecycle.settle_timeout(session, self._claim, halted.weights, halted.epoch, halted.step)
         elif halted.weights and self.requested is Request.STOP:
-            lifecycle.settle_stop(session, self._claim, halted.weights, halted.epoch, halted.step, halted.network_input)
+            lifecycle.settle_stop(
+                session,
+                self._claim,
+                halted.weights,
+                halted.epoch,
+                halted.step,
+                halted.network_input,
+                self._exports,
+            )
         else:
             lifecycle.release_job(session, self._claim)
 

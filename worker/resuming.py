@@ -16,13 +16,13 @@ from jobs.network_input import NetworkInput
 from storage import FileDamaged, Storage, StoredFile
 from training.durable import write_durably
 from training.engine.checkpoints import AnotherRun, CheckpointInvalid, unpack
-from training.engine.data import Dataset, DatasetInvalid, changes, load_dataset
+from training.engine.data import Dataset, DatasetInvalid, changes
 from training.engine.resuming import DatasetChanged, contents_of
 from training.engine.team import Team
 from training.engine.trainer import Trainer
 from training.engine.weights import weights_of_state
 from training.metrics import RunFacts
-from worker.dataset_files import load_version
+from worker.dataset_files import load_images
 from worker.messages import Loading, Order, Report, Unusable
 from worker.saving import RetryingReader, store_with_retries
 
@@ -156,7 +156,7 @@ def _same_data(order: Order, storage: Storage, reader: RetryingReader, keeper: "
     reason: DatasetInvalid | DatasetChanged | None = None
     dataset: Dataset | None = None
     try:
-        dataset = _dataset(order, storage, reader)
+        dataset = load_images(order.images, storage, reader)
         _require_same(order, dataset, keeper)
     except (DatasetInvalid, DatasetChanged) as error:
         reason = error
@@ -164,21 +164,6 @@ def _same_data(order: Order, storage: Storage, reader: RetryingReader, keeper: "
         raise keeper.keep(reason)
     assert dataset is not None
     return dataset
-
-
-def _dataset(order: Order, storage: Storage, reader: RetryingReader) -> Dataset:
-    if order.dataset_files:
-        return load_version(order, storage, reader)
-    return load_dataset(
-        order.spec.dataset,
-        image_size=order.spec.image_size,
-        resize=order.spec.resize,
-        unreadable=order.spec.unreadable_images,
-        datasets_dir=order.datasets_dir,
-        downloads_dir=order.downloads_dir,
-        cache_dir=order.cache_dir,
-        largest_image_megapixels=order.largest_image_megapixels,
-    )
 
 
 class _WeightsKeeper:

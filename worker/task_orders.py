@@ -13,20 +13,29 @@ from models import Database, ProjectSession, Upload
 from settings import Settings
 from storage import StoredFile
 from worker.audit.messages import AuditOrder
+from worker.evaluating.messages import EvaluationOrder
+from worker.exporting.messages import ExportOrder
 from worker.machine import usable_cores
+from worker.model_orders import evaluation_order, export_order
 from worker.samples.messages import SamplesOrder
 from worker.validation.messages import Edit, ValidationOrder
+
+TaskOrder = ValidationOrder | AuditOrder | SamplesOrder | ExportOrder | EvaluationOrder
 
 
 def order_of(
     claim: TaskClaim, database: Database, settings: Settings, storage_id: str | None, folder: Path
-) -> ValidationOrder | AuditOrder | SamplesOrder:
-    """`folder` is for what the program needs meanwhile. Raises DatasetError where what it works on is gone, and
-    ValidationError where it is of a later release."""
+) -> TaskOrder:
+    """`folder` is for what the program needs meanwhile. Raises DatasetError or ModelError where what it works on is
+    gone, and ValidationError where it is of a later release."""
     if claim.kind == tasks.AUDIT:
         return _audit(claim, database, settings, storage_id)
     if claim.kind == tasks.SAMPLES:
         return _samples(claim, database, settings, storage_id)
+    if claim.kind == tasks.EXPORT:
+        return export_order(claim, database, settings, storage_id)
+    if claim.kind == tasks.EVALUATE:
+        return evaluation_order(claim, database, settings, storage_id)
     return _validation(claim, database, settings, storage_id, folder)
 
 

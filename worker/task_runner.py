@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
@@ -24,20 +24,24 @@ import structlog
 from pydantic import Field, TypeAdapter, ValidationError
 
 from catalog.datasets.errors import DatasetError
-from jobs import audits, dataset_garbage, dataset_versions, drawings, task_ends, tasks
+from catalog.trained.errors import ModelError
+from jobs import audits, dataset_garbage, dataset_versions, drawings, model_tasks, task_ends, tasks
 from jobs.dataset_versions import Validated
 from jobs.failures import Failure
+from jobs.model_tasks import NewFile
 from jobs.tasks import TaskClaim, TaskFenced
 from jobs.verified_storage import VerifiedStorage
 from models import Database, DatabaseUnavailable, log_outage
 from settings import Settings
 from training.number_format import plain
 from worker.audit.messages import AuditOrder, Judged
+from worker.evaluating.messages import Evaluated, EvaluationOrder
+from worker.exporting.messages import Exported, ExportOrder, ModelFile
 from worker.lease import Lease
 from worker.process_exits import OomKills
 from worker.samples.messages import Drawn, SamplesOrder
 from worker.scratch import Scratch
-from worker.task_orders import order_of
+from worker.task_orders import TaskOrder, order_of
 from worker.validation.messages import Found, Progress, Rejected, ValidationOrder
 
 LOOK_SECONDS = 0.25  # at the program, while one runs
@@ -50,11 +54,12 @@ PROGRAMS = {
     ValidationOrder: ("worker.validation", "The validation"),
     AuditOrder: ("worker.audit", "The audit"),
     SamplesOrder: ("worker.samples", "What draws samples"),
+    ExportOrder: ("worker.exporting", "The export"),
+    EvaluationOrder: ("worker.evaluating", "The evaluation"),
 }
 
-_REPORTS: TypeAdapter[Progress | Found | Judged | Drawn | Rejected] = TypeAdapter(
-    Annotated[Progress | Found | Judged | Drawn | Rejected, Field(discriminator="kind")]
-)
+_Result = Found | Judged | Drawn | Exported | Evaluated | Rejected
+_REPORTS: TypeAdapter[Progress | _Result] = TypeAdapter(Annotated[Progress | _Result, Field(discriminator="kind")])
 
 log = structlog.get_logger()
 
@@ -145,6 +150,9 @@ class TaskRunner:
         except DatasetError as error:
             attempt.fail(Failure("dataset_invalid", str(error), "Upload it again.", retryable=False))
             return
+        except ModelError as error:
+            attempt.fail(Failure("internal", str(error), "It was deleted meanwhile: choose another.", retryable=False))
+            return
         except ValidationError:
             log.exception("task of a later release", task_id=claim.task_id)
             attempt.release()
@@ -166,12 +174,12 @@ class _Attempt:
         self._progress: Progress | None = None
         self._told: Progress | None = None  # that the database knows
         self._told_at = time.monotonic()
-        self._result: Found | Judged | Drawn | Rejected | None = None
+        self._result: _Result | None = None
         self._what = ""  # that runs, for people
         self._stalled = False
         self.is_over = False  # the task needs nothing more of its upload, and of what it has written
 
-    def run(self, order: ValidationOrder | AuditOrder | SamplesOrder, ends: Callable[[], bool]) -> None:
+    def run(self, order: TaskOrder, ends: Callable[[], bool]) -> None:
         """Run the program until it ends, or `ends` says so, and record what came of it. Raises TaskFenced."""
         kills = OomKills()
         program_name, self._what = PROGRAMS[type(order)]
@@ -205,7 +213,7 @@ class _Attempt:
     def _follow(
         self,
         program: "subprocess.Popen[bytes]",
-        order: ValidationOrder | AuditOrder | SamplesOrder,
+        order: TaskOrder,
         ends: Callable[[], bool],
     ) -> bool:
         """Whether it has ended by itself. Raises TaskFenced."""
@@ -276,6 +284,14 @@ class _Attempt:
             case Drawn() as drawn:
                 with self._database.session() as session:
                     drawings.settle_drawn(session, self._claim, drawn.file)
+            case Exported(files=files):
+                with self._database.session() as session:
+                    model_tasks.settle_exported(session, self._claim, _new_files(files))
+                self.is_over = True
+            case Evaluated(result=result, files=files):
+                with self._database.session() as session:
+                    model_tasks.settle_evaluated(session, self._claim, result, _new_files(files))
+                self.is_over = True
             case Rejected(retryable=False) as rejected:
                 self.fail(_failure(rejected))
             case Rejected() as rejected:
@@ -328,6 +344,10 @@ def _validated(found: Found) -> Validated:
         report=found.report,
         files=found.files,
     )
+
+
+def _new_files(files: Sequence[ModelFile]) -> list[NewFile]:
+    return [NewFile(each.name, each.file, each.facts) for each in files]
 
 
 def _failure(rejected: Rejected) -> Failure:

@@ -275,7 +275,14 @@ class Worker:
         return min(needs.devices, max(map(len, groups)))  # processes share a CPU
 
     def _supervise(self, claim: Claim, devices: tuple[str, ...], claimed_at: float) -> None:
-        recorder = Recorder(self._database, claim, self._settings.lease_seconds, self._janitor.delete, claimed_at)
+        recorder = Recorder(
+            self._database,
+            claim,
+            self._settings.lease_seconds,
+            self._janitor.delete,
+            claimed_at,
+            self._settings.export_formats,
+        )
         try:
             supervisor = Supervisor(
                 claim,

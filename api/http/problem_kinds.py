@@ -55,7 +55,9 @@ from catalog.trained.errors import (
     ModelInUse,
     ModelNameNotFound,
     ModelNotFound,
+    ModelTaskNotFound,
     ModelTooLarge,
+    TooManyModelTasks,
 )
 from jobs.errors import (
     CheckpointNotFound,
@@ -69,6 +71,7 @@ from jobs.errors import (
     QuotaExceeded,
     RequestPending,
     StartingWeightsMissing,
+    StartingWeightsUnfit,
     WeightsNotFound,
 )
 from models import (
@@ -179,6 +182,12 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
         "There are no weights to start from",
         members=lambda error: {"errors": [{"pointer": "#/spec/starting_weights", "detail": error.reason}]},
     ),
+    StartingWeightsUnfit: ProblemKind(
+        422,
+        "starting_weights_unfit",
+        "The weights are of another network",
+        members=lambda error: {"errors": [{"pointer": "#/spec/starting_weights", "detail": error.reason}]},
+    ),
     DatasetNotFound: ProblemKind(404, "dataset_not_found", "There is no such data set"),
     VersionNotFound: ProblemKind(404, "dataset_version_not_found", "The data set has no such version"),
     VersionNotReady: ProblemKind(
@@ -194,8 +203,12 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
     ),
     ModelNotFound: ProblemKind(404, "model_not_found", "There is no such trained model"),
     ModelFileNotFound: ProblemKind(404, "model_file_not_found", "The trained model has no such file"),
+    ModelTaskNotFound: ProblemKind(404, "model_task_not_found", "The trained model has no such export or evaluation"),
     ModelNameNotFound: ProblemKind(404, "model_name_not_found", "No trained model has the name"),
     AliasNotFound: ProblemKind(404, "alias_not_found", "The name has no such alias"),
+    TooManyModelTasks: ProblemKind(
+        409, "too_many_model_tasks", "The project has as many exports and evaluations under way as it may have"
+    ),
     ModelInUse: ProblemKind(
         409, "model_in_use", "The trained model is needed", members=lambda error: {"needed_by": list(error.needed_by)}
     ),

@@ -23,9 +23,9 @@ from api.making.brought_description import describe
 from api.service.service import Service
 from api.views import trained_model_views
 from catalog.trained.references import names_of
-from jobs import brought_models, idempotency, model_names
+from jobs import brought_models, idempotency, model_names, model_tasks
 from jobs.brought_models import Brought, PartReader, PartWriter, Received
-from jobs.trained_models import manifest_of
+from jobs.trained_models import WEIGHTS, manifest_of
 from models import ProjectSession, TrainedModel
 from storage import FileDamaged
 from training.brought import match, read_header, refuse_pickle, rewrite
@@ -65,7 +65,7 @@ async def bring(
         told = "It is full: whoever runs the service has to make room." if _is_full(error) else "Send it again."
         raise StorageUnavailable(told) from error
     finally:
-        await _clean(service, model_id, received if answer and not answer.replayed else None)
+        await _clean(service, project, model_id, received if answer and not answer.replayed else None)
     return answer
 
 
@@ -129,9 +129,8 @@ def _make(
     source = PartReader(service.storage, received)
     found = match(read_header(source, received.size_bytes))
     about = describe(found, asked)
-    weights = service.storage.put_pieces(
-        brought_models.weights_name(model_id), rewrite(source, found, about.model_dump(mode="json"))
-    )
+    name = f"{brought_models.folder_of(project, model_id)}/{WEIGHTS}"
+    weights = service.storage.put_pieces(name, rewrite(source, found, about.model_dump(mode="json")))
     names = "epochal" if found.ours else "torchvision"
     told = {"bytes": received.size_bytes, "sha256": received.sha256, "names": names}
     brought = Brought(model_id, about, asked.resize, weights, told)
@@ -142,6 +141,7 @@ def _make(
             if first:
                 return Answer(first.job_id, first.answer, replayed=True)
         model = brought_models.create(session, project, brought)
+        model_tasks.export_at_end(session, model, service.settings.export_formats)
         if asked.name:
             model_names.add_version(session, project, asked.name, model_id)
         answer = Answer(model_id, _body(session, model))
@@ -155,7 +155,7 @@ def _body(session: ProjectSession, model: TrainedModel) -> str:
     return trained_model_views.whole(model, names, manifest_of(model)).model_dump_json()
 
 
-async def _clean(service: Service, model_id: str, kept: Received | None) -> None:
+async def _clean(service: Service, project: str, model_id: str, kept: Received | None) -> None:
     """Delete the parts that were received, and all files of a model that was not made. A worker does it a day later
     where the storage does not answer."""
 
@@ -164,7 +164,7 @@ async def _clean(service: Service, model_id: str, kept: Received | None) -> None
             if kept:
                 service.storage.delete(part.name for part in kept.parts)
             else:
-                brought_models.discard(service.storage, model_id)
+                brought_models.discard(service.storage, project, model_id)
 
     with CancelScope(shield=True):
         await to_thread.run_sync(delete, limiter=service.limits.upload_threads)

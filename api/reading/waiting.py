@@ -1,7 +1,8 @@
 """`Prefer: wait=20` for what no tailer follows: the request looks again now and then, and holds no slot meanwhile."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from time import monotonic
 from typing import Annotated
@@ -20,15 +21,18 @@ from api.service.service import Service
 LOOKING_SHARE, SHORTEST_SECONDS, LONGEST_SECONDS = 0.2, 0.25, 2.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Wait:
-    """How long a request may wait for news."""
+    """How long a request may wait for news. From its first wait to its end it counts as one that waits: a request that
+    was let in is not refused between two looks."""
 
     request: Request
     service: Service
     caller: Caller
     seconds: float
     until: float
+    counted: ExitStack  # left when the request ends
+    is_counted: bool = False
 
     @property
     def applied(self) -> Mapping[str, str]:
@@ -42,9 +46,11 @@ class Wait:
         if left <= 0 or tailer.is_closed:
             return False
         pause = min(max(SHORTEST_SECONDS, (self.seconds - left) * LOOKING_SHARE), LONGEST_SECONDS)
-        with tailer.counting(self.caller.key_id):
-            async with slot.released():
-                await asyncio.sleep(min(left, pause))
+        if not self.is_counted:
+            self.counted.enter_context(tailer.counting(self.caller.key_id))
+            self.is_counted = True
+        async with slot.released():
+            await asyncio.sleep(min(left, pause))
         if await self.request.is_disconnected():
             return False
         await run_in_threadpool(self._require_key)
@@ -60,9 +66,10 @@ async def _wait(
     service: ServiceDep,
     caller: CallerDep,
     _preferences: Preferences = None,
-) -> Wait:
+) -> AsyncIterator[Wait]:
     seconds = wait_seconds_of(",".join(request.headers.getlist("prefer"))) or 0.0
-    return Wait(request, service, caller, seconds, monotonic() + seconds)
+    with ExitStack() as counted:
+        yield Wait(request, service, caller, seconds, monotonic() + seconds, counted)
 
 
 WaitDep = Annotated[Wait, Depends(_wait)]

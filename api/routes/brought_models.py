@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
 
 from api import schemas
 from api.dependencies import CallerDep, ServiceDep
@@ -14,6 +14,7 @@ from api.making.idempotent import REPLAYED, IdempotencyKeyDep
 from api.service.admitted_route import UploadRoute
 from api.views.trained_model_views import model_url
 from catalog.trained.errors import ModelTooLarge
+from jobs.dataset_versions import WAKE_UP
 from jobs.errors import IdempotencyKeyReused, QuotaExceeded
 from training.brought import WeightsRefused
 
@@ -69,11 +70,13 @@ async def bring_model(
     caller: CallerDep,
     asked: Annotated[schemas.ModelToBring, Query()],
     key: IdempotencyKeyDep,
+    background: BackgroundTasks,
 ) -> Response:
     """The body is a safetensors file, or a form with one and with what the address may say as fields. Which network it
     is of, is told from the names and shapes of its tensors: torchvision's and timm's of a ResNet or ResNeXt, or those
     of a `weights.safetensors` that a job has left. Numbers may be float32, float16 or bfloat16. What does not fit is
     refused with what differs. A `.pth` is a pickle, and refused with the line that converts it."""
     answer = await bringing.bring(request, service, caller.project, asked, key)
+    background.add_task(service.queue.send, WAKE_UP)  # a worker exports it, as what a job leaves
     headers = {"Location": model_url(answer.model_id)} | ({REPLAYED: "true"} if answer.replayed else {})
-    return Response(answer.body, HTTPStatus.CREATED, headers, media_type="application/json")
+    return Response(answer.body, HTTPStatus.CREATED, headers, media_type="application/json", background=background)

@@ -1,5 +1,6 @@
 """What the images of an uploaded data set look like: contact sheets, and single images."""
 
+from contextlib import ExitStack
 from time import monotonic
 from typing import Annotated, Any, Literal
 
@@ -121,8 +122,9 @@ async def draw_augmented_samples(
     """The first row has images as they are, each further one how they look in an epoch, to a job with this seed. A
     worker draws them: the answer comes after some seconds, or 503 after 20; then ask again."""
     seconds = augmented_samples.SECONDS
-    wait = Wait(request, service, caller, seconds, monotonic() + seconds)
-    return await Drawing(service, caller.project, name, number, body, wait).answer(slot)
+    with ExitStack() as counted:
+        wait = Wait(request, service, caller, seconds, monotonic() + seconds, counted)
+        return await Drawing(service, caller.project, name, number, body, wait).answer(slot)
 
 
 @router.get(

@@ -65,6 +65,13 @@ from api.schemas.jobs import (
     StepRow,
     Weights,
 )
+from api.schemas.model_tasks import (
+    ExportCreate,
+    ExportLinks,
+    ModelExport,
+    ModelTaskError,
+    ModelTaskProgress,
+)
 from api.schemas.service import (
     InvalidPart,
     Live,
@@ -127,6 +134,8 @@ __all__ = [
     "DatasetVersionSummary",
     "EpochRow",
     "Event",
+    "ExportCreate",
+    "ExportLinks",
     "InvalidPart",
     "Item",
     "Job",
@@ -139,11 +148,14 @@ __all__ = [
     "ModelAlias",
     "ModelAliasMove",
     "ModelDataset",
+    "ModelExport",
     "ModelFile",
     "ModelInput",
     "ModelLinks",
     "ModelMetrics",
     "ModelSource",
+    "ModelTaskError",
+    "ModelTaskProgress",
     "ModelToBring",
     "ModelVersion",
     "ModelVersionCreate",

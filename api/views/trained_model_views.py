@@ -18,6 +18,13 @@ def model_url(reference: str) -> str:
     return public_path(f"{MODELS}/{reference}")
 
 
+def model_file(row: TrainedModel, each: Mapping[str, Any]) -> schemas.ModelFile:
+    """A file of a trained model, which is an item of its `files`."""
+    file = each["file"]
+    url = f"{model_url(row.id)}/files/{each['name']}"
+    return schemas.ModelFile(name=each["name"], bytes=file["size_bytes"], sha256=file["sha256"], url=url)
+
+
 def summary(row: TrainedModel, names: Sequence[Named]) -> schemas.TrainedModelSummary:
     """A trained model, without what is long."""
     here = model_url(row.id)
@@ -29,15 +36,7 @@ def summary(row: TrainedModel, names: Sequence[Named]) -> schemas.TrainedModelSu
         dataset=row.dataset or None,
         class_count=row.class_count,
         metrics=schemas.ModelMetrics.model_validate(row.metrics, from_attributes=False) if row.metrics else None,
-        files=[
-            schemas.ModelFile(
-                name=each["name"],
-                bytes=each["file"]["size_bytes"],
-                sha256=each["file"]["sha256"],
-                url=f"{here}/files/{each['name']}",
-            )
-            for each in row.files
-        ],
+        files=[model_file(row, each) for each in row.files],
         names=[
             schemas.ModelVersionName(name=each.name, version=each.version, aliases=list(each.aliases)) for each in names
         ],

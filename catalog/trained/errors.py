@@ -6,7 +6,9 @@ ModelError
 ├── ModelNameNotFound
 ├── AliasNotFound
 ├── ModelInUse
-└── ModelTooLarge
+├── ModelTooLarge
+├── ModelTaskNotFound
+└── TooManyModelTasks
 """
 
 from collections.abc import Sequence
@@ -62,3 +64,18 @@ class ModelTooLarge(ModelError):
             f"A file of weights may have {most_bytes:,} bytes: save it as float16, which halves it, or ask the "
             "operator for more (EPOCHAL_MAX_MODEL_BYTES)."
         )
+
+
+class ModelTaskNotFound(ModelError):
+    """There is no such export or evaluation of the trained model."""
+
+    def __init__(self, model_id: str, kind: str, task_id: str) -> None:
+        what = {"export": "export", "evaluate": "evaluation"}[kind]
+        super().__init__(f"Model {model_id} has no {what} {task_id!r}.")
+
+
+class TooManyModelTasks(ModelError):
+    """Too many exports and evaluations of the project are under way."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"{most} exports and evaluations of the project are under way: go on when they are over.")

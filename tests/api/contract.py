@@ -35,7 +35,8 @@ from schemathesis.openapi.checks import EnsureResourceAvailability, RejectedPosi
 from api.reading import augmented_samples
 from api.schemas.submission import JobCreate
 from api.service import admission
-from jobs import model_names, requests
+from catalog.trained.references import resolve
+from jobs import model_names, model_tasks, requests
 from jobs.trained_models import list_models
 from tests.api.conftest import Tenants
 from tests.api.picture_data import pets, store_ready
@@ -205,7 +206,9 @@ def _own_models(stage: Stage, project: str) -> Mapping[str, Sequence[str]]:
         for word in DATASETS:
             model_names.add_version(session, project, word, model)
             model_names.set_alias(session, project, word, "staging", 1, None)
-    return {"model": [model, *DATASETS], "model_name": DATASETS, "alias": ["staging"]}
+        row = resolve(session, project, model)
+        exports = [model_tasks.request_export(session, row, [each]).id for each in ("onnx", "html")]
+    return {"model": [model, *DATASETS], "export_id": exports, "model_name": DATASETS, "alias": ["staging"]}
 
 
 def explore(

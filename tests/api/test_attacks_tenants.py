@@ -56,6 +56,8 @@ class Loot:
         self.model = guarded.get("/v1/models", headers=train).json()["data"][0]["id"]
         guarded.put("/v1/models/cats/versions", headers=train, json={"model": self.model})
         guarded.put("/v1/models/cats/aliases/production", headers=train, json={"version": 1})
+        wanted = {"formats": ["onnx"]}
+        self.export = guarded.post(f"/v1/models/{self.model}/exports", headers=train, json=wanted).json()
         self.key_id = tenants.keys["first"]["read"].partition(".")[0].removeprefix("epochal_")
 
     def path(self, template: str) -> str:
@@ -75,6 +77,7 @@ class Loot:
             "upload_id": self.upload["id"],
             "audit_id": self.audit["id"],
             "model": self.model,
+            "export_id": self.export["id"],
             "model_name": "cats",
             "alias": "production",
         }

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from safetensors.numpy import load, save
 
 from api.app import create_app
-from jobs import brought_models, trained_models
+from jobs import brought_models, dataset_garbage, trained_models
 from jobs.ids import new_model_id
 from models import Database
 from settings import Settings
@@ -73,7 +73,7 @@ def test_weights_become_a_trained_model_that_is_used_as_a_job_s(
     assert model["input"] == {"size": 32, "channels": 3, "resize": "crop", **IMAGENET}
     assert model["source"] == {"bytes": len(content), "sha256": sha256(content).hexdigest(), "names": "torchvision"}
     assert model["names"] == [{"name": "imagenet", "version": 1, "aliases": []}]
-    assert storage.list_names("models") == [f"models/{model['id']}/weights.safetensors"]
+    assert storage.list_names("models") == [f"models/default/{model['id']}/weights.safetensors"]
     own = client.get(f"{MODELS}/imagenet/files/weights.safetensors").content
     assert np.array_equal(load(own)["head.linear.weight"], load(content)["fc.weight"])
     assert kinds(database)["models"] == len(own)
@@ -226,7 +226,7 @@ def test_a_repeated_request_makes_one_model(client: TestClient, content: bytes, 
     assert again.headers["idempotent-replayed"] == "true"
     assert again.headers["location"] == first.headers["location"]
     assert len(client.get(MODELS).json()["data"]) == 1
-    assert storage.list_names("models") == [f"models/{first.json()['id']}/weights.safetensors"]
+    assert storage.list_names("models") == [f"models/default/{first.json()['id']}/weights.safetensors"]
     other = client.post(MODELS, content=content, params={"name": "dogs"}, headers=key)
     refused(other, 422, "idempotency_key_reused")
 
@@ -238,10 +238,10 @@ def test_what_a_killed_process_left_is_deleted_a_day_later(
     now = datetime.now(UTC)
     old, recent = new_model_id(now - timedelta(hours=25)), new_model_id(now - timedelta(hours=23))
     for model_id in (old, recent):
-        storage.put(f"models/{model_id}/part-000000-abcd", b"x")
-        storage.put(f"models/{model_id}/weights.safetensors", b"x")
-    brought_models.collect(database, storage)
-    left = {name.split("/")[1] for name in storage.list_names("models")}
+        storage.put(f"models/default/{model_id}/part-000000-abcd", b"x")
+        storage.put(f"models/default/{model_id}/weights.safetensors", b"x")
+    dataset_garbage.collect(database, storage)
+    left = {name.split("/")[2] for name in storage.list_names("models")}
     assert left == {model["id"], recent}
 
 

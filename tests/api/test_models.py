@@ -3,6 +3,7 @@
 import io
 import json
 import threading
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile
@@ -25,13 +26,13 @@ def assert_problem(answer: Any, status: int, code: str) -> None:
     assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
 
 
-def trained(stage: "Stage", content: bytes = b"weights", **label: Any) -> str:
+def trained(stage: "Stage", content: bytes = b"weights", exports: Sequence[str] = (), **label: Any) -> str:
     """The id of a job that has left a trained model."""
     job_id = stage.submit(**label)
     claim = stage.start(job_id)
     stage.epoch(claim, 0, test_accuracy=0.25)
     stage.epoch(claim, 1, test_accuracy=0.5)
-    stage.succeed(claim, content)
+    stage.succeed(claim, content, exports=exports)
     return job_id
 
 

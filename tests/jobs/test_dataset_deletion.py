@@ -121,7 +121,7 @@ def test_it_gives_back_exactly_what_nobody_else_has(database: Database, storage:
         assert kinds(database)["datasets"] == left
         with database.session() as session:
             fold(session)
-        assert kinds(database) == {"jobs": 0, "uploads": 0, "datasets": left}
+        assert kinds(database) == {"jobs": 0, "uploads": 0, "datasets": left, "models": 0}
         dataset_garbage.purge(database, storage)
         assert sum(len(storage.read(name)) for name in storage.list_names("datasets")) == left
 

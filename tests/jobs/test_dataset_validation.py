@@ -84,7 +84,7 @@ def test_who_has_lost_the_task_settles_nothing(database: Database, storage: Veri
     assert row_of(database, 1).status == "validating"
     assert settle(database, second, put(storage, second, b"idx")) == []
     assert names_of(row_of(database, 1)) == [f"datasets/default/{second.task_id}/0002/pack-0"]
-    assert kinds(database) == {"jobs": 0, "uploads": 0, "datasets": 3}
+    assert kinds(database) == {"jobs": 0, "uploads": 0, "datasets": 3, "models": 0}
 
 
 def test_a_report_is_that_of_what_was_sent(database: Database, storage: VerifiedStorage) -> None:

@@ -63,10 +63,10 @@ def test_a_version_is_ready_with_what_was_found(database: Database, storage: Ver
     assert dataset_versions.files_of(version) == tuple(files)
     assert version.finished_at
     assert version.error is None
-    assert kinds(database) == {"jobs": 0, "uploads": 0, "datasets": 9}  # the archive is needed no more
+    assert kinds(database) == {"jobs": 0, "uploads": 0, "datasets": 9, "models": 0}  # the archive is needed no more
     with database.session() as session:
         fold(session)
-    assert kinds(database) == {"jobs": 0, "uploads": 0, "datasets": 9}
+    assert kinds(database) == {"jobs": 0, "uploads": 0, "datasets": 9, "models": 0}
     shape = dataset_versions.data_shape(version, None)
     assert shape
     assert (shape.train_images, shape.classes, shape.image_size, shape.channels) == (80, 2, 32, 3)
@@ -118,7 +118,7 @@ def test_content_is_never_shared_between_projects(database: Database, storage: V
     assert (theirs.number, theirs.same_as, theirs.storage_bytes) == (1, None, 9)
     assert not {*names_of(mine)} & {*names_of(theirs)}
     assert all(name.startswith("datasets/other/") for name in names_of(theirs))
-    assert kinds(database) == kinds(database, "other") == {"jobs": 0, "uploads": 0, "datasets": 9}
+    assert kinds(database) == kinds(database, "other") == {"jobs": 0, "uploads": 0, "datasets": 9, "models": 0}
     with database.snapshot() as session:
         assert dataset_versions.exists(session, "other", A)
         assert not dataset_versions.exists(session, "other", B)

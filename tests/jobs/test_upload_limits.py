@@ -103,7 +103,7 @@ def test_a_version_that_is_larger_than_its_upload_counts_with_what_it_takes(
     assert (failed.identity, failed.storage_bytes) == (None, 0)
     assert storage.list_names("datasets") == []
     assert ready(database, storage, A, b"x" * 17).status == "ready"
-    assert kinds(database) == {"jobs": 0, "uploads": 0, "datasets": 20}
+    assert kinds(database) == {"jobs": 0, "uploads": 0, "datasets": 20, "models": 0}
 
 
 def test_a_project_may_have_so_many_unfinished(

@@ -3,11 +3,12 @@ import re
 import sys
 from pathlib import Path
 from subprocess import Popen
+from typing import Any
 
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import inspect, text
+from sqlalchemy import event, inspect, text
 
 from environment.startup import CannotStart
 from migrations import migrate
@@ -133,6 +134,24 @@ def test_who_may_make_no_table_is_told_so(postgresql_databases: Databases) -> No
         with owner.session() as session:
             session.execute(text("DROP ROLE newcomer"))
         owner.dispose()
+
+
+def test_a_migration_that_breaks_off_leaves_nothing_of_those_before(empty_database_url: str) -> None:
+    database = Database(empty_database_url)
+    database.create()
+
+    @event.listens_for(database.engine, "before_cursor_execute")
+    def break_off(_connection: Any, _cursor: Any, statement: str, *_others: Any) -> None:
+        if "CREATE TABLE model_tasks" in statement:
+            raise RuntimeError("broken off")
+
+    with pytest.raises(RuntimeError, match="broken off"):
+        migrate(database)
+    event.remove(database.engine, "before_cursor_execute", break_off)
+    assert tables(database) == set()
+    migrate(database)
+    assert tables(database) == {*Base.metadata.tables, "alembic_version"}
+    database.dispose()
 
 
 def test_several_at_once_do_no_harm(empty_database_url: str, tmp_path: Path) -> None:

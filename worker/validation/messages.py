@@ -65,7 +65,9 @@ class Progress(Message):
     """How far it is."""
 
     kind: Literal["progress"] = "progress"
-    stage: Literal["receiving", "unpacking", "decoding", "comparing", "storing", "judging"]
+    stage: Literal[
+        "receiving", "unpacking", "decoding", "comparing", "storing", "judging", "loading", "exporting", "evaluating"
+    ]
     done: int
     total: int | None = None
 
