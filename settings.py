@@ -222,6 +222,12 @@ class Settings(BaseSettings):
         le=2**50,
         description="Largest file that can be uploaded as a data set, in bytes.",
     )
+    max_model_bytes: int = Field(
+        default=2 * 2**30,
+        ge=2**20,
+        le=2**40,
+        description="Largest file of weights that can be brought as a trained model, in bytes.",
+    )
     export_formats: ExportFormats = Field(
         default=("onnx", "python"),
         validate_default=False,

@@ -29,6 +29,7 @@ STREAMED = (
     ("PATCH", re.compile(r"/v1/uploads/[^/]*")),
     ("POST", re.compile(r"/v1/models/[^/]*/predict")),
     ("POST", re.compile(r"/v2/models/[^/]*(/versions/[^/]*)?/infer")),
+    ("POST", re.compile(r"/v1/models")),
 )
 
 

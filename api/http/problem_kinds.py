@@ -4,7 +4,7 @@ Domain errors know no HTTP. A test checks that every one of them is in the table
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -60,6 +60,7 @@ from catalog.trained.errors import (
     ModelNotExported,
     ModelNotFound,
     ModelTaskNotFound,
+    ModelTooLarge,
     TooManyModelTasks,
 )
 from jobs.errors import (
@@ -74,6 +75,7 @@ from jobs.errors import (
     QuotaExceeded,
     RequestPending,
     StartingWeightsMissing,
+    StartingWeightsUnfit,
     WeightsNotFound,
 )
 from models import (
@@ -89,6 +91,7 @@ from models import (
     DatabaseUnavailable,
 )
 from serving.errors import Busy, Closed, ModelUnavailable, ModelUnusable
+from training.brought import WeightsRefused
 from training.known.recipes import RecipeNotFound
 from webhooks.errors import AddressRefused, DeliveryNotFound, TooManyWebhooks, WebhookDisabled, WebhookNotFound
 
@@ -184,6 +187,12 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
         "There are no weights to start from",
         members=lambda error: {"errors": [{"pointer": "#/spec/starting_weights", "detail": error.reason}]},
     ),
+    StartingWeightsUnfit: ProblemKind(
+        422,
+        "starting_weights_unfit",
+        "The weights are of another network",
+        members=lambda error: {"errors": [{"pointer": "#/spec/starting_weights", "detail": error.reason}]},
+    ),
     DatasetNotFound: ProblemKind(404, "dataset_not_found", "There is no such data set"),
     VersionNotFound: ProblemKind(404, "dataset_version_not_found", "The data set has no such version"),
     VersionNotReady: ProblemKind(
@@ -220,6 +229,13 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
     Closed: ProblemKind(503, "predictions_ended", "Predictions have ended here", headers=_RETRY),
     PredictionsUnavailable: ProblemKind(
         503, "predictions_unavailable", "The service of predictions does not answer", headers=_RETRY
+    ),
+    ModelTooLarge: ProblemKind(413, "model_too_large", "The file is too large"),
+    WeightsRefused: ProblemKind(
+        422,
+        "weights_refused",
+        "The file is of no network here",
+        members=lambda error: {"differences": [asdict(each) for each in error.differences]},
     ),
     AuditNotFound: ProblemKind(404, "audit_not_found", "The version has no such audit"),
     AuditFinished: ProblemKind(
