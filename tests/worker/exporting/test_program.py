@@ -4,6 +4,7 @@ Exports as the program does them, but in this process; `pytest --long` starts th
 to whatever else computes.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -34,9 +35,17 @@ from worker.task_runner import _REPORTS
 from worker.validation.messages import Progress, Rejected
 
 CLASSES = ("cat", "dog")
-WEIGHTS = weights_file({"name": "wrn-16-1"}, size=16, channels=3, classes=len(CLASSES))
+WEIGHTS = weights_file({"name": "wrn-16-1"}, size=16, channels=3, classes=CLASSES)
 
-NAMES = ("model.onnx", "model.int8.onnx", "model.py", "model.html", "model.pt2")
+NAMES = (
+    "evaluation.json",
+    "model.onnx",
+    "model.py",
+    "model.int8.onnx",
+    "model.html",
+    "model.pt2",
+    "MODEL_CARD.md",
+)
 MANIFEST = {
     "architecture": {"name": "wrn-16-1"},
     "classes": list(CLASSES),
@@ -133,6 +142,10 @@ def require_whole(found: Exported, storage: Storage, prefix: str) -> None:
     program = torch.export.load(BytesIO(files["model.pt2"][1])).module()
     np.testing.assert_allclose(program(torch.from_numpy(pixels)).numpy(), expected, rtol=1e-4, atol=1e-4)
     (small,) = open_session(files["model.int8.onnx"][1]).run(["logits"], {"images": pixels})
+    evaluated = json.loads(files["evaluation.json"][1])
+    right = (expected.argmax(1) == labels).mean()
+    assert (evaluated["images"], evaluated["accuracy"]) == (12, pytest.approx(right))
+    assert f"**{100 * right:.1f} %** of 12 test images".encode() in files["MODEL_CARD.md"][1]
     assert b"right on" in files["model.html"][1]  # as the int8 file's facts say
     assert sha256(files["model.onnx"][1]).hexdigest().encode() in files["model.py"][1]
     assert files["model.int8.onnx"][0].facts == {
@@ -195,7 +208,9 @@ def test_without_its_images_random_pixels_are_checked_and_int8_is_refused(
     gone = order_of(storage, None, images[1], formats=["onnx"], prefix="models/demo/task_3/0001")
     found = run(gone, storage)
     assert isinstance(found, Exported)
-    assert [(each.name, each.facts["checked_on"]) for each in found.files] == [("model.onnx", "random pixels")]
+    onnx_file, card = found.files
+    assert (onnx_file.name, onnx_file.facts["checked_on"]) == ("model.onnx", "random pixels")
+    assert card.name == "MODEL_CARD.md"
     reasons = "its images are gone", "its images have changed since it was trained"
     for others, reason in zip(((None, None), (images[0], "0" * 64)), reasons, strict=True):
         refused = run(order_of(storage, *others, prefix="models/demo/task_4/0001"), storage)
