@@ -9,9 +9,9 @@ import ctypes
 from contextlib import suppress
 from functools import cache
 from time import perf_counter
+from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from serving.errors import ModelUnusable
@@ -43,6 +43,8 @@ class OnnxSession:
     """Runs one batch at a time. Raises ModelUnusable where the file is not what an export makes."""
 
     def __init__(self, model: ServedModel, content: bytes, limits: Limits) -> None:
+        import onnxruntime  # here: it takes 60 MB, and many a service predicts nothing
+
         _share_arena()
         try:
             self._session = onnxruntime.InferenceSession(
@@ -94,6 +96,8 @@ def give_memory_back() -> None:
 @cache
 def _share_arena() -> None:
     """Once a process."""
+    import onnxruntime
+
     memory = onnxruntime.OrtMemoryInfo(
         "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
     )
@@ -101,7 +105,9 @@ def _share_arena() -> None:
     onnxruntime.create_and_register_allocator(memory, arena)
 
 
-def _options(threads: int) -> onnxruntime.SessionOptions:
+def _options(threads: int) -> Any:
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -114,7 +120,7 @@ def _options(threads: int) -> onnxruntime.SessionOptions:
     return options
 
 
-def _checked(session: onnxruntime.InferenceSession, model: ServedModel) -> bool:
+def _checked(session: Any, model: ServedModel) -> bool:
     """Whether it has activation maps. Raises ModelUnusable."""
     inputs = [(each.name, each.type, list(each.shape[1:])) for each in session.get_inputs()]
     wanted = [(INPUT, "tensor(uint8)", [model.input.size, model.input.size, model.input.channels])]

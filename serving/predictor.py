@@ -32,7 +32,7 @@ log = structlog.get_logger()
 
 class Predictor:
     """Use it as a context manager. Images are decoded, models loaded and activation maps drawn by several threads; one
-    thread runs the batches. When idle, all of them sleep."""
+    thread runs the batches. They start with the first request, and sleep when there is none."""
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
@@ -41,15 +41,12 @@ class Predictor:
         self._measures = Measures()
         self._lock = Lock()
         self._to_prepare, self._to_run, self._to_load = (Condition(self._lock) for _ in range(3))
-        self._is_closed = False
+        self._is_open = False
         self._threads: list[Thread] = []
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        self._stack.enter_context(strict_pillow(self._limits.largest_megapixels))
-        self._start("prediction", self._run_batches, 1)
-        self._start("decoding", self._prepare_images, self._limits.decoding_threads)
-        self._start("loading", self._load_models, LOADING_THREADS)
+        self._is_open = True
         return self
 
     def __exit__(
@@ -57,7 +54,7 @@ class Predictor:
     ) -> None:
         """What is not answered yet fails with Closed."""
         with self._lock:
-            self._is_closed = True
+            self._is_open = False
             open_requests = list(self._schedule.requests)
             for condition in (self._to_prepare, self._to_run, self._to_load):
                 condition.notify_all()
@@ -111,19 +108,27 @@ class Predictor:
         if not count:
             raise ValueError("There is no image.")
         with self._lock:
-            if self._is_closed or not self._threads:
+            if not self._is_open:
                 raise Closed
             try:
                 self._schedule.require_room(request.model, count, size)
             except Busy:
                 self._measures.requests["busy"] += 1
                 raise
+            if not self._threads:
+                self._start_all()
             self._schedule.add(items(request))
             self._to_prepare.notify(count)
             self._to_run.notify()
             if not self._schedule.sessions.knows(request.model.key):
                 self._to_load.notify()
         return request.future
+
+    def _start_all(self) -> None:
+        self._stack.enter_context(strict_pillow(self._limits.largest_megapixels))
+        self._start("prediction", self._run_batches, 1)
+        self._start("decoding", self._prepare_images, self._limits.decoding_threads)
+        self._start("loading", self._load_models, LOADING_THREADS)
 
     def _start(self, name: str, work: Callable[[], None], count: int) -> None:
         for number in range(count):
@@ -143,7 +148,7 @@ class Predictor:
 
     def _next_to_prepare(self) -> Item | None:
         with self._lock:
-            while not self._is_closed:
+            while self._is_open:
                 if (item := self._schedule.next_to_prepare()) is not None:
                     return item
                 self._to_prepare.wait()
@@ -208,7 +213,7 @@ class Predictor:
 
     def _next_batch(self) -> Batch | None:
         with self._lock:
-            while not self._is_closed:
+            while self._is_open:
                 found = self._schedule.next_batch()
                 if self._schedule.has_dropped:
                     self._schedule.has_dropped = False
@@ -280,7 +285,7 @@ class Predictor:
 
     def _next_to_load(self) -> Load | None:
         with self._lock:
-            while not self._is_closed:
+            while self._is_open:
                 if (load := self._schedule.next_to_load()) is not None:
                     return load
                 self._to_load.wait()

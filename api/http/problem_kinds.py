@@ -4,7 +4,7 @@ Domain errors know no HTTP. A test checks that every one of them is in the table
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -22,6 +22,7 @@ from api.http.errors import (
     OperatorOnly,
     PictureNotDrawn,
     PreconditionFailed,
+    PredictionsUnavailable,
     RangeNotSatisfiable,
     ScopeMissing,
     StorageUnavailable,
@@ -56,8 +57,10 @@ from catalog.trained.errors import (
     ModelFileNotFound,
     ModelInUse,
     ModelNameNotFound,
+    ModelNotExported,
     ModelNotFound,
     ModelTaskNotFound,
+    ModelTooLarge,
     TooManyModelTasks,
 )
 from jobs.errors import (
@@ -72,6 +75,7 @@ from jobs.errors import (
     QuotaExceeded,
     RequestPending,
     StartingWeightsMissing,
+    StartingWeightsUnfit,
     WeightsNotFound,
 )
 from models import (
@@ -86,6 +90,8 @@ from models import (
     DatabaseRefused,
     DatabaseUnavailable,
 )
+from serving.errors import Busy, Closed, ModelUnavailable, ModelUnusable
+from training.brought import WeightsRefused
 from training.known.recipes import RecipeNotFound
 from webhooks.errors import AddressRefused, DeliveryNotFound, TooManyWebhooks, WebhookDisabled, WebhookNotFound
 
@@ -181,6 +187,12 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
         "There are no weights to start from",
         members=lambda error: {"errors": [{"pointer": "#/spec/starting_weights", "detail": error.reason}]},
     ),
+    StartingWeightsUnfit: ProblemKind(
+        422,
+        "starting_weights_unfit",
+        "The weights are of another network",
+        members=lambda error: {"errors": [{"pointer": "#/spec/starting_weights", "detail": error.reason}]},
+    ),
     DatasetNotFound: ProblemKind(404, "dataset_not_found", "There is no such data set"),
     VersionNotFound: ProblemKind(404, "dataset_version_not_found", "The data set has no such version"),
     VersionNotReady: ProblemKind(
@@ -204,6 +216,26 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
     ),
     ModelInUse: ProblemKind(
         409, "model_in_use", "The trained model is needed", members=lambda error: {"needed_by": list(error.needed_by)}
+    ),
+    ModelNotExported: ProblemKind(
+        409,
+        "model_not_exported",
+        "The trained model is not exported to ONNX",
+        members=lambda error: {"hint": f'POST /v1/models/{error.model_id}/exports with {{"formats": ["onnx"]}}'},
+    ),
+    ModelUnusable: ProblemKind(409, "model_unusable", "The trained model cannot predict"),
+    ModelUnavailable: ProblemKind(503, "model_unavailable", "The trained model's file cannot be read", headers=_RETRY),
+    Busy: ProblemKind(429, "predictions_busy", "The project has too many pictures waiting", headers=_RETRY),
+    Closed: ProblemKind(503, "predictions_ended", "Predictions have ended here", headers=_RETRY),
+    PredictionsUnavailable: ProblemKind(
+        503, "predictions_unavailable", "The service of predictions does not answer", headers=_RETRY
+    ),
+    ModelTooLarge: ProblemKind(413, "model_too_large", "The file is too large"),
+    WeightsRefused: ProblemKind(
+        422,
+        "weights_refused",
+        "The file is of no network here",
+        members=lambda error: {"differences": [asdict(each) for each in error.differences]},
     ),
     AuditNotFound: ProblemKind(404, "audit_not_found", "The version has no such audit"),
     AuditFinished: ProblemKind(

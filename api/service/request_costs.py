@@ -61,6 +61,7 @@ COSTS: Mapping[str, Cost] = {
     "submit_job": lambda query: (
         EXPENSIVE if query.get("dry_run", "").lower() in ("true", "1", "on", "yes", "t", "y") else 1
     ),
+    "predict": lambda query: 1 if query.get("explain", "").lower() in ("", "false", "0", "off", "no") else EXPENSIVE,
     "list_datasets": lambda _: 10,
     "get_service_metrics": lambda _: 10,
 }
