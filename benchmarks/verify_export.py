@@ -75,15 +75,20 @@ print((np.concatenate(found) == data["labels"]).sum())
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """One export. `difference`: the largest, as a share of torch's largest logit."""
+class Asked:
+    """A network that is to be exported, by its spec."""
 
-    architecture: str
+    architecture: dict[str, Any]
     channels: int
     image_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Compared(Asked):
+    """`difference`: the largest on `images`, as a share of torch's largest logit. `seconds`: of the export."""
+
     difference: float
     images: int
-    megabytes: float
     seconds: float
 
 
@@ -104,31 +109,30 @@ def weights_file(architecture: dict[str, Any], size: int, channels: int) -> byte
     return pack_weights(network.state_dict(), spec, inputs)
 
 
-def compared(architecture: dict[str, Any], size: int, channels: int) -> Compared:
+def compared(asked: Asked) -> Compared:
     """Raises DiffersFromTorch."""
-    saved = read_saved(weights_file(architecture, size, channels))
+    saved = read_saved(weights_file(asked.architecture, asked.image_size, asked.channels))
     count = max(LEAST_IMAGES, min(MOST_IMAGES, FLOPS // saved.flops))
-    images = np.random.default_rng(0).integers(0, 256, (count, size, size, channels), np.uint8)
+    shape = (count, asked.image_size, asked.image_size, asked.channels)
+    images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     begun = time.monotonic()
     content = onnx_file(saved)
     seconds = time.monotonic() - begun
-    difference = check(content, saved, images)
-    name = " ".join([architecture["name"], *(f"{key}={architecture[key]}" for key in architecture if key != "name")])
-    return Compared(name, channels, size, difference, count, len(content) / 1e6, round(seconds, 1))
+    return Compared(**asdict(asked), difference=check(content, saved, images), images=count, seconds=round(seconds, 1))
 
 
-def of_families() -> Iterator[Compared]:
+def of_families() -> Iterator[Asked]:
     """At each size and with each number of channels."""
-    for architecture in FAMILIES:
-        for size in SIZES:
-            for channels in CHANNELS:
-                yield compared(architecture, size, channels)
+    for size in SIZES:
+        for channels in CHANNELS:
+            for architecture in FAMILIES:
+                yield Asked(architecture, channels, size)
 
 
-def of_catalogue() -> Iterator[Compared]:
+def of_catalogue() -> Iterator[Asked]:
     """Each architecture, at 32 pixels."""
     for name in (name for names in CATALOGUE for name in get_args(names)):
-        yield compared({"name": name}, 32, 3)
+        yield Asked({"name": name}, 3, 32)
 
 
 def trained_network(epochs: int) -> tuple[bytes, dict[str, Any]]:
@@ -200,17 +204,26 @@ def trained(epochs: int) -> dict[str, Any]:
     }
 
 
-def verify_differences(part: str, exports: Iterator[Compared]) -> None:
-    """Print each, and keep all."""
-    found = []
-    for each in exports:
-        found.append(each)
-        print(json.dumps(asdict(each)), flush=True)
+def verify_differences(part: str, exports: Iterator[Asked]) -> None:
+    """Print each, and keep all. What was broken off goes on where it was."""
+    kept = read_settings().data_dir / "benchmarks" / f"verify_export_{part}_torch-{torch.__version__}.jsonl"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.touch()
+    found = [Compared(**json.loads(line)) for line in kept.read_text().splitlines()]
+    done = [Asked(each.architecture, each.channels, each.image_size) for each in found]
+    for asked in exports:
+        if asked not in done:
+            found.append(compared(asked))
+            line = json.dumps(asdict(found[-1]))
+            print(line, flush=True)
+            with kept.open("a") as file:
+                file.write(f"{line}\n")
     worst = max(each.difference for each in found)
     print(
         f"{len(found)} exports differ from torch by at most {worst:.2g} of the largest logit; {TOLERANCE:g} is allowed."
     )
     keep(part, {"largest_difference": worst, "exports": [asdict(each) for each in found]})
+    kept.unlink()
 
 
 def verify_trained(epochs: int) -> None:
