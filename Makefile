@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo lab test test-fast test-python coverage wheels check chaos fuzz lock bench-start bench-train bench-overhead bench-gpu bench-accuracy bench-regularisation bench-formats bench-api bench-tenants bench-upload bench-checks bench-audit bench-finetune bench-fleet bench-mlflow
+.PHONY: help setup up demo lab test test-fast test-python coverage wheels check chaos fuzz verify-export lock bench-start bench-train bench-overhead bench-gpu bench-accuracy bench-regularisation bench-formats bench-api bench-tenants bench-upload bench-checks bench-audit bench-finetune bench-fleet bench-mlflow
 
 # Where nothing compiled may be kept, every process that imports torch takes seconds longer to start.
 unexport PYTHONDONTWRITEBYTECODE
@@ -59,6 +59,11 @@ chaos: .venv/.developed ## break the service on purpose, and judge it: SEED=7 MI
 
 fuzz: .venv/.developed ## look for requests that the API answers otherwise than its contract says: SEED=7 MINUTES=30
 	@$(BIN)/python -m tests.api.fuzz --seed $(or $(SEED),0) --minutes $(MINUTES) $(OPTIONS)
+
+PARTS ?= families trained
+verify-export: .venv/.developed ## check exports for every family of networks, and of a trained one: PARTS='families catalogue trained'
+	$(BIN)/python -m pytest --long tests/worker/exporting tests/training/engine/export
+	@$(BIN)/python -m benchmarks.verify_export $(PARTS) $(OPTIONS)
 
 bench-start: .venv/.installed ## measure the time from POST to the first recorded step
 	@$(BIN)/python -m benchmarks.start_latency

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 
-from environment.addresses import file_address, is_host, sqlite_address
+from environment.addresses import file_address, is_host, parse, sqlite_address
 from environment.brokers import broker_of
 from environment.databases import database_of, invalid_libpq_variables
 from environment.export_formats import EXPORT_FORMATS, ExportFormat, export_formats
@@ -84,7 +84,7 @@ def _import_roots(value: str | Sequence[str]) -> Sequence[str]:
 
 
 # First parts of the API's own paths. A root path that begins with one would be ambiguous.
-_OUR_OWN = ("v1", "docs", "openapi.json", "livez", "readyz", "metrics", "problems")
+_OUR_OWN = ("v1", "v2", "docs", "openapi.json", "livez", "readyz", "metrics", "problems")
 
 
 def _of_a_proxy(path: str) -> str:
@@ -97,6 +97,19 @@ def _of_a_proxy(path: str) -> str:
     return path
 
 
+def _of_serving(url: str) -> str:
+    """An address without a slash at its end."""
+    if not url:
+        return url
+    examples = {"http": "http://serving:8000", "https": "https://serving.lab.example"}
+    address = parse(url, schemes=examples)
+    if address.user is not None or address.path.strip("/") or not address.host:
+        raise ValueError("should be http://host:port, without a user, a password or a path")
+    address.only()
+    return url.rstrip("/")
+
+
+ServingUrl = Annotated[str, AfterValidator(_of_serving)]
 RootPath = Annotated[str, AfterValidator(_of_a_proxy)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)]
 ImportRoots = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_import_roots)]
@@ -144,6 +157,24 @@ class Settings(BaseSettings):
         default=(),
         description="Networks that webhooks may reach beside the public Internet, as `10.0.0.0/8,192.168.7.0/24`. "
         "In these, http will do.",
+    )
+    serving_url: ServingUrl = Field(
+        default="",
+        description="Where `python -m serving` makes predictions, as `http://serving:8000`: the API passes these "
+        "requests on. By default it makes them itself.",
+    )
+    serving_memory_bytes: int = Field(
+        default=768 * 2**20,
+        ge=64 * 2**20,
+        le=2**50,
+        description="What the models that are loaded for predictions may take of the memory of the process that makes "
+        "them, in bytes; twice the size of a model's `model.onnx` counts. Running a batch takes up to 256 MiB besides.",
+    )
+    serving_threads: int | None = Field(
+        default=None,
+        ge=1,
+        le=256,
+        description="Threads that compute predictions. By default as many as there are cores, less one.",
     )
     data_dir: Folder = Field(
         default=Path("data"),

@@ -87,8 +87,9 @@ class PredictionsNotFound(JobError):
 
     def __init__(self, job_id: str, status: JobStatus) -> None:
         super().__init__(
-            f"Job {job_id} is {status} and has no predictions: a job has them once it has succeeded, if its data set "
-            "was uploaded, or its spec has a validation_fold."
+            f"Job {job_id} is {status} and has no predictions, and no evaluation: a job has them once it has "
+            "succeeded, unless they would take more than 64 MiB, or it was trained by a release before 0.4, or they "
+            "were deleted with its weights. Its trained model can be evaluated: POST /v1/models/{model}/evaluations."
         )
         self.status = status
 

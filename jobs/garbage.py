@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import select
 
 from jobs.ids import is_id
-from models import ACTIVE, Checkpoint, Database, Job
+from models import ACTIVE, Checkpoint, Database, Job, TrainedModel
 from storage import Storage
 
 _ATTEMPT = re.compile(r"attempt-(\d+)")
@@ -34,7 +34,11 @@ def collect(database: Database, storage: Storage, job_id: str) -> list[str]:
             log.warning("files of an unknown job", job_id=job_id, files=len(files))
             return []
         named = set(session.scalars(select(Checkpoint.name).where(Checkpoint.job_id == job_id)))
+        of_models = session.scalars(
+            select(TrainedModel.files).where(TrainedModel.job_id == job_id, TrainedModel.deleted_at.is_(None))
+        ).all()
     named |= {file["name"] for file in (job.weights, job.predictions) if file}
+    named |= {each["file"]["name"] for files in of_models for each in files}
     writing = job.attempt if job.status in ACTIVE else None
     garbage = [name for name in files if name not in named and _attempt_of(name) not in (None, writing)]
     storage.delete(garbage)

@@ -22,7 +22,7 @@ from jobs.preparing import CannotBegin, SpecOfLaterRelease, prepare
 from jobs.quotas import may_begin, require_room
 from jobs.recording import forget_after, forget_checkpoints, forget_loading
 from jobs.submission import Submission
-from jobs.trained_models import leave
+from jobs.trained_models import Left, leave
 from jobs.transitions import (
     EndReason,
     add_event,
@@ -164,13 +164,15 @@ def settle_success(
     claim: Claim,
     weights: StoredFile,
     *,
+    best_weights: StoredFile | None = None,
     predictions: StoredFile | None = None,
     epochs: int | None = None,
     stopped_early: bool = False,
     network_input: NetworkInput | None = None,
     exports: Sequence[str] = (),
 ) -> None:
-    """The job has succeeded: its epochs and its weights are stored, and its predictions, where its spec asks for them.
+    """The job has succeeded: its epochs and its weights are stored, and its predictions, unless they are too large.
+    `best_weights`: of the epoch with the best validation accuracy, where `weights` are of another.
     `epochs`: how many the run took, where it stopped early. It leaves a trained model, if `network_input` is known: a
     worker of a release before 0.4 does not tell it. A task will export that to the formats `exports`."""
     job = lock_held(session, claim)
@@ -180,7 +182,8 @@ def settle_success(
         forget_after(session, job, epochs, 0)
     forget_checkpoints(session, job, claim)
     if network_input:
-        leave(session, job, network_input, (job.latest_epoch or 0) + 1, 0, exports)
+        left = Left(network_input, (job.latest_epoch or 0) + 1, 0, best_weights)
+        leave(session, job, left, exports)
     end_attempt(session, job, "succeeded")
     message = "Stopped early: validation accuracy rose no more." if stopped_early else "Every epoch is trained."
     finish(session, job, JobStatus.SUCCEEDED, message)
@@ -212,6 +215,8 @@ def settle_stop(
     weights: StoredFile,
     epoch: int,
     step: int,
+    *,
+    best_weights: StoredFile | None = None,
     network_input: NetworkInput | None = None,
     exports: Sequence[str] = (),
 ) -> None:
@@ -223,7 +228,7 @@ def settle_stop(
     forget_after(session, job, epoch, step)
     forget_checkpoints(session, job, claim)
     if network_input:
-        leave(session, job, network_input, epoch, step, exports)
+        leave(session, job, Left(network_input, epoch, step, best_weights), exports)
     finish(session, job, JobStatus.STOPPED, f"Stopped on request, in front of step {step} of epoch {epoch}.")
 
 

@@ -27,6 +27,7 @@ from models.columns import DatabaseNow
 from storage import StoredFile
 
 FOLDER = "models"  # in the storage
+OF_JOBS = ("weights.safetensors", "predictions.safetensors")  # files of a trained model that are columns of its job
 MOST_OPEN = 200  # of a project: whoever chooses the next one looks at all that wait
 
 log = structlog.get_logger()
@@ -154,9 +155,14 @@ def file_names(session: Session, claim: TaskClaim) -> set[str]:
 
 
 def stored_files(row: ModelTask | TrainedModel) -> Mapping[str, StoredFile]:
-    """The files that lie below FOLDER, by the names that users see; those of its job are not among them."""
+    """Its files, by the names that users see, but for those that its job has, too: its weights and predictions."""
     files = {each["name"]: StoredFile(**each["file"]) for each in row.files}
-    return {name: file for name, file in files.items() if file.name.startswith(f"{FOLDER}/")}
+    return {name: file for name, file in files.items() if name not in OF_JOBS or is_below(file)}
+
+
+def is_below(file: StoredFile) -> bool:
+    """Whether a file lies in FOLDER."""
+    return file.name.startswith(f"{FOLDER}/")
 
 
 def forget_of_model(session: Session, model: TrainedModel) -> None:

@@ -6,6 +6,7 @@ is not deleted. A model that somebody has brought has no job; its files are its 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, select
@@ -19,7 +20,7 @@ from jobs.ids import new_model_id
 from jobs.network_input import NetworkInput
 from jobs.paging import Page, fetch_page
 from jobs.transitions import add_event, now
-from jobs.usage import note_storage
+from jobs.usage import note_bytes, note_storage
 from models import TERMINAL, Attempt, Database, Epoch, Job, JobStatus, ModelName, ModelTask, ModelVersion, TrainedModel
 from models.columns import DatabaseNow
 from storage import Storage, StoredFile
@@ -29,20 +30,30 @@ MANIFEST = "manifest.json"  # beside the files that are stored
 BATCH_SIZE = 100  # trained models a purge
 MOST_NAMED = 20  # jobs in an error
 _OPEN = sorted(set(JobStatus) - TERMINAL)
-WEIGHTS, PREDICTIONS, EVALUATION = "weights.safetensors", "predictions.safetensors", "evaluation.json"
+WEIGHTS, BEST_WEIGHTS = "weights.safetensors", "best.safetensors"
+PREDICTIONS, EVALUATION = "predictions.safetensors", "evaluation.json"
 
 
-def leave(
-    session: Session, job: Job, taken: NetworkInput, epoch: int, step: int, formats: Sequence[str] = ()
-) -> TrainedModel:
-    """The trained model of a job that ends in this transaction, whose row is locked and has its files. Its weights are
-    of the steps before `step` of `epoch`, or of the best epoch where the spec stops early. It is to be exported to
-    `formats`."""
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a job leaves beside its weights, which are of the steps before `step` of `epoch`, or of the best epoch where
+    the spec stops early. `best_weights`: of the best epoch, where the weights are of another."""
+
+    taken: NetworkInput
+    epoch: int
+    step: int
+    best_weights: StoredFile | None = None
+
+
+def leave(session: Session, job: Job, left: Left, formats: Sequence[str] = ()) -> TrainedModel:
+    """The trained model of a job that ends in this transaction, whose row is locked and has its files. It is to be
+    exported to `formats`."""
     created_at = session.scalars(select(DatabaseNow())).one()
     is_best = bool(job.spec.get("regularisation", {}).get("early_stopping")) and job.best_epoch is not None
-    measured = job.best_epoch if is_best else epoch - 1 if step == 0 else None
+    measured = job.best_epoch if is_best else left.epoch - 1 if left.step == 0 else None
     metrics = _metrics(session, job, measured)
-    files = [(WEIGHTS, job.weights), (PREDICTIONS, job.predictions)]
+    best = asdict(left.best_weights) if left.best_weights else None
+    files = [(BEST_WEIGHTS, best), (PREDICTIONS, job.predictions), (WEIGHTS, job.weights)]
     model = TrainedModel(
         id=new_model_id(created_at),
         project=job.project,
@@ -50,13 +61,14 @@ def leave(
         which="best" if is_best else "last",
         architecture=job.architecture or "",
         dataset=job.dataset or "",
-        class_count=len(taken.classes),
+        class_count=len(left.taken.classes),
         metrics=metrics,
         files=[{"name": name, "file": file} for name, file in files if file],
         created_at=created_at,
     )
-    model.manifest = _manifest(session, job, model, taken, {"epoch": epoch, "step": step})
+    model.manifest = _manifest(session, job, model, left)
     session.add(model)
+    note_bytes(session, model.project, "models", left.best_weights.size_bytes if left.best_weights else 0)
     model_tasks.export_at_end(session, model, formats)
     return model
 
@@ -187,10 +199,8 @@ def _metrics(session: Session, job: Job, epoch: int | None) -> dict[str, Any] | 
     return {name: getattr(row, name) for name in columns}
 
 
-def _manifest(
-    session: Session, job: Job, model: TrainedModel, taken: NetworkInput, trained_until: Mapping[str, int]
-) -> dict[str, Any]:
-    attempt = session.get(Attempt, (job.id, job.attempt))
+def _manifest(session: Session, job: Job, model: TrainedModel, left: Left) -> dict[str, Any]:
+    attempt, taken = session.get(Attempt, (job.id, job.attempt)), left.taken
     return {
         "format": FORMAT,
         "model": {"id": model.id, "job": job.id, "which": model.which, "created_at": model.created_at.isoformat()},
@@ -204,7 +214,8 @@ def _manifest(
             "deviation": list(taken.deviation),
         },
         "metrics": model.metrics,
-        "trained_until": dict(trained_until),
+        "best": _metrics(session, job, job.best_epoch) if left.best_weights else None,
+        "trained_until": {"epoch": left.epoch, "step": left.step},
         "data": {"name": job.dataset, "version": job.dataset_version, "identity": job.dataset_identity},
         "seed": job.spec.get("seed"),
         "spec": job.spec,

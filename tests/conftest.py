@@ -16,7 +16,8 @@ The servers come from wheels, start when the first test of a session needs them,
 session, or each of pytest-xdist's processes. They listen on sockets only.
 
 `make test` runs everything, `make test-fast` (`pytest --fast`) what an edit needs: SQLite alone, and none of the files
-in LONGEST and SLOW. `pytest -n0 FILE` runs one file in this process.
+in LONGEST and SLOW. `pytest -n0 FILE` runs one file in this process. What is marked `long` runs with `pytest --long`
+alone.
 """
 
 import gc
@@ -120,6 +121,7 @@ SLOW = (
     "migrations/test_migrations.py",
     "migrations/test_projects_and_webhooks.py",
     "test_storage.py",
+    "training/engine/export/test_export.py",
     "training/engine/test_augmentation_augmenter.py",
     "training/engine/test_data_cache.py",
     "training/engine/test_evaluator.py",
@@ -130,6 +132,7 @@ SLOW = (
     "training/engine/test_runs.py",
     "training/engine/test_trainer.py",
     "worker/audit/test_end_to_end.py",
+    "worker/exporting/test_program.py",
     "worker/test_recorder.py",
 )
 # Rooms that stay in one process: whoever runs the one long test there is given the short ones beside it, and no other
@@ -168,8 +171,9 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--fast`, for `make test-fast`."""
+    """`--fast`, for `make test-fast`; `--long`, for `make verify-export`."""
     parser.addoption("--fast", action="store_true", help="SQLite alone, and none of the files that take longest")
+    parser.addoption("--long", action="store_true", help="with the tests that take minutes")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -182,6 +186,9 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The files of LONGEST in their order, then those with the most tests."""
+    if not config.getoption("long"):
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("long")])
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
     if config.getoption("fast"):
         config.hook.pytest_deselected(items=[item for item in items if _takes_long(item)])
         items[:] = [item for item in items if not _takes_long(item)]

@@ -140,7 +140,7 @@ class Trouble(Message):
     """Something that went wrong without ending the run."""
 
     kind: Literal["trouble"] = "trouble"
-    event: Literal["checkpoint_failed", "storage_waiting"]
+    event: Literal["checkpoint_failed", "predictions_left_out", "storage_waiting"]
     message: ForTenants
 
 
@@ -151,7 +151,8 @@ class Succeeded(Message):
     stopped_early: bool  # epochs are left that would not have made it better
     epochs: int  # that it has trained
     weights: StoredFile
-    predictions: StoredFile | None = None  # where they are stored (training_run)
+    best_weights: StoredFile | None = None  # of its best epoch, where `weights` are of another
+    predictions: StoredFile | None = None  # unless they would be too large (training_run)
     network_input: NetworkInput | None = None
 
 
@@ -162,6 +163,7 @@ class Halted(Message):
     epoch: int  # of the step that would have been next
     step: int
     weights: StoredFile | None  # where those were asked for
+    best_weights: StoredFile | None = None
     network_input: NetworkInput | None = None  # of these weights
 
 

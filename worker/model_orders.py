@@ -1,6 +1,7 @@
 """What the programs are told to do that work on a trained model."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -21,8 +22,10 @@ MOST_EPOCHS = 60  # that a model card is made of
 _EPOCH = ("train_loss", "train_accuracy", "test_loss", "test_accuracy", "validation_loss", "validation_accuracy")
 
 
-def export_order(claim: TaskClaim, database: Database, settings: Settings, storage_id: str | None) -> ExportOrder:
-    """Of a task that exports. Raises ModelError."""
+def export_order(
+    claim: TaskClaim, database: Database, settings: Settings, storage_id: str | None, folder: Path
+) -> ExportOrder:
+    """Of a task that exports. `folder` is for what the program needs meanwhile. Raises ModelError."""
     with database.snapshot(claim.project) as session:
         row, model = model_tasks.of_claim(session, claim)
         files = dict(trained_models.files_of(model))
@@ -33,6 +36,7 @@ def export_order(claim: TaskClaim, database: Database, settings: Settings, stora
             storage_url=settings.storage_url,
             storage_id=storage_id,
             prefix=model_tasks.prefix_of(claim),
+            folder=folder,
             threads=usable_cores(),
             formats=tuple(row.arguments["formats"]),
             weights=_weights(model, files),
@@ -75,14 +79,15 @@ def _weights(model: TrainedModel, files: Mapping[str, StoredFile]) -> StoredFile
 def _trained_on(
     session: ProjectSession, settings: Settings, project: str, manifest: Mapping[str, Any]
 ) -> ImagesOrder | None:
-    """None where they are gone."""
-    data = manifest["data"]
+    """None where they are gone. At the size that the job asked for: what is decoded for it already is found again."""
+    data, spec = manifest["data"], manifest.get("spec") or {}
     if not data.get("name"):
         return None
     try:
-        return _images(session, settings, project, manifest, data["name"], data["version"])
+        images = _images(session, settings, project, manifest, data["name"], data["version"])
     except DatasetError:
         return None
+    return images.model_copy(update={"image_size": spec.get("image_size")})
 
 
 def _images(

@@ -246,6 +246,7 @@ class Recorder:
                     session,
                     claim,
                     done.weights,
+                    best_weights=done.best_weights,
                     predictions=done.predictions,
                     epochs=done.epochs,
                     stopped_early=done.stopped_early,
@@ -280,8 +281,9 @@ class Recorder:
                 halted.weights,
                 halted.epoch,
                 halted.step,
-                halted.network_input,
-                self._exports,
+                best_weights=halted.best_weights,
+                network_input=halted.network_input,
+                exports=self._exports,
             )
         else:
             lifecycle.release_job(session, self._claim)

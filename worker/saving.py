@@ -94,6 +94,11 @@ class Saver:
         storage is away for too long."""
         return self._store_result("weights", self._trainer.packed_weights(), read_command)
 
+    def store_best_weights(self, read_command: Callable[[], Command | None]) -> StoredFile | None:
+        """The same for those of the best epoch; None where the run keeps none beside its weights."""
+        content = self._trainer.packed_best_weights()
+        return self._store_result("best", content, read_command) if content else None
+
     def store_predictions(self, found: Predictions, read_command: Callable[[], Command | None]) -> StoredFile | None:
         """The same for predictions."""
         return self._store_result("predictions", found.to_bytes(), read_command)

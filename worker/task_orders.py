@@ -33,7 +33,7 @@ def order_of(
     if claim.kind == tasks.SAMPLES:
         return _samples(claim, database, settings, storage_id)
     if claim.kind == tasks.EXPORT:
-        return export_order(claim, database, settings, storage_id)
+        return export_order(claim, database, settings, storage_id, folder)
     if claim.kind == tasks.EVALUATE:
         return evaluation_order(claim, database, settings, storage_id)
     return _validation(claim, database, settings, storage_id, folder)

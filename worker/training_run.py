@@ -17,6 +17,7 @@ from training.engine.progress import SavePoint
 from training.engine.team import Team
 from training.engine.totals import Diverged
 from training.engine.trainer import Trainer
+from training.images.predictions import MOST_BYTES
 from training.metrics import EpochMetrics, RunFacts, StepMetrics
 from worker.failure_causes import explain
 from worker.liveness import reporting_liveness
@@ -32,6 +33,7 @@ from worker.messages import (
     Started,
     StepDone,
     Succeeded,
+    Trouble,
 )
 from worker.resuming import DataLost, begin
 from worker.saving import Saver
@@ -40,7 +42,6 @@ ReadCommand = Callable[[], Command | None]
 Send = Callable[[Report], None]
 
 ALIVE_SECONDS = 1.0
-MOST_PREDICTION_BYTES = 64 * 2**20  # of a job that was not made to judge images: 160,000 images of 100 classes
 
 
 def train(order: Order, read_command: ReadCommand, send: Send) -> None:
@@ -126,7 +127,7 @@ def _end(trainer: Trainer, saver: Saver, order: Order, read_command: ReadCommand
     if (not finished and trainer.team.size > 1) or (command is Command.SAVE and not finished):
         saver.save_and_wait()  # every process of a team must take part, whatever command it has read
     saver.wait()
-    weights = predictions = None
+    weights = best_weights = predictions = None
     has_trained = (progress.epoch, progress.step) != (0, 0)
     wanted = has_trained and (finished or command is Command.FINISH)
     if trainer.team.any_process_says(wanted, device=trainer.device)[0]:
@@ -134,8 +135,11 @@ def _end(trainer: Trainer, saver: Saver, order: Order, read_command: ReadCommand
     judges = finished and _judges(order, trainer)
     if judges:
         predictions = _store_predictions(trainer, saver, read_command, send)
+    elif finished and trainer.team.rank == 0:
+        _say_that_none_are_stored(trainer, send)
     if trainer.team.rank == 0 and wanted:
         weights = saver.store_weights(read_command)
+        best_weights = saver.store_best_weights(read_command)
     network_input = NetworkInput(**asdict(trainer.inputs)) if weights else None
     if finished and weights and (predictions or not judges):
         send(
@@ -143,20 +147,37 @@ def _end(trainer: Trainer, saver: Saver, order: Order, read_command: ReadCommand
                 stopped_early=progress.stopped_early,
                 epochs=progress.epoch,
                 weights=weights,
+                best_weights=best_weights,
                 predictions=predictions,
                 network_input=network_input,
             )
         )
     else:
-        send(Halted(epoch=progress.epoch, step=progress.step, weights=weights, network_input=network_input))
+        send(
+            Halted(
+                epoch=progress.epoch,
+                step=progress.step,
+                weights=weights,
+                best_weights=best_weights,
+                network_input=network_input,
+            )
+        )
 
 
 def _judges(order: Order, trainer: Trainer) -> bool:
-    """Whether predictions are stored: for audits, and so that images of an uploaded data set can be found that the
-    network takes for another class."""
+    """Whether predictions are stored: what the job's evaluation is made from, and what audits judge labels by."""
     if order.spec.validation_fold is not None:
         return True
-    return bool(order.dataset_files) and trainer.evaluator.prediction_bytes <= MOST_PREDICTION_BYTES
+    return trainer.evaluator.prediction_bytes <= MOST_BYTES
+
+
+def _say_that_none_are_stored(trainer: Trainer, send: Send) -> None:
+    mebibytes, most = trainer.evaluator.prediction_bytes / 2**20, MOST_BYTES // 2**20
+    message = (
+        f"Its predictions would take {mebibytes:,.0f} MiB, and are stored up to {most} MiB: it has no evaluation of "
+        "its own. Its trained model can be evaluated: POST /v1/models/{model}/evaluations."
+    )
+    send(Trouble(event="predictions_left_out", message=message))
 
 
 def _store_predictions(trainer: Trainer, saver: Saver, read_command: ReadCommand, send: Send) -> StoredFile | None:

@@ -129,6 +129,21 @@ class PictureNotDrawn(ApiError):
     """The process that draws images ended, or took too long. The next picture starts a new process."""
 
 
+class EvaluationNotMade(ApiError):
+    """The process that computes evaluations ended, or took too long. The next request starts a new process."""
+
+
+class NotEvaluable(ApiError):
+    """What is stored cannot be evaluated, or not be shown in this way. The text says why."""
+
+
+class PredictionsUnavailable(ApiError):
+    """The process that makes predictions, at EPOCHAL_SERVING_URL, does not answer."""
+
+    def __init__(self) -> None:
+        super().__init__("Predictions are made by a process of their own, which does not answer: ask again soon.")
+
+
 class TensorboardNotInstalled(ApiError):
     """The protobufs of TensorBoard's event files are an optional dependency, which is not installed."""
 

@@ -12,14 +12,17 @@ from access.errors import KeyInvalid, KeyNotFound, ProjectExists, ProjectNotFoun
 from api.http.errors import (
     BodyTooLarge,
     CurvesNotDrawn,
+    EvaluationNotMade,
     InvalidRequest,
     KeyMissing,
     MalformedBody,
     NotAcceptable,
+    NotEvaluable,
     NotReady,
     OperatorOnly,
     PictureNotDrawn,
     PreconditionFailed,
+    PredictionsUnavailable,
     RangeNotSatisfiable,
     ScopeMissing,
     StorageUnavailable,
@@ -54,6 +57,7 @@ from catalog.trained.errors import (
     ModelFileNotFound,
     ModelInUse,
     ModelNameNotFound,
+    ModelNotExported,
     ModelNotFound,
     ModelTaskNotFound,
     ModelTooLarge,
@@ -86,6 +90,7 @@ from models import (
     DatabaseRefused,
     DatabaseUnavailable,
 )
+from serving.errors import Busy, Closed, ModelUnavailable, ModelUnusable
 from training.brought import WeightsRefused
 from training.known.recipes import RecipeNotFound
 from webhooks.errors import AddressRefused, DeliveryNotFound, TooManyWebhooks, WebhookDisabled, WebhookNotFound
@@ -219,6 +224,19 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
         "The file is of no network here",
         members=lambda error: {"differences": [asdict(each) for each in error.differences]},
     ),
+    ModelNotExported: ProblemKind(
+        409,
+        "model_not_exported",
+        "The trained model is not exported to ONNX",
+        members=lambda error: {"hint": f'POST /v1/models/{error.model_id}/exports with {{"formats": ["onnx"]}}'},
+    ),
+    ModelUnusable: ProblemKind(409, "model_unusable", "The trained model cannot predict"),
+    ModelUnavailable: ProblemKind(503, "model_unavailable", "The trained model's file cannot be read", headers=_RETRY),
+    Busy: ProblemKind(429, "predictions_busy", "The project has too many pictures waiting", headers=_RETRY),
+    Closed: ProblemKind(503, "predictions_ended", "Predictions have ended here", headers=_RETRY),
+    PredictionsUnavailable: ProblemKind(
+        503, "predictions_unavailable", "The service of predictions does not answer", headers=_RETRY
+    ),
     AuditNotFound: ProblemKind(404, "audit_not_found", "The version has no such audit"),
     AuditFinished: ProblemKind(
         409, "audit_finished", "The audit has ended", members=lambda error: {"audit_status": error.status}
@@ -284,6 +302,8 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
     DatasetsUnavailable: ProblemKind(503, "datasets_unavailable", "The data sets cannot be looked at", headers=_RETRY),
     StorageUnavailable: ProblemKind(503, "storage_unavailable", "The storage does not answer", headers=_RETRY),
     CurvesNotDrawn: ProblemKind(503, "curves_not_drawn", "The curves could not be drawn", headers=_RETRY),
+    EvaluationNotMade: ProblemKind(503, "evaluation_not_made", "The evaluation could not be made", headers=_RETRY),
+    NotEvaluable: ProblemKind(409, "not_evaluable", "There is no such evaluation"),
     PictureNotDrawn: ProblemKind(503, "picture_not_drawn", "The picture could not be drawn", headers=_RETRY),
     TensorboardNotInstalled: ProblemKind(501, "tensorboard_not_installed", "TensorBoard's files cannot be written"),
     KeyMissing: ProblemKind(401, "key_missing", "There is no API key", headers=_CHALLENGE),

@@ -7,6 +7,7 @@ ModelError
 ├── AliasNotFound
 ├── ModelInUse
 ├── ModelTooLarge
+├── ModelNotExported
 ├── ModelTaskNotFound
 └── TooManyModelTasks
 """
@@ -32,6 +33,16 @@ class ModelFileNotFound(ModelError):
 
     def __init__(self, model_id: str, name: str, there: Sequence[str]) -> None:
         super().__init__(f"Model {model_id} has no file {name!r}. It has {', '.join(there)}.")
+
+
+class ModelNotExported(ModelError):
+    """The trained model has no ONNX file, which predictions need."""
+
+    def __init__(self, model_id: str) -> None:
+        super().__init__(
+            f"Model {model_id} has no model.onnx, which predictions are made with: export it to ONNX first."
+        )
+        self.model_id = model_id
 
 
 class ModelNameNotFound(ModelError):

@@ -12,11 +12,12 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
-from jobs import changes, retention, trained_models
+from jobs import changes, garbage, retention, trained_models
 from jobs.retention import RetentionRules
 from models import TrainedModel
 from storage import Storage
 from tests.api.conftest import Tenants
+from tests.jobs.datasets import kinds
 
 if TYPE_CHECKING:
     from tests.stage import Stage
@@ -110,6 +111,26 @@ def test_archive_with_a_damaged_file_has_no_end(live: httpx2.Client, stage: "Sta
     storage.put(f"{job_id}/attempt-0001/weights.safetensors", b"WEIGHTS")
     with pytest.raises(httpx2.RemoteProtocolError):  # the connection is closed in the middle
         live.get(model["links"]["archive"])
+
+
+def test_best_weights_lie_beside_the_last_ones(client: TestClient, stage: "Stage", storage: Storage) -> None:
+    job_id = stage.submit(validation=0.1)
+    claim = stage.start(job_id)
+    stage.epoch(claim, 0, test_accuracy=0.25, validation_accuracy=0.75)
+    stage.epoch(claim, 1, test_accuracy=0.5, validation_accuracy=0.5)
+    stage.succeed(claim, best=b"best weights")
+    model = model_of(client, job_id)
+    assert [file["name"] for file in model["files"]] == ["best.safetensors", "weights.safetensors"]
+    assert client.get(model["files"][0]["url"]).content == b"best weights"
+    manifest = client.get(model["links"]["manifest"]).json()
+    assert (manifest["best"]["epoch"], manifest["metrics"]["epoch"]) == (0, 1)
+    assert kinds(stage.database)["models"] == len(b"best weights")
+    garbage.collect(stage.database, storage, job_id)
+    assert len(storage.list_names(job_id)) == 2
+    assert client.delete(f"/v1/models/{model['id']}").status_code == 204
+    trained_models.purge_deleted(stage.database, storage)
+    assert storage.list_names(job_id) == []
+    assert kinds(stage.database) == {"jobs": 0, "uploads": 0, "datasets": 0, "models": 0}
 
 
 def test_deleted_model_takes_its_files_along(client: TestClient, stage: "Stage", storage: Storage) -> None:
@@ -290,5 +311,6 @@ def test_purge_removes_the_row_with_the_job(client: TestClient, stage: "Stage", 
     job_id = trained(stage)
     client.delete(f"/v1/jobs/{job_id}")
     changes.purge(stage.database, storage)
+    trained_models.purge_deleted(stage.database, storage)
     with stage.database.session() as session:
         assert session.query(TrainedModel).count() == 0

@@ -88,7 +88,8 @@ class Trainer:
         self.tuner = StepTuner(self.step, self.batches, spec, self.device, cache_dir)
         self.progress = Progress()
         self.totals = RunningTotals(self.device, team)
-        self.best_weights: dict[str, Tensor] | None = None  # kept for early stopping alone
+        # Kept where an epoch can be chosen by images that are no test images, and for early stopping.
+        self.best_weights: dict[str, Tensor] | None = None
 
     def _use_data(self, dataset: Dataset) -> None:
         self.dataset = dataset
@@ -221,7 +222,7 @@ class Trainer:
         """To be called before `packed_weights` of a run that was stopped: an average of weights that was not evaluated
         yet has no normalisation statistics, which are measured here on at most STOPPED_IMAGES images. All processes of
         a team call it. It ends early once `should_stop` is true."""
-        if self.best_weights:
+        if self._best_is_kept:
             return  # they have been evaluated
         with suppress(EvaluationStopped):
             self.evaluator.measure_average(self.average, self.evaluator.stop_check(should_stop), STOPPED_IMAGES)
@@ -231,7 +232,7 @@ class Trainer:
         self.learning_rate.learn_from(metrics)
         chosen_on = metrics.test_accuracy if metrics.validation_accuracy is None else metrics.validation_accuracy
         best = chosen_on is not None and self.progress.note_accuracy(chosen_on, self.spec)
-        if best and self.spec.regularisation.early_stopping:
+        if best and (metrics.validation_accuracy is not None or self.spec.regularisation.early_stopping):
             weights = self.evaluated_network.state_dict()
             self.best_weights = {name: weight.to("cpu", copy=True) for name, weight in weights.items()}
 
@@ -247,8 +248,21 @@ class Trainer:
         the evaluated network's. A team calls `prepare_weights` before."""
         if self.team.size == 1:
             self.prepare_weights()
-        weights = self.best_weights or self.evaluated_network.state_dict()
-        return pack_weights(weights, self.spec, self.inputs)
+        weights = self.best_weights if self._best_is_kept else None
+        return pack_weights(weights or self.evaluated_network.state_dict(), self.spec, self.inputs)
+
+    def packed_best_weights(self) -> bytes | None:
+        """The weights of the epoch with the best validation accuracy, as a file's content; None without a validation
+        split, and where `packed_weights` has these already."""
+        is_last = self.progress.best_epoch == self.progress.epoch - 1 and self.progress.step == 0
+        if self.best_weights is None or self._best_is_kept or is_last:
+            return None
+        return pack_weights(self.best_weights, self.spec, self.inputs)
+
+    @property
+    def _best_is_kept(self) -> bool:
+        """Whether the run is for the weights of its best epoch."""
+        return bool(self.best_weights and self.spec.regularisation.early_stopping)
 
     @property
     def inputs(self) -> Inputs:

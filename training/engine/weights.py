@@ -56,5 +56,7 @@ def weights_of_state(state: Mapping[str, Any]) -> bytes | None:
         return None
     average = state["average"]
     averaged = average is not None and average.get("averaged", 1) > 0
-    weights = state["best_weights"] or (average["network"] if averaged else state["network"])
-    return pack_weights(weights, ResolvedSpec.from_stored(state["spec"]), Inputs(**state["inputs"]))
+    spec = ResolvedSpec.from_stored(state["spec"])
+    best = state["best_weights"] if spec.regularisation.early_stopping else None
+    weights = best or (average["network"] if averaged else state["network"])
+    return pack_weights(weights, spec, Inputs(**state["inputs"]))

@@ -1,5 +1,6 @@
 """What a worker and an export tell each other: JSON, one message a line."""
 
+from pathlib import Path
 from typing import Any, Literal
 
 from environment.export_formats import ExportFormat
@@ -15,6 +16,7 @@ class ExportOrder(Message):
     storage_url: str
     storage_id: str | None
     prefix: str  # of the names of the files that it writes: `{prefix}/model.onnx`
+    folder: Path  # an empty one, for what it needs meanwhile
     threads: int
     formats: tuple[ExportFormat, ...]
     weights: StoredFile

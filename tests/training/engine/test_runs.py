@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load, load_file
 
 from tests.training.samples import digits, epochs_of, spec, weights_of
+from training.engine.checkpoints import pack, unpack
 from training.engine.conflicts import SpecConflict
 from training.engine.data import make_feed
 from training.engine.evaluation import EvaluationData, evaluate
 from training.engine.trainer import Trainer
+from training.engine.weights import weights_of_state
 from training.metrics import EpochMetrics
 
 
@@ -51,6 +53,37 @@ def test_early_stopping_ends_the_run_and_keeps_the_best_epoch_s_weights(tmp_path
     feed, rows = run.batches.feed, run.batches.validation_rows
     kept = evaluate(fresh.network, EvaluationData(feed, rows, run.batches.normalise, 10))
     assert kept.accuracy == accuracies[best]
+
+
+def test_a_validation_split_keeps_the_best_epoch_s_weights_beside_the_last() -> None:
+    asked = spec(
+        validation_fraction=0.3, epochs=8, optimizer={"name": "sgd", "learning_rate": 0.3}, schedule="constant"
+    )
+    run = Trainer(asked, digits(200))
+    accuracies = [metrics.validation_accuracy or 0.0 for metrics in epochs_of(run)]
+    best = accuracies.index(max(accuracies))
+    assert best < 7, "an easier task would keep none"
+    content = run.packed_best_weights()
+    assert content is not None
+    assert content != run.packed_weights()
+    fresh = Trainer(asked, digits(200))
+    fresh.network.load_state_dict(load(content))
+    feed, rows = run.batches.feed, run.batches.validation_rows
+    kept = evaluate(fresh.network, EvaluationData(feed, rows, run.batches.normalise, 10))
+    assert kept.accuracy == accuracies[best]
+    resumed = Trainer(asked, digits(200))
+    resumed.load_state_dict(unpack(pack(run.state_dict())))
+    assert resumed.packed_best_weights() == content
+    assert weights_of_state(run.state_dict()) == run.packed_weights()
+
+
+def test_no_best_weights_are_kept_where_the_last_are_the_best_or_only_test_images_could_choose() -> None:
+    one = Trainer(spec(validation_fraction=0.3, epochs=1), digits(200))
+    epochs_of(one)
+    assert one.packed_best_weights() is None
+    untold = Trainer(spec(epochs=3), digits(200))
+    epochs_of(untold)
+    assert untold.packed_best_weights() is None
 
 
 def test_the_average_is_what_is_evaluated_and_kept(tmp_path: Path) -> None:
