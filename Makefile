@@ -1,5 +1,9 @@
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 .PHONY: help setup up demo lab test test-fast test-python coverage wheels check chaos fuzz verify-export lock bench-start bench-train bench-overhead bench-gpu bench-accuracy bench-regularisation bench-formats bench-api bench-tenants bench-upload bench-checks bench-audit bench-calibration bench-finetune bench-fleet bench-mlflow bench-predict
+=======
+.PHONY: help setup up demo lab test test-fast test-python coverage wheels check chaos fuzz verify-export lock bench-start bench-train bench-overhead bench-gpu bench-accuracy bench-regularisation bench-formats bench-api bench-tenants bench-upload bench-checks bench-audit bench-calibration bench-finetune bench-fleet bench-mlflow bench-predict verify-page
+>>>>>>> main
 
 # Where nothing compiled may be kept, every process that imports torch takes seconds longer to start.
 unexport PYTHONDONTWRITEBYTECODE
@@ -64,6 +68,9 @@ PARTS ?= families trained
 verify-export: .venv/.developed ## check exports for every family of networks, and of a trained one: PARTS='families catalogue trained'
 	$(BIN)/python -m pytest --long tests/worker/exporting tests/training/engine/export
 	@$(BIN)/python -m benchmarks.verify_export $(PARTS) $(OPTIONS)
+
+verify-page: .venv/.developed ## check in Chromium that HTML files classify as their int8 networks do in Python: PARTS='families trained'
+	@$(BIN)/python -m benchmarks.verify_page $(PARTS) $(OPTIONS)
 
 bench-start: .venv/.installed ## measure the time from POST to the first recorded step
 	@$(BIN)/python -m benchmarks.start_latency
