@@ -61,6 +61,7 @@ def test_names_mean_nothing_in_it() -> None:
     plain = rendered(model_card(manifest(32, 3, ["a"] * 10), report(["a"] * 10), epochs(3)))
     assert re.findall(r"</?\w+", html) == re.findall(r"</?\w+", plain), "the same elements as with harmless names"
     assert "&lt;img src=x onerror=alert(1)&gt;" in html
+    assert "<td>a | b # Heading</td>" in html, "one cell"
     assert not re.search(r"https?://|www\.", card), "nor anything that GitHub makes a link of"
     assert "\u202e" not in card
 
