@@ -12,12 +12,13 @@ from importlib.metadata import PackageNotFoundError, version
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 
-from environment.addresses import file_address, is_host, sqlite_address
+from environment.addresses import file_address, is_host, parse, sqlite_address
 from environment.brokers import broker_of
 from environment.databases import database_of, invalid_libpq_variables
 from environment.export_formats import EXPORT_FORMATS, ExportFormat, export_formats
@@ -62,6 +63,18 @@ def _of_a_storage(url: str) -> str:
     return Storage(url).url  # refuses what it cannot use, and looks nothing up
 
 
+def _of_mlflow(uri: SecretStr) -> SecretStr:
+    """Its message must not show the address, which may hold a secret."""
+    try:
+        address = urlsplit(uri.get_secret_value())
+        is_usable = bool(address.hostname) and (address.port or 1) > 0
+    except ValueError:
+        is_usable = False
+    if not is_usable or address.scheme not in ("http", "https") or address.query or address.fragment:
+        raise ValueError("should be http://host:5000 or https://user:password@host/path, percent-encoded")
+    return uri
+
+
 def _host(host: str) -> str:
     if not is_host(host):
         raise ValueError("should be an IP address, without brackets, or a host's name")
@@ -84,7 +97,7 @@ def _import_roots(value: str | Sequence[str]) -> Sequence[str]:
 
 
 # First parts of the API's own paths. A root path that begins with one would be ambiguous.
-_OUR_OWN = ("v1", "docs", "openapi.json", "livez", "readyz", "metrics", "problems")
+_OUR_OWN = ("v1", "v2", "docs", "openapi.json", "livez", "readyz", "metrics", "problems")
 
 
 def _of_a_proxy(path: str) -> str:
@@ -97,6 +110,19 @@ def _of_a_proxy(path: str) -> str:
     return path
 
 
+def _of_serving(url: str) -> str:
+    """An address without a slash at its end."""
+    if not url:
+        return url
+    examples = {"http": "http://serving:8000", "https": "https://serving.lab.example"}
+    address = parse(url, schemes=examples)
+    if address.user is not None or address.path.strip("/") or not address.host:
+        raise ValueError("should be http://host:port, without a user, a password or a path")
+    address.only()
+    return url.rstrip("/")
+
+
+ServingUrl = Annotated[str, AfterValidator(_of_serving)]
 RootPath = Annotated[str, AfterValidator(_of_a_proxy)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)]
 ImportRoots = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_import_roots)]
@@ -106,6 +132,7 @@ AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 Folder = Annotated[AbsolutePath, AfterValidator(_folder)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_broker)]
+MlflowUri = Annotated[SecretStr, AfterValidator(_of_mlflow)]
 StorageUrl = Annotated[str, AfterValidator(_of_a_storage)]
 
 
@@ -144,6 +171,24 @@ class Settings(BaseSettings):
         default=(),
         description="Networks that webhooks may reach beside the public Internet, as `10.0.0.0/8,192.168.7.0/24`. "
         "In these, http will do.",
+    )
+    serving_url: ServingUrl = Field(
+        default="",
+        description="Where `python -m serving` makes predictions, as `http://serving:8000`: the API passes these "
+        "requests on. By default it makes them itself.",
+    )
+    serving_memory_bytes: int = Field(
+        default=768 * 2**20,
+        ge=64 * 2**20,
+        le=2**50,
+        description="What the models that are loaded for predictions may take of the memory of the process that makes "
+        "them, in bytes; twice the size of a model's `model.onnx` counts. Running a batch takes up to 256 MiB besides.",
+    )
+    serving_threads: int | None = Field(
+        default=None,
+        ge=1,
+        le=256,
+        description="Threads that compute predictions. By default as many as there are cores, less one.",
     )
     data_dir: Folder = Field(
         default=Path("data"),
@@ -191,11 +236,22 @@ class Settings(BaseSettings):
         le=2**50,
         description="Largest file that can be uploaded as a data set, in bytes.",
     )
+    max_model_bytes: int = Field(
+        default=2 * 2**30,
+        ge=2**20,
+        le=2**40,
+        description="Largest file of weights that can be brought as a trained model, in bytes.",
+    )
     export_formats: ExportFormats = Field(
         default=("onnx", "python"),
         validate_default=False,
         description="Formats to which a worker exports each trained model by itself, as `onnx,int8`: some of "
         f"{', '.join(EXPORT_FORMATS)}; or `none`. Others are made on request.",
+    )
+    mlflow_tracking_uri: MlflowUri | None = Field(
+        default=None,
+        description="MLflow tracking server that jobs are exported to on request, as `https://user:password@host`. By "
+        "default there is none.",
     )
     redis_url: RedisUrl | None = Field(
         default=None,

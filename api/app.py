@@ -8,38 +8,35 @@ from functools import partial
 from typing import TYPE_CHECKING, TypedDict
 
 from fastapi import Depends, FastAPI
-from starlette.middleware import Middleware
 
 from access.keys import require_operator
 from api.contract.documentation import documentation_router
 from api.contract.openapi import openapi_document
-from api.dependencies import may_administer, may_observe, may_use
-from api.http.head_requests import HeadAsGet
-from api.http.headers import SecurityHeaders
-from api.http.loopback_only import LoopbackOnly
-from api.http.method_override import MethodOverride
-from api.http.middleware import BodyLimit, HeadLimit, RequestContext
+from api.dependencies import may_administer, may_observe, may_predict, may_use
 from api.http.problems import add_handlers
-from api.http.root_path import RootPath
-from api.http.special_targets import SpecialTargets
-from api.http.throttling import AddressThrottle, Throttling
 from api.routes import (
     architectures,
     audits,
+    brought_models,
     compare,
     dataset_pictures,
     dataset_uploads,
     datasets,
+    evaluations,
     events,
     files,
     health,
     jobs,
     keys,
     metrics,
+    mlflow,
+    model_evaluations,
     model_exports,
     model_names,
     models,
     new_versions,
+    open_inference,
+    predictions,
     problems,
     projects,
     prometheus,
@@ -50,17 +47,20 @@ from api.routes import (
     webhooks,
     workers,
 )
-from api.service.access_log import AccessLog
 from api.service.admission import Admission
 from api.service.curve_cache import CurveCache
 from api.service.curve_renderer import CurveRenderer
+from api.service.evaluations import Evaluations
+from api.service.forwarding import Forwarder
 from api.service.index_cache import IndexCache
-from api.service.meters import Exposition, Meters
+from api.service.meters import Exposition, Meters, ServiceFigures
+from api.service.middleware_stack import middleware_stack
 from api.service.non_blocking_queue import NonBlockingQueue
 from api.service.picture_renderer import PictureRenderer
+from api.service.prediction_meters import PredictionMeters
 from api.service.probe import Probe
-from api.service.readiness import Readiness
-from api.service.service import FairLimits, Service
+from api.service.readiness import DatabaseAnswers, Readiness
+from api.service.service import FairLimits, Service, limits_of
 from api.service.tailer import Tailer
 from api.service.telemetry import OFF, tracing
 from api.views.job_json import JobJsonCache
@@ -72,6 +72,7 @@ from jobs.reconciler import deleting_old_keys, folding_usage, sweeping
 from jobs.service_stats import StatsCollector
 from jobs.verified_storage import VerifiedStorage
 from models import Database
+from serving import Predictor
 from settings import Settings, read_settings, service_version
 from webhooks import sender
 
@@ -105,35 +106,31 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         servers=[{"url": settings.root_path or "/"}],
-        middleware=[
-            Middleware(RootPath, settings.root_path),
-            Middleware(AccessLog, meters),
-            Middleware(SecurityHeaders),
-            Middleware(RequestContext),
-            Middleware(Throttling, AddressThrottle()),
-            Middleware(HeadLimit),
-            *([] if settings.keys_required else [Middleware(LoopbackOnly, settings.host)]),
-            Middleware(SpecialTargets),
-            Middleware(MethodOverride),
-            Middleware(BodyLimit),
-            Middleware(HeadAsGet),
-        ],
+        middleware=middleware_stack(settings, meters),
         lifespan=partial(_lifespan, settings, meters, traces),
         telemetry=OFF if traces is None else traces.config,
     )
     for resource in (jobs, requests, metrics, events, files, compare, datasets, architectures, recipes, workers, queue):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
-    for resource in (new_versions, audits, models, model_exports, model_names):
+    for resource in (mlflow, new_versions, audits, models, model_exports, model_names, evaluations, model_evaluations):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
     # Before the other routes of its path: a route class that reads no body.
-    for streaming in (dataset_uploads.router, uploads.parts_router, uploads.router):
+    for streaming in (dataset_uploads.router, uploads.parts_router, uploads.router, brought_models.router):
         app.include_router(streaming, prefix="/v1", dependencies=[Depends(may_use)])
     app.include_router(dataset_pictures.router, prefix="/v1", dependencies=[Depends(may_use)])
     for resource in (keys, webhooks):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_administer)])
+    app.include_router(predictions.router, prefix="/v1", dependencies=[Depends(may_predict)])
     app.include_router(projects.router, prefix="/v1", dependencies=[Depends(may_use)])
     app.include_router(prometheus.router, dependencies=[Depends(may_observe)])
-    for operation in (health.router, problems.router, documentation_router(partial(openapi_document, app))):
+    for router in (open_inference.keyless, open_inference.models, open_inference.inference):
+        app.include_router(router)
+    for operation in (
+        health.liveness,
+        health.router,
+        problems.router,
+        documentation_router(partial(openapi_document, app)),
+    ):
         app.include_router(operation)
     add_handlers(app)
     app.openapi = partial(openapi_document, app)  # type: ignore[method-assign]  # as FastAPI documents it
@@ -173,14 +170,20 @@ async def _lifespan(
         stack.callback(renderer.close)
         pictures = PictureRenderer(storage)
         stack.callback(pictures.close)
+        evaluation_process = Evaluations(storage)
+        stack.callback(evaluation_process.close)
         catalogue = Catalogue(settings.datasets_dir, checked=settings.check_datasets)
         stack.callback(catalogue.close)
         tailer = Tailer(database)
         stack.enter_context(_running(tailer))
+        figures = ServiceFigures(Probe(StatsCollector(database).collect), broker_probe, database)
+        predictor = None if settings.serving_url else stack.enter_context(Predictor(limits_of(settings)))
+        forwarder = Forwarder(settings.serving_url) if settings.serving_url else None
         yield {
             "service": Service(
                 settings=settings,
                 database=database,
+                database_answers=DatabaseAnswers(database),
                 storage=storage,
                 queue=training_queue,
                 admission=admission,
@@ -190,12 +193,17 @@ async def _lifespan(
                 curve_cache=CurveCache(renderer),
                 indexes=IndexCache(storage),
                 pictures=pictures,
+                evaluations=evaluation_process,
                 limits=FairLimits(),
                 catalogue=catalogue,
+                predictor=predictor,
+                forwarder=forwarder,
                 readiness=Readiness(database, settings.storage_url, broker_probe),
             ),
-            "exposition": Exposition(meters, Probe(StatsCollector(database).collect), broker_probe, database),
+            "exposition": Exposition(meters, figures, *([PredictionMeters(predictor)] if predictor else [])),
         }
+        if forwarder is not None:
+            await forwarder.close()
 
 
 @contextmanager

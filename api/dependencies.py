@@ -14,7 +14,7 @@ from api.http.errors import OperatorOnly, ScopeMissing
 from api.http.path_ids import path_id
 from api.service.curve_cache import CurveCache
 from api.service.fair_limiter import Slot
-from api.service.service import Service
+from api.service.service import Core, Service
 from api.service.tailer import Tailer
 from api.views.job_json import JobJsonCache
 from catalog.datasets.listing import Catalogue
@@ -34,7 +34,13 @@ async def _service(request: Request) -> Service:
     return service
 
 
+async def _core(request: Request) -> Core:
+    core: Core = request.state.service
+    return core
+
+
 ServiceDep = Annotated[Service, Depends(_service)]
+CoreDep = Annotated[Core, Depends(_core)]
 
 # Declares the API key in the OpenAPI document. `AdmittedRoute` reads the header itself.
 KEY = HTTPBearer(
@@ -59,6 +65,12 @@ SlotDep = Annotated[Slot, Depends(_slot)]
 async def may_use(request: Request, caller: CallerDep) -> None:
     """A GET needs the scope `read`, every other method `train`."""
     _require(caller, "read" if request.method == "GET" else "train")
+
+
+async def may_predict(caller: CallerDep) -> None:
+    """A prediction changes nothing: the scope `read` is enough, so that a program which predicts can do nothing
+    else."""
+    _require(caller, "read")
 
 
 async def may_administer(caller: CallerDep) -> None:

@@ -125,7 +125,7 @@ def of_families(browser: Browser) -> Iterator[Shown]:
 def of_trained(browser: Browser, epochs: int, count: int) -> dict[str, Any]:
     """Of a network that was trained, on `count` test images."""
     dataset = load_cifar100()
-    saved = read_saved(trained_network(dataset, epochs)[0])
+    saved = read_saved(trained_network(epochs)[0])
     rows = np.random.default_rng(0).permutation(len(dataset.train.labels))[:CALIBRATION_IMAGES]
     whole = onnx_file(saved)
     onnx = quantised(whole, dataset.train.images.numpy()[rows])

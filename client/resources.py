@@ -230,7 +230,7 @@ class Job:
     best: BestEpoch | None
     attempts: tuple[Attempt, ...]
     weights: Weights | None  # None until it has succeeded or stopped
-    predictions: Predictions | None  # None unless it has succeeded and its spec has a validation_fold
+    predictions: Predictions | None  # None unless it has succeeded; nor where they would be too large
     parent: str | None  # the audit whose part it is
     error: Failure | None  # None unless it has failed
     links: dict[str, str]

@@ -10,6 +10,7 @@ JobError
 ├── WeightsNotFound
 ├── PredictionsNotFound
 ├── StartingWeightsMissing
+├── StartingWeightsUnfit
 ├── JobNotFinished
 ├── CursorInvalid
 └── QuotaExceeded
@@ -86,18 +87,28 @@ class PredictionsNotFound(JobError):
 
     def __init__(self, job_id: str, status: JobStatus) -> None:
         super().__init__(
-            f"Job {job_id} is {status} and has no predictions: a job has them once it has succeeded, if its data set "
-            "was uploaded, or its spec has a validation_fold."
+            f"Job {job_id} is {status} and has no predictions, and no evaluation: a job has them once it has "
+            "succeeded, unless they would take more than 64 MiB, or it was trained by a release before 0.4, or they "
+            "were deleted with its weights. Its trained model can be evaluated: POST /v1/models/{model}/evaluations."
         )
         self.status = status
 
 
 class StartingWeightsMissing(JobError):
-    """A spec starts from the weights of a job that has none. `reason` says why."""
+    """A spec starts from the weights of a job that has none, or of a trained model that is not there. `reason` says
+    why."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"There are no weights to start from: {reason}.")
         self.reason = reason
+
+
+class StartingWeightsUnfit(JobError):
+    """A spec starts from weights of another network. `reason` says what differs."""
+
+    def __init__(self, reference: str, reason: str) -> None:
+        super().__init__(f"The job cannot start from {reference}: it {reason}.")
+        self.reason = f"{reference} {reason}"
 
 
 class JobNotFinished(JobError):

@@ -32,6 +32,7 @@ EventType = Literal[
     "job.pause_requested",
     "job.checkpoint_failed",
     "job.checkpoint_unusable",
+    "job.predictions_left_out",
     "job.storage_waiting",
     "job.step_chosen",
     "job.files_removed",

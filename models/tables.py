@@ -107,7 +107,7 @@ class Job(Base):
     best_epoch: Mapped[int | None]
     best_accuracy: Mapped[float | None]  # of the best epoch: what it was chosen by
     weights: Mapped[dict[str, Any] | None]  # storage.StoredFile
-    predictions: Mapped[dict[str, Any] | None]  # storage.StoredFile, of a spec with a validation_fold
+    predictions: Mapped[dict[str, Any] | None]  # storage.StoredFile
     parent: Mapped[str | None] = mapped_column(String(30))  # the audit whose part it is
     # Of its checkpoints, its weights and its predictions.
     storage_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")

@@ -50,8 +50,9 @@ class Stage:
         accelerator: str | None = None,
         tags: Sequence[str] = (),
         project: str = DEFAULT_PROJECT,
+        dataset: str = "digits",
     ) -> str:
-        spec = TrainingSpec(dataset="digits", epochs=epochs, batch_size=batch_size, validation_fraction=validation)
+        spec = TrainingSpec(dataset=dataset, epochs=epochs, batch_size=batch_size, validation_fraction=validation)
         with self.database.session() as session:
             submission = Submission(spec, name=name, priority=priority, accelerator=accelerator, tags=tags)
             return lifecycle.submit(session, submission, project=project).id
@@ -135,17 +136,25 @@ class Stage:
         claim: Claim,
         content: bytes = b"weights",
         classes: Sequence[str] = ("cat", "dog"),
+        predictions: bytes | None = None,
         exports: Sequence[str] = (),
         best: bytes | None = None,
     ) -> None:
         """It leaves a trained model."""
         weights = self.weights(claim, content)
-        best_name = f"{claim.job_id}/attempt-{claim.attempt:04}/best.safetensors"
-        best_weights = self.storage.put(best_name, best) if best else None
+        folder = f"{claim.job_id}/attempt-{claim.attempt:04}"
+        predicted = self.storage.put(f"{folder}/predictions.safetensors", predictions) if predictions else None
+        best_weights = self.storage.put(f"{folder}/best.safetensors", best) if best else None
         taken = NetworkInput(tuple(classes), 32, 3, (120.0, 121.0, 122.0), (60.0, 61.0, 62.0))
         with self.database.session() as session:
             lifecycle.settle_success(
-                session, claim, weights, best_weights=best_weights, network_input=taken, exports=exports
+                session,
+                claim,
+                weights,
+                best_weights=best_weights,
+                predictions=predicted,
+                network_input=taken,
+                exports=exports,
             )
 
     def fail(self, claim: Claim) -> None:

@@ -140,7 +140,7 @@ class Trouble(Message):
     """Something that went wrong without ending the run."""
 
     kind: Literal["trouble"] = "trouble"
-    event: Literal["checkpoint_failed", "storage_waiting"]
+    event: Literal["checkpoint_failed", "predictions_left_out", "storage_waiting"]
     message: ForTenants
 
 
@@ -152,7 +152,7 @@ class Succeeded(Message):
     epochs: int  # that it has trained
     weights: StoredFile
     best_weights: StoredFile | None = None  # of its best epoch, where `weights` are of another
-    predictions: StoredFile | None = None  # where they are stored (training_run)
+    predictions: StoredFile | None = None  # unless they would be too large (training_run)
     network_input: NetworkInput | None = None
 
 

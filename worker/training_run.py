@@ -17,6 +17,7 @@ from training.engine.progress import SavePoint
 from training.engine.team import Team
 from training.engine.totals import Diverged
 from training.engine.trainer import Trainer
+from training.images.predictions import MOST_BYTES
 from training.metrics import EpochMetrics, RunFacts, StepMetrics
 from worker.failure_causes import explain
 from worker.liveness import reporting_liveness
@@ -32,6 +33,7 @@ from worker.messages import (
     Started,
     StepDone,
     Succeeded,
+    Trouble,
 )
 from worker.resuming import DataLost, begin
 from worker.saving import Saver
@@ -40,7 +42,6 @@ ReadCommand = Callable[[], Command | None]
 Send = Callable[[Report], None]
 
 ALIVE_SECONDS = 1.0
-MOST_PREDICTION_BYTES = 64 * 2**20  # of a job that was not made to judge images: 160,000 images of 100 classes
 
 
 def train(order: Order, read_command: ReadCommand, send: Send) -> None:
@@ -134,6 +135,8 @@ def _end(trainer: Trainer, saver: Saver, order: Order, read_command: ReadCommand
     judges = finished and _judges(order, trainer)
     if judges:
         predictions = _store_predictions(trainer, saver, read_command, send)
+    elif finished and trainer.team.rank == 0:
+        _say_that_none_are_stored(trainer, send)
     if trainer.team.rank == 0 and wanted:
         weights = saver.store_weights(read_command)
         best_weights = saver.store_best_weights(read_command)
@@ -162,11 +165,19 @@ def _end(trainer: Trainer, saver: Saver, order: Order, read_command: ReadCommand
 
 
 def _judges(order: Order, trainer: Trainer) -> bool:
-    """Whether predictions are stored: for audits, and so that images of an uploaded data set can be found that the
-    network takes for another class."""
+    """Whether predictions are stored: what the job's evaluation is made from, and what audits judge labels by."""
     if order.spec.validation_fold is not None:
         return True
-    return bool(order.dataset_files) and trainer.evaluator.prediction_bytes <= MOST_PREDICTION_BYTES
+    return trainer.evaluator.prediction_bytes <= MOST_BYTES
+
+
+def _say_that_none_are_stored(trainer: Trainer, send: Send) -> None:
+    mebibytes, most = trainer.evaluator.prediction_bytes / 2**20, MOST_BYTES // 2**20
+    message = (
+        f"Its predictions would take {mebibytes:,.0f} MiB, and are stored up to {most} MiB: it has no evaluation of "
+        "its own. Its trained model can be evaluated: POST /v1/models/{model}/evaluations."
+    )
+    send(Trouble(event="predictions_left_out", message=message))
 
 
 def _store_predictions(trainer: Trainer, saver: Saver, read_command: ReadCommand, send: Send) -> StoredFile | None:

@@ -33,7 +33,7 @@ from api.http.problem_kinds import (
     ProblemKind,
 )
 from api.http.problems import MEDIA_TYPE
-from api.schemas import Problem
+from api.schemas import PredictionRequest, Problem
 from catalog.datasets.errors import DatasetNotFound, UploadNotFound
 from jobs.errors import JobNotFound
 from training.known.recipes import RecipeNotFound
@@ -44,7 +44,9 @@ TAGS = [
     {"name": "metrics", "description": "What a job has measured, and what happened to it."},
     {"name": "files", "description": "What a job has written."},
     {"name": "catalogue", "description": "What a job can ask for."},
+    {"name": "evaluation", "description": "What a trained network does: by class, confusion, calibration, mistakes."},
     {"name": "trained models", "description": "What jobs leave: files, names, versions and aliases."},
+    {"name": "predictions", "description": "What trained models say of pictures."},
     {"name": "data sets", "description": "Bring your own images: upload, look at, mend and delete."},
     {"name": "workers", "description": "Who runs jobs, and what waits for them."},
     {"name": "administration", "description": "API keys, projects and webhooks."},
@@ -77,6 +79,8 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
         servers=app.servers,
     )
     schemas = document["components"]["schemas"]
+    # The one body that is JSON or files, so that its route reads it: FastAPI does not know of it.
+    schemas["PredictionRequest"] = PredictionRequest.model_json_schema(ref_template="#/components/schemas/{model}")
     for framework_name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(framework_name, None)
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")

@@ -4,7 +4,7 @@ Domain errors know no HTTP. A test checks that every one of them is in the table
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -12,14 +12,20 @@ from access.errors import KeyInvalid, KeyNotFound, ProjectExists, ProjectNotFoun
 from api.http.errors import (
     BodyTooLarge,
     CurvesNotDrawn,
+    EvaluationNotMade,
     InvalidRequest,
     KeyMissing,
     MalformedBody,
+    MlflowNotSet,
+    MlflowRefused,
+    MlflowUnavailable,
     NotAcceptable,
+    NotEvaluable,
     NotReady,
     OperatorOnly,
     PictureNotDrawn,
     PreconditionFailed,
+    PredictionsUnavailable,
     RangeNotSatisfiable,
     ScopeMissing,
     StorageUnavailable,
@@ -54,8 +60,10 @@ from catalog.trained.errors import (
     ModelFileNotFound,
     ModelInUse,
     ModelNameNotFound,
+    ModelNotExported,
     ModelNotFound,
     ModelTaskNotFound,
+    ModelTooLarge,
     TooManyModelTasks,
 )
 from jobs.errors import (
@@ -70,6 +78,7 @@ from jobs.errors import (
     QuotaExceeded,
     RequestPending,
     StartingWeightsMissing,
+    StartingWeightsUnfit,
     WeightsNotFound,
 )
 from models import (
@@ -84,6 +93,8 @@ from models import (
     DatabaseRefused,
     DatabaseUnavailable,
 )
+from serving.errors import Busy, Closed, ModelUnavailable, ModelUnusable
+from training.brought import WeightsRefused
 from training.known.recipes import RecipeNotFound
 from webhooks.errors import AddressRefused, DeliveryNotFound, TooManyWebhooks, WebhookDisabled, WebhookNotFound
 
@@ -179,6 +190,12 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
         "There are no weights to start from",
         members=lambda error: {"errors": [{"pointer": "#/spec/starting_weights", "detail": error.reason}]},
     ),
+    StartingWeightsUnfit: ProblemKind(
+        422,
+        "starting_weights_unfit",
+        "The weights are of another network",
+        members=lambda error: {"errors": [{"pointer": "#/spec/starting_weights", "detail": error.reason}]},
+    ),
     DatasetNotFound: ProblemKind(404, "dataset_not_found", "There is no such data set"),
     VersionNotFound: ProblemKind(404, "dataset_version_not_found", "The data set has no such version"),
     VersionNotReady: ProblemKind(
@@ -202,6 +219,26 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
     ),
     ModelInUse: ProblemKind(
         409, "model_in_use", "The trained model is needed", members=lambda error: {"needed_by": list(error.needed_by)}
+    ),
+    ModelTooLarge: ProblemKind(413, "model_too_large", "The file is too large"),
+    WeightsRefused: ProblemKind(
+        422,
+        "weights_refused",
+        "The file is of no network here",
+        members=lambda error: {"differences": [asdict(each) for each in error.differences]},
+    ),
+    ModelNotExported: ProblemKind(
+        409,
+        "model_not_exported",
+        "The trained model is not exported to ONNX",
+        members=lambda error: {"hint": f'POST /v1/models/{error.model_id}/exports with {{"formats": ["onnx"]}}'},
+    ),
+    ModelUnusable: ProblemKind(409, "model_unusable", "The trained model cannot predict"),
+    ModelUnavailable: ProblemKind(503, "model_unavailable", "The trained model's file cannot be read", headers=_RETRY),
+    Busy: ProblemKind(429, "predictions_busy", "The project has too many pictures waiting", headers=_RETRY),
+    Closed: ProblemKind(503, "predictions_ended", "Predictions have ended here", headers=_RETRY),
+    PredictionsUnavailable: ProblemKind(
+        503, "predictions_unavailable", "The service of predictions does not answer", headers=_RETRY
     ),
     AuditNotFound: ProblemKind(404, "audit_not_found", "The version has no such audit"),
     AuditFinished: ProblemKind(
@@ -268,8 +305,13 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
     DatasetsUnavailable: ProblemKind(503, "datasets_unavailable", "The data sets cannot be looked at", headers=_RETRY),
     StorageUnavailable: ProblemKind(503, "storage_unavailable", "The storage does not answer", headers=_RETRY),
     CurvesNotDrawn: ProblemKind(503, "curves_not_drawn", "The curves could not be drawn", headers=_RETRY),
+    EvaluationNotMade: ProblemKind(503, "evaluation_not_made", "The evaluation could not be made", headers=_RETRY),
+    NotEvaluable: ProblemKind(409, "not_evaluable", "There is no such evaluation"),
     PictureNotDrawn: ProblemKind(503, "picture_not_drawn", "The picture could not be drawn", headers=_RETRY),
     TensorboardNotInstalled: ProblemKind(501, "tensorboard_not_installed", "TensorBoard's files cannot be written"),
+    MlflowNotSet: ProblemKind(409, "mlflow_not_set", "There is no MLflow server to export to"),
+    MlflowUnavailable: ProblemKind(503, "mlflow_unavailable", "The MLflow server does not answer", headers=_RETRY),
+    MlflowRefused: ProblemKind(502, "mlflow_refused", "The MLflow server does not take the run"),
     KeyMissing: ProblemKind(401, "key_missing", "There is no API key", headers=_CHALLENGE),
     KeyInvalid: ProblemKind(401, "key_invalid", "The API key is not valid", headers=_CHALLENGE),
     ScopeMissing: ProblemKind(

@@ -17,6 +17,7 @@ from api.http.route_suggestions import suggest_route
 from models import DatabaseUnavailable, log_outage
 
 MEDIA_TYPE = "application/problem+json"
+OPEN_INFERENCE = "/v2"  # below it, errors have the form of the Open Inference Protocol
 
 log = structlog.get_logger()
 
@@ -25,6 +26,9 @@ def problem(
     kind: ProblemKind, scope: Scope, detail: str, *, headers: Mapping[str, str] | None = None, **members: object
 ) -> Response:
     """The error's answer to the request of `scope`. Its `request_id` finds the error in the log."""
+    if scope["path"] == OPEN_INFERENCE or scope["path"].startswith(f"{OPEN_INFERENCE}/"):
+        body = json.dumps({"error": kind.detail or detail}, ensure_ascii=False).encode(errors="replace")
+        return Response(body, kind.status, {**kind.headers, **(headers or {})}, media_type=JSON)
     content = {
         "type": public_path(kind.type),
         "title": kind.title,

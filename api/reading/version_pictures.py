@@ -104,6 +104,16 @@ class Pictures:
             raise InvalidRequest([{"parameter": "finding", "detail": detail}], 1)
         return self._answer(["finding", finding], lambda: self._order(table, *planned))
 
+    def mistakes(self, title: str, evaluated: str, told: bytes) -> Response:
+        """The most confident mistakes, as `api.views.evaluations` tells them of the file with the hash `evaluated`.
+        Raises what `_answer` raises."""
+
+        def order() -> PictureOrder:
+            table = self._table()
+            return self._order(table, *sample_sheets.mistake_sheet(title, table, self.version.image_size, told))
+
+        return self._answer(["mistakes", title, evaluated], order)
+
     def image(self, image: str) -> Response:
         """One image. Raises ImageNotFound and what `_answer` raises."""
         table = self._table()

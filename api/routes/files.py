@@ -82,10 +82,9 @@ def download_weights(
 def download_predictions(
     job_id: JobId, database: DatabaseDep, storage: StorageDep, wanted: DownloadRequestDep, slot: SlotDep
 ) -> Response:
-    """Of a job that has succeeded and was trained on an uploaded data set, or whose spec has a `validation_fold`: a
-    safetensors file with a row for each image that was held out, and then for each of the test split. `probabilities`,
-    float32 [images, classes]; `labels`, `splits` (0: train, 1: test), and `digests`, whose first 16 hexadecimal digits
-    are the image's id in every version that has it."""
+    """Of a job that has succeeded: a safetensors file with a row for each image that was held out, and then for each of
+    the test split. `probabilities`, float32 [images, classes]; `labels`, `splits` (0: train, 1: test), and `digests`,
+    whose first 16 hexadecimal digits are the image's id in every version of an uploaded data set that has it."""
     with database.snapshot() as session:
         file = queries.predictions_file(session, job_id)
     return download(storage, file, wanted, slot)

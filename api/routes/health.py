@@ -6,10 +6,11 @@ from api import schemas
 from api.dependencies import ServiceDep
 from api.http.strict_route import KeylessRoute
 
+liveness = APIRouter(tags=["operations"], route_class=KeylessRoute)
 router = APIRouter(tags=["operations"], route_class=KeylessRoute)
 
 
-@router.get("/livez", operation_id="get_liveness", summary="Whether the process answers")
+@liveness.get("/livez", operation_id="get_liveness", summary="Whether the process answers")
 async def get_liveness() -> schemas.Live:
     """Checks no other part of the service. If this does not answer, restart the process."""
     return schemas.Live()

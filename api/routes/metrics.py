@@ -9,18 +9,11 @@ from sqlalchemy.orm import Session
 from api import schemas
 from api.dependencies import CurveCacheDep, DatabaseDep, JobId, ProjectDatabase, SlotDep
 from api.http.errors import NotAcceptable, TensorboardNotInstalled
-from api.http.etags import (
-    NOT_MODIFIED_RESPONSE,
-    REVALIDATE,
-    IfNoneMatch,
-    etag_of,
-    if_none_match_of,
-    matches,
-    not_modified,
-)
-from api.http.preconditions import IfMatch, check_preconditions
+from api.http.etags import NOT_MODIFIED_RESPONSE, IfNoneMatch
+from api.http.preconditions import IfMatch
 from api.http.problem_kinds import fails_with
 from api.reading import log_text, metric_rows, tensorboard_archive
+from api.reading.derived import derived
 from api.reading.polling import Content, PollDep
 from api.reading.streaming import piece_by_piece
 from api.service.admitted_route import AdmittedRoute
@@ -149,7 +142,7 @@ def get_curves_svg(
     _expected: IfMatch = None,
 ) -> Response:
     """The best epoch is marked. Where a value is not a number, the curve has a gap."""
-    return _answer(request, _cached_or_drawn(database, curve_cache, job_id, "svg"), SVG)
+    return derived(request, _cached_or_drawn(database, curve_cache, job_id, "svg"), SVG)
 
 
 @router.get(
@@ -168,7 +161,7 @@ def get_curves_png(
     _expected: IfMatch = None,
 ) -> Response:
     """The best epoch is marked. Where a value is not a number, the curve has a gap."""
-    return _answer(request, _cached_or_drawn(database, curve_cache, job_id, "png"), PNG)
+    return derived(request, _cached_or_drawn(database, curve_cache, job_id, "png"), PNG)
 
 
 def _cached_or_drawn(database: ProjectDatabase, curve_cache: CurveCache, job_id: str, form: ImageFormat) -> bytes:
@@ -179,11 +172,3 @@ def _cached_or_drawn(database: ProjectDatabase, curve_cache: CurveCache, job_id:
             return known
         details, epochs = queries.find(session, job_id), queries.epochs_after(session, job_id).rows
     return curve_cache.draw(f"{job_id}.{form}", revision, translate.curve_data(details, epochs), form)
-
-
-def _answer(request: Request, picture: bytes, media_type: str) -> Response:
-    etag, etags = etag_of(picture), if_none_match_of(request)
-    check_preconditions(request, etag)
-    if etags and matches(etags, etag):
-        return not_modified(etag, {})
-    return Response(picture, headers={**REVALIDATE, "ETag": etag}, media_type=media_type)

@@ -5,12 +5,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, BackgroundTasks, Query, Response
 from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel
 
 from api import schemas
-from api.dependencies import DatabaseDep, QueueDep, SessionDep, SlotDep, SnapshotDep
+from api.dependencies import DatabaseDep, QueueDep, SessionDep, SlotDep
 from api.http.path_ids import path_id
 from api.http.problem_kinds import fails_with
-from api.reading.waiting import WaitDep
+from api.making.idempotent import NO_IDEMPOTENCY_KEY
+from api.reading.waiting import Wait, WaitDep
 from api.routes.datasets import ACCEPTED
 from api.routes.models import ModelReference
 from api.service.admitted_route import AdmittedRoute
@@ -45,6 +47,7 @@ ExportId = Annotated[
     summary="Export a trained model",
     response_model=schemas.ModelExport,
     response_description="A worker will make the files.",
+    dependencies=[NO_IDEMPOTENCY_KEY],
     responses=ACCEPTED | fails_with(ModelNotFound, TooManyModelTasks, QuotaExceeded),
 )
 def export_model(
@@ -69,22 +72,28 @@ def export_model(
     "",
     operation_id="list_model_exports",
     summary="List the exports of a trained model, the newest first",
+    response_model=schemas.Page[schemas.ModelExport],
     responses=fails_with(ModelNotFound),
 )
-def list_exports(
+async def list_exports(
     model: ModelReference,
-    session: SnapshotDep,
+    database: DatabaseDep,
+    slot: SlotDep,
+    wait: WaitDep,
     after: Annotated[str | None, Query(pattern=EXPORT_PATTERN, description="The last one before the page.")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-) -> schemas.Page[schemas.ModelExport]:
-    """Also those that workers make by themselves when a job ends."""
-    row = resolve(session, session.own_project, model)
-    found = model_tasks.of_model(session, row, tasks.EXPORT, after, limit + 1)
-    carried_out = model_tasks.carried_out_by(session, found[:limit])
-    page = [model_task_views.export(each, carried_out.get(each.id), row) for each in found[:limit]]
-    has_more = len(found) > limit
-    following = f"{model_url(row.id)}/exports?after={page[-1].id}&limit={limit}" if has_more else None
-    return schemas.Page(data=page, has_more=has_more, next=following)
+) -> Response:
+    """Also those that workers make by themselves when a job ends. With `Prefer: wait=20`, the answer comes once all of
+    the page are over, or after 20 seconds."""
+
+    def read() -> schemas.Page[schemas.ModelExport]:
+        with database.snapshot() as session:
+            return _page(session, model, after, limit)
+
+    found = await run_in_threadpool(read)
+    while any(each.finished_at is None for each in found.data) and await wait.again(slot):
+        found = await run_in_threadpool(read)
+    return _uncached(found, wait)
 
 
 @router.get(
@@ -106,8 +115,22 @@ async def get_export(
     found = await run_in_threadpool(read)
     while found.finished_at is None and await wait.again(slot):
         found = await run_in_threadpool(read)
+    return _uncached(found, wait)
+
+
+def _uncached(found: BaseModel, wait: Wait) -> Response:
     headers = {**wait.applied, "Cache-Control": "no-store"}
     return Response(found.model_dump_json(), headers=headers, media_type="application/json")
+
+
+def _page(session: ProjectSession, reference: str, after: str | None, limit: int) -> schemas.Page[schemas.ModelExport]:
+    model = resolve(session, session.own_project, reference)
+    found = model_tasks.of_model(session, model, tasks.EXPORT, after, limit + 1)
+    carried_out = model_tasks.carried_out_by(session, found[:limit])
+    page = [model_task_views.export(each, carried_out.get(each.id), model) for each in found[:limit]]
+    has_more = len(found) > limit
+    following = f"{model_url(model.id)}/exports?after={page[-1].id}&limit={limit}" if has_more else None
+    return schemas.Page(data=page, has_more=has_more, next=following)
 
 
 def _export(session: ProjectSession, reference: str, export_id: str) -> schemas.ModelExport:

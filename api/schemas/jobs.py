@@ -191,8 +191,8 @@ class Job(SubmittedFields, JobIdentity):
     attempts: list[Attempt]
     weights: Weights | None = Field(description="Null until the job has succeeded or stopped, or failed with weights.")
     predictions: Predictions | None = Field(
-        description="Null unless the job has succeeded, and its data set was uploaded or its spec has a "
-        "`validation_fold`; and where they would take more than 64 MiB."
+        description="Null unless the job has succeeded; and where they would take more than 64 MiB, unless its spec "
+        "has a `validation_fold`."
     )
     parent: str | None = Field(description="The audit whose part the job is.")
     error: JobError | None = Field(description="Null unless the job has failed.")

@@ -9,7 +9,7 @@ from api.http.bodies import has_body
 from api.http.strict_route import Handler, StrictRoute
 from api.service.fair_limiter import FairLimiter, Requester, Slot
 from api.service.request_costs import EXPENSIVE, cost_of
-from api.service.service import Service
+from api.service.service import Core
 
 
 class AdmittedRoute(StrictRoute):
@@ -48,13 +48,32 @@ class UploadRoute(AdmittedRoute):
         return await _admit(request, 1, request.state.service.limits.uploads, read_body=False)
 
 
+class PredictionRoute(AdmittedRoute):
+    """Takes pictures. Its slots are its own: while a request waits for its prediction it holds none of those that other
+    requests wait for. A slot bounds the bodies that are in memory.
+    """
+
+    refuses_bodies = False
+
+    async def _admit(self, request: Request) -> Slot:
+        cost = cost_of(self.operation_id, request.query_params, request.headers)
+        return await _admit(request, cost, request.state.service.limits.predictions, read_body=False)
+
+
+class ExportRoute(AdmittedRoute):
+    """Waits for another server, for which it has slots of its own: nobody else waits for that server."""
+
+    async def _admit(self, request: Request) -> Slot:
+        return await _admit(request, EXPENSIVE, request.state.service.limits.exports, read_body=True)
+
+
 async def _admit(request: Request, cost: int, slots: FairLimiter, *, read_body: bool) -> Slot:
     """Authenticate the caller, charge `cost`, and wait for a slot, which the caller of this function must release.
 
     Nothing of the request is validated before: an answer to a caller without a valid key must not depend on what it
     sent. Raises what `Admission.admit` and `FairLimiter.acquire` raise.
     """
-    service: Service = request.state.service
+    service: Core = request.state.service
     limits, address = service.limits, request.client.host if request.client else ""
     key = service.admission.read_key(request.headers.get("authorization"))
     if key is None:
@@ -80,7 +99,7 @@ async def _admit(request: Request, cost: int, slots: FairLimiter, *, read_body: 
     return slot
 
 
-def _look_up(request: Request, service: Service, key: str, address: str, cost: int) -> Caller:
+def _look_up(request: Request, service: Core, key: str, address: str, cost: int) -> Caller:
     with service.database.autocommit_read() as session:
         caller, allowance = service.admission.admit(session, key, address, cost)
     request.state.headers = allowance.headers

@@ -66,11 +66,10 @@ class Meters:
 class Exposition:
     """All metrics as text."""
 
-    def __init__(
-        self, meters: Meters, figures: Probe[ServiceStats], broker: Probe[BrokerState], database: Database
-    ) -> None:
+    def __init__(self, meters: Meters, *others: Collector) -> None:
         self._registry = meters.registry
-        self._registry.register(_Service(figures, broker, database))
+        for collector in others:
+            self._registry.register(collector)
 
     def text(self) -> bytes:
         """Prometheus' text format. If the database or the broker does not answer, this takes TIMEOUT_SECONDS for
@@ -78,7 +77,7 @@ class Exposition:
         return generate_latest(self._registry)
 
 
-class _Service(Collector):
+class ServiceFigures(Collector):
     """Reads the figures during the scrape, so that they are never older than it."""
 
     def __init__(self, figures: Probe[ServiceStats], broker: Probe[BrokerState], database: Database) -> None:

@@ -48,6 +48,19 @@ class DatabaseState:
     workers: int | None = None  # that take jobs: not those that drain
 
 
+class DatabaseAnswers(Probe[bool]):
+    """Whether the database answers, and has a schema that this release can work with."""
+
+    def __init__(self, database: Database) -> None:
+        def answers() -> bool:
+            try:
+                return database.schema().incompatibility is None
+            except DatabaseUnavailable:
+                return False
+
+        super().__init__(answers)
+
+
 class Readiness:
     """Checks database, broker and storage, each in a thread of its own and for at most TIMEOUT_SECONDS."""
 

@@ -37,6 +37,18 @@ COSTS: Mapping[str, Cost] = {
     "draw_augmented_samples": lambda _: 20,
     "get_dataset_image": lambda _: 10,
     "list_dataset_images": lambda _: EXPENSIVE,  # the index may have to be read
+    "get_evaluation": lambda _: 10,  # the predictions may have to be read, and all of them computed with
+    "get_confusion": lambda _: 10,
+    "get_confusion_csv": lambda _: 10,
+    "get_confusion_svg": lambda _: 10,
+    "get_reliability_svg": lambda _: 10,
+    "get_mistakes_png": lambda _: 20,
+    "get_model_evaluation": lambda _: EXPENSIVE,  # a report is read, and shown
+    "get_model_confusion": lambda _: EXPENSIVE,
+    "get_model_confusion_csv": lambda _: EXPENSIVE,
+    "get_model_confusion_svg": lambda _: 10,
+    "get_model_reliability_svg": lambda _: 10,
+    "get_model_mistakes_png": lambda _: EXPENSIVE,
     "get_log": lambda _: 10,
     "get_tensorboard": lambda _: 20,  # reads all of the steps and, for each run, all of the epochs
     "compare_jobs": lambda query: max(EXPENSIVE, 3 * len(query.getlist("job"))),
@@ -49,6 +61,7 @@ COSTS: Mapping[str, Cost] = {
     "submit_job": lambda query: (
         EXPENSIVE if query.get("dry_run", "").lower() in ("true", "1", "on", "yes", "t", "y") else 1
     ),
+    "predict": lambda query: 1 if query.get("explain", "").lower() in ("", "false", "0", "off", "no") else EXPENSIVE,
     "list_datasets": lambda _: 10,
     "get_service_metrics": lambda _: 10,
 }

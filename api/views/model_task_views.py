@@ -28,6 +28,38 @@ def export(row: ModelTask, task: Task | None, model: TrainedModel) -> schemas.Mo
     )
 
 
+def evaluation_summary(row: ModelTask, task: Task | None) -> schemas.ModelEvaluationSummary:
+    """An evaluation, without what was measured. `task` is as for `export`."""
+    here = f"{model_url(row.model_id)}/evaluations/{row.id}"
+    return schemas.ModelEvaluationSummary(
+        id=row.id,
+        model_id=row.model_id,
+        status=status_of(row, task),
+        dataset=row.arguments["dataset"],
+        version=row.arguments["version"],
+        split=row.arguments["split"],
+        progress=progress_of(task),
+        error=error_of(row),
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+        links=schemas.ModelEvaluationLinks(
+            self=here,
+            model=model_url(row.model_id),
+            confusion=f"{here}/confusion",
+            confusion_csv=f"{here}/confusion.csv",
+            confusion_svg=f"{here}/confusion.svg",
+            reliability_svg=f"{here}/reliability.svg",
+            mistakes_png=f"{here}/mistakes.png",
+        ),
+    )
+
+
+def evaluation(row: ModelTask, task: Task | None) -> schemas.ModelEvaluation:
+    """The same with the figures; its `evaluation` is in a file."""
+    figures = schemas.EvaluationFigures.model_validate(row.result, from_attributes=False) if row.result else None
+    return schemas.ModelEvaluation(**dict(evaluation_summary(row, task)), figures=figures, evaluation=None)
+
+
 def status_of(row: ModelTask, task: Task | None) -> ModelTaskStatus:
     """Whether it waits, a worker has it, or how it has ended."""
     if row.finished_at is None:

@@ -1,5 +1,6 @@
 """Which images of a version a contact sheet shows, and where."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 
 from api.views.image_table import ImageTable, Rows
 from training.images.lots import lots
+from training.images.mistakes_sheet import ShownMistake, mistakes_sheet, most_shown
 from training.images.packs import SPLITS
 from training.images.sheet_layout import Band, Figure, Sheet, cell_for, columns_for, example_cell_for, lines_for
 
@@ -104,6 +106,16 @@ def finding_sheet(
         caption_lines=1 if in_figure > 1 else 2,
     )
     return sheet, plan.rows
+
+
+def mistake_sheet(title: str, table: ImageTable, image_size: int | None, told: bytes) -> tuple[Sheet, Sequence[int]]:
+    """The most confident mistakes of a network on images of a version, as `api.views.evaluations` has `told` them, and
+    the rows of its images."""
+    found, plan = json.loads(told), Plan(table)
+    mistakes = [ShownMistake(**each) for each in found["mistakes"][: most_shown(image_size)]]
+    rows = [table.row_of(mistake.image) for mistake in mistakes]
+    numbers = [None if row is None else plan.number_of(row) for row in rows]
+    return mistakes_sheet(title, found["subtitle"], image_size, mistakes, numbers), plan.rows
 
 
 def _drawn(table: ImageTable, label: int, choice: Choice, most: int) -> tuple[Sequence[int], int]:

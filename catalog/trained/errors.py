@@ -6,6 +6,8 @@ ModelError
 ├── ModelNameNotFound
 ├── AliasNotFound
 ├── ModelInUse
+├── ModelTooLarge
+├── ModelNotExported
 ├── ModelTaskNotFound
 └── TooManyModelTasks
 """
@@ -33,6 +35,16 @@ class ModelFileNotFound(ModelError):
         super().__init__(f"Model {model_id} has no file {name!r}. It has {', '.join(there)}.")
 
 
+class ModelNotExported(ModelError):
+    """The trained model has no ONNX file, which predictions need."""
+
+    def __init__(self, model_id: str) -> None:
+        super().__init__(
+            f"Model {model_id} has no model.onnx, which predictions are made with: export it to ONNX first."
+        )
+        self.model_id = model_id
+
+
 class ModelNameNotFound(ModelError):
     """No trained model has this name."""
 
@@ -53,6 +65,16 @@ class ModelInUse(ModelError):
     def __init__(self, model_id: str, needed_by: Sequence[str]) -> None:
         super().__init__(f"Model {model_id} is needed by {', '.join(needed_by)}: change that first.")
         self.needed_by = tuple(needed_by)
+
+
+class ModelTooLarge(ModelError):
+    """The file is larger than one of weights may be."""
+
+    def __init__(self, most_bytes: int) -> None:
+        super().__init__(
+            f"A file of weights may have {most_bytes:,} bytes: save it as float16, which halves it, or ask the "
+            "operator for more (EPOCHAL_MAX_MODEL_BYTES)."
+        )
 
 
 class ModelTaskNotFound(ModelError):

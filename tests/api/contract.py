@@ -39,7 +39,8 @@ from catalog.trained.references import resolve
 from jobs import model_names, model_tasks, requests
 from jobs.trained_models import list_models
 from tests.api.conftest import Tenants
-from tests.api.picture_data import pets, store_ready
+from tests.api.evaluated import settle
+from tests.api.picture_data import indexed, pets, predictions_on, store_ready
 from tests.jobs.datasets import begin
 from tests.stage import Stage
 from training.known.recipes import RECIPES
@@ -55,7 +56,10 @@ PHASES = ("examples", "coverage", "fuzzing", "stateful")
 # What no JSON schema can say, so that a request that fits it is refused all the same: by code of the problem, or by
 # code and what the detail says. Everything else that fits the contract must be accepted.
 BEYOND_A_SCHEMA: Mapping[str, str] = {
-    "starting_weights_missing": "whether a job is there and has weights",
+    "starting_weights_missing": "whether a job or a trained model is there and has weights",
+    "starting_weights_unfit": "of which network they are",
+    "weights_refused": "what is in a file",
+    "mlflow_not_set": "what the operator has set",
     "idempotency_key_reused": "which keys were used, and for what",
     "address_refused": "where the operator lets messages go",
     "cursor_invalid": "which cursors were given out, and for which order",
@@ -76,18 +80,20 @@ RULES_BETWEEN_FIELDS: Mapping[str, str] = {
     "should either exclude the images": "an edit excludes, or changes",
     "it changes nothing": "an edit changes something",
     "there is no class": "which classes a version has",
+    "the classes are others": "which classes a trained model has",
     "there is no finding": "which findings its report has",
     "of this version": "which images, classes, findings and audits a version has",
     "does not go with `finding`": "a finding names its images",
+    "spec has no field": "the spec of an audit is a part of one",
     "without `..`": "whether a part of a path leads upwards",
 }
 
-YET_TO_COME = {"weights_not_found", "checkpoint_not_found"}
+YET_TO_COME = {"weights_not_found", "checkpoint_not_found", "predictions_not_found"}
 SUBMIT, RERUN = "POST /v1/jobs", "POST /v1/jobs/{job_id}/rerun"  # whose spec is a patch of one that is not sent
 
 # Ids and secrets that no two tenants have in common.
 _TOKEN = re.compile(
-    r"(?:job|whk|msg|upl|task|aud|mdl)_[0-9a-hjkmnp-tv-z]{26}|whsec_[A-Za-z0-9+/=]+|\b01[0-9a-hjkmnp-tv-z]{24}\b"
+    r"(?:job|whk|msg|upl|task|aud|mdl|exp|evl)_[0-9a-hjkmnp-tv-z]{26}|whsec_[A-Za-z0-9+/=]+|\b01[0-9a-hjkmnp-tv-z]{24}\b"
 )
 
 
@@ -169,7 +175,9 @@ def set_up(tenants: Tenants, stage: Stage, name: str) -> Tenant:
     """A tenant with jobs in every state, some with epochs, steps and files."""
     word = f"{name}s-own-word"
     label: dict[str, Any] = {"project": name, "name": f"{word} job", "tags": [f"{word} tag"]}
-    waiting, begun, running, done, failed, paused, cancelled = (stage.submit(**label) for _ in range(7))
+    known = _own_datasets(stage, name, word)
+    done = stage.submit(**label, dataset=DATASETS[0])
+    waiting, begun, running, failed, paused, cancelled = (stage.submit(**label) for _ in range(6))
     stage.claim(begun)
     for job_id in (running, done, failed):
         claim = stage.start(job_id)
@@ -177,14 +185,14 @@ def set_up(tenants: Tenants, stage: Stage, name: str) -> Tenant:
         stage.epoch(claim, 0)
         stage.checkpoint(claim, 1, 0)
         if job_id == done:
-            stage.succeed(claim, classes=(f"{word} cat", f"{word} dog"))
+            stage.succeed(claim, classes=(f"{word} cat", f"{word} dog"), predictions=_own_predictions(word))
         elif job_id == failed:
             stage.fail(claim)
     stage.pause(paused)
     with stage.database.session() as session:
         requests.request_cancel(session, cancelled)
     ids = [waiting, begun, running, done, failed, paused, cancelled]
-    known = {**_own_datasets(stage, name, word), **_own_models(stage, name)}
+    known = {**known, **_own_models(stage, name, word)}
     return Tenant(name, tenants.keys[name]["admin"], frozenset({word}), ids, known, {*ids, *known["upload_id"]})
 
 
@@ -199,7 +207,12 @@ def _own_datasets(stage: Stage, project: str, word: str) -> Mapping[str, Sequenc
     return {"name": DATASETS, "image": images, "upload_id": begun}
 
 
-def _own_models(stage: Stage, project: str) -> Mapping[str, Sequence[str]]:
+def _own_predictions(word: str) -> bytes:
+    """Of a network that was trained on the first of the data sets."""
+    return predictions_on(indexed(pets((f"{word} cat", f"{word} dog")))).to_bytes()
+
+
+def _own_models(stage: Stage, project: str, own: str) -> Mapping[str, Sequence[str]]:
     """The trained model of the job that has succeeded, under names and an alias that both tenants use."""
     with stage.database.session(project) as session:
         model = list_models(session, job=None, name=None, after=None, limit=1).rows[0].id
@@ -208,7 +221,15 @@ def _own_models(stage: Stage, project: str) -> Mapping[str, Sequence[str]]:
             model_names.set_alias(session, project, word, "staging", 1, None)
         row = resolve(session, project, model)
         exports = [model_tasks.request_export(session, row, [each]).id for each in ("onnx", "html")]
-    return {"model": [model, *DATASETS], "export_id": exports, "model_name": DATASETS, "alias": ["staging"]}
+        evaluation = model_tasks.request_evaluation(session, row, "digits", None, "test").id
+    settle(stage, evaluation, predictions_on(indexed(pets((f"{own} cat", f"{own} dog")))))
+    return {
+        "model": [model, *DATASETS],
+        "export_id": exports,
+        "evaluation_id": [evaluation],
+        "model_name": DATASETS,
+        "alias": ["staging"],
+    }
 
 
 def explore(
@@ -249,6 +270,8 @@ def explore(
 def filter_failure(_context: HookContext, failure: Failure, case: Case[Any], response: Response) -> bool:
     """Whether it is one: not where a request that fits the schema breaks a rule that no schema has words for; and not
     where a job that was just made is there, and what it has yet to train is not."""
+    if response.status_code == 400 and response.json()["code"] == "malformed_request":
+        return False  # a header that frames the request was made up: whatever comes then is no operation's answer
     if isinstance(failure, EnsureResourceAvailability):
         return bool(response.json()["code"] not in YET_TO_COME)
     return not (isinstance(failure, RejectedPositiveData) and _is_beyond_a_schema(response, case))

@@ -14,6 +14,7 @@ from models import DEFAULT_PROJECT, Database
 from storage import Storage
 from training.images.identity import digest_of
 from training.images.packs import SPLITS, ImageIndex
+from training.images.predictions import Predictions
 from training.images.sizes import common_size
 
 
@@ -64,10 +65,10 @@ def store_ready(
     index, pack = _packed(samples)
     with database.session() as session:
         number = new_versions.add_version(session, project, dataset, "upload").number
-        tasks.add(session, tasks.VALIDATE, project, dataset, number, {})
+        task = tasks.add(session, tasks.VALIDATE, project, dataset, number, {})
+        session.flush()
+        claim = tasks._claimed(task, "worker-1", 60)  # the very one, whatever else waits
     with database.session() as session:
-        claim = tasks.claim_next(session, "worker-1", 60)
-        assert claim is not None
         prefix = f"{dataset_versions.FOLDER}/{project}/{claim.task_id}/0001"
         files = [
             storage.put(f"{prefix}/index.npz", index.to_bytes()),
@@ -86,6 +87,25 @@ def store_ready(
         )
         dataset_versions.settle_ready(session, claim, found)
     return index
+
+
+def indexed(samples: Sequence[Sample]) -> ImageIndex:
+    """The index of a version of `samples`."""
+    return _packed(samples)[0]
+
+
+def predictions_on(index: ImageIndex, seed: int = 0) -> Predictions:
+    """What a network that was trained on a version takes its test images for."""
+    rows = np.flatnonzero(index.in_split("test"))
+    given = np.random.default_rng(seed).dirichlet(np.ones(len(index.classes)), len(rows))
+    return Predictions(
+        classes=index.classes,
+        dataset_identity=index.identity,
+        splits=index.splits[rows],
+        labels=index.labels[rows],
+        digests=index.digests[rows],
+        probabilities=given.astype(np.float32),
+    )
 
 
 def _packed(samples: Sequence[Sample]) -> tuple[ImageIndex, bytes]:

@@ -11,7 +11,7 @@ from httpx2 import Response
 from access.keys import Scope
 from models import Job, Webhook, WebhookDelivery
 from tests.api.conftest import Tenants
-from tests.api.picture_data import pets, store_ready
+from tests.api.picture_data import pets, predictions_on, store_ready
 from tests.conftest import Databases
 from tests.stage import Stage
 
@@ -39,14 +39,15 @@ class Loot:
     """What the first project has, and the second wants."""
 
     def __init__(self, guarded: TestClient, tenants: Tenants, stage: Stage) -> None:
-        self.job_id = stage.submit(project="first", name="firsts-own-word", tags=["firsts-own-word"])
+        index = store_ready(stage.database, stage.storage, pets(("firsts-own-word", "dog")), project="first")
+        word = "firsts-own-word"
+        self.job_id = stage.submit(project="first", name=word, tags=[word], dataset="pets")
         claim = stage.start(self.job_id)
         stage.epoch(claim, 0)
         self.checkpoint = stage.checkpoint(claim, 1, 0).name
-        stage.succeed(claim)
+        stage.succeed(claim, predictions=predictions_on(index).to_bytes())
         self.waiting_id = stage.submit(project="first", name="firsts-own-word")
         admin, train = tenants.header("first", "admin"), tenants.header("first", "train")
-        index = store_ready(stage.database, stage.storage, pets(("firsts-own-word", "dog")), project="first")
         self.image = index.ids[0]
         self.upload = guarded.post("/v1/uploads", headers=train, json={"dataset": "firsts-own-word", "bytes": 9}).json()
         self.audit = guarded.post("/v1/datasets/pets/versions/1/audit", headers=train, json={}).json()
@@ -58,6 +59,8 @@ class Loot:
         guarded.put("/v1/models/cats/aliases/production", headers=train, json={"version": 1})
         wanted = {"formats": ["onnx"]}
         self.export = guarded.post(f"/v1/models/{self.model}/exports", headers=train, json=wanted).json()
+        own = {"dataset": "digits", "split": "test"}
+        self.evaluation = guarded.post(f"/v1/models/{self.model}/evaluations", headers=train, json=own).json()
         self.key_id = tenants.keys["first"]["read"].partition(".")[0].removeprefix("epochal_")
 
     def path(self, template: str) -> str:
@@ -78,6 +81,7 @@ class Loot:
             "audit_id": self.audit["id"],
             "model": self.model,
             "export_id": self.export["id"],
+            "evaluation_id": self.evaluation["id"],
             "model_name": "cats",
             "alias": "production",
         }
@@ -210,7 +214,8 @@ def test_no_key_does_more_than_its_scope(guarded: TestClient, tenants: Tenants, 
         if path in OPEN:
             continue
         of_project = path.startswith("/v1/projects") and method != "GET"
-        may = not administered.match(path) and not of_project and (scope == "train" or method == "GET")
+        reads = method == "GET" or path.endswith("/predict")
+        may = not administered.match(path) and not of_project and (scope == "train" or reads)
         if may:
             continue
         body = body_of(document, operation)

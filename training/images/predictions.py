@@ -16,6 +16,7 @@ from safetensors.numpy import load, save
 from training.images.identity import DIGEST_BYTES, Digests
 
 ENTRY = "epochal"
+MOST_BYTES = 64 * 2**20  # of probabilities that are kept where nobody needs all: 160,000 images of 100 classes
 _LENGTH_BYTES = 8  # of the header's length, little-endian, with which the file begins
 
 
