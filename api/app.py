@@ -29,6 +29,7 @@ from api.routes import (
     jobs,
     keys,
     metrics,
+    mlflow,
     model_evaluations,
     model_exports,
     model_names,
@@ -111,7 +112,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     for resource in (jobs, requests, metrics, events, files, compare, datasets, architectures, recipes, workers, queue):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
-    for resource in (new_versions, audits, models, model_exports, model_names, evaluations, model_evaluations):
+    for resource in (mlflow, new_versions, audits, models, model_exports, model_names, evaluations, model_evaluations):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
     # Before the other routes of its path: a route class that reads no body.
     for streaming in (dataset_uploads.router, uploads.parts_router, uploads.router, brought_models.router):

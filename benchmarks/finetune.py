@@ -4,9 +4,8 @@
 
 A ResNet-18 is trained on 80 classes of CIFAR-100. torchvision's own network takes its weights and saves them, and
 timm's where timm is installed. Each file is brought through `POST /v1/models` of a running service. Jobs of the
-service then
-train on 25 images of each of the other 20 classes: from the brought weights, and from random ones with the same budget
-at several learning rates, of which the best counts.
+service then train on 25 images of each of the other 20 classes: from the brought weights, and from random ones with the
+same budget at several learning rates, of which the best counts.
 """
 
 import argparse

@@ -16,6 +16,9 @@ from api.http.errors import (
     InvalidRequest,
     KeyMissing,
     MalformedBody,
+    MlflowNotSet,
+    MlflowRefused,
+    MlflowUnavailable,
     NotAcceptable,
     NotEvaluable,
     NotReady,
@@ -217,6 +220,13 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
     ModelInUse: ProblemKind(
         409, "model_in_use", "The trained model is needed", members=lambda error: {"needed_by": list(error.needed_by)}
     ),
+    ModelTooLarge: ProblemKind(413, "model_too_large", "The file is too large"),
+    WeightsRefused: ProblemKind(
+        422,
+        "weights_refused",
+        "The file is of no network here",
+        members=lambda error: {"differences": [asdict(each) for each in error.differences]},
+    ),
     ModelNotExported: ProblemKind(
         409,
         "model_not_exported",
@@ -229,13 +239,6 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
     Closed: ProblemKind(503, "predictions_ended", "Predictions have ended here", headers=_RETRY),
     PredictionsUnavailable: ProblemKind(
         503, "predictions_unavailable", "The service of predictions does not answer", headers=_RETRY
-    ),
-    ModelTooLarge: ProblemKind(413, "model_too_large", "The file is too large"),
-    WeightsRefused: ProblemKind(
-        422,
-        "weights_refused",
-        "The file is of no network here",
-        members=lambda error: {"differences": [asdict(each) for each in error.differences]},
     ),
     AuditNotFound: ProblemKind(404, "audit_not_found", "The version has no such audit"),
     AuditFinished: ProblemKind(
@@ -306,6 +309,9 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
     NotEvaluable: ProblemKind(409, "not_evaluable", "There is no such evaluation"),
     PictureNotDrawn: ProblemKind(503, "picture_not_drawn", "The picture could not be drawn", headers=_RETRY),
     TensorboardNotInstalled: ProblemKind(501, "tensorboard_not_installed", "TensorBoard's files cannot be written"),
+    MlflowNotSet: ProblemKind(409, "mlflow_not_set", "There is no MLflow server to export to"),
+    MlflowUnavailable: ProblemKind(503, "mlflow_unavailable", "The MLflow server does not answer", headers=_RETRY),
+    MlflowRefused: ProblemKind(502, "mlflow_refused", "The MLflow server does not take the run"),
     KeyMissing: ProblemKind(401, "key_missing", "There is no API key", headers=_CHALLENGE),
     KeyInvalid: ProblemKind(401, "key_invalid", "The API key is not valid", headers=_CHALLENGE),
     ScopeMissing: ProblemKind(

@@ -83,6 +83,7 @@ from api.schemas.jobs import (
     StepRow,
     Weights,
 )
+from api.schemas.mlflow import MlflowRun
 from api.schemas.model_tasks import (
     ExportCreate,
     ExportLinks,
@@ -181,6 +182,7 @@ __all__ = [
     "Key",
     "KeyCreate",
     "Live",
+    "MlflowRun",
     "ModelAlias",
     "ModelAliasMove",
     "ModelDataset",

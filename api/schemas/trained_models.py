@@ -75,8 +75,8 @@ class TrainedModelSummary(ResponseSchema):
     job_id: str | None = Field(description="Null where somebody has brought the weights.")
     which: Annotated[str, published_as(Literal["last", "best", "brought"])] = Field(
         description="Of which epoch its weights are: `best`, as measured on the validation split, where the spec stops "
-        "early. Otherwise the best ones are in best.safetensors, where there is a validation split and they differ. "
-        "`brought`: nobody knows."
+        "early. Otherwise the best ones are in best.safetensors, where there is a validation split and they are "
+        "others. `brought`: nobody knows."
     )
     architecture: str
     dataset: str | None = Field(description="The name of the data set that it was trained on, where it is known.")

@@ -6,8 +6,8 @@ ModelError
 ├── ModelNameNotFound
 ├── AliasNotFound
 ├── ModelInUse
-├── ModelNotExported
 ├── ModelTooLarge
+├── ModelNotExported
 ├── ModelTaskNotFound
 └── TooManyModelTasks
 """

@@ -347,7 +347,7 @@ def test_the_commands_of_the_page_on_models_do_what_it_says(deployment: Deployme
     assert float(alone[0]) == pytest.approx(100 * best["probability"], abs=0.051)
     again = said(tmp_path, url, commands("models.md", "Names and aliases"), **known)
     assert f'"label":"{best["label"]}"' in again
-    said(tmp_path, url, commands("models.md", "Predictions over HTTP"), **known)
+    said(tmp_path, url, commands("models.md", "Predictions"), **known)
     assert (tmp_path / "seen.png").read_bytes().startswith(b"\x89PNG")
     told = said(tmp_path, url, commands("models.md", "What it is good for"), **known)
     assert '"status": "succeeded"' in told

@@ -59,6 +59,7 @@ BEYOND_A_SCHEMA: Mapping[str, str] = {
     "starting_weights_missing": "whether a job or a trained model is there and has weights",
     "starting_weights_unfit": "of which network they are",
     "weights_refused": "what is in a file",
+    "mlflow_not_set": "what the operator has set",
     "idempotency_key_reused": "which keys were used, and for what",
     "address_refused": "where the operator lets messages go",
     "cursor_invalid": "which cursors were given out, and for which order",
