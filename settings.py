@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -60,6 +61,18 @@ def _broker(url: SecretStr) -> SecretStr:
 
 def _of_a_storage(url: str) -> str:
     return Storage(url).url  # refuses what it cannot use, and looks nothing up
+
+
+def _of_mlflow(uri: SecretStr) -> SecretStr:
+    """Its message must not show the address, which may hold a secret."""
+    try:
+        address = urlsplit(uri.get_secret_value())
+        is_usable = bool(address.hostname) and (address.port or 1) > 0
+    except ValueError:
+        is_usable = False
+    if not is_usable or address.scheme not in ("http", "https") or address.query or address.fragment:
+        raise ValueError("should be http://host:5000 or https://user:password@host/path, percent-encoded")
+    return uri
 
 
 def _host(host: str) -> str:
@@ -119,6 +132,7 @@ AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 Folder = Annotated[AbsolutePath, AfterValidator(_folder)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_broker)]
+MlflowUri = Annotated[SecretStr, AfterValidator(_of_mlflow)]
 StorageUrl = Annotated[str, AfterValidator(_of_a_storage)]
 
 
@@ -222,11 +236,22 @@ class Settings(BaseSettings):
         le=2**50,
         description="Largest file that can be uploaded as a data set, in bytes.",
     )
+    max_model_bytes: int = Field(
+        default=2 * 2**30,
+        ge=2**20,
+        le=2**40,
+        description="Largest file of weights that can be brought as a trained model, in bytes.",
+    )
     export_formats: ExportFormats = Field(
         default=("onnx", "python"),
         validate_default=False,
         description="Formats to which a worker exports each trained model by itself, as `onnx,int8`: some of "
         f"{', '.join(EXPORT_FORMATS)}; or `none`. Others are made on request.",
+    )
+    mlflow_tracking_uri: MlflowUri | None = Field(
+        default=None,
+        description="MLflow tracking server that jobs are exported to on request, as `https://user:password@host`. By "
+        "default there is none.",
     )
     redis_url: RedisUrl | None = Field(
         default=None,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from environment.addresses import parse
-from training.durable import sync_folder, write_durably
+from training.durable import sync_folder, write_durably, write_pieces_durably
 
 BLOCK_BYTES = 4 * 2**20  # of a download
 PART_BYTES = 16 * 2**20  # S3 takes twice as much, and more, in parts
@@ -70,6 +70,21 @@ class Storage:
         self._backend.put(_checked(name), content)
         return StoredFile(name, len(content), sha256(content).hexdigest())
 
+    def put_pieces(self, name: str, pieces: Iterable[bytes]) -> StoredFile:
+        """The same for content that comes in pieces, of which one is in memory at a time, and of a bucket's
+        PART_BYTES. Where making one raises an error, nothing is written, and the error goes on as it is."""
+        digest, size = sha256(), 0
+
+        def counted() -> Iterator[bytes]:
+            nonlocal size
+            for piece in pieces:
+                digest.update(piece)
+                size += len(piece)
+                yield piece
+
+        self._backend.put_pieces(_checked(name), counted())
+        return StoredFile(name, size, digest.hexdigest())
+
     def read(self, name: str) -> bytes:
         """The whole file."""
         return self._backend.read(_checked(name))
@@ -120,6 +135,7 @@ class _Backend(Protocol):
     """Where files lie. Names are checked already."""
 
     def put(self, name: str, content: bytes) -> None: ...
+    def put_pieces(self, name: str, pieces: Iterator[bytes]) -> None: ...
     def read(self, name: str) -> bytes: ...
     def blocks(self, name: str, start: int, length: int | None) -> Iterator[bytes]: ...
     def delete(self, name: str) -> None: ...
@@ -158,6 +174,11 @@ class _Folder:
         path = self._root / name
         _make_folder(path.parent)
         write_durably(path, content)
+
+    def put_pieces(self, name: str, pieces: Iterator[bytes]) -> None:
+        path = self._root / name
+        _make_folder(path.parent)
+        write_pieces_durably(path, pieces)
 
     def read(self, name: str) -> bytes:
         return (self._root / name).read_bytes()
@@ -222,6 +243,21 @@ class _Bucket:
         # One request, or parts that the last request joins: the file appears whole or not at all.
         with self._reaching(name) as (files, path):
             files.pipe_file(path, content, chunksize=PART_BYTES, timeout=limit)
+
+    def put_pieces(self, name: str, pieces: Iterator[bytes]) -> None:
+        with self._reaching(name) as (files, path):
+            file = files.open(path, "wb", block_size=PART_BYTES)
+        try:
+            for piece in pieces:
+                with self._reaching(name):
+                    file.write(piece)
+            with self._reaching(name):
+                file.close()
+        except BaseException:
+            file.closed = True  # or the file would appear when it is garbage
+            with suppress(OSError), self._reaching(name):
+                file.discard()
+            raise
 
     def read(self, name: str) -> bytes:
         with self._reaching(name) as (files, path):

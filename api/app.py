@@ -17,6 +17,7 @@ from api.http.problems import add_handlers
 from api.routes import (
     architectures,
     audits,
+    brought_models,
     compare,
     dataset_pictures,
     dataset_uploads,
@@ -28,6 +29,7 @@ from api.routes import (
     jobs,
     keys,
     metrics,
+    mlflow,
     model_evaluations,
     model_exports,
     model_names,
@@ -110,10 +112,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     for resource in (jobs, requests, metrics, events, files, compare, datasets, architectures, recipes, workers, queue):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
-    for resource in (new_versions, audits, models, model_exports, model_names, evaluations, model_evaluations):
+    for resource in (mlflow, new_versions, audits, models, model_exports, model_names, evaluations, model_evaluations):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
     # Before the other routes of its path: a route class that reads no body.
-    for streaming in (dataset_uploads.router, uploads.parts_router, uploads.router):
+    for streaming in (dataset_uploads.router, uploads.parts_router, uploads.router, brought_models.router):
         app.include_router(streaming, prefix="/v1", dependencies=[Depends(may_use)])
     app.include_router(dataset_pictures.router, prefix="/v1", dependencies=[Depends(may_use)])
     for resource in (keys, webhooks):

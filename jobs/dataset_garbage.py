@@ -11,7 +11,8 @@ import structlog
 from sqlalchemy import ColumnElement, and_, delete, select
 
 from catalog.datasets import uploads
-from jobs import dataset_versions, model_tasks, tasks
+from jobs import brought_models, dataset_versions, model_tasks, tasks
+from jobs.ids import is_model_id
 from jobs.tasks import TaskClaim
 from jobs.uploads import expire
 from models import (
@@ -99,7 +100,9 @@ def collect(database: Database, storage: Storage, should_stop: Callable[[], bool
         for table in (TrainedModel, ModelTask):
             for listed in session.scalars(select(table.files)):
                 named |= {each["file"]["name"] for each in listed}
-    garbage = [name for name in found if name not in named and not under_way & set(name.split("/"))]
+        since = brought_models.arriving_since(session)
+    unnamed = [name for name in found if name not in named and not under_way & set(name.split("/"))]
+    garbage = [name for name in unnamed if not _may_arrive(name, since)]
     for start in range(0, len(garbage), DELETED_AT_ONCE):
         if should_stop():
             return
@@ -107,6 +110,11 @@ def collect(database: Database, storage: Storage, should_stop: Callable[[], bool
     if garbage:
         log.info("files of uploads and data sets deleted", files=len(garbage))
     _forget_old_rows(database)
+
+
+def _may_arrive(name: str, since: str) -> bool:
+    """Whether the file may be of a trained model that is being brought: its row is written last."""
+    return any(is_model_id(part) and part >= since for part in name.split("/"))
 
 
 def delete_upload_files(storage: Storage, upload_id: str) -> None:

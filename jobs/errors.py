@@ -10,6 +10,7 @@ JobError
 ├── WeightsNotFound
 ├── PredictionsNotFound
 ├── StartingWeightsMissing
+├── StartingWeightsUnfit
 ├── JobNotFinished
 ├── CursorInvalid
 └── QuotaExceeded
@@ -94,11 +95,20 @@ class PredictionsNotFound(JobError):
 
 
 class StartingWeightsMissing(JobError):
-    """A spec starts from the weights of a job that has none. `reason` says why."""
+    """A spec starts from the weights of a job that has none, or of a trained model that is not there. `reason` says
+    why."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"There are no weights to start from: {reason}.")
         self.reason = reason
+
+
+class StartingWeightsUnfit(JobError):
+    """A spec starts from weights of another network. `reason` says what differs."""
+
+    def __init__(self, reference: str, reason: str) -> None:
+        super().__init__(f"The job cannot start from {reference}: it {reason}.")
+        self.reason = f"{reference} {reason}"
 
 
 class JobNotFinished(JobError):

@@ -87,6 +87,11 @@ def new_model_id(created_at: datetime) -> str:
     return _written(_first(created_at) + secrets.randbits(_CHANCE_BITS), "mdl")
 
 
+def first_model_id(created_at: datetime) -> str:
+    """The lowest id of trained models that are created at that time or later."""
+    return _written(max(_first(created_at), 0), "mdl")
+
+
 def new_export_id(created_at: datetime) -> str:
     """The same for an export."""
     return _written(_first(created_at) + secrets.randbits(_CHANCE_BITS), "exp")

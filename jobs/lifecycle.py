@@ -11,14 +11,14 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from jobs import dataset_versions
+from jobs import dataset_versions, starting_weights
 from jobs.backoff import leave_to_another, postpone
 from jobs.errors import AttemptFenced
 from jobs.failures import TIME_IS_UP, Failure
 from jobs.fence import Claim, for_update, is_active, is_current, is_overdue, lock_claimable, lock_expired, lock_held
 from jobs.ids import new_id
 from jobs.network_input import NetworkInput
-from jobs.preparing import CannotBegin, SpecOfLaterRelease, prepare, weights_of
+from jobs.preparing import CannotBegin, SpecOfLaterRelease, prepare
 from jobs.quotas import may_begin, require_room
 from jobs.recording import forget_after, forget_checkpoints, forget_loading
 from jobs.submission import Submission
@@ -75,15 +75,15 @@ def submit(
     """Accept a job, as a part of `parent` if there is one. It is safe once the caller's transaction is committed: send
     its message after that.
 
-    An uploaded data set is resolved to one of its versions, which the job keeps whatever is uploaded later. Raises
-    StartingWeightsMissing, QuotaExceeded, DatasetNotFound, VersionNotFound and VersionNotReady.
+    An uploaded data set is resolved to one of its versions, which the job keeps whatever is uploaded later; a trained
+    model to start from, to its id. Raises StartingWeightsMissing, StartingWeightsUnfit, QuotaExceeded, DatasetNotFound,
+    VersionNotFound and VersionNotReady.
     """
     spec = submission.spec
     version = dataset_versions.resolve(session, project, spec.dataset)
     if version is not None:
         spec = spec.model_copy(update={"dataset": f"{version.dataset}@{version.number}"})
-    if spec.starting_weights:
-        weights_of(session, spec.starting_weights, project)
+    spec = starting_weights.settled(session, spec, project, version)
     created_at = require_room(session, project)
     job = Job(
         **submission.beside_spec(),

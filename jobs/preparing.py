@@ -13,7 +13,8 @@ from jobs.errors import StartingWeightsMissing
 from jobs.failures import TIME_IS_UP, Failure
 from jobs.fence import Claim
 from jobs.recording import earlier_facts, usable_checkpoints
-from models import TERMINAL, Attempt, Job, Request
+from jobs.starting_weights import weights_of
+from models import Attempt, Job, Request
 from storage import StoredFile
 from training.spec import ResolvedSpec, is_of_later_release
 
@@ -60,18 +61,6 @@ def prepare(session: Session, job: Job) -> Claim:
     )
 
 
-def weights_of(session: Session, job_id: str, project: str) -> StoredFile:
-    """The weights of a finished job of the same project. Raises StartingWeightsMissing."""
-    theirs = (Job.id == job_id) & (Job.project == project) & Job.deleted_at.is_(None)
-    row = session.execute(select(Job.status, Job.weights).where(theirs)).first()
-    if row is None:
-        raise StartingWeightsMissing(f"there is no job {job_id!r}")
-    if row.weights is None:
-        wait = "" if row.status in TERMINAL else ", so wait until it has succeeded"
-        raise StartingWeightsMissing(f"job {job_id} is {row.status}{wait}; it has no weights")
-    return StoredFile(**row.weights)
-
-
 def _spec_and_weights(session: Session, job: Job) -> tuple[ResolvedSpec, StoredFile | None]:
     try:
         spec = ResolvedSpec.from_stored(job.spec)
@@ -83,7 +72,7 @@ def _spec_and_weights(session: Session, job: Job) -> tuple[ResolvedSpec, StoredF
         message = f"Its stored spec cannot be read: {error.errors()[0]['msg']}."
         raise CannotBegin(Failure("internal", message, hint, retryable=False)) from error
     except StartingWeightsMissing as error:
-        hint = "Set spec.starting_weights to a job that has weights, or to null."
+        hint = "Set spec.starting_weights to a job or a trained model that has weights, or to null."
         raise CannotBegin(Failure("spec_conflict", str(error), hint, retryable=False)) from error
 
 

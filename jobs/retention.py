@@ -20,7 +20,7 @@ from jobs.fence import for_update
 from jobs.trained_models import forget_of_job, named_jobs
 from jobs.transitions import add_event
 from jobs.usage import note_storage
-from models import TERMINAL, Checkpoint, Database, DatasetVersion, Job, Project, Upload, VersionStatus
+from models import TERMINAL, Checkpoint, Database, DatasetVersion, Job, Project, TrainedModel, Upload, VersionStatus
 from models.columns import DatabaseNow
 
 DAY = 24 * 3600.0
@@ -135,7 +135,9 @@ def _weights(session: Session, project: str, rules: RetentionRules) -> Iterator[
     if rules.weights_days is None:
         return
     still_open = select(Job.spec).where(Job.project == project, Job.status.not_in(TERMINAL), Job.deleted_at.is_(None))
-    needed = {spec.get("starting_weights") for spec in session.scalars(still_open)} | named_jobs(session, project)
+    needed = {spec.get("starting_weights") for spec in session.scalars(still_open)}
+    of_models = select(TrainedModel.job_id).where(TrainedModel.id.in_(filter(None, needed)))
+    needed |= {*session.scalars(of_models), *named_jobs(session, project)}
     old = _ended(project, rules, rules.weights_days).add_columns(Job.weights, Job.predictions)
     for job_id, *files in session.execute(old.where(Job.weights.is_not(None))):
         if job_id not in needed:

@@ -1,15 +1,15 @@
-"""Trained models: what jobs leave, from the commit that ends a job to their deletion.
+"""Trained models: what jobs leave, from the commit that ends a job to their deletion, and what somebody has brought.
 
 A job's weights and predictions are files of the job, and of the trained model that the job leaves. They are deleted
 together: with the job, with the trained model, or as the project's rules say. A trained model that an alias stands for
-is not deleted.
+is not deleted. A model that somebody has brought has no job; its files are its own.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
 from catalog.trained.errors import ModelFileNotFound, ModelInUse
@@ -109,9 +109,13 @@ def manifest_of(model: TrainedModel) -> Mapping[str, Any]:
 
 
 def delete_model(session: Session, project: str, reference: str) -> None:
-    """Delete a trained model with its files and versions. Its job stays, without weights and predictions. Raises
-    ModelNotFound and ModelInUse."""
+    """Delete a trained model with its files and versions. Its job, if it has one, stays, without weights and
+    predictions. Raises ModelNotFound and ModelInUse."""
     found = resolve(session, project, reference)
+    if found.job_id is None:
+        for model in _locked(session, TrainedModel.id == found.id, project):
+            _forget(session, model)
+        return
     job = session.scalar(for_update(found.job_id))  # its row first, as whoever ends or deletes a job locks it
     forget_of_job(session, found.job_id, project)
     if job is not None:
@@ -123,16 +127,22 @@ def delete_model(session: Session, project: str, reference: str) -> None:
 def forget_of_job(session: Session, job_id: str, project: str) -> None:
     """Hide the trained models of a job whose row is locked. Their versions are gone, and no number is given twice.
     Raises ModelInUse where an alias stands for one of them, or a job that is not over starts from its weights."""
-    of_job = select(TrainedModel).where(
-        TrainedModel.job_id == job_id, TrainedModel.project == project, TrainedModel.deleted_at.is_(None)
-    )
-    for model in session.scalars(of_job.order_by(TrainedModel.id).with_for_update()).all():
-        _lock_names(session, model)
-        if needed := [*_aliases(session, model), *_starting_from(session, model)]:
-            raise ModelInUse(model.id, needed)
-        session.execute(delete(ModelVersion).where(ModelVersion.model_id == model.id))
-        model_tasks.forget_of_model(session, model)
-        model.deleted_at = now()
+    for model in _locked(session, TrainedModel.job_id == job_id, project):
+        _forget(session, model)
+
+
+def _locked(session: Session, which: ColumnElement[bool], project: str) -> Sequence[TrainedModel]:
+    mine = select(TrainedModel).where(which, TrainedModel.project == project, TrainedModel.deleted_at.is_(None))
+    return session.scalars(mine.order_by(TrainedModel.id).with_for_update()).all()
+
+
+def _forget(session: Session, model: TrainedModel) -> None:
+    _lock_names(session, model)
+    if needed := [*_aliases(session, model), *_starting_from(session, model)]:
+        raise ModelInUse(model.id, needed)
+    session.execute(delete(ModelVersion).where(ModelVersion.model_id == model.id))
+    model_tasks.forget_of_model(session, model)
+    model.deleted_at = now()
 
 
 def purge_deleted(database: Database, storage: Storage) -> None:
@@ -146,7 +156,8 @@ def purge_deleted(database: Database, storage: Storage) -> None:
         mine = [row for row in asked if row.model_id == model.id]
         storage.delete([file.name for row in mine for file in model_tasks.stored_files(row).values()])
         storage.delete([file.name for file in model_tasks.stored_files(model).values()])
-        garbage.collect(database, storage, model.job_id)
+        if model.job_id is not None:
+            garbage.collect(database, storage, model.job_id)
         with database.session() as session:
             session.execute(delete(ModelTask).where(ModelTask.id.in_([row.id for row in mine])))
             session.execute(delete(TrainedModel).where(TrainedModel.id == model.id))
@@ -155,7 +166,8 @@ def purge_deleted(database: Database, storage: Storage) -> None:
 def named_jobs(session: Session, project: str) -> set[str]:
     """Ids of jobs whose trained model has a name: rules of retention leave it."""
     named = select(TrainedModel.job_id).join(ModelVersion, ModelVersion.model_id == TrainedModel.id)
-    return set(session.scalars(named.where(TrainedModel.project == project, ModelVersion.project == project)))
+    of_project = (TrainedModel.project == project) & (ModelVersion.project == project)
+    return {job_id for job_id in session.scalars(named.where(of_project)) if job_id is not None}
 
 
 def _lock_names(session: Session, model: TrainedModel) -> None:
@@ -174,7 +186,7 @@ def _starting_from(session: Session, model: TrainedModel) -> Sequence[str]:
     """Ids of some of the jobs that need its weights. The specs are looked into by the database: a project may have a
     hundred thousand jobs that are not over."""
     still_open = (Job.project == model.project) & Job.status.in_(_OPEN) & Job.deleted_at.is_(None)
-    needs = Job.spec["starting_weights"].as_string() == model.job_id
+    needs = Job.spec["starting_weights"].as_string().in_([model.id, *([model.job_id] if model.job_id else [])])
     return session.scalars(select(Job.id).where(still_open, needs).order_by(Job.id).limit(MOST_NAMED)).all()
 
 

@@ -31,8 +31,8 @@ from models.columns import DatabaseNow
 
 BATCH_SIZE = 1000  # entries a fold
 
-# What storage is used for; `models`: what was exported from trained models, and evaluations. The files of jobs are what
-# is left of a project's sum: no row says how much that is.
+# What storage is used for; `models`: weights that were brought, what was exported from trained models, and evaluations.
+# The files of jobs are what is left of a project's sum: no row says how much that is.
 StorageKind = Literal["uploads", "datasets", "models"]
 
 

@@ -5,7 +5,7 @@ would count as lost.
 """
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from storage import Storage, StoredFile
@@ -28,6 +28,11 @@ class VerifiedStorage(Storage):
         """As `Storage.put`."""
         self.require_id()
         return super().put(name, content)
+
+    def put_pieces(self, name: str, pieces: Iterable[bytes]) -> StoredFile:
+        """As `Storage.put_pieces`."""
+        self.require_id()
+        return super().put_pieces(name, pieces)
 
     def read(self, name: str) -> bytes:
         """As `Storage.read`."""

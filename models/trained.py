@@ -15,8 +15,8 @@ MODEL_NAME = String(64)
 
 
 class TrainedModel(Base):
-    """A network that a job has trained, with what using it takes. It never changes, but for its files: exports are
-    added.
+    """A network that a job has trained, or that somebody has brought, with what using it takes. It never changes, but
+    for its files: exports are added.
 
     `manifest`: what is known of it, without its files. `files`: a list of `{"name": what users see, "file":
     storage.StoredFile, "facts": what is known of it, where there is more}`, by name.
@@ -36,10 +36,10 @@ class TrainedModel(Base):
 
     id: Mapped[str] = mapped_column(MODEL_ID, primary_key=True)
     project: Mapped[str] = mapped_column(PROJECT_ID)
-    job_id: Mapped[str] = mapped_column(JOB_ID)
-    which: Mapped[str] = mapped_column(String(8))  # last or best: of which epoch its weights are
+    job_id: Mapped[str | None] = mapped_column(JOB_ID)  # None: somebody has brought its weights
+    which: Mapped[str] = mapped_column(String(8))  # last or best: of which epoch its weights are; or brought
     architecture: Mapped[str] = mapped_column(String(64))
-    dataset: Mapped[str] = mapped_column(String(200))  # its name, without a version
+    dataset: Mapped[str] = mapped_column(String(200))  # its name, without a version; "" where nobody knows
     class_count: Mapped[int]
     metrics: Mapped[dict[str, Any] | None]  # of its weights; None where these were not evaluated
     manifest: Mapped[dict[str, Any]] = mapped_column(deferred=True)

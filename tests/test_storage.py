@@ -1,6 +1,7 @@
 """Every behaviour of a storage in a folder and in a bucket; S3 is moto's server, reached over HTTP."""
 
 import errno
+import gc
 import os
 import socket
 import subprocess
@@ -94,6 +95,25 @@ def test_a_file_that_takes_several_parts_and_blocks(storage: Storage) -> None:
     blocks = list(storage.stream(NAME))
     assert b"".join(blocks) == content
     assert max(map(len, blocks)) == storage_module.BLOCK_BYTES
+
+
+def test_a_file_that_comes_in_pieces_is_there_whole_or_not_at_all(storage: Storage) -> None:
+    pieces = [os.urandom(9 * 2**20) for _ in range(4)]
+    stored = storage.put_pieces(NAME, iter(pieces))
+    assert storage.read_verified(stored) == b"".join(pieces)
+    assert stored.size_bytes == 36 * 2**20
+
+    def broken() -> Iterator[bytes]:
+        yield from pieces[:3]
+        raise ZeroDivisionError
+
+    for name in (NAME, "01JOB/attempt-0001/other"):
+        with pytest.raises(ZeroDivisionError):
+            storage.put_pieces(name, broken())
+    assert storage.put_pieces("01JOB/attempt-0001/small", [b"a", b"b"]).size_bytes == 2
+    gc.collect()
+    assert storage.list_names("01JOB") == ["01JOB/attempt-0001/small", NAME]
+    assert storage.read_verified(stored) == b"".join(pieces)
 
 
 @pytest.mark.parametrize(

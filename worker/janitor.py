@@ -32,7 +32,7 @@ class Janitor:
         self._submit(partial(garbage.collect, self._database, self._storage, job_id))
 
     def collect_all(self) -> None:
-        """Delete the files of all jobs and data sets that no row names."""
+        """Delete the files of all jobs, data sets and trained models that no row names."""
         self._submit(partial(garbage.collect_all, self._database, self._storage, self._should_stop))
         self._submit(partial(dataset_garbage.collect, self._database, self._storage, self._should_stop))
 

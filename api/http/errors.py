@@ -160,3 +160,30 @@ class RangeNotSatisfiable(ApiError):
     def __init__(self, size: int) -> None:
         super().__init__(f"The file has {size} bytes, from 0.")
         self.headers = {"Content-Range": f"bytes */{size}"}
+
+
+class MlflowNotSet(ApiError):
+    """No MLflow server is set, or its library is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Whoever runs the service sets EPOCHAL_MLFLOW_TRACKING_URI, and installs the extra `mlflow` where the API "
+            "runs. Until then, `/tensorboard.zip` and `/metrics?format=csv` of the job have its curves."
+        )
+
+
+class MlflowUnavailable(ApiError):
+    """The MLflow server does not answer, or took too long."""
+
+    def __init__(self) -> None:
+        super().__init__("Repeat the request: it goes on from what is written. The run has whole epochs only.")
+
+
+class MlflowRefused(ApiError):
+    """The MLflow server does not take the run."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "It may want other credentials, or the project's experiment was deleted there. Whoever runs the service "
+            "can tell by that server's log."
+        )

@@ -27,6 +27,7 @@ STREAMED = (
     ("PUT", re.compile(r"/v1/datasets/[^/]*")),
     ("POST", re.compile(r"/v1/datasets/[^/]*")),
     ("PATCH", re.compile(r"/v1/uploads/[^/]*")),
+    ("POST", re.compile(r"/v1/models")),
     ("POST", re.compile(r"/v1/models/[^/]*/predict")),
     ("POST", re.compile(r"/v2/models/[^/]*(/versions/[^/]*)?/infer")),
 )

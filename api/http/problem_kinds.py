@@ -4,7 +4,7 @@ Domain errors know no HTTP. A test checks that every one of them is in the table
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +16,9 @@ from api.http.errors import (
     InvalidRequest,
     KeyMissing,
     MalformedBody,
+    MlflowNotSet,
+    MlflowRefused,
+    MlflowUnavailable,
     NotAcceptable,
     NotEvaluable,
     NotReady,
@@ -60,6 +63,7 @@ from catalog.trained.errors import (
     ModelNotExported,
     ModelNotFound,
     ModelTaskNotFound,
+    ModelTooLarge,
     TooManyModelTasks,
 )
 from jobs.errors import (
@@ -74,6 +78,7 @@ from jobs.errors import (
     QuotaExceeded,
     RequestPending,
     StartingWeightsMissing,
+    StartingWeightsUnfit,
     WeightsNotFound,
 )
 from models import (
@@ -89,6 +94,7 @@ from models import (
     DatabaseUnavailable,
 )
 from serving.errors import Busy, Closed, ModelUnavailable, ModelUnusable
+from training.brought import WeightsRefused
 from training.known.recipes import RecipeNotFound
 from webhooks.errors import AddressRefused, DeliveryNotFound, TooManyWebhooks, WebhookDisabled, WebhookNotFound
 
@@ -184,6 +190,12 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
         "There are no weights to start from",
         members=lambda error: {"errors": [{"pointer": "#/spec/starting_weights", "detail": error.reason}]},
     ),
+    StartingWeightsUnfit: ProblemKind(
+        422,
+        "starting_weights_unfit",
+        "The weights are of another network",
+        members=lambda error: {"errors": [{"pointer": "#/spec/starting_weights", "detail": error.reason}]},
+    ),
     DatasetNotFound: ProblemKind(404, "dataset_not_found", "There is no such data set"),
     VersionNotFound: ProblemKind(404, "dataset_version_not_found", "The data set has no such version"),
     VersionNotReady: ProblemKind(
@@ -207,6 +219,13 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
     ),
     ModelInUse: ProblemKind(
         409, "model_in_use", "The trained model is needed", members=lambda error: {"needed_by": list(error.needed_by)}
+    ),
+    ModelTooLarge: ProblemKind(413, "model_too_large", "The file is too large"),
+    WeightsRefused: ProblemKind(
+        422,
+        "weights_refused",
+        "The file is of no network here",
+        members=lambda error: {"differences": [asdict(each) for each in error.differences]},
     ),
     ModelNotExported: ProblemKind(
         409,
@@ -290,6 +309,9 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
     NotEvaluable: ProblemKind(409, "not_evaluable", "There is no such evaluation"),
     PictureNotDrawn: ProblemKind(503, "picture_not_drawn", "The picture could not be drawn", headers=_RETRY),
     TensorboardNotInstalled: ProblemKind(501, "tensorboard_not_installed", "TensorBoard's files cannot be written"),
+    MlflowNotSet: ProblemKind(409, "mlflow_not_set", "There is no MLflow server to export to"),
+    MlflowUnavailable: ProblemKind(503, "mlflow_unavailable", "The MLflow server does not answer", headers=_RETRY),
+    MlflowRefused: ProblemKind(502, "mlflow_refused", "The MLflow server does not take the run"),
     KeyMissing: ProblemKind(401, "key_missing", "There is no API key", headers=_CHALLENGE),
     KeyInvalid: ProblemKind(401, "key_invalid", "The API key is not valid", headers=_CHALLENGE),
     ScopeMissing: ProblemKind(

@@ -71,4 +71,5 @@ def _kinds(annotation: object) -> Iterator[type]:
 
 
 def _may_repeat(annotation: object) -> bool:
-    return get_origin(annotation) is list
+    """A list, or one that need not be there."""
+    return any(get_origin(each) is list for each in (annotation, *get_args(annotation)))

@@ -71,11 +71,19 @@ class IdempotentSubmission:
         return _created(job.id, answer)
 
 
-async def _idempotent_submission(
-    request: Request, session: SessionDep, queue: QueueDep, background: BackgroundTasks, key: Key = None
-) -> IdempotentSubmission:
+async def _one_key(request: Request, key: Key = None) -> str | None:
     if (times := len(request.headers.getlist(HEADER))) > 1:
         raise InvalidRequest([{"header": HEADER, "detail": f"should be there once, not {times} times"}], 1)
+    return key
+
+
+# The request's Idempotency-Key, if it has one.
+IdempotencyKeyDep = Annotated[str | None, Depends(_one_key)]
+
+
+async def _idempotent_submission(
+    request: Request, session: SessionDep, queue: QueueDep, background: BackgroundTasks, key: IdempotencyKeyDep
+) -> IdempotentSubmission:
     return IdempotentSubmission(session, queue, background, key, await request.body())
 
 

@@ -19,7 +19,7 @@ from api.service.admitted_route import AdmittedRoute
 from api.views import audit_views
 from catalog.datasets.errors import AuditFinished, AuditNotFound, VersionNotFound, VersionNotReady
 from jobs import audits, dataset_versions
-from jobs.errors import QuotaExceeded, StartingWeightsMissing
+from jobs.errors import QuotaExceeded, StartingWeightsMissing, StartingWeightsUnfit
 from jobs.ids import is_audit_id
 from models import AuditStatus, ProjectSession
 
@@ -46,7 +46,9 @@ AuditId = Annotated[
     response_description="Its jobs are stored, and will run.",
     dependencies=[NO_IDEMPOTENCY_KEY],
     responses=ACCEPTED
-    | fails_with(VersionNotFound, VersionNotReady, StartingWeightsMissing, QuotaExceeded, InvalidRequest),
+    | fails_with(
+        VersionNotFound, VersionNotReady, StartingWeightsMissing, StartingWeightsUnfit, QuotaExceeded, InvalidRequest
+    ),
 )
 def audit_version(
     name: DatasetName,

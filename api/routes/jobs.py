@@ -30,6 +30,7 @@ from jobs.errors import (
     JobNotFound,
     QuotaExceeded,
     StartingWeightsMissing,
+    StartingWeightsUnfit,
 )
 from jobs.ids import PATTERN
 from jobs.submission import Submission
@@ -63,7 +64,7 @@ DRY_RUN_RESPONSES: dict[int | str, dict[str, Any]] = {
     response_description="Accepted: it is stored, and will run.",
     responses=CREATED_RESPONSES
     | DRY_RUN_RESPONSES
-    | fails_with(StartingWeightsMissing, IdempotencyKeyReused, QuotaExceeded),
+    | fails_with(StartingWeightsMissing, StartingWeightsUnfit, IdempotencyKeyReused, QuotaExceeded),
 )
 def submit_job(
     body: JobCreate,
@@ -170,7 +171,8 @@ def _dataset_refusal(
     summary="Submit a job again, as it was or with changes",
     response_model=schemas.Job,
     response_description="Accepted: it is stored, and will run.",
-    responses=CREATED_RESPONSES | fails_with(StartingWeightsMissing, IdempotencyKeyReused, QuotaExceeded),
+    responses=CREATED_RESPONSES
+    | fails_with(StartingWeightsMissing, StartingWeightsUnfit, IdempotencyKeyReused, QuotaExceeded),
 )
 def rerun_job(
     job_id: JobId,

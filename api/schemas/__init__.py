@@ -83,6 +83,7 @@ from api.schemas.jobs import (
     StepRow,
     Weights,
 )
+from api.schemas.mlflow import MlflowRun
 from api.schemas.model_tasks import (
     ExportCreate,
     ExportLinks,
@@ -115,6 +116,8 @@ from api.schemas.trained_models import (
     ModelInput,
     ModelLinks,
     ModelMetrics,
+    ModelSource,
+    ModelToBring,
     ModelVersion,
     ModelVersionCreate,
     ModelVersionName,
@@ -179,6 +182,7 @@ __all__ = [
     "Key",
     "KeyCreate",
     "Live",
+    "MlflowRun",
     "ModelAlias",
     "ModelAliasMove",
     "ModelDataset",
@@ -190,8 +194,10 @@ __all__ = [
     "ModelInput",
     "ModelLinks",
     "ModelMetrics",
+    "ModelSource",
     "ModelTaskError",
     "ModelTaskProgress",
+    "ModelToBring",
     "ModelVersion",
     "ModelVersionCreate",
     "ModelVersionName",

@@ -159,7 +159,7 @@ class Usage(ResponseSchema):
     storage_bytes: int
     storage_by_kind: dict[str, int] = Field(
         description="The same by what it is: `jobs` (checkpoints and weights), `uploads` that are not data sets yet, "
-        "and `datasets`."
+        "`datasets`, and `models` that were brought."
     )
     device_hours: float = Field(description="In this calendar month, in UTC.")
 

@@ -60,6 +60,13 @@ class PredictionRoute(AdmittedRoute):
         return await _admit(request, cost, request.state.service.limits.predictions, read_body=False)
 
 
+class ExportRoute(AdmittedRoute):
+    """Waits for another server, for which it has slots of its own: nobody else waits for that server."""
+
+    async def _admit(self, request: Request) -> Slot:
+        return await _admit(request, EXPENSIVE, request.state.service.limits.exports, read_body=True)
+
+
 async def _admit(request: Request, cost: int, slots: FairLimiter, *, read_body: bool) -> Slot:
     """Authenticate the caller, charge `cost`, and wait for a slot, which the caller of this function must release.
 

@@ -32,6 +32,10 @@ EXPENSIVE_SLOTS, EXPENSIVE_SLOTS_PER_PROJECT = 2, 1
 # share, even while it is alone: whoever came next would wait until one of its uploads ends. Each slot holds a part of
 # an upload in memory (8 MiB), and each thread the one that it stores.
 UPLOAD_SLOTS, UPLOAD_SLOTS_PER_PROJECT, UPLOAD_THREADS, MAX_QUEUED_UPLOADS = 16, 4, 6, 100
+# Weights that were brought are looked through for seconds. Data sets that arrive meanwhile are stored by other threads.
+REWRITING_THREADS = 2
+# Exports to another server take up to a minute each, in a process of 100 MB.
+EXPORT_SLOTS, EXPORT_SLOTS_PER_PROJECT, MAX_QUEUED_EXPORTS = 3, 1, 20
 # Each holds a body of 16 MiB at most. A project never holds all of them, so that its slow clients keep nobody out.
 PREDICTION_SLOTS, PREDICTION_SLOTS_PER_PROJECT, PREDICTION_SLOTS_ALONE = 32, 8, 24
 # Keys are checked in separate threads, so that a check never waits for the threads that answer requests.
@@ -61,6 +65,11 @@ class FairLimits:
         )
     )
     upload_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(UPLOAD_THREADS))
+    rewriting_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(REWRITING_THREADS))
+    exports: FairLimiter = field(
+        default_factory=lambda: FairLimiter(EXPORT_SLOTS, EXPORT_SLOTS_PER_PROJECT, MAX_QUEUED_EXPORTS)
+    )
+    mlflow_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(EXPORT_SLOTS))
     key_checks: FairLimiter = field(
         default_factory=lambda: FairLimiter(KEY_CHECK_SLOTS, KEY_CHECK_SLOTS_PER_PROJECT, MAX_QUEUED)
     )

@@ -2,10 +2,11 @@
 is written: 26 ms and 1 MiB in an API that has its other modules."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from api.http.errors import TensorboardNotInstalled
+from api.views.flat_spec import flat
 from api.views.tf_records import framed
 from jobs.queries import JobDetails
 from models import JobStatus
@@ -48,7 +49,7 @@ class EventWriter:
         job, spec = record.job, ResolvedSpec.to_show(record.job.spec).model_dump(mode="json")
         started = (job.started_at or job.created_at).timestamp()
         session = self._session.SessionStartInfo(group_name=job.id, start_time_secs=started)
-        for name, value in _flat(spec):
+        for name, value in flat(spec):
             kind = {bool: "bool_value", int: "number_value", float: "number_value"}.get(type(value), "string_value")
             setattr(session.hparams[name], kind, value)
         summaries = [
@@ -100,14 +101,3 @@ class EventWriter:
     def _status(self, status: JobStatus) -> Any:
         good = status in (JobStatus.SUCCEEDED, JobStatus.STOPPED)
         return self._hparams.STATUS_SUCCESS if good else self._hparams.STATUS_FAILURE
-
-
-def _flat(fields: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, bool | int | float | str]]:
-    """`optimizer.learning_rate` and so on. What is null is left out."""
-    for name, value in fields.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
-        elif isinstance(value, bool | int | float | str):
-            yield prefix + name, value
-        elif value is not None:
-            yield prefix + name, json.dumps(value)

@@ -33,7 +33,7 @@ def summary(row: TrainedModel, names: Sequence[Named]) -> schemas.TrainedModelSu
         job_id=row.job_id,
         which=row.which,
         architecture=row.architecture,
-        dataset=row.dataset,
+        dataset=row.dataset or None,
         class_count=row.class_count,
         metrics=schemas.ModelMetrics.model_validate(row.metrics, from_attributes=False) if row.metrics else None,
         files=[model_file(row, each) for each in row.files],
@@ -42,7 +42,10 @@ def summary(row: TrainedModel, names: Sequence[Named]) -> schemas.TrainedModelSu
         ],
         created_at=row.created_at,
         links=schemas.ModelLinks(
-            self=here, job=job_url(row.job_id), manifest=f"{here}/files/manifest.json", archive=f"{here}/archive"
+            self=here,
+            job=job_url(row.job_id) if row.job_id else None,
+            manifest=f"{here}/files/manifest.json",
+            archive=f"{here}/archive",
         ),
     )
 
@@ -54,6 +57,9 @@ def whole(row: TrainedModel, names: Sequence[Named], manifest: Mapping[str, Any]
         classes=manifest["classes"],
         input=schemas.ModelInput.model_validate(manifest["input"], from_attributes=False),
         data=schemas.ModelDataset.model_validate(manifest["data"], from_attributes=False),
+        source=schemas.ModelSource.model_validate(source, from_attributes=False)
+        if (source := manifest.get("source"))
+        else None,
     )
 
 

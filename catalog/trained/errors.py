@@ -6,6 +6,7 @@ ModelError
 ├── ModelNameNotFound
 ├── AliasNotFound
 ├── ModelInUse
+├── ModelTooLarge
 ├── ModelNotExported
 ├── ModelTaskNotFound
 └── TooManyModelTasks
@@ -64,6 +65,16 @@ class ModelInUse(ModelError):
     def __init__(self, model_id: str, needed_by: Sequence[str]) -> None:
         super().__init__(f"Model {model_id} is needed by {', '.join(needed_by)}: change that first.")
         self.needed_by = tuple(needed_by)
+
+
+class ModelTooLarge(ModelError):
+    """The file is larger than one of weights may be."""
+
+    def __init__(self, most_bytes: int) -> None:
+        super().__init__(
+            f"A file of weights may have {most_bytes:,} bytes: save it as float16, which halves it, or ask the "
+            "operator for more (EPOCHAL_MAX_MODEL_BYTES)."
+        )
 
 
 class ModelTaskNotFound(ModelError):

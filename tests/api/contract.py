@@ -56,7 +56,10 @@ PHASES = ("examples", "coverage", "fuzzing", "stateful")
 # What no JSON schema can say, so that a request that fits it is refused all the same: by code of the problem, or by
 # code and what the detail says. Everything else that fits the contract must be accepted.
 BEYOND_A_SCHEMA: Mapping[str, str] = {
-    "starting_weights_missing": "whether a job is there and has weights",
+    "starting_weights_missing": "whether a job or a trained model is there and has weights",
+    "starting_weights_unfit": "of which network they are",
+    "weights_refused": "what is in a file",
+    "mlflow_not_set": "what the operator has set",
     "idempotency_key_reused": "which keys were used, and for what",
     "address_refused": "where the operator lets messages go",
     "cursor_invalid": "which cursors were given out, and for which order",

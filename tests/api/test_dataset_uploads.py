@@ -22,7 +22,7 @@ def test_put_makes_the_data_set_and_then_its_next_version(
 ) -> None:
     accepted(client.put(PETS, content=ZIP))
     assert content_of(database, storage) == ZIP
-    assert kinds(database) == {"jobs": 0, "uploads": len(ZIP), "datasets": 0}
+    assert kinds(database) == {"jobs": 0, "uploads": len(ZIP), "datasets": 0, "models": 0}
     accepted(client.put(PETS, content=ZIP), version=2)
     listed = client.get("/v1/datasets/pets").json()
     assert (listed["source"], listed["status"], listed["usable"]) == ("upload", "validating", False)

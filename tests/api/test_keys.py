@@ -248,7 +248,7 @@ def test_projects_and_their_use(guarded: TestClient, tenants: "Tenants", stage: 
         "running_jobs": 0,
         "queued_jobs": 1,
         "storage_bytes": 0,
-        "storage_by_kind": {"jobs": 0, "uploads": 0, "datasets": 0},
+        "storage_by_kind": {"jobs": 0, "uploads": 0, "datasets": 0, "models": 0},
         "device_hours": 0.0,
     }
     assert guarded.get("/v1/projects/second", headers=tenants.header("first")).status_code == 404

@@ -5,7 +5,6 @@ which damage on the disk is detected. The bytes are a function of the state alon
 """
 
 import json
-import re
 import threading
 from collections.abc import Callable, Mapping
 from hashlib import sha256
@@ -16,11 +15,9 @@ import torch
 from torch import Tensor
 
 from training.durable import write_durably
+from training.weights_format import ENTRY, described, seal, unseal
 
-ENTRY = "epochal"  # the metadata's only one: safetensors writes several in an order that differs between processes
-OLD_CHECKSUM = "sha256"  # a second one, in weights that release 0.2 wrote
 _HEADER_LENGTH = 8  # bytes, little-endian; then the header, which is JSON (the format of safetensors)
-_SEALED = re.compile(r'\{"sha256": "([0-9a-f]{64})", "content": (.*)\}')
 
 
 class CheckpointInvalid(ValueError):
@@ -65,8 +62,7 @@ def pack_tensors(tensors: dict[str, Tensor], plain: str) -> bytes:
     from safetensors.torch import save  # here, since what saves nothing, such as most benchmarks, needs no safetensors
 
     _unshare_memory(tensors)
-    sealed = f'{{"sha256": "{_checksum(plain, tensors)}", "content": {plain}}}'
-    return save(tensors, metadata={ENTRY: sealed})
+    return save(tensors, metadata={ENTRY: seal(_checksum(plain, tensors), plain)})
 
 
 def unpack_tensors(content: bytes, source: str) -> tuple[dict[str, Tensor], str]:
@@ -78,8 +74,7 @@ def unpack_tensors(content: bytes, source: str) -> tuple[dict[str, Tensor], str]
         tensors = load(content)
         length = int.from_bytes(content[:_HEADER_LENGTH], "little")
         metadata = json.loads(content[_HEADER_LENGTH : _HEADER_LENGTH + length])["__metadata__"]
-        sealed = _SEALED.fullmatch(metadata[ENTRY])
-        checksum, plain = sealed.groups() if sealed else (metadata[OLD_CHECKSUM], metadata[ENTRY])
+        checksum, plain = unseal(metadata)
     except (SafetensorError, KeyError) as error:
         raise CheckpointInvalid(f"{source} is not a checkpoint, or is damaged: {error}") from error
     if _checksum(plain, tensors) != checksum:
@@ -168,7 +163,7 @@ def _checksum(plain: str, tensors: Mapping[str, Tensor]) -> str:
     digest = sha256(plain.encode())
     for name in sorted(tensors):
         tensor = tensors[name]
-        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        digest.update(described(name, str(tensor.dtype).removeprefix("torch."), tensor.shape))
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 

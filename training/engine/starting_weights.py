@@ -15,6 +15,7 @@ from training.engine.frozen import CLASSIFIER, freeze
 from training.engine.networks import build_network
 from training.plan import NetworkPlan
 from training.spec import Architecture, ResNet, ResNext, ResolvedSpec
+from training.spec.given_weights import misfit
 
 _ARCHITECTURE: TypeAdapter[Architecture] = TypeAdapter(Architecture)
 
@@ -63,19 +64,12 @@ def _read(spec: ResolvedSpec, path: Path) -> GivenWeights:
 
 
 def _with_stem_of(given: GivenWeights, spec: ResolvedSpec, image_size: int) -> ResolvedSpec:
-    """Noise that a network is trained with is no part of what weights are of."""
-    asked = spec.architecture
-    noise = {"dropout": asked.dropout, "stochastic_depth": asked.stochastic_depth}
-    trained = given.architecture.model_copy(update=noise)
+    asked, trained = spec.architecture, given.architecture
+    if reason := misfit(asked, trained, given.image_size):
+        raise _conflict(spec, reason)
     if not (isinstance(asked, ResNet | ResNext) and isinstance(trained, ResNet | ResNext)):
-        if asked != trained:
-            raise _other_architecture(spec, given.architecture)
         return spec
     theirs = trained.stem_for(given.image_size)
-    if trained.model_copy(update={"stem": asked.stem}) != asked:
-        raise _other_architecture(spec, given.architecture)
-    if asked.stem not in ("auto", theirs):
-        raise _conflict(spec, f"has the {theirs} stem, and the job asks for the {asked.stem} stem: take {theirs}")
     if asked.stem_for(image_size) == theirs:
         return spec
     return spec.model_copy(update={"architecture": asked.model_copy(update={"stem": theirs})})
@@ -108,16 +102,6 @@ def starting_network(
 
 def _fits(name: str, given: GivenWeights, wanted: Mapping[str, Tensor]) -> bool:
     return name in given.weights and given.weights[name].shape == wanted[name].shape
-
-
-def _other_architecture(spec: ResolvedSpec, trained: Architecture) -> SpecConflict:
-    return _conflict(spec, f"is a {_described(trained)}, and the job asks for a {_described(spec.architecture)}")
-
-
-def _described(architecture: Architecture) -> str:
-    """Its name and whatever is not as by default."""
-    changed = architecture.model_dump(exclude_defaults=True, exclude={"name"})
-    return architecture.name + (f" with {json.dumps(changed)}" if changed else "")
 
 
 def _conflict(spec: ResolvedSpec, reason: str) -> SpecConflict:

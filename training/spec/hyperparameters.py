@@ -88,11 +88,12 @@ class Hyperparameters(Part):
     )
     starting_weights: str | None = Field(
         default=None,
-        pattern=f"^{NAME}$",
-        description="Id of an earlier job whose trained weights to start from; null: random ones. Its architecture "
-        "must be the same, the size of its images need not be: the stem `auto` is the one that these weights have. The "
-        "last linear layer, the head, starts anew where the classes are others by name.",
-        examples=["job_01kasm2pbk5s9d0w3g6vq8zrhf"],
+        pattern=f"^{NAME}(@{NAME})?$",
+        description="What to start from; null: random weights. A trained model, by its id or as `cats`, `cats@3`, "
+        "`cats@production`, which is the one that it stands for when the job is submitted; or the id of a job that has "
+        "weights. Its architecture must be the same, the size of its images need not be: the stem `auto` is the one "
+        "that these weights have. The last linear layer, the head, starts anew where the classes are others by name.",
+        examples=["mdl_01kasm2pbk5s9d0w3g6vq8zrhf"],
     )
     freeze: Freeze = Field(
         default="none",
