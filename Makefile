@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo lab test test-fast test-python coverage wheels check chaos fuzz verify-export lock bench-start bench-train bench-overhead bench-gpu bench-accuracy bench-regularisation bench-formats bench-api bench-tenants bench-upload bench-checks bench-audit bench-finetune bench-fleet bench-mlflow
+.PHONY: help setup up demo lab test test-fast test-python coverage wheels check chaos fuzz verify-export lock bench-start bench-train bench-overhead bench-gpu bench-accuracy bench-regularisation bench-formats bench-api bench-tenants bench-upload bench-checks bench-audit bench-calibration bench-finetune bench-fleet bench-mlflow bench-predict verify-page
 
 # Where nothing compiled may be kept, every process that imports torch takes seconds longer to start.
 unexport PYTHONDONTWRITEBYTECODE
@@ -65,6 +65,9 @@ verify-export: .venv/.developed ## check exports for every family of networks, a
 	$(BIN)/python -m pytest --long tests/worker/exporting tests/training/engine/export
 	@$(BIN)/python -m benchmarks.verify_export $(PARTS) $(OPTIONS)
 
+verify-page: .venv/.developed ## check in Chromium that HTML files classify as their int8 networks do in Python: PARTS='families trained'
+	@$(BIN)/python -m benchmarks.verify_page $(PARTS) $(OPTIONS)
+
 bench-start: .venv/.installed ## measure the time from POST to the first recorded step
 	@$(BIN)/python -m benchmarks.start_latency
 
@@ -102,6 +105,9 @@ bench-upload: .venv/.installed ## measure 60,000 images from the upload to a dat
 bench-checks: .venv/.installed ## measure how many planted faults the checks of a data set find: OPTIONS='--photographs FOLDER'
 	@$(BIN)/python -m benchmarks.data_checks $(OPTIONS)
 
+bench-calibration: .venv/.installed ## measure what a temperature does for the calibration error of a network of CIFAR-100: OPTIONS='--images 100 --epochs 15'
+	@$(BIN)/python -m benchmarks.calibration $(OPTIONS)
+
 bench-audit: .venv/.installed ## measure how many planted wrong labels an audit finds: OPTIONS='--classes 10 --share 0.01'
 	@$(BIN)/python -m benchmarks.audit $(OPTIONS)
 
@@ -110,6 +116,9 @@ bench-finetune: .venv/.installed ## measure what brought weights are worth on 50
 
 bench-fleet: .venv/.developed ## measure claims, and what idle workers cost: WORKERS=1,10,50,200 OPTIONS='--seconds 10'
 	@$(BIN)/python -m benchmarks.fleet --workers $(or $(WORKERS),1,10,50,200) $(OPTIONS)
+
+bench-predict: .venv/.developed ## measure predictions beside a plain loop of onnxruntime, over HTTP, and of 20 models in turns
+	@$(BIN)/python -m benchmarks.predict $(OPTIONS)
 
 lock: .venv/.uv ## resolve every requirement anew
 	for what in "dev --all-extras --group dev" "service --extra api --extra worker --extra embedded --extra client --extra tensorboard" \

@@ -29,7 +29,7 @@ class Address:
         """A request, as it is sent."""
         fields = {"Host": f"{self.host}:{self.port}", **self.headers, **(headers or {})}
         if body:
-            fields |= {"Content-Type": "application/json", "Content-Length": str(len(body))}
+            fields = {"Content-Type": "application/json", "Content-Length": str(len(body)), **fields}
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body
 

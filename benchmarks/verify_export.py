@@ -24,16 +24,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.accuracy import train
 from benchmarks.cifar100 import load_cifar100
 from benchmarks.result import print_table, save
 from settings import read_settings
-from training.engine.checkpoints import load_checkpoint
 from training.engine.data import Dataset
 from training.engine.export import TOLERANCE, check, onnx_file, quantised, read_saved
 from training.engine.export.sessions import Images, open_session
 from training.engine.networks import build_network
-from training.engine.weights import Inputs, pack_weights, weights_of_state
+from training.engine.weights import Inputs, pack_weights
 from training.plan import network_plan
 from training.spec import TrainingSpec
 from training.spec.architecture import (
@@ -58,6 +56,7 @@ FAMILIES = (
 CATALOGUE = (CifarDepth, ImageNetDepth, CifarResNextName, ImageNetResNextName, WideResNetName, PyramidNetName)
 CHANNELS, SIZES = (1, 3), (8, 32, 64, 224)
 CLASSES = 100
+SPEC = {"dataset": "cifar100", "recipe": "sprint", "architecture": "resnet20", "compile": "off"}
 FLOPS, LEAST_IMAGES, MOST_IMAGES = 2 * 10**11, 5, 68  # batches of 1, 3 and 64; of 1, 3 and 1 of what takes long
 CALIBRATION_IMAGES = 1000
 TIMED = {1: 50, 64: 5}  # runs, by the images in a batch
@@ -76,15 +75,20 @@ print((np.concatenate(found) == data["labels"]).sum())
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """One export. `difference`: the largest, as a share of torch's largest logit."""
+class Asked:
+    """A network that is to be exported, by its spec."""
 
-    architecture: str
+    architecture: dict[str, Any]
     channels: int
     image_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Compared(Asked):
+    """`difference`: the largest on `images`, as a share of torch's largest logit. `seconds`: of the export."""
+
     difference: float
     images: int
-    megabytes: float
     seconds: float
 
 
@@ -105,42 +109,53 @@ def weights_file(architecture: dict[str, Any], size: int, channels: int) -> byte
     return pack_weights(network.state_dict(), spec, inputs)
 
 
-def compared(architecture: dict[str, Any], size: int, channels: int) -> Compared:
+def compared(asked: Asked) -> Compared:
     """Raises DiffersFromTorch."""
-    saved = read_saved(weights_file(architecture, size, channels))
+    saved = read_saved(weights_file(asked.architecture, asked.image_size, asked.channels))
     count = max(LEAST_IMAGES, min(MOST_IMAGES, FLOPS // saved.flops))
-    images = np.random.default_rng(0).integers(0, 256, (count, size, size, channels), np.uint8)
+    shape = (count, asked.image_size, asked.image_size, asked.channels)
+    images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     begun = time.monotonic()
     content = onnx_file(saved)
     seconds = time.monotonic() - begun
-    difference = check(content, saved, images)
-    name = " ".join([architecture["name"], *(f"{key}={architecture[key]}" for key in architecture if key != "name")])
-    return Compared(name, channels, size, difference, count, len(content) / 1e6, round(seconds, 1))
+    return Compared(**asdict(asked), difference=check(content, saved, images), images=count, seconds=round(seconds, 1))
 
 
-def of_families() -> Iterator[Compared]:
+def of_families() -> Iterator[Asked]:
     """At each size and with each number of channels."""
-    for architecture in FAMILIES:
-        for size in SIZES:
-            for channels in CHANNELS:
-                yield compared(architecture, size, channels)
+    for size in SIZES:
+        for channels in CHANNELS:
+            for architecture in FAMILIES:
+                yield Asked(architecture, channels, size)
 
 
-def of_catalogue() -> Iterator[Compared]:
+def of_catalogue() -> Iterator[Asked]:
     """Each architecture, at 32 pixels."""
     for name in (name for names in CATALOGUE for name in get_args(names)):
-        yield compared({"name": name}, 32, 3)
+        yield Asked({"name": name}, 3, 32)
 
 
-def trained_network(dataset: Dataset, epochs: int) -> tuple[bytes, dict[str, Any]]:
-    """The weights' file, and what training measured at last. A run that was broken off goes on."""
-    body = {"dataset": "cifar100", "recipe": "sprint", "architecture": "resnet20", "epochs": epochs}
-    spec = TrainingSpec.model_validate({**body, "precision": "fp32", "compile": "off"})
-    folder = read_settings().data_dir / "benchmarks" / f"verify_export_{epochs}"
-    run = train(spec, dataset, folder)
-    content = weights_of_state(load_checkpoint(folder / "checkpoint.safetensors"))
-    assert content
-    return content, {"spec": spec.model_dump(mode="json"), **run["curve"][-1]}
+def trained_network(epochs: int) -> tuple[bytes, dict[str, Any]]:
+    """The weights' file, and what training measured at last. A run that has ended is taken as it is."""
+    settings = read_settings()
+    folder = settings.data_dir / "benchmarks" / f"verify_export_{epochs}"
+    folder.mkdir(parents=True, exist_ok=True)
+    spec, log, weights = (folder / name for name in ("spec.json", "run.log", "weights.safetensors"))
+    if not weights.exists():
+        spec.write_text(json.dumps({**SPEC, "epochs": epochs}))
+        places = {
+            "--datasets-dir": settings.datasets_dir,
+            "--downloads-dir": settings.downloads_dir,
+            "--cache-dir": settings.data_dir / "cache",
+            "--save-weights": weights,
+        }
+        options = [str(each) for pair in places.items() for each in pair]
+        with log.open("w") as output:
+            subprocess.run([sys.executable, "-m", "training", str(spec), *options], check=True, stdout=output)
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    measured = {key: value for line in lines for key, value in line.items() if key in ("facts", "epoch")}
+    facts = {key: measured["facts"][key] for key in ("device", "precision", "torch_version")}
+    return weights.read_bytes(), {"spec": json.loads(spec.read_text()), **facts, **measured["epoch"]}
 
 
 def right_in_bare_onnxruntime(content: bytes, dataset: Dataset) -> int:
@@ -169,7 +184,7 @@ def milliseconds(content: bytes, images: Images) -> dict[str, float]:
 def trained(epochs: int) -> dict[str, Any]:
     """What exports of a trained network do."""
     dataset = load_cifar100()
-    weights, last = trained_network(dataset, epochs)
+    weights, last = trained_network(epochs)
     saved = read_saved(weights)
     content = onnx_file(saved)
     test, count = dataset.test.images.numpy(), len(dataset.test.labels)
@@ -189,17 +204,26 @@ def trained(epochs: int) -> dict[str, Any]:
     }
 
 
-def verify_differences(part: str, exports: Iterator[Compared]) -> None:
-    """Print each, and keep all."""
-    found = []
-    for each in exports:
-        found.append(each)
-        print(json.dumps(asdict(each)), flush=True)
+def verify_differences(part: str, exports: Iterator[Asked]) -> None:
+    """Print each, and keep all. What was broken off goes on where it was."""
+    kept = read_settings().data_dir / "benchmarks" / f"verify_export_{part}_torch-{torch.__version__}.jsonl"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.touch()
+    found = [Compared(**json.loads(line)) for line in kept.read_text().splitlines()]
+    done = [Asked(each.architecture, each.channels, each.image_size) for each in found]
+    for asked in exports:
+        if asked not in done:
+            found.append(compared(asked))
+            line = json.dumps(asdict(found[-1]))
+            print(line, flush=True)
+            with kept.open("a") as file:
+                file.write(f"{line}\n")
     worst = max(each.difference for each in found)
     print(
         f"{len(found)} exports differ from torch by at most {worst:.2g} of the largest logit; {TOLERANCE:g} is allowed."
     )
     keep(part, {"largest_difference": worst, "exports": [asdict(each) for each in found]})
+    kept.unlink()
 
 
 def verify_trained(epochs: int) -> None:

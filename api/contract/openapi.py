@@ -33,7 +33,7 @@ from api.http.problem_kinds import (
     ProblemKind,
 )
 from api.http.problems import MEDIA_TYPE
-from api.schemas import Problem
+from api.schemas import PredictionRequest, Problem
 from catalog.datasets.errors import DatasetNotFound, UploadNotFound
 from jobs.errors import JobNotFound
 from training.known.recipes import RecipeNotFound
@@ -79,6 +79,8 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
         servers=app.servers,
     )
     schemas = document["components"]["schemas"]
+    # The one body that is JSON or files, so that its route reads it: FastAPI does not know of it.
+    schemas["PredictionRequest"] = PredictionRequest.model_json_schema(ref_template="#/components/schemas/{model}")
     for framework_name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(framework_name, None)
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")

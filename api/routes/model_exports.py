@@ -11,6 +11,7 @@ from api import schemas
 from api.dependencies import DatabaseDep, QueueDep, SessionDep, SlotDep
 from api.http.path_ids import path_id
 from api.http.problem_kinds import fails_with
+from api.making.idempotent import NO_IDEMPOTENCY_KEY
 from api.reading.waiting import Wait, WaitDep
 from api.routes.datasets import ACCEPTED
 from api.routes.models import ModelReference
@@ -46,6 +47,7 @@ ExportId = Annotated[
     summary="Export a trained model",
     response_model=schemas.ModelExport,
     response_description="A worker will make the files.",
+    dependencies=[NO_IDEMPOTENCY_KEY],
     responses=ACCEPTED | fails_with(ModelNotFound, TooManyModelTasks, QuotaExceeded),
 )
 def export_model(

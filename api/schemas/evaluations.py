@@ -143,10 +143,10 @@ class EvaluationCreate(RequestBody):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"dataset": "digits", "split": "test"}]})
 
-    dataset: Annotated[str, Field(pattern=NAME)] = Field(
+    dataset: Annotated[str, Field(pattern=f"^{NAME}$")] = Field(
         description="A data set with the same classes, by name and in any order: one of `GET /v1/datasets`."
     )
-    version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = Field(
+    version: Annotated[int, Field(ge=1, le=999_999_999)] | None = Field(
         default=None, description="Of an uploaded data set. Null: the newest that is ready."
     )
     split: Literal["test", "train"] = "test"

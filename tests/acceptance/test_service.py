@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import signal
@@ -8,10 +9,11 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from tests.acceptance.conftest import DATA_DIR, PASSWORD, Deployment
+from tests.acceptance.conftest import DATA_DIR, PASSWORD, PATIENCE_SECONDS, Deployment
 from tests.acceptance.page_commands import commands, said
 from tests.processes import descendants
 from tests.worker.validation.archives import tree, zipped
@@ -302,17 +304,59 @@ def test_the_commands_of_the_page_on_data_do_what_it_says(deployment: Deployment
     sent = {**files, "train/cat/again.png": files["train/cat/0.png"], "train/cat/broken.jpg": b"\xff\xd8\xff\xe0"}
     (tmp_path / "pets.zip").write_bytes(zipped(sent))
     url = str(deployment.http.base_url).rstrip("/")
-    first = commands("From a zip to a trained job")
+    first = commands("data.md", "From a zip to a trained job")
     assert first.count("\n") - 1 == 4, "four commands"
     told = said(tmp_path, url, first)
     for expected in ('"status": "ready"', '"code": "unreadable_files"', "event: succeeded"):
         assert expected in told
-    again = "".join(commands(heading) for heading in ("From a zip to a trained job", "Versions", "Mending"))
+    again = "".join(commands("data.md", heading) for heading in ("From a zip to a trained job", "Versions", "Mending"))
     told = said(tmp_path, url, again)
     assert '{"name":"pets","version":1,' in told  # the same images are the same version
     assert '"parent": 1' in told
-    said(tmp_path, url, commands("Looking at the images"))
+    said(tmp_path, url, commands("data.md", "Looking at the images"))
     for name in ("samples", "twins", "augmented"):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG"), name
-    told = said(tmp_path, url, commands("Uploads that go on where they stopped"))
+    told = said(tmp_path, url, commands("data.md", "Uploads that go on where they stopped"))
     assert '"status": "complete"' in told
+
+
+@pytest.mark.parametrize("deployment", ["embedded"], indirect=True)
+def test_the_commands_of_the_page_on_models_do_what_it_says(deployment: Deployment, tmp_path: Path) -> None:
+    """docs/models.md takes a stranger from a job to a prediction. The program that exports is killed at its work, and
+    another one does it."""
+    job_id = deployment.submit(epochs=2)
+    Image.fromarray(np.full((9, 7), 200, np.uint8)).save(tmp_path / "picture.png")
+    deployment.until(job_id, "succeeded")
+    model = deployment.http.get(f"/v1/models?job={job_id}").json()["data"][0]["id"]
+    asked = deployment.http.post(f"/v1/models/{model}/exports", json={"formats": ["onnx", "python"]}).json()
+    kill_one(deployment, "worker.exporting")
+    for _ in range(10):  # on a busy machine it takes minutes: it goes behind all that trains
+        made = deployment.http.get(asked["links"]["self"], headers={"Prefer": "wait=60"}).json()
+        if made["finished_at"]:
+            break
+    url = str(deployment.http.base_url).rstrip("/")
+    known = {"JOB": job_id, "MODEL": model, "NAME": "digits"}
+    first = commands("models.md", "From a job to a prediction")
+    assert first.strip().splitlines().index("") == 3, "three commands"
+    told = said(tmp_path, url, first, **known)
+    assert '"status": "succeeded"' in told
+    [predicted] = re.findall(r'^{"model":.*}$', told, re.MULTILINE)
+    best = json.loads(predicted)["predictions"][0]["labels"][0]
+    [alone] = re.findall(r"^picture.png\n +([0-9.]+) %  (\w+)$", told, re.MULTILINE)
+    assert alone[1] == best["label"]
+    assert float(alone[0]) == pytest.approx(100 * best["probability"], abs=0.051)
+    again = said(tmp_path, url, commands("models.md", "Names and aliases"), **known)
+    assert f'"label":"{best["label"]}"' in again
+    said(tmp_path, url, commands("models.md", "Predictions"), **known)
+    assert (tmp_path / "seen.png").read_bytes().startswith(b"\x89PNG")
+    told = said(tmp_path, url, commands("models.md", "What it is good for"), **known)
+    assert '"status": "succeeded"' in told
+
+
+def kill_one(deployment: Deployment, program: str) -> None:
+    """Kill a process of the service that runs `program`, once there is one."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (found := [pid for pid, command in deployment.processes().items() if program in command]):
+        assert time.monotonic() < deadline, deployment.log()[-5000:]
+        time.sleep(0.05)
+    os.kill(found[0], signal.SIGKILL)

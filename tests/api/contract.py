@@ -84,6 +84,7 @@ RULES_BETWEEN_FIELDS: Mapping[str, str] = {
     "there is no finding": "which findings its report has",
     "of this version": "which images, classes, findings and audits a version has",
     "does not go with `finding`": "a finding names its images",
+    "spec has no field": "the spec of an audit is a part of one",
     "without `..`": "whether a part of a path leads upwards",
 }
 
@@ -269,6 +270,8 @@ def explore(
 def filter_failure(_context: HookContext, failure: Failure, case: Case[Any], response: Response) -> bool:
     """Whether it is one: not where a request that fits the schema breaks a rule that no schema has words for; and not
     where a job that was just made is there, and what it has yet to train is not."""
+    if response.status_code == 400 and response.json()["code"] == "malformed_request":
+        return False  # a header that frames the request was made up: whatever comes then is no operation's answer
     if isinstance(failure, EnsureResourceAvailability):
         return bool(response.json()["code"] not in YET_TO_COME)
     return not (isinstance(failure, RejectedPositiveData) and _is_beyond_a_schema(response, case))

@@ -96,30 +96,30 @@ def request(**changes: Any) -> dict[str, Any]:
     return {"inputs": [{"name": "images", "shape": [1, 32, 32, 3], "datatype": "UINT8", "data": [0] * 3072, **changes}]}
 
 
-@pytest.mark.parametrize(
-    ("body", "said"),
-    [
-        (request(name="image"), "name"),
-        (request(datatype="FP32"), "datatype"),
-        (request(shape=[1, 16, 16, 3]), "[n, 32, 32, 3]"),
-        (request(shape=[1, 32, 32]), "shape"),
-        (request(data=[0] * 3071), "3072 whole numbers"),
-        (request(data=[0] * 3071 + [256]), "0 to 255"),
-        (request(data=[0] * 3071 + [0.5]), "whole numbers"),
-        (request(data=[[0], [0, 1]]), "3072 numbers"),
-        (request(data=None), "binary_data_size"),
-        (request(parameters={"binary_data_size": 3072}), "in `data`, or"),
-        (request(parameters={"shared_memory_region": "x"}), "shared_memory_region"),
-        ({**request(), "outputs": [{"name": "scores"}]}, "outputs"),
-        ({**request(), "parameters": {"sequence_id": 7}}, "sequence_id"),
-        ({"inputs": []}, "inputs"),
-        ([], "dictionary"),
-    ],
-)
-def test_what_is_wrong_is_said_in_the_protocols_form(client: TestClient, model: str, body: Any, said: str) -> None:
-    answer = client.post(f"/v2/models/{model}/infer", json=body)
-    assert (answer.status_code, answer.json().keys()) == (400, {"error"}), answer.text
-    assert said in answer.json()["error"]
+WRONG: list[tuple[Any, str]] = [
+    (request(name="image"), "name"),
+    (request(datatype="FP32"), "datatype"),
+    (request(shape=[1, 16, 16, 3]), "[n, 32, 32, 3]"),
+    (request(shape=[1, 32, 32]), "shape"),
+    (request(data=[0] * 3071), "3072 whole numbers"),
+    (request(data=[0] * 3071 + [256]), "0 to 255"),
+    (request(data=[0] * 3071 + [0.5]), "whole numbers"),
+    (request(data=[[0], [0, 1]]), "3072 numbers"),
+    (request(data=None), "binary_data_size"),
+    (request(parameters={"binary_data_size": 3072}), "in `data`, or"),
+    (request(parameters={"shared_memory_region": "x"}), "shared_memory_region"),
+    ({**request(), "outputs": [{"name": "scores"}]}, "outputs"),
+    ({**request(), "parameters": {"sequence_id": 7}}, "sequence_id"),
+    ({"inputs": []}, "inputs"),
+    ([], "dictionary"),
+]
+
+
+def test_what_is_wrong_is_said_in_the_protocols_form(client: TestClient, model: str) -> None:
+    for body, said in WRONG:
+        answer = client.post(f"/v2/models/{model}/infer", json=body)
+        assert (answer.status_code, answer.json().keys()) == (400, {"error"}), answer.text
+        assert said in answer.json()["error"]
 
 
 def test_lengths_that_do_not_fit(client: TestClient, model: str) -> None:

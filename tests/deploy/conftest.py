@@ -5,7 +5,7 @@ from tests.deploy.compose import Project, Service, resolve
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    return resolve(tmp_path_factory.mktemp("compose"), "--profile=gpu")
+    return resolve(tmp_path_factory.mktemp("compose"), "--profile=gpu", "--profile=serving")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.__main__ import GRACE_SECONDS
+from api.http.running import GRACE_SECONDS
 from tests.deploy.compose import (
     LONG_LIVED,
     OURS,
@@ -28,9 +28,9 @@ from tests.deploy.compose import (
 )
 
 
-def test_accelerators_are_asked_for_with_their_profile_only(project: Project, tmp_path: Path) -> None:
+def test_accelerators_and_serving_are_asked_for_with_their_profiles_only(project: Project, tmp_path: Path) -> None:
     assert set(project.services) == set(SERVICES)
-    assert set(resolve(tmp_path).services) == set(SERVICES) - {"worker-gpu"}
+    assert set(resolve(tmp_path).services) == set(SERVICES) - {"serving", "worker-gpu"}
 
 
 @pytest.mark.parametrize("given", [{}, dict.fromkeys(SECRETS, "")], ids=["absent", "empty"])
@@ -73,7 +73,7 @@ def test_every_container_has_a_bounded_temporary_folder_and_log(service: Service
     assert set(service.logging.options) == {"max-size", "max-file"}
 
 
-@each("postgres", "redis", "migrate", "api")
+@each("postgres", "redis", "migrate", "api", "serving")
 def test_what_stands_beside_training_has_a_bounded_memory(service: Service) -> None:
     assert 0 < service.mem_limit <= 2 * 2**30
 
@@ -93,7 +93,7 @@ def test_a_worker_can_load_what_it_compiles_and_train_in_several_processes(servi
     assert service.shm_size >= 2**30
 
 
-@each("api", "migrate", "postgres", "redis")
+@each("api", "migrate", "postgres", "redis", "serving")
 def test_elsewhere_nothing_that_was_written_is_run(service: Service) -> None:
     assert not [tmpfs for tmpfs in service.tmpfs if "exec" in tmpfs.partition(":")[2].split(",")]
 
@@ -114,8 +114,8 @@ def test_a_failed_migration_is_not_repeated(project: Project) -> None:
     assert project.services["migrate"].command == ["python", "-m", "migrations"]
 
 
-@each(*WORKERS)
-def test_workers_can_be_scaled(service: Service) -> None:
+@each(*WORKERS, "serving")
+def test_workers_and_predictions_can_be_scaled(service: Service) -> None:
     assert not service.ports
     assert not service.container_name
     assert not service.hostname
@@ -175,6 +175,7 @@ def test_the_embedded_broker_and_the_redis_service_are_one_version(project: Proj
         ("postgres", {}),
         ("redis", {}),
         ("migrate", {"postgres": "service_healthy"}),
+        ("serving", {"api": "service_healthy", "postgres": "service_healthy"}),
         (
             "api",
             {
@@ -202,7 +203,14 @@ def test_what_a_service_waits_for(name: str, waits_for: dict[str, str], project:
 
 
 @pytest.mark.parametrize(
-    ("name", "at_least"), [("worker", 60), ("worker-gpu", 60), ("postgres", 60), ("migrate", 60), ("api", 30)]
+    ("name", "at_least"),
+    [
+        ("worker", 60),
+        ("worker-gpu", 60),
+        ("postgres", 60),
+        ("migrate", 60),
+        *((name, 30) for name in ("api", "serving")),
+    ],
 )
 def test_nothing_is_killed_before_it_could_finish(name: str, at_least: int, project: Project) -> None:
     assert seconds(project.services[name].stop_grace_period) >= at_least

@@ -61,7 +61,7 @@ def test_files_are_looked_for_where_the_volumes_are(service: Service) -> None:
 def test_the_api_and_the_workers_have_one_storage_on_their_shared_volume(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("api", *WORKERS):
+    for name in ("api", "serving", *WORKERS):
         service = project.services[name]
         for variable in ("EPOCHAL_DATA_DIR", "EPOCHAL_STORAGE_URL"):
             monkeypatch.setenv(variable, service.environment[variable] or "")
@@ -73,9 +73,9 @@ def test_a_storage_in_s3_is_passed_on_with_what_leads_to_it(project: Project, tm
     names = [name for name in PASSED_ON.findall((ROOT / "docker-compose.yml").read_text()) if name.startswith("AWS_")]
     assert names
     given = {"EPOCHAL_STORAGE_URL": "s3://bucket/prefix", **{name: f"its-{name}" for name in names}}
-    resolved = resolve(tmp_path, "--profile=gpu", **given)
+    resolved = resolve(tmp_path, "--profile=gpu", "--profile=serving", **given)
 
-    for name in ("api", *WORKERS):
+    for name in ("api", "serving", *WORKERS):
         assert {variable: resolved.services[name].environment[variable] for variable in given} == given
         assert all(project.services[name].environment[variable] is None for variable in names)
 

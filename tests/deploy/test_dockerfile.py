@@ -19,7 +19,7 @@ DOCKERFILE = ROOT / "deploy/Dockerfile"
 IMAGES = ("api", "worker")
 
 # What each image's processes import: every module of these packages, and whatever those reach.
-PROCESSES = {"api": ("api",), "worker": ("worker", "training")}
+PROCESSES = {"api": ("api", "serving"), "worker": ("worker", "training")}
 
 IMPORT_ALL = """
 import importlib, json, pkgutil, sys

@@ -12,6 +12,7 @@ import api.__main__
 import demo
 import migrations.__main__
 import serve
+import serving.__main__
 import worker.__main__
 import worker.health
 
@@ -20,6 +21,7 @@ PROGRAMS: dict[str, Callable[[], object]] = {
     "serve": serve.main,
     "demo": demo.main,
     "api": api.__main__.main,
+    "serving": serving.__main__.main,
     "worker": worker.__main__.main,
     "health": worker.health.main,
     "migrations": migrations.__main__.main,

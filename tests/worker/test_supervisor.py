@@ -26,19 +26,25 @@ from tests.worker.attempts import (
     until_it_is_saved,
     until_it_trains,
 )
+from training.evaluation import of_predictions
 from training.images.predictions import Predictions
 
 
 def test_an_attempt_that_succeeds(database: Database, start: Start) -> None:
-    attempt = start(SHORT)
+    attempt = start({**SHORT, "precision": "fp32"})  # with few digits, logits are equal, and any of them is the fifth
     attempt.over()
     with database.snapshot() as session:
         record = queries.find(session, attempt.claim.job_id)
         steps = queries.steps_after(session, attempt.claim.job_id).rows
         weights = queries.weights_file(session, attempt.claim.job_id)
+        predictions = queries.predictions_file(session, attempt.claim.job_id)
     assert record.job.status is JobStatus.SUCCEEDED
     assert record.latest
     assert record.latest.epoch == 0
+    evaluated = of_predictions(Predictions.from_bytes(attempt.storage.read_verified(predictions)))
+    assert evaluated.accuracy == pytest.approx(record.latest.test_accuracy)
+    assert evaluated.top5_accuracy == pytest.approx(record.latest.test_top5_accuracy)
+    assert evaluated.loss == pytest.approx(record.latest.test_loss, rel=1e-3)
     assert [(row.epoch, row.step) for row in steps] == [(0, 0)]
     facts = record.job.attempts[0].facts
     assert facts

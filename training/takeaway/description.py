@@ -79,11 +79,8 @@ def temperature_of(calibration: Mapping[str, Any] | None) -> float:
 
 
 def facts_of(manifest: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """What is known of one of its files; empty where nothing is."""
-    for file in manifest.get("files") or ():
-        if file.get("name") == name:
-            return file.get("facts") or {}
-    return {}
+    """What is known of one of its files, beside its size and hash; empty where it has none of that name."""
+    return next((file for file in manifest.get("files") or () if file.get("name") == name), {})
 
 
 def percent(fraction: float | None, digits: int = 1) -> str | None:

@@ -13,6 +13,9 @@ from training.takeaway.markdown import escaped, table
 
 Section = tuple[str, Iterator[str]]
 
+# Settings of a job that do not change what its network learns; and the recipe, which is told by itself.
+_NOT_OF_LEARNING = ("recipe", "placement", "logging_interval", "checkpoints")
+
 
 def model_card(
     manifest: Mapping[str, Any], report: Mapping[str, Any] | None, epochs: Sequence[Mapping[str, Any]]
@@ -90,11 +93,13 @@ def _training(manifest: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]]) 
 def _settings(spec: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Each that is set, by its path in the spec."""
     for name, value in spec.items():
+        path = f"{prefix}{name}"
+        if path in _NOT_OF_LEARNING or value is None:
+            continue
         if isinstance(value, Mapping):
-            yield from _settings(value, f"{prefix}{name}.")
-        elif value is not None and name != "recipe":
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            yield escaped(f"{prefix}{name}"), escaped(text)
+            yield from _settings(value, f"{path}.")
+        else:
+            yield escaped(path), escaped(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
 def _calls(described: Description) -> Iterator[str]:

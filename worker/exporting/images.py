@@ -57,8 +57,9 @@ def real_images(order: ExportOrder, storage: Storage, reader: RetryingReader, sa
     except DatasetInvalid as error:
         raise ImagesGone(f"its images cannot be loaded any more: {error.detail}") from error
     taken = saved.inputs
-    same_form = (dataset.image_size, dataset.channels) == (taken.image_size, taken.channels)
-    if not same_form or (order.identity is not None and order.identity != dataset.identity):
+    form = (dataset.image_size, dataset.channels, tuple(dataset.classes))
+    fits = form == (taken.image_size, taken.channels, tuple(taken.classes))
+    if not fits or (order.identity is not None and order.identity != dataset.identity):
         raise ImagesGone("its images have changed since it was trained")
     return RealImages(dataset)
 

@@ -3,6 +3,7 @@
 What a format is made of is stored as well: a page has the int8 file inside, and that one is made of the ONNX file.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
@@ -23,10 +24,13 @@ from training.engine.export import (
     read_saved,
     torch_program,
 )
+from training.evaluation import calibration_facts, to_json
 from training.takeaway.html_page import html_page
+from training.takeaway.model_card import model_card
 from training.takeaway.python_file import python_file
 from worker.exporting.images import ImagesGone, RealImages, random_pixels, real_images
 from worker.exporting.messages import ExportOrder, ModelFile
+from worker.exporting.reporting import of_images, of_stored
 from worker.messages import Report
 from worker.saving import RetryingReader, store_with_retries
 from worker.validation.messages import Progress
@@ -40,6 +44,7 @@ ACCURACY_IMAGES = 10_000  # of the test split
 ACCURACY_SECONDS = 300.0
 
 ONNX, INT8, PAGE, PROGRAM, PT2 = "model.onnx", "model.int8.onnx", "model.html", "model.py", "model.pt2"
+EVALUATION, CARD = "evaluation.json", "MODEL_CARD.md"  # with any export
 NEEDS_IMAGES: frozenset[ExportFormat] = frozenset({"int8", "html"})
 
 
@@ -67,7 +72,9 @@ class Export:
         FileDamaged where it is the weights that are gone or damaged, and OSError."""
         self._say(Progress(stage="loading", done=0))
         self._require_images()
-        steps = {
+        self._say(Progress(stage="evaluating", done=0))
+        evaluation = self._evaluation
+        steps: dict[ExportFormat, Callable[[], object]] = {
             "onnx": lambda: self._onnx,
             "int8": lambda: self._int8,
             "python": self._make_program,
@@ -78,6 +85,8 @@ class Export:
         for done, name in enumerate(wanted):
             self._say(Progress(stage="exporting", done=done, total=len(wanted)))
             steps[name]()
+        card = model_card(self._manifest, evaluation, self._order.epochs)
+        self._store(CARD, card.encode(), {})
         return tuple(self._stored.values())
 
     @cached_property
@@ -90,6 +99,17 @@ class Export:
             return real_images(self._order, self._storage, self._reader, self._saved)
         except ImagesGone as gone:
             return gone
+
+    @cached_property
+    def _evaluation(self) -> Mapping[str, Any] | None:
+        """What evaluation.json holds; None where there is nothing to evaluate on."""
+        if made := self._earlier(EVALUATION):
+            return _read(made)
+        found = of_stored(self._order, self._reader) or of_images(self._saved, self._images, self._say)
+        if found is None:
+            return None
+        facts = {"accuracy": found.accuracy, "images": found.images, "calibration": calibration_facts(found)}
+        return _read(self._store(EVALUATION, to_json(found), facts))
 
     @cached_property
     def _onnx(self) -> bytes:
@@ -134,11 +154,13 @@ class Export:
 
     @property
     def _manifest(self) -> Mapping[str, Any]:
-        """The trained model's, with what is made by now (as `jobs.trained_models.manifest_of`)."""
+        """The trained model's, with what is made by now, as `jobs.trained_models.manifest_of` will have it."""
         files = {each["name"]: each for each in self._order.manifest.get("files", ())}
         for name, made in self._stored.items():
             files[name] = {"name": name, "bytes": made.file.size_bytes, "sha256": made.file.sha256, **made.facts}
-        return {**self._order.manifest, "files": sorted(files.values(), key=lambda each: str(each["name"]))}
+        calibration = files.get(EVALUATION, {}).get("calibration")
+        listed = sorted(files.values(), key=lambda each: str(each["name"]))
+        return {**self._order.manifest, "calibration": calibration, "files": listed}
 
     def _require_images(self) -> None:
         """Before anything is made of what cannot be finished. Raises ExportRefused."""
@@ -168,3 +190,8 @@ class Export:
         file = store_with_retries(lambda: self._storage.put(f"{self._order.prefix}/{name}", content), self._send)
         self._stored[name] = ModelFile(name=name, file=file, facts=dict(facts))
         return content
+
+
+def _read(evaluation: bytes) -> Mapping[str, Any]:
+    held: Mapping[str, Any] = json.loads(evaluation)
+    return held

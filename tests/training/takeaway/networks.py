@@ -55,7 +55,7 @@ def int8_network(size: int, channels: int, classes: int, *, filters: int = 8, ma
 
 def manifest(size: int, channels: int, classes: list[str], *, resize: str = "crop") -> dict[str, Any]:
     """As jobs.trained_models writes it, with the facts of an export in 8 bits."""
-    facts = {"accuracy": 0.8991, "accuracy_fp32": 0.9123, "images": 3669, "calibrated_on": "training images"}
+    facts = {"accuracy": 0.8991, "accuracy_fp32": 0.9123, "images": 3669, "calibrated_on": 500}
     return {
         "format": "epochal-model/1",
         "model": {"id": "mod_01", "job": "job_01", "which": "last", "created_at": "2026-11-30T00:00:00+00:00"},
@@ -72,5 +72,5 @@ def manifest(size: int, channels: int, classes: list[str], *, resize: str = "cro
         "calibration": {
             "temperature": 1.37, "fitted_on": "validation", "images": 736, "ece_before": 0.061, "ece_after": 0.012,
         },
-        "files": [{"name": "model.int8.onnx", "bytes": 1, "sha256": "b" * 64, "facts": facts}],
+        "files": [{"name": "model.int8.onnx", "bytes": 1, "sha256": "b" * 64, **facts}],
     }  # fmt: skip

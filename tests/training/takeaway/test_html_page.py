@@ -25,7 +25,7 @@ from training.takeaway import runtime
 from training.takeaway.html_page import html_page
 
 HOSTILE = "</script><img src=x onerror='window.hacked = 1'>\u2028<!--"
-CLASSES = [HOSTILE, "cat & dog", "$title", "owl", "猫", "eel", "bee"]
+CLASSES = [HOSTILE, "cat & dog", "<b>$title</b>", "owl", "猫"]  # as many as are shown
 COLOUR = Form(32, 3, "crop")
 LOGITS = 1e-4  # apart at most: the same network by two builds of one runtime
 
@@ -83,7 +83,7 @@ def test_it_gives_what_its_network_gives_in_python(opened: Opened, network: onnx
         assert np.allclose(found["probabilities"], powers / powers.sum(), atol=1e-5)
 
 
-SHAPES = [(1, 1), (40, 3), (3, 40), (31, 57), (64, 64), (286, 167), (344, 124), (94, 319), (700, 333)]
+SHAPES = [(1, 1), (40, 3), (3, 40), (31, 57), (64, 5), (286, 167), (344, 124), (94, 319), (700, 333)]
 
 
 @pytest.mark.parametrize("resize", ["crop", "pad", "stretch"])
@@ -101,9 +101,11 @@ def test_it_resizes_as_training_does_to_the_bit(opened: Opened, resize: str) -> 
 
 
 def lying_on_its_side(tmp_path: Path) -> Path:
-    """A PNG of a wide picture that says that it is to be turned, with an alpha channel."""
-    image = Image.fromarray(np.concatenate([noise(60, 100, 3), np.full((60, 100, 1), 255, np.uint8)], 2))
-    image.putpixel((50, 30), (0, 0, 0, 0))
+    """A PNG of a wide picture that says that it is to be turned, half of it transparent."""
+    image = Image.fromarray(noise(60, 100, 3))
+    alpha = Image.new("L", image.size, 255)
+    alpha.paste(0, (0, 0, 50, 60))
+    image.putalpha(alpha)
     exif = Image.Exif()
     exif[0x0112] = 6
     image.save(tmp_path / "sideways.png", exif=exif)
@@ -114,12 +116,16 @@ def shown(page: Page) -> list[tuple[str, str]]:
     return list(zip(page.locator(".name").all_inner_texts(), page.locator(".share").all_inner_texts(), strict=True))
 
 
+def percent(share: float) -> str:
+    return f"{100 * share:.1f} %" if share >= 0.001 else "< 0.1 %"
+
+
 def expected_rows(network: onnxruntime.InferenceSession, file: Path) -> list[tuple[str, str]]:
     with Image.open(file) as image:
         logits = network.run(["logits"], {"images": decode_image(image, COLOUR)[None]})[0][0]
     powers = np.exp(logits / 1.37)
     shares = powers / powers.sum()
-    return [(CLASSES[each], f"{100 * shares[each]:.1f} %") for each in np.argsort(-shares)[:5]]
+    return [(CLASSES[each], percent(shares[each])) for each in np.argsort(-shares)]
 
 
 def test_a_chosen_picture_is_shown_upright_with_its_classes_as_text(

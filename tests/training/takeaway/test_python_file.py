@@ -10,6 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from zlib import compress, crc32
 
 import numpy as np
 import onnxruntime
@@ -79,6 +80,21 @@ def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
     return content.getvalue()
 
 
+def handmade_png(bits: int, colour: int, transparent: bytes) -> bytes:
+    """Of 16 x 16 pixels, which Pillow cannot write so: `bits` a channel, `colour` 0 (grey) or 2 (RGB)."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        checksum = crc32(kind + content).to_bytes(4, "big")
+        return len(content).to_bytes(4, "big") + kind + content + checksum
+
+    row = bits * (3 if colour == 2 else 1) * 16 // 8
+    lines = b"".join(b"\0" + bytes((place * 37 + line * 11) % 256 for place in range(row)) for line in range(16))
+    lines = lines[:1] + transparent + lines[1 + len(transparent) :]  # of RGB, the first pixel
+    head = (16).to_bytes(4, "big") * 2 + bytes([bits, colour, 0, 0, 0])
+    parts = [(b"IHDR", head), (b"tRNS", transparent), (b"IDAT", compress(lines)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+
+
 def odd_images() -> Iterator[tuple[str, bytes]]:
     for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"):
         yield f"PNG {mode}", saved(picture(mode, (41, 70)), "PNG")
@@ -86,6 +102,8 @@ def odd_images() -> Iterator[tuple[str, bytes]]:
     yield "transparent RGB", saved(picture("RGB", (33, 20)), "PNG", transparency=(0, 0, 0))
     yield "transparent 16 bits", saved(picture("I;16", (33, 20)), "PNG", transparency=3)
     yield "transparent palette", saved(picture("P", (33, 20)), "PNG", transparency=2)
+    yield "transparent 4 bits", handmade_png(4, 0, b"\0\5")
+    yield "transparent RGB of 16 bits", handmade_png(16, 2, bytes(range(0, 222, 37)))
     yield "one pixel", saved(picture("RGB", (1, 1)), "PNG")
     yield "very tall", saved(picture("RGB", (5, 900)), "PNG")
     yield "very wide", saved(picture("L", (700, 31)), "BMP")

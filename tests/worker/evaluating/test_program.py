@@ -34,7 +34,7 @@ from worker.task_runner import _REPORTS
 from worker.validation.messages import Progress, Rejected
 
 CLASSES = ("class 0", "class 1", "class 2")
-WEIGHTS = weights_file({"name": "wrn-16-1"}, size=16, channels=3, classes=len(CLASSES))
+WEIGHTS = weights_file({"name": "wrn-16-1"}, size=16, channels=3, classes=CLASSES)
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +152,7 @@ def test_other_classes_and_other_colours_are_refused_with_what_differs(storage: 
     assert isinstance(refused, Rejected)
     assert (refused.code, refused.retryable) == ("dataset_invalid", False)
     assert "the network does not know dog; the data set lacks class 2" in refused.message
-    grey = weights_file({"name": "wrn-16-1"}, size=16, channels=1, classes=3)
+    grey = weights_file({"name": "wrn-16-1"}, size=16, channels=1, classes=CLASSES[:3])
     weights = storage.put("job_2/weights.safetensors", grey)
     refused = run(order_of(storage, folder, weights=weights, prefix="models/demo/no/0001"), storage)
     assert isinstance(refused, Rejected)

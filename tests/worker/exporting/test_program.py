@@ -4,6 +4,8 @@ Exports as the program does them, but in this process; `pytest --long` starts th
 to whatever else computes.
 """
 
+import errno
+import json
 import os
 import signal
 import subprocess
@@ -23,10 +25,11 @@ from storage import Storage
 from tests.api.picture_data import _packed, pets
 from tests.training.engine.export.networks import weights_file
 from training.engine.data.packed import load_packed
-from training.engine.export import OPSET, TOLERANCE, read_saved
+from training.engine.export import OPSET, TOLERANCE, DiffersFromTorch, read_saved
 from training.engine.export.checking import torch_logits
 from training.engine.export.sessions import Images, Labels, open_session
 from training.images.packs import ImageIndex
+from worker.exporting import making
 from worker.exporting.__main__ import carry_out
 from worker.exporting.messages import Exported, ExportOrder, ModelFile
 from worker.images_order import ImagesOrder
@@ -34,9 +37,17 @@ from worker.task_runner import _REPORTS
 from worker.validation.messages import Progress, Rejected
 
 CLASSES = ("cat", "dog")
-WEIGHTS = weights_file({"name": "wrn-16-1"}, size=16, channels=3, classes=len(CLASSES))
+WEIGHTS = weights_file({"name": "wrn-16-1"}, size=16, channels=3, classes=CLASSES)
 
-NAMES = ("model.onnx", "model.int8.onnx", "model.py", "model.html", "model.pt2")
+NAMES = (
+    "evaluation.json",
+    "model.onnx",
+    "model.py",
+    "model.int8.onnx",
+    "model.html",
+    "model.pt2",
+    "MODEL_CARD.md",
+)
 MANIFEST = {
     "architecture": {"name": "wrn-16-1"},
     "classes": list(CLASSES),
@@ -133,6 +144,10 @@ def require_whole(found: Exported, storage: Storage, prefix: str) -> None:
     program = torch.export.load(BytesIO(files["model.pt2"][1])).module()
     np.testing.assert_allclose(program(torch.from_numpy(pixels)).numpy(), expected, rtol=1e-4, atol=1e-4)
     (small,) = open_session(files["model.int8.onnx"][1]).run(["logits"], {"images": pixels})
+    evaluated = json.loads(files["evaluation.json"][1])
+    right = (expected.argmax(1) == labels).mean()
+    assert (evaluated["images"], evaluated["accuracy"]) == (12, pytest.approx(right))
+    assert f"**{100 * right:.1f} %** of 12 test images".encode() in files["MODEL_CARD.md"][1]
     assert b"right on" in files["model.html"][1]  # as the int8 file's facts say
     assert sha256(files["model.onnx"][1]).hexdigest().encode() in files["model.py"][1]
     assert files["model.int8.onnx"][0].facts == {
@@ -195,7 +210,9 @@ def test_without_its_images_random_pixels_are_checked_and_int8_is_refused(
     gone = order_of(storage, None, images[1], formats=["onnx"], prefix="models/demo/task_3/0001")
     found = run(gone, storage)
     assert isinstance(found, Exported)
-    assert [(each.name, each.facts["checked_on"]) for each in found.files] == [("model.onnx", "random pixels")]
+    onnx_file, card = found.files
+    assert (onnx_file.name, onnx_file.facts["checked_on"]) == ("model.onnx", "random pixels")
+    assert card.name == "MODEL_CARD.md"
     reasons = "its images are gone", "its images have changed since it was trained"
     for others, reason in zip(((None, None), (images[0], "0" * 64)), reasons, strict=True):
         refused = run(order_of(storage, *others, prefix="models/demo/task_4/0001"), storage)
@@ -203,6 +220,52 @@ def test_without_its_images_random_pixels_are_checked_and_int8_is_refused(
         assert (refused.code, refused.retryable) == ("dataset_invalid", False)
         assert refused.message.startswith(f"html and int8 cannot be made, since {reason}: ")
     assert not storage.list_names("models/demo/task_4")  # nothing is made of what cannot be finished
+
+
+def test_a_page_is_made_of_what_the_model_has_already(storage: Storage) -> None:
+    files = {name: storage.put(f"earlier/{name}", b"a network") for name in ("model.onnx", "model.int8.onnx")}
+    listed = [{"name": "model.int8.onnx", "accuracy": 0.75, "accuracy_fp32": 0.8, "images": 40}]
+    order = order_of(storage, None, None, formats=["html"], files=files, manifest={**MANIFEST, "files": listed})
+    found = run(order, storage)
+    assert isinstance(found, Exported)
+    assert [each.name for each in found.files] == ["model.html", "MODEL_CARD.md"]
+    assert b"right on 75.0 % of 40 test images" in made(found, storage)["model.html"][1]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "retryable"),
+    [
+        (MemoryError(), "out_of_memory", False),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+            "out_of_memory",
+            False,
+        ),
+        (OSError(errno.ENOSPC, "No space left on device"), "storage_full", True),
+        (OSError(errno.EIO, "Input/output error"), "internal", True),
+        (DiffersFromTorch("a logit differs by 1 where the largest is 2"), "internal", False),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_cannot_be_made_says_why(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, error: Exception, code: str, *, retryable: bool
+) -> None:
+    def fail(_saved: object) -> bytes:
+        raise error
+
+    monkeypatch.setattr(making, "onnx_file", fail)
+    found = run(order_of(storage, None, None, formats=["onnx"]), storage)
+    assert isinstance(found, Rejected)
+    assert (found.code, found.retryable) == (code, retryable)
+
+
+def test_a_fault_of_ours_is_not_hidden(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_saved: object) -> bytes:
+        raise RuntimeError("an operator that nobody knows")
+
+    monkeypatch.setattr(making, "onnx_file", fail)
+    with pytest.raises(RuntimeError, match="an operator that nobody knows"):
+        run(order_of(storage, None, None, formats=["onnx"]), storage)
 
 
 @pytest.mark.parametrize("damage", ["gone", "damaged", "another"])

@@ -1,5 +1,6 @@
 """Networks whose every layer does something, as after some training."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,20 +14,22 @@ from training.engine.weights import Inputs, pack_weights
 from training.plan import NetworkPlan, count_flops, network_plan
 from training.spec import TrainingSpec
 
+TEN = tuple(f"class {number}" for number in range(10))
 
-def weights_file(architecture: Any, *, size: int, channels: int, classes: int = 10) -> bytes:
+
+def weights_file(architecture: Any, *, size: int, channels: int, classes: Sequence[str] = TEN) -> bytes:
     """The file of such a network. Equal arguments give equal bytes."""
     spec = TrainingSpec.model_validate({"dataset": "noise", "architecture": architecture})
-    plan = network_plan(spec.architecture, size, channels, classes)
-    return pack_weights(_worn(plan).state_dict(), spec, _inputs(plan))
+    plan = network_plan(spec.architecture, size, channels, len(classes))
+    return pack_weights(_worn(plan).state_dict(), spec, _inputs(plan, classes))
 
 
-def short_network(architecture: Any, *, size: int, channels: int, classes: int = 10) -> SavedNetwork:
+def short_network(architecture: Any, *, size: int, channels: int) -> SavedNetwork:
     """With the first block of each stage alone, which takes less time to export."""
     spec = TrainingSpec.model_validate({"dataset": "noise", "architecture": architecture})
-    plan = network_plan(spec.architecture, size, channels, classes)
+    plan = network_plan(spec.architecture, size, channels, len(TEN))
     plan = replace(plan, stages=tuple(stage[:1] for stage in plan.stages))
-    network, inputs = _worn(plan), _inputs(plan)
+    network, inputs = _worn(plan), _inputs(plan, TEN)
     normalise = Normalisation(torch.tensor(inputs.mean), torch.tensor(inputs.deviation))
     return SavedNetwork(network.eval().requires_grad_(requires_grad=False), count_flops(plan), inputs, normalise)
 
@@ -47,7 +50,6 @@ def _worn(plan: NetworkPlan) -> nn.Module:
     return network
 
 
-def _inputs(plan: NetworkPlan) -> Inputs:
+def _inputs(plan: NetworkPlan, classes: Sequence[str]) -> Inputs:
     mean, deviation = [110.0, 120.5, 131.25][: plan.channels], [60.0, 64.5, 70.25][: plan.channels]
-    names = tuple(f"class {number}" for number in range(plan.classes))
-    return Inputs(names, plan.image_size, plan.channels, mean, deviation)
+    return Inputs(classes, plan.image_size, plan.channels, mean, deviation)
