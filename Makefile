@@ -111,7 +111,7 @@ bench-calibration: .venv/.installed ## measure what a temperature does for the c
 bench-audit: .venv/.installed ## measure how many planted wrong labels an audit finds: OPTIONS='--classes 10 --share 0.01'
 	@$(BIN)/python -m benchmarks.audit $(OPTIONS)
 
-bench-finetune: .venv/.installed ## measure what brought weights are worth on 500 images: OPTIONS='--epochs 30 --seeds 3'
+bench-finetune: .venv/.installed ## measure what brought weights are worth on 500 images: OPTIONS='--epochs 20 --seeds 2'
 	@$(BIN)/python -m benchmarks.finetune $(OPTIONS)
 
 bench-fleet: .venv/.developed ## measure claims, and what idle workers cost: WORKERS=1,10,50,200 OPTIONS='--seconds 10'
