@@ -105,7 +105,7 @@ bench-upload: .venv/.installed ## measure 60,000 images from the upload to a dat
 bench-checks: .venv/.installed ## measure how many planted faults the checks of a data set find: OPTIONS='--photographs FOLDER'
 	@$(BIN)/python -m benchmarks.data_checks $(OPTIONS)
 
-bench-calibration: .venv/.installed ## measure what a temperature does for the calibration error of a network of CIFAR-100: OPTIONS='--images 100 --epochs 15'
+bench-calibration: .venv/.installed ## measure what a temperature does for the calibration error of a network of CIFAR-100: OPTIONS='--classes 20 --images 250 --epochs 10'
 	@$(BIN)/python -m benchmarks.calibration $(OPTIONS)
 
 bench-audit: .venv/.installed ## measure how many planted wrong labels an audit finds: OPTIONS='--classes 10 --share 0.01'

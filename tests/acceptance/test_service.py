@@ -104,6 +104,10 @@ def test_two_devices_lose_what_one_does_and_another_job_starts_from_their_weight
         for figure in ("train_loss", "test_loss"):
             assert theirs[figure] == pytest.approx(ours[figure], rel=1e-2)
 
+    for job_id, rows in zip(ids, (one, two), strict=True):
+        evaluated = deployment.http.get(f"/v1/jobs/{job_id}/evaluation").json()
+        assert evaluated["accuracy"] == pytest.approx(rows[-1]["test_accuracy"])
+
     later = deployment.until(deployment.submit(**spec, starting_weights=ids[1]), "succeeded", "failed")
     assert later["status"] == "succeeded", later
     assert later["best"]["chosen_on"] == "test"

@@ -1,7 +1,9 @@
 """Predictions over HTTP: what bodies are taken, what is answered, and who may ask."""
 
 import io
+import re
 import threading
+import time
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -37,13 +39,15 @@ def picture(colour: str = "red", form: str = "PNG") -> bytes:
     return content.getvalue()
 
 
-def exported(stage: "Stage", *, turned: bool = False, project: str = "default", calibrated: bool = False) -> str:
-    """The id of a trained model that tells colours; `turned`: by the wrong names."""
+def exported(
+    stage: "Stage", *, turned: bool = False, project: str = "default", calibrated: bool = False, width: int = 0
+) -> str:
+    """The id of a trained model that tells colours; `turned`: by the wrong names. `width`: how slow it is."""
     job_id = stage.submit(project=project)
     claim = stage.start(job_id)
     stage.succeed(claim, classes=COLOURS[::-1] if turned else COLOURS)
     prefix = f"{job_id}/attempt-0001"
-    file = stage.storage.put(f"{prefix}/model.onnx", colour_network(32))
+    file = stage.storage.put(f"{prefix}/model.onnx", colour_network(32, width=width))
     with stage.database.session() as session:
         [model] = [row for row in session.query(TrainedModel) if row.job_id == job_id]
         files = [{"name": "model.onnx", "file": as_stored(file)}]
@@ -197,6 +201,20 @@ def test_what_predictions_did_is_measured(client: TestClient, stage: "Stage") ->
         "epochal_prediction_loaded_models 1.0",
     ):
         assert line in text
+
+
+def test_what_a_client_that_has_left_asked_for_is_dropped(live: httpx2.Client, stage: "Stage") -> None:
+    model = exported(stage, width=20_000)  # some 20 ms an image
+    with pytest.raises(httpx2.TimeoutException):
+        predict(live, model, *[picture()] * 256, timeout=1.0)
+    left, deadline = 256.0, time.monotonic() + 3
+    while left and time.monotonic() < deadline:
+        [left] = map(
+            float, re.findall(r"^epochal_prediction_waiting_images (\S+)$", live.get("/metrics").text, re.MULTILINE)
+        )
+    [predicted] = re.findall(r'outcome="predicted"} (\S+)', live.get("/metrics").text)
+    assert left == 0
+    assert float(predicted) < 256
 
 
 class TestProcessOfItsOwn:

@@ -14,7 +14,7 @@ facts is the same.
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -213,10 +213,25 @@ class Trainer:
         return self.evaluator.confusion(self.evaluated_network, self.step.choice.precision)
 
     def predictions(self, should_stop: Callable[[], bool] = lambda: False) -> Predictions:
-        """What the trained network takes the images of validation and test split for. All processes of a team call it.
-        Raises EvaluationStopped once `should_stop` is true."""
+        """What the network with the weights that the run is for takes the images of validation and test split for. All
+        processes of a team call it. Raises EvaluationStopped once `should_stop` is true."""
         between = self.evaluator.stop_check(should_stop)
-        return self.evaluator.predictions(self.evaluated_network, self.step.choice.precision, between)
+        with self._kept_network() as network:
+            return self.evaluator.predictions(network, self.step.choice.precision, between)
+
+    @contextmanager
+    def _kept_network(self) -> Iterator[nn.Module]:
+        """The network with the weights of `packed_weights`, while the context lasts."""
+        network = self.evaluated_network
+        if self.best_weights is None or not self._best_is_kept:
+            yield network
+            return
+        last = {name: weight.clone() for name, weight in network.state_dict().items()}
+        network.load_state_dict(self.best_weights)
+        try:
+            yield network
+        finally:
+            network.load_state_dict(last)
 
     def prepare_weights(self, should_stop: Callable[[], bool] = lambda: False) -> None:
         """To be called before `packed_weights` of a run that was stopped: an average of weights that was not evaluated

@@ -80,7 +80,8 @@ def probabilities(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def pixels_of(picture: Picture) -> NDArray[np.uint8]:
     """uint8 [SIZE, SIZE, CHANNELS], as the network was trained to see a picture: its first frame, upright, opaque, made
-    square. Raises OSError and NotAPicture.
+    square. With Pillow 13, equal to what training saw; older releases round otherwise where a picture is much taller
+    than wide. Raises OSError and NotAPicture.
     """
     if isinstance(picture, Image.Image):
         return _pixels(picture)

@@ -13,6 +13,7 @@ from training.engine.data import make_feed
 from training.engine.evaluation import EvaluationData, evaluate
 from training.engine.trainer import Trainer
 from training.engine.weights import weights_of_state
+from training.images.packs import SPLITS
 from training.metrics import EpochMetrics
 
 
@@ -53,6 +54,13 @@ def test_early_stopping_ends_the_run_and_keeps_the_best_epoch_s_weights(tmp_path
     feed, rows = run.batches.feed, run.batches.validation_rows
     kept = evaluate(fresh.network, EvaluationData(feed, rows, run.batches.normalise, 10))
     assert kept.accuracy == accuracies[best]
+    last = weights_of(run)
+    found = run.predictions()
+    of_test = found.splits == SPLITS.index("test")
+    taken = found.probabilities[of_test].argmax(1)
+    assert float((taken == found.labels[of_test]).mean()) == pytest.approx(epochs[best].test_accuracy)
+    assert epochs[best].test_accuracy != epochs[-1].test_accuracy, "an easier task would not tell them apart"
+    assert weights_of(run).equal(last)
 
 
 def test_a_validation_split_keeps_the_best_epoch_s_weights_beside_the_last() -> None:

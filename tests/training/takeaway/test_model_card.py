@@ -1,15 +1,19 @@
 """The card is Markdown that any renderer shows alike, whatever a model's owner has called things."""
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from markdown_it import MarkdownIt
 
 from tests.training.takeaway.networks import int8_network, manifest
+from training.evaluation import Judged, Outcomes, to_json
+from training.evaluation import report as evaluated
 from training.takeaway.card_curves import MOST_ROWS
 from training.takeaway.markdown import sparkline
 from training.takeaway.model_card import model_card
@@ -61,6 +65,7 @@ def test_names_mean_nothing_in_it() -> None:
     plain = rendered(model_card(manifest(32, 3, ["a"] * 10), report(["a"] * 10), epochs(3)))
     assert re.findall(r"</?\w+", html) == re.findall(r"</?\w+", plain), "the same elements as with harmless names"
     assert "&lt;img src=x onerror=alert(1)&gt;" in html
+    assert "<td>a | b # Heading</td>" in html, "one cell"
     assert not re.search(r"https?://|www\.", card), "nor anything that GitHub makes a link of"
     assert "\u202e" not in card
 
@@ -109,6 +114,28 @@ def test_what_is_not_known_is_not_spoken_of() -> None:
     assert headings == ["# Trained model", "## Calibration", "## Limits", "## How to call it"]
     nothing = dict.fromkeys(report(["cat", "dog"])) | {"images": 5, "split": "test"}
     assert "None" not in model_card(bare, nothing, [{"epoch": 0, "train_loss": float("nan")}])
+
+
+def test_it_reads_what_an_evaluation_writes() -> None:
+    random = np.random.default_rng(0)
+    labels = np.arange(60) % 3
+    probabilities = random.dirichlet([1, 1, 1], 60).astype(np.float32)
+    probabilities[np.arange(60), labels] += 0.5
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    names = ["cat", "dog", "owl"]
+    outcomes = Outcomes.of(labels, probabilities)
+    found = evaluated(
+        Judged(names, "a" * 64, "test", np.zeros((60, 32), np.uint8), outcomes, np.arange(60), probabilities, None)
+    )
+    card = model_card(manifest(32, 3, names), json.loads(to_json(found)), [])
+    assert f"right on **{100 * found.accuracy:.1f} %** of 60 test images" in card
+    worst, best = found.pairs[0], max(found.classes, key=lambda each: each.f1 or 0)
+    assert f"| {names[worst.label]} | {names[worst.predicted]} | {worst.images} |" in card
+    assert card.index(f"| {best.name} | 20 |") < min(
+        card.index(f"| {name} | 20 |") for name in names if name != best.name
+    )
+    assert "each half of them with the temperature of the other" in card
+    assert "fitted on the test split" in card
 
 
 def test_its_lines_of_python_run(tmp_path: Path) -> None:

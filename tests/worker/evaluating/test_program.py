@@ -48,8 +48,8 @@ def storage(folder: Path) -> Storage:
 
 
 def order_of(storage: Storage, folder: Path, classes: Sequence[str] = CLASSES, **fields: Any) -> EvaluationOrder:
-    """To evaluate on images of these classes, 20 of each to test on."""
-    index, pack = _packed(pets(classes, each=40))
+    """To evaluate on images of these classes, 14 of each to test on."""
+    index, pack = _packed(pets(classes, each=28))
     place = f"datasets/{abs(hash(tuple(classes)))}"
     files = (storage.put(f"{place}/index.npz", index.to_bytes()), storage.put(f"{place}/pack", pack))
     nowhere = folder / "none"
@@ -105,17 +105,16 @@ def test_its_figures_are_what_the_network_does(storage: Storage, folder: Path) -
     report = from_json(content(found, storage, "report.json"))
     given, labels = expected(storage, order)
     taken = [CLASSES[place] for place in given.argmax(1)]
-    assert report.accuracy == sum(map(str.__eq__, taken, labels)) / 60
+    assert report.accuracy == sum(map(str.__eq__, taken, labels)) / 42
     assert isinstance(found, Evaluated)
     assert found.result["accuracy"] == report.accuracy
     assert found.result["calibration"]["fitted_on"] == "test"
-    assert (said[0].stage, said[-2].done, said[-2].total) == ("loading", 60, 60)
+    assert (said[0].stage, said[-2].done, said[-2].total) == ("loading", 42, 42)
     stored = Predictions.from_bytes(content(found, storage, "predictions.safetensors"))
     np.testing.assert_allclose(stored.probabilities, given, rtol=0, atol=1e-5)
     assert of_predictions(stored).confusion.counts.tolist() == report.confusion.counts.tolist()
-    sheet = Image.open(BytesIO(content(found, storage, "mistakes.png")))
-    assert sheet.width > 600
-    assert len(np.unique(np.asarray(sheet).reshape(-1, 3), axis=0)) > 200  # images are on it
+    sheet = np.asarray(Image.open(BytesIO(content(found, storage, "mistakes.png"))))
+    assert sheet[88:264, 24:200].std() > 50  # the first image, of noise
 
 
 def test_classes_are_found_by_their_names_in_any_order(storage: Storage, folder: Path) -> None:
@@ -175,7 +174,7 @@ def test_more_probabilities_than_fit_are_not_kept(
     assert (report.accuracy, report.means, report.reliability) == (before.accuracy, before.means, before.reliability)
     assert report.suspects is None
     assert report.calibration is not None
-    assert report.calibration.images == 30
+    assert report.calibration.images == 21
 
 
 def test_weights_that_are_gone_are_told(storage: Storage, folder: Path) -> None:

@@ -1,6 +1,7 @@
 // What the reader does and sees.
 
 const MOST_PIXELS = 100e6;
+const MOST_KEPT = 60; // pictures, of 2 MB each; the oldest go
 const SHOWN = 640; // pixels a side of a picture that is shown
 const SHOWN_CLASSES = Math.min(5, facts.classes.length);
 const VEIL = 0.8; // how dark it gets where the network did not look
@@ -177,6 +178,10 @@ function drawStrip() {
   canvas.getContext("2d").drawImage(picture.square, 0, 0, 112, 112);
   button.addEventListener("click", () => show(picture));
   $("strip").append(button);
+  if (pictures.length > MOST_KEPT) {
+    pictures.shift();
+    $("strip").firstChild.remove();
+  }
 }
 
 $("file").addEventListener("change", (event) => {

@@ -49,7 +49,7 @@ def random_images(saved: SavedNetwork, count: int, seed: int = 0) -> Images:
     return np.random.default_rng(seed).integers(0, 256, (count, size, size, channels), np.uint8)
 
 
-@pytest.fixture(scope="module", params=CASES)
+@pytest.fixture(scope="module", params=["basic", "grey", pytest.param("bottleneck", marks=pytest.mark.long)])
 def exported(request: pytest.FixtureRequest) -> Exported:
     architecture, size, channels = CASES[request.param]
     saved = short_network(architecture, size=size, channels=channels)
@@ -124,6 +124,7 @@ def test_accuracy_is_the_share_that_is_right(exported: Exported) -> None:
     assert accuracy(exported.onnx, exported.images, labels) == 0.75
 
 
+@pytest.mark.long
 def test_equal_networks_give_equal_files(exported: Exported) -> None:
     architecture, size, channels = CASES["grey"]
     if exported.saved.inputs.channels == channels:
