@@ -178,7 +178,7 @@ class Settings(BaseSettings):
         "requests on. By default it makes them itself.",
     )
     serving_memory_bytes: int = Field(
-        default=768 * 2**20,
+        default=512 * 2**20,
         ge=64 * 2**20,
         le=2**50,
         description="What the models that are loaded for predictions may take of the memory of the process that makes "

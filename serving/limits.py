@@ -18,7 +18,7 @@ class Limits:
     """Bounds on memory, threads and what may wait."""
 
     # Of sessions together, weights and what onnxruntime makes of them; the memory of a running batch comes on top.
-    session_bytes: int = 768 * MEBIBYTE
+    session_bytes: int = 512 * MEBIBYTE
     # That compute one batch. By default, all cores but one: the others' requests are answered meanwhile.
     threads: int = field(default_factory=lambda: max(1, cores() - 1))
     largest_batch: int = 64  # images

@@ -191,6 +191,14 @@ def test_a_pickle_is_refused_before_it_has_arrived(live: httpx2.Client) -> None:
     refused(live.post(MODELS, content=endless()), 422, "weights_refused", "python -c")
 
 
+def test_it_is_exported_by_itself_as_what_a_job_leaves(settings: Settings, content: bytes) -> None:
+    app = create_app(settings.model_copy(update={"export_formats": ("onnx", "python")}))
+    with TestClient(app, "http://127.0.0.1") as client:
+        model = brought(client, content)
+        [export] = client.get(f"{model['links']['self']}/exports").json()["data"]
+    assert (export["status"], export["formats"]) == ("queued", ["onnx", "python"])
+
+
 @pytest.fixture
 def small(settings: Settings) -> Iterator[TestClient]:
     with TestClient(create_app(settings.model_copy(update={"max_model_bytes": 2**20})), "http://127.0.0.1") as client:

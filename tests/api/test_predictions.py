@@ -123,6 +123,8 @@ def test_what_is_no_body_of_pictures(client: TestClient, stage: "Stage") -> None
     large = client.post(address, content=bytes(16 * 2**20 + 1), headers={"Content-Type": "image/png"})
     assert_problem(large, 413, "body_too_large")
     assert "16 MiB" in large.json()["detail"]
+    pieces = (bytes(2**20) for _ in range(17))  # without a Content-Length
+    assert_problem(client.post(address, content=pieces, headers={"Content-Type": "image/png"}), 413, "body_too_large")
     key = {"Content-Type": "image/png", "Idempotency-Key": "k"}
     assert_problem(client.post(address, content=picture(), headers=key), 422, "invalid_request")
 

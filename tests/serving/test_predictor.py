@@ -92,6 +92,14 @@ def test_a_bad_image_does_not_spoil_the_others(predictor: Predictor) -> None:
     assert not any("0x" in reason or "BytesIO" in reason for reason in reasons)
 
 
+def test_bound_on_pixels_holds_whatever_others_set(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    predictor.submit(served(), [picture()]).result(SECONDS)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    [answer] = predictor.submit(served(), [bomb(50_000)]).result(SECONDS).images
+    assert isinstance(answer, ImageRefused)
+    assert "the largest images that are read have 256" in answer.reason
+
+
 def hostile() -> dict[str, bytes]:
     random = np.random.default_rng(0)
     noise = random.integers(0, 256, (30, 50, 3), dtype=np.uint8)
@@ -283,10 +291,18 @@ def test_end_of_a_predictor_is_told_to_who_waits() -> None:
         predictor.submit(model, [picture()])
 
 
-def test_idle_predictor_takes_no_processor_time() -> None:
-    with Predictor(Limits(threads=2)) as predictor:
-        predictor.submit(served(), [picture()] * 4).result(SECONDS)
-        time.sleep(0.05)
+def processor_seconds(threads: int) -> float:
+    """Of ten requests with pauses between them."""
+    model = served(colour_network(width=2_000))
+    with Predictor(Limits(threads=threads)) as predictor:
+        predictor.submit(model, [picture()]).result(SECONDS)
         before = time.process_time()
-        time.sleep(0.5)
-        assert time.process_time() - before < 0.05
+        for _ in range(10):
+            predictor.submit(model, [picture()]).result(SECONDS)
+            time.sleep(0.03)
+        return time.process_time() - before
+
+
+def test_idle_predictor_takes_no_processor_time() -> None:
+    """Threads that wait for the next request by spinning would take all of the pauses, each on its core."""
+    assert processor_seconds(threads=4) < 2 * processor_seconds(threads=1) + 0.05

@@ -142,3 +142,15 @@ def test_models_that_are_not_loaded_do_not_keep_others_from_being_decoded() -> N
     item = schedule.next_to_prepare()
     assert item is not None
     assert item.lane.model.id == "mdl_b"
+
+
+def test_images_of_a_cancelled_request_do_not_run() -> None:
+    schedule = Schedule(LIMITS)
+    dropped = submit(schedule, served(), 16)
+    submit(schedule, served(), 3)
+    load(schedule)
+    dropped.future.cancel()
+    assert run(schedule) == ("mdl_a", 3)
+    assert run(schedule) is None
+    assert (schedule.images, schedule.bytes) == (0, 0)
+    assert dropped not in schedule.requests

@@ -14,7 +14,7 @@ from training.brought.errors import WeightsRefused, shortened
 
 LENGTH_BYTES = 8  # little-endian
 MOST_HEADER_BYTES = 4 * 2**20  # ResNet-152's has 0.1 MB; our own have the names of all classes beside
-MOST_TENSORS = 20_000
+MOST_TENSORS = 4000  # the largest network here has 3,000
 MOST_DIMENSIONS = 8
 LARGEST_DIMENSION = 2**31
 _DTYPES = {8: "F64 I64 U64", 4: "F32 I32 U32", 2: "F16 BF16 I16 U16", 1: "I8 U8 BOOL F8_E4M3 F8_E5M2"}

@@ -9,7 +9,7 @@ from training.archives.classes import MOST_CLASSES
 from training.brought.description import OwnFile, WeightsDescription
 from training.brought.errors import MOST_TOLD, Difference, WeightsRefused, first_of_each, shortened
 from training.brought.header import Header, TensorEntry
-from training.brought.names import HEAD, STEM, WRAPPERS, their_name
+from training.brought.names import HEAD, HEAD_BIAS, STEM, WRAPPERS, their_name
 from training.plan import network_plan
 from training.plan.tensors import COUNTER, Shape, tensor_shapes
 from training.spec import Architecture, CifarResNet, ResNet, ResNext, Stem
@@ -48,14 +48,8 @@ def match(header: Header) -> Match:
         raise WeightsRefused(f"Its {STEM} takes {channels} channels: networks here take 1 (grey) or 3 (RGB).")
     if not 2 <= classes <= MOST_CLASSES:
         raise WeightsRefused(f"Its {HEAD} is for {classes:,} classes: networks here have 2 to {MOST_CLASSES:,}.")
-    nearest: _Compared | None = None
-    for architecture in _candidates():
-        compared = _compare(architecture, channels, classes, found)
-        if nearest is None or len(compared.differences) < len(nearest.differences):
-            nearest = compared
-        if not compared.differences:
-            break
-    assert nearest is not None
+    architecture = min(_candidates(), key=lambda each: _distance(each, channels, classes, found))
+    nearest = _compare(architecture, channels, classes, found)
     if len(nearest.missing) > len(nearest.match.tensors) / 2:
         some = ", ".join(map(shortened, sorted(found)[:3]))
         raise WeightsRefused(f"It is of no network here: {_UNKNOWN}. It has {some}, …", nearest.missing[:MOST_TOLD])
@@ -115,6 +109,28 @@ def _all_candidates() -> Iterator[Architecture]:
                     yield part(name=name, stem=stem, squeeze_excitation=gated)
         for name in get_args(CifarResNet.model_fields["name"].annotation):
             yield CifarResNet(name=name, squeeze_excitation=gated)
+
+
+def _distance(architecture: Architecture, channels: int, classes: int, tensors: Mapping[str, TensorEntry]) -> int:
+    """How many tensors differ."""
+    expected = _their_shapes(architecture, channels, classes)
+    there = [name for name in expected if name in tensors]
+    missing = sum(not name.endswith(COUNTER) for name in expected) - sum(not name.endswith(COUNTER) for name in there)
+    others = sum(not _fits(name, tensors[name], expected[name]) for name in there)
+    return missing + len(tensors) - len(there) + others
+
+
+def _their_shapes(architecture: Architecture, channels: int, classes: int) -> Mapping[str, Shape]:
+    """By their names. Of one candidate, the stem and the head alone depend on images and classes."""
+    usual = _usual_shapes(architecture)
+    stem, (_, features) = usual[STEM], usual[HEAD]
+    return {**usual, STEM: (stem[0], channels, *stem[2:]), HEAD: (classes, features), HEAD_BIAS: (classes,)}
+
+
+@lru_cache(maxsize=128)
+def _usual_shapes(architecture: Architecture) -> Mapping[str, Shape]:
+    shapes = tensor_shapes(network_plan(architecture, _size_for(architecture), RGB, IMAGENET_CLASSES))
+    return {their_name(name): shape for name, shape in shapes.items()}
 
 
 def _compare(architecture: Architecture, channels: int, classes: int, tensors: Mapping[str, TensorEntry]) -> _Compared:

@@ -20,7 +20,7 @@ _TABLE = (
 )
 _COMPILED = [(re.compile(ours), theirs) for ours, theirs in _TABLE]
 
-STEM, HEAD = "conv1.weight", "fc.weight"
+STEM, HEAD, HEAD_BIAS = "conv1.weight", "fc.weight", "fc.bias"
 # In front of all names of a file, where it was saved from a network that something was wrapped around.
 WRAPPERS = ("module.", "_orig_mod.", "model.")
 

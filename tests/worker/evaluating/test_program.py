@@ -144,6 +144,9 @@ def test_classes_are_found_by_their_names_in_any_order(storage: Storage, folder:
     assert other.result["accuracy"] == same.result["accuracy"]
     first, second = (from_json(content(each, storage, "report.json")) for each in (same, other))
     assert first.confusion.matrix().tolist() == second.confusion.matrix().tolist()
+    stored = [Predictions.from_bytes(content(each, storage, "predictions.safetensors")) for each in (same, other)]
+    labels, others = (dict(zip(map(bytes, each.digests), each.labels.tolist(), strict=True)) for each in stored)
+    assert labels == others  # by what the images are: 14 of each class, whatever the network takes them for
 
 
 def test_other_classes_and_other_colours_are_refused_with_what_differs(storage: Storage, folder: Path) -> None:
