@@ -6,14 +6,12 @@ from contextlib import ExitStack
 from threading import Condition, Lock, Thread
 from time import monotonic
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from serving.activation_map import overlay
-from serving.decoding import Decoder
 from serving.errors import Busy, Closed, ModelUnusable, PredictionError
 from serving.limits import Limits
 from serving.measures import Measures
@@ -22,7 +20,9 @@ from serving.results import ImageRefused, Prediction, Predictions, most_probable
 from serving.schedule import Batch, Load, Schedule
 from serving.served_model import ServedModel
 from serving.waiting import Drawing, Item, Request
-from training.images.decoding import strict_pillow
+
+if TYPE_CHECKING:
+    from serving.decoding import Decoder
 
 CLOSING_SECONDS = 5.0
 LOADING_THREADS = 2  # so that a file which comes slowly does not hold up all others
@@ -36,7 +36,7 @@ class Predictor:
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
-        self._decoder = Decoder(self._limits)
+        self._decoder: Decoder | None = None
         self._schedule = Schedule(self._limits)
         self._measures = Measures()
         self._lock = Lock()
@@ -125,6 +125,11 @@ class Predictor:
         return request.future
 
     def _start_all(self) -> None:
+        # Here, since they import Pillow: many a service predicts nothing.
+        from serving.decoding import Decoder
+        from training.images.decoding import strict_pillow
+
+        self._decoder = Decoder(self._limits)
         self._stack.enter_context(strict_pillow(self._limits.largest_megapixels))
         self._start("prediction", self._run_batches, 1)
         self._start("decoding", self._prepare_images, self._limits.decoding_threads)
@@ -155,6 +160,7 @@ class Predictor:
             return None
 
     def _decode(self, item: Item) -> None:
+        assert self._decoder is not None
         assert item.content is not None
         answer: ImageRefused | None = None
         try:
@@ -180,6 +186,8 @@ class Predictor:
             item.request.deliver()
 
     def _draw(self, item: Item, drawing: Drawing) -> None:
+        from serving.activation_map import overlay
+
         made = drawing.prediction
         try:
             png = overlay(drawing.picture, drawing.values, item.lane.model.input)

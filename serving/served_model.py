@@ -3,10 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isfinite
+from typing import TYPE_CHECKING
 
 from serving.errors import ModelUnavailable, ModelUnusable
 from storage import FileDamaged, Storage, StoredFile
-from training.images.decoding import Form
+
+if TYPE_CHECKING:
+    from training.images.decoding import Form  # which imports Pillow: at run time, no earlier than the first picture
 
 ModelKey = tuple[str, str, str]
 
@@ -22,7 +25,7 @@ class ServedModel:
     id: str
     project: str
     classes: Sequence[str]
-    input: Form
+    input: "Form"
     sha256: str
     size_bytes: int
     read: Callable[[], bytes]
@@ -41,7 +44,7 @@ class ServedModel:
         id: str,  # noqa: A002 - as everybody calls it
         project: str,
         classes: Sequence[str],
-        input: Form,  # noqa: A002 - likewise
+        input: "Form",  # noqa: A002 - likewise
         temperature: float | None,
     ) -> "ServedModel":
         """A model whose ONNX file lies in `storage`. Raises ModelUnusable for a temperature that cannot be."""

@@ -6,14 +6,16 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from serving.results import ImageRefused, Prediction, Predictions
 from serving.served_model import ModelKey, ServedModel
+
+if TYPE_CHECKING:
+    from PIL import Image  # at run time, no earlier than the first picture
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -134,7 +136,7 @@ class Lane:
 class Drawing:
     """An activation map to be drawn: of `picture`, an RGB image, with `values` [h, w], beside a prediction."""
 
-    picture: Image.Image
+    picture: "Image.Image"
     values: NDArray[np.float32]
     prediction: Prediction
 
@@ -152,5 +154,5 @@ class Item:
     content: bytes | None = None
     pixels: NDArray[np.uint8] | None = None
     ready_at: float = 0.0
-    picture: Image.Image | None = None
+    picture: "Image.Image | None" = None
     drawing: Drawing | None = None

@@ -238,8 +238,8 @@ class Server(uvicorn.Server):
     """On shutdown, ends streams and waiting requests first; uvicorn then waits for the other open requests."""
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
-        """Close the tailer, then shut down as uvicorn does."""
+        """End what waits for news, then shut down as uvicorn does."""
         service = self.lifespan.state.get("service")
         if service is not None:
-            service.tailer.close()
+            service.end_streams()
         await super().shutdown(sockets)

@@ -9,7 +9,7 @@ import json
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, Valida
 from api.http.errors import BodyTooLarge, MalformedBody
 from api.schemas.predictions import MOST_IMAGES
 from serving import Prediction, Predictions, ServedModel
-from training.images.decoding import Form
+
+if TYPE_CHECKING:
+    from training.images.decoding import Form
 
 IMAGES = "images"
 PLATFORM = "onnxruntime_onnx"
@@ -78,7 +80,7 @@ class InferenceRequest:
     outputs: Mapping[OutputName, bool]
 
 
-def parse(content: bytes, header_length: str | None, form: Form) -> InferenceRequest:
+def parse(content: bytes, header_length: str | None, form: "Form") -> InferenceRequest:
     """Raises MalformedBody and BodyTooLarge."""
     head, binary = _split(content, header_length)
     if len(head) > MOST_JSON_BYTES:
@@ -111,7 +113,7 @@ def _split(content: bytes, header_length: str | None) -> tuple[bytes, bytes]:
     return content[: int(header_length)], content[int(header_length) :]
 
 
-def _pixels(given: _Input, binary: bytes, form: Form) -> NDArray[np.uint8]:
+def _pixels(given: _Input, binary: bytes, form: "Form") -> NDArray[np.uint8]:
     shape = given.shape
     if shape[1:] != [form.size, form.size, form.channels]:
         raise MalformedBody(

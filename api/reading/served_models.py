@@ -6,7 +6,6 @@ from jobs.trained_models import file_of, files_of, manifest_of
 from models import ProjectSession
 from serving import ModelUnusable, ServedModel
 from storage import Storage
-from training.images.decoding import Form
 
 ONNX = "model.onnx"
 
@@ -14,6 +13,8 @@ ONNX = "model.onnx"
 def served_model(session: ProjectSession, storage: Storage, reference: str) -> ServedModel:
     """What `reference` names now, all of it from one row: whoever moves an alias meanwhile changes nothing of it.
     Raises ModelNotFound, ModelNotExported and ModelUnusable."""
+    from training.images.decoding import Form  # here, since it imports Pillow: many an API predicts nothing
+
     row = resolve(session, session.own_project, reference)
     if ONNX not in files_of(row):
         raise ModelNotExported(row.id)

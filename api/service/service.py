@@ -90,6 +90,9 @@ class Core:
     predictor: Predictor | None
     forwarder: Forwarder | None = None
 
+    def end_streams(self) -> None:
+        """On shutdown: requests that wait for news are answered. Here there are none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service(Core):
@@ -106,6 +109,10 @@ class Service(Core):
     evaluations: Evaluations
     catalogue: Catalogue
     readiness: Readiness
+
+    def end_streams(self) -> None:
+        """Streams, and requests that wait for changes of jobs."""
+        self.tailer.close()
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -1,11 +1,17 @@
 """Predictions over HTTP: what bodies are taken, what is answered, and who may ask."""
 
 import io
+import os
 import re
+import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -258,3 +264,25 @@ class TestProcessOfItsOwn:
         with LocalClient(create_app(passing)) as client:
             assert_problem(predict(client, model, picture()), 503, "predictions_unavailable")
             assert client.get(f"/v1/models/{model}").status_code == 200
+
+    def test_the_program_starts_and_ends_without_a_word(self, settings: Settings, stage: "Stage") -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            program = subprocess.Popen(
+                [sys.executable, "-m", "serving", "--fd", str(listening.fileno())],
+                cwd=Path(__file__).parents[2],
+                env={
+                    **os.environ,
+                    "EPOCHAL_DATABASE_URL": settings.database_url.get_secret_value(),
+                    "EPOCHAL_DATA_DIR": str(settings.data_dir),
+                    "EPOCHAL_LOG_LEVEL": "warning",
+                },
+                pass_fds=[listening.fileno()],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+            host, port = listening.getsockname()
+            with httpx2.Client(base_url=f"http://{host}:{port}", timeout=60) as client:  # the socket takes it meanwhile
+                assert first_labels(predict(client, exported(stage), picture("blue"))) == ["blue"]
+            program.terminate()
+            said, _ = program.communicate(timeout=30)
+        assert (program.returncode, said) == (-signal.SIGTERM, b"")  # uvicorn ends by the signal, once it is done
