@@ -139,13 +139,15 @@ class Stage:
         predictions: bytes | None = None,
         exports: Sequence[str] = (),
         best: bytes | None = None,
+        channels: int = 3,
     ) -> None:
         """It leaves a trained model."""
         weights = self.weights(claim, content)
         folder = f"{claim.job_id}/attempt-{claim.attempt:04}"
         predicted = self.storage.put(f"{folder}/predictions.safetensors", predictions) if predictions else None
         best_weights = self.storage.put(f"{folder}/best.safetensors", best) if best else None
-        taken = NetworkInput(tuple(classes), 32, 3, (120.0, 121.0, 122.0), (60.0, 61.0, 62.0))
+        mean, deviation = (120.0, 121.0, 122.0)[:channels], (60.0, 61.0, 62.0)[:channels]
+        taken = NetworkInput(tuple(classes), 32, channels, mean, deviation)
         with self.database.session() as session:
             lifecycle.settle_success(
                 session,

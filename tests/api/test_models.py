@@ -245,7 +245,8 @@ def test_alias_keeps_model_and_job(client: TestClient, stage: "Stage") -> None:
 
 
 def test_job_that_starts_from_the_weights_keeps_them(client: TestClient, stage: "Stage") -> None:
-    job_id = trained(stage)
+    job_id = stage.submit()
+    stage.succeed(stage.start(job_id), channels=1)
     spec = {"dataset": "digits", "starting_weights": job_id}
     waiting = client.post("/v1/jobs", json={"spec": spec}).json()["id"]
     answer = client.delete(f"/v1/models/{model_of(client, job_id)['id']}")

@@ -174,7 +174,7 @@ def test_spec_of_an_earlier_release_takes_the_defaults_of_what_it_lacks(
 
 def test_weights_to_start_from_may_be_gone(client: TestClient, stage: "Stage") -> None:
     earlier = stage.submit()
-    stage.succeed(stage.start(earlier))
+    stage.succeed(stage.start(earlier), channels=1)
     old = submit(client, starting_weights=earlier)
     assert again(client, old)["spec"]["starting_weights"] == earlier
     with stage.database.session() as session:

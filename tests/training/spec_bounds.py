@@ -16,8 +16,9 @@ from training.spec import ResolvedSpec
 
 Bounds = dict[str, dict[str, Any]]  # by place, such as "optimizer/Sgd/momentum"
 
-# Patterns that were replaced by one that takes all that they took: of a data set's name, which may have a version now.
-_WIDENED = {f"^{NAME}$": f"^{REFERENCE}$"}
+# Patterns that were replaced by one that takes all that they took: of a data set's name, which may have a version now,
+# and of what to start from, which may be a trained model with an alias.
+_WIDENED = {f"^{NAME}$": (f"^{REFERENCE}$", f"^{NAME}(@{NAME})?$")}
 
 _LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems")
 _UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems")
@@ -56,7 +57,9 @@ def _is_narrower(then: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     return (
         any(now[key] > then.get(key, float("-inf")) for key in _LOWER if key in now)
         or any(now[key] < then.get(key, float("inf")) for key in _UPPER if key in now)
-        or ("pattern" in now and now["pattern"] not in (then.get("pattern"), _WIDENED.get(then.get("pattern", ""))))
+        or (
+            "pattern" in now and now["pattern"] not in (then.get("pattern"), *_WIDENED.get(then.get("pattern", ""), ()))
+        )
         or ("values" in now and not set(then.get("values", ("anything",))) <= set(now["values"]))
     )
 

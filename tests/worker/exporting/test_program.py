@@ -164,11 +164,16 @@ def split_for_tests(storage: Storage) -> tuple[Images, Labels]:
     return found.images.numpy(), found.labels.numpy()
 
 
-def test_what_is_reported_is_whole_and_as_it_is_said(storage: Storage, images: tuple[ImagesOrder, str]) -> None:
-    order = order_of(storage, *images)
-    found = run(order, storage)
+@pytest.fixture(scope="module")
+def whole(storage: Storage, images: tuple[ImagesOrder, str]) -> Exported:
+    """Of every format."""
+    found = run(order_of(storage, *images), storage)
     assert isinstance(found, Exported)
-    require_whole(found, storage, order.prefix)
+    return found
+
+
+def test_what_is_reported_is_whole_and_as_it_is_said(storage: Storage, whole: Exported) -> None:
+    require_whole(whole, storage, "models/demo/task_1/0001")
 
 
 @pytest.mark.long
@@ -205,8 +210,9 @@ def test_killed_it_leaves_whole_files_alone(storage: Storage, images: tuple[Imag
 
 
 def test_without_its_images_random_pixels_are_checked_and_int8_is_refused(
-    storage: Storage, images: tuple[ImagesOrder, str]
+    storage: Storage, images: tuple[ImagesOrder, str], whole: Exported, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(making, "onnx_file", lambda _: made(whole, storage)["model.onnx"][1])  # which takes seconds
     gone = order_of(storage, None, images[1], formats=["onnx"], prefix="models/demo/task_3/0001")
     found = run(gone, storage)
     assert isinstance(found, Exported)
