@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 from typing import Annotated
@@ -303,7 +304,7 @@ class _Attempt:
                 self.fail(Failure("internal", f"{self._what} failed.", hint, retryable=True))
             case None if exit_code == -signal.SIGXCPU:
                 message = f"{self._what} took more of a processor's time than is allowed."
-                self.fail(Failure("timeout", message, "Send fewer images at once.", retryable=False))
+                self.fail(Failure("timeout", message, task_ends.less(self._claim.kind), retryable=False))
             case None:
                 self._lose(self._why_it_ended(exit_code, kills))
 
@@ -314,9 +315,12 @@ class _Attempt:
     def _why_it_ended(self, exit_code: int, kills: OomKills) -> Failure:
         if self._stalled:
             message = f"{self._what} made no progress for {plain(self._settings.stall_seconds)} seconds."
-            hint = "Look at the worker's log and at its disk; then upload it again."
-            return Failure("stalled", message, hint, retryable=True)
-        return kills.explain(self._what, exit_code)
+            return Failure("stalled", message, task_ends.again(self._claim.kind), retryable=True)
+        found = kills.explain(self._what, exit_code)
+        if found.code != "out_of_memory":
+            return found
+        hint = f"Ask the operator for a worker with more memory. Or: {task_ends.less(self._claim.kind)}"
+        return replace(found, hint=hint)  # that of a job speaks of its spec
 
 
 class _Lines:
