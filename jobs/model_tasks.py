@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session, undefer
 
 from catalog.trained.errors import ModelNotFound, ModelTaskNotFound, TooManyModelTasks
+from environment.export_formats import NEEDS_IMAGES
 from jobs import tasks
 from jobs.failures import Failure
 from jobs.ids import new_evaluation_id, new_export_id
@@ -56,10 +57,12 @@ def request_export(session: Session, model: TrainedModel, formats: Sequence[str]
 
 
 def export_at_end(session: Session, model: TrainedModel, formats: Sequence[str]) -> None:
-    """The same for a trained model that a job leaves in this transaction, whatever else waits."""
-    if formats:
-        session.flush()
-        _request(session, model, tasks.EXPORT, {"formats": sorted(formats)})
+    """The same for a trained model that is made in this transaction, whatever else waits. What needs images of its data
+    set is an export of its own: these may be gone, and then the other formats are made all the same."""
+    session.flush()
+    for some in (set(formats) - NEEDS_IMAGES, NEEDS_IMAGES.intersection(formats)):
+        if some:
+            _request(session, model, tasks.EXPORT, {"formats": sorted(some)})
 
 
 def request_evaluation(

@@ -60,7 +60,8 @@ def test_what_is_exported_becomes_files_of_the_model(
     settle(stage.database, claim, made(storage, claim, "model.onnx", opset=20))
     done = client.get(asked["links"]["self"], headers={"Prefer": "wait=5"}).json()
     assert (done["status"], [file["name"] for file in done["files"]]) == ("succeeded", ["model.onnx"])
-    assert client.get(done["files"][0]["url"]).content == b"network"
+    answer = client.get(done["files"][0]["url"])
+    assert (answer.content, answer.headers["Content-Disposition"]) == (b"network", 'attachment; filename="model.onnx"')
     files = client.get(model["links"]["manifest"]).json()["files"]
     assert [(file["name"], file.get("opset")) for file in files] == [("model.onnx", 20), ("weights.safetensors", None)]
     assert kinds(stage.database)["models"] == len(b"network")
@@ -171,6 +172,12 @@ def test_a_job_that_ends_has_its_model_exported(client: TestClient, stage: "Stag
     [asked] = client.get(f"/v1/models/{model_of(client, job_id)['id']}/exports").json()["data"]
     assert asked["formats"] == ["onnx", "python"]
     assert claimed(stage.database).kind == tasks.EXPORT
+
+
+def test_what_needs_images_does_not_keep_the_rest_from_being_made(client: TestClient, stage: "Stage") -> None:
+    job_id = trained(stage, exports=("html", "onnx", "int8"))
+    asked = client.get(f"/v1/models/{model_of(client, job_id)['id']}/exports").json()["data"]
+    assert [each["formats"] for each in reversed(asked)] == [["onnx"], ["html", "int8"]]
 
 
 def test_bad_requests_are_told_what_would_be_right(client: TestClient, model: dict[str, Any]) -> None:
