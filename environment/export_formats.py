@@ -5,6 +5,8 @@ from typing import Literal, get_args
 
 ExportFormat = Literal["onnx", "python", "int8", "html", "torch"]
 EXPORT_FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
+# 8 bits are fitted to images of the data set, and what they cost is measured on others.
+NEEDS_IMAGES: frozenset[ExportFormat] = frozenset({"int8", "html"})
 NONE = "none"
 
 

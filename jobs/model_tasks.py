@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session, undefer
 
 from catalog.trained.errors import ModelNotFound, ModelTaskNotFound, TooManyModelTasks
+from environment.export_formats import NEEDS_IMAGES
 from jobs import tasks
 from jobs.failures import Failure
 from jobs.ids import new_evaluation_id, new_export_id
@@ -49,16 +50,19 @@ def prefix_of(claim: TaskClaim) -> str:
 
 def request_export(session: Session, model: TrainedModel, formats: Sequence[str]) -> ModelTask:
     """Have `model` exported to `formats`: by an export that is under way already, where it is asked for the same.
-    Raises TooManyModelTasks, and QuotaExceeded where the project's storage is full."""
+    Raises TooManyModelTasks, QuotaExceeded where the project's storage is full, and ModelNotFound where it was deleted
+    meanwhile."""
     _require_room(session, model.project)
     return _request(session, model, tasks.EXPORT, {"formats": sorted(formats)})
 
 
 def export_at_end(session: Session, model: TrainedModel, formats: Sequence[str]) -> None:
-    """The same for a trained model that a job leaves in this transaction, whatever else waits."""
-    if formats:
-        session.flush()
-        _request(session, model, tasks.EXPORT, {"formats": sorted(formats)})
+    """The same for a trained model that is made in this transaction, whatever else waits. What needs images of its data
+    set is an export of its own: these may be gone, and then the other formats are made all the same."""
+    session.flush()
+    for some in (set(formats) - NEEDS_IMAGES, NEEDS_IMAGES.intersection(formats)):
+        if some:
+            _request(session, model, tasks.EXPORT, {"formats": sorted(some)})
 
 
 def request_evaluation(
@@ -114,9 +118,8 @@ def settle_exported(session: Session, claim: TaskClaim, files: Sequence[NewFile]
     """Its files are stored: the trained model has them, in place of those that had their names. Raises TaskFenced."""
     tasks.end(session, claim, TaskStatus.SUCCEEDED)
     row = _lock(session, claim)
-    locked = select(TrainedModel).where(TrainedModel.id == (row.model_id if row else None)).with_for_update()
-    model = session.scalar(locked.execution_options(populate_existing=True))
-    if row is None or model is None or model.deleted_at is not None:
+    model = _lock_model(session, row.model_id) if row else None
+    if row is None or model is None:
         return
     new = {each.name: asdict(each) for each in files}
     replaced = sum(each["file"]["size_bytes"] for each in model.files if each["name"] in new)
@@ -131,8 +134,8 @@ def settle_evaluated(session: Session, claim: TaskClaim, result: Mapping[str, An
     """The evaluation is done. Raises TaskFenced."""
     tasks.end(session, claim, TaskStatus.SUCCEEDED)
     row = _lock(session, claim)
-    if row is None:
-        return
+    if row is None or _lock_model(session, row.model_id) is None:
+        return  # nothing would take off again what its files count
     row.result, row.files = dict(result), [asdict(each) for each in files]
     note_bytes(session, row.project, "models", sum(each.file.size_bytes for each in files))
     _end(row, TaskStatus.SUCCEEDED)
@@ -187,7 +190,8 @@ def _request(
     asked: Mapping[str, Any],
     version: DatasetVersion | None = None,
 ) -> ModelTask:
-    session.scalar(select(TrainedModel.id).where(TrainedModel.id == model.id).with_for_update())  # one after the other
+    if _lock_model(session, model.id) is None:  # one after the other
+        raise ModelNotFound(model.id)
     for row in session.scalars(_of(model, kind).where(_is_open())):
         if row.arguments == asked:
             return row
@@ -217,6 +221,12 @@ def _lock(session: Session, claim: TaskClaim) -> ModelTask | None:
     """None where the trained model is gone, and this with it."""
     statement = select(ModelTask).where(ModelTask.id == claim.arguments["asked"]).with_for_update()
     return session.scalar(statement.execution_options(populate_existing=True))
+
+
+def _lock_model(session: Session, model_id: str) -> TrainedModel | None:
+    """None where it is deleted."""
+    there = select(TrainedModel).where(TrainedModel.id == model_id, TrainedModel.deleted_at.is_(None))
+    return session.scalar(there.with_for_update().execution_options(populate_existing=True))
 
 
 def _end(row: ModelTask, status: TaskStatus) -> None:

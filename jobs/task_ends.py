@@ -16,22 +16,35 @@ log = structlog.get_logger()
 
 
 class _Kind(NamedTuple):
-    """`fail` records why a task, which is over, has failed. `again`: what its user does then."""
+    """`fail` records why a task, which is over, has failed. `again`: what its user does then. `less`: the same where
+    it took too much of a machine."""
 
     fail: Callable[[Session, TaskClaim, Failure], None]
     again: str
+    less: str
 
 
 _LOOK = "Look at the worker's log and its machine's memory; then"
 _KINDS: Mapping[str, _Kind] = {
     **dict.fromkeys(
-        (tasks.VALIDATE, tasks.EDIT, tasks.IMPORT), _Kind(dataset_versions.fail, f"{_LOOK} upload it again.")
+        (tasks.VALIDATE, tasks.EDIT, tasks.IMPORT),
+        _Kind(dataset_versions.fail, f"{_LOOK} upload it again.", "Send fewer images at once."),
     ),
-    tasks.AUDIT: _Kind(audits.fail, f"{_LOOK} audit it again."),
-    tasks.SAMPLES: _Kind(drawings.fail, "Ask again."),
-    tasks.EXPORT: _Kind(model_tasks.fail, f"{_LOOK} export it again."),
-    tasks.EVALUATE: _Kind(model_tasks.fail, f"{_LOOK} evaluate it again."),
+    tasks.AUDIT: _Kind(audits.fail, f"{_LOOK} audit it again.", "Audit a version with fewer images."),
+    tasks.SAMPLES: _Kind(drawings.fail, "Ask again.", "Ask for fewer images."),
+    tasks.EXPORT: _Kind(model_tasks.fail, f"{_LOOK} export it again.", "Ask for fewer formats at once."),
+    tasks.EVALUATE: _Kind(model_tasks.fail, f"{_LOOK} evaluate it again.", "Take a smaller data set."),
 }
+
+
+def again(kind: str) -> str:
+    """What the user of a task of this kind does after a fault of a machine."""
+    return _KINDS[kind].again
+
+
+def less(kind: str) -> str:
+    """What the user of a task of this kind does where a machine was too small or too slow."""
+    return _KINDS[kind].less
 
 
 def fail(session: Session, claim: TaskClaim, failure: Failure) -> None:

@@ -133,7 +133,8 @@ def forget_of_job(session: Session, job_id: str, project: str) -> None:
 
 def _locked(session: Session, which: ColumnElement[bool], project: str) -> Sequence[TrainedModel]:
     mine = select(TrainedModel).where(which, TrainedModel.project == project, TrainedModel.deleted_at.is_(None))
-    return session.scalars(mine.order_by(TrainedModel.id).with_for_update()).all()
+    locked = mine.order_by(TrainedModel.id).with_for_update()
+    return session.scalars(locked, execution_options={"populate_existing": True}).all()  # exports may have added files
 
 
 def _forget(session: Session, model: TrainedModel) -> None:

@@ -94,10 +94,17 @@ class Saver:
         storage is away for too long."""
         return self._store_result("weights", self._trainer.packed_weights(), read_command)
 
-    def store_best_weights(self, read_command: Callable[[], Command | None]) -> StoredFile | None:
-        """The same for those of the best epoch; None where the run keeps none beside its weights."""
-        content = self._trainer.packed_best_weights()
-        return self._store_result("best", content, read_command) if content else None
+    def store_weights_and_best(
+        self, read_command: Callable[[], Command | None]
+    ) -> tuple[StoredFile, StoredFile | None] | None:
+        """The same, and those of the best epoch where the run keeps them beside its weights. None after Command.QUIT:
+        then neither counts, and the attempt that follows stores both."""
+        best = self._trainer.packed_best_weights()
+        stored = self._store_result("best", best, read_command) if best else None
+        if best and not stored:
+            return None
+        weights = self.store_weights(read_command)
+        return (weights, stored) if weights else None
 
     def store_predictions(self, found: Predictions, read_command: Callable[[], Command | None]) -> StoredFile | None:
         """The same for predictions."""

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 from typing import Annotated
@@ -190,13 +191,17 @@ class _Attempt:
             start_new_session=True,
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         ) as program:
+            # In a thread: an order may be longer than a pipe holds, and the program reads none before it has begun.
+            telling = threading.Thread(target=_tell, args=(program, order), name="order", daemon=True)
+            telling.start()
             try:
-                if self._follow(program, order, ends):
+                if self._follow(program, ends):
                     with suppress(subprocess.TimeoutExpired):
                         program.wait(EXIT_SECONDS)
             finally:
                 with suppress(ProcessLookupError):
                     os.killpg(program.pid, signal.SIGKILL)
+                telling.join()
         self._settle(program.returncode, kills, drained=ends())
 
     def release(self) -> None:
@@ -210,18 +215,9 @@ class _Attempt:
             task_ends.fail(session, self._claim, failure)
         self.is_over = True
 
-    def _follow(
-        self,
-        program: "subprocess.Popen[bytes]",
-        order: TaskOrder,
-        ends: Callable[[], bool],
-    ) -> bool:
+    def _follow(self, program: "subprocess.Popen[bytes]", ends: Callable[[], bool]) -> bool:
         """Whether it has ended by itself. Raises TaskFenced."""
-        assert program.stdin
         assert program.stdout
-        with suppress(BrokenPipeError):
-            program.stdin.write(order.model_dump_json().encode() + b"\n")
-            program.stdin.close()
         lines = _Lines(program.stdout.fileno())
         with DefaultSelector() as selector:
             selector.register(program.stdout, EVENT_READ)
@@ -303,7 +299,7 @@ class _Attempt:
                 self.fail(Failure("internal", f"{self._what} failed.", hint, retryable=True))
             case None if exit_code == -signal.SIGXCPU:
                 message = f"{self._what} took more of a processor's time than is allowed."
-                self.fail(Failure("timeout", message, "Send fewer images at once.", retryable=False))
+                self.fail(Failure("timeout", message, task_ends.less(self._claim.kind), retryable=False))
             case None:
                 self._lose(self._why_it_ended(exit_code, kills))
 
@@ -314,9 +310,19 @@ class _Attempt:
     def _why_it_ended(self, exit_code: int, kills: OomKills) -> Failure:
         if self._stalled:
             message = f"{self._what} made no progress for {plain(self._settings.stall_seconds)} seconds."
-            hint = "Look at the worker's log and at its disk; then upload it again."
-            return Failure("stalled", message, hint, retryable=True)
-        return kills.explain(self._what, exit_code)
+            return Failure("stalled", message, task_ends.again(self._claim.kind), retryable=True)
+        found = kills.explain(self._what, exit_code)
+        if found.code != "out_of_memory":
+            return found
+        hint = f"Ask the operator for a worker with more memory. Or: {task_ends.less(self._claim.kind)}"
+        return replace(found, hint=hint)  # that of a job speaks of its spec
+
+
+def _tell(program: "subprocess.Popen[bytes]", order: TaskOrder) -> None:
+    """Returns once the program has read it all, or has ended."""
+    assert program.stdin
+    with suppress(BrokenPipeError), program.stdin as orders:
+        orders.write(order.model_dump_json().encode() + b"\n")
 
 
 class _Lines:

@@ -71,7 +71,7 @@ _CONTENT = {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}
 FILE_RESPONSES: dict[int | str, dict[str, Any]] = {
     HTTPStatus.OK.value: {
         "content": _CONTENT,
-        "description": "A safetensors file; `ETag` is its SHA-256.",
+        "description": "The file; `ETag` is its SHA-256.",
         "headers": _HEADERS,
     },
     HTTPStatus.PARTIAL_CONTENT.value: {
@@ -83,8 +83,11 @@ FILE_RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def download(storage: Storage, file: StoredFile, wanted: DownloadRequest, slot: Slot) -> Response:
-    """`file` as an attachment. Raises StorageUnavailable, RangeNotSatisfiable and PreconditionFailed.
+def download(
+    storage: Storage, file: StoredFile, wanted: DownloadRequest, slot: Slot, *, name: str | None = None
+) -> Response:
+    """`file` as an attachment called `name`, by default after where it is stored. Raises StorageUnavailable,
+    RangeNotSatisfiable and PreconditionFailed.
 
     If the storage stops answering in the middle, the connection is closed. The client sees that it received less than
     `Content-Length` says.
@@ -92,7 +95,7 @@ def download(storage: Storage, file: StoredFile, wanted: DownloadRequest, slot: 
     etag, size = f'"{file.sha256}"', file.size_bytes
     headers = {
         "Accept-Ranges": "bytes",
-        "Content-Disposition": f'attachment; filename="{file.name.replace("/", "-")}"',
+        "Content-Disposition": f'attachment; filename="{name or file.name.replace("/", "-")}"',
         "ETag": etag,
     }
     check_preconditions(wanted.request, etag)

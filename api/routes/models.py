@@ -101,7 +101,7 @@ def download_model_file(
             content = manifest_text(trained_models.manifest_of(row))
             return _unless_known(wanted.request, content) or _manifest(content)
         found = trained_models.file_of(row, file)
-    return download(storage, found, wanted, slot)
+    return download(storage, found, wanted, slot, name=file)
 
 
 @router.get(

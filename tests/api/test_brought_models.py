@@ -162,6 +162,21 @@ def test_a_file_of_a_job_says_everything_itself(client: TestClient, content: byt
     assert answer.json()["errors"][0]["parameter"] == "image_size"
 
 
+def test_what_a_file_says_of_itself_is_not_stored_where_it_is_no_name_of_a_data_set(
+    client: TestClient, content: bytes
+) -> None:
+    first = brought(client, content, classes='["x", "y", "z"]')
+    own = client.get(f"{first['links']['self']}/files/weights.safetensors").content
+    length = int.from_bytes(own[:8], "little")
+    said = rb"\"dataset\": null"
+    assert own.count(said) == 1
+    for name in (rb"../pets", rb"a\\u0000b"):
+        header = own[8 : 8 + length].replace(said, rb"\"dataset\":\"" + name + rb"\"")
+        header += b" " * (-len(header) % 8)
+        changed = len(header).to_bytes(8, "little") + header + own[8 + length :]
+        refused(client.post(MODELS, content=changed), 422, "weights_refused", "what a job of this release writes")
+
+
 def test_what_is_of_no_network_is_refused_with_what_differs(client: TestClient, storage: Storage) -> None:
     other = theirs()
     del other["layer1.0.conv1.weight"]

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fastapi.testclient import TestClient
 
+from catalog.trained.errors import ModelNotFound
 from jobs import dataset_garbage, model_tasks, task_ends, tasks, trained_models
 from jobs.failures import Failure
 from jobs.model_tasks import NewFile
 from jobs.tasks import TaskClaim, TaskFenced
-from models import Database, ModelTask, Task
+from models import Database, ModelTask, Task, TrainedModel
 from storage import Storage
 from tests.api.conftest import Tenants
 from tests.api.test_models import assert_problem, model_of, trained
@@ -59,7 +60,8 @@ def test_what_is_exported_becomes_files_of_the_model(
     settle(stage.database, claim, made(storage, claim, "model.onnx", opset=20))
     done = client.get(asked["links"]["self"], headers={"Prefer": "wait=5"}).json()
     assert (done["status"], [file["name"] for file in done["files"]]) == ("succeeded", ["model.onnx"])
-    assert client.get(done["files"][0]["url"]).content == b"network"
+    answer = client.get(done["files"][0]["url"])
+    assert (answer.content, answer.headers["Content-Disposition"]) == (b"network", 'attachment; filename="model.onnx"')
     files = client.get(model["links"]["manifest"]).json()["files"]
     assert [(file["name"], file.get("opset")) for file in files] == [("model.onnx", 20), ("weights.safetensors", None)]
     assert kinds(stage.database)["models"] == len(b"network")
@@ -140,11 +142,42 @@ def test_a_model_that_is_deleted_meanwhile_leaves_nothing(
         assert session.query(Task).filter(Task.finished_at.is_(None)).count() == 0
 
 
+def test_an_evaluation_of_a_model_that_is_deleted_meanwhile_counts_nothing(
+    client: TestClient, stage: "Stage", storage: Storage, model: dict[str, Any]
+) -> None:
+    address = f"{model['links']['self']}/evaluations"
+    assert client.post(address, json={"dataset": model["dataset"]}).status_code == 202
+    claim = claimed(stage.database)
+    assert client.delete(model["links"]["self"]).status_code == 204
+    with stage.database.session() as session:
+        model_tasks.settle_evaluated(session, claim, {}, [made(storage, claim, "evaluation.json")])
+    storage.delete(list(dataset_garbage.left_by(claim, stage.database, storage)))
+    trained_models.purge_deleted(stage.database, storage)
+    assert storage.list_names("models") == []
+    assert kinds(stage.database)["models"] == 0
+
+
+def test_nothing_is_asked_of_a_model_that_is_deleted_meanwhile(
+    client: TestClient, stage: "Stage", model: dict[str, Any]
+) -> None:
+    with stage.database.snapshot() as session:
+        found = session.get_one(TrainedModel, model["id"])
+    assert client.delete(model["links"]["self"]).status_code == 204
+    with stage.database.session() as session, pytest.raises(ModelNotFound):
+        model_tasks.request_export(session, found, ["onnx"])
+
+
 def test_a_job_that_ends_has_its_model_exported(client: TestClient, stage: "Stage") -> None:
     job_id = trained(stage, exports=("onnx", "python"))
     [asked] = client.get(f"/v1/models/{model_of(client, job_id)['id']}/exports").json()["data"]
     assert asked["formats"] == ["onnx", "python"]
     assert claimed(stage.database).kind == tasks.EXPORT
+
+
+def test_what_needs_images_does_not_keep_the_rest_from_being_made(client: TestClient, stage: "Stage") -> None:
+    job_id = trained(stage, exports=("html", "onnx", "int8"))
+    asked = client.get(f"/v1/models/{model_of(client, job_id)['id']}/exports").json()["data"]
+    assert [each["formats"] for each in reversed(asked)] == [["onnx"], ["html", "int8"]]
 
 
 def test_bad_requests_are_told_what_would_be_right(client: TestClient, model: dict[str, Any]) -> None:

@@ -14,12 +14,15 @@ from sqlalchemy import select, update
 from jobs import dataset_deletion, dataset_versions, reconciler, tasks, uploads
 from jobs.uploads import UploadRequest, UploadWriter
 from jobs.verified_storage import VerifiedStorage
-from models import DEFAULT_PROJECT, Database, DatasetVersion, Task, TaskStatus, VersionStatus
+from models import DEFAULT_PROJECT, Database, DatasetVersion, ModelTask, Task, TaskStatus, VersionStatus
 from models.columns import DatabaseNow
 from settings import Settings
-from tests.processes import validations
+from tests.api.test_models import trained
+from tests.processes import descendants, validations
+from tests.stage import Stage
 from tests.worker.validation.archives import tree, zipped
 from worker import task_runner
+from worker.exporting.messages import ExportOrder
 from worker.task_runner import TaskRunner
 from worker.validation.messages import ValidationOrder
 
@@ -171,6 +174,40 @@ def test_what_would_end_every_attempt_is_told_as_what_it_is_and_not_repeated(
     assert (error["code"], error["message"]) == (code, message)
     assert "secret" not in str(error)
     assert (task(database).status, task(database).attempt) == (TaskStatus.FAILED, 1)
+
+
+def test_the_cause_that_ends_an_export_does_not_speak_of_uploads(
+    database: Database, storage: VerifiedStorage, runners: Runners, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("END_BY", str(int(signal.SIGXCPU)))
+    monkeypatch.setitem(task_runner.PROGRAMS, ExportOrder, ("tests.worker.failing_program", "The export"))
+    trained(Stage(database, storage), exports=("onnx",))
+    runners.start()
+    until(lambda: task(database).status == TaskStatus.FAILED)
+    with database.snapshot() as session:
+        error = session.scalars(select(ModelTask.error)).one()
+    assert error
+    assert (error["code"], error["hint"]) == ("timeout", "Ask for fewer formats at once.")
+
+
+def test_a_program_that_reads_no_long_order_keeps_no_worker_from_leaving(
+    database: Database, storage: VerifiedStorage, runners: Runners, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(task_runner.PROGRAMS, ExportOrder, ("tests.worker.waiting_program", "The export"))
+    stage = Stage(database, storage)
+    classes = [f"class {number:06}" for number in range(10_000)]
+    stage.succeed(stage.start(stage.submit()), classes=classes, exports=("onnx",))
+    runner = runners.start()
+    until(lambda: task(database).status == TaskStatus.RUNNING)
+    leaving = threading.Thread(target=runner.close, daemon=True)
+    leaving.start()
+    leaving.join(PATIENCE_SECONDS / 4)
+    has_left = not leaving.is_alive()
+    for pid, command in descendants(os.getpid()).items():
+        if "waiting_program" in command:
+            os.kill(pid, signal.SIGKILL)
+    assert has_left
+    assert (task(database).status, task(database).losses) == (TaskStatus.QUEUED, 0)
 
 
 def test_what_a_lost_worker_had_is_taken_over(database: Database, storage: VerifiedStorage, runners: Runners) -> None:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from training.archives.classes import MOST_CLASSES, check_names
 from training.errors import DatasetInvalid
+from training.known.dataset_names import REFERENCE
 from training.spec import Architecture
 
 LARGEST_IMAGE = 4096  # pixels a side
@@ -21,7 +22,7 @@ class WeightsDescription(BaseModel):
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     architecture: Architecture
-    dataset: str | None = Field(default=None, max_length=200)
+    dataset: str | None = Field(default=None, pattern=f"^{REFERENCE}$", max_length=200)  # as a spec names one
     classes: list[str] = Field(min_length=2, max_length=MOST_CLASSES)
     image_size: int = Field(ge=1, le=LARGEST_IMAGE)
     channels: int

@@ -123,8 +123,8 @@ def _about(described: Description, known: Mapping[str, Any]) -> Iterator[tuple[s
     if right := percent(known.get("accuracy")):
         yield "Accuracy", f"{right} of {_images(known)}"
         if before is not None:
-            lost = 100 * (before - known["accuracy"])
-            yield "8-bit weights", f"cost {lost:.1f} points: {percent(before)} with the weights as they were trained"
+            cost = _cost(before - known["accuracy"])
+            yield "8-bit weights", f"{cost}: {percent(before)} with the weights as they were trained"
     elif right := percent(before):
         yield "Accuracy", f"{right} with the weights as they were trained; not measured in 8 bits"
     if described.calibration:
@@ -135,10 +135,18 @@ def _about(described: Description, known: Mapping[str, Any]) -> Iterator[tuple[s
         yield "Model", described.model_id
 
 
+def _cost(lost: float) -> str:
+    """Of the share of images that it is right on: as a verb."""
+    points = f"{100 * abs(lost):.1f}"
+    if float(points) == 0:
+        return "cost nothing"
+    return f"cost {points} points" if lost > 0 else f"are {points} points better"
+
+
 def _probabilities(described: Description, calibration: Mapping[str, Any]) -> str:
     text = f"calibrated by a temperature of {described.temperature:.3g}"
     if calibration.get("images") and calibration.get("fitted_on"):
         text += f", fitted on {calibration['images']:,} images of the {calibration['fitted_on']} split"
     if calibration.get("ece_before") is not None and calibration.get("ece_after") is not None:
-        text += f"; their error fell from {calibration['ece_before']:.3f} to {calibration['ece_after']:.3f}"
+        text += f"; their error is {calibration['ece_after']:.3f}, and without it {calibration['ece_before']:.3f}"
     return text

@@ -8,7 +8,7 @@ from typing import Any
 from training.takeaway.card_curves import curves
 from training.takeaway.card_limits import limits
 from training.takeaway.card_results import calibration, results
-from training.takeaway.description import IN_WORDS, Description, percent, pixels
+from training.takeaway.description import IN_WORDS, Description, facts_of, percent, pixels
 from training.takeaway.markdown import escaped, table
 
 Section = tuple[str, Iterator[str]]
@@ -33,7 +33,7 @@ def model_card(
         ("Results", results(described, report)),
         ("Calibration", calibration(described, report)),
         ("Limits", limits(manifest, described, report)),
-        ("How to call it", _calls(described)),
+        ("How to call it", _calls(manifest, described)),
     ]
     parts = [f"# {escaped(described.title)}\n", *_summary(manifest, described, report)]
     for title, paragraphs in sections:
@@ -102,7 +102,7 @@ def _settings(spec: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield escaped(path), escaped(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
-def _calls(described: Description) -> Iterator[str]:
+def _calls(manifest: Mapping[str, Any], described: Description) -> Iterator[str]:
     """In the service, with the Python file, and with the ONNX file alone."""
     reference = described.model_id or "MODEL"
     yield "At the service, with `URL` and `KEY` set to its address and to an API key:\n"
@@ -111,10 +111,11 @@ def _calls(described: Description) -> Iterator[str]:
         f'curl -s "$URL/v1/models/{reference}/predict?top=5" -H "Authorization: Bearer $KEY" '
         '-H "Content-Type: image/jpeg" --data-binary @picture.jpg\n```\n'
     )
-    yield 'Anywhere, after `pip install "onnxruntime>=1.17" numpy "pillow>=10.1"`:\n'
+    program, network = _file(manifest, "model.py", "python"), _file(manifest, "model.onnx", "onnx")
+    yield f'Anywhere, with {program}, after `pip install "onnxruntime>=1.17" numpy "pillow>=10.1"`:\n'
     yield "```sh\npython model.py picture.jpg\n```\n"
     yield (
-        f"With the ONNX file: its input `images` is uint8 (n, {described.size}, {described.size}, "
+        f"With {network}: its input `images` is uint8 (n, {described.size}, {described.size}, "
         f"{described.channels}), decoded and made square as `pixels_of` in model.py does it; "
         "normalisation is inside.\n"
     )
@@ -132,3 +133,8 @@ def _calls(described: Description) -> Iterator[str]:
         "print(CLASSES[probabilities[0].argmax()], probabilities[0].max())\n"
         "```\n"
     )
+
+
+def _file(manifest: Mapping[str, Any], name: str, export_format: str) -> str:
+    """Its name, and how it is made where the model does not have it yet."""
+    return name if facts_of(manifest, name) else f"{name} (which an export to `{export_format}` makes)"

@@ -39,8 +39,8 @@ def carry_out(order: ExportOrder, storage: Storage, say: Callable[[Progress], No
     except (FileNotFoundError, FileDamaged, CheckpointInvalid) as error:
         return without_weights(error)
     except DiffersFromTorch as error:
-        hint = "This is a fault of the service, or the network's weights are no numbers: the torch format may do."
-        return Rejected(code="internal", message=f"The ONNX file is not what torch computes: {error}.", hint=hint)
+        hint = "This is a fault of the service, unless the network's weights are no numbers: look at its job's loss."
+        return Rejected(code="internal", message=f"An exported file is not what torch computes: {error}.", hint=hint)
     except OSError as error:
         return without_disk(error)
     except (MemoryError, RuntimeError) as error:

@@ -4,13 +4,13 @@ What a format is made of is stored as well: a page has the int8 file inside, and
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from functools import cached_property
 from typing import Any
 
 import torch
 
-from environment.export_formats import ExportFormat
+from environment.export_formats import NEEDS_IMAGES, ExportFormat
 from jobs.failures import FailureCode
 from storage import FileDamaged, Storage
 from training.engine.export import (
@@ -19,11 +19,13 @@ from training.engine.export import (
     SavedNetwork,
     accuracies,
     check,
+    check_program,
     onnx_file,
     quantised,
     read_saved,
     torch_program,
 )
+from training.engine.export.sessions import Images
 from training.evaluation import calibration_facts, to_json
 from training.takeaway.html_page import html_page
 from training.takeaway.model_card import model_card
@@ -45,7 +47,6 @@ ACCURACY_SECONDS = 300.0
 
 ONNX, INT8, PAGE, PROGRAM, PT2 = "model.onnx", "model.int8.onnx", "model.html", "model.py", "model.pt2"
 EVALUATION, CARD = "evaluation.json", "MODEL_CARD.md"  # with any export
-NEEDS_IMAGES: frozenset[ExportFormat] = frozenset({"int8", "html"})
 
 
 class ExportRefused(Exception):
@@ -116,24 +117,31 @@ class Export:
         if "onnx" not in self._order.formats and (made := self._earlier(ONNX)):
             return made
         content = onnx_file(self._saved)
+        images, checked = self._to_check_on
+        difference = check(content, self._saved, images, threads=self._order.threads)
+        return self._store(ONNX, content, {"opset": OPSET, "max_difference": difference, **checked})
+
+    @cached_property
+    def _to_check_on(self) -> tuple[Images, Mapping[str, Any]]:
+        """Images, and what is told of them."""
         if isinstance(self._images, RealImages):
             images, checked_on = self._images.drawn("test", self._most(CHECK_IMAGES)), "test images"
         else:
             images, checked_on = random_pixels(self._saved)[: self._most(CHECK_IMAGES)], "random pixels"
-        difference = check(content, self._saved, images, threads=self._order.threads)
-        facts = {"opset": OPSET, "tolerance": TOLERANCE, "max_difference": difference}
-        return self._store(ONNX, content, {**facts, "checked_on": checked_on, "images": len(images)})
+        return images, {"tolerance": TOLERANCE, "checked_on": checked_on, "images": len(images)}
 
     @cached_property
     def _int8(self) -> bytes:
         if "int8" not in self._order.formats and (made := self._earlier(INT8)):
             return made
-        assert isinstance(self._images, RealImages)
-        calibrating = self._images.drawn("train", self._most(CALIBRATION_IMAGES))
+        images = self._images
+        if isinstance(images, ImagesGone):  # though there was such a file, which is damaged
+            raise _without_images(NEEDS_IMAGES & set(self._order.formats), images)
+        calibrating = images.drawn("train", self._most(CALIBRATION_IMAGES))
         content = quantised(self._onnx, calibrating)
         measured = accuracies(
             [content, self._onnx],
-            self._images.test_batches(ACCURACY_IMAGES),
+            images.test_batches(ACCURACY_IMAGES),
             threads=self._order.threads,
             seconds=ACCURACY_SECONDS,
         )
@@ -150,7 +158,10 @@ class Export:
         self._store(PAGE, b"".join(html_page(content, manifest, facts=facts)), {})
 
     def _make_pt2(self) -> None:
-        self._store(PT2, torch_program(self._saved), {"torch_version": torch.__version__})
+        images, checked = self._to_check_on
+        content = torch_program(self._saved)
+        difference = check_program(content, self._saved, images)
+        self._store(PT2, content, {"torch_version": torch.__version__, "max_difference": difference, **checked})
 
     @property
     def _manifest(self) -> Mapping[str, Any]:
@@ -168,12 +179,7 @@ class Export:
         if INT8 in self._order.files:
             wanted -= {"html"}
         if wanted and isinstance(self._images, ImagesGone):
-            raise ExportRefused(
-                "dataset_invalid",
-                f"{' and '.join(sorted(wanted))} cannot be made, since {self._images}: 8 bits are fitted to training "
-                "images, and what they cost is measured on test images.",
-                "Ask for the other formats: onnx, python, torch.",
-            )
+            raise _without_images(wanted, self._images)
 
     def _most(self, images: int) -> int:
         return min(images, max(LEAST_IMAGES, MOST_FLOPS // self._saved.flops))
@@ -190,6 +196,15 @@ class Export:
         file = store_with_retries(lambda: self._storage.put(f"{self._order.prefix}/{name}", content), self._send)
         self._stored[name] = ModelFile(name=name, file=file, facts=dict(facts))
         return content
+
+
+def _without_images(wanted: Set[ExportFormat], gone: ImagesGone) -> ExportRefused:
+    return ExportRefused(
+        "dataset_invalid",
+        f"{' and '.join(sorted(wanted))} cannot be made, since {gone}: 8 bits are fitted to training images, and what "
+        "they cost is measured on test images.",
+        "Ask for the other formats: onnx, python, torch.",
+    )
 
 
 def _read(evaluation: bytes) -> Mapping[str, Any]:

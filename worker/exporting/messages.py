@@ -23,7 +23,7 @@ class ExportOrder(Message):
     predictions: StoredFile | None = None  # of its weights, on the test split
     files: dict[str, StoredFile]  # that the model has, by the names that users see: an export builds on earlier ones
     manifest: dict[str, Any]  # of the trained model (jobs.trained_models.manifest_of)
-    epochs: tuple[dict[str, Any], ...] = ()  # of its job, for the model card: some of them
+    epochs: tuple[dict[str, Any], ...] = ()  # of its job, for the model card
     images: ImagesOrder | None  # that it was trained on; None: they are gone, or nobody knows them
     identity: str | None = None  # of these images when it was trained
 

@@ -239,6 +239,14 @@ def test_what_is_vendored_is_what_its_authors_published() -> None:
     assert {path.name.removesuffix(".gz") for path in folder.iterdir()} == {*files, "vendored.json", "README.md"}
 
 
+@pytest.mark.parametrize(
+    ("accuracy", "told"), [(0.8991, "cost 1.3 points"), (0.9223, "are 1.0 points better"), (0.9125, "cost nothing")]
+)
+def test_it_says_what_8_bits_cost(accuracy: float, told: str) -> None:
+    head = b"".join(html_page(b"", manifest(8, 1, ["a"]), facts={"accuracy": accuracy, "accuracy_fp32": 0.9123}))
+    assert f"<dd>{told}: 91.2 % with".encode() in head
+
+
 def test_equal_models_give_equal_bytes() -> None:
     onnx = int8_network(16, 3, 3)
     one, other = (b"".join(html_page(onnx, manifest(16, 3, ["a", "b", "c"]))) for _ in range(2))

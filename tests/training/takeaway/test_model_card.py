@@ -116,6 +116,13 @@ def test_what_is_not_known_is_not_spoken_of() -> None:
     assert "None" not in model_card(bare, nothing, [{"epoch": 0, "train_loss": float("nan")}])
 
 
+def test_it_says_how_a_file_is_made_that_is_not_there() -> None:
+    told = manifest(32, 3, ["cat", "dog"])
+    assert "with model.py (which an export to `python` makes), after" in model_card(told, None, [])
+    told["files"].append({"name": "model.py"})
+    assert "with model.py, after" in model_card(told, None, [])
+
+
 def test_it_reads_what_an_evaluation_writes() -> None:
     random = np.random.default_rng(0)
     labels = np.arange(60) % 3

@@ -140,6 +140,10 @@ def require_whole(found: Exported, storage: Storage, prefix: str) -> None:
     expected = torch_logits(saved, pixels)
     (logits,) = open_session(files["model.onnx"][1]).run(["logits"], {"images": pixels})
     np.testing.assert_allclose(logits, expected, rtol=0, atol=TOLERANCE * np.abs(expected).max())
+    facts = dict(files["model.pt2"][0].facts)
+    assert 0 <= facts.pop("max_difference") < TOLERANCE / 10
+    assert facts.pop("torch_version") == torch.__version__
+    assert facts == {"tolerance": TOLERANCE, "checked_on": "test images", "images": 12}
     program = torch.export.load(BytesIO(files["model.pt2"][1])).module()
     np.testing.assert_allclose(program(torch.from_numpy(pixels)).numpy(), expected, rtol=1e-4, atol=1e-4)
     (small,) = open_session(files["model.int8.onnx"][1]).run(["logits"], {"images": pixels})
@@ -236,6 +240,14 @@ def test_a_page_is_made_of_what_the_model_has_already(storage: Storage) -> None:
     assert isinstance(found, Exported)
     assert [each.name for each in found.files] == ["model.html", "MODEL_CARD.md"]
     assert b"right on 75.0 % of 40 test images" in made(found, storage)["model.html"][1]
+
+
+def test_where_the_int8_file_is_damaged_and_images_are_gone_a_page_is_refused(storage: Storage) -> None:
+    files = {name: storage.put(f"worn/{name}", b"a network") for name in ("model.onnx", "model.int8.onnx")}
+    storage.put("worn/model.int8.onnx", b"a netw")
+    refused = run(order_of(storage, None, None, formats=["html"], files=files), storage)
+    assert isinstance(refused, Rejected)
+    assert refused.message.startswith("html cannot be made, since its images are gone: ")
 
 
 @pytest.mark.parametrize(

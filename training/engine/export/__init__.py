@@ -5,7 +5,15 @@ inside. They give `logits`, float32 [B, classes]; ONNX files give `activation_ma
 what each place of the last feature map adds to the logit of each class, times h * w and without the bias.
 """
 
-from training.engine.export.checking import TOLERANCE, Accuracies, DiffersFromTorch, accuracies, accuracy, check
+from training.engine.export.checking import (
+    TOLERANCE,
+    Accuracies,
+    DiffersFromTorch,
+    accuracies,
+    accuracy,
+    check,
+    check_program,
+)
 from training.engine.export.onnx_files import OPSET, onnx_file
 from training.engine.export.programs import torch_program
 from training.engine.export.quantisation import quantised
@@ -20,6 +28,7 @@ __all__ = [
     "accuracies",
     "accuracy",
     "check",
+    "check_program",
     "onnx_file",
     "quantised",
     "read_saved",

@@ -1,9 +1,10 @@
-"""Whether an ONNX file gives what torch gives, and how often it is right."""
+"""Whether an exported file gives what torch gives, and how often it is right."""
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from training.engine.export.sessions import Images, Labels, batch_size, in_batch
 # The largest difference between a logit of the file and torch's, as a share of the largest logit that torch gives to
 # the images of the check. Both add up the same fp32 products in another order, so that they differ by some 1e-6.
 TOLERANCE = 1e-4
+Logits = NDArray[np.float32]  # [N, classes]
 _FIRST_BATCHES = (1, 3)  # images; the rest goes in large batches, since any batch must do
 
 
@@ -28,15 +30,34 @@ def check(onnx: bytes, saved: SavedNetwork, images: Images, *, threads: int = 1)
     activation maps, plus the bias, are that far from the logits."""
     session = open_session(onnx, threads)
     bias = saved.network.get_parameter("head.linear.bias").numpy()
+
+    def run(batch: Images) -> Sequence[Logits]:
+        logits, maps = session.run(["logits", "activation_maps"], {"images": batch})
+        return logits, maps.mean((2, 3)) + bias
+
+    return _largest_difference(run, saved, images)
+
+
+def check_program(program: bytes, saved: SavedNetwork, images: Images) -> float:
+    """The same of a file as `torch_program` makes it."""
+    module = torch.export.load(BytesIO(program)).module()
+
+    def run(batch: Images) -> Sequence[Logits]:
+        return (module(torch.from_numpy(batch)).numpy(),)
+
+    with torch.inference_mode():
+        return _largest_difference(run, saved, images)
+
+
+def _largest_difference(run: Callable[[Images], Sequence[Logits]], saved: SavedNetwork, images: Images) -> float:
     largest = difference = 0.0
     for batch in _batches_of_any_size(images):
-        logits, maps = session.run(["logits", "activation_maps"], {"images": batch})
         expected = torch_logits(saved, batch)
-        if not (np.isfinite(expected).all() and np.isfinite(maps).all() and np.isfinite(logits).all()):
-            raise DiffersFromTorch("logits that are no finite numbers cannot be compared")
-        largest = max(largest, float(np.abs(expected).max()))
-        for found in (logits, maps.mean((2, 3)) + bias):
+        for found in run(batch):
+            if not (np.isfinite(expected).all() and np.isfinite(found).all()):
+                raise DiffersFromTorch("logits that are no finite numbers cannot be compared")
             difference = max(difference, float(np.abs(found - expected).max()))
+        largest = max(largest, float(np.abs(expected).max()))
     share = difference / largest if largest else difference
     if share > TOLERANCE:
         allowed = f"{TOLERANCE:g} of it is allowed"

@@ -21,6 +21,7 @@ from training.engine.export import (
     SavedNetwork,
     accuracy,
     check,
+    check_program,
     onnx_file,
     quantised,
     read_saved,
@@ -115,6 +116,16 @@ def test_a_check_returns_how_far_it_is_and_refuses_other_weights(exported: Expor
         other.graph.initializer[place].CopyFrom(onnx.numpy_helper.from_array(values, bias.name))
         with pytest.raises(DiffersFromTorch, match=message):
             check(other.SerializeToString(), exported.saved, exported.images)
+
+
+def test_a_program_of_other_weights_is_refused() -> None:
+    saved = short_network("wrn-16-1", size=8, channels=1)
+    images = random_images(saved, 5)
+    program = torch_program(saved)
+    assert 0 <= check_program(program, saved, images) < TOLERANCE / 10
+    saved.network.get_parameter("head.linear.bias").add_(1)
+    with pytest.raises(DiffersFromTorch, match="a logit differs by"):
+        check_program(program, saved, images)
 
 
 def test_accuracy_is_the_share_that_is_right(exported: Exported) -> None:
