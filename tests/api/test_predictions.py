@@ -126,6 +126,8 @@ def test_what_is_no_body_of_pictures(client: TestClient, stage: "Stage") -> None
     many = client.post(address, json={"images": ["aaaa"] * 257})
     assert_problem(many, 413, "body_too_large")
     assert "256 images" in many.json()["detail"]
+    cut_off = client.post(address, content=b'{"images":[' + b"[]," * 4000, headers=JSON)
+    assert_problem(cut_off, 422, "invalid_request")  # before a parser makes half a gigabyte of 16 MiB of these
     large = client.post(address, content=bytes(16 * 2**20 + 1), headers={"Content-Type": "image/png"})
     assert_problem(large, 413, "body_too_large")
     assert "16 MiB" in large.json()["detail"]
