@@ -92,7 +92,8 @@ def parse(content: bytes, header_length: str | None, form: "Form") -> InferenceR
     try:
         value = json.loads(head)
     except (ValueError, RecursionError) as error:
-        raise MalformedBody("It is no JSON in UTF-8.") from error
+        told = "It is" if header_length is None else f"Its first {header_length} bytes ({HEADER_LENGTH}) are"
+        raise MalformedBody(f"{told} no JSON in UTF-8.") from error
     data = _taken_out(value)
     if count_values(value) > MAX_VALUES:
         raise MalformedBody(f"It should have at most {MAX_VALUES} values beside the pixels.")

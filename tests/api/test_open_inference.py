@@ -129,16 +129,12 @@ def test_what_is_wrong_is_said_in_the_protocols_form(client: TestClient, model: 
 
 def test_lengths_that_do_not_fit(client: TestClient, model: str) -> None:
     head = json.dumps(request(data=None, parameters={"binary_data_size": 3072})).encode()
-    for length, rest in (
-        (len(head), 3071),
-        (len(head), 3073),
-        (len(head) + 9999, 3072),
-        (3, 3072),
-        (-1, 0),
-        ("9" * 5000, 0),
-    ):
+    whole = len(head)
+    for length, rest in ((whole, 3071), (whole, 3073), (whole + 9999, 3072), (3, 3072), (-1, 0), ("9" * 5000, 0)):
         answer = client.post(f"/v2/models/{model}/infer", content=head + bytes(rest), headers={LENGTH: str(length)})
         assert (answer.status_code, answer.json().keys()) == (400, {"error"}), answer.text
+    cut = client.post(f"/v2/models/{model}/infer", content=head, headers={LENGTH: str(whole - 1)})
+    assert cut.json() == {"error": f"Its first {whole - 1} bytes ({LENGTH}) are no JSON in UTF-8."}
     assert client.post(f"/v2/models/{model}/infer", content=b"x" * (2**21 + 1)).status_code == 413
     assert client.post(f"/v2/models/{model}/infer").status_code == 400
     coded = client.post(f"/v2/models/{model}/infer", content=b"x", headers={"Content-Encoding": "gzip"})
