@@ -101,7 +101,8 @@ def parse(content: bytes, header_length: str | None, form: "Form") -> InferenceR
         request = _Request.model_validate(value)
     except ValidationError as error:
         first = error.errors()[0]
-        raise MalformedBody(f"{'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
+        told = "It is not known here: leave it out" if first["type"] == "extra_forbidden" else first["msg"]
+        raise MalformedBody(f"{'.'.join(map(str, first['loc']))}: {told}.") from error
     wanted = request.outputs or [_Output(name=name) for name in OUTPUTS]
     outputs = {each.name: _or(each.parameters.binary_data, request.parameters.binary_data_output) for each in wanted}
     return InferenceRequest(request.id, _pixels(request.inputs[0], data, binary, form), outputs)

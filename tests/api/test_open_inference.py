@@ -114,7 +114,7 @@ WRONG: list[tuple[Any, str]] = [
     (request(parameters={"binary_data_size": 3072}), "in `data`, or"),
     (request(parameters={"shared_memory_region": "x"}), "shared_memory_region"),
     ({**request(), "outputs": [{"name": "scores"}]}, "outputs"),
-    ({**request(), "parameters": {"sequence_id": 7}}, "sequence_id"),
+    ({**request(), "parameters": {"sequence_id": 7}}, "sequence_id: It is not known here: leave it out"),
     ({"inputs": []}, "inputs"),
     ([], "dictionary"),
 ]

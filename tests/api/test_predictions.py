@@ -105,6 +105,9 @@ def test_options_and_calibration(client: TestClient, stage: "Stage") -> None:
     assert Image.open(io.BytesIO(b64decode(good["activation_map"]))).size == (40, 30)
     assert (bad["labels"], bad["activation_map"]) == ([], None)
     assert bad["error"].startswith("it is")
+    many = predict(client, model, *[picture()] * 17, query="?explain=true")
+    assert_problem(many, 413, "body_too_large")  # 256 large ones would be a gigabyte of answer
+    assert "16 images" in many.json()["detail"]
     for query in ("?top=0", "?top=101", "?explain=perhaps", "?tops=1"):
         assert_problem(predict(client, model, picture(), query=query), 422, "invalid_request")
 
