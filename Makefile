@@ -62,7 +62,7 @@ fuzz: .venv/.developed ## look for requests that the API answers otherwise than 
 
 PARTS ?= families trained
 verify-export: .venv/.developed ## check exports for every family of networks, and of a trained one: PARTS='families catalogue trained'
-	$(BIN)/python -m pytest --long tests/worker/exporting tests/training/engine/export
+	$(BIN)/python -m pytest --long tests/worker/exporting tests/training/engine/export tests/api/test_mlflow.py
 	@$(BIN)/python -m benchmarks.verify_export $(PARTS) $(OPTIONS)
 
 verify-page: .venv/.developed ## check in Chromium that HTML files classify as their int8 networks do in Python: PARTS='families trained'

