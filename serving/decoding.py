@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from serving.limits import Limits
+from serving.pixel_shares import PixelShares
 from serving.results import ImageRefused
 from training.images.contact_sheet import reduced
 from training.images.decoding import Form, ImageUnreadable, draft, open_image, square_pixels, whole_image
-from training.images.pixel_budget import PixelBudget
 from training.images.reasons import MEGAPIXEL
 
 LARGEST_SHOWN = 512  # pixels of the longer side of a picture that an activation map is laid over
@@ -29,14 +29,14 @@ class Decoder:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._budget = PixelBudget(limits.decoded_pixels)
+        self._budget = PixelShares(limits.decoded_pixels)
 
-    def decode(self, content: bytes, form: Form, *, keep_picture: bool) -> Decoded | ImageRefused:
-        """The pixels that the network sees, of an image file; or why there are none."""
+    def decode(self, content: bytes, form: Form, *, project: str, keep_picture: bool) -> Decoded | ImageRefused:
+        """The pixels that the network sees, of an image file of `project`; or why there are none."""
         try:
             with open_image(content) as image:
                 self._refuse_large(image)
-                with self._budget.reserved(self._pixels(image)):
+                with self._budget.reserved(project, self._pixels(image)):
                     whole = whole_image(image)
                     picture = reduced(whole, LARGEST_SHOWN).convert("RGB") if keep_picture else None
                     return Decoded(square_pixels(whole, form), picture)

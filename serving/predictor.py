@@ -164,7 +164,8 @@ class Predictor:
         assert item.content is not None
         answer: ImageRefused | None = None
         try:
-            decoded = self._decoder.decode(item.content, item.lane.model.input, keep_picture=item.explain)
+            model = item.lane.model
+            decoded = self._decoder.decode(item.content, model.input, project=model.project, keep_picture=item.explain)
         except Exception:  # whatever it is, it is this image's alone
             log.exception("image not decoded")
             decoded = ImageRefused("it cannot be decoded")

@@ -60,8 +60,16 @@ def parse_body(request: Request, content: bytes, media_types: Sequence[str]) -> 
     """The value of `content`, the body of `request`. Raises UnsupportedMediaType, UnsupportedContentEncoding and
     MalformedBody; InvalidRequest for more than MAX_VALUES values."""
     value = _parse(request, content, media_types)
-    _refuse_too_many(value)
+    if count_values(value) > MAX_VALUES:
+        raise _too_many()
     return value
+
+
+def refuse_many_values(content: bytes) -> None:
+    """Before it is parsed, for a body whose texts have none of these characters but for a few: of 16 MiB of empty
+    lists, the parser makes 500 MB. Raises InvalidRequest."""
+    if sum(map(content.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        raise _too_many()
 
 
 def _parse(request: Request, content: bytes, media_types: Sequence[str]) -> object:
@@ -134,16 +142,19 @@ def _fault(text: str, position: int) -> str:
     return f"{rest[0]!r} does not belong there."
 
 
-def _refuse_too_many(value: object) -> None:
-    """Nested values count, too."""
-    left, unseen = MAX_VALUES, [value]
-    while unseen:
+def count_values(value: object) -> int:
+    """How many are in it, nested ones included; of more than MAX_VALUES, a number above that."""
+    count, unseen = 0, [value]
+    while unseen and count <= MAX_VALUES:
         each = unseen.pop()
         inner = list(each.values()) if isinstance(each, dict) else each if isinstance(each, list) else ()
-        left -= len(inner)
-        if left < 0:
-            raise InvalidRequest([{"pointer": "#", "detail": f"should have at most {MAX_VALUES} values in it"}], 1)
-        unseen.extend(inner)
+        count += len(inner)
+        unseen.extend(inner if count <= MAX_VALUES else ())
+    return count
+
+
+def _too_many() -> InvalidRequest:
+    return InvalidRequest([{"pointer": "#", "detail": f"should have at most {MAX_VALUES} values in it"}], 1)
 
 
 def _number(text: str) -> float:

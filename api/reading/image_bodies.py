@@ -9,7 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from api.http.bodies import JSON, parse_body, require_uncoded
+from api.http.bodies import JSON, parse_body, refuse_many_values, require_uncoded
 from api.http.errors import BodyTooLarge, InvalidRequest, MalformedBody, UnsupportedMediaType
 from api.http.multipart import MEDIA_TYPE as FORM
 from api.http.multipart_files import files_in
@@ -55,6 +55,7 @@ async def images_of(request: Request) -> list[bytes]:
 
 
 def _of_json(request: Request, content: bytes) -> list[bytes]:
+    refuse_many_values(content)  # neither Base64 nor the head of a `data:` URL has many commas
     value = parse_body(request, content, (JSON,))
     if isinstance(value, dict) and isinstance(value.get("images"), list) and len(value["images"]) > MOST_IMAGES:
         raise BodyTooLarge(f"A request may have {MOST_IMAGES} images: send several.")

@@ -9,12 +9,14 @@ import json
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
 
+from api.http.bodies import MAX_VALUES, count_values
 from api.http.errors import BodyTooLarge, MalformedBody
 from api.schemas.predictions import MOST_IMAGES
 from serving import Prediction, Predictions, ServedModel
@@ -27,7 +29,7 @@ PLATFORM = "onnxruntime_onnx"
 HEADER_LENGTH = "Inference-Header-Content-Length"
 # A list of numbers takes thirty times as long to read as the bytes themselves, with the interpreter's lock held.
 MOST_JSON_BYTES = 2 * 2**20
-
+MOST_DIGITS = 12  # of a length; int() raises for thousands
 
 OutputName = Literal["logits", "probabilities", "labels"]
 
@@ -47,7 +49,6 @@ class _Input(_Strict):
     datatype: Literal["UINT8"]
     shape: Annotated[list[Annotated[StrictInt, Field(ge=1, le=2**20)]], Field(min_length=4, max_length=4)]
     parameters: _InputParameters = _InputParameters()
-    data: list[Any] | None = None
 
 
 class _OutputParameters(_Strict):
@@ -89,15 +90,29 @@ def parse(content: bytes, header_length: str | None, form: "Form") -> InferenceR
             f"({HEADER_LENGTH}), or fewer of them."
         )
     try:
-        request = _Request.model_validate(json.loads(head))
+        value = json.loads(head)
+    except (ValueError, RecursionError) as error:
+        told = "It is" if header_length is None else f"Its first {header_length} bytes ({HEADER_LENGTH}) are"
+        raise MalformedBody(f"{told} no JSON in UTF-8.") from error
+    data = _taken_out(value)
+    if count_values(value) > MAX_VALUES:
+        raise MalformedBody(f"It should have at most {MAX_VALUES} values beside the pixels.")
+    try:
+        request = _Request.model_validate(value)
     except ValidationError as error:
         first = error.errors()[0]
-        raise MalformedBody(f"{'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
-    except (ValueError, RecursionError) as error:
-        raise MalformedBody("It is no JSON in UTF-8.") from error
+        told = "It is not known here: leave it out" if first["type"] == "extra_forbidden" else first["msg"]
+        raise MalformedBody(f"{'.'.join(map(str, first['loc']))}: {told}.") from error
     wanted = request.outputs or [_Output(name=name) for name in OUTPUTS]
     outputs = {each.name: _or(each.parameters.binary_data, request.parameters.binary_data_output) for each in wanted}
-    return InferenceRequest(request.id, _pixels(request.inputs[0], binary, form), outputs)
+    return InferenceRequest(request.id, _pixels(request.inputs[0], data, binary, form), outputs)
+
+
+def _taken_out(value: object) -> object:
+    """The `data` of the first input. It stands no more in `value`, whose rest is small."""
+    inputs = value.get("inputs") if isinstance(value, dict) else None
+    taken = [each.pop("data", None) for each in inputs if isinstance(each, dict)] if isinstance(inputs, list) else []
+    return taken[0] if taken else None
 
 
 def _or(given: bool | None, default: bool) -> bool:  # noqa: FBT001 - its one use reads well
@@ -108,12 +123,13 @@ def _split(content: bytes, header_length: str | None) -> tuple[bytes, bytes]:
     """The JSON, and the binary tensors behind it."""
     if header_length is None:
         return content, b""
-    if not (header_length.isascii() and header_length.isdigit() and int(header_length) <= len(content)):
+    is_number = header_length.isascii() and header_length.isdigit() and len(header_length) <= MOST_DIGITS
+    if not (is_number and int(header_length) <= len(content)):
         raise MalformedBody(f"{HEADER_LENGTH} should be the length of the JSON, which the body begins with.")
     return content[: int(header_length)], content[int(header_length) :]
 
 
-def _pixels(given: _Input, binary: bytes, form: "Form") -> NDArray[np.uint8]:
+def _pixels(given: _Input, data: object, binary: bytes, form: "Form") -> NDArray[np.uint8]:
     shape = given.shape
     if shape[1:] != [form.size, form.size, form.channels]:
         raise MalformedBody(
@@ -124,7 +140,7 @@ def _pixels(given: _Input, binary: bytes, form: "Form") -> NDArray[np.uint8]:
         raise BodyTooLarge(f"A request may have {MOST_IMAGES} images: send several.")
     count = int(np.prod(shape))
     size = given.parameters.binary_data_size
-    if (size is None) == (given.data is None):
+    if (size is None) == (data is None):
         raise MalformedBody("images should have its pixels in `data`, or be a binary tensor with `binary_data_size`.")
     if size is not None:
         if size != len(binary) or size != count:
@@ -135,20 +151,28 @@ def _pixels(given: _Input, binary: bytes, form: "Form") -> NDArray[np.uint8]:
         return np.frombuffer(binary, np.uint8).reshape(shape)
     if binary:
         raise MalformedBody("There are bytes behind the JSON that belong to no tensor.")
-    return _listed(given.data or [], shape, count)
+    return _listed(data, shape, count)
 
 
-def _listed(data: Sequence[Any], shape: Sequence[int], count: int) -> NDArray[np.uint8]:
-    """Flat, or nested like the shape."""
+def _listed(data: Any, shape: Sequence[int], count: int) -> NDArray[np.uint8]:
+    """Flat, or nested like the shape. NumPy reads no list of a stranger's: of texts, it makes an array that is as wide
+    as the longest of them."""
+    values = data
+    if isinstance(data, list) and data and isinstance(data[0], list):
+        for size in shape[1:]:
+            if not all(isinstance(each, list) and len(each) == size for each in values):
+                raise _not_listed(shape, count)
+            values = list(chain.from_iterable(values))
+    if not isinstance(values, list) or len(values) != count or not all(type(each) is int for each in values):
+        raise _not_listed(shape, count)
     try:
-        values = np.array(data)
-    except ValueError as error:  # lists of different lengths
-        raise MalformedBody(f"data should be {count} numbers, flat or nested as {list(shape)}.") from error
-    if values.dtype.kind not in "iu" or values.size != count or values.shape not in ((count,), tuple(shape)):
-        raise MalformedBody(f"data should be {count} whole numbers, flat or nested as {list(shape)}.")
-    if values.min() < 0 or values.max() > 255:
-        raise MalformedBody("data should be numbers from 0 to 255, as UINT8 has them.")
-    return values.astype(np.uint8).reshape(shape)
+        return np.frombuffer(bytes(values), np.uint8).reshape(shape)
+    except (ValueError, OverflowError) as error:
+        raise MalformedBody("data should be numbers from 0 to 255, as UINT8 has them.") from error
+
+
+def _not_listed(shape: Sequence[int], count: int) -> MalformedBody:
+    return MalformedBody(f"data should be {count} whole numbers, flat or nested as {list(shape)}.")
 
 
 @dataclass(frozen=True, slots=True)

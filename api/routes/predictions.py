@@ -21,6 +21,7 @@ from api.making.idempotent import NO_IDEMPOTENCY_KEY
 from api.reading.image_bodies import FILE, images_of, whole_body
 from api.reading.predicting import ask, find_model, require, wire
 from api.routes.models import ModelReference
+from api.schemas.predictions import MOST_EXPLAINED
 from api.service.admitted_route import PredictionRoute
 from catalog.trained.errors import ModelNotExported, ModelNotFound
 from serving import Busy, Closed, ModelUnavailable, ModelUnusable
@@ -64,7 +65,11 @@ async def predict(
     *,
     top: Annotated[int, Query(ge=1, le=100, description="How many labels for each picture.")] = 5,
     explain: Annotated[
-        bool, Query(description="Whether to show where in the picture the first label was seen.")
+        bool,
+        Query(
+            description="Whether to show where in the picture the first label was seen. Then a request may have "
+            f"{MOST_EXPLAINED} pictures."
+        ),
     ] = False,
 ) -> Response:
     """The body is one picture, of any kind that data sets may have; or a form with a file for each picture; or JSON. At
@@ -74,6 +79,8 @@ async def predict(
         return await core.forwarder.forward(request, await whole_body(request))
     found = await find_model(core, caller.project, model)
     images = await images_of(request)
+    if explain and len(images) > MOST_EXPLAINED:
+        raise BodyTooLarge(f"With explain, a request may have {MOST_EXPLAINED} images: send several.")
     predictor = require(core.predictor)
     answer = await ask(
         request, core, model, found, lambda served: predictor.submit(served, images, top=top, explain=explain)

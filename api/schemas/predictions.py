@@ -8,6 +8,7 @@ from api.http.validation import RequestBody
 from api.schemas.base import ResponseSchema
 
 MOST_IMAGES = 256  # of a request
+MOST_EXPLAINED = 16  # of one that asks for activation maps, of which each may have 0.7 MB
 
 # A transparent picture of one pixel.
 _PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

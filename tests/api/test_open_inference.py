@@ -104,12 +104,17 @@ WRONG: list[tuple[Any, str]] = [
     (request(data=[0] * 3071), "3072 whole numbers"),
     (request(data=[0] * 3071 + [256]), "0 to 255"),
     (request(data=[0] * 3071 + [0.5]), "whole numbers"),
-    (request(data=[[0], [0, 1]]), "3072 numbers"),
+    (request(data=[[0], [0, 1]]), "3072 whole numbers"),
+    (request(data=[True] * 3072), "whole numbers"),
+    (request(data=[2**70] * 3072), "0 to 255"),
+    (request(data=["x" * 10**6] + ["a"] * 10**5), "3072 whole numbers"),  # NumPy makes 400 GB of them
+    ({**request(), **{f"x{number}": 1 for number in range(4001)}}, "4000 values beside the pixels"),
+    ({"inputs": [*request()["inputs"], *request()["inputs"]]}, "at most 1 item"),
     (request(data=None), "binary_data_size"),
     (request(parameters={"binary_data_size": 3072}), "in `data`, or"),
     (request(parameters={"shared_memory_region": "x"}), "shared_memory_region"),
     ({**request(), "outputs": [{"name": "scores"}]}, "outputs"),
-    ({**request(), "parameters": {"sequence_id": 7}}, "sequence_id"),
+    ({**request(), "parameters": {"sequence_id": 7}}, "sequence_id: It is not known here: leave it out"),
     ({"inputs": []}, "inputs"),
     ([], "dictionary"),
 ]
@@ -124,9 +129,12 @@ def test_what_is_wrong_is_said_in_the_protocols_form(client: TestClient, model: 
 
 def test_lengths_that_do_not_fit(client: TestClient, model: str) -> None:
     head = json.dumps(request(data=None, parameters={"binary_data_size": 3072})).encode()
-    for length, rest in ((len(head), 3071), (len(head), 3073), (len(head) + 9999, 3072), (3, 3072), (-1, 0)):
+    whole = len(head)
+    for length, rest in ((whole, 3071), (whole, 3073), (whole + 9999, 3072), (3, 3072), (-1, 0), ("9" * 5000, 0)):
         answer = client.post(f"/v2/models/{model}/infer", content=head + bytes(rest), headers={LENGTH: str(length)})
         assert (answer.status_code, answer.json().keys()) == (400, {"error"}), answer.text
+    cut = client.post(f"/v2/models/{model}/infer", content=head, headers={LENGTH: str(whole - 1)})
+    assert cut.json() == {"error": f"Its first {whole - 1} bytes ({LENGTH}) are no JSON in UTF-8."}
     assert client.post(f"/v2/models/{model}/infer", content=b"x" * (2**21 + 1)).status_code == 413
     assert client.post(f"/v2/models/{model}/infer").status_code == 400
     coded = client.post(f"/v2/models/{model}/infer", content=b"x", headers={"Content-Encoding": "gzip"})

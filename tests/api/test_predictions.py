@@ -105,6 +105,9 @@ def test_options_and_calibration(client: TestClient, stage: "Stage") -> None:
     assert Image.open(io.BytesIO(b64decode(good["activation_map"]))).size == (40, 30)
     assert (bad["labels"], bad["activation_map"]) == ([], None)
     assert bad["error"].startswith("it is")
+    many = predict(client, model, *[picture()] * 17, query="?explain=true")
+    assert_problem(many, 413, "body_too_large")  # 256 large ones would be a gigabyte of answer
+    assert "16 images" in many.json()["detail"]
     for query in ("?top=0", "?top=101", "?explain=perhaps", "?tops=1"):
         assert_problem(predict(client, model, picture(), query=query), 422, "invalid_request")
 
@@ -126,6 +129,8 @@ def test_what_is_no_body_of_pictures(client: TestClient, stage: "Stage") -> None
     many = client.post(address, json={"images": ["aaaa"] * 257})
     assert_problem(many, 413, "body_too_large")
     assert "256 images" in many.json()["detail"]
+    cut_off = client.post(address, content=b'{"images":[' + b"[]," * 4000, headers=JSON)
+    assert_problem(cut_off, 422, "invalid_request")  # before a parser makes half a gigabyte of 16 MiB of these
     large = client.post(address, content=bytes(16 * 2**20 + 1), headers={"Content-Type": "image/png"})
     assert_problem(large, 413, "body_too_large")
     assert "16 MiB" in large.json()["detail"]

@@ -16,6 +16,7 @@ LENGTH_BYTES = 8  # little-endian
 MOST_HEADER_BYTES = 4 * 2**20  # ResNet-152's has 0.1 MB; our own have the names of all classes beside
 MOST_TENSORS = 4000  # the largest network here has 3,000
 MOST_DIMENSIONS = 8
+MOST_BRACKETS = 100_000  # a tensor has three. A parser takes seconds for millions, in which nobody else is answered
 LARGEST_DIMENSION = 2**31
 _DTYPES = {8: "F64 I64 U64", 4: "F32 I32 U32", 2: "F16 BF16 I16 U16", 1: "I8 U8 BOOL F8_E4M3 F8_E5M2"}
 BYTES_OF = {dtype: size for size, dtypes in _DTYPES.items() for dtype in dtypes.split()}
@@ -81,8 +82,9 @@ def read_header(source: Source, size_bytes: int) -> Header:
 
 
 def refuse_pickle(first: bytes) -> None:
-    """Raises WeightsRefused where a file that begins with these bytes is one of torch's own."""
-    if first.startswith(_PICKLES):
+    """Raises WeightsRefused where a file that begins with these bytes, LENGTH_BYTES or more, is one of torch's own."""
+    # A header of 640 bytes begins like a pickle, too; but no pickle like so short a header.
+    if first.startswith(_PICKLES) and int.from_bytes(first[:LENGTH_BYTES], "little") > MOST_HEADER_BYTES:
         raise WeightsRefused(
             f"It is a file of torch.save, a pickle: reading one runs whatever code is in it. Convert it: {CONVERSION}"
         )
@@ -100,6 +102,8 @@ def read_exactly(source: Source, size: int) -> bytes:
 
 
 def _parsed(content: bytes) -> dict[str, Any]:
+    if sum(map(content.count, (b"[", b"{"))) > MOST_BRACKETS:
+        raise WeightsRefused(f"{_NO_SAFETENSORS}: its header has more than {MOST_BRACKETS:,} lists and objects.")
     try:
         found = json.loads(content.decode(), object_pairs_hook=_without_repetition)
     except (ValueError, RecursionError) as error:

@@ -87,4 +87,6 @@ def _as_floats(piece: bytes, dtype: str, name: str) -> npt.NDArray[np.float32]:
             values = np.frombuffer(piece, "<f4")
     if not np.isfinite(values).all():
         raise WeightsRefused(f"Its {name} has weights that are NaN or infinite: the training that made them diverged.")
+    if name.endswith("running_var") and (values < 0).any():
+        raise WeightsRefused(f"Its {name} has variances below 0, which none is: the file is damaged.")
     return values

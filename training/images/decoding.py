@@ -33,6 +33,7 @@ SHORTEST_DRAFT = 2048
 # Of a progressive JPEG. Encoders write about 10; each takes 0.2 s of 225 megapixels to go through, even an empty one.
 MOST_SCANS = 32
 START_OF_SCAN = b"\xff\xda"
+MOST_COMMENTS = 1000  # of a PPM of text: Pillow takes them out one by one, and copies a megabyte for each
 
 REDUCING_GAP = 3.0  # from here on, Pillow says, averaging whole blocks first is close to resampling every pixel
 
@@ -101,6 +102,8 @@ def open_image(file: ImageFile | bytes) -> Iterator[Image.Image]:
                 _refuse_thumbnail(image, file)
             if "progressive" in image.info:
                 _refuse_many_scans(file)
+            if image.format == "PPM" and isinstance(image, OpenedFile) and image.tile[0].codec_name == "ppm_plain":
+                _refuse_many_comments(file)
             yield image
     except Exception as error:  # as the docstring says, nearly any
         machine_fault = isinstance(error, OSError) and error.errno in MACHINE_FAULTS
@@ -132,9 +135,21 @@ def _refuse_thumbnail(image: TiffImageFile, file: ImageFile | bytes) -> None:
 
 def _refuse_many_scans(file: ImageFile | bytes) -> None:
     """A JPEG of some kilobytes can have thousands. Within a scan, its mark does not occur."""
-    scans = (_content(file) if isinstance(file, PackedFile | bytes) else Path(file).read_bytes()).count(START_OF_SCAN)
+    scans = _whole(file).count(START_OF_SCAN)
     if scans > MOST_SCANS:
         raise ImageUnreadable(f"it is a JPEG of {scans:,} scans, and those that are read have at most {MOST_SCANS}")
+
+
+def _refuse_many_comments(file: ImageFile | bytes) -> None:
+    """Of 16 MiB of them, decoding would take a quarter of an hour."""
+    comments = _whole(file).count(b"#")
+    if comments > MOST_COMMENTS:
+        most = f"{MOST_COMMENTS:,}"
+        raise ImageUnreadable(f"it is a PPM with {comments:,} comments, and those that are read have at most {most}")
+
+
+def _whole(file: ImageFile | bytes) -> bytes:
+    return _content(file) if isinstance(file, PackedFile | bytes) else Path(file).read_bytes()
 
 
 @contextmanager

@@ -214,6 +214,18 @@ def test_weights_that_are_no_numbers_are_refused(state: dict[str, Tensor], value
     assert "NaN or infinite" in str(refusal(save({**state, "layer4.1.bn2.running_var": bad})))
 
 
+def test_variances_below_zero_are_refused(state: dict[str, Tensor]) -> None:
+    bad = {"layer1.0.bn1.running_var": state["layer1.0.bn1.running_var"] - 1000}
+    assert "stage1.block1.branch.norm1.running_var has variances below 0" in str(refusal(save({**state, **bad})))
+
+
+@pytest.mark.parametrize("length", [640, 0x10380, 0x480, 0x580])
+def test_a_header_whose_length_begins_like_a_pickle_is_none(length: int) -> None:
+    header = json.dumps({"a": ENTRY}).encode().ljust(length)
+    content = length.to_bytes(8, "little") + header + bytes(4)
+    assert list(read_header(io.BytesIO(content), len(content)).tensors) == ["a"]
+
+
 def test_a_pickle_is_refused_with_the_line_that_converts_it(state: dict[str, Tensor], tmp_path: Path) -> None:
     zipped = io.BytesIO()
     torch.save({"fc.bias": state["fc.bias"]}, zipped)
@@ -260,8 +272,10 @@ def test_a_header_is_not_believed(header: object, data: bytes, said: str) -> Non
 
 def test_hostile_lengths_and_texts_are_refused_before_they_are_read() -> None:
     twice = b'{"a": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}, "a": 1}'
-    for text in (b"\xff{}", b"[" * 100_000, b"{" + b'"a":{' * 100_000, b"1" * 10_000, twice):
+    for text in (b"\xff{}", b"[" * 100_000, b"{" + b'"a":{' * 50_000, b"1" * 10_000, twice):
         assert "no JSON" in str(refusal(len(text).to_bytes(8, "little") + text))
+    lists = b'{"a": [' + b"[]," * 100_000  # cut off, but nobody parses it
+    assert "lists and objects" in str(refusal(len(lists).to_bytes(8, "little") + lists))
     assert "no safetensors file" in str(refusal((2**63).to_bytes(8, "little") + b"{}"))
     assert "no safetensors file" in str(refusal(b"abc"))
     long = io.BytesIO((8 * 2**20).to_bytes(8, "little"))

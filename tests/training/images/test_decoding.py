@@ -209,3 +209,11 @@ def test_files_that_would_start_a_program_are_not_images(tmp_path: Path) -> None
     quarters().save(file := tmp_path / "image.png", format="EPS")
     with pytest.raises(ImageUnreadable, match="a PostScript document"):
         decode(file, 8)
+
+
+def test_a_text_of_pixels_may_have_comments_and_not_thousands() -> None:
+    for comments in (10, 1000):
+        with open_image(b"P2\n1 1\n255\n" + b"#\n" * comments + b"7\n") as image:
+            assert image.getpixel((0, 0)) == 7
+    with pytest.raises(ImageUnreadable, match="1,001 comments"), open_image(b"P2\n1 1\n255\n" + b"#\n" * 1001 + b"7\n"):
+        pass
