@@ -26,7 +26,7 @@ from catalog.trained.references import names_of
 from jobs import brought_models, idempotency, model_names, model_tasks
 from jobs.brought_models import Brought, PartReader, PartWriter, Received
 from jobs.trained_models import WEIGHTS, manifest_of
-from models import ProjectSession, TrainedModel
+from models import DatabaseUnavailable, ProjectSession, TrainedModel
 from storage import FileDamaged
 from training.brought import match, read_header, refuse_pickle, rewrite
 
@@ -157,14 +157,20 @@ def _body(session: ProjectSession, model: TrainedModel) -> str:
 
 async def _clean(service: Service, project: str, model_id: str, kept: Received | None) -> None:
     """Delete the parts that were received, and all files of a model that was not made. A worker does it a day later
-    where the storage does not answer."""
+    where storage or database do not answer, and where the model was made although its maker was told otherwise."""
 
     def delete() -> None:
-        with suppress(OSError):
+        with suppress(OSError, DatabaseUnavailable):
             if kept:
                 service.storage.delete(part.name for part in kept.parts)
-            else:
+            elif not _is_made(service, project, model_id):
                 brought_models.discard(service.storage, project, model_id)
 
     with CancelScope(shield=True):
         await to_thread.run_sync(delete, limiter=service.limits.upload_threads)
+
+
+def _is_made(service: Service, project: str, model_id: str) -> bool:
+    """Whether its row is there: a commit may have succeeded whose confirmation was lost."""
+    with service.database.snapshot(project) as session:
+        return session.get(TrainedModel, model_id) is not None

@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from safetensors.numpy import load, save
 
 from api.app import create_app
+from api.making import bringing
 from jobs import brought_models, dataset_garbage, trained_models
 from jobs.ids import new_model_id
 from models import Database
@@ -275,3 +276,18 @@ def test_another_project_sees_nothing_of_it(guarded: TestClient, tenants: Tenant
     refused(guarded.get(f"{MODELS}/{model}", headers=second), 404, "model_not_found")
     refused(guarded.delete(f"{MODELS}/{model}", headers=second), 404, "model_not_found")
     refused(guarded.post(MODELS, content=content, headers=tenants.header("first", "read")), 403, "scope_missing")
+
+
+def test_a_model_whose_maker_was_told_otherwise_keeps_its_files(
+    client: TestClient, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = bringing._make
+
+    def make_unheard(*asked: Any) -> Any:
+        make(*asked)
+        raise OSError("the confirmation of the commit was lost")
+
+    monkeypatch.setattr(bringing, "_make", make_unheard)
+    refused(client.post("/v1/models", content=content), 503, "storage_unavailable")
+    [model] = client.get("/v1/models").json()["data"]
+    assert client.get(model["files"][0]["url"]).status_code == 200
