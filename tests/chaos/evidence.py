@@ -9,7 +9,7 @@ from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from jobs import garbage
-from models import Checkpoint, Epoch, Job, JobStatus, Step
+from models import Checkpoint, Epoch, Job, JobStatus, Step, TrainedModel
 from storage import Storage, StoredFile
 from tests.chaos import contract, history
 from tests.chaos.client import Heard
@@ -36,6 +36,7 @@ class FinalJob:
     epochs: tuple[int, ...]
     weights: StoredFile | None
     checkpoints: tuple[StoredFile, ...]
+    left: tuple[StoredFile, ...] = ()  # of its trained model: predictions and weights
     reached: tuple[int, int] | None = None  # epoch and step that would have been next, by the steps that are stored
 
 
@@ -142,8 +143,16 @@ def _jobs(session: Session) -> Iterator[FinalJob]:
             epochs=epochs,
             weights=None if job.weights is None else StoredFile(**job.weights),
             checkpoints=tuple(StoredFile(row.name, row.size_bytes, row.sha256) for row in checkpoints),
+            left=tuple(_left(session, job)),
             reached=_reached(session.execute(last.limit(1)).first(), epochs),
         )
+
+
+def _left(session: Session, job: Job) -> Iterator[StoredFile]:
+    if job.predictions is not None:
+        yield StoredFile(**job.predictions)
+    for files in session.scalars(select(TrainedModel.files).where(TrainedModel.job_id == job.id)):
+        yield from (StoredFile(**each["file"]) for each in files)
 
 
 def _reached(last: Row[int, int] | None, epochs: Sequence[int]) -> tuple[int, int] | None:

@@ -223,7 +223,7 @@ def _has_timed_out(job: FinalJob) -> bool:
 
 
 def _files(job: FinalJob) -> tuple[StoredFile, ...]:
-    return job.checkpoints if job.weights is None else (*job.checkpoints, job.weights)
+    return (*job.checkpoints, *job.left) if job.weights is None else (*job.checkpoints, *job.left, job.weights)
 
 
 def _told(ticket: Ticket) -> str:

@@ -154,6 +154,7 @@ GUILTY_OUTCOMES: Mapping[str, list[Evidence]] = {
         replace(INNOCENT, files={WEIGHTS.name: "a"}),
         replace(INNOCENT, files={**INNOCENT.files, CHECKPOINT.name: "another"}),
         replace(INNOCENT, files={**INNOCENT.files, "job_1/attempt-0001/left.safetensors": "c"}),
+        replace(INNOCENT, jobs=job(left=(StoredFile("job_1/attempt-0002/predictions.safetensors", 30, "d"),))),
     ],
     "secrets_kept": [replace(INNOCENT, leaks=("the broker's password stands in log: api.log",))],
     "clients_served": [replace(INNOCENT, problems=("500",))],
