@@ -20,6 +20,8 @@ CHECKPOINTS = "*/*/epoch-*.safetensors"
 SETTINGS = {
     "EPOCHAL_LEASE_SECONDS": str(LEASE_SECONDS),
     "EPOCHAL_STALL_SECONDS": str(STALL_SECONDS),
+    # An export under way has files that no row names yet; and it would take the cores from what is tried here.
+    "EPOCHAL_EXPORT_FORMATS": "none",
 }
 
 # In the chaos a job may well lose more attempts in a row than one that is merely unlucky.

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from storage import StoredFile
 from tests.chaos.contract import Verb
 from tests.chaos.evidence import Aimed, Evidence
 from tests.chaos.history import Write
