@@ -128,7 +128,7 @@ def _routes(app: Any) -> Any:
 
 def test_nobody_starts_from_foreign_weights(guarded: TestClient, tenants: "Tenants", stage: "Stage") -> None:
     job_id = stage.submit(project="first")
-    stage.succeed(stage.start(job_id))
+    stage.succeed(stage.start(job_id), channels=1)
     body = {"spec": {**SPEC, "starting_weights": job_id}}
     refused = guarded.post("/v1/jobs", headers=tenants.header("second"), json=body)
     assert (refused.status_code, refused.json()["code"]) == (422, "starting_weights_missing")

@@ -75,7 +75,7 @@ def test_a_body_that_does_not_come_holds_no_turn(
     settings: Settings, tenants: "Tenants", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of operations that take one and of those that do not. No body's time runs out before the others are answered."""
-    monkeypatch.setattr("api.app.BodyLimit", partial(BodyLimit, body_timeout_seconds=3600))
+    monkeypatch.setattr("api.service.middleware_stack.BodyLimit", partial(BodyLimit, body_timeout_seconds=3600))
     head = "HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n"
     head += f"Authorization: {tenants.header('first')['Authorization']}\r\n\r\n{{"
     app = create_app(settings.model_copy(update={"require_keys": True}))
