@@ -253,7 +253,7 @@ class TestPace:
         self, settings: Settings, tenants: "Tenants", monkeypatch: pytest.MonkeyPatch
     ) -> None:
         pace = AddressThrottle(per_second=1, at_once=1)
-        monkeypatch.setattr("api.app.AddressThrottle", lambda: pace)
+        monkeypatch.setattr("api.service.middleware_stack.AddressThrottle", lambda: pace)
         app = create_app(settings.model_copy(update={"require_keys": True}))
         with LocalClient(app) as client:
             for _ in range(5):

@@ -131,7 +131,7 @@ def test_a_storage_that_is_full_is_told(
 @pytest.fixture
 def impatient(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
     """A service that waits for nobody."""
-    monkeypatch.setattr("api.app.BodyLimit", partial(BodyLimit, body_timeout_seconds=0.3))
+    monkeypatch.setattr("api.service.middleware_stack.BodyLimit", partial(BodyLimit, body_timeout_seconds=0.3))
     with served(create_app(settings)) as address:
         yield address
 
@@ -185,7 +185,7 @@ def test_and_one_that_sends_enough_takes_as_long_as_it_takes(impatient: tuple[st
 @pytest.fixture
 def guarded_app(settings: Settings, tenants: Tenants, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
     """It asks for keys, and waits for ever."""
-    monkeypatch.setattr("api.app.BodyLimit", partial(BodyLimit, body_timeout_seconds=3600))
+    monkeypatch.setattr("api.service.middleware_stack.BodyLimit", partial(BodyLimit, body_timeout_seconds=3600))
     return create_app(settings.model_copy(update={"require_keys": True}))
 
 

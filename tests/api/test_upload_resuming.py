@@ -97,7 +97,7 @@ def test_what_has_arrived_before_the_connection_broke_is_kept(
 def test_also_before_the_client_was_too_slow(
     settings: Settings, database: Database, storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.app.BodyLimit", partial(BodyLimit, body_timeout_seconds=0.3))
+    monkeypatch.setattr("api.service.middleware_stack.BodyLimit", partial(BodyLimit, body_timeout_seconds=0.3))
     with serving(create_app(settings)) as base, httpx2.Client(base_url=base) as client:
         url = created(client)
         with RawClient(address_of(base)) as slow:
