@@ -1,5 +1,6 @@
 """Weights that somebody brings: `POST /v1/models`."""
 
+import pickle
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -188,7 +189,9 @@ def test_what_is_of_no_network_is_refused_with_what_differs(client: TestClient, 
         {"tensor": "fc.bias", "found": "F32 [1, 3]", "expected": "F32, F16 or BF16 [3]"},
     ]
     refused(client.post(MODELS, content=b"PK\x03\x04" + bytes(100)), 422, "weights_refused", "python -c")
-    refused(client.post(MODELS, content=b"\x80\x02"), 422, "weights_refused", "python -c")
+    refused(
+        client.post(MODELS, content=pickle.dumps({"weight": [0.5]}, protocol=2)), 422, "weights_refused", "python -c"
+    )
     refused(client.post(MODELS, content=b"abc"), 422, "weights_refused")
     refused(client.post(MODELS, content=b""), 400, "malformed_body", "empty")
     assert storage.list_names("models") == []

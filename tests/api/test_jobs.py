@@ -210,7 +210,7 @@ def test_weights_that_are_not_there_are_refused_at_their_place(client: TestClien
     assert error["pointer"] == "#/spec/starting_weights"
     assert f"job {earlier} is running" in error["detail"]
     assert stage.jobs() == before
-    stage.succeed(claim)
+    stage.succeed(claim, channels=1)
     answer = submit()
     assert (answer.status_code, answer.json()["spec"]["starting_weights"]) == (201, earlier)
 

@@ -102,9 +102,9 @@ def test_what_is_not_to_be_there_is_not_changed(client: TestClient, stage: Stage
     assert client.patch(address, json={"name": "a"}, headers={"If-None-Match": '"a"'}).status_code == 200
 
 
-HONOURS = {"submit_job", "rerun_job"}
+HONOURS = {"submit_job", "rerun_job", "bring_model"}
 # Asking twice is asking once.
-HARMLESS = {"cancel_job", "stop_job", "pause_job", "resume_job", "cancel_dataset_audit"}
+HARMLESS = {"cancel_job", "stop_job", "pause_job", "resume_job", "cancel_dataset_audit", "export_to_mlflow"}
 
 
 def posts(document: dict[str, Any]) -> Iterator[tuple[str, str]]:

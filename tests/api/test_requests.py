@@ -138,5 +138,7 @@ def test_links_lead_to_every_part_of_a_job(client: TestClient, stage: "Stage") -
     assert {client.get(links[name]).status_code for name in links.keys() - asked - {"rerun"}} == {200}
     described = client.get("/openapi.json").json()["paths"]
     published = {path for path in described if path.startswith("/v1/jobs/{job_id}") and path.count("{") == 1}
-    few_have_them = {"/v1/jobs/{job_id}/predictions"}  # their address is in the job's `predictions`
+    # Made of predictions, whose address is in the job's `predictions`; and for an operator who has an MLflow server.
+    made_of_them = ("evaluation", "confusion", "confusion.csv", "confusion.svg", "reliability.svg", "mistakes.png")
+    few_have_them = {f"/v1/jobs/{{job_id}}/{part}" for part in ("predictions", *made_of_them, "export/mlflow")}
     assert {link.replace(job_id, "{job_id}") for link in links.values()} == published - few_have_them
