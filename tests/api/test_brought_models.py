@@ -38,6 +38,9 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(brought_models, "PART_BYTES", PART_BYTES)
 
 
+A_PICKLE = pickle.dumps({"weight": [0.5]}, protocol=2)
+
+
 def theirs(architecture: Architecture | None = None, channels: int = 3) -> dict[str, Any]:
     """Under torchvision's names."""
     plan = network_plan(architecture or CifarResNet(name="resnet20"), 32, channels, 3)
@@ -189,9 +192,7 @@ def test_what_is_of_no_network_is_refused_with_what_differs(client: TestClient, 
         {"tensor": "fc.bias", "found": "F32 [1, 3]", "expected": "F32, F16 or BF16 [3]"},
     ]
     refused(client.post(MODELS, content=b"PK\x03\x04" + bytes(100)), 422, "weights_refused", "python -c")
-    refused(
-        client.post(MODELS, content=pickle.dumps({"weight": [0.5]}, protocol=2)), 422, "weights_refused", "python -c"
-    )
+    refused(client.post(MODELS, content=A_PICKLE), 422, "weights_refused", "python -c")
     refused(client.post(MODELS, content=b"abc"), 422, "weights_refused")
     refused(client.post(MODELS, content=b""), 400, "malformed_body", "empty")
     assert storage.list_names("models") == []

@@ -116,7 +116,7 @@ def posts(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def test_a_key_that_is_not_kept_is_refused(front: TestClient) -> None:
     """Whoever sends one counts on it."""
     ids = {"job_id": A_JOB, "webhook_id": f"whk_{A_JOB[4:]}", "delivery_id": f"msg_{A_JOB[4:]}"}
-    ids |= {"name": "pets", "number": "1", "audit_id": f"aud_{A_JOB[4:]}"}
+    ids |= {"name": "pets", "number": "1", "audit_id": f"aud_{A_JOB[4:]}", "model": "cats"}
     refusing = set()
     for path, name in posts(front.get("/openapi.json").json()):
         answer = front.post(path.format(**ids), headers={"Idempotency-Key": "monday"})
