@@ -1,13 +1,13 @@
 """`Prefer: wait=20` for what no tailer follows: the request looks again now and then, and holds no slot meanwhile."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from time import monotonic
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from access import keys
@@ -19,6 +19,9 @@ from api.service.service import Service
 
 # From one look to the next: a share of the time that was waited for already. So what is over soon is told soon.
 LOOKING_SHARE, SHORTEST_SECONDS, LONGEST_SECONDS = 0.2, 0.25, 2.0
+
+
+Found = TypeVar("Found")
 
 
 @dataclass(slots=True)
@@ -38,6 +41,19 @@ class Wait:
     def applied(self) -> Mapping[str, str]:
         """Headers of the answer."""
         return {"Preference-Applied": f"wait={self.seconds:.0f}"} if self.seconds else {}
+
+    async def until_over(self, slot: Slot, read: Callable[[], Found], is_over: Callable[[Found], bool]) -> Found:
+        """What `read` returns, in a thread, once `is_over` or when nobody waits any more. Raises what `again` and
+        `read` raise."""
+        found = await run_in_threadpool(read)
+        while not is_over(found) and await self.again(slot):
+            found = await run_in_threadpool(read)
+        return found
+
+    def answer(self, body: str) -> Response:
+        """JSON that no cache may keep."""
+        headers = {**self.applied, "Cache-Control": "no-store"}
+        return Response(body, headers=headers, media_type="application/json")
 
     async def again(self, slot: Slot) -> bool:
         """Wait a moment, without `slot`. False when the time is up, or nobody is left to answer. Raises TooManyWaiting,

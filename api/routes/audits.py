@@ -4,17 +4,17 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, BackgroundTasks, Body, Query, Response
-from fastapi.concurrency import run_in_threadpool
 
 from api import schemas
 from api.dependencies import DatabaseDep, QueueDep, SessionDep, SlotDep, SnapshotDep
+from api.http.accepted import ACCEPTED, accepted
 from api.http.errors import InvalidRequest
 from api.http.path_ids import path_id
 from api.http.problem_kinds import fails_with
 from api.making import auditing
 from api.making.idempotent import NO_IDEMPOTENCY_KEY
 from api.reading.waiting import WaitDep
-from api.routes.datasets import ACCEPTED, DatasetName, Number
+from api.routes.datasets import DatasetName, Number
 from api.service.admitted_route import AdmittedRoute
 from api.views import audit_views
 from catalog.datasets.errors import AuditFinished, AuditNotFound, VersionNotFound, VersionNotReady
@@ -66,13 +66,7 @@ def audit_version(
     for job_id in audit.jobs:
         background.add_task(queue.send, job_id)
     answer = audit_views.audit(audit, audits.jobs_of(session, [audit]))
-    return Response(
-        answer.model_dump_json(),
-        HTTPStatus.ACCEPTED,
-        {"Location": answer.links.self},
-        media_type="application/json",
-        background=background,
-    )
+    return accepted(answer, answer.links.self, background)
 
 
 @router.get(
@@ -115,11 +109,8 @@ async def get_audit(
         with database.snapshot() as session:
             return _audit(session, name, number, audit_id)
 
-    found = await run_in_threadpool(read)
-    while found.status is AuditStatus.RUNNING and await wait.again(slot):
-        found = await run_in_threadpool(read)
-    headers = {**wait.applied, "Cache-Control": "no-store"}
-    return Response(found.model_dump_json(), headers=headers, media_type="application/json")
+    found = await wait.until_over(slot, read, lambda audit: audit.status is not AuditStatus.RUNNING)
+    return wait.answer(found.model_dump_json())
 
 
 @router.get(

@@ -8,11 +8,12 @@ from fastapi.concurrency import run_in_threadpool
 
 from api import schemas
 from api.dependencies import CallerDep, ServiceDep
+from api.http.accepted import ACCEPTED, accepted
 from api.http.errors import InvalidRequest, MalformedBody, StorageUnavailable
 from api.http.problem_kinds import fails_with
 from api.making import uploading
 from api.making.idempotent import NO_IDEMPOTENCY_KEY
-from api.routes.datasets import ACCEPTED, LARGEST_SEED, NewName, version_of
+from api.routes.datasets import LARGEST_SEED, NewName, version_of
 from api.service.admitted_route import UploadRoute
 from api.service.service import Service
 from catalog.datasets.errors import NameTaken, TooManyUploads, UploadRefused, UploadTooLarge
@@ -73,13 +74,7 @@ async def _upload(
         raise
     background.add_task(service.queue.send, dataset_versions.WAKE_UP)
     body = await run_in_threadpool(_answer, service, complete)
-    return Response(
-        body.model_dump_json(),
-        HTTPStatus.ACCEPTED,
-        {"Location": body.links.self},
-        media_type="application/json",
-        background=background,
-    )
+    return accepted(body, body.links.self, background)
 
 
 def _begin(service: Service, project: str, name: str, size: int | None, options: SplitOptions) -> Upload:

@@ -5,7 +5,6 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from access import keys
@@ -72,11 +71,6 @@ async def _number(
 
 
 Number = Annotated[int, Depends(_number)]
-ACCEPTED: dict[int | str, dict[str, Any]] = {
-    HTTPStatus.ACCEPTED.value: {
-        "headers": {"Location": {"description": "Where the version is.", "schema": {"type": "string"}}}
-    }
-}
 
 
 STREAMED: dict[int | str, dict[str, Any]] = {
@@ -163,12 +157,8 @@ async def get_version(
         with database.snapshot() as session:
             return version_of(session, name, number)
 
-    found = await run_in_threadpool(read)
-    while found.status is VersionStatus.VALIDATING and await wait.again(slot):
-        found = await run_in_threadpool(read)
-    return Response(
-        found.model_dump_json(), headers={**wait.applied, "Cache-Control": "no-store"}, media_type="application/json"
-    )
+    found = await wait.until_over(slot, read, lambda version: version.status is not VersionStatus.VALIDATING)
+    return wait.answer(found.model_dump_json())
 
 
 @router.get(

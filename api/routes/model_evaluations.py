@@ -8,6 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from api import schemas
 from api.dependencies import CatalogueDep, DatabaseDep, QueueDep, ServiceDep, SessionDep, SlotDep, SnapshotDep
+from api.http.accepted import ACCEPTED, accepted
 from api.http.errors import InvalidRequest
 from api.http.etags import IfNoneMatch
 from api.http.path_ids import path_id
@@ -17,7 +18,6 @@ from api.making import evaluating
 from api.making.idempotent import NO_IDEMPOTENCY_KEY
 from api.reading.model_evaluation import EvaluatedModel
 from api.reading.waiting import WaitDep
-from api.routes.datasets import ACCEPTED
 from api.routes.evaluations import FAILURES, JSON, PNG, SVG, content_responses
 from api.routes.models import ModelReference
 from api.service.admitted_route import AdmittedRoute
@@ -72,13 +72,7 @@ def evaluate_model(
     asked = evaluating.request(session, row, body, refusal)
     background.add_task(queue.send, WAKE_UP)
     answer = model_task_views.evaluation(asked, None)
-    return Response(
-        answer.model_dump_json(),
-        HTTPStatus.ACCEPTED,
-        {"Location": answer.links.self},
-        media_type=JSON,
-        background=background,
-    )
+    return accepted(answer, answer.links.self, background)
 
 
 @router.get(
@@ -123,11 +117,8 @@ async def get_model_evaluation(
     def read() -> EvaluatedModel:
         return EvaluatedModel.find(database, service, model, evaluation_id)
 
-    found = await run_in_threadpool(read)
-    while found.told.finished_at is None and await wait.again(slot):
-        found = await run_in_threadpool(read)
-    headers = {**wait.applied, "Cache-Control": "no-store"}
-    return Response(await run_in_threadpool(found.whole), headers=headers, media_type=JSON)
+    found = await wait.until_over(slot, read, lambda evaluated: evaluated.told.finished_at is not None)
+    return wait.answer(await run_in_threadpool(found.whole))
 
 
 @router.get(

@@ -4,16 +4,14 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, BackgroundTasks, Query, Response
-from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel
 
 from api import schemas
 from api.dependencies import DatabaseDep, QueueDep, SessionDep, SlotDep
+from api.http.accepted import ACCEPTED, accepted
 from api.http.path_ids import path_id
 from api.http.problem_kinds import fails_with
 from api.making.idempotent import NO_IDEMPOTENCY_KEY
-from api.reading.waiting import Wait, WaitDep
-from api.routes.datasets import ACCEPTED
+from api.reading.waiting import WaitDep
 from api.routes.models import ModelReference
 from api.service.admitted_route import AdmittedRoute
 from api.views import model_task_views
@@ -59,13 +57,7 @@ def export_model(
     asked = model_tasks.request_export(session, row, body.formats)
     background.add_task(queue.send, WAKE_UP)
     answer = model_task_views.export(asked, None, row)
-    return Response(
-        answer.model_dump_json(),
-        HTTPStatus.ACCEPTED,
-        {"Location": answer.links.self},
-        media_type="application/json",
-        background=background,
-    )
+    return accepted(answer, answer.links.self, background)
 
 
 @router.get(
@@ -90,10 +82,8 @@ async def list_exports(
         with database.snapshot() as session:
             return _page(session, model, after, limit)
 
-    found = await run_in_threadpool(read)
-    while any(each.finished_at is None for each in found.data) and await wait.again(slot):
-        found = await run_in_threadpool(read)
-    return _uncached(found, wait)
+    found = await wait.until_over(slot, read, lambda page: all(each.finished_at for each in page.data))
+    return wait.answer(found.model_dump_json())
 
 
 @router.get(
@@ -112,15 +102,8 @@ async def get_export(
         with database.snapshot() as session:
             return _export(session, model, export_id)
 
-    found = await run_in_threadpool(read)
-    while found.finished_at is None and await wait.again(slot):
-        found = await run_in_threadpool(read)
-    return _uncached(found, wait)
-
-
-def _uncached(found: BaseModel, wait: Wait) -> Response:
-    headers = {**wait.applied, "Cache-Control": "no-store"}
-    return Response(found.model_dump_json(), headers=headers, media_type="application/json")
+    found = await wait.until_over(slot, read, lambda export: export.finished_at is not None)
+    return wait.answer(found.model_dump_json())
 
 
 def _page(session: ProjectSession, reference: str, after: str | None, limit: int) -> schemas.Page[schemas.ModelExport]:

@@ -8,12 +8,13 @@ from fastapi import APIRouter, BackgroundTasks, Response
 
 from api import schemas
 from api.dependencies import CallerDep, DatabaseDep, ServiceDep, SessionDep
+from api.http.accepted import ACCEPTED, accepted
 from api.http.errors import InvalidRequest, StorageUnavailable
 from api.http.problem_kinds import fails_with
 from api.making import editing
 from api.making.idempotent import NO_IDEMPOTENCY_KEY
 from api.reading import version_pictures
-from api.routes.datasets import ACCEPTED, DatasetName, NewName, Number, version_of
+from api.routes.datasets import DatasetName, NewName, Number, version_of
 from api.service.admitted_route import AdmittedRoute
 from catalog.datasets.errors import ImportRefused, NameTaken, TooManyUploads, VersionNotFound, VersionNotReady
 from catalog.datasets.naming import require_free
@@ -48,7 +49,8 @@ def import_dataset(
     options = asdict(SplitOptions(body.test_fraction, body.seed))
     made = new_versions.import_from(session, session.own_project, name, body.source, options)
     background.add_task(service.queue.send, dataset_versions.WAKE_UP)
-    return _accepted(version_of(session, name, made.number), background)
+    answer = version_of(session, name, made.number)
+    return accepted(answer, answer.links.self, background)
 
 
 @router.post(
@@ -81,19 +83,9 @@ def edit_version(
         made = new_versions.edit(session, parent, edits)
         answer = version_of(session, name, made.number)
     background.add_task(service.queue.send, dataset_versions.WAKE_UP)
-    return _accepted(answer, background)
+    return accepted(answer, answer.links.self, background)
 
 
 def _require_allowed(source: str, roots: Sequence[str]) -> None:
     if not is_below(source, roots):
         raise ImportRefused
-
-
-def _accepted(answer: schemas.DatasetVersion, background: BackgroundTasks) -> Response:
-    return Response(
-        answer.model_dump_json(),
-        HTTPStatus.ACCEPTED,
-        {"Location": answer.links.self},
-        media_type="application/json",
-        background=background,
-    )
