@@ -21,6 +21,7 @@ class EvaluatedJob:
     """A job that has predictions. `title`: of pictures. `dataset` and `version`: of an uploaded data set, where it was
     trained on one."""
 
+    request: Request
     database: ProjectDatabase
     service: Service
     predictions: StoredFile
@@ -29,27 +30,27 @@ class EvaluatedJob:
     version: int | None
 
     @classmethod
-    def find(cls, database: ProjectDatabase, service: Service, job_id: str) -> Self:
+    def find(cls, request: Request, database: ProjectDatabase, service: Service, job_id: str) -> Self:
         """Raises JobNotFound and PredictionsNotFound."""
         with database.snapshot() as session:
             job = queries.job_with_predictions(session, job_id)
             file = StoredFile(**(job.predictions or {}))
             title = f"{job.name or job.id} · {job.architecture} on {job.dataset}"
-            return cls(database, service, file, title, job.dataset or "", job.dataset_version)
+            return cls(request, database, service, file, title, job.dataset or "", job.dataset_version)
 
-    def shown(self, request: Request, form: Shown, media_type: str) -> Response:
+    def shown(self, form: Shown, media_type: str) -> Response:
         """Raises what `Evaluations` and `derived` raise."""
         evaluations, title = self.service.evaluations, self.title if form.endswith(".svg") else ""
         report = evaluations.of_predictions(self.predictions)
-        return derived(request, evaluations.show(self.predictions, report, form, title), media_type)
+        return derived(self.request, evaluations.show(self.predictions, report, form, title), media_type)
 
-    def mistakes(self, request: Request) -> Response:
+    def mistakes(self) -> Response:
         """Raises what `shown` and `Pictures` raise."""
         version = self._version()
         evaluations = self.service.evaluations
         report = evaluations.of_predictions(self.predictions)
         told = evaluations.show(self.predictions, report, "mistakes", "")
-        return Pictures(request, self.service, version).mistakes(self.title, self.predictions.sha256, told)
+        return Pictures(self.request, self.service, version).mistakes(self.title, self.predictions.sha256, told)
 
     def _version(self) -> PicturedVersion:
         if self.version is None:

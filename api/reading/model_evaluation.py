@@ -14,7 +14,6 @@ from api.views import model_task_views
 from api.views.evaluations_data import Shown
 from catalog.trained.references import resolve
 from jobs import model_tasks, tasks
-from models import ProjectSession
 from storage import StoredFile
 
 REPORT, MISTAKES = "report.json", "mistakes.png"  # as worker.evaluating calls them
@@ -25,6 +24,7 @@ _NULL = '"evaluation":null}'
 class EvaluatedModel:
     """One that was asked of a trained model. `report` and `mistakes`: None until it has succeeded."""
 
+    request: Request
     service: Service
     told: schemas.ModelEvaluation
     title: str
@@ -32,19 +32,17 @@ class EvaluatedModel:
     mistakes: StoredFile | None
 
     @classmethod
-    def find(cls, database: ProjectDatabase, service: Service, reference: str, evaluation_id: str) -> Self:
+    def find(
+        cls, request: Request, database: ProjectDatabase, service: Service, reference: str, evaluation_id: str
+    ) -> Self:
         """Raises ModelNotFound and ModelTaskNotFound."""
         with database.snapshot() as session:
-            return cls._read(session, service, reference, evaluation_id)
-
-    @classmethod
-    def _read(cls, session: ProjectSession, service: Service, reference: str, evaluation_id: str) -> Self:
-        model = resolve(session, session.own_project, reference)
-        row = model_tasks.find(session, model, tasks.EVALUATE, evaluation_id, whole=True)
-        told = model_task_views.evaluation(row, model_tasks.carried_out_by(session, [row]).get(row.id))
+            model = resolve(session, session.own_project, reference)
+            row = model_tasks.find(session, model, tasks.EVALUATE, evaluation_id, whole=True)
+            told = model_task_views.evaluation(row, model_tasks.carried_out_by(session, [row]).get(row.id))
         files = model_tasks.stored_files(row)
         title = f"{model.architecture} on {told.dataset}{'' if told.version is None else f' version {told.version}'}"
-        return cls(service, told, title, files.get(REPORT), files.get(MISTAKES))
+        return cls(request, service, told, title, files.get(REPORT), files.get(MISTAKES))
 
     def whole(self) -> str:
         """As JSON, with everything that was measured. Raises what `Evaluations` raises."""
@@ -56,15 +54,15 @@ class EvaluatedModel:
         assert text.endswith(_NULL)
         return f"{text.removesuffix('null}')}{measured.decode()}}}"
 
-    def shown(self, request: Request, form: Shown, media_type: str) -> Response:
+    def shown(self, form: Shown, media_type: str) -> Response:
         """Raises NotEvaluable where it is not done, and what `Evaluations` and `derived` raise."""
         file = self._done(self.report)
         evaluations, title = self.service.evaluations, self.title if form.endswith(".svg") else ""
-        return derived(request, evaluations.show(file, evaluations.report(file), form, title), media_type)
+        return derived(self.request, evaluations.show(file, evaluations.report(file), form, title), media_type)
 
-    def sheet(self, request: Request) -> Response:
+    def sheet(self) -> Response:
         """The most confident mistakes. Raises as `shown`."""
-        return derived(request, self.service.evaluations.report(self._done(self.mistakes)), "image/png")
+        return derived(self.request, self.service.evaluations.report(self._done(self.mistakes)), "image/png")
 
     def _done(self, file: StoredFile | None) -> StoredFile:
         if file is None:

@@ -1,8 +1,8 @@
 """Evaluations of jobs: what their networks do on the test split."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from api import schemas
 from api.dependencies import DatabaseDep, JobId, ServiceDep
@@ -28,6 +28,19 @@ def content_responses(media_type: str, description: str) -> dict[int | str, dict
     return NOT_MODIFIED_RESPONSE | {200: {**content, "description": description}}
 
 
+def _evaluated(
+    job_id: JobId,
+    database: DatabaseDep,
+    service: ServiceDep,
+    request: Request,
+    _declared: IfNoneMatch = None,
+    _expected: IfMatch = None,
+) -> EvaluatedJob:
+    return EvaluatedJob.find(request, database, service, job_id)
+
+
+EvaluatedJobDep = Annotated[EvaluatedJob, Depends(_evaluated)]
+
 _FAILURES = fails_with(PredictionsNotFound, *FAILURES)
 _PICTURE_FAILURES = fails_with(PredictionsNotFound, *FAILURES, PictureNotDrawn)
 
@@ -39,17 +52,10 @@ _PICTURE_FAILURES = fails_with(PredictionsNotFound, *FAILURES, PictureNotDrawn)
     response_model=schemas.Evaluation,
     responses=content_responses(JSON, "It does not change.") | _FAILURES,
 )
-def get_evaluation(
-    job_id: JobId,
-    database: DatabaseDep,
-    service: ServiceDep,
-    request: Request,
-    _declared: IfNoneMatch = None,
-    _expected: IfMatch = None,
-) -> Response:
+def get_evaluation(evaluated: EvaluatedJobDep) -> Response:
     """Of a job that has succeeded: accuracy with its interval, results by class, calibration with the temperature that
     improves it, the most confused pairs, the most confident mistakes, and images whose label is probably wrong."""
-    return EvaluatedJob.find(database, service, job_id).shown(request, "evaluation", JSON)
+    return evaluated.shown("evaluation", JSON)
 
 
 @router.get(
@@ -59,17 +65,10 @@ def get_evaluation(
     response_model=schemas.Confusion,
     responses=content_responses(JSON, "It does not change.") | _FAILURES,
 )
-def get_confusion(
-    job_id: JobId,
-    database: DatabaseDep,
-    service: ServiceDep,
-    request: Request,
-    _declared: IfNoneMatch = None,
-    _expected: IfMatch = None,
-) -> Response:
+def get_confusion(evaluated: EvaluatedJobDep) -> Response:
     """The confusion matrix of the test split, and the most confused pairs. The images of a cell can be mended by an
     edit of the data set: see `POST /v1/datasets/{name}/versions/{number}/edits`."""
-    return EvaluatedJob.find(database, service, job_id).shown(request, "confusion", JSON)
+    return evaluated.shown("confusion", JSON)
 
 
 @router.get(
@@ -79,17 +78,10 @@ def get_confusion(
     response_class=Response,
     responses=content_responses(CSV, "Text in UTF-8.") | _FAILURES,
 )
-def get_confusion_csv(
-    job_id: JobId,
-    database: DatabaseDep,
-    service: ServiceDep,
-    request: Request,
-    _declared: IfNoneMatch = None,
-    _expected: IfMatch = None,
-) -> Response:
+def get_confusion_csv(evaluated: EvaluatedJobDep) -> Response:
     """A row for each label, a column for each predicted class; with more than 500 classes a row for each cell that has
     images. A name that a spreadsheet would take for a formula begins with an apostrophe."""
-    return EvaluatedJob.find(database, service, job_id).shown(request, "confusion.csv", CSV)
+    return evaluated.shown("confusion.csv", CSV)
 
 
 @router.get(
@@ -99,16 +91,9 @@ def get_confusion_csv(
     response_class=Response,
     responses=content_responses(SVG, "The most confused pairs, and the matrix.") | _FAILURES,
 )
-def get_confusion_svg(
-    job_id: JobId,
-    database: DatabaseDep,
-    service: ServiceDep,
-    request: Request,
-    _declared: IfNoneMatch = None,
-    _expected: IfMatch = None,
-) -> Response:
+def get_confusion_svg(evaluated: EvaluatedJobDep) -> Response:
     """The most confused pairs first, and then the matrix: of more than 100 classes, those with the most mistakes."""
-    return EvaluatedJob.find(database, service, job_id).shown(request, "confusion.svg", SVG)
+    return evaluated.shown("confusion.svg", SVG)
 
 
 @router.get(
@@ -118,16 +103,9 @@ def get_confusion_svg(
     response_class=Response,
     responses=content_responses(SVG, "A reliability diagram.") | _FAILURES,
 )
-def get_reliability_svg(
-    job_id: JobId,
-    database: DatabaseDep,
-    service: ServiceDep,
-    request: Request,
-    _declared: IfNoneMatch = None,
-    _expected: IfMatch = None,
-) -> Response:
+def get_reliability_svg(evaluated: EvaluatedJobDep) -> Response:
     """The reliability diagram as the network is, and beside it with the temperature."""
-    return EvaluatedJob.find(database, service, job_id).shown(request, "reliability.svg", SVG)
+    return evaluated.shown("reliability.svg", SVG)
 
 
 @router.get(
@@ -137,14 +115,7 @@ def get_reliability_svg(
     response_class=Response,
     responses=content_responses(PNG, "At most 1600 by 2400 pixels.") | _PICTURE_FAILURES,
 )
-def get_mistakes_png(
-    job_id: JobId,
-    database: DatabaseDep,
-    service: ServiceDep,
-    request: Request,
-    _declared: IfNoneMatch = None,
-    _expected: IfMatch = None,
-) -> Response:
+def get_mistakes_png(evaluated: EvaluatedJobDep) -> Response:
     """Each with its label, what it was taken for, and the probabilities of both. Of jobs on uploaded data sets: images
     of others are on the workers alone, and an evaluation of the trained model draws them."""
-    return EvaluatedJob.find(database, service, job_id).mistakes(request)
+    return evaluated.mistakes()

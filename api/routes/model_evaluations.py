@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api import schemas
@@ -43,6 +43,21 @@ EvaluationId = Annotated[
         lambda path: ModelTaskNotFound(path["model"], tasks.EVALUATE, path["evaluation_id"]),
     ),
 ]
+
+
+def _evaluated(
+    model: ModelReference,
+    evaluation_id: EvaluationId,
+    database: DatabaseDep,
+    service: ServiceDep,
+    request: Request,
+    _declared: IfNoneMatch = None,
+    _expected: IfMatch = None,
+) -> EvaluatedModel:
+    return EvaluatedModel.find(request, database, service, model, evaluation_id)
+
+
+EvaluatedModelDep = Annotated[EvaluatedModel, Depends(_evaluated)]
 
 _FAILURES = fails_with(ModelNotFound, ModelTaskNotFound, *FAILURES)
 
@@ -109,13 +124,14 @@ async def get_model_evaluation(
     evaluation_id: EvaluationId,
     database: DatabaseDep,
     service: ServiceDep,
+    request: Request,
     slot: SlotDep,
     wait: WaitDep,
 ) -> Response:
     """With `Prefer: wait=20`, the answer comes once it is over, or after 20 seconds."""
 
     def read() -> EvaluatedModel:
-        return EvaluatedModel.find(database, service, model, evaluation_id)
+        return EvaluatedModel.find(request, database, service, model, evaluation_id)
 
     found = await wait.until_over(slot, read, lambda evaluated: evaluated.told.finished_at is not None)
     return wait.answer(await run_in_threadpool(found.whole))
@@ -128,17 +144,9 @@ async def get_model_evaluation(
     response_model=schemas.Confusion,
     responses=content_responses(JSON, "It does not change.") | _FAILURES,
 )
-def get_confusion(
-    model: ModelReference,
-    evaluation_id: EvaluationId,
-    database: DatabaseDep,
-    service: ServiceDep,
-    request: Request,
-    _declared: IfNoneMatch = None,
-    _expected: IfMatch = None,
-) -> Response:
+def get_confusion(evaluated: EvaluatedModelDep) -> Response:
     """As of a job."""
-    return EvaluatedModel.find(database, service, model, evaluation_id).shown(request, "confusion", JSON)
+    return evaluated.shown("confusion", JSON)
 
 
 @router.get(
@@ -148,17 +156,9 @@ def get_confusion(
     response_class=Response,
     responses=content_responses(CSV, "Text in UTF-8.") | _FAILURES,
 )
-def get_confusion_csv(
-    model: ModelReference,
-    evaluation_id: EvaluationId,
-    database: DatabaseDep,
-    service: ServiceDep,
-    request: Request,
-    _declared: IfNoneMatch = None,
-    _expected: IfMatch = None,
-) -> Response:
+def get_confusion_csv(evaluated: EvaluatedModelDep) -> Response:
     """As of a job."""
-    return EvaluatedModel.find(database, service, model, evaluation_id).shown(request, "confusion.csv", CSV)
+    return evaluated.shown("confusion.csv", CSV)
 
 
 @router.get(
@@ -168,17 +168,9 @@ def get_confusion_csv(
     response_class=Response,
     responses=content_responses(SVG, "The most confused pairs, and the matrix.") | _FAILURES,
 )
-def get_confusion_svg(
-    model: ModelReference,
-    evaluation_id: EvaluationId,
-    database: DatabaseDep,
-    service: ServiceDep,
-    request: Request,
-    _declared: IfNoneMatch = None,
-    _expected: IfMatch = None,
-) -> Response:
+def get_confusion_svg(evaluated: EvaluatedModelDep) -> Response:
     """As of a job."""
-    return EvaluatedModel.find(database, service, model, evaluation_id).shown(request, "confusion.svg", SVG)
+    return evaluated.shown("confusion.svg", SVG)
 
 
 @router.get(
@@ -188,17 +180,9 @@ def get_confusion_svg(
     response_class=Response,
     responses=content_responses(SVG, "A reliability diagram.") | _FAILURES,
 )
-def get_reliability_svg(
-    model: ModelReference,
-    evaluation_id: EvaluationId,
-    database: DatabaseDep,
-    service: ServiceDep,
-    request: Request,
-    _declared: IfNoneMatch = None,
-    _expected: IfMatch = None,
-) -> Response:
+def get_reliability_svg(evaluated: EvaluatedModelDep) -> Response:
     """As of a job."""
-    return EvaluatedModel.find(database, service, model, evaluation_id).shown(request, "reliability.svg", SVG)
+    return evaluated.shown("reliability.svg", SVG)
 
 
 @router.get(
@@ -208,14 +192,6 @@ def get_reliability_svg(
     response_class=Response,
     responses=content_responses(PNG, "At most 1600 by 2400 pixels.") | _FAILURES,
 )
-def get_mistakes_png(
-    model: ModelReference,
-    evaluation_id: EvaluationId,
-    database: DatabaseDep,
-    service: ServiceDep,
-    request: Request,
-    _declared: IfNoneMatch = None,
-    _expected: IfMatch = None,
-) -> Response:
+def get_mistakes_png(evaluated: EvaluatedModelDep) -> Response:
     """Each as the network takes it in, with its label, what it was taken for, and the probabilities of both."""
-    return EvaluatedModel.find(database, service, model, evaluation_id).sheet(request)
+    return evaluated.sheet()
