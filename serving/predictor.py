@@ -244,7 +244,7 @@ class Predictor:
             self._give_up(batch, ModelUnusable("One image of it takes more memory than there is for a batch."))
         except PredictionError as error:
             self._give_up(batch, error)
-        except Exception as error:
+        except Exception as error:  # a fault of ours must fail these requests, and not end the thread of all
             log.exception("batch not run", model=batch.lane.model.id)
             self._give_up(batch, error)
         else:
@@ -310,7 +310,7 @@ class Predictor:
         except PredictionError as error:
             log.warning("model not loaded", model=model.id, error=str(error), cause=str(error.__cause__))
             failure = error
-        except Exception as error:
+        except Exception as error:  # likewise
             log.exception("model not loaded", model=model.id)
             failure = ModelUnusable("Its ONNX file cannot be loaded.")
             failure.__cause__ = error

@@ -104,7 +104,10 @@ def parse(content: bytes, header_length: str | None, form: "Form") -> InferenceR
         told = "It is not known here: leave it out" if first["type"] == "extra_forbidden" else first["msg"]
         raise MalformedBody(f"{'.'.join(map(str, first['loc']))}: {told}.") from error
     wanted = request.outputs or [_Output(name=name) for name in OUTPUTS]
-    outputs = {each.name: _or(each.parameters.binary_data, request.parameters.binary_data_output) for each in wanted}
+    by_default = request.parameters.binary_data_output
+    outputs = {
+        each.name: by_default if each.parameters.binary_data is None else each.parameters.binary_data for each in wanted
+    }
     return InferenceRequest(request.id, _pixels(request.inputs[0], data, binary, form), outputs)
 
 
@@ -113,10 +116,6 @@ def _taken_out(value: object) -> object:
     inputs = value.get("inputs") if isinstance(value, dict) else None
     taken = [each.pop("data", None) for each in inputs if isinstance(each, dict)] if isinstance(inputs, list) else []
     return taken[0] if taken else None
-
-
-def _or(given: bool | None, default: bool) -> bool:  # noqa: FBT001 - its one use reads well
-    return default if given is None else given
 
 
 def _split(content: bytes, header_length: str | None) -> tuple[bytes, bytes]:

@@ -42,11 +42,11 @@ def model_of(client: TestClient, job_id: str) -> dict[str, Any]:
     return dict(model)
 
 
-def name(client: TestClient, word: str, model_id: str) -> Any:
+def name(client: TestClient | httpx2.Client, word: str, model_id: str) -> Any:
     return client.put(f"/v1/models/{word}/versions", json={"model": model_id})
 
 
-def point(client: TestClient, alias: str, version: int, **more: Any) -> Any:
+def point(client: TestClient | httpx2.Client, alias: str, version: int, **more: Any) -> Any:
     word, alias = alias.split("@")
     return client.put(f"/v1/models/{word}/aliases/{alias}", json={"version": version, **more})
 

@@ -163,8 +163,8 @@ def test_model_whose_file_is_damaged_or_away(client: TestClient, stage: "Stage",
 def test_alias_that_moves_under_load_is_one_model_or_the_other(live: httpx2.Client, stage: "Stage") -> None:
     right, turned = exported(stage), exported(stage, turned=True)
     for model in (right, turned):
-        name(live, "colours", model)  # type: ignore[arg-type]
-    point(live, "colours@production", 1)  # type: ignore[arg-type]
+        name(live, "colours", model)
+    point(live, "colours@production", 1)
     is_over, seen = threading.Event(), set[tuple[str, tuple[str, ...]]]()
 
     def ask() -> None:
@@ -176,7 +176,7 @@ def test_alias_that_moves_under_load_is_one_model_or_the_other(live: httpx2.Clie
     for asker in askers:
         asker.start()
     for move in range(20):
-        point(live, "colours@production", 2 - move % 2)  # type: ignore[arg-type]
+        point(live, "colours@production", 2 - move % 2)
     is_over.set()
     for asker in askers:
         asker.join()

@@ -165,7 +165,7 @@ def test_pixels_are_taken_as_they_are(predictor: Predictor) -> None:
     assert labels(answers[1])[0] == "blue"
     for wrong in (pixels.astype(np.float32), pixels[0], np.zeros((1, 8, 16, 3), np.uint8)):
         with pytest.raises(ValueError, match=r"\[images, 16, 16, 3\]"):
-            predictor.submit_pixels(served(), wrong)  # type: ignore[arg-type]
+            predictor.submit_pixels(served(), wrong)  # type: ignore[arg-type]  # which is what is tried
 
 
 class Gate:

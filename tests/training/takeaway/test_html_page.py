@@ -20,7 +20,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from tests.training.takeaway.networks import int8_network, manifest
-from training.images.decoding import Form, decode_image, resize_pixels
+from training.images.decoding import Form, Resize, decode_image, resize_pixels
 from training.takeaway import runtime
 from training.takeaway.html_page import html_page
 
@@ -87,10 +87,10 @@ SHAPES = [(1, 1), (40, 3), (3, 40), (31, 57), (64, 5), (286, 167), (344, 124), (
 
 
 @pytest.mark.parametrize("resize", ["crop", "pad", "stretch"])
-def test_it_resizes_as_training_does_to_the_bit(opened: Opened, resize: str) -> None:
+def test_it_resizes_as_training_does_to_the_bit(opened: Opened, resize: Resize) -> None:
     call = f"""cases => cases.map(([pixels, height, width, channels, size, resize]) => btoa(String.fromCharCode(
         ...squarePixels({{pixels: {UNPACKED}, height, width, channels}}, size, resize))))"""
-    forms = [Form((17, 32, 64)[n % 3], (1, 3)[n % 2], resize) for n in range(len(SHAPES))]  # type: ignore[arg-type]
+    forms = [Form((17, 32, 64)[n % 3], (1, 3)[n % 2], resize) for n in range(len(SHAPES))]
     pictures = [noise(*shape, form.channels) for shape, form in zip(SHAPES, forms, strict=True)]
     cases = [
         [packed(picture), *picture.shape, form.size, form.resize] for picture, form in zip(pictures, forms, strict=True)

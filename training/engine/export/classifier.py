@@ -10,26 +10,33 @@ from training.engine.networks.layers import MeanOverPixels
 EXAMPLE_BATCH = 2  # to trace with: a batch of one would be taken for a constant
 
 
-class Classifier(nn.Module):
-    """Maps images, uint8 [B, size, size, channels], to logits, float32 [B, classes]."""
+class _Normalised(nn.Module):
+    """As training.engine.normalisation has it, but for the order in memory."""
 
     def __init__(self, saved: SavedNetwork) -> None:
         super().__init__()
-        self.network = saved.network
         self.mean = nn.Buffer(saved.normalise.mean[:, None, None])
         self.deviation = nn.Buffer(saved.normalise.deviation[:, None, None])
-
-    def forward(self, images: Tensor) -> Tensor:
-        """As training.engine.normalisation has it, but for the order in memory."""
-        logits: Tensor = self.network(self.normalised(images))
-        return logits
 
     def normalised(self, images: Tensor) -> Tensor:
         """uint8 [B, H, W, C] to float32 [B, C, H, W]."""
         return (images.permute(0, 3, 1, 2).float() - self.mean) / self.deviation
 
 
-class ExplainedClassifier(Classifier):
+class Classifier(_Normalised):
+    """Maps images, uint8 [B, size, size, channels], to logits, float32 [B, classes]."""
+
+    def __init__(self, saved: SavedNetwork) -> None:
+        super().__init__(saved)
+        self.network = saved.network
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The logits."""
+        logits: Tensor = self.network(self.normalised(images))
+        return logits
+
+
+class ExplainedClassifier(_Normalised):
     """Gives class-activation maps, float32 [B, classes, h, w], beside the logits (Zhou et al. 2016, arXiv:1512.04150).
 
     They are exact here: behind the last feature map come the mean over its pixels and one linear layer, so that the
@@ -46,7 +53,7 @@ class ExplainedClassifier(Classifier):
         assert isinstance(layers[-1], nn.Linear)
         self.linear = layers[-1]
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Logits and maps."""
         features = self.features(self.normalised(images))
         maps = functional.conv2d(features, self.linear.weight[:, :, None, None])
