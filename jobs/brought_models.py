@@ -14,11 +14,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.trained.errors import ModelTooLarge
+from catalog.trained.file_names import WEIGHTS
 from jobs.deployment import known_storage_id
 from jobs.ids import first_model_id, new_model_id
 from jobs.model_tasks import FOLDER
 from jobs.quotas import require_storage, take_storage
-from jobs.trained_models import FORMAT, WEIGHTS
+from jobs.trained_models import FORMAT
 from jobs.verified_storage import VerifiedStorage
 from models import Database, TrainedModel
 from models.columns import DatabaseNow

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session, undefer
 
 from catalog.trained.errors import ModelNotFound, ModelTaskNotFound, TooManyModelTasks
+from catalog.trained.file_names import PREDICTIONS, WEIGHTS
 from environment.export_formats import NEEDS_IMAGES
 from jobs import tasks
 from jobs.failures import Failure
@@ -28,7 +29,7 @@ from models.columns import DatabaseNow
 from storage import StoredFile
 
 FOLDER = "models"  # in the storage
-OF_JOBS = ("weights.safetensors", "predictions.safetensors")  # files of a trained model that are columns of its job
+OF_JOBS = (WEIGHTS, PREDICTIONS)  # files of a trained model that are columns of its job
 MOST_OPEN = 200  # of a project: whoever chooses the next one looks at all that wait
 
 log = structlog.get_logger()

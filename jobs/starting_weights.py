@@ -7,10 +7,11 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from catalog.trained.errors import ModelNotFound
+from catalog.trained.file_names import WEIGHTS
 from catalog.trained.references import resolve
 from jobs.errors import StartingWeightsMissing, StartingWeightsUnfit
 from jobs.ids import is_id, is_model_id
-from jobs.trained_models import WEIGHTS, files_of
+from jobs.trained_models import files_of
 from models import TERMINAL, DatasetVersion, Job, TrainedModel
 from storage import StoredFile
 from training.known.datasets import KNOWN_DATASETS

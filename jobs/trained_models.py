@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
 from catalog.trained.errors import ModelFileNotFound, ModelInUse
+from catalog.trained.file_names import BEST_WEIGHTS, EVALUATION, MANIFEST, PREDICTIONS, WEIGHTS
 from catalog.trained.references import names_of, resolve
 from jobs import garbage, model_tasks
 from jobs.fence import for_update
@@ -26,12 +27,9 @@ from models.columns import DatabaseNow
 from storage import Storage, StoredFile
 
 FORMAT = "epochal-model/1"  # of a manifest
-MANIFEST = "manifest.json"  # beside the files that are stored
 BATCH_SIZE = 100  # trained models a purge
 MOST_NAMED = 20  # jobs in an error
 _OPEN = sorted(set(JobStatus) - TERMINAL)
-WEIGHTS, BEST_WEIGHTS = "weights.safetensors", "best.safetensors"
-PREDICTIONS, EVALUATION = "predictions.safetensors", "evaluation.json"
 
 
 @dataclass(frozen=True, slots=True)

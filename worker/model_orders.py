@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from catalog.datasets.errors import DatasetError
 from catalog.trained.errors import ModelFileNotFound
+from catalog.trained.file_names import PREDICTIONS, WEIGHTS
 from jobs import dataset_versions, model_tasks, trained_models
 from jobs.tasks import TaskClaim
 from models import Database, Epoch, ProjectSession, TrainedModel
@@ -43,7 +44,7 @@ def export_order(
             threads=usable_cores(),
             formats=tuple(row.arguments["formats"]),
             weights=_weights(model, files),
-            predictions=files.get(trained_models.PREDICTIONS),
+            predictions=files.get(PREDICTIONS),
             files=files,
             manifest=dict(manifest),
             epochs=tuple(_epochs(session, model)),
@@ -74,9 +75,9 @@ def evaluation_order(
 
 
 def _weights(model: TrainedModel, files: Mapping[str, StoredFile]) -> StoredFile:
-    if trained_models.WEIGHTS not in files:
-        raise ModelFileNotFound(model.id, trained_models.WEIGHTS, list(files))
-    return files[trained_models.WEIGHTS]
+    if WEIGHTS not in files:
+        raise ModelFileNotFound(model.id, WEIGHTS, list(files))
+    return files[WEIGHTS]
 
 
 def _trained_on(

@@ -22,10 +22,11 @@ from api.http.validation_messages import error_message
 from api.making.brought_description import describe
 from api.service.service import Service
 from api.views import trained_model_views
+from catalog.trained.file_names import WEIGHTS
 from catalog.trained.references import names_of
 from jobs import brought_models, idempotency, model_names, model_tasks
 from jobs.brought_models import Brought, PartReader, PartWriter, Received
-from jobs.trained_models import WEIGHTS, manifest_of
+from jobs.trained_models import manifest_of
 from models import DatabaseUnavailable, ProjectSession, TrainedModel
 from storage import FileDamaged
 from training.brought import match, read_header, refuse_pickle, rewrite

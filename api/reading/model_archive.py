@@ -7,6 +7,7 @@ import structlog
 
 from api.http.errors import StorageUnavailable
 from api.reading.zip_stream import zipped
+from catalog.trained.file_names import MANIFEST
 from storage import Storage, StoredFile
 
 log = structlog.get_logger()
@@ -16,7 +17,7 @@ def archive(storage: Storage, manifest: bytes, files: Mapping[str, StoredFile]) 
     """The zip in pieces, by name. Raises StorageUnavailable where a file cannot be read, or is no longer what was
     stored: the client sees that the answer has no end."""
     contents = {name: (file.size_bytes, _checked(storage, file)) for name, file in files.items()}
-    contents["manifest.json"] = len(manifest), iter([manifest])
+    contents[MANIFEST] = len(manifest), iter([manifest])
     return zipped((name, *contents[name]) for name in sorted(contents))
 
 

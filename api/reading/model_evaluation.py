@@ -12,11 +12,11 @@ from api.reading.derived import derived
 from api.service.service import Service
 from api.views import model_task_views
 from api.views.evaluations_data import Shown
+from catalog.trained.file_names import MISTAKES, REPORT
 from catalog.trained.references import resolve
 from jobs import model_tasks, tasks
 from storage import StoredFile
 
-REPORT, MISTAKES = "report.json", "mistakes.png"  # as worker.evaluating calls them
 _NULL = '"evaluation":null}'
 
 

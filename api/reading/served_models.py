@@ -1,13 +1,12 @@
 """Which model a reference stands for, as the predictor takes it."""
 
 from catalog.trained.errors import ModelNotExported
+from catalog.trained.file_names import ONNX
 from catalog.trained.references import resolve
 from jobs.trained_models import file_of, files_of, manifest_of
 from models import ProjectSession
 from serving import ModelUnusable, ServedModel
 from storage import Storage
-
-ONNX = "model.onnx"
 
 
 def served_model(session: ProjectSession, storage: Storage, reference: str) -> ServedModel:

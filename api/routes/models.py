@@ -21,6 +21,7 @@ from api.service.admitted_route import AdmittedRoute
 from api.views import trained_model_views
 from api.views.trained_model_views import MODELS, manifest_text
 from catalog.trained.errors import ModelFileNotFound, ModelInUse, ModelNotFound
+from catalog.trained.file_names import MANIFEST
 from catalog.trained.references import NAME_PATTERN, is_reference, names_of, resolve
 from jobs import trained_models
 from jobs.ids import MODEL_PATTERN, PATTERN
@@ -97,7 +98,7 @@ def download_model_file(
     """`manifest.json` says what using the model takes, where it comes from, and the SHA-256 of every other file."""
     with database.snapshot() as session:
         row = resolve(session, session.own_project, model)
-        if file == trained_models.MANIFEST:
+        if file == MANIFEST:
             content = manifest_text(trained_models.manifest_of(row))
             return _unless_known(wanted.request, content) or _manifest(content)
         found = trained_models.file_of(row, file)

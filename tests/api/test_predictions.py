@@ -22,8 +22,8 @@ from PIL import Image
 
 from api.app import create_app
 from api.prediction_app import create_prediction_app
+from catalog.trained.file_names import EVALUATION
 from jobs import trained_models
-from jobs.trained_models import EVALUATION
 from models import Database, TrainedModel
 from settings import Settings
 from storage import Storage

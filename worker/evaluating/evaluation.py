@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from catalog.trained.file_names import MISTAKES, PREDICTIONS, REPORT
 from storage import Storage
 from training.engine.data import Dataset
 from training.engine.export import read_saved
@@ -25,7 +26,6 @@ from worker.messages import Report as RunReport
 from worker.saving import RetryingReader, store_with_retries
 from worker.validation.messages import Progress
 
-REPORT, PREDICTIONS, MISTAKES = "report.json", "predictions.safetensors", "mistakes.png"
 SOURCE = "its weights file"
 
 

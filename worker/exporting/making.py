@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from catalog.trained.file_names import CARD, EVALUATION, INT8, ONNX, PAGE, PROGRAM, PT2
 from environment.export_formats import NEEDS_IMAGES, ExportFormat
 from jobs.failures import FailureCode
 from storage import FileDamaged, Storage
@@ -44,9 +45,6 @@ CHECK_IMAGES = 512
 CALIBRATION_IMAGES = 1000  # of the training split
 ACCURACY_IMAGES = 10_000  # of the test split
 ACCURACY_SECONDS = 300.0
-
-ONNX, INT8, PAGE, PROGRAM, PT2 = "model.onnx", "model.int8.onnx", "model.html", "model.py", "model.pt2"
-EVALUATION, CARD = "evaluation.json", "MODEL_CARD.md"  # with any export
 
 
 class ExportRefused(Exception):
