@@ -19,6 +19,7 @@ from serving.onnx_session import MemoryExceeded, OnnxSession, give_memory_back
 from serving.results import ImageRefused, Prediction, Predictions, most_probable, probabilities_of
 from serving.schedule import Batch, Load, Schedule
 from serving.served_model import ServedModel
+from serving.thread_priority import yield_to_other_threads
 from serving.waiting import Drawing, Item, Request
 
 if TYPE_CHECKING:
@@ -216,6 +217,7 @@ class Predictor:
     # Running.
 
     def _run_batches(self) -> None:
+        yield_to_other_threads()
         while (batch := self._next_batch()) is not None:
             self._run(batch)
             del batch
