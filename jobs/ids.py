@@ -1,4 +1,4 @@
-"""Ids of jobs, uploads, tasks, audits, trained models, exports and evaluations: ULIDs that contain the time of
+"""Ids of jobs, uploads, tasks, audits, trained models, exports, evaluations and sweeps: ULIDs that contain the time of
 creation, and so ascend with it, to the microsecond.
 
 A ULID has 48 bits of milliseconds and 80 random bits. Here, ten of those hold the microseconds within the millisecond.
@@ -24,6 +24,7 @@ AUDIT_PATTERN = r"^aud_[0-9a-hjkmnp-tv-z]{26}$"
 MODEL_PATTERN = r"^mdl_[0-9a-hjkmnp-tv-z]{26}$"
 EXPORT_PATTERN = r"^exp_[0-9a-hjkmnp-tv-z]{26}$"
 EVALUATION_PATTERN = r"^evl_[0-9a-hjkmnp-tv-z]{26}$"
+SWEEP_PATTERN = r"^swp_[0-9a-hjkmnp-tv-z]{26}$"
 TASK_PREFIX = "task_"
 
 
@@ -50,6 +51,11 @@ def is_export_id(text: str) -> bool:
 def is_evaluation_id(text: str) -> bool:
     """Whether `text` has the form of an evaluation's id."""
     return re.fullmatch(EVALUATION_PATTERN, text) is not None
+
+
+def is_sweep_id(text: str) -> bool:
+    """Whether `text` has the form of a sweep's id."""
+    return re.fullmatch(SWEEP_PATTERN, text) is not None
 
 
 def is_task_id(text: str) -> bool:
@@ -100,6 +106,11 @@ def new_export_id(created_at: datetime) -> str:
 def new_evaluation_id(created_at: datetime) -> str:
     """The same for an evaluation."""
     return _written(_first(created_at) + secrets.randbits(_CHANCE_BITS), "evl")
+
+
+def new_sweep_id(created_at: datetime) -> str:
+    """The same for a sweep."""
+    return _written(_first(created_at) + secrets.randbits(_CHANCE_BITS), "swp")
 
 
 def first_id(created_at: datetime) -> str:

@@ -24,6 +24,7 @@ from models.outages import (
 )
 from models.session import EVERY_PROJECT, ProjectSession, insert_for
 from models.status import ACTIVE, TERMINAL, TRANSITIONS, AuditStatus, JobStatus, Request, TaskStatus, VersionStatus
+from models.sweeps import Sweep
 from models.tables import (
     DEFAULT_MAX_RETRIES,
     DEFAULT_PRIORITY,
@@ -88,6 +89,7 @@ __all__ = [
     "Schema",
     "Step",
     "StorageUse",
+    "Sweep",
     "Task",
     "TaskStatus",
     "TrainedModel",

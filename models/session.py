@@ -10,6 +10,7 @@ from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from models.audits import Audit
 from models.base import DEFAULT_PROJECT, Base
 from models.datasets import Dataset, DatasetVersion, Task, Upload
+from models.sweeps import Sweep
 from models.tables import Job
 from models.trained import ModelAlias, ModelAliasMove, ModelName, ModelTask, ModelVersion, TrainedModel
 
@@ -61,6 +62,7 @@ def _see_one_project(state: ORMExecuteState) -> None:
         with_loader_criteria(Dataset, lambda dataset: dataset.project == project, include_aliases=True),
         with_loader_criteria(Upload, lambda upload: upload.project == project, include_aliases=True),
         with_loader_criteria(Task, lambda task: task.project == project, include_aliases=True),
+        with_loader_criteria(Sweep, lambda sweep: sweep.project == project, include_aliases=True),
         with_loader_criteria(Audit, lambda audit: audit.project == project, include_aliases=True),
         with_loader_criteria(
             TrainedModel,

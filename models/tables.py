@@ -108,7 +108,9 @@ class Job(Base):
     best_accuracy: Mapped[float | None]  # of the best epoch: what it was chosen by
     weights: Mapped[dict[str, Any] | None]  # storage.StoredFile
     predictions: Mapped[dict[str, Any] | None]  # storage.StoredFile
-    parent: Mapped[str | None] = mapped_column(String(30))  # the audit whose part it is
+    # The audit or the sweep whose part it is, or the job that it repeats under another seed.
+    parent: Mapped[str | None] = mapped_column(String(30))
+    repeats: Mapped[int] = mapped_column(default=1, server_default="1")  # jobs of its spec, with itself
     # Of its checkpoints, its weights and its predictions.
     storage_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     error: Mapped[dict[str, Any] | None]
@@ -202,6 +204,11 @@ class Epoch(Base):
     seconds: Mapped[float]
     images_per_second: Mapped[float]
     device_memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    gradient_norm: Mapped[float | None]
+    update_ratio: Mapped[float | None]
+    dead_units: Mapped[float | None]
+    loading_share: Mapped[float | None]
+    layers: Mapped[list[Any] | None] = mapped_column(deferred=True)
     recorded_at: Mapped[datetime] = mapped_column(default=DatabaseNow())
 
 
