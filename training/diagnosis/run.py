@@ -70,9 +70,10 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class DataFinding:
-    """What the report on a data set has found: its code and its sentence."""
+    """What the report on a data set has found (training.image_checks): its code, its severity and its sentence."""
 
     code: str
+    severity: str  # error, warning or info
     message: str
 
 
@@ -81,7 +82,7 @@ class Run:
     """A run up to now. Everything but `rows` may be unknown.
 
     `rows`: by epoch, ascending, the columns of COLUMNS that were measured. `confusion`: of the last evaluation, a row
-    for each label, a column for each predicted class, in images. `like`: whole curves of accuracies by epoch of jobs
+    for each label and a column for each predicted class, in images. `like`: curves of the accuracy by epoch of jobs
     with the same schedule, which a forecast learns from.
     """
 
@@ -93,6 +94,7 @@ class Run:
     class_names: Sequence[str] = ()
     data_findings: Sequence[DataFinding] = ()
     has_ended: bool = True
+    diverged: bool = False  # it failed because a loss was no longer finite
     planned_epochs: int | None = None
     like: Sequence[Mapping[int, float]] = ()
     _curves: dict[str, Curve] = field(default_factory=dict, init=False, repr=False, compare=False)
