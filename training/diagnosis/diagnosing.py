@@ -14,8 +14,8 @@ RULES: tuple[Rule, ...] = (
     rates.diverged,
     rates.learning_rate_too_high,
     data.labels_or_splits_suspicious,
-    rates.learning_rate_too_low,
     progress.schedule_ends_too_early,
+    rates.learning_rate_too_low,
     underfit.underfitting,
     fit.overfitting,
     fit.memorised,
@@ -50,12 +50,12 @@ _NOTHING_LEARNT: frozenset[Code] = frozenset(
     }
 )
 EXPLAINS: Mapping[Code, frozenset[Code]] = {
-    "diverged": _NOTHING_LEARNT | {"learning_rate_too_high", "diverging"},
+    "diverged": _NOTHING_LEARNT | {"diverging"},
     "diverging": _NOTHING_LEARNT | {"learning_rate_too_high"},
     "learning_rate_too_high": _NOTHING_LEARNT,
     "learning_rate_too_low": frozenset({"underfitting", "plateau", "still_improving", "schedule_ends_too_late"}),
     "labels_or_splits_suspicious": frozenset({"chosen_on_test_split", "underfitting"}),
-    "schedule_ends_too_early": frozenset({"underfitting", "plateau", "still_improving"}),
+    "schedule_ends_too_early": frozenset({"learning_rate_too_low", "underfitting", "plateau", "still_improving"}),
     "underfitting": frozenset({"plateau", "still_improving"}),
     "overfitting": frozenset({"still_improving", "plateau", "chosen_on_test_split"}),
     "memorised": frozenset({"still_improving", "plateau"}),

@@ -17,6 +17,7 @@ GAIN = 0.05  # of the loss: what the last third must have brought to be called i
 GAIN_OF_ERROR = 0.05  # of the error (1 - accuracy), where no loss was measured
 PER_DOUBLING = 0.12  # of the loss fell from a quarter to a half of an annealed run: twice the epochs would bring more
 ROOM = 0.05  # of the untrained network's loss: below it, the training images are learnt
+DONE = 0.97  # of an accuracy: above it, more epochs bring less than what a usual test split can tell
 TIMES = 3.0  # more epochs to try
 FLAT = 0.02  # of the level
 FLAT_SHARE = 0.4  # of the run is flat: a plateau
@@ -31,7 +32,7 @@ def still_improving(reading: Reading) -> Iterator[Finding]:
     """The other split's loss was at its lowest at the end, and falling."""
     if not reading.run.has_ended or reading.run.last_epoch < 1 or reading.memorised_since is not None:
         return
-    if reading.is_decayed and reading.level is not None and reading.level < ROOM:
+    if reading.is_decayed and not _has_room(reading):
         return
     is_improving = _improves_per_doubling(reading) if reading.is_decayed else _falls_at_the_end(reading)
     if not is_improving:
@@ -44,8 +45,10 @@ def still_improving(reading: Reading) -> Iterator[Finding]:
         low, high = max(more.low, reading.final_accuracy), max(more.high, reading.final_accuracy)
         evidence |= {"accuracy_now_as_a_fraction": reading.final_accuracy, "forecast_low": low, "forecast_high": high}
         evidence |= {"forecast_epoch": 2 * epochs - 1, "forecast_probability": more.probability}
-        said = f" With twice as many epochs, {low:.1%} to {high:.1%} are likely ({more.probability:.0%}), after "
-        f"{reading.final_accuracy:.1%} now."
+        said = (
+            f" With twice as many epochs, it lies between {low:.1%} and {high:.1%} with a probability of "
+            f"{more.probability:.0%}, after {reading.final_accuracy:.1%} now, if the learning rate stays as it is."
+        )
     patch = patches.epochs(reading, TIMES)
     yield Finding(
         code="still_improving",
@@ -63,6 +66,12 @@ def still_improving(reading: Reading) -> Iterator[Finding]:
         if patch
         else None,
     )
+
+
+def _has_room(reading: Reading) -> bool:
+    """Of an annealed run: whether there is something left to learn."""
+    has_learnt = reading.level is not None and reading.level < ROOM
+    return not has_learnt and (reading.final_accuracy or 0.0) < DONE
 
 
 def _judged(reading: Reading) -> tuple[Curve, float] | None:

@@ -16,7 +16,9 @@ EARLY_ROWS = 3  # in which a start can go wrong
 SPIKE = 1.5  # times the loss of an untrained network: a sound step lowers the loss
 STUCK = 0.95  # of it, at the end: nothing was learnt
 JUMP = 0.3  # of its value, by which the train loss rises from one epoch to the next
+RESTLESS = 0.15  # of the train loss is noise from epoch to epoch
 JUMPS = 0.15  # of the epochs: a single one is an accident
+JUMPY_LEVEL = 0.3  # of the untrained network's loss: above it, jumps alone say that steps overshoot
 UNUSUALLY_HIGH = 8.0  # times the usual learning rate; Bengio 2012 (arXiv:1206.5533): about a factor of 2 is too much
 UNUSUALLY_LOW = 0.15  # times the usual learning rate
 LEFT_OVER = 0.08  # of the untrained network's loss is left at the end, although …
@@ -62,8 +64,10 @@ def learning_rate_too_high(reading: Reading) -> Iterator[Finding]:
         return
     spike, jumps, stuck = _spike(reading), _jumps(reading), _is_stuck(reading)
     unusual = reading.rate_ratio is not None and reading.rate_ratio >= UNUSUALLY_HIGH
+    restless = _restlessness(reading)
+    jumpy = (jumps > 0 or restless > 0) and (reading.level or 0.0) > JUMPY_LEVEL
     usual = reading.rate_ratio is not None and reading.rate_ratio <= 1
-    if usual or not ((unusual and (spike or jumps or stuck)) or (spike and (stuck or jumps)) or jumps >= 2 * JUMPS):
+    if usual or not ((unusual and (spike or jumps or stuck)) or (spike and (stuck or jumps)) or jumpy):
         return
     first = int(reading.train.epochs[0])
     evidence: dict[str, float | int | str] = {"train_loss_of_an_untrained_network": reading.start}
@@ -74,6 +78,9 @@ def learning_rate_too_high(reading: Reading) -> Iterator[Finding]:
     if jumps:
         evidence["epochs_whose_train_loss_jumped_up_as_a_fraction"] = jumps
         seen.append(f"the train loss jumped up in {jumps:.0%} of the epochs")
+    if restless:
+        evidence["noise_of_the_train_loss_as_a_fraction"] = restless
+        seen.append(f"from epoch to epoch, the train loss differs by {restless:.0%}")
     if stuck:
         evidence["train_loss_now"] = last_level(reading.train)
         seen.append(f"it stays at {last_level(reading.train):.3g}, as if nothing had been learnt")
@@ -108,6 +115,14 @@ def _jumps(reading: Reading) -> float:
     rises = (values[1:] > (1 + JUMP) * values[:-1]) & (values[1:] > 0.1 * reading.start)
     share = float(rises.mean())
     return share if share >= JUMPS else 0.0
+
+
+def _restlessness(reading: Reading) -> float:
+    """The train loss's noise in the second half, as a share of its level, where it is far above that of a mean over
+    an epoch; otherwise 0."""
+    late = reading.own(reading.train, reading.run.last_epoch / 2)
+    share = noise(late) / max(1e-12, abs(last_level(late))) if len(late) >= EARLY_ROWS + 3 else 0.0
+    return share if share >= RESTLESS and not _rate_rises(reading) else 0.0
 
 
 def _rate_rises(reading: Reading) -> bool:
