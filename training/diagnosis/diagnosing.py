@@ -1,11 +1,16 @@
 """From a run to its findings: every rule is asked, and what another finding explains is left out."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pydantic import ValidationError
 
 from training.diagnosis.finding import Code, Finding
 from training.diagnosis.reading import Reading
 from training.diagnosis.rules import classes, data, fit, held_out, progress, rates, underfit
 from training.diagnosis.run import Run
+from training.spec import ResolvedSpec, TrainingSpec, merge_patch
 
 Rule = Callable[[Reading], Iterator[Finding]]
 
@@ -68,4 +73,24 @@ def diagnose(run: Run) -> Sequence[Finding]:
     reading = Reading(run)
     found = [finding for rule in RULES for finding in rule(reading)]
     explained = frozenset[Code]().union(*(EXPLAINS.get(finding.code, frozenset()) for finding in found))
-    return [finding for finding in found if finding.code not in explained]
+    return [_with_fitting_suggestion(run, finding) for finding in found if finding.code not in explained]
+
+
+def _with_fitting_suggestion(run: Run, finding: Finding) -> Finding:
+    """Without its suggestion where that does not go together with the rest of the spec, or with the data: what is
+    suggested can be submitted."""
+    if finding.suggestion is None or run.spec is None or _is_accepted(run, run.spec, finding.suggestion.spec):
+        return finding
+    return replace(finding, suggestion=None)
+
+
+def _is_accepted(run: Run, spec: ResolvedSpec, patch: Mapping[str, Any]) -> bool:
+    """Judged as a submission is. The spec holds its recipe's fields already, which a rerun does not fill in again."""
+    merged = merge_patch(spec.model_dump(mode="json"), patch)
+    merged.pop("recipe", None)
+    try:
+        changed = TrainingSpec.model_validate(merged)
+    except ValidationError:
+        return False
+    data = run.facts.shape
+    return data is None or not any(changed.conflicts_with(data))

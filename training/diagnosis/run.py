@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from training.spec import ResolvedSpec
+from training.spec import DataShape, ResolvedSpec
 
 Floats = NDArray[np.float64]
 
@@ -66,6 +66,15 @@ class Facts:
     image_size: int | None = None  # side in pixels
     channels: int | None = None  # 1 for grey, 3 for RGB
     steps_per_epoch: int | None = None
+
+    @property
+    def shape(self) -> DataShape | None:
+        """What a spec is checked against; None: not all of it is known."""
+        numbers = (self.train_images, self.test_images, self.classes, self.image_size, self.channels)
+        train, test, classes, size, channels = numbers
+        if train is None or test is None or classes is None or size is None or channels is None:
+            return None
+        return DataShape(train + (self.validation_images or 0), test, classes, size, channels)
 
 
 @dataclass(frozen=True, slots=True)
