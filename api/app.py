@@ -42,6 +42,7 @@ from api.routes import (
     prometheus,
     queue,
     recipes,
+    repeats,
     requests,
     uploads,
     webhooks,
@@ -110,7 +111,20 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=partial(_lifespan, settings, meters, traces),
         telemetry=OFF if traces is None else traces.config,
     )
-    for resource in (jobs, requests, metrics, events, files, compare, datasets, architectures, recipes, workers, queue):
+    for resource in (
+        jobs,
+        requests,
+        repeats,
+        metrics,
+        events,
+        files,
+        compare,
+        datasets,
+        architectures,
+        recipes,
+        workers,
+        queue,
+    ):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
     for resource in (mlflow, new_versions, audits, models, model_exports, model_names, evaluations, model_evaluations):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
