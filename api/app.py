@@ -22,6 +22,7 @@ from api.routes import (
     dataset_pictures,
     dataset_uploads,
     datasets,
+    diagnosis,
     evaluations,
     events,
     files,
@@ -87,6 +88,9 @@ DESCRIPTION = (
 )
 
 
+DIAGNOSES_BYTES = 16 * 2**20  # of those that are kept; one has a few KB
+
+
 class State(TypedDict):
     """The state that every request gets from the lifespan."""
 
@@ -116,6 +120,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         requests,
         repeats,
         metrics,
+        diagnosis,
         events,
         files,
         compare,
@@ -205,6 +210,7 @@ async def _lifespan(
                 not_modified=RevisionCache[NotModifiedHeaders](MAX_ADDRESSES),
                 job_json=JobJsonCache(),
                 curve_cache=CurveCache(renderer),
+                diagnoses=RevisionCache[bytes](DIAGNOSES_BYTES, len),
                 indexes=IndexCache(storage),
                 pictures=pictures,
                 evaluations=evaluation_process,

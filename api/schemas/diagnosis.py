@@ -1,12 +1,10 @@
 """What a job's curves mean."""
 
-from typing import Literal
+from typing import Annotated
 
 from pydantic import Field, JsonValue
 
 from api.schemas.base import ResponseSchema, published_as
-from typing import Annotated
-
 from training.diagnosis import Code, Severity
 
 
@@ -14,7 +12,8 @@ class Suggestion(ResponseSchema):
     """What to try."""
 
     spec: dict[str, JsonValue] = Field(
-        description="Changes of the spec, a JSON merge patch: `spec` of `POST /v1/jobs/{job_id}/rerun` takes it as it is.",
+        description="Changes of the spec, a JSON merge patch: `spec` of `POST /v1/jobs/{job_id}/rerun` takes it as it "
+        "is.",
         examples=[{"augmentation": {"crop": {"padding": 4}, "flip": True}}],
     )
     expected: str = Field(description="What it should do.")
@@ -41,7 +40,9 @@ class Forecast(ResponseSchema):
     """The accuracy that a running job will have in its last epoch, on the split that it is judged on."""
 
     epoch: int
-    low: float = Field(description="A fraction in [0, 1]. The accuracy lies between `low` and `high` with `probability`.")
+    low: float = Field(
+        description="A fraction in [0, 1]. The accuracy lies between `low` and `high` with `probability`."
+    )
     median: float
     high: float
     probability: float

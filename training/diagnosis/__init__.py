@@ -5,6 +5,7 @@
 
 from training.diagnosis.diagnosing import diagnose
 from training.diagnosis.finding import Code, Finding, Severity, Suggestion
+from training.diagnosis.forecast import Forecast, forecast
 from training.diagnosis.run import Curve, DataFinding, Facts, Run, StepLoss
 
 __all__ = [
@@ -13,9 +14,11 @@ __all__ = [
     "DataFinding",
     "Facts",
     "Finding",
+    "Forecast",
     "Run",
     "Severity",
     "StepLoss",
     "Suggestion",
     "diagnose",
+    "forecast",
 ]
