@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks import diagnosis as measured
 from benchmarks.diagnosis_generated import made
+from benchmarks.result import RESULTS
 from training.diagnosis import DataFinding, Facts, Finding, Run, StepLoss, diagnose, forecast
 from training.diagnosis.__main__ import main
 from training.diagnosis.diagnosing import RULES
@@ -161,7 +162,7 @@ def test_every_suggestion_can_be_submitted(fields: Mapping[str, Any]) -> None:
 
 
 def test_the_committed_quality_is_what_the_rules_have() -> None:
-    committed = json.loads((measured.RESULTS / "diagnosis.json").read_text())
+    committed = json.loads((RESULTS / "diagnosis.json").read_text())
     now = json.loads(json.dumps(measured.measure()))
     assert {name: committed[name] for name in now} == now
     assert committed["held_out"]["precision"] > 0.9
