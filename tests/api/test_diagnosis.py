@@ -51,7 +51,7 @@ def test_a_running_job_is_diagnosed_and_its_suggestion_rerun(client: TestClient,
         session.execute(update(Job).values(revision=Job.revision + 1, latest_epoch=24))
     answer = client.get(f"/v1/jobs/{job_id}/diagnosis").json()
     overfitting = answer["findings"][0]
-    assert (answer["epochs"], overfitting["code"], overfitting["since_epoch"]) == (25, "overfitting", 10)
+    assert (answer["epochs"], overfitting["code"], overfitting["since_epoch"]) == (25, "overfitting", 9)
     assert answer["forecast"]["epoch"] == 49
     assert answer["forecast"]["low"] <= 0.7 <= answer["forecast"]["high"]
     again = client.post(f"/v1/jobs/{job_id}/rerun", json={"spec": overfitting["suggestion"]["spec"]})
