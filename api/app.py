@@ -43,6 +43,7 @@ from api.routes import (
     queue,
     recipes,
     requests,
+    sweeps,
     uploads,
     webhooks,
     workers,
@@ -67,13 +68,14 @@ from api.views.job_json import JobJsonCache
 from api.views.revision_cache import MAX_ADDRESSES, NotModifiedHeaders, RevisionCache
 from catalog.datasets.listing import Catalogue
 from jobs.delivery import CeleryQueue
-from jobs.periodic import running_periodically
+from jobs.periodic import PeriodicTask, running_periodically
 from jobs.reconciler import deleting_old_keys, folding_usage, sweeping
 from jobs.service_stats import StatsCollector
 from jobs.verified_storage import VerifiedStorage
 from models import Database
 from serving import Predictor
 from settings import Settings, read_settings, service_version
+from sweeps import changes
 from webhooks import sender
 
 if TYPE_CHECKING:
@@ -84,6 +86,9 @@ DESCRIPTION = (
     "Every error is `application/problem+json` (RFC 9457). Numbers that are not finite are the strings "
     '`"NaN"`, `"Infinity"` and `"-Infinity"`. Times are RFC 3339 in UTC.'
 )
+
+
+FORGET_SWEEPS_SECONDS = 3600.0
 
 
 class State(TypedDict):
@@ -112,7 +117,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     for resource in (jobs, requests, metrics, events, files, compare, datasets, architectures, recipes, workers, queue):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
-    for resource in (mlflow, new_versions, audits, models, model_exports, model_names, evaluations, model_evaluations):
+    for resource in (
+        sweeps,
+        mlflow,
+        new_versions,
+        audits,
+        models,
+        model_exports,
+        model_names,
+        evaluations,
+        model_evaluations,
+    ):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
     # Before the other routes of its path: a route class that reads no body.
     for streaming in (dataset_uploads.router, uploads.parts_router, uploads.router, brought_models.router):
@@ -160,6 +175,7 @@ async def _lifespan(
         periodic_tasks = [
             folding_usage(database),
             deleting_old_keys(database),
+            PeriodicTask(FORGET_SWEEPS_SECONDS, partial(changes.forget_empty, database)),
             sender.deleting_old_deliveries(database),
             admission.storing_key_uses(database),
         ]
