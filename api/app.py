@@ -24,6 +24,7 @@ from api.routes import (
     datasets,
     evaluations,
     events,
+    experiments,
     files,
     health,
     jobs,
@@ -119,6 +120,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
     for resource in (
         sweeps,
+        experiments,
         mlflow,
         new_versions,
         audits,

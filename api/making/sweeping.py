@@ -9,11 +9,14 @@ from pydantic import ValidationError
 from api.http.errors import InvalidRequest
 from api.http.validation import MAX_ERRORS, body_errors
 from api.making import dataset_check
+from api.schemas.experiments import ExperimentRun
 from api.schemas.submission import JobCreate
 from api.schemas.sweeps import SweepCreate
 from catalog.datasets.listing import Catalogue
 from jobs.submission import Submission
 from models import ProjectSession
+from sweeps.experiments.catalogue import spec_of
+from sweeps.experiments.definition import Experiment
 from sweeps.making import MOST_JOBS, Trial
 from sweeps.space import grid, grid_size, spec_with
 
@@ -69,6 +72,47 @@ def fitting(session: ProjectSession, spec: Mapping[str, Any], trials: Sequence[P
             errors.add(refused, each.places, each.values, each.number)
     errors.raise_any()
     return [Trial(Submission(**dict(each.job)), each.values, each.label, each.group) for each in trials]
+
+
+def planned_experiment(experiment: Experiment, body: ExperimentRun, datasets: Catalogue) -> list[PlannedTrial]:
+    """The trials of an experiment. It looks at disks: not within a transaction. Raises InvalidRequest where the data
+    set that is asked for does not go with them."""
+    preset = experiment.presets[body.size]
+    dataset = body.dataset or preset.dataset
+    trials = []
+    for number, trial in enumerate(preset.trials, start=1):
+        asked = {
+            "name": trial_name(experiment.title, trial.label),
+            "tags": body.tags,
+            "priority": body.priority,
+            "accelerator": body.accelerator,
+            "spec": spec_of(preset, trial, dataset),
+        }
+        try:
+            job = validated(asked)
+        except InvalidRequest as refused:
+            raise _of_dataset(refused, trial.label) from refused
+        refusal = dataset_check.refusal(datasets, job.spec)
+        trials.append(PlannedTrial(job, trial.values, {}, number, refusal, trial.label, trial.group))
+    return trials
+
+
+def fitting_experiment(session: ProjectSession, trials: Sequence[PlannedTrial]) -> list[Trial]:
+    """The same once their data set is known to fit. Raises InvalidRequest."""
+    for each in trials:
+        try:
+            dataset_check.require_fitting(session, each.job.spec, each.refusal)
+        except InvalidRequest as refused:
+            raise _of_dataset(refused, each.label or "") from refused
+    return [Trial(Submission(**dict(each.job)), each.values, each.label, each.group) for each in trials]
+
+
+def _of_dataset(refused: InvalidRequest, label: str) -> InvalidRequest:
+    """The jobs of an experiment are given: what does not fit them is the data set that was asked for."""
+    errors = [
+        {"pointer": "#/dataset", "detail": f"{error['detail']} (in the trial “{label}”)"} for error in refused.errors
+    ]
+    return InvalidRequest(errors, len(errors))
 
 
 def validated(body: Mapping[str, Any]) -> JobCreate:

@@ -74,6 +74,7 @@ class SweepLinks(ResponseSchema):
     self: str
     cancel: str
     jobs: str = Field(description="Its jobs, as GET /v1/jobs lists them.")
+    answer: str | None = Field(description="Of an experiment: the answer to its question.")
 
 
 class SweepSummary(ResponseSchema):

@@ -63,6 +63,10 @@ COSTS: Mapping[str, Cost] = {
     ),
     "submit_sweep": lambda _: 20,  # up to a hundred jobs
     "run_experiment": lambda _: 20,
+    "get_answer": lambda _: EXPENSIVE,  # the whole curves of up to a hundred jobs
+    "get_answer_svg": lambda _: 10,
+    "get_answer_markdown": lambda _: EXPENSIVE,
+    "get_answer_html": lambda _: 10,
     "list_sweeps": lambda query: 1 + _number(query, "limit", 20, 100) // 20,
     "cancel_sweep": lambda _: EXPENSIVE,
     "delete_sweep": lambda _: EXPENSIVE,

@@ -33,7 +33,10 @@ def summary(state: SweepState) -> answers.SweepSummary:
         progress=answers.SweepProgress(jobs_over=total - unfinished, jobs=total, percent=state.percent),
         created_at=row.created_at,
         links=answers.SweepLinks(
-            self=here, cancel=f"{here}/cancel", jobs=public_path(f"{JOBS}?parent={row.id}&limit=100")
+            self=here,
+            cancel=f"{here}/cancel",
+            jobs=public_path(f"{JOBS}?parent={row.id}&limit=100"),
+            answer=f"{here}/answer" if row.experiment else None,
         ),
     )
 
