@@ -43,6 +43,7 @@ from api.routes import (
     prometheus,
     queue,
     recipes,
+    repeats,
     requests,
     sweeps,
     uploads,
@@ -116,7 +117,20 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=partial(_lifespan, settings, meters, traces),
         telemetry=OFF if traces is None else traces.config,
     )
-    for resource in (jobs, requests, metrics, events, files, compare, datasets, architectures, recipes, workers, queue):
+    for resource in (
+        jobs,
+        requests,
+        repeats,
+        metrics,
+        events,
+        files,
+        compare,
+        datasets,
+        architectures,
+        recipes,
+        workers,
+        queue,
+    ):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
     for resource in (
         sweeps,

@@ -7,7 +7,7 @@ locks. So two such transactions, or one of them and a submission, never wait for
 from collections.abc import Sequence
 
 import structlog
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 
 from jobs.changes import delete_job
 from jobs.requests import request_cancel
@@ -64,5 +64,8 @@ def forget_empty(database: Database) -> None:
 
 
 def _locked_jobs(session: ProjectSession, sweep_id: str) -> Sequence[Job]:
-    statement = select(Job).where(Job.parent == sweep_id, Job.deleted_at.is_(None)).order_by(Job.id).with_for_update()
+    """Its jobs, and those that repeat one of them under another seed."""
+    trials = select(Job.id).where(Job.parent == sweep_id)
+    mine = or_(Job.parent == sweep_id, Job.parent.in_(trials))
+    statement = select(Job).where(mine, Job.deleted_at.is_(None)).order_by(Job.id).with_for_update()
     return session.scalars(statement.execution_options(populate_existing=True)).all()

@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from api.dependencies import QueueDep, SessionDep
 from api.http.errors import InvalidRequest
 from api.views import job_json, translate
-from jobs import idempotency, queries
+from jobs import idempotency, queries, repeats
 from jobs.delivery import TrainingQueue
 from models import Job, ProjectSession
 
@@ -71,7 +71,8 @@ class IdempotentSubmission:
 
         def made() -> Made:
             job = submit()
-            return Made(job.id, job_json.new(queries.newly_made(self.session, job)), [job.id])
+            answer = job_json.new(queries.newly_made(self.session, job))
+            return Made(job.id, answer, [each.id for each in repeats.jobs_of(self.session, job)])
 
         return self.once(operation, translate.job_url, made)
 

@@ -104,8 +104,16 @@ def test_what_is_not_to_be_there_is_not_changed(client: TestClient, stage: Stage
 
 HONOURS = {"submit_job", "rerun_job", "bring_model", "submit_sweep", "run_experiment"}
 # Asking twice is asking once.
-HARMLESS = {"cancel_job", "stop_job", "pause_job", "resume_job"}
-HARMLESS |= {"cancel_dataset_audit", "cancel_sweep", "export_to_mlflow"}
+HARMLESS = {
+    "cancel_job",
+    "stop_job",
+    "pause_job",
+    "resume_job",
+    "repeat_job",
+    "cancel_dataset_audit",
+    "cancel_sweep",
+    "export_to_mlflow",
+}
 
 
 def posts(document: dict[str, Any]) -> Iterator[tuple[str, str]]:

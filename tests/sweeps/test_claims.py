@@ -95,7 +95,10 @@ def test_two_measures_of_one_trial() -> None:
 
 def test_what_has_no_final_numbers_is_not_compared() -> None:
     claim = Claim("A is better.", "a", "b", TEST_ACCURACY)
-    diverged = {"status": JobStatus.FAILED, "error": {"code": "diverged", "message": "The loss was nan."}}
+    diverged: dict[str, Any] = {
+        "status": JobStatus.FAILED,
+        "error": {"code": "diverged", "message": "The loss was nan."},
+    }
     for other in (
         trial("b", status=None),
         trial("b", status=JobStatus.RUNNING),
