@@ -36,6 +36,7 @@ from api.routes import (
     models,
     new_versions,
     open_inference,
+    papers,
     predictions,
     problems,
     projects,
@@ -73,7 +74,8 @@ from jobs.service_stats import StatsCollector
 from jobs.verified_storage import VerifiedStorage
 from models import Database
 from serving import Predictor
-from settings import Settings, read_settings, service_version
+from settings import Settings, read_settings
+from training.release import release
 from webhooks import sender
 
 if TYPE_CHECKING:
@@ -99,7 +101,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     meters, traces = Meters(), tracing()
     app = FastAPI(
         title="Epochal",
-        version=service_version(),
+        version=release(),
         description=DESCRIPTION,
         openapi_url=None,  # api.contract.documentation serves it, made once
         docs_url=None,
@@ -110,9 +112,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=partial(_lifespan, settings, meters, traces),
         telemetry=OFF if traces is None else traces.config,
     )
-    for resource in (jobs, requests, metrics, events, files, compare, datasets, architectures, recipes, workers, queue):
+    for resource in (jobs, requests, metrics, papers, events, files, compare, mlflow):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
-    for resource in (mlflow, new_versions, audits, models, model_exports, model_names, evaluations, model_evaluations):
+    for resource in (datasets, architectures, recipes, workers, queue):
+        app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
+    for resource in (new_versions, audits, models, model_exports, model_names, evaluations, model_evaluations):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
     # Before the other routes of its path: a route class that reads no body.
     for streaming in (dataset_uploads.router, uploads.parts_router, uploads.router, brought_models.router):
