@@ -14,6 +14,7 @@ from api.contract.documentation import documentation_router
 from api.contract.openapi import openapi_document
 from api.dependencies import may_administer, may_observe, may_predict, may_use
 from api.http.problems import add_handlers
+from api.reading import job_reports
 from api.routes import (
     architectures,
     audits,
@@ -195,6 +196,7 @@ async def _lifespan(
                 not_modified=RevisionCache[NotModifiedHeaders](MAX_ADDRESSES),
                 job_json=JobJsonCache(),
                 curve_cache=CurveCache(renderer),
+                reports=RevisionCache[bytes](job_reports.MAX_BYTES, len),
                 indexes=IndexCache(storage),
                 pictures=pictures,
                 evaluations=evaluation_process,

@@ -47,8 +47,14 @@ def compare(session: Session, job_ids: Sequence[str], most: int) -> Comparison:
     found = {job_id: _find(session, job_id) for job_id in job_ids}
     epochs = sorted({epoch for job_id in job_ids for epoch in choose_epochs(session, job_id, most)})
     jobs = [ComparedJob(job, best, _rows(session, job.id, epochs)) for job, best in found.values()]
-    specs = {job.id: ResolvedSpec.to_show(job.spec).model_dump(mode="json") for job, _ in found.values()}
-    return Comparison(jobs, epochs, [*_differences("", specs, job_ids)])
+    return Comparison(
+        jobs, epochs, spec_differences({job.id: ResolvedSpec.to_show(job.spec) for job, _ in found.values()})
+    )
+
+
+def spec_differences(specs: Mapping[str, ResolvedSpec]) -> Sequence[Difference]:
+    """Where these specs differ; the keys are those of the differences' values."""
+    return [*_differences("", {key: spec.model_dump(mode="json") for key, spec in specs.items()}, [*specs])]
 
 
 def _find(session: Session, job_id: str) -> tuple[Job, Epoch | None]:

@@ -1,9 +1,17 @@
 """What is handed in of a job: its manifest, and its report."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated
 
-from api.dependencies import JobId
-from api.http.etags import NOT_MODIFIED_RESPONSE
+from fastapi import APIRouter, Query, Request, Response
+
+from api.dependencies import DatabaseDep, JobId, ServiceDep
+from api.http.errors import CurvesNotDrawn, EvaluationNotMade, NotAcceptable, StorageUnavailable
+from api.http.etags import NOT_MODIFIED_RESPONSE, IfNoneMatch
+from api.http.negotiation import VARY, preferred
+from api.http.preconditions import IfMatch
+from api.http.problem_kinds import fails_with
+from api.reading.derived import derived
+from api.reading.job_reports import MEDIA_TYPES, ReportFormat, report_file
 from api.reading.polling import Content, PollDep
 from api.schemas.manifests import JobManifest
 from api.service.admitted_route import AdmittedRoute
@@ -29,3 +37,46 @@ async def get_job_manifest(job_id: JobId, poll: PollDep) -> Response:
         return Content(manifest_views.manifest(manifest_of_job(session, job_id)).model_dump_json())
 
     return await poll.answer(job_id, content, in_snapshot=True)
+
+
+@router.get(
+    "/report",
+    operation_id="get_job_report",
+    summary="A job's result to read, as HTML or Markdown",
+    response_class=Response,
+    responses=NOT_MODIFIED_RESPONSE
+    | {
+        200: {
+            "content": {media_type: {"schema": {"type": "string"}} for media_type in MEDIA_TYPES.values()},
+            "description": "A file.",
+            "headers": {
+                "Content-Disposition": {"schema": {"type": "string"}},
+                "Vary": {"description": "`Accept`.", "schema": {"type": "string"}},
+            },
+        }
+    }
+    | fails_with(NotAcceptable, CurvesNotDrawn, EvaluationNotMade, StorageUnavailable),
+)
+def get_job_report(
+    job_id: JobId,
+    database: DatabaseDep,
+    service: ServiceDep,
+    request: Request,
+    form: Annotated[
+        ReportFormat | None, Query(alias="format", description="HTML by default, or what `Accept` prefers.")
+    ] = None,
+    _declared: IfNoneMatch = None,
+    _expected: IfMatch = None,
+) -> Response:
+    """What was trained on what, how good it is and how sure that is, its curves, what they say, each setting explained,
+    where the network is wrong, and what it takes to get the result again. Of a job in any state. The HTML is one file,
+    which asks for nothing else and prints on A4. The same job gives the same bytes."""
+    chosen = form or _preferred(request)
+    name = f'attachment; filename="{job_id}-report.{chosen}"'
+    content = report_file(database, service, job_id, chosen)
+    return derived(request, content, MEDIA_TYPES[chosen], {**VARY, "Content-Disposition": name})
+
+
+def _preferred(request: Request) -> ReportFormat:
+    liked = preferred(request.headers.getlist("accept"), list(MEDIA_TYPES.values()))
+    return "html" if liked == MEDIA_TYPES["html"] else "md"

@@ -1,0 +1,84 @@
+"""The report of a job, from what is stored to a file."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from api.dependencies import ProjectDatabase
+from api.http.errors import NotEvaluable
+from api.service.service import Service
+from api.views import translate
+from api.views.curve_data import CurveData
+from api.views.report.html import to_html
+from api.views.report.job_report import JobReport, job_report
+from api.views.report.markdown import to_markdown
+from jobs import queries
+from jobs.records import JobRecord, record_of
+from storage import StoredFile
+from training.diagnosis import Finding
+
+ReportFormat = Literal["html", "md"]
+
+MEDIA_TYPES: Mapping[ReportFormat, str] = {"html": "text/html", "md": "text/markdown"}
+MAX_BYTES = 32 * 2**20  # of reports that are kept
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What the database holds of a job, at a revision of it."""
+
+    revision: int
+    record: JobRecord
+    curve_data: CurveData
+    found: Sequence[Finding]
+
+
+def report_file(database: ProjectDatabase, service: Service, job_id: str, form: ReportFormat) -> bytes:
+    """Of a job in any state; the same bytes until the job changes. Raises JobNotFound, CurvesNotDrawn,
+    EvaluationNotMade and StorageUnavailable."""
+    name = f"{job_id}.{form}"
+    with database.snapshot() as session:
+        revision, _ = queries.revision_of(session, job_id)
+        if known := service.reports.get(name, revision):
+            return known
+        record = record_of(session, job_id)
+        read = _Read(revision, record, translate.curve_data(record.details, record.epochs), ())
+    content = _written(read, service, job_id, form)  # after the transaction: it waits for other processes
+    service.reports.put(name, revision, content)
+    return content
+
+
+def _written(read: _Read, service: Service, job_id: str, form: ReportFormat) -> bytes:
+    report = JobReport(
+        record=read.record,
+        address=translate.job_url(job_id),
+        picture=_picture(read, service, job_id) if form == "html" and read.record.epochs else b"",
+        found=read.found,
+        evaluation=_evaluation(read.record, service),
+    )
+    document = job_report(report)
+    return (to_html(document) if form == "html" else to_markdown(document)).encode()
+
+
+def _picture(read: _Read, service: Service, job_id: str) -> bytes:
+    """Without a title, which the report says."""
+    name, data = f"{job_id}.report.svg", read.curve_data
+    untitled = CurveData("", "", data.planned, data.epochs, data.best)
+    known = service.curve_cache.get(name, read.revision)
+    return known or service.curve_cache.draw(name, read.revision, untitled, "svg")
+
+
+def _evaluation(record: JobRecord, service: Service) -> Mapping[str, Any] | None:
+    """None where the job has no predictions, or they cannot be evaluated."""
+    stored = record.details.job.predictions
+    if not stored:
+        return None
+    file = StoredFile(**stored)
+    try:
+        report = service.evaluations.of_predictions(file)
+        told = service.evaluations.show(file, report, "evaluation", "")
+    except NotEvaluable:
+        return None
+    found: Mapping[str, Any] = json.loads(told)
+    return found
