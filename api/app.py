@@ -44,6 +44,7 @@ from api.routes import (
     prometheus,
     queue,
     recipes,
+    repeats,
     requests,
     uploads,
     webhooks,
@@ -113,7 +114,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=partial(_lifespan, settings, meters, traces),
         telemetry=OFF if traces is None else traces.config,
     )
-    for resource in (jobs, requests, metrics, papers, events, files, compare, mlflow):
+    for resource in (jobs, requests, repeats, metrics, papers, events, files, compare, mlflow):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
     for resource in (datasets, architectures, recipes, workers, queue):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])

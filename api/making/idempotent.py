@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from api.dependencies import QueueDep, SessionDep
 from api.http.errors import InvalidRequest
 from api.views import job_json, translate
-from jobs import idempotency, queries
+from jobs import idempotency, queries, repeats
 from jobs.delivery import TrainingQueue
 from models import Job, ProjectSession
 
@@ -67,7 +67,8 @@ class IdempotentSubmission:
         answer = job_json.new(queries.newly_made(self.session, job))
         if self.key:
             idempotency.answer(self.session, self.project, self.key, job.id, answer)
-        self.background.add_task(self.queue.send, job.id)  # after the commit and the answer
+        for each in repeats.jobs_of(self.session, job):
+            self.background.add_task(self.queue.send, each.id)  # after the commit and the answer
         return _created(job.id, answer)
 
 

@@ -6,7 +6,12 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SerializeAsAny
 
 from api.schemas.base import Number, ResponseSchema, published_as
-from api.schemas.fields import ACCELERATOR_DESCRIPTION, MAX_RETRIES_DESCRIPTION, PRIORITY_DESCRIPTION
+from api.schemas.fields import (
+    ACCELERATOR_DESCRIPTION,
+    MAX_RETRIES_DESCRIPTION,
+    PRIORITY_DESCRIPTION,
+    REPEATS_DESCRIPTION,
+)
 from jobs.failures import FailureCode
 from jobs.transitions import EndReason
 from jobs.waiting import QueueReason
@@ -146,6 +151,7 @@ class JobLinks(ResponseSchema):
     pause: str
     resume: str
     rerun: str
+    repeats: str = Field(description="The job under other seeds: its repeats, with means and deviations.")
     metrics: str
     steps: str
     events: str
@@ -168,6 +174,7 @@ class SubmittedFields(ResponseSchema):
     priority: int = Field(ge=0, le=9, description=PRIORITY_DESCRIPTION)
     max_retries: int = Field(description=MAX_RETRIES_DESCRIPTION)
     accelerator: str | None = Field(description=f"{ACCELERATOR_DESCRIPTION} In lower case.")
+    repeats: int = Field(description=REPEATS_DESCRIPTION)
     spec: SerializeAsAny[ResolvedSpec] = Field(description="The spec with every default filled in.")
 
 
@@ -196,7 +203,7 @@ class Job(SubmittedFields, JobIdentity):
         description="Null unless the job has succeeded; and where they would take more than 64 MiB, unless its spec "
         "has a `validation_fold`."
     )
-    parent: str | None = Field(description="The audit whose part the job is.")
+    parent: str | None = Field(description="The audit or the sweep whose part the job is, or the job that it repeats.")
     error: JobError | None = Field(description="Null unless the job has failed.")
     links: JobLinks
     queue: QueuePlace | None = Field(description="Null unless the job is queued.")

@@ -104,7 +104,15 @@ def test_what_is_not_to_be_there_is_not_changed(client: TestClient, stage: Stage
 
 HONOURS = {"submit_job", "rerun_job", "bring_model"}
 # Asking twice is asking once.
-HARMLESS = {"cancel_job", "stop_job", "pause_job", "resume_job", "cancel_dataset_audit", "export_to_mlflow"}
+HARMLESS = {
+    "cancel_job",
+    "stop_job",
+    "pause_job",
+    "resume_job",
+    "repeat_job",
+    "cancel_dataset_audit",
+    "export_to_mlflow",
+}
 
 
 def posts(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
