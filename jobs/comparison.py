@@ -85,10 +85,11 @@ def _compared(
     session: Session, job: Job, best: Epoch | None, runs: Sequence[Job], epochs: Sequence[int]
 ) -> ComparedJob:
     statistics = repeats.statistics_at(session, runs, epochs) if len(runs) > 1 else None
-    return ComparedJob(job, best, _rows(session, job.id, epochs), runs, statistics, _results(session, runs))
+    return ComparedJob(job, best, _rows(session, job.id, epochs), runs, statistics, results_of(session, runs))
 
 
-def _results(session: Session, runs: Sequence[Job]) -> Mapping[int, float]:
+def results_of(session: Session, runs: Sequence[Job]) -> Mapping[int, float]:
+    """The test accuracy of the last epoch of those that have succeeded, by seed."""
     last = (Epoch.job_id == Job.id) & (Epoch.epoch == Job.latest_epoch)
     ended = (
         select(Job.id, Epoch.test_accuracy)

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from jobs import queries
+from jobs import queries, repeats
+from jobs.comparison import results_of
 from jobs.downsampled_curves import downsampled_epochs
 from jobs.manifests import JobManifest, manifest_of_job
 from jobs.queries import JobDetails
-from models import Epoch, Step
+from models import Epoch, Job, JobStatus, Step
 from training.metrics import RunFacts
 
 MOST_EPOCHS = 300  # of the curves
@@ -27,9 +29,20 @@ class EpochLog:
 
 
 @dataclass(frozen=True, slots=True)
+class SeedRun:
+    """A job, or one of its repeats. `accuracy`: on the test split after the last epoch; None until it has
+    succeeded."""
+
+    job_id: str
+    seed: int
+    status: JobStatus
+    accuracy: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class JobRecord:
     """`epochs`: enough of them to draw the curves. `tested`: the latest that was evaluated. `epoch_count` and `seconds`
-    are of all of them. `logs`: of the first epoch and of the last. `facts`: of the latest attempt that has begun."""
+    are of all of them. `logs`: of the first epoch and of the last. `runs`: of a job that is repeated, itself first."""
 
     details: JobDetails
     manifest: JobManifest
@@ -38,11 +51,20 @@ class JobRecord:
     epoch_count: int
     seconds: float
     logs: Sequence[EpochLog]
+    runs: Sequence[SeedRun]
 
     @property
     def facts(self) -> RunFacts | None:
         """None before an attempt has begun, or where a release wrote them that is not known here."""
         return RunFacts.from_stored(self.manifest.provenance["environment"])
+
+
+def version_of(session: Session, job_id: str) -> int:
+    """A number that is another one whenever the record may be. Raises JobNotFound."""
+    queries.revision_of(session, job_id)
+    runs = select(Job.id, Job.revision).where(or_(Job.id == job_id, Job.parent == job_id)).order_by(Job.id)
+    told = repr([tuple(run) for run in session.execute(runs)])
+    return int.from_bytes(blake2b(told.encode(), digest_size=8).digest())
 
 
 def record_of(session: Session, job_id: str) -> JobRecord:
@@ -61,7 +83,17 @@ def record_of(session: Session, job_id: str) -> JobRecord:
         epoch_count=totals[0],
         seconds=totals[1] or 0.0,
         logs=[_log(session, epoch) for epoch in ends],
+        runs=_runs(session, details.job),
     )
+
+
+def _runs(session: Session, job: Job) -> Sequence[SeedRun]:
+    if job.repeats == 1:
+        return []
+    jobs = repeats.jobs_of(session, job)
+    results = results_of(session, jobs)
+    seeds = [int(each.spec["seed"]) for each in jobs]
+    return [SeedRun(each.id, seed, each.status, results.get(seed)) for each, seed in zip(jobs, seeds, strict=True)]
 
 
 def _log(session: Session, epoch: Epoch) -> EpochLog:

@@ -13,8 +13,7 @@ from api.views.curve_data import CurveData
 from api.views.report.html import to_html
 from api.views.report.job_report import JobReport, job_report
 from api.views.report.markdown import to_markdown
-from jobs import queries
-from jobs.records import JobRecord, record_of
+from jobs.records import JobRecord, record_of, version_of
 from storage import StoredFile
 from training.diagnosis import Finding
 
@@ -26,9 +25,9 @@ MAX_BYTES = 32 * 2**20  # of reports that are kept
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What the database holds of a job, at a revision of it."""
+    """What the database holds of a job, and the version of that."""
 
-    revision: int
+    version: int
     record: JobRecord
     curve_data: CurveData
     found: Sequence[Finding]
@@ -39,13 +38,13 @@ def report_file(database: ProjectDatabase, service: Service, job_id: str, form: 
     EvaluationNotMade and StorageUnavailable."""
     name = f"{job_id}.{form}"
     with database.snapshot() as session:
-        revision, _ = queries.revision_of(session, job_id)
-        if known := service.reports.get(name, revision):
+        version = version_of(session, job_id)
+        if known := service.reports.get(name, version):
             return known
         record = record_of(session, job_id)
-        read = _Read(revision, record, translate.curve_data(record.details, record.epochs), ())
+        read = _Read(version, record, translate.curve_data(record.details, record.epochs), ())
     content = _written(read, service, job_id, form)  # after the transaction: it waits for other processes
-    service.reports.put(name, revision, content)
+    service.reports.put(name, version, content)
     return content
 
 
@@ -65,8 +64,8 @@ def _picture(read: _Read, service: Service, job_id: str) -> bytes:
     """Without a title, which the report says."""
     name, data = f"{job_id}.report.svg", read.curve_data
     untitled = CurveData("", "", data.planned, data.epochs, data.best)
-    known = service.curve_cache.get(name, read.revision)
-    return known or service.curve_cache.draw(name, read.revision, untitled, "svg")
+    known = service.curve_cache.get(name, read.version)
+    return known or service.curve_cache.draw(name, read.version, untitled, "svg")
 
 
 def _evaluation(record: JobRecord, service: Service) -> Mapping[str, Any] | None:

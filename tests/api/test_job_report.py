@@ -210,3 +210,20 @@ def test_a_long_run_with_many_classes_stays_small(client: TestClient, stage: Sta
     assert len(page) < 300_000
     assert len(markdown) < 30_000
     assert "1,000 epochs" in Reader(page).text
+
+
+def test_a_repeated_job_is_told_with_its_mean(client: TestClient, stage: Stage) -> None:
+    spec = {"dataset": "digits", "epochs": 1, "seed": 3}
+    first = client.post("/v1/jobs", json={"spec": spec, "repeats": 3}).json()["id"]
+    assert "No run has succeeded yet." in report(client, first)
+    runs = [each["id"] for each in client.get(f"/v1/jobs/{first}/repeats").json()["jobs"]]
+    for job_id, accuracy in zip(runs, (0.8, 0.9, 0.7), strict=True):
+        claim = stage.start(job_id)
+        stage.epoch(claim, 0, test_accuracy=accuracy)
+        stage.succeed(claim)
+    for text in both(client, first):
+        assert "The mean test accuracy of 3 runs is " in text
+        assert "10.00 points" in text
+        assert "55.2 to 100.0%" in text  # 0.8 and 4.3027 times 0.1 / sqrt(3)
+        assert "This is one run." not in text
+    assert f"It repeats {first} under another seed" in report(client, runs[1])

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from api.views.report.document import Block, Inline, KeyFigure, KeyFigures, Message, Paragraph, Strong
 from api.views.report.text import count, duration, interval, number, percent, short_duration, shortened
+from jobs.ids import is_id
 from jobs.records import JobRecord
 from models import Epoch, Job, JobStatus
 from training.spec import ResolvedSpec
@@ -116,6 +117,7 @@ def _in_words(accuracy: float | None, images: int | None) -> str:
 
 def _repeats(job: Job) -> str:
     if job.repeats > 1:
-        seeds = count(job.repeats, "seed")
-        return f"The same settings are trained under {seeds}; this report is of one of them, and the comparison of all."
+        return f"The same settings are trained under {job.repeats} seeds, of which this is the first: see below."
+    if job.parent is not None and is_id(job.parent):
+        return f"It repeats {job.parent} under another seed: the report of that job has all of them together."
     return ONE_RUN

@@ -11,6 +11,7 @@ from api.views.report.findings import findings
 from api.views.report.headline import opening
 from api.views.report.measurements import curves, log, time_and_device
 from api.views.report.origin import origin
+from api.views.report.seeds import under_several_seeds
 from api.views.report.settings import settings
 from jobs.records import JobRecord
 from training.diagnosis import Finding
@@ -44,6 +45,7 @@ def job_report(report: JobReport) -> Document:
 def _sections(report: JobReport, spec: ResolvedSpec) -> Iterator[tuple[str, Sequence[Block]]]:
     record = report.record
     yield "Curves", curves(record, report.picture, report.address)
+    yield "Under several seeds", under_several_seeds(record)
     yield "What the curves say", findings(report.found, has_epochs=record.epoch_count > 0)
     yield "Where it is wrong", where_it_is_wrong(report.evaluation)
     if isinstance(spec, UnknownSpec):
