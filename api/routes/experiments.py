@@ -5,25 +5,26 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request, Response
 
-from api.dependencies import CatalogueDep, DatabaseDep, ProjectDatabase
+from api.dependencies import CatalogueDep, DatabaseDep
 from api.http.etags import NOT_MODIFIED_RESPONSE, IfNoneMatch
 from api.http.path_ids import path_id
 from api.http.preconditions import IfMatch
 from api.http.problem_kinds import fails_with
 from api.making import sweeping
 from api.making.idempotent import IdempotentSubmissionDep, Made
+from api.reading import experiment_answers
 from api.reading.derived import derived
 from api.routes.sweeps import MADE, MAKING_ERRORS, SweepId, made
 from api.schemas import experiments as schemas
 from api.schemas import sweeps as sweep_schemas
 from api.service.admitted_route import AdmittedRoute
 from api.views import experiment_views, sweep_views
-from models import Sweep
-from sweeps import making, queries
+from api.views.report.answers import answer_document
+from api.views.report.html import to_html
+from api.views.report.markdown import to_markdown
+from sweeps import making
 from sweeps.errors import ExperimentNotFound, NoExperiment
-from sweeps.experiments import answering, catalogue, documents, picture, reading
-from sweeps.experiments.definition import Experiment
-from sweeps.experiments.results import TrialResult
+from sweeps.experiments import answering, catalogue
 
 router = APIRouter(tags=["sweeps"], route_class=AdmittedRoute)
 
@@ -93,7 +94,7 @@ def run_experiment(
 def get_answer(sweep_id: SweepId, database: DatabaseDep) -> Response:
     """In words, computed from what the jobs have measured so far: which of the textbook's expectations came out, which
     came out the other way round, and which these runs cannot decide."""
-    sweep, found, trials = _read(database, sweep_id)
+    sweep, found, trials = experiment_answers.read(database, sweep_id)
     told = experiment_views.answer(sweep, found, trials, answering.answer(found, trials))
     return Response(told.model_dump_json(), media_type="application/json")
 
@@ -122,7 +123,7 @@ def get_answer_svg(
     _expected: IfMatch = None,
 ) -> Response:
     """A curve for each trial."""
-    return derived(request, _drawn(*_read(database, sweep_id)).encode(), SVG)
+    return derived(request, experiment_answers.drawn(*experiment_answers.read(database, sweep_id)).encode(), SVG)
 
 
 @router.get(
@@ -140,8 +141,7 @@ def get_answer_markdown(
     _expected: IfMatch = None,
 ) -> Response:
     """The picture is a link to `answer.svg`."""
-    _sweep, found, trials = _read(database, sweep_id)
-    text = documents.markdown(found, trials, answering.answer(found, trials), "answer.svg")
+    text = to_markdown(answer_document(experiment_answers.answered(database, sweep_id)))
     return derived(request, text.encode(), MARKDOWN)
 
 
@@ -160,22 +160,7 @@ def get_answer_html(
     _expected: IfMatch = None,
 ) -> Response:
     """With the picture in it; it loads nothing from elsewhere."""
-    sweep, found, trials = _read(database, sweep_id)
-    text = documents.html(found, trials, answering.answer(found, trials), _drawn(sweep, found, trials))
-    answer = derived(request, text.encode(), HTML)
-    # A page of ours in a browser, at the API's origin, could do whatever its user may.
-    answer.headers["Content-Disposition"] = f'attachment; filename="{found.name}-{sweep_id}.html"'
-    return answer
-
-
-def _read(database: ProjectDatabase, sweep_id: str) -> tuple[Sweep, Experiment, list[TrialResult]]:
-    """Raises SweepNotFound and NoExperiment."""
-    with database.snapshot() as session:
-        sweep = queries.find(session, sweep_id).sweep
-        if sweep.experiment is None or sweep.experiment not in catalogue.EXPERIMENTS:
-            raise NoExperiment(sweep_id)
-        return sweep, catalogue.find(sweep.experiment), reading.trials_of(session, sweep)
-
-
-def _drawn(sweep: Sweep, found: Experiment, trials: list[TrialResult]) -> str:
-    return picture.picture(found, trials, f"on {sweep.spec.get('dataset')}, {len(trials)} jobs")
+    found = experiment_answers.answered(database, sweep_id)
+    # As an attachment: a page in a browser, at the API's origin, could do whatever its user may.
+    attachment = f'attachment; filename="{found.experiment.name}-{sweep_id}.html"'
+    return derived(request, to_html(answer_document(found)).encode(), HTML, {"Content-Disposition": attachment})

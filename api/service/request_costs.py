@@ -51,6 +51,8 @@ COSTS: Mapping[str, Cost] = {
     "get_model_mistakes_png": lambda _: EXPENSIVE,
     "get_log": lambda _: 10,
     "get_tensorboard": lambda _: 20,  # reads all of the steps and, for each run, all of the epochs
+    "get_job_manifest": lambda _: 10,  # reads all of the epochs
+    "get_job_report": lambda _: 20,  # draws the curves, and evaluates predictions
     "compare_jobs": lambda query: max(EXPENSIVE, 3 * len(query.getlist("job"))),
     "list_metrics": _rows,
     "list_steps": _rows,

@@ -1,5 +1,6 @@
 """Experiments over HTTP: listed, run, and answered from what the jobs have measured."""
 
+import base64
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -87,11 +88,23 @@ def test_the_answer_as_documents(client: TestClient, stage: "Stage") -> None:
     assert picture.headers["Content-Type"] == "image/svg+xml"
     assert "56 layers, with shortcuts</text>" in picture.text
     assert text.text.startswith("# Residual blocks")
-    assert "| 20 layers, with shortcuts | succeeded | 1 of 10 |" in text.text
+    assert "20 layers, with shortcuts" in text.text
+    assert "1 of 10" in text.text
     assert "attachment" in page.headers["Content-Disposition"]
-    assert picture.text in page.text
+    assert base64.b64encode(picture.content).decode() in page.text
     again = client.get(links["html"], headers={"If-None-Match": page.headers["ETag"]})
     assert again.status_code == 304
+
+
+def test_the_report_of_a_job_may_end_with_answers(client: TestClient, stage: "Stage") -> None:
+    sweep, job_id = run(client), stage.submit(name="lab")
+    for form in ("html", "md"):
+        address = f"/v1/jobs/{job_id}/report?format={form}"
+        report, longer = (client.get(f"{address}{more}") for more in ("", f"&sweep={sweep['id']}"))
+        assert "Why do deep networks need shortcuts" in longer.text
+        assert "Why do deep networks need shortcuts" not in report.text
+        assert client.get(address).text == report.text  # and what is remembered is the one without
+    assert client.get(f"{address}&sweep={sweep['id'][:-1]}0").json()["code"] == "sweep_not_found"
 
 
 def test_only_an_experiment_has_an_answer(client: TestClient) -> None:

@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
+from api.views.report.answers import AnsweredExperiment, answer_document
+from api.views.report.html import to_html
+from api.views.report.markdown import to_markdown
 from models import JobStatus
 from sweeps.experiments.answering import answer
 from sweeps.experiments.catalogue import EXPERIMENTS, spec_of
 from sweeps.experiments.claims import Claim, Outcome, judge
 from sweeps.experiments.definition import Experiment, Preset, TrialDefinition
-from sweeps.experiments.documents import html, markdown
 from sweeps.experiments.intervals import difference
 from sweeps.experiments.measures import SECONDS_PER_EPOCH, TEST_ACCURACY, TEST_LOSS, TRAIN_ACCURACY, TRAIN_LOSS
 from sweeps.experiments.picture import picture
@@ -133,10 +135,10 @@ def test_an_answer_says_who_is_best_who_is_alike_and_how_far_to_trust_it() -> No
     assert "95.0%, of “a”. On 360 test images it cannot be told apart from “b”." in found.ranking
     assert "Clearly lower: “c” (50.0%)" in found.ranking
     assert any("trained once" in note for note in found.notes)
-    page, text = (
-        html(QUESTION, trials, found, picture(QUESTION, trials, "on <digits>")),
-        markdown(QUESTION, trials, found, None),
+    found_of = AnsweredExperiment(
+        "swp_1", QUESTION, trials, found, picture(QUESTION, trials, "on <digits>"), "/answer.svg"
     )
+    page, text = to_html(answer_document(found_of)), to_markdown(answer_document(found_of))
     assert "<script>" not in page
     assert "<script>" not in text
     assert "Title &lt;b&gt;" in page
