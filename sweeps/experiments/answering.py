@@ -8,6 +8,7 @@ from typing import Any
 from sweeps.experiments.claims import FACTOR, Claim, Finding, Outcome, judge
 from sweeps.experiments.definition import Experiment
 from sweeps.experiments.intervals import difference, wilson
+from sweeps.experiments.measures import SECONDS_PER_EPOCH
 from sweeps.experiments.results import TrialResult
 from training.names import listed
 
@@ -39,14 +40,15 @@ def claims_of(experiment: Experiment, labels: Sequence[str]) -> Sequence[Claim]:
 def answer(experiment: Experiment, trials: Sequence[TrialResult]) -> Answer:
     """The answer so far."""
     by_label = {trial.label: trial for trial in trials}
-    findings = [judge(claim, by_label) for claim in claims_of(experiment, list(by_label))]
+    claims = claims_of(experiment, list(by_label))
+    findings = [judge(claim, by_label) for claim in claims]
     unfinished = [trial for trial in trials if trial.status is not None and not _is_over(trial)]
     return Answer(
         is_complete=not unfinished,
         summary=_summary(findings, len(unfinished), len(trials)),
         ranking=_ranking(trials),
         findings=findings,
-        notes=[*_notes(trials, findings)],
+        notes=_notes(trials, claims),
     )
 
 
@@ -91,7 +93,7 @@ def _quoted(labels: Sequence[str]) -> str:
     return listed([f"“{label}”" for label in labels], most=12)
 
 
-def _notes(trials: Sequence[TrialResult], findings: Sequence[Finding]) -> list[str]:
+def _notes(trials: Sequence[TrialResult], claims: Sequence[Claim]) -> list[str]:
     notes = [
         "Each trial was trained once, from one seed. Another seed gives other numbers; how much they vary, one run "
         "does not show. The intervals say only how sure an accuracy is on so many test images."
@@ -103,11 +105,13 @@ def _notes(trials: Sequence[TrialResult], findings: Sequence[Finding]) -> list[s
             f"The test split has {images:,} images. An accuracy of 95 % on so many is known to between {low:.1%} and "
             f"{high:.1%}."
         )
-    if any("within" in finding.explanation for finding in findings):
+    if any(claim.measure.images is None for claim in claims):
         notes.append(
             "For losses and times of one run no interval is known. By convention they count as different from a "
             f"factor of {FACTOR:g} on."
         )
+    if any(claim.measure is SECONDS_PER_EPOCH for claim in claims):
+        notes.append("Seconds an epoch depend on what else the machine did meanwhile.")
     for trial in trials:
         if trial.has_diverged:
             notes.append(f"“{trial.label}” diverged: {_message(trial.error)}")

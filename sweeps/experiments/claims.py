@@ -116,15 +116,24 @@ def _by_interval(
         return "undecided", "How many images there were is not known, and so not how sure the numbers are."
     low, high = difference(first, images, second, others)
     apart = f"The difference is {_points(first - second)}; its interval of 95 % is {_points(low)} to {_points(high)}"
-    if low > -claim.margin:
-        if claim.margin:
-            return "confirmed", f"{apart}: at most {claim.margin * 100:g} points are lost."
+    if claim.margin:
+        return _within_margin(claim.margin, low, high, apart)
+    if low > 0:
         return "confirmed", f"{apart}, and leaves out 0."
     if high < 0:
         return "contradicted", f"{apart}: it is the other way round."
-    if claim.margin:
-        return "undecided", f"{apart}: too wide to say whether more than {claim.margin * 100:g} points are lost."
     return "undecided", f"{apart}. It includes 0: on {min(images, others):,} images, chance alone may make so much."
+
+
+def _within_margin(margin: float, low: float, high: float, apart: str) -> tuple[Outcome, str]:
+    points = f"{margin * 100:g} points"
+    if low > -margin:
+        return "confirmed", f"{apart}: at most {points} are lost."
+    if high < -margin:
+        return "contradicted", f"{apart}: more than {points} are lost."
+    if high < 0:
+        return "undecided", f"{apart}: something is lost, and it may be more than {points} or less."
+    return "undecided", f"{apart}: too wide to say whether more than {points} are lost."
 
 
 def _points(share: float) -> str:

@@ -71,6 +71,8 @@ def test_that_nothing_much_is_lost_needs_an_interval_that_says_so() -> None:
     assert judged(claim, trial("a", 0.99), trial("b", 0.99))[0] == "confirmed"
     assert judged(claim, trial("a", 0.94), trial("b", 0.95))[0] == "undecided"
     assert judged(claim, trial("a", 0.80), trial("b", 0.95))[0] == "contradicted"
+    outcome, told = judged(claim, trial("a", 0.92), trial("b", 0.96))
+    assert (outcome, "something is lost" in told) == ("undecided", True)
 
 
 @pytest.mark.parametrize(
