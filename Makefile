@@ -22,7 +22,7 @@ up: .venv/.installed ## run the service on this machine until Ctrl-C: http://127
 demo: .venv/.installed ## train a ResNet on handwritten digits through the service, in less than a minute
 	@$(BIN)/python demo.py digits
 
-lab: .venv/.installed ## the lab exercise: ResNet-18 on CIFAR-100; EPOCHS=n trains n epochs
+lab: .venv/.installed ## the lab exercise: ResNet-18 on CIFAR-100, the experiments, and a report; EPOCHS=n, EXPERIMENTS=none|small|full
 	@$(BIN)/python demo.py lab
 
 test: .venv/.developed ## run every test, and say which took longest: 15 minutes on 2 cores

@@ -119,6 +119,14 @@ class RunFacts:
     probed: tuple[StepTiming, ...] | None  # the measurements that `step` was chosen from
     probe_seconds: float | None  # time that the attempt spent on them, in addition to its training
     fingerprint: str | None  # two deterministic runs with the same fingerprint agree to the bit
+    epochal_version: str | None  # of the trainer, as the next fields
+    epochal_revision: str | None  # the commit that its image was built from
+    python_version: str | None
+    torchvision_version: str | None
+    cuda_version: str | None
+    cudnn_version: str | None
+    driver_version: str | None  # NVIDIA's
+    processor: str | None
 
 
 @dataclass(frozen=True, slots=True)

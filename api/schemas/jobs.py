@@ -159,6 +159,8 @@ class JobLinks(ResponseSchema):
     curves_svg: str
     curves_png: str
     tensorboard: str = Field(description="A zip of event files for TensorBoard.")
+    manifest: str = Field(description="What it takes to get this result again.")
+    report: str = Field(description="The result to read: HTML, or Markdown with `format=md`.")
     checkpoints: str
     weights: str = Field(description="404 until the job has succeeded or stopped, or failed with weights.")
 
