@@ -23,6 +23,7 @@ from api.routes import (
     dataset_pictures,
     dataset_uploads,
     datasets,
+    diagnosis,
     evaluations,
     events,
     files,
@@ -90,6 +91,9 @@ DESCRIPTION = (
 )
 
 
+DIAGNOSES_BYTES = 16 * 2**20  # of those that are kept; one has a few KB
+
+
 class State(TypedDict):
     """The state that every request gets from the lifespan."""
 
@@ -114,7 +118,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=partial(_lifespan, settings, meters, traces),
         telemetry=OFF if traces is None else traces.config,
     )
-    for resource in (jobs, requests, repeats, metrics, papers, events, files, compare, mlflow):
+    for resource in (jobs, requests, repeats, metrics, diagnosis, papers, events, files, compare, mlflow):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
     for resource in (datasets, architectures, recipes, workers, queue):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
@@ -198,6 +202,7 @@ async def _lifespan(
                 job_json=JobJsonCache(),
                 curve_cache=CurveCache(renderer),
                 reports=RevisionCache[bytes](job_reports.MAX_BYTES, len),
+                diagnoses=RevisionCache[bytes](DIAGNOSES_BYTES, len),
                 indexes=IndexCache(storage),
                 pictures=pictures,
                 evaluations=evaluation_process,

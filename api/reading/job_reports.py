@@ -1,12 +1,14 @@
 """The report of a job, from what is stored to a file."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from api.dependencies import ProjectDatabase
 from api.http.errors import NotEvaluable
+from api.reading.diagnosis import diagnosis
+from api.schemas.diagnosis import Diagnosis
 from api.service.service import Service
 from api.views import translate
 from api.views.curve_data import CurveData
@@ -15,7 +17,6 @@ from api.views.report.job_report import JobReport, job_report
 from api.views.report.markdown import to_markdown
 from jobs.records import JobRecord, record_of, version_of
 from storage import StoredFile
-from training.diagnosis import Finding
 
 ReportFormat = Literal["html", "md"]
 
@@ -30,7 +31,6 @@ class _Read:
     version: int
     record: JobRecord
     curve_data: CurveData
-    found: Sequence[Finding]
 
 
 def report_file(database: ProjectDatabase, service: Service, job_id: str, form: ReportFormat) -> bytes:
@@ -42,18 +42,21 @@ def report_file(database: ProjectDatabase, service: Service, job_id: str, form: 
         if known := service.reports.get(name, version):
             return known
         record = record_of(session, job_id)
-        read = _Read(version, record, translate.curve_data(record.details, record.epochs), ())
-    content = _written(read, service, job_id, form)  # after the transaction: it waits for other processes
+        read = _Read(version, record, translate.curve_data(record.details, record.epochs))
+    # After the transaction: it waits for other processes.
+    told = Diagnosis.model_validate_json(diagnosis(service, database, job_id))
+    content = _written(read, told, service, form)
     service.reports.put(name, version, content)
     return content
 
 
-def _written(read: _Read, service: Service, job_id: str, form: ReportFormat) -> bytes:
+def _written(read: _Read, told: Diagnosis, service: Service, form: ReportFormat) -> bytes:
+    job_id = read.record.details.job.id
     report = JobReport(
         record=read.record,
         address=translate.job_url(job_id),
         picture=_picture(read, service, job_id) if form == "html" and read.record.epochs else b"",
-        found=read.found,
+        diagnosis=told,
         evaluation=_evaluation(read.record, service),
     )
     document = job_report(report)

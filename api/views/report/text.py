@@ -4,7 +4,7 @@ import json
 import math
 from typing import Any
 
-from training.evaluation.report import wilson_interval
+from training.intervals import wilson_interval
 from training.number_format import plain
 
 FEW_IMAGES = 1000  # with fewer, a hundredth of a percent is less than an image
