@@ -4,21 +4,20 @@ from collections.abc import Mapping, Sequence
 
 from api.schemas.diagnosis import Diagnosis, Finding
 from api.views.report.document import Block, Message, Paragraph, Tone
-from api.views.report.text import tenths
-from training.number_format import plain
+from api.views.report.text import significant, tenths
 
 MOST_FINDINGS = 20
 _TONES: Mapping[str, Tone] = {"problem": "problem", "warning": "warning", "hint": "hint"}
 NOTHING = "The diagnosis has nothing to say of these curves."
 
 
-def findings(diagnosis: Diagnosis) -> Sequence[Block]:
-    """The most important first, and then what is expected of the rest of the run. Without any: that there is none,
-    where there are epochs to look at."""
+def findings(diagnosis: Diagnosis, *, has_ended: bool) -> Sequence[Block]:
+    """The most important first, and then what is expected of the rest of a run that has not ended. Without any: that
+    there is none, where there are epochs to look at."""
     if not diagnosis.epochs:
         return []
     found: list[Block] = [message(each) for each in diagnosis.findings[:MOST_FINDINGS]]
-    if expected := diagnosis.forecast:
+    if not has_ended and (expected := diagnosis.forecast):
         between = f"{100 * expected.low:.1f} to {tenths(expected.high)}"
         told = f"After epoch {expected.epoch}, its last, it will have an accuracy of {between} with a probability of "
         found.append(Paragraph([f"{told}{expected.probability:.0%}; the middle is {tenths(expected.median)}."]))
@@ -39,4 +38,4 @@ def message(finding: Finding) -> Message:
 
 
 def _value(value: float | int | str) -> str:
-    return plain(float(f"{value:.4g}")) if isinstance(value, float) else str(value)
+    return str(value) if isinstance(value, str) else significant(value)

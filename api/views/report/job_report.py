@@ -45,7 +45,7 @@ def _sections(report: JobReport, spec: ResolvedSpec) -> Iterator[tuple[str, Sequ
     record = report.record
     yield "Curves", curves(record, report.picture, report.address)
     yield "Under several seeds", under_several_seeds(record)
-    yield "What the curves say", findings(report.diagnosis)
+    yield "What the curves say", findings(report.diagnosis, has_ended=record.manifest.complete)
     yield "Where it is wrong", where_it_is_wrong(report.evaluation)
     if isinstance(spec, UnknownSpec):
         yield "Settings", [Paragraph(["A later release has written this spec: it cannot be explained here."])]
