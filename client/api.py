@@ -228,6 +228,12 @@ class Client:
             "GET", path_to("jobs", job_id, f"curves.{kind}"), retry_on=CONNECTION_LOST
         ).content
 
+    def report(self, job_id: str, form: Literal["html", "md"] = "html") -> str:
+        """The result of the job to read: an HTML page that needs nothing else, or Markdown."""
+        return self._connection.request(
+            "GET", path_to("jobs", job_id, "report"), query={"format": form}, retry_on=CONNECTION_LOST
+        ).text
+
     def queue(self) -> Iterator[QueuedJob]:
         """The queued jobs, in the order in which they are served. Pages are fetched as needed."""
         return self._connection.pages(QueuedJob, path_to("queue"))

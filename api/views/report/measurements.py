@@ -75,7 +75,7 @@ def time_and_device(record: JobRecord) -> Sequence[Block]:
         rows.append(("Training and evaluation", duration(record.seconds)))
         rows.append(("Pace of the last epoch", f"{record.epochs[-1].images_per_second:,.0f} training images a second"))
     attempts = record.details.job.attempts
-    told = count(len(attempts), "attempt")
+    told = f"{len(attempts):,}"
     if len(attempts) > 1:
         told += ": the job was interrupted, and went on from a checkpoint where it had one"
     rows.append(("Attempts", told))
