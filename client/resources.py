@@ -239,7 +239,8 @@ class Job:
     attempts: tuple[Attempt, ...]
     weights: Weights | None  # None until it has succeeded or stopped
     predictions: Predictions | None  # None unless it has succeeded; nor where they would be too large
-    parent: str | None  # the audit whose part it is
+    parent: str | None  # the audit or the sweep whose part it is, or the job that it repeats
+    repeats: int | None  # jobs of its spec under seeds that follow each other, with itself; None from an older service
     error: Failure | None  # None unless it has failed
     links: dict[str, str]
 

@@ -16,7 +16,7 @@ import client.projects
 import client.resources
 import client.webhooks
 from api import schemas
-from api.schemas import comparison, estimates
+from api.schemas import comparison, estimates, repeats
 from client import EpochalError, Failure
 from models import TERMINAL
 from tests.client.answers import Answers, page
@@ -130,6 +130,11 @@ def test_a_field_that_does_not_fit_is_named(job_body: Body) -> None:
         (client.comparison.ComparedJob, comparison.ComparedJob),
         (client.comparison.Curves, comparison.Curves),
         (client.comparison.Difference, comparison.Difference),
+        (client.comparison.Verdict, repeats.Verdict),
+        (client.comparison.Spread, repeats.Spread),
+        (client.comparison.Spreads, repeats.Spreads),
+        (client.comparison.Repeats, repeats.Repeats),
+        (client.comparison.RepeatedJob, repeats.RepeatedJob),
         (client.estimates.DryRun, estimates.DryRun),
         (client.estimates.Span, estimates.Span),
         (client.estimates.DataShape, estimates.DataShape),
