@@ -109,7 +109,7 @@ def photographs() -> Iterator[Planted]:
 
 def _photographs() -> Iterator[Planted]:
     yield Planted("plain", ("overfitting", "memorised"), FIT, {"optimizer": "adam", "schedule": "constant"})
-    yield Planted("plain cosine", ("memorised",), FIT, STANDARD)
+    yield Planted("plain cosine", ("overfitting",), FIT, STANDARD)
     may = ("noisy_evaluation", "still_improving", "chosen_on_test_split", "underfitting")
     yield Planted("crop and flip", (), (*may, "overfitting"), {**STANDARD, **CROP_FLIP})
     strong = {

@@ -58,7 +58,16 @@ EXPLAINS: Mapping[Code, frozenset[Code]] = {
     "diverged": _NOTHING_LEARNT | {"diverging"},
     "diverging": _NOTHING_LEARNT | {"learning_rate_too_high"},
     "learning_rate_too_high": _NOTHING_LEARNT,
-    "learning_rate_too_low": frozenset({"underfitting", "plateau", "still_improving", "schedule_ends_too_late"}),
+    "learning_rate_too_low": frozenset(
+        {
+            "underfitting",
+            "plateau",
+            "still_improving",
+            "schedule_ends_too_late",
+            "train_worse_than_test",
+            "noisy_evaluation",
+        }
+    ),
     "labels_or_splits_suspicious": frozenset({"chosen_on_test_split", "underfitting"}),
     "schedule_ends_too_early": frozenset({"learning_rate_too_low", "underfitting", "plateau", "still_improving"}),
     "underfitting": frozenset({"plateau", "still_improving"}),

@@ -17,21 +17,23 @@ ROWS_BEHIND = 3  # of the lowest one
 TRAIN_FELL = 0.95  # of its value there: a train loss that has not fallen since is no overfitting
 FALL_THAT_COUNTS = 0.01  # of the accuracy
 GAP = 0.15  # between accuracies, where no loss shows a rise
+WIDE_GAP, MOST_RIGHT = 0.2, 0.85  # between accuracies, and of the training images
 GAP_OF_MEMORISED = 0.1  # a network that knows its images by heart and does well on others is what was wanted
 FLAT = 0.02  # within so much of the end, an accuracy no longer rises
 
 
 def overfitting(reading: Reading) -> Iterator[Finding]:
-    """By the loss of the other split where it was measured, otherwise by its accuracy."""
-    if len(reading.loss) >= ROWS_BEHIND + 2:
-        yield from _by_loss(reading)
-    elif not len(reading.loss):
-        yield from _by_accuracy(reading)
+    """By the loss of the other split where that has risen; otherwise by an accuracy that no longer rises, or that lies
+    far below the training images'."""
+    found = [*_by_loss(reading)] or [*_by_accuracy(reading)] or [*_by_gap(reading)]
+    yield from found
 
 
 def _by_loss(reading: Reading) -> Iterator[Finding]:
     turned = turn(reading.loss)
-    if turned is None or turned.rows < ROWS_BEHIND or not _has_risen(reading, turned.lowest, turned.rise):
+    if turned is None or len(reading.loss) < ROWS_BEHIND + 2 or turned.rows < ROWS_BEHIND:
+        return
+    if not _has_risen(reading, turned.lowest, turned.rise):
         return
     behind = reading.own(reading.loss, turned.epoch)
     line = trend(behind)
@@ -117,6 +119,49 @@ def _by_accuracy(reading: Reading) -> Iterator[Finding]:
         epochs=_rows_of(reading, since),
         suggestion=against_overfitting(reading),
     )
+
+
+def _by_gap(reading: Reading) -> Iterator[Finding]:
+    """Nearly all training images are right, and far fewer others, although these may still get better."""
+    gap, train, final = reading.gap, reading.final_train_accuracy, reading.final_accuracy
+    if (
+        gap is None
+        or train is None
+        or final is None
+        or gap < WIDE_GAP
+        or train < MOST_RIGHT
+        or reading.rows < ROWS_BEHIND + 2
+    ):
+        return
+    since = _wide_since(reading)
+    yield Finding(
+        code="overfitting",
+        severity="warning",
+        since_epoch=since,
+        sentence=f"The network fits its training images far better than others: at the end, {train:.1%} of them are "
+        "right, "
+        f"and {final:.1%} of the {reading.split} images, {gap:.0%} fewer. The {reading.split} curve has not turned, so "
+        "that the run is not spoilt; but most of what it learns since is of its training images alone.",
+        evidence={
+            "train_accuracy_as_a_fraction": train,
+            f"{reading.split}_accuracy_as_a_fraction": final,
+            "gap_as_a_fraction": gap,
+        },
+        epochs=_rows_of(reading, since),
+        suggestion=against_overfitting(reading),
+    )
+
+
+def _wide_since(reading: Reading) -> int:
+    """The first epoch from which on the gap is wide."""
+    if not len(reading.train_accuracy):
+        return reading.run.last_epoch
+    since = reading.run.last_epoch
+    for epoch, accuracy in zip(reversed(reading.accuracy.epochs), reversed(reading.accuracy.values), strict=True):
+        if value_at(reading.train_accuracy, float(epoch)) - accuracy < WIDE_GAP / 2:
+            break
+        since = int(epoch)
+    return since
 
 
 def _best(reading: Reading) -> tuple[int, float] | None:

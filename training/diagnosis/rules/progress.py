@@ -30,11 +30,14 @@ HARDLY_FALLEN = 0.5  # of the highest learning rate at the end of a schedule tha
 
 def still_improving(reading: Reading) -> Iterator[Finding]:
     """The other split's loss was at its lowest at the end, and falling."""
-    if not reading.run.has_ended or reading.run.last_epoch < 1 or reading.memorised_since is not None:
+    if not reading.run.has_ended or not len(reading.run.rows) or reading.memorised_since is not None:
         return
     if reading.is_decayed and not _has_room(reading):
         return
-    is_improving = _improves_per_doubling(reading) if reading.is_decayed else _falls_at_the_end(reading)
+    if len(reading.run.rows) <= LEAST_ROWS and reading.run.last_epoch < 2 * LEAST_ROWS:
+        is_improving = _has_just_begun(reading)
+    else:
+        is_improving = _improves_per_doubling(reading) if reading.is_decayed else _falls_at_the_end(reading)
     if not is_improving:
         return
     epochs = reading.run.last_epoch + 1
@@ -81,6 +84,15 @@ def _judged(reading: Reading) -> tuple[Curve, float] | None:
     if len(reading.accuracy) >= LEAST_ROWS:
         return Curve(reading.accuracy.epochs, 1 - reading.accuracy.values), GAIN_OF_ERROR
     return (reading.train, GAIN) if len(reading.train) >= LEAST_ROWS else None
+
+
+def _has_just_begun(reading: Reading) -> bool:
+    """Of very few epochs the train loss alone can be judged: after so few steps, the running means of normalisations
+    are not the images' own yet, and a test loss says nothing."""
+    values = reading.train.values
+    has_room = reading.level is not None and (reading.level > ROOM or (reading.final_accuracy or 1.0) < DONE)
+    is_falling = len(values) > 0 and bool(values[-1] < (1 - GAIN) * values[0] or len(values) == 1)
+    return has_room and is_falling
 
 
 def _falls_at_the_end(reading: Reading) -> bool:
