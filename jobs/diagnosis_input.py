@@ -138,7 +138,7 @@ def _like(session: ProjectSession, job: Job, spec: ResolvedSpec) -> Sequence[Map
         accuracy.is_not(None),
     )
     curves: dict[str, dict[int, float]] = {}
-    for other, epoch, value in session.execute(rows).tuples():
+    for other, epoch, value in session.execute(rows):
         assert value is not None
         curves.setdefault(other, {})[epoch] = value
     return tuple(curves.values())
