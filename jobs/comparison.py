@@ -70,20 +70,26 @@ def compare(session: Session, job_ids: Sequence[str], most: int) -> Comparison:
         most = max(LEAST_EPOCHS, min(most, MOST_ROWS // count))
     epochs = sorted({epoch for job_id in job_ids for epoch in choose_epochs(session, job_id, most)})
     jobs = [_compared(session, job, best, runs[job.id], epochs) for job, best in found.values()]
-    specs = {job.id: ResolvedSpec.to_show(job.spec).model_dump(mode="json") for job, _ in found.values()}
+    specs = {job.id: ResolvedSpec.to_show(job.spec) for job, _ in found.values()}
     first, *others = jobs
     verdicts = [Verdict(first, each, _judged(session, first, each)) for each in others]
-    return Comparison(jobs, epochs, [*_differences("", specs, job_ids)], verdicts)
+    return Comparison(jobs, epochs, spec_differences(specs), verdicts)
+
+
+def spec_differences(specs: Mapping[str, ResolvedSpec]) -> Sequence[Difference]:
+    """Where these specs differ; the keys are those of the differences' values."""
+    return [*_differences("", {key: spec.model_dump(mode="json") for key, spec in specs.items()}, [*specs])]
 
 
 def _compared(
     session: Session, job: Job, best: Epoch | None, runs: Sequence[Job], epochs: Sequence[int]
 ) -> ComparedJob:
     statistics = repeats.statistics_at(session, runs, epochs) if len(runs) > 1 else None
-    return ComparedJob(job, best, _rows(session, job.id, epochs), runs, statistics, _results(session, runs))
+    return ComparedJob(job, best, _rows(session, job.id, epochs), runs, statistics, results_of(session, runs))
 
 
-def _results(session: Session, runs: Sequence[Job]) -> Mapping[int, float]:
+def results_of(session: Session, runs: Sequence[Job]) -> Mapping[int, float]:
+    """The test accuracy of the last epoch of those that have succeeded, by seed."""
     last = (Epoch.job_id == Job.id) & (Epoch.epoch == Job.latest_epoch)
     ended = (
         select(Job.id, Epoch.test_accuracy)

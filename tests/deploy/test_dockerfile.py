@@ -30,6 +30,7 @@ for package in map(importlib.import_module, packages):
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         importlib.import_module(module.name)
 importlib.import_module("s3fs")  # which fsspec imports only where the storage is in S3
+importlib.import_module("training.release").release()  # a worker says it when it signs on
 if "api" in packages:
     importlib.import_module("api.app").create_app()
 """
