@@ -26,6 +26,7 @@ from api.routes import (
     diagnosis,
     evaluations,
     events,
+    experiments,
     files,
     health,
     jobs,
@@ -47,6 +48,7 @@ from api.routes import (
     recipes,
     repeats,
     requests,
+    sweeps,
     uploads,
     webhooks,
     workers,
@@ -71,13 +73,14 @@ from api.views.job_json import JobJsonCache
 from api.views.revision_cache import MAX_ADDRESSES, NotModifiedHeaders, RevisionCache
 from catalog.datasets.listing import Catalogue
 from jobs.delivery import CeleryQueue
-from jobs.periodic import running_periodically
+from jobs.periodic import PeriodicTask, running_periodically
 from jobs.reconciler import deleting_old_keys, folding_usage, sweeping
 from jobs.service_stats import StatsCollector
 from jobs.verified_storage import VerifiedStorage
 from models import Database
 from serving import Predictor
 from settings import Settings, read_settings
+from sweeps import changes
 from training.release import release
 from webhooks import sender
 
@@ -91,6 +94,7 @@ DESCRIPTION = (
 )
 
 
+FORGET_SWEEPS_SECONDS = 3600.0
 DIAGNOSES_BYTES = 16 * 2**20  # of those that are kept; one has a few KB
 
 
@@ -120,7 +124,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     for resource in (jobs, requests, repeats, metrics, diagnosis, papers, events, files, compare, mlflow):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
-    for resource in (datasets, architectures, recipes, workers, queue):
+    for resource in (sweeps, experiments, datasets, architectures, recipes, workers, queue):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
     for resource in (new_versions, audits, models, model_exports, model_names, evaluations, model_evaluations):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
@@ -170,6 +174,7 @@ async def _lifespan(
         periodic_tasks = [
             folding_usage(database),
             deleting_old_keys(database),
+            PeriodicTask(FORGET_SWEEPS_SECONDS, partial(changes.forget_empty, database)),
             sender.deleting_old_deliveries(database),
             admission.storing_key_uses(database),
         ]

@@ -25,6 +25,7 @@ from client.following import EventStream, poll_job
 from client.keys import Keys
 from client.projects import Projects
 from client.resources import Checkpoint, EpochRow, Event, Job, QueuedJob, StepRow, Worker
+from client.sweeps import Sweeps
 from client.webhooks import Webhooks
 
 
@@ -51,6 +52,7 @@ class Client:
         self.datasets = Datasets(self._connection)
         self.keys = Keys(self._connection)
         self.projects = Projects(self._connection)
+        self.sweeps = Sweeps(self._connection)
         self.webhooks = Webhooks(self._connection)
 
     def __repr__(self) -> str:
@@ -243,11 +245,12 @@ class Client:
             "GET", path_to("jobs", job_id, f"curves.{kind}"), retry_on=CONNECTION_LOST
         ).content
 
-    def report(self, job_id: str, form: Literal["html", "md"] = "html") -> str:
-        """The result of the job to read: an HTML page that needs nothing else, or Markdown."""
-        return self._connection.request(
-            "GET", path_to("jobs", job_id, "report"), query={"format": form}, retry_on=CONNECTION_LOST
-        ).text
+    def report(self, job_id: str, form: Literal["html", "md"] = "html", *, sweeps: Sequence[str] = ()) -> str:
+        """The result of the job to read: an HTML page that needs nothing else, or Markdown. The answers of `sweeps`,
+        by their ids, follow in it."""
+        query = {"format": form, "sweep": list(sweeps)}
+        path = path_to("jobs", job_id, "report")
+        return self._connection.request("GET", path, query=query, retry_on=CONNECTION_LOST).text
 
     def queue(self) -> Iterator[QueuedJob]:
         """The queued jobs, in the order in which they are served. Pages are fetched as needed."""

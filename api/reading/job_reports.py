@@ -1,17 +1,20 @@
 """The report of a job, from what is stored to a file."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from api.dependencies import ProjectDatabase
 from api.http.errors import NotEvaluable
 from api.reading.diagnosis import diagnosis
+from api.reading.experiment_answers import answered
 from api.schemas.diagnosis import Diagnosis
 from api.service.service import Service
 from api.views import translate
 from api.views.curve_data import CurveData
+from api.views.report.answers import answer_section
+from api.views.report.document import Section
 from api.views.report.html import to_html
 from api.views.report.job_report import JobReport, job_report
 from api.views.report.markdown import to_markdown
@@ -33,24 +36,28 @@ class _Read:
     curve_data: CurveData
 
 
-def report_file(database: ProjectDatabase, service: Service, job_id: str, form: ReportFormat) -> bytes:
-    """Of a job in any state; the same bytes until the job changes. Raises JobNotFound, CurvesNotDrawn,
-    EvaluationNotMade and StorageUnavailable."""
+def report_file(
+    database: ProjectDatabase, service: Service, job_id: str, form: ReportFormat, sweeps: Sequence[str] = ()
+) -> bytes:
+    """Of a job in any state; the same bytes until the job changes. `sweeps`: of experiments, whose answers follow.
+    Raises JobNotFound, SweepNotFound, NoExperiment, CurvesNotDrawn, EvaluationNotMade and StorageUnavailable."""
     name = f"{job_id}.{form}"
     with database.snapshot() as session:
         version = version_of(session, job_id)
-        if known := service.reports.get(name, version):
+        if not sweeps and (known := service.reports.get(name, version)):
             return known
         record = record_of(session, job_id)
         read = _Read(version, record, translate.curve_data(record.details, record.epochs))
     # After the transaction: it waits for other processes.
     told = Diagnosis.model_validate_json(diagnosis(service, database, job_id))
-    content = _written(read, told, service, form)
-    service.reports.put(name, version, content)
+    answers = [answer_section(answered(database, sweep_id)) for sweep_id in sweeps]
+    content = _written(read, told, service, form, answers)
+    if not sweeps:
+        service.reports.put(name, version, content)
     return content
 
 
-def _written(read: _Read, told: Diagnosis, service: Service, form: ReportFormat) -> bytes:
+def _written(read: _Read, told: Diagnosis, service: Service, form: ReportFormat, answers: Sequence[Section]) -> bytes:
     job_id = read.record.details.job.id
     report = JobReport(
         record=read.record,
@@ -60,6 +67,7 @@ def _written(read: _Read, told: Diagnosis, service: Service, form: ReportFormat)
         evaluation=_evaluation(read.record, service),
     )
     document = job_report(report)
+    document = replace(document, sections=[*document.sections, *answers])
     return (to_html(document) if form == "html" else to_markdown(document)).encode()
 
 

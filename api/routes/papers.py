@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
 
 from api.dependencies import DatabaseDep, JobId, ServiceDep
 from api.http.errors import CurvesNotDrawn, EvaluationNotMade, NotAcceptable, StorageUnavailable
@@ -16,8 +17,12 @@ from api.reading.polling import Content, PollDep
 from api.schemas.manifests import JobManifest
 from api.service.admitted_route import AdmittedRoute
 from api.views import manifest_views
+from jobs.ids import SWEEP_PATTERN
 from jobs.manifests import manifest_of_job
 from models import ProjectSession
+from sweeps.errors import NoExperiment, SweepNotFound
+
+SweepReference = Annotated[str, Field(pattern=SWEEP_PATTERN)]
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["metrics"], route_class=AdmittedRoute)
 
@@ -55,7 +60,7 @@ async def get_job_manifest(job_id: JobId, poll: PollDep) -> Response:
             },
         }
     }
-    | fails_with(NotAcceptable, CurvesNotDrawn, EvaluationNotMade, StorageUnavailable),
+    | fails_with(SweepNotFound, NoExperiment, NotAcceptable, CurvesNotDrawn, EvaluationNotMade, StorageUnavailable),
 )
 def get_job_report(
     job_id: JobId,
@@ -65,6 +70,10 @@ def get_job_report(
     form: Annotated[
         ReportFormat | None, Query(alias="format", description="HTML by default, or what `Accept` prefers.")
     ] = None,
+    sweep: Annotated[
+        list[SweepReference],
+        Query(max_length=10, description="If repeated: the answers of these experiments follow, in this order."),
+    ] = [],  # noqa: B006  # FastAPI copies it
     _declared: IfNoneMatch = None,
     _expected: IfMatch = None,
 ) -> Response:
@@ -73,7 +82,7 @@ def get_job_report(
     which asks for nothing else and prints on A4. The same job gives the same bytes."""
     chosen = form or _preferred(request)
     name = f'attachment; filename="{job_id}-report.{chosen}"'
-    content = report_file(database, service, job_id, chosen)
+    content = report_file(database, service, job_id, chosen, sweep)
     return derived(request, content, MEDIA_TYPES[chosen], {**VARY, "Content-Disposition": name})
 
 

@@ -64,6 +64,15 @@ COSTS: Mapping[str, Cost] = {
     "submit_job": lambda query: (
         EXPENSIVE if query.get("dry_run", "").lower() in ("true", "1", "on", "yes", "t", "y") else 1
     ),
+    "submit_sweep": lambda _: 20,  # up to a hundred jobs
+    "run_experiment": lambda _: 20,
+    "get_answer": lambda _: EXPENSIVE,  # the whole curves of up to a hundred jobs
+    "get_answer_svg": lambda _: 10,
+    "get_answer_markdown": lambda _: EXPENSIVE,
+    "get_answer_html": lambda _: 10,
+    "list_sweeps": lambda query: 1 + _number(query, "limit", 20, 100) // 20,
+    "cancel_sweep": lambda _: EXPENSIVE,
+    "delete_sweep": lambda _: EXPENSIVE,
     "predict": lambda query: 1 if query.get("explain", "").lower() in ("", "false", "0", "off", "no") else EXPENSIVE,
     "list_datasets": lambda _: 10,
     "get_service_metrics": lambda _: 10,

@@ -89,11 +89,12 @@ RULES_BETWEEN_FIELDS: Mapping[str, str] = {
 }
 
 YET_TO_COME = {"weights_not_found", "checkpoint_not_found", "predictions_not_found"}
+SWEEP = "POST /v1/sweeps"  # whose jobs are made of two parts of the body
 SUBMIT, RERUN = "POST /v1/jobs", "POST /v1/jobs/{job_id}/rerun"  # whose spec is a patch of one that is not sent
 
 # Ids and secrets that no two tenants have in common.
 _TOKEN = re.compile(
-    r"(?:job|whk|msg|upl|task|aud|mdl|exp|evl)_[0-9a-hjkmnp-tv-z]{26}|whsec_[A-Za-z0-9+/=]+|\b01[0-9a-hjkmnp-tv-z]{24}\b"
+    r"(?:job|whk|msg|upl|task|aud|mdl|exp|evl|swp)_[0-9a-hjkmnp-tv-z]{26}|whsec_[A-Za-z0-9+/=]+|\b01[0-9a-hjkmnp-tv-z]{24}\b"
 )
 
 
@@ -286,6 +287,8 @@ def _is_beyond_a_schema(response: Response, case: Case[Any]) -> bool:
         return True
     if case.operation.label == RERUN:
         return bool(errors) and all(error.get("pointer", "").startswith("#/spec") for error in errors)
+    if case.operation.label == SWEEP:
+        return bool(errors) and all(error.get("pointer", "").startswith(("#/spec", "#/space")) for error in errors)
     return case.operation.label == SUBMIT and _breaks_rules_of_specs_alone(case.body)
 
 

@@ -39,10 +39,11 @@ class Trend(NamedTuple):
 
 
 def smoothed(values: Floats) -> Floats:
-    """The running median. It is as wide as a fifth of the rows, at most WIDEST; a single outlier does not move it."""
-    half = min(WIDEST, len(values) // 5) // 2
-    places = range(len(values))
-    return np.array([np.median(values[max(0, place - half) : place + half + 1]) for place in places])
+    """The running median. It is as wide as a fifth of the rows, at most WIDEST, and narrower towards both ends, so that
+    it does not lag behind a steep start; a single outlier does not move it."""
+    half, last = min(WIDEST, len(values) // 5) // 2, len(values) - 1
+    around = [min(half, place, last - place) for place in range(len(values))]
+    return np.array([np.median(values[place - near : place + near + 1]) for place, near in enumerate(around)])
 
 
 def last_rows(rows: int) -> int:

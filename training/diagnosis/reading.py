@@ -11,6 +11,8 @@ from training.spec import ResolvedSpec
 
 NEAR_ZERO_LOSS = 0.02  # of what chance has: the training images are known by heart
 NEAR_ALL = 0.995  # of the training images are right: likewise
+HIGH_LOSS = 0.6  # nats: of an unknown number of classes, a probability of exp(-0.6) = 0.55 for the right one
+WELL_FITTED = 0.75  # of the training images are right: no underfitting, whatever the loss started from
 MOSTLY_RIGHT = 0.9  # of the training images: a curve that is flat there is none that is stuck
 DECAYED = 0.1  # of the highest learning rate: below it, a curve is flat because steps are small
 
@@ -73,6 +75,15 @@ class Reading:
     def train_accuracy_is_high(self) -> bool:
         """Whether the training images are mostly right at the end."""
         return len(self.train_accuracy) > 0 and last_level(self.train_accuracy) >= MOSTLY_RIGHT
+
+    @cached_property
+    def is_poor(self) -> bool:
+        """Whether there is much left to learn of the training images: by the train accuracy; or, where neither that nor
+        the classes are known, by a loss that can be a cross-entropy. A loss of another scale says nothing by its
+        level."""
+        if len(self.train_accuracy):
+            return last_level(self.train_accuracy) < WELL_FITTED
+        return len(self.train) > 0 and (self.run.chance_loss is not None or last_level(self.train) >= HIGH_LOSS)
 
     @cached_property
     def memorised_since(self) -> int | None:

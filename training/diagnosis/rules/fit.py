@@ -1,18 +1,16 @@
 """Overfitting, and training images that are known by heart."""
 
 from collections.abc import Iterator
-from math import isfinite
 
 from training.diagnosis import patches
-from training.diagnosis.curves import flat_since, last_level, noise, trend, turn, value_at
+from training.diagnosis.curves import Turn, flat_since, last_level, trend, turn, value_at
 from training.diagnosis.finding import Finding, Suggestion
 from training.diagnosis.reading import Reading
 
-RISE_OF_LOWEST = (
-    0.1  # of the lowest loss: SageMaker's 0.1, but of the rise since then and not of a gap to the train loss
-)
+# A rise since the lowest loss, as a share of that, and how sure the line through it is, in standard errors of its
+# slope: the smaller the rise, the surer. SageMaker's rule asks for a gap of 0.1 to the train loss instead.
+RISES = ((0.03, 5.0), (0.05, 2.0), (0.2, 1.5))
 RISE_OF_FALL = 0.05  # of what the loss had fallen before: less is of no account
-RISE_OF_NOISE = 3.0  # standard deviations of a row
 ROWS_BEHIND = 3  # of the lowest one
 TRAIN_FELL = 0.95  # of its value there: a train loss that has not fallen since is no overfitting
 FALL_THAT_COUNTS = 0.01  # of the accuracy
@@ -33,11 +31,7 @@ def _by_loss(reading: Reading) -> Iterator[Finding]:
     turned = turn(reading.loss)
     if turned is None or len(reading.loss) < ROWS_BEHIND + 2 or turned.rows < ROWS_BEHIND:
         return
-    if not _has_risen(reading, turned.lowest, turned.rise):
-        return
-    behind = reading.own(reading.loss, turned.epoch)
-    line = trend(behind)
-    if line is None or line.slope <= 0 or not _train_fell_since(reading, turned.epoch):
+    if not _has_risen(reading, turned) or not _train_fell_since(reading, turned.epoch):
         return
     split, share = reading.split, turned.rise / turned.lowest
     evidence: dict[str, float | int | str] = {
@@ -70,16 +64,15 @@ def _by_loss(reading: Reading) -> Iterator[Finding]:
     )
 
 
-def _has_risen(reading: Reading, lowest: float, rise: float) -> bool:
+def _has_risen(reading: Reading, turned: Turn) -> bool:
+    """Whether the loss has turned for good: by enough to matter, and along a line, so that it is no noise."""
     first = float(reading.loss.values[0])
     start = max(first, reading.run.chance_loss) if reading.run.chance_loss else first
-    return (
-        isfinite(rise)
-        and lowest > 0
-        and rise >= RISE_OF_LOWEST * lowest
-        and rise >= RISE_OF_FALL * max(0.0, start - lowest)
-        and rise >= RISE_OF_NOISE * noise(reading.own(reading.loss, reading.run.last_epoch / 2))
-    )
+    line = trend(reading.own(reading.loss, turned.epoch))
+    if line is None or turned.lowest <= 0 or turned.rise < RISE_OF_FALL * max(0.0, start - turned.lowest):
+        return False
+    share = min(turned.rise, line.change) / turned.lowest
+    return any(share >= rise and line.certainty >= certain for rise, certain in RISES)
 
 
 def _train_fell_since(reading: Reading, epoch: int) -> bool:

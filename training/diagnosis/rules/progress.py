@@ -15,6 +15,7 @@ CERTAIN = 3.0  # standard errors of a slope
 LEAST_ROWS = 3
 GAIN = 0.05  # of the loss: what the last third must have brought to be called improving
 GAIN_OF_ERROR = 0.05  # of the error (1 - accuracy), where no loss was measured
+OF_WHOLE_FALL = 0.015  # and this share of what the whole run has brought: the rest is polish
 PER_DOUBLING = 0.12  # of the loss fell from a quarter to a half of an annealed run: twice the epochs would bring more
 ROOM = 0.05  # of the untrained network's loss: below it, the training images are learnt
 DONE = 0.97  # of an accuracy: above it, more epochs bring less than what a usual test split can tell
@@ -108,7 +109,8 @@ def _falls_at_the_end(reading: Reading) -> bool:
     level = last_level(curve)
     is_certain = -line.certainty > (CERTAIN if rows > LEAST_ROWS else 1.5)
     is_lowest = turned.rise <= 2 * noise(curve) + 0.01 * level
-    return is_certain and is_lowest and -line.change > counts * level
+    whole_fall = float(curve.values[0]) - level
+    return is_certain and is_lowest and -line.change > max(counts * level, OF_WHOLE_FALL * whole_fall)
 
 
 def _improves_per_doubling(reading: Reading) -> bool:
@@ -136,7 +138,7 @@ def plateau(reading: Reading) -> Iterator[Finding]:
     curve = reading.loss if len(reading.loss) else reading.train
     if len(curve) < FLAT_ROWS or reading.level is None or reading.level < ROOM_ABOVE or reading.is_decayed:
         return
-    if reading.train_accuracy_is_high or _a_fall_is_due(reading):
+    if reading.train_accuracy_is_high or _a_fall_is_due(reading) or not (reading.is_poor or reading.rate_is_constant):
         return
     since = max(_still_since(reading.train), _still_since(curve), reading.constant_since)
     flat = reading.own(reading.train, since)

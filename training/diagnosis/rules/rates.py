@@ -195,7 +195,15 @@ def _is_straight(reading: Reading) -> bool:
     values = smoothed(reading.train.values)
     middle = len(values) // 2
     early, late = float(values[0] - values[middle]), float(values[middle] - values[-1])
+    if len(reading.loss) and _holds_for_the_training_images_alone(reading):
+        return False
     return early > 0 and late >= STRAIGHT * early and noise(reading.train) < 0.05 * (early + late)
+
+
+def _holds_for_the_training_images_alone(reading: Reading) -> bool:
+    """Whether the other split's loss fell less than the train loss: whoever is too slow is so on both."""
+    held, train = smoothed(reading.loss.values), smoothed(reading.train.values)
+    return bool(held[0] - held[-1] < 0.5 * (train[0] - train[-1]))
 
 
 def warmup_missing(reading: Reading) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ def underfitting(reading: Reading) -> Iterator[Finding]:
     """A train loss that stays high and no longer falls, and is about the same on other images."""
     if len(reading.train) < LEAST_ROWS or reading.level is None or reading.level < LEVEL:
         return
-    if mixes_labels(reading.spec) or not _is_flat(reading) or (reading.gap or 0.0) > SMALL_GAP:
+    if not reading.is_poor or mixes_labels(reading.spec) or not _is_flat(reading) or (reading.gap or 0.0) > SMALL_GAP:
         return
     since = flat_since(reading.train, 2 * FLAT * last_level(reading.train))
     yield Finding(
