@@ -111,6 +111,6 @@ EXPERIMENT = Experiment(
     },
     panels=(
         Panel("Test accuracy at equal epochs", "test_accuracy", group=EPOCHS),
-        Panel("Train loss at equal steps", "train_loss", by="step", group=STEPS),
+        Panel("Train loss at equal steps", "train_loss", by="step", group=STEPS, is_log=True),
     ),
 )
