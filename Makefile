@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo lab test test-fast test-python coverage wheels check chaos fuzz verify-export lock bench-start bench-train bench-overhead bench-gpu bench-accuracy bench-regularisation bench-formats bench-api bench-tenants bench-upload bench-checks bench-audit bench-calibration bench-finetune bench-fleet bench-mlflow bench-predict verify-page
+.PHONY: help setup up demo lab test test-fast test-python coverage wheels check chaos fuzz verify-export lock bench-start bench-train bench-overhead bench-signals bench-gpu bench-accuracy bench-regularisation bench-formats bench-api bench-tenants bench-upload bench-checks bench-audit bench-calibration bench-finetune bench-fleet bench-mlflow bench-predict verify-page
 
 # Where nothing compiled may be kept, every process that imports torch takes seconds longer to start.
 unexport PYTHONDONTWRITEBYTECODE
@@ -76,6 +76,9 @@ bench-train: .venv/.installed ## measure our engine against a stock loop on this
 
 bench-overhead: .venv/.installed ## measure the share of an epoch that is not forward, backward and optimizer
 	@$(BIN)/python -m benchmarks.overhead
+
+bench-signals: .venv/.installed ## measure what gradient norms, update ratios and dead units cost: OPTIONS='--pairs 40'
+	@$(BIN)/python -m benchmarks.signals $(OPTIONS)
 
 bench-gpu: .venv/.installed ## measure images a second on a GPU, and the share of what it could do at most
 	@$(BIN)/python -m benchmarks.gpu_speed

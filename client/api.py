@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 import httpx2
 
-from client.comparison import Comparison
+from client.comparison import Comparison, Repeats
 from client.connection import (
     ANY_CONNECTION_ERROR,
     CONNECTION_LOST,
@@ -80,15 +80,18 @@ class Client:
         priority: int | None = None,
         max_retries: int | None = None,
         accelerator: str | None = None,
+        repeats: int | None = None,
     ) -> Job:
         """Submit a training job. `spec` needs a `dataset`; everything else has a default. A job with a higher
-        `priority`, 0 to 9, runs first. `accelerator` is "cpu", "gpu" or part of a device's name.
+        `priority`, 0 to 9, runs first. `accelerator` is "cpu", "gpu" or part of a device's name. With `repeats`, up to
+        20, so many jobs train it, each under a seed of its own; the one that is returned stands for all of them.
         """
         chosen = {
             "description": description,
             "priority": priority,
             "max_retries": max_retries,
             "accelerator": accelerator,
+            "repeats": repeats,
         }
         given = {field: value for field, value in chosen.items() if value is not None}
         return self._make(path_to("jobs"), {"spec": dict(spec), "name": name, "tags": list(tags), **given})
@@ -108,6 +111,18 @@ class Client:
         only the fields that differ.
         """
         return self._make(path_to("jobs", job_id, "rerun"), changes)
+
+    def repeats(self, job_id: str, *, max_points: int | None = None) -> Repeats:
+        """A job under its seeds: the jobs, and each column's mean, deviation and interval in at most `max_points`
+        epochs."""
+        return self._connection.get(Repeats, path_to("jobs", job_id, "repeats"), _bound(max_points))
+
+    def repeat(self, job_id: str, repeats: int) -> Job:
+        """Have the job trained under so many seeds, with its own. What has been trained is kept."""
+        body = {"repeats": repeats}
+        path = path_to("jobs", job_id, "repeats")
+        response = self._connection.request("POST", path, body=body, retry_on=ANY_CONNECTION_ERROR)
+        return decode_response(Job, response)
 
     def job(self, job_id: str) -> Job:
         """The job as it is now."""

@@ -30,6 +30,11 @@ class EpochRow:
     seconds: float  # training and evaluation together
     images_per_second: float  # training alone
     device_memory_bytes: int | None  # None on a CPU
+    # The rest is None from an older service.
+    gradient_norm: float | None  # L2, before clipping
+    update_ratio: float | None  # norm of an update over norm of the weights
+    dead_units: float | None  # share of ReLUs' channels that are 0 for a whole batch; None for other activations
+    loading_share: float | None  # of the training time, in which a step waited for its images
     recorded_at: datetime
 
 
@@ -239,7 +244,8 @@ class Job:
     attempts: tuple[Attempt, ...]
     weights: Weights | None  # None until it has succeeded or stopped
     predictions: Predictions | None  # None unless it has succeeded; nor where they would be too large
-    parent: str | None  # the audit whose part it is
+    parent: str | None  # the audit or the sweep whose part it is, or the job that it repeats
+    repeats: int | None  # jobs of its spec under seeds that follow each other, with itself; None from an older service
     error: Failure | None  # None unless it has failed
     links: dict[str, str]
 

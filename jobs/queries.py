@@ -122,7 +122,8 @@ def epoch_rows_after(session: Session, job_id: str, after_epoch: int, limit: int
     rows would cost more than everything else in it."""
     _must_exist(session, job_id)
     columns = Epoch.__table__.columns
-    statement = select(*columns).where(columns.job_id == job_id, columns.epoch > after_epoch).order_by(columns.epoch)
+    read = [column for column in columns if column.name != "layers"]  # large, and a request of its own
+    statement = select(*read).where(columns.job_id == job_id, columns.epoch > after_epoch).order_by(columns.epoch)
     return cut(fetched(session.execute(one_more(statement, limit))), limit)
 
 

@@ -258,7 +258,7 @@ def _in_words(metrics: EpochMetrics) -> str:
 
 
 def _row(claim: Claim, metrics: EpochMetrics | StepMetrics) -> dict[str, Any]:
-    return {"job_id": claim.job_id, "attempt": claim.attempt, "recorded_at": now()} | dict(metrics)
+    return {"job_id": claim.job_id, "attempt": claim.attempt, "recorded_at": now()} | metrics.model_dump()
 
 
 def _upsert(session: Session, kind: type[Epoch] | type[Step], rows: Sequence[dict[str, Any]]) -> None:

@@ -21,13 +21,24 @@ from models import DEFAULT_PROJECT, Epoch, Job
 from training.significance import MeanInterval, mean_interval
 
 SEEDS = 2**32
+COLUMNS = (
+    *MEASURES,
+    Epoch.learning_rate,
+    Epoch.gradient_norm,
+    Epoch.update_ratio,
+    Epoch.dead_units,
+    Epoch.loading_share,
+    Epoch.seconds,
+    Epoch.images_per_second,
+    Epoch.device_memory_bytes,
+)
 
 Asked = Callable[[Session, str], Job]
 
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Of every measure, by name, an interval for each of `epochs`: over the jobs that have it; None where none has."""
+    """Of every column, by name, an interval for each of `epochs`: over the jobs that have it; None where none has."""
 
     epochs: Sequence[int]
     columns: Mapping[str, Sequence[MeanInterval | None]]
@@ -103,9 +114,9 @@ def statistics_at(session: Session, jobs: Sequence[Job], epochs: Sequence[int]) 
     """Of `jobs`, in these epochs."""
     wanted = (Epoch.job_id.in_([job.id for job in jobs]), Epoch.epoch.in_(epochs))
     rows: dict[int, list[RowMapping]] = {epoch: [] for epoch in epochs}
-    for row in fetched(session.execute(select(Epoch.epoch, *MEASURES).where(*wanted))):
+    for row in fetched(session.execute(select(Epoch.epoch, *COLUMNS).where(*wanted))):
         rows[row.epoch].append(row._mapping)
-    names = [measure.key for measure in MEASURES]
+    names = [column.key for column in COLUMNS]
     return Statistics(epochs, {name: [_interval(rows[epoch], name) for epoch in epochs] for name in names})
 
 

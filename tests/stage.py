@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import count
+from typing import Any
 
 from jobs import lifecycle, recording, requests, workers
 from jobs.checkpoints import CheckpointFile
@@ -104,6 +105,7 @@ class Stage:
         test_accuracy: float | None = 0.5,
         validation_accuracy: float | None = None,
         seconds: float = 2.0,
+        **signals: Any,
     ) -> None:
         metrics = EpochMetrics(
             epoch=epoch,
@@ -118,6 +120,7 @@ class Stage:
             seconds=seconds,
             images_per_second=720.0,
             device_memory_bytes=None,
+            **signals,
         )
         with self.database.session() as session:
             recording.record_epoch(session, claim, metrics)

@@ -90,6 +90,14 @@ class StepMetrics(Measured):
     learning_rate: float
 
 
+class LayerSignals(Measured):
+    """One convolution or linear layer in one epoch: means over its measured steps."""
+
+    name: str  # as its weights are named: stage1.block1.branch.convolution1
+    gradient_norm: float | None  # L2, of its weights and biases together; None of a layer that does not learn
+    dead_units: float | None  # of the next rectifying activation behind it; None where there is none
+
+
 class EpochMetrics(Measured):
     """One epoch. Training metrics are means over the epoch's batches, each measured as it was trained on. Test and
     validation metrics are of the network at the end of the epoch, or of the averaged weights where the spec asks for
@@ -107,3 +115,14 @@ class EpochMetrics(Measured):
     seconds: float  # wall time of training and evaluation together
     images_per_second: float  # training images over the wall time of training alone
     device_memory_bytes: int | None  # peak that the accelerator allocated; None on a CPU
+    # What follows is None in a value of an earlier release. training/engine/signals.py says at which steps it is
+    # measured; those whose gradients are not finite do not count, and None is what no step was measured of.
+    gradient_norm: float | None = None  # L2, of all gradients together, before clipping
+    update_ratio: float | None = None  # L2 norm of what a step changes the weights by, over that of the weights
+    # Share, in [0, 1], of the units behind rectifying activations that are 0 for every image of a measured batch, or of
+    # its first part; a unit is a channel. None for activations that have no range in which they are 0.
+    dead_units: float | None = None
+    # Share of the wall time of training, in [0, 1], that the step waited for its images, as this process sees it. A
+    # wait during which a GPU still had work does not count.
+    loading_share: float | None = None
+    layers: tuple[LayerSignals, ...] | None = None  # in forward order; None in most epochs of a very long run, too

@@ -13,6 +13,7 @@ from api.reading.polling import Content
 from api.views import csv_text, translate
 from jobs import queries
 from jobs.downsampled_curves import LEAST_EPOCHS, LEAST_STEPS, downsampled_epochs, downsampled_steps
+from jobs.layer_signals import layers_until
 from jobs.paging import Page
 from training.spec import refusals
 
@@ -113,6 +114,12 @@ def steps(session: Session, job_id: str, query: StepQuery) -> schemas.Page[schem
     else:
         page = downsampled_steps(session, job_id, query.max_points, *query.position())
     return translate.steps(page, job_id, query.parameters)
+
+
+def layers(session: Session, job_id: str, epoch: int | None) -> schemas.EpochLayers:
+    """Of the last epoch that has them, up to `epoch`. Raises JobNotFound."""
+    found, measured = layers_until(session, job_id, epoch)
+    return schemas.EpochLayers(epoch=found, data=[schemas.LayerSignals.model_validate(layer) for layer in measured])
 
 
 def media_type_for(request: Request, query: RowQuery) -> str:

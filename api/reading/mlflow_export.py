@@ -26,6 +26,7 @@ ROWS_PER_PAGE = 1000
 METRICS = (
     *("train_loss", "train_accuracy", "test_loss", "test_accuracy", "test_top5_accuracy"),
     *("validation_loss", "validation_accuracy", "learning_rate", "seconds", "images_per_second"),
+    *("gradient_norm", "update_ratio", "dead_units", "loading_share"),
 )
 STATUSES: Mapping[JobStatus, str] = {
     JobStatus.QUEUED: "SCHEDULED",

@@ -5,7 +5,8 @@ TensorBoard shows a folder with event files as a run, and what has the same tag 
 job_…/           the spec: text and hyperparameters
 job_…/steps/     by step: steps/loss, steps/learning_rate
 job_…/test/      by epoch: loss, accuracy, top5_accuracy
-job_…/train/     by epoch: loss, accuracy, learning_rate, images_per_second
+job_…/train/     by epoch: loss, accuracy, learning_rate, images_per_second, gradient_norm, update_ratio, dead_units,
+                 loading_share
 job_…/validation/
 
 A run without rows has no folder. Equal rows give equal bytes.
@@ -39,7 +40,9 @@ EPOCHS: Mapping[str, Mapping[str, str]] = {
         "loss": "train_loss",
         "accuracy": "train_accuracy",
         "learning_rate": "learning_rate",
-        "images_per_second": "images_per_second",
+        **{
+            name: name for name in ("images_per_second", "gradient_norm", "update_ratio", "dead_units", "loading_share")
+        },
     },
     "validation": {"loss": "validation_loss", "accuracy": "validation_accuracy"},
 }

@@ -86,6 +86,28 @@ async def list_steps(
 
 
 @router.get(
+    "/layers",
+    operation_id="get_layers",
+    summary="The gradients and dead units of each layer in an epoch",
+    response_model=schemas.EpochLayers,
+    responses=NOT_MODIFIED_RESPONSE,
+)
+async def get_layers(
+    job_id: JobId,
+    poll: PollDep,
+    epoch: Annotated[
+        int | None,
+        Query(ge=0, le=metric_rows.MAX_INTEGER, description="The epoch, or the last before it that has layers."),
+    ] = None,
+) -> Response:
+    """Of the last epoch, or of the one that is asked for. A job of more than a hundred epochs keeps them of about a
+    hundred, evenly spread, and of the last; a job of an earlier release, of none."""
+    return await poll.answer(
+        job_id, lambda session: Content(metric_rows.layers(session, job_id, epoch).model_dump_json())
+    )
+
+
+@router.get(
     "/log",
     operation_id="get_log",
     summary="The losses and results as text",

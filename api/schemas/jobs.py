@@ -62,8 +62,42 @@ class EpochRow(ResponseSchema):
     seconds: Number = Field(description="Wall time of training and evaluation.")
     images_per_second: Number = Field(description="Training images per second of training, without evaluation.")
     device_memory_bytes: int | None = Field(description="Peak memory allocated on the accelerator. Null on a CPU.")
+    gradient_norm: Number | None = Field(
+        description="L2 norm of all gradients together, before clipping. This, the next two and the layers of "
+        "`/layers` are means over one step in twenty, from the epoch's first on. Null in epochs of earlier releases."
+    )
+    update_ratio: Number | None = Field(
+        description="L2 norm of what a step changes the weights by, over that of the weights. Null likewise."
+    )
+    dead_units: Number | None = Field(
+        description="Share, in [0, 1], of the units behind ReLUs that are 0 for every image of a batch. A unit is a "
+        "channel. Null likewise, and for other activations, which are nowhere 0 for good."
+    )
+    loading_share: Number | None = Field(
+        description="Share, in [0, 1], of the time of training in which a step waited for its images. Null likewise."
+    )
     attempt: int = Field(description="The attempt that measured it.")
     recorded_at: datetime
+
+
+class LayerSignals(ResponseSchema):
+    """A convolution or a linear layer, over the measured steps of an epoch."""
+
+    name: str = Field(description="As its weights are named in the model's file, without `.weight`.")
+    gradient_norm: Number | None = Field(
+        description="L2 norm of the gradients of its weights and biases, before clipping. Null if it is frozen."
+    )
+    dead_units: Number | None = Field(
+        description="Share of the units of the next ReLU behind it that are 0 for every image of a batch. Null if "
+        "there is none."
+    )
+
+
+class EpochLayers(ResponseSchema):
+    """The layers of a job's network in one epoch."""
+
+    epoch: int | None = Field(description="From 0. Null if no epoch up to the requested one has them.")
+    data: list[LayerSignals] = Field(description="In the order in which an image passes them.")
 
 
 class BestEpoch(EpochRow):
@@ -153,6 +187,7 @@ class JobLinks(ResponseSchema):
     rerun: str
     repeats: str = Field(description="The job under other seeds: its repeats, with means and deviations.")
     metrics: str
+    layers: str
     steps: str
     events: str
     log: str

@@ -23,7 +23,7 @@ class RepeatedJob(ResponseSchema):
 
 
 class Spread(ResponseSchema):
-    """A measure over the jobs, at each of `epochs`. Null where no job has measured it; `deviation`, `low` and `high`
+    """A column over the jobs, at each of `epochs`. Null where no job has measured it; `deviation`, `low` and `high`
     also where a single one has."""
 
     count: list[int] = Field(description="Jobs that have measured it.")
@@ -34,7 +34,7 @@ class Spread(ResponseSchema):
 
 
 class Spreads(ResponseSchema):
-    """Each measure over the jobs."""
+    """Each column of the metrics over the jobs."""
 
     train_loss: Spread
     train_accuracy: Spread
@@ -43,6 +43,14 @@ class Spreads(ResponseSchema):
     test_top5_accuracy: Spread
     validation_loss: Spread
     validation_accuracy: Spread
+    learning_rate: Spread
+    gradient_norm: Spread
+    update_ratio: Spread
+    dead_units: Spread
+    loading_share: Spread
+    seconds: Spread
+    images_per_second: Spread
+    device_memory_bytes: Spread
 
 
 class Repeats(ResponseSchema):

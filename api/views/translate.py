@@ -251,6 +251,7 @@ def _links(job_id: str) -> schemas.JobLinks:
         checkpoints=f"{here}/checkpoints",
         weights=f"{here}/weights",
         metrics=f"{here}/metrics",
+        layers=f"{here}/layers",
         steps=f"{here}/steps",
         log=f"{here}/log",
         curves_svg=f"{here}/curves.svg",

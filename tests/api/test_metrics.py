@@ -16,7 +16,8 @@ NAN = float("nan")
 
 def test_rows_have_what_training_measures() -> None:
     for row, measured in ((EpochRow, EpochMetrics), (StepRow, StepMetrics)):
-        assert set(row.model_fields) == {*measured.model_fields, "attempt", "recorded_at"}
+        apart = {"layers"} & measured.model_fields.keys()  # GET …/layers has them
+        assert set(row.model_fields) == {*measured.model_fields, "attempt", "recorded_at"} - apart
 
 
 def test_epochs(client: TestClient, stage: "Stage") -> None:
@@ -40,10 +41,42 @@ def test_epochs(client: TestClient, stage: "Stage") -> None:
         "seconds": 2.0,
         "images_per_second": 720.0,
         "device_memory_bytes": None,
+        "gradient_norm": None,
+        "update_ratio": None,
+        "dead_units": None,
+        "loading_share": None,
         "attempt": 1,
     }
     assert second["test_loss"] == "Infinity"
     assert page["has_more"] is False
+
+
+def test_signals_are_in_the_rows_and_layers_apart(client: TestClient, stage: "Stage") -> None:
+    job_id = stage.submit()
+    claim = stage.start(job_id)
+    assert client.get(f"/v1/jobs/{job_id}/layers").json() == {"epoch": None, "data": []}
+    signals = {"gradient_norm": 2.5, "update_ratio": 0.001, "dead_units": 0.25, "loading_share": 0.125}
+    layers: list[dict[str, Any]] = [
+        {"name": "stem.convolution", "gradient_norm": 1.5, "dead_units": 0.25},
+        {"name": "head.linear", "gradient_norm": None, "dead_units": None},
+    ]
+    stage.epoch(claim, 0, **signals, layers=[{**layers[0], "gradient_norm": 9.0}])
+    stage.epoch(claim, 1, **signals, layers=layers)
+    stage.epoch(claim, 2)
+    row = client.get(f"/v1/jobs/{job_id}/metrics?after_epoch=0&limit=1").json()["data"][0]
+    assert {name: row[name] for name in signals} == signals
+    assert "layers" not in row
+    header, _, line, *_ = client.get(f"/v1/jobs/{job_id}/metrics?format=csv").text.splitlines()
+    assert (
+        dict(zip(header.split(","), line.split(","), strict=True)).items()
+        >= {name: str(value) for name, value in signals.items()}.items()
+    )
+    assert client.get(f"/v1/jobs/{job_id}/layers").json() == {"epoch": 1, "data": layers}
+    assert client.get(f"/v1/jobs/{job_id}/layers?epoch=1").json()["epoch"] == 1
+    first = client.get(f"/v1/jobs/{job_id}/layers?epoch=0").json()
+    assert (first["epoch"], first["data"][0]["gradient_norm"]) == (0, 9.0)
+    assert client.get(f"/v1/jobs/{job_id}/layers?epoch=-1").status_code == 422
+    assert client.get("/v1/jobs/job_01kasm2pbk5s9d0w3g6vq8zrhf/layers").status_code == 404
 
 
 def test_what_was_not_evaluated_is_null_and_what_was_split_off_is_there(client: TestClient, stage: "Stage") -> None:

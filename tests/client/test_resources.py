@@ -17,7 +17,7 @@ import client.resources
 import client.sweeps
 import client.webhooks
 from api import schemas
-from api.schemas import comparison, estimates, experiments, sweeps
+from api.schemas import comparison, estimates, experiments, repeats, sweeps
 from client import EpochalError, Failure
 from models import TERMINAL
 from sweeps.status import OVER
@@ -142,6 +142,11 @@ def test_a_field_that_does_not_fit_is_named(job_body: Body) -> None:
         (client.comparison.ComparedJob, comparison.ComparedJob),
         (client.comparison.Curves, comparison.Curves),
         (client.comparison.Difference, comparison.Difference),
+        (client.comparison.Verdict, repeats.Verdict),
+        (client.comparison.Spread, repeats.Spread),
+        (client.comparison.Spreads, repeats.Spreads),
+        (client.comparison.Repeats, repeats.Repeats),
+        (client.comparison.RepeatedJob, repeats.RepeatedJob),
         (client.estimates.DryRun, estimates.DryRun),
         (client.estimates.Span, estimates.Span),
         (client.estimates.DataShape, estimates.DataShape),

@@ -11,6 +11,7 @@ from training.metrics import EpochMetrics, StepMetrics
 from training.spec import ResolvedSpec
 
 NOWHERE = Path("nowhere")
+TIMED = {"seconds", "images_per_second", "device_memory_bytes", "loading_share"}  # differ from run to run
 
 
 def digits(train: int | None = None, test: int | None = 40) -> Dataset:
@@ -40,9 +41,8 @@ def epochs_of(run: Trainer) -> list[EpochMetrics]:
 
 def figures_of(run: Trainer) -> list[Any]:
     """Train to the end: every loss, and every epoch without its times."""
-    timeless = {"seconds", "images_per_second", "device_memory_bytes"}
     return [
-        measured.model_dump(exclude=timeless)
+        measured.model_dump(exclude=TIMED)
         for measured in run.epochs()
         if isinstance(measured, EpochMetrics | StepMetrics)
     ]

@@ -1,6 +1,7 @@
 """The batches that each step of each epoch trains on: a function of (seed, epoch, step) alone, so that a resumed run
 sees the same ones."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 
@@ -22,7 +23,8 @@ class Batches:
     """The training images of `dataset`, in batches: shuffled, augmented, normalised and mixed on `device`."""
 
     def __init__(self, spec: ResolvedSpec, dataset: Dataset, device: torch.device, team: Team) -> None:
-        self._spec, self._team = spec, team
+        self._spec, self._team, self._device = spec, team, device
+        self.waited = 0.0  # seconds that training has waited for images, since `epoch` was last called
         self.rows, self.validation_rows = validation_split(spec, dataset)
         self.feed = make_feed(dataset.train, device, spec.placement)
         self.normalise = Normalisation.of(dataset.train.images, dataset.train.rows(self.rows)).to(device)
@@ -57,8 +59,9 @@ class Batches:
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Callable[[], Iterator[Examples]]]:
         """For each step of `epoch` from `first_step` on, a function that yields the parts of its batch, anew at each
         call."""
+        self.waited = 0.0
         order = self.rows[permutation(len(self.rows), self._spec.seed, epoch, torch.device("cpu"))]
-        ahead = self.feed.batches(order, list(chain.from_iterable(self._parts[first_step:])))
+        ahead = self._timed(self.feed.batches(order, list(chain.from_iterable(self._parts[first_step:]))))
         for parts in self._parts[first_step:]:
             yield self._parts_of_step(islice(ahead, len(parts)), order, parts, epoch)
 
@@ -82,10 +85,21 @@ class Batches:
         first = [ahead]
 
         def examples() -> Iterator[Examples]:
-            batches = first.pop() if first else self.feed.batches(order, parts)
+            batches = first.pop() if first else self._timed(self.feed.batches(order, parts))
             return (self._examples(batch, epoch) for batch in batches)
 
         return examples
+
+    def _timed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """The same. A wait does not count where a GPU still has work behind it: it did not wait."""
+        while True:
+            began = time.perf_counter()
+            batch = next(batches, None)
+            if self._device.type != "cuda" or torch.cuda.current_stream(self._device).query():
+                self.waited += time.perf_counter() - began
+            if batch is None:
+                return
+            yield batch
 
     def _examples(self, batch: Batch, epoch: int) -> Examples:
         if not len(batch.samples):  # a process's empty share of a small batch: there is nothing to augment

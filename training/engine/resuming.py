@@ -14,7 +14,7 @@ from training.spec import ResolvedSpec
 
 # Fields of a spec that do not change what is computed.
 WITHOUT_EFFECT = {"recipe", "placement", "logging_interval", "checkpoints", "time_limit_minutes"}
-ADDED_SINCE = {"data", "inputs"}  # by 0.3: a state of a release before lacks them
+ADDED_SINCE = {"data", "inputs", "signals"}  # a state of an earlier release may lack them: the first two, before 0.3
 _LAID_OUT_ALIKE = ("network", "scaler", "average", "plateau")
 
 
@@ -47,6 +47,8 @@ def require_same_run(state: Mapping[str, Any], own: Mapping[str, Any], team: Tea
             _require_layout(state[name], own[name], name)
         if state["best_weights"] is not None:
             _require_layout(state["best_weights"], own["network"], "best_weights")
+        if "signals" in state:
+            _require_layout(state["signals"], own["signals"], "signals")
         if _group_sizes(state["optimizer"]) != _group_sizes(own["optimizer"]):
             raise ValueError("its optimizer is of other parameters")
         Progress(**state["progress"])

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from training.engine.augmentation import Examples
 from training.engine.device.determinism import seed_step
 from training.engine.device.precision import autocast
 from training.engine.optimizers import SharpnessAware
+from training.engine.signals import Signals, is_measured
 from training.engine.team import Team
 from training.grace_periods import COMPILE_SECONDS, grace_period
 from training.metrics import StepChoice
@@ -35,6 +37,7 @@ class TrainingStep:
     ) -> None:
         self.network = network
         self.optimizer = optimizer
+        self.signals = Signals(network, device, team)
         self._seed = spec.seed if draws_random_numbers(plan) else None
         self._smoothing = spec.regularisation.label_smoothing
         self._clipping = spec.regularisation.gradient_clipping
@@ -47,6 +50,7 @@ class TrainingStep:
         self._is_compiling = False  # the next pass compiles
         self.seconds = 0.0  # of the latest step, as the host sees it: a GPU may still be computing
         self.scaler = torch.amp.GradScaler(device.type, enabled=spec.precision == "fp16")
+        self._one = torch.ones((), device=device)
 
     def __call__(
         self,
@@ -63,15 +67,17 @@ class TrainingStep:
         process's parts alone.
         """
         began = time.perf_counter()
-        totals = self._gradients(parts, images, epoch, step, between)
+        measured = is_measured(step)
+        totals = self._gradients(parts, images, epoch, step, between, watched=measured)
         if self._sharpness:
             with self._sharpness.at_worst_point():
                 self.optimizer.zero_grad()
                 self._gradients(parts, images, epoch, step, between)
-        if self._clipping is not None:
-            self.scaler.unscale_(self.optimizer)
-            clip_grad_norm_(self.network.parameters(), self._clipping)
-        self.scaler.step(self.optimizer)
+        with self.signals.update(self.scaler.scale(self._one)) if measured else nullcontext():
+            if self._clipping is not None:
+                self.scaler.unscale_(self.optimizer)
+                clip_grad_norm_(self.network.parameters(), self._clipping)
+            self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad()
         self.seconds = time.perf_counter() - began
@@ -90,14 +96,21 @@ class TrainingStep:
         epoch: int,
         step: int,
         between: Callable[[], object],
+        *,
+        watched: bool = False,
     ) -> Tensor:
+        """`watched`: which units are dead is measured on the first part."""
         totals = torch.zeros(2, dtype=torch.float64, device=self._device)
         for number, examples in enumerate(parts()):
             if number:
                 between()
             if self._seed is not None:
                 seed_step(self._seed, epoch, step, number, self._team.rank)
-            totals += self.forward_backward(examples, len(examples.labels) / images)
+            first, hooked = watched and number == 0, self.choice.mode == "eager"
+            with self.signals.units() if first and hooked else nullcontext():
+                totals += self.forward_backward(examples, len(examples.labels) / images)
+            if first and step == 0 and not hooked:
+                self._watch_aside(examples.images)
         self._team.add_gradients(self.network)
         return totals
 
@@ -117,6 +130,16 @@ class TrainingStep:
         with torch.no_grad():
             correct = (logits.argmax(1) == answers).sum()
             return torch.stack((loss.double() * len(answers), correct.double()))
+
+    @torch.no_grad()
+    def _watch_aside(self, images: Tensor) -> None:
+        """Measure which units are dead by a pass of its own, once an epoch: hooks cannot be had in a CUDA graph, and
+        would have code compiled anew. In evaluation mode, so that it leaves no trace: normalisations take their running
+        statistics there, and nothing is drawn."""
+        self.network.eval()
+        with autocast(self.choice.precision, self._device), self.signals.units():
+            self.network(images.contiguous(memory_format=self._memory_format))
+        self.network.train()
 
     def _loss(self, logits: Tensor, examples: Examples) -> tuple[Tensor, Tensor]:
         labels, others, shares = examples.labels, examples.other_labels, examples.shares

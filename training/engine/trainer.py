@@ -36,6 +36,7 @@ from training.engine.optimizers import build_optimizer, set_learning_rates
 from training.engine.progress import EpochClock, Progress, SavePoint, is_evaluated
 from training.engine.resuming import contents_of, require_same_run
 from training.engine.schedules import LearningRate
+from training.engine.signals import has_layers
 from training.engine.starting_weights import read_starting_weights, starting_network
 from training.engine.step import TrainingStep
 from training.engine.team import ALONE, Team
@@ -176,7 +177,7 @@ class Trainer:
         """Read the sums of the epoch, evaluate the network, and go on to the next epoch. Raises EvaluationStopped: then
         the epoch is still to be evaluated."""
         epoch, last_step = self.progress.epoch, len(self.batches) - 1
-        found, images = self._read(), len(self.batches.rows)
+        found, signals, images = self._read(), self.step.signals.read(), len(self.batches.rows)
         trained = clock.seconds()
         test = validation = None
         if is_evaluated(epoch, self.spec):
@@ -194,11 +195,17 @@ class Trainer:
             seconds=clock.seconds(),
             images_per_second=sum(map(self.batches.images, range(first_step, last_step + 1))) / trained,
             device_memory_bytes=torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else None,
+            gradient_norm=signals.gradient_norm,
+            update_ratio=signals.update_ratio,
+            dead_units=signals.dead_units,
+            loading_share=min(1.0, self.batches.waited / trained) if first_step <= last_step else None,
+            layers=signals.layers if has_layers(epoch, self.spec.epochs) else None,
         )
         require_finite(metrics, self.step.loss_scale)
         self._learn_from(metrics)
         self.progress.epoch, self.progress.step = epoch + 1, 0
         self.totals.reset()
+        self.step.signals.reset()
         return metrics
 
     def _evaluate(self, should_stop: Callable[[], bool]) -> tuple[Evaluation, Evaluation | None]:
@@ -316,6 +323,7 @@ class Trainer:
             "plateau": self.learning_rate.state_dict(),
             "best_weights": self.best_weights,
             "choice": self.step.choice.model_dump(),
+            "signals": self.step.signals.state(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -341,4 +349,5 @@ class Trainer:
                 self.average.measured = is_within and is_evaluated(self.progress.epoch - 1, self.spec)
         self.learning_rate.load_state_dict(state["plateau"])
         self.best_weights = state["best_weights"]
+        self.step.signals.load_state(state.get("signals"))
         self.tuner.resume_with(StepChoice.model_validate(state["choice"]))

@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from tests.training.samples import digits, spec
+from training.engine import signals
 from training.engine.trainer import Trainer
 
 READS = {"item", "tolist", "numpy", "cpu", "__bool__", "__int__", "__float__", "__index__", "__array__", "nonzero"}
@@ -116,7 +117,10 @@ def trainer(**fields: object) -> Trainer:
     ],
     ids=["nesterov", "muon", "lamb", "lion", "everything", "adam", "rmsprop", "nadam", "adadelta", "adagrad"],
 )
-def test_nothing_is_read_from_the_device_between_two_reports(fields: dict[str, Any]) -> None:
+def test_nothing_is_read_from_the_device_between_two_reports(
+    fields: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signals, "STEPS_APART", 2)
     assert reads_during(trainer(**fields)) == []
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.training.samples import digits, figures_of, spec, weights_of
+from tests.training.samples import TIMED, digits, figures_of, spec, weights_of
 from training.engine.checkpoints import load_checkpoint, pack, save_checkpoint, unpack
 from training.engine.progress import SavePoint
 from training.engine.trainer import Trainer
@@ -37,9 +37,8 @@ def made(run: Trainer) -> int:
 def stop_after(run: Trainer, steps: int) -> list[Any]:
     """Train `steps` steps more, and stop in front of the next, or of what an epoch ends with."""
     first = made(run)
-    timeless = {"seconds", "images_per_second", "device_memory_bytes"}
     return [
-        measured.model_dump(exclude=timeless)
+        measured.model_dump(exclude=TIMED)
         for measured in run.epochs(lambda: made(run) - first >= steps)
         if isinstance(measured, EpochMetrics | StepMetrics)
     ]
@@ -80,7 +79,7 @@ def note(measured: object, seen: dict[Any, Any]) -> None:
     """Whatever is measured a second time is what it was."""
     if isinstance(measured, EpochMetrics | StepMetrics):
         key = measured.epoch, measured.step if isinstance(measured, StepMetrics) else None
-        figures = measured.model_dump(exclude={"seconds", "images_per_second", "device_memory_bytes"})
+        figures = measured.model_dump(exclude=TIMED)
         assert seen.setdefault(key, figures) == figures
 
 

@@ -169,3 +169,6 @@ def test_two_processes_lose_what_one_loses(tmp_path: Path) -> None:
                 assert theirs[name] == pytest.approx(ours[name], rel=1e-3), (kind, name)
             if kind == "epoch":  # an image or two lie just between two classes
                 assert theirs["train_accuracy"] == pytest.approx(ours["train_accuracy"], abs=4 / 1150)
+                assert theirs["gradient_norm"] == pytest.approx(ours["gradient_norm"], rel=0.02)
+                assert theirs["update_ratio"] == pytest.approx(ours["update_ratio"], rel=0.02)
+                assert theirs["dead_units"] == ours["dead_units"] == 0

@@ -16,7 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 import torch
 from torch import distributed
-from tests.training.samples import digits
+from tests.training.samples import TIMED, digits
 from training.engine.checkpoints import load_checkpoint, save_checkpoint
 from training.metrics import EpochMetrics
 from training.engine.progress import SavePoint
@@ -28,7 +28,6 @@ torch.set_num_threads(1)
 part, checkpoint = sys.argv[1], Path(sys.argv[2])
 team = Team.from_launcher()
 spec = TrainingSpec.model_validate_json(sys.argv[3])
-timeless = {"seconds", "images_per_second", "device_memory_bytes"}
 
 
 def fresh():
@@ -47,7 +46,7 @@ def followed(run, **told):
     seen = {"epochs": [], "save_points": [], "whole": []}
     for measured in run.epochs(**told):
         if isinstance(measured, EpochMetrics):
-            seen["epochs"].append(measured.model_dump(exclude=timeless))
+            seen["epochs"].append(measured.model_dump(exclude=TIMED))
         if isinstance(measured, SavePoint):
             seen["save_points"].append([measured.epoch, measured.step])
             seen["whole"].append(run.state_dict()["totals"].tolist())
