@@ -8,8 +8,9 @@ from sweeps.experiments.definition import Experiment, Panel
 from sweeps.experiments.results import TrialResult
 from training.evaluation.svg import MARGIN, TITLE_HEIGHT, document, shortened, text, width_of
 
-WIDTH, HEIGHT = 470, 300  # of a chart, in pixels
-AXIS, GAP, HEAD, FOOT = 52, 40, 26, 48
+WIDTH, HEIGHT = 350, 240  # of a chart, in pixels
+AXIS, GAP, HEAD, FOOT = 52, 32, 26, 48
+IN_A_ROW = 2  # charts
 MOST_POWERS = 6  # of ten on an axis
 HIGHEST_LOSS = 100.0  # nats: a loss that is greater is drawn there
 
@@ -56,16 +57,20 @@ def picture(experiment: Experiment, trials: Sequence[TrialResult], subtitle: str
     panels = [panel for panel in experiment.panels if any(_points(panel, trial) for trial in trials)]
     panels = panels or list(experiment.panels[:1])
     parts: list[str] = []
-    lines = 0
-    for number, panel in enumerate(panels):
-        shown = [*enumerate(trial for trial in trials if panel.group in (None, trial.group))]
-        left = MARGIN + AXIS + number * (WIDTH + AXIS + GAP)
-        parts += _chart(panel, shown, left, TITLE_HEIGHT + HEAD)
-        parts += _legend(shown, left, TITLE_HEIGHT + HEAD + HEIGHT + FOOT)
-        lines = max(lines, math.ceil(len(shown) / _columns(shown)))
-    width = 2 * MARGIN + len(panels) * (AXIS + WIDTH) + (len(panels) - 1) * GAP
-    height = TITLE_HEIGHT + HEAD + HEIGHT + FOOT + lines * LEGEND_LINE + MARGIN
-    return document(width, height, experiment.title, subtitle, parts)
+    top = float(TITLE_HEIGHT)
+    for first in range(0, len(panels), IN_A_ROW):
+        row = panels[first : first + IN_A_ROW]
+        lines = 0
+        for number, panel in enumerate(row):
+            shown = [*enumerate(trial for trial in trials if panel.group in (None, trial.group))]
+            left = MARGIN + AXIS + number * (WIDTH + AXIS + GAP)
+            parts += _chart(panel, shown, left, top + HEAD)
+            parts += _legend(shown, left, top + HEAD + HEIGHT + FOOT)
+            lines = max(lines, math.ceil(len(shown) / _columns(shown)))
+        top += HEAD + HEIGHT + FOOT + lines * LEGEND_LINE + MARGIN
+    columns = min(len(panels), IN_A_ROW)
+    width = 2 * MARGIN + columns * (AXIS + WIDTH) + (columns - 1) * GAP
+    return document(width, top, experiment.title, subtitle, parts)
 
 
 def _points(panel: Panel, trial: TrialResult) -> Points:
