@@ -99,7 +99,7 @@ def lab(client: Client, folder: Path, console: Console, epochs: int | None, size
     sweeps = _experiments(client, size, console) if size else []
     for kind in KINDS:
         report = folder / f"report.{kind}"
-        report.write_bytes(client.report(job.id, kind, sweeps=sweeps))
+        report.write_text(client.report(job.id, kind, sweeps=sweeps), encoding="utf-8")
         say(console, f"The whole report: {report}")
     return True
 

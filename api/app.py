@@ -23,6 +23,7 @@ from api.routes import (
     dataset_pictures,
     dataset_uploads,
     datasets,
+    diagnosis,
     evaluations,
     events,
     experiments,
@@ -94,6 +95,7 @@ DESCRIPTION = (
 
 
 FORGET_SWEEPS_SECONDS = 3600.0
+DIAGNOSES_BYTES = 16 * 2**20  # of those that are kept; one has a few KB
 
 
 class State(TypedDict):
@@ -120,7 +122,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=partial(_lifespan, settings, meters, traces),
         telemetry=OFF if traces is None else traces.config,
     )
-    for resource in (jobs, requests, repeats, metrics, papers, events, files, compare, mlflow):
+    for resource in (jobs, requests, repeats, metrics, diagnosis, papers, events, files, compare, mlflow):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
     for resource in (sweeps, experiments, datasets, architectures, recipes, workers, queue):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
@@ -205,6 +207,7 @@ async def _lifespan(
                 job_json=JobJsonCache(),
                 curve_cache=CurveCache(renderer),
                 reports=RevisionCache[bytes](job_reports.MAX_BYTES, len),
+                diagnoses=RevisionCache[bytes](DIAGNOSES_BYTES, len),
                 indexes=IndexCache(storage),
                 pictures=pictures,
                 evaluations=evaluation_process,

@@ -245,11 +245,12 @@ class Client:
             "GET", path_to("jobs", job_id, f"curves.{kind}"), retry_on=CONNECTION_LOST
         ).content
 
-    def report(self, job_id: str, kind: Literal["html", "md"] = "html", *, sweeps: Sequence[str] = ()) -> bytes:
-        """The report of the job. The answers of `sweeps`, by their ids, follow in it."""
-        query = {"format": kind, "sweep": list(sweeps)}
+    def report(self, job_id: str, form: Literal["html", "md"] = "html", *, sweeps: Sequence[str] = ()) -> str:
+        """The result of the job to read: an HTML page that needs nothing else, or Markdown. The answers of `sweeps`,
+        by their ids, follow in it."""
+        query = {"format": form, "sweep": list(sweeps)}
         path = path_to("jobs", job_id, "report")
-        return self._connection.request("GET", path, query=query, retry_on=CONNECTION_LOST).content
+        return self._connection.request("GET", path, query=query, retry_on=CONNECTION_LOST).text
 
     def queue(self) -> Iterator[QueuedJob]:
         """The queued jobs, in the order in which they are served. Pages are fetched as needed."""

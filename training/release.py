@@ -12,11 +12,15 @@ REVISION_FILE = "REVISION"  # beside the code: an image is built with it (deploy
 
 @cache
 def release() -> str:
-    """The version, such as 0.3.0."""
+    """The version, such as 0.3.0; `unknown` where somebody has taken the folder `training` alone."""
     try:
         return version("epochal")
     except PackageNotFoundError:  # run from its sources
-        return str(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"])
+        pass
+    try:
+        return str(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
+    except OSError:
+        return "unknown"
 
 
 @cache

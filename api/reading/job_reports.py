@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 from api.dependencies import ProjectDatabase
 from api.http.errors import NotEvaluable
+from api.reading.diagnosis import diagnosis
 from api.reading.experiment_answers import answered
+from api.schemas.diagnosis import Diagnosis
 from api.service.service import Service
 from api.views import translate
 from api.views.curve_data import CurveData
@@ -18,7 +20,6 @@ from api.views.report.job_report import JobReport, job_report
 from api.views.report.markdown import to_markdown
 from jobs.records import JobRecord, record_of, version_of
 from storage import StoredFile
-from training.diagnosis import Finding
 
 ReportFormat = Literal["html", "md"]
 
@@ -33,7 +34,6 @@ class _Read:
     version: int
     record: JobRecord
     curve_data: CurveData
-    found: Sequence[Finding]
 
 
 def report_file(
@@ -47,20 +47,23 @@ def report_file(
         if not sweeps and (known := service.reports.get(name, version)):
             return known
         record = record_of(session, job_id)
-        read = _Read(version, record, translate.curve_data(record.details, record.epochs), ())
+        read = _Read(version, record, translate.curve_data(record.details, record.epochs))
+    # After the transaction: it waits for other processes.
+    told = Diagnosis.model_validate_json(diagnosis(service, database, job_id))
     answers = [answer_section(answered(database, sweep_id)) for sweep_id in sweeps]
-    content = _written(read, service, job_id, form, answers)  # after the transaction: it waits for other processes
+    content = _written(read, told, service, form, answers)
     if not sweeps:
         service.reports.put(name, version, content)
     return content
 
 
-def _written(read: _Read, service: Service, job_id: str, form: ReportFormat, answers: Sequence[Section]) -> bytes:
+def _written(read: _Read, told: Diagnosis, service: Service, form: ReportFormat, answers: Sequence[Section]) -> bytes:
+    job_id = read.record.details.job.id
     report = JobReport(
         record=read.record,
         address=translate.job_url(job_id),
         picture=_picture(read, service, job_id) if form == "html" and read.record.epochs else b"",
-        found=read.found,
+        diagnosis=told,
         evaluation=_evaluation(read.record, service),
     )
     document = job_report(report)

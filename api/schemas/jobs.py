@@ -186,6 +186,7 @@ class JobLinks(ResponseSchema):
     resume: str
     rerun: str
     repeats: str = Field(description="The job under other seeds: its repeats, with means and deviations.")
+    diagnosis: str = Field(description="What the curves mean, and what to try.")
     metrics: str
     layers: str
     steps: str

@@ -43,6 +43,7 @@ COSTS: Mapping[str, Cost] = {
     "get_confusion_svg": lambda _: 10,
     "get_reliability_svg": lambda _: 10,
     "get_mistakes_png": lambda _: 20,
+    "get_diagnosis": lambda _: 10,  # likewise
     "get_model_evaluation": lambda _: EXPENSIVE,  # a report is read, and shown
     "get_model_confusion": lambda _: EXPENSIVE,
     "get_model_confusion_csv": lambda _: EXPENSIVE,

@@ -6,8 +6,8 @@ from api.views.sweep_views import sweep_url
 from models import Sweep
 from sweeps.experiments.answering import Answer
 from sweeps.experiments.definition import Experiment, Preset
-from sweeps.experiments.intervals import wilson
 from sweeps.experiments.results import TrialResult
+from training.intervals import wilson_interval
 
 
 def experiment(found: Experiment) -> answers.Experiment:
@@ -70,7 +70,7 @@ def _trial(trial: TrialResult) -> answers.AnsweredTrial:
         train_accuracy=final.train_accuracy if final else None,
         test_loss=final.test_loss if final else None,
         test_accuracy=accuracy,
-        test_accuracy_interval=wilson(accuracy, trial.test_images)
+        test_accuracy_interval=wilson_interval(accuracy * trial.test_images, trial.test_images)
         if accuracy is not None and trial.test_images
         else None,
         seconds_per_epoch=trial.seconds_per_epoch,

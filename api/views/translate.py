@@ -247,6 +247,7 @@ def _links(job_id: str) -> schemas.JobLinks:
         resume=f"{here}/resume",
         rerun=f"{here}/rerun",
         repeats=f"{here}/repeats",
+        diagnosis=f"{here}/diagnosis",
         events=f"{here}/events",
         checkpoints=f"{here}/checkpoints",
         weights=f"{here}/weights",

@@ -7,9 +7,10 @@ from typing import Any
 
 from sweeps.experiments.claims import FACTOR, Claim, Finding, Outcome, judge
 from sweeps.experiments.definition import Experiment
-from sweeps.experiments.intervals import difference, wilson
+from sweeps.experiments.intervals import difference
 from sweeps.experiments.measures import SECONDS_PER_EPOCH
 from sweeps.experiments.results import TrialResult
+from training.intervals import wilson_interval
 from training.names import listed
 
 _IN_WORDS: Mapping[Outcome, str] = {
@@ -100,7 +101,7 @@ def _notes(trials: Sequence[TrialResult], claims: Sequence[Claim]) -> list[str]:
     ]
     images = next((trial.test_images for trial in trials if trial.test_images), None)
     if images:
-        low, high = wilson(0.95, images)
+        low, high = wilson_interval(0.95 * images, images)
         notes.append(
             f"The test split has {images:,} images. An accuracy of 95 % on so many is known to between {low:.1%} and "
             f"{high:.1%}."

@@ -1,16 +1,8 @@
-"""How sure an accuracy is, and a difference of two, by the number of images that they were measured on."""
+"""How sure a difference of two accuracies is, by the number of images that they were measured on."""
 
 import math
 
-from training.evaluation.report import CONFIDENCE_LEVEL
-
-
-def wilson(share: float, images: int) -> tuple[float, float]:
-    """Wilson's interval of 95 % for a share of `images`."""
-    z2 = CONFIDENCE_LEVEL**2
-    centre = (share + z2 / (2 * images)) / (1 + z2 / images)
-    half = CONFIDENCE_LEVEL * math.sqrt(share * (1 - share) / images + z2 / (4 * images**2)) / (1 + z2 / images)
-    return max(0.0, centre - half), min(1.0, centre + half)
+from training.intervals import wilson_interval
 
 
 def difference(first: float, first_images: int, second: float, second_images: int) -> tuple[float, float]:
@@ -19,8 +11,8 @@ def difference(first: float, first_images: int, second: float, second_images: in
     It takes the two for independent. Two networks that were tested on the same images are not: what is hard for one is
     hard for the other. So their true interval is narrower, and what is called a difference here is one.
     """
-    low1, high1 = wilson(first, first_images)
-    low2, high2 = wilson(second, second_images)
+    low1, high1 = wilson_interval(first * first_images, first_images)
+    low2, high2 = wilson_interval(second * second_images, second_images)
     apart = first - second
     return (
         apart - math.hypot(first - low1, high2 - second),

@@ -153,6 +153,11 @@ def test_it_is_the_same_until_the_job_changes(client: TestClient, stage: Stage) 
     assert "75.0%" in second.text
 
 
+def test_another_process_makes_the_same_bytes(client: TestClient, settings: Settings, evaluated: str) -> None:
+    with LocalClient(create_app(settings)) as other:
+        assert report(other, evaluated, "md") == report(client, evaluated, "md")
+
+
 def test_the_form_is_what_is_asked_for(client: TestClient, stage: Stage) -> None:
     address = f"/v1/jobs/{stage.submit()}/report"
     forms = {"*/*": "text/html", "text/markdown": "text/markdown", "text/html, text/markdown;q=0.5": "text/html"}

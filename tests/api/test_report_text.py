@@ -3,17 +3,18 @@
 from typing import Any, get_args
 
 import pytest
+from pydantic import JsonValue
 
+from api.schemas.diagnosis import Diagnosis, Finding, Forecast, Suggestion
 from api.views.report.differences import differences
-from api.views.report.document import Code, Document, Message, Section, Table
-from api.views.report.findings import findings
+from api.views.report.document import Code, Document, Message, Paragraph, Section, Table
+from api.views.report.findings import NOTHING, findings
 from api.views.report.html import to_html
 from api.views.report.markdown import to_markdown
 from api.views.report.optimization_words import OPTIMIZERS, SCHEDULES
 from api.views.report.settings import ACTIVATIONS, settings
-from api.views.report.text import duration, interval, number, percent, rate
+from api.views.report.text import duration, interval, number, percent, significant
 from tests.stage import FACTS
-from training.diagnosis import Finding, Suggestion
 from training.spec import Activation, Optimizer, ResolvedSpec, Schedule, TrainingSpec
 
 NEEDS = {"multistep": {"milestones": [2, 4]}}
@@ -68,24 +69,35 @@ def test_what_differs_from_a_recipe_is_told_with_both_values() -> None:
 
 
 def test_a_finding_says_what_to_try() -> None:
-    suggestion = Suggestion({"augmentation": {"flip": True}}, "It closes the gap.", "It shows more.")
+    patch: dict[str, JsonValue] = {"augmentation": {"flip": True}}
     finding = Finding(
-        "overfitting", "warning", 4, "It learns by heart.", {"test_loss_rise_nats": 0.25}, (4,), suggestion
+        code="overfitting",
+        severity="warning",
+        since_epoch=4,
+        sentence="It learns by heart.",
+        evidence={"test_loss_rise_nats": 0.25},
+        epochs=[4],
+        suggestion=Suggestion(spec=patch, expected="It closes the gap.", why="It shows more."),
     )
-    [block] = findings([finding], has_epochs=True)
+    forecast = Forecast(epoch=9, low=0.5, median=0.6, high=0.75, probability=0.9)
+    told = Diagnosis(epochs=5, findings=[finding], forecast=forecast)
+    block, expected = findings(told, has_ended=False)
+    assert findings(told, has_ended=True) == [block]
     assert isinstance(block, Message)
-    document = Document("kind", "title", [], [Section("What the curves say", [block])])
+    document = Document("kind", "title", [], [Section("What the curves say", [block, expected])])
     for text in (to_html(document).replace("&quot;", '"'), to_markdown(document)):
         for words in (
             "Overfitting, since epoch 4",
             "It learns by heart.",
             "test loss rise nats",
             "0.25",
-            '"flip": true',
+            '{"spec": {"augmentation": {"flip": true}}}',
         ):
             assert words in text, text
         assert "It shows more. It closes the gap." in text
-    assert findings([], has_epochs=False) == []
+        assert "50.0 to 75.0% with a probability of 90%; the middle is 60.0%" in text
+    assert findings(Diagnosis(epochs=0, findings=[], forecast=None), has_ended=False) == []
+    assert findings(Diagnosis(epochs=1, findings=[], forecast=None), has_ended=False) == [Paragraph([NOTHING])]
 
 
 def test_numbers_are_written_as_they_can_be_read() -> None:
@@ -96,6 +108,7 @@ def test_numbers_are_written_as_they_can_be_read() -> None:
         "NaN",
         "-infinity",
     ]
-    assert [rate(0.1), rate(5.6490001e-6)] == ["0.1", "0.000005649"]
+    assert [significant(0.1), significant(5.6490001e-6)] == ["0.1", "0.000005649"]
+    assert [significant(123_456_789), significant(3.105e20)] == ["123,456,789", "3.10e+20"]
     assert [duration(9.96), duration(600), duration(86_400)] == ["10.0 seconds", "10 minutes", "24.0 hours"]
     assert [interval(0.5, 360), interval(1.0, 100), interval(0.5, None)] == ["44.9 to 55.1%", "96.3 to 100.0%", ""]

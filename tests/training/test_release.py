@@ -1,6 +1,7 @@
 """What a run says of the code that trained it."""
 
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,13 +18,25 @@ OPEN_MODULE = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  570.124.
 
 
 @pytest.fixture(autouse=True)
-def _not_remembered() -> None:
+def _not_remembered() -> Iterator[None]:
+    _forget()
+    yield
+    _forget()
+
+
+def _forget() -> None:
+    release.release.cache_clear()
     release.revision.cache_clear()
 
 
 def test_the_version_is_the_project_s() -> None:
     project = tomllib.loads((Path(release.__file__).parents[1] / "pyproject.toml").read_text())
     assert release.release() == project["project"]["version"]
+
+
+def test_a_notebook_that_has_no_more_than_this_folder_trains(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(release, "ROOT", tmp_path)
+    assert release.release() == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -34,10 +47,9 @@ def test_an_image_says_which_commit_it_is(
 ) -> None:
     monkeypatch.setattr(release, "ROOT", tmp_path)
     assert release.revision() is None
-    release.revision.cache_clear()
+    _forget()
     (tmp_path / "REVISION").write_text(content)
     assert release.revision() == told
-    release.revision.cache_clear()
 
 
 @pytest.mark.parametrize(("content", "told"), [(MODULE, "550.54.15"), (OPEN_MODULE, "570.124.06"), ("?", None)])

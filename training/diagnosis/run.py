@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from training.spec import ResolvedSpec
+from training.spec import DataShape, ResolvedSpec
 
 Floats = NDArray[np.float64]
 
@@ -67,12 +67,22 @@ class Facts:
     channels: int | None = None  # 1 for grey, 3 for RGB
     steps_per_epoch: int | None = None
 
+    @property
+    def shape(self) -> DataShape | None:
+        """What a spec is checked against; None: not all of it is known."""
+        numbers = (self.train_images, self.test_images, self.classes, self.image_size, self.channels)
+        train, test, classes, size, channels = numbers
+        if train is None or test is None or classes is None or size is None or channels is None:
+            return None
+        return DataShape(train + (self.validation_images or 0), test, classes, size, channels)
+
 
 @dataclass(frozen=True, slots=True)
 class DataFinding:
-    """What the report on a data set has found: its code and its sentence."""
+    """What the report on a data set has found (training.image_checks): its code, its severity and its sentence."""
 
     code: str
+    severity: str  # error, warning or info
     message: str
 
 
@@ -81,7 +91,7 @@ class Run:
     """A run up to now. Everything but `rows` may be unknown.
 
     `rows`: by epoch, ascending, the columns of COLUMNS that were measured. `confusion`: of the last evaluation, a row
-    for each label, a column for each predicted class, in images. `like`: whole curves of accuracies by epoch of jobs
+    for each label and a column for each predicted class, in images. `like`: curves of the accuracy by epoch of jobs
     with the same schedule, which a forecast learns from.
     """
 
@@ -93,6 +103,7 @@ class Run:
     class_names: Sequence[str] = ()
     data_findings: Sequence[DataFinding] = ()
     has_ended: bool = True
+    diverged: bool = False  # it failed because a loss was no longer finite
     planned_epochs: int | None = None
     like: Sequence[Mapping[int, float]] = ()
     _curves: dict[str, Curve] = field(default_factory=dict, init=False, repr=False, compare=False)

@@ -1,6 +1,7 @@
 """A report as a tree of blocks, which `html.to_html` and `markdown.to_markdown` write. Every text in it is plain text,
 of whatever characters: it is escaped when it is written."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,6 +18,9 @@ class Code(str):
 
     __slots__ = ()
 
+
+TO_TRY = "To try, as the body of a rerun:"
+MOST_ON_ONE_LINE = 90  # characters of a patch
 
 Inline = str | Strong | Code
 Tone = Literal["problem", "warning", "hint"]
@@ -123,3 +127,10 @@ class Document:
     title: str
     opening: Sequence[Block]
     sections: Sequence[Section]
+
+
+def patch_text(patch: Mapping[str, Any]) -> str:
+    """The body of a rerun that changes a spec by `patch`, as JSON."""
+    body = {"spec": patch}
+    text = json.dumps(body, ensure_ascii=False)
+    return text if len(text) <= MOST_ON_ONE_LINE else json.dumps(body, indent=2, ensure_ascii=False)

@@ -1,20 +1,27 @@
 """What the diagnosis finds, as messages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from api.views.report.document import Block, Message, Paragraph
-from training.diagnosis import Finding
-from training.number_format import plain
+from api.schemas.diagnosis import Diagnosis, Finding
+from api.views.report.document import Block, Message, Paragraph, Tone
+from api.views.report.text import significant, tenths
 
 MOST_FINDINGS = 20
+_TONES: Mapping[str, Tone] = {"problem": "problem", "warning": "warning", "hint": "hint"}
 NOTHING = "The diagnosis has nothing to say of these curves."
 
 
-def findings(found: Sequence[Finding], *, has_epochs: bool) -> Sequence[Block]:
-    """The most important first. Without any: that there is none, where there are epochs to look at."""
-    if not found:
-        return [Paragraph([NOTHING])] if has_epochs else []
-    return [message(each) for each in found[:MOST_FINDINGS]]
+def findings(diagnosis: Diagnosis, *, has_ended: bool) -> Sequence[Block]:
+    """The most important first, and then what is expected of the rest of a run that has not ended. Without any: that
+    there is none, where there are epochs to look at."""
+    if not diagnosis.epochs:
+        return []
+    found: list[Block] = [message(each) for each in diagnosis.findings[:MOST_FINDINGS]]
+    if not has_ended and (expected := diagnosis.forecast):
+        between = f"{100 * expected.low:.1f} to {tenths(expected.high)}"
+        told = f"After epoch {expected.epoch}, its last, it will have an accuracy of {between} with a probability of "
+        found.append(Paragraph([f"{told}{expected.probability:.0%}; the middle is {tenths(expected.median)}."]))
+    return found or [Paragraph([NOTHING])]
 
 
 def message(finding: Finding) -> Message:
@@ -25,10 +32,10 @@ def message(finding: Finding) -> Message:
     facts = [(name.replace("_", " "), _value(value)) for name, value in finding.evidence.items()]
     suggestion = finding.suggestion
     if suggestion is None:
-        return Message(finding.severity, title, [finding.sentence], facts)
+        return Message(_TONES[finding.severity], title, [finding.sentence], facts)
     after = f"{suggestion.why} {suggestion.expected}"
-    return Message(finding.severity, title, [finding.sentence], facts, suggestion.spec, after)
+    return Message(_TONES[finding.severity], title, [finding.sentence], facts, suggestion.spec, after)
 
 
 def _value(value: float | int | str) -> str:
-    return plain(float(f"{value:.4g}")) if isinstance(value, float) else str(value)
+    return str(value) if isinstance(value, str) else significant(value)

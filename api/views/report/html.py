@@ -4,13 +4,13 @@
 import base64
 import hashlib
 import html
-import json
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import assert_never
 
 from api.views.report.document import (
+    TO_TRY,
     Block,
     Code,
     Document,
@@ -25,6 +25,7 @@ from api.views.report.document import (
     Settings,
     Strong,
     Table,
+    patch_text,
 )
 from training.takeaway.markdown import one_line
 
@@ -156,7 +157,7 @@ def _message(message: Message) -> str:
         )
         parts.append(f'<dl class="facts">{facts}</dl>')
     if message.patch is not None:
-        parts.append(_preformatted(json.dumps({"spec": message.patch}, indent=2, ensure_ascii=False)))
+        parts.append(f'<p class="quiet">{TO_TRY}</p>{_preformatted(patch_text(message.patch))}')
     if message.after_patch:
         parts.append(f'<p class="quiet">{_escaped(message.after_patch)}</p>')
     return "".join(parts) + "</div>"

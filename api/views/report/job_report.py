@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from api.schemas.diagnosis import Diagnosis
 from api.views.report.differences import differences
 from api.views.report.document import Block, Document, Paragraph, Section, Settings
 from api.views.report.evaluation import where_it_is_wrong
@@ -14,20 +15,18 @@ from api.views.report.origin import origin
 from api.views.report.seeds import under_several_seeds
 from api.views.report.settings import settings
 from jobs.records import JobRecord
-from training.diagnosis import Finding
 from training.spec import ResolvedSpec, UnknownSpec
 
 
 @dataclass(frozen=True, slots=True)
 class JobReport:
-    """What a report is made of. `picture`: the curves as an SVG; empty for a text that holds none. `found`: of the
-    diagnosis. `evaluation`: as `GET /v1/jobs/{job_id}/evaluation` answers; None where there is none. `address`: of the
-    job, for links."""
+    """What a report is made of. `picture`: the curves as an SVG; empty for a text that holds none. `evaluation`: as
+    `GET /v1/jobs/{job_id}/evaluation` answers; None where there is none. `address`: of the job, for links."""
 
     record: JobRecord
     address: str
     picture: bytes
-    found: Sequence[Finding]
+    diagnosis: Diagnosis
     evaluation: Mapping[str, Any] | None
 
 
@@ -46,7 +45,7 @@ def _sections(report: JobReport, spec: ResolvedSpec) -> Iterator[tuple[str, Sequ
     record = report.record
     yield "Curves", curves(record, report.picture, report.address)
     yield "Under several seeds", under_several_seeds(record)
-    yield "What the curves say", findings(report.found, has_epochs=record.epoch_count > 0)
+    yield "What the curves say", findings(report.diagnosis, has_ended=record.manifest.complete)
     yield "Where it is wrong", where_it_is_wrong(report.evaluation)
     if isinstance(spec, UnknownSpec):
         yield "Settings", [Paragraph(["A later release has written this spec: it cannot be explained here."])]

@@ -1,11 +1,11 @@
 """A report as Markdown (GitHub's), which means the same wherever it is shown."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import assert_never
 
 from api.views.report.document import (
+    TO_TRY,
     Block,
     Code,
     Document,
@@ -18,6 +18,7 @@ from api.views.report.document import (
     Settings,
     Strong,
     Table,
+    patch_text,
 )
 from training.takeaway.markdown import escaped, one_line, table
 
@@ -101,7 +102,7 @@ def _message(message: Message) -> Iterator[str]:
     if message.facts:
         yield "; ".join(f"{escaped(name)}: {escaped(value)}" for name, value in message.facts)
     if message.patch is not None:
-        text = json.dumps({"spec": message.patch}, indent=2, ensure_ascii=False)
-        yield _fenced("json", text.splitlines())
+        yield TO_TRY
+        yield _fenced("json", patch_text(message.patch).splitlines())
     if message.after_patch:
         yield escaped(message.after_patch)

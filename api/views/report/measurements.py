@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from api.views import log_lines
 from api.views.report.document import Block, Inline, Log, Picture, Table
-from api.views.report.text import count, duration, number, percent, rate, tenths
+from api.views.report.text import count, duration, number, percent, significant, tenths
 from jobs.records import EpochLog, JobRecord
 from models import Epoch
 from training.metrics import RunFacts
@@ -43,7 +43,7 @@ def _table(epochs: Sequence[Epoch], record: JobRecord) -> Table:
         cells = [f"{each.epoch} (best)" if each.epoch == best else str(each.epoch)]
         cells += [number(each.train_loss), tenths(each.train_accuracy)]
         cells += [number(each.validation_loss), tenths(each.validation_accuracy)] if has_validation else []
-        cells += [number(each.test_loss), percent(each.test_accuracy, images), rate(each.learning_rate)]
+        cells += [number(each.test_loss), percent(each.test_accuracy, images), significant(each.learning_rate)]
         rows.append(cells)
     caption = f"{len(epochs):,} of {count(record.epoch_count, 'epoch')}. Epochs count from 0."
     return Table(heads, rows, numbers=len(heads) - 1, caption=caption)
@@ -75,7 +75,7 @@ def time_and_device(record: JobRecord) -> Sequence[Block]:
         rows.append(("Training and evaluation", duration(record.seconds)))
         rows.append(("Pace of the last epoch", f"{record.epochs[-1].images_per_second:,.0f} training images a second"))
     attempts = record.details.job.attempts
-    told = count(len(attempts), "attempt")
+    told = f"{len(attempts):,}"
     if len(attempts) > 1:
         told += ": the job was interrupted, and went on from a checkpoint where it had one"
     rows.append(("Attempts", told))

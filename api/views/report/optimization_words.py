@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from api.views.report.document import Setting
-from api.views.report.text import count, listed, rate
+from api.views.report.text import count, listed, significant
 from training.number_format import plain
 from training.spec import (
     Exponential,
@@ -72,7 +72,7 @@ SCHEDULES: Mapping[str, tuple[str, str]] = {
 def optimizer(chosen: Optimizer) -> Setting:
     """With its learning rate, its momentum and its weight decay, where it has them."""
     name, meaning = OPTIMIZERS[chosen.name]
-    told = [name, f"learning rate {rate(chosen.learning_rate)}"]
+    told = [name, f"learning rate {significant(chosen.learning_rate)}"]
     if isinstance(chosen, Sgd | HeavyBall | Nesterov | RmsProp | Muon) and chosen.momentum:
         told.append(f"momentum {plain(chosen.momentum)}")
     if chosen.weight_decay:

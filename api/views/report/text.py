@@ -4,7 +4,7 @@ import json
 import math
 from typing import Any
 
-from training.evaluation.report import wilson_interval
+from training.intervals import wilson_interval
 from training.number_format import plain
 
 FEW_IMAGES = 1000  # with fewer, a hundredth of a percent is less than an image
@@ -38,11 +38,11 @@ def number(value: float | None, digits: int = 4) -> str:
     return f"{value:,.{digits}f}" if abs(value) < VERY_LARGE else f"{value:.2e}"
 
 
-def rate(value: float | None) -> str:
-    """A learning rate, with four digits that count."""
-    if value is None or not math.isfinite(value):
+def significant(value: float | None) -> str:
+    """With four digits that count, such as a learning rate; whole numbers with all of theirs."""
+    if value is None or not math.isfinite(value) or (isinstance(value, float) and abs(value) >= VERY_LARGE):
         return number(value)
-    return plain(float(f"{value:.4g}"))
+    return plain(value if isinstance(value, int) else float(f"{value:.4g}"))
 
 
 def interval(accuracy: float | None, images: int | None) -> str:
