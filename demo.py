@@ -39,8 +39,8 @@ EXPECTED_ACCURACY = 0.95
 
 KINDS: tuple[Literal["html", "md"], ...] = ("html", "md")
 DURATIONS = {
-    "small": "about 10 minutes on two cores; EXPERIMENTS=none make lab leaves them out",
-    "full": "many hours on a GPU; EXPERIMENTS=small make lab takes handwritten digits in place of CIFAR-100",
+    "small": "some minutes on two cores; EXPERIMENTS=none make lab leaves them out",
+    "full": "long, even on a GPU; EXPERIMENTS=small make lab takes handwritten digits in place of CIFAR-100",
 }
 SIZES = (*DURATIONS, "none")
 FULL_EPOCHS = 200
