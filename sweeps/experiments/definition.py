@@ -28,6 +28,7 @@ class Panel:
     measured: Measured | Literal["gradient_norm"]
     by: AxisName = "epoch"
     group: str | None = None  # None: every trial
+    is_log: bool = False  # whether its horizontal axis is logarithmic
 
 
 @dataclass(frozen=True, slots=True)

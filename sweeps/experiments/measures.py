@@ -36,6 +36,12 @@ def _lowest_test_loss(trial: TrialResult) -> float | None:
     return trial.lowest_test_loss.test_loss if trial.lowest_test_loss else None
 
 
+def _gradient_reach(trial: TrialResult) -> float | None:
+    """The gradient norm of the first layer over that of the last convolution, in the first epoch."""
+    layers = trial.epochs[0].layers if trial.epochs else ()
+    return layers[0][1] / layers[-2][1] if len(layers) > 2 and layers[-2][1] > 0 else None
+
+
 def _epochs(trial: TrialResult) -> float | None:
     return float(len(trial.epochs)) or None
 
@@ -50,4 +56,10 @@ TRAIN_LOSS = Measure("train loss of the last epoch", _train_loss, _nats, floor=L
 TEST_LOSS = Measure("test loss of the last epoch", _test_loss, _nats, floor=LOSS_FLOOR)
 LOWEST_TEST_LOSS = Measure("lowest test loss", _lowest_test_loss, _nats, floor=LOSS_FLOOR)
 SECONDS_PER_EPOCH = Measure("seconds an epoch", lambda trial: trial.seconds_per_epoch, _seconds)
+GRADIENT_REACH = Measure(
+    "gradient norm of the first layer over that of the last convolution, in the first epoch",
+    _gradient_reach,
+    lambda ratio: f"{ratio:.2f}",
+    greater_is_better=True,
+)
 EPOCHS = Measure("epochs trained", _epochs, lambda number: f"{number:.0f}")

@@ -8,8 +8,12 @@ from sweeps.experiments.definition import Experiment, Panel
 from sweeps.experiments.results import TrialResult
 from training.evaluation.svg import MARGIN, TITLE_HEIGHT, document, shortened, text, width_of
 
-WIDTH, HEIGHT = 470, 300  # of a chart, in pixels
-AXIS, GAP, HEAD, FOOT = 52, 40, 26, 48
+WIDTH, HEIGHT = 350, 240  # of a chart, in pixels
+AXIS, GAP, HEAD, FOOT = 52, 32, 26, 48
+IN_A_ROW = 2  # charts
+MOST_POWERS = 6  # of ten on an axis
+HIGHEST_LOSS = 100.0  # nats: a loss that is greater is drawn there
+
 LEGEND_LINE, LEGEND_SIZE = 20, 11
 
 # The palette of Okabe and Ito, which colour-blind readers can tell apart, without its yellow. Then dashes.
@@ -42,8 +46,9 @@ class Scale:
         """Where its lines are."""
         if self.is_log:
             first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
-            found = [10.0**power for power in range(first, last + 1) if self.low <= 10.0**power <= self.high]
-            return found or [self.low, self.high]
+            every = 1 + (last - first) // MOST_POWERS
+            found = [10.0**power for power in range(first, last + 1, every) if self.low <= 10.0**power <= self.high]
+            return found if len(found) > 1 else [self.low, self.high]
         return [self.low + (self.high - self.low) * part / 4 for part in range(5)]
 
 
@@ -52,16 +57,20 @@ def picture(experiment: Experiment, trials: Sequence[TrialResult], subtitle: str
     panels = [panel for panel in experiment.panels if any(_points(panel, trial) for trial in trials)]
     panels = panels or list(experiment.panels[:1])
     parts: list[str] = []
-    lines = 0
-    for number, panel in enumerate(panels):
-        shown = [(place, trial) for place, trial in enumerate(trials) if panel.group in (None, trial.group)]
-        left = MARGIN + AXIS + number * (WIDTH + AXIS + GAP)
-        parts += _chart(panel, shown, left, TITLE_HEIGHT + HEAD)
-        parts += _legend(shown, left, TITLE_HEIGHT + HEAD + HEIGHT + FOOT)
-        lines = max(lines, math.ceil(len(shown) / _columns(shown)))
-    width = 2 * MARGIN + len(panels) * (AXIS + WIDTH) + (len(panels) - 1) * GAP
-    height = TITLE_HEIGHT + HEAD + HEIGHT + FOOT + lines * LEGEND_LINE + MARGIN
-    return document(width, height, experiment.title, subtitle, parts)
+    top = float(TITLE_HEIGHT)
+    for first in range(0, len(panels), IN_A_ROW):
+        row = panels[first : first + IN_A_ROW]
+        lines = 0
+        for number, panel in enumerate(row):
+            shown = [*enumerate(trial for trial in trials if panel.group in (None, trial.group))]
+            left = MARGIN + AXIS + number * (WIDTH + AXIS + GAP)
+            parts += _chart(panel, shown, left, top + HEAD)
+            parts += _legend(shown, left, top + HEAD + HEIGHT + FOOT)
+            lines = max(lines, math.ceil(len(shown) / _columns(shown)))
+        top += HEAD + HEIGHT + FOOT + lines * LEGEND_LINE + MARGIN
+    columns = min(len(panels), IN_A_ROW)
+    width = 2 * MARGIN + columns * (AXIS + WIDTH) + (columns - 1) * GAP
+    return document(width, top, experiment.title, subtitle, parts)
 
 
 def _points(panel: Panel, trial: TrialResult) -> Points:
@@ -75,7 +84,7 @@ def _points(panel: Panel, trial: TrialResult) -> Points:
         value = getattr(epoch, panel.measured)
         x = trial.step_at(epoch) if panel.by == "step" else epoch.epoch + 1
         if value is not None and x is not None:
-            found.append((float(x), value))
+            found.append((float(x), min(value, HIGHEST_LOSS)))
     return found
 
 
@@ -92,8 +101,8 @@ def _chart(panel: Panel, shown: Sequence[tuple[int, TrialResult]], left: float, 
 
 
 def _across(panel: Panel, values: Sequence[float], left: float) -> Scale:
-    high = max(values, default=1.0)
-    return Scale(min(values, default=0.0) if high > 1 else 0.0, high, left, left + WIDTH, is_log=panel.by == "step")
+    low, high = min(values, default=1.0), max(values, default=1.0)
+    return Scale(low, max(high, 10 * low) if panel.is_log else high, left, left + WIDTH, is_log=panel.is_log)
 
 
 def _up(values: Sequence[float], top: float, *, is_log: bool) -> Scale:

@@ -256,6 +256,7 @@ def program(monkeypatch: pytest.MonkeyPatch, service: FakeService, tmp_path: Pat
     monkeypatch.setenv("EPOCHAL_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("EPOCHAL_PORT", str(free_port()))
     monkeypatch.delenv("EPOCHS", raising=False)
+    monkeypatch.delenv("EXPERIMENTS", raising=False)
     return Program(monkeypatch, service)
 
 
@@ -333,6 +334,22 @@ def test_epochs_by_environment_or_argument(
     monkeypatch.setenv("EPOCHS", variable)
     assert program("lab", *arguments) == 0
     assert [body["spec"]["epochs"] for body in service.submitted] == [epochs]
+
+
+@pytest.mark.parametrize(("size", "asked"), [("", ["small"] * 2), ("full", ["full"] * 2), ("none", [])])
+def test_experiments_by_environment(
+    program: Program, service: FakeService, monkeypatch: pytest.MonkeyPatch, size: str, asked: list[str]
+) -> None:
+    monkeypatch.setenv("EXPERIMENTS", size)
+    assert program("lab") == 0
+    assert [body["size"] for _, body in service.experiments] == asked
+
+
+def test_a_size_that_is_none_is_refused(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXPERIMENTS", "huge")
+    with pytest.raises(SystemExit):
+        program("lab")
+    assert not program.ports
 
 
 @pytest.mark.parametrize("epochs", ["0", "-1", "two", "1.5"])

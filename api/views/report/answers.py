@@ -52,7 +52,7 @@ def _parts(found: AnsweredExperiment) -> tuple[Sequence[Block], ...]:
         Paragraph([Strong(experiment.question)]),
         Paragraph(["What to expect: ", experiment.expectation]),
     ]
-    told: Sequence[Block] = [Paragraph([Strong(answer.summary), " ", answer.ranking]), _findings(answer)]
+    told: Sequence[Block] = [Paragraph([Strong(answer.summary), f" {answer.ranking}"]), _findings(answer)]
     picture = Picture(found.picture.encode(), f"The curves of {experiment.title}", found.address, on_white=False)
     notes: Sequence[Block] = [Paragraph([note], quiet=True) for note in answer.notes]
     return opening, told, [picture, _trials(found.trials)], notes

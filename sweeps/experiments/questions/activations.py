@@ -2,7 +2,7 @@
 
 from sweeps.experiments.claims import Claim
 from sweeps.experiments.definition import Experiment, Panel, Preset, TrialDefinition
-from sweeps.experiments.measures import SECONDS_PER_EPOCH, TEST_ACCURACY, TRAIN_LOSS
+from sweeps.experiments.measures import GRADIENT_REACH, SECONDS_PER_EPOCH, TEST_ACCURACY, TRAIN_LOSS
 from sweeps.experiments.questions.common import FULL, SMALL, without
 
 NAMES = ("sigmoid", "tanh", "relu", "leaky_relu", "maxout", "silu")
@@ -21,6 +21,12 @@ CLAIMS = (
         better="relu",
         worse="sigmoid",
         measure=TRAIN_LOSS,
+    ),
+    Claim(
+        "With sigmoid, less of the gradient reaches the first layer than with ReLU.",
+        better="relu",
+        worse="sigmoid",
+        measure=GRADIENT_REACH,
     ),
     Claim("On new images, ReLU does better than sigmoid.", better="relu", worse="sigmoid", measure=TEST_ACCURACY),
     Claim(

@@ -2,7 +2,7 @@
 
 from sweeps.experiments.claims import Claim
 from sweeps.experiments.definition import Experiment, Panel, Preset, TrialDefinition
-from sweeps.experiments.measures import SECONDS_PER_EPOCH, TEST_ACCURACY, TRAIN_ACCURACY, TRAIN_LOSS
+from sweeps.experiments.measures import SECONDS_PER_EPOCH, TEST_ACCURACY, TEST_LOSS, TRAIN_ACCURACY
 from sweeps.experiments.questions.common import FULL, SMALL, without
 
 EPOCHS, STEPS = "equal epochs", "equal steps"
@@ -48,11 +48,11 @@ def _claims(small: str, middle: str, few_steps: str, many_steps: str, slow: str,
         ),
         Claim("That shows on new images, too.", better=middle, worse=whole, measure=TEST_ACCURACY),
         Claim(
-            "At equal steps, larger batches reach a lower train loss: the mean over more images is a better gradient, "
-            "and they have seen more images.",
+            "At equal steps, larger batches get further, to a lower test loss: the mean over more images is a better "
+            "gradient, and they have seen more images.",
             better=many_steps,
             worse=few_steps,
-            measure=TRAIN_LOSS,
+            measure=TEST_LOSS,
         ),
         Claim(
             "An epoch of the smallest batches takes longest: a step has a cost of its own.",
@@ -111,6 +111,6 @@ EXPERIMENT = Experiment(
     },
     panels=(
         Panel("Test accuracy at equal epochs", "test_accuracy", group=EPOCHS),
-        Panel("Train loss at equal steps", "train_loss", by="step", group=STEPS),
+        Panel("Test loss at equal steps", "test_loss", by="step", group=STEPS, is_log=True),
     ),
 )

@@ -33,7 +33,7 @@ def _trials(
         TrialDefinition(BASELINE, few),
         TrialDefinition(MORE, {**few, "validation_fraction": 0.0, "epochs": same_steps, "evaluation_interval": 1}),
         TrialDefinition(LESS, {**few, "architecture": {"name": small}}),
-        TrialDefinition(AUGMENTED, {**few, "augmentation": {"crop": {"padding": crop}}}),
+        TrialDefinition(AUGMENTED, {**few, "augmentation": {"crop": {"padding": crop}, "rotation": {"degrees": 10}}}),
         TrialDefinition(DECAYED, {**few, "optimizer": {**NO_DECAY, "weight_decay": 0.005}}),
         TrialDefinition(
             STOPPED, {**few, "evaluation_interval": 1, "regularisation": {"early_stopping": {"patience": 10}}}

@@ -3,7 +3,7 @@
 from typing import Any
 
 from sweeps.experiments.claims import Claim
-from sweeps.experiments.definition import Experiment, Preset, TrialDefinition, trials_of
+from sweeps.experiments.definition import Experiment, Panel, Preset, TrialDefinition, trials_of
 from sweeps.experiments.measures import SECONDS_PER_EPOCH, TEST_ACCURACY, TRAIN_LOSS
 from sweeps.experiments.questions.common import FULL, SMALL, without
 
@@ -101,4 +101,8 @@ EXPERIMENT = Experiment(
         ),
         "full": Preset("cifar100", without(FULL, "optimizer", "epochs"), _trials(30, 300, 16, 10), _claims(16)),
     },
+    panels=(
+        Panel("Test accuracy", "test_accuracy", is_log=True),
+        Panel("Train loss", "train_loss", is_log=True),
+    ),
 )
