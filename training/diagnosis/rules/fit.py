@@ -21,10 +21,10 @@ FLAT = 0.02  # within so much of the end, an accuracy no longer rises
 
 
 def overfitting(reading: Reading) -> Iterator[Finding]:
-    """By the loss of the other split where that has risen; otherwise by an accuracy that no longer rises, or that lies
-    far below the training images'."""
-    found = [*_by_loss(reading)] or [*_by_accuracy(reading)] or [*_by_gap(reading)]
-    yield from found
+    """By the loss of the other split where that has risen; otherwise by an accuracy that no longer rises, unless the
+    learning rate has come down, after which nothing does; or by one that lies far below the training images'."""
+    flat = [] if reading.is_decayed else [*_by_accuracy(reading)]
+    yield from [*_by_loss(reading)] or flat or [*_by_gap(reading)]
 
 
 def _by_loss(reading: Reading) -> Iterator[Finding]:
@@ -141,8 +141,14 @@ def _by_gap(reading: Reading) -> Iterator[Finding]:
             "gap_as_a_fraction": gap,
         },
         epochs=_rows_of(reading, since),
-        suggestion=against_overfitting(reading, still_learns=reading.run.has_ended and reading.memorised_since is None),
+        suggestion=against_overfitting(reading, still_learns=_learnt_to_the_end(reading)),
     )
+
+
+def _learnt_to_the_end(reading: Reading) -> bool:
+    """Whether the training images were not yet known when the last third of a run began that is over."""
+    since = reading.memorised_since
+    return reading.run.has_ended and (since is None or since > reading.run.last_epoch * 2 / 3)
 
 
 def _wide_since(reading: Reading) -> int:
