@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo lab test test-fast test-python coverage wheels check chaos fuzz verify-export lock bench-start bench-train bench-overhead bench-signals bench-gpu bench-accuracy bench-regularisation bench-formats bench-api bench-tenants bench-upload bench-checks bench-audit bench-calibration bench-finetune bench-fleet bench-mlflow bench-predict verify-page
+.PHONY: help setup up demo lab test test-fast test-python coverage wheels check chaos fuzz verify-export lock bench-start bench-train bench-overhead bench-signals bench-gpu bench-accuracy bench-regularisation bench-diagnosis bench-formats bench-api bench-tenants bench-upload bench-checks bench-audit bench-calibration bench-finetune bench-fleet bench-mlflow bench-predict verify-page
 
 # Where nothing compiled may be kept, every process that imports torch takes seconds longer to start.
 unexport PYTHONDONTWRITEBYTECODE
@@ -22,7 +22,7 @@ up: .venv/.installed ## run the service on this machine until Ctrl-C: http://127
 demo: .venv/.installed ## train a ResNet on handwritten digits through the service, in less than a minute
 	@$(BIN)/python demo.py digits
 
-lab: .venv/.installed ## the lab exercise: ResNet-18 on CIFAR-100; EPOCHS=n trains n epochs
+lab: .venv/.installed ## the lab exercise: ResNet-18 on CIFAR-100, the experiments, and a report; EPOCHS=n, EXPERIMENTS=none|small|full
 	@$(BIN)/python demo.py lab
 
 test: .venv/.developed ## run every test, and say which took longest: 15 minutes on 2 cores
@@ -89,6 +89,9 @@ bench-accuracy: .venv/.installed ## train CIFAR-100: RECIPE=standard SEEDS=0,1,2
 
 bench-regularisation: .venv/.installed ## whether each way of regularising does what its paper says, on a little of CIFAR-100: OPTIONS='--seeds 0,1'
 	@$(BIN)/python -m benchmarks.regularisation $(OPTIONS)
+
+bench-diagnosis: .venv/.installed ## measure how often a diagnosis is right, on curves with known causes
+	@$(BIN)/python -m benchmarks.diagnosis
 
 bench-formats: .venv/.installed ## measure which memory format is faster on which kind of processor
 	@$(BIN)/python -m benchmarks.memory_formats

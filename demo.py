@@ -12,13 +12,14 @@ import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.table import Table
 
 from client import Client, EpochalError, EpochRow, Job
+from client.sweeps import Sweep
 from client.watch import say, watch
 from environment.startup import CannotStart
 from serve import cannot_listen, running
@@ -36,6 +37,12 @@ DIGITS: dict[str, Any] = {
 }
 EXPECTED_ACCURACY = 0.95
 
+KINDS: tuple[Literal["html", "md"], ...] = ("html", "md")
+DURATIONS = {
+    "small": "some minutes on two cores; EXPERIMENTS=none make lab leaves them out",
+    "full": "long, even on a GPU; EXPERIMENTS=small make lab takes handwritten digits in place of CIFAR-100",
+}
+SIZES = (*DURATIONS, "none")
 FULL_EPOCHS = 200
 CPU_EPOCHS = 2
 
@@ -76,8 +83,9 @@ def digits(client: Client, folder: Path, console: Console) -> bool:
     return good
 
 
-def lab(client: Client, folder: Path, console: Console, epochs: int | None) -> bool:
-    """The lab exercise: train and test loss and accuracy by epoch. Whether the job succeeded."""
+def lab(client: Client, folder: Path, console: Console, epochs: int | None, size: str | None = None) -> bool:
+    """The lab exercise: train and test loss and accuracy by epoch, the experiments of `size` unless it is None, and a
+    report of all that. Whether the job succeeded."""
     job = _train(client, lab_spec(epochs or _affordable_epochs(client, console)), "lab", console)
     if job.status != "succeeded":
         return False
@@ -89,7 +97,35 @@ def lab(client: Client, folder: Path, console: Console, epochs: int | None) -> b
     say(console, f"Report: {report}")
     _save_curves(client, job, folder, console)
     say(console, overfitting(rows[-1]))
+    sweeps = _experiments(client, size, console) if size else []
+    for kind in KINDS:
+        report = folder / f"report.{kind}"
+        report.write_text(client.report(job.id, kind, sweeps=sweeps), encoding="utf-8")
+        say(console, f"The whole report: {report}")
     return True
+
+
+def _experiments(client: Client, size: str, console: Console) -> list[str]:
+    """Run every experiment, and say what came out. Returns the ids of their sweeps. Ctrl-C also cancels their jobs."""
+    running: list[Sweep] = []
+    try:
+        names = [experiment.name for experiment in client.sweeps.experiments()]
+        running.extend(client.sweeps.run(name, size=size, tags=["demo"]) for name in names)
+        jobs = sum(len(sweep.trials) for sweep in running)
+        say(console, f"\n{len(running)} experiments, {jobs} jobs: {DURATIONS[size]}.")
+        for number, sweep in enumerate(running, start=1):
+            for look in client.sweeps.looks(sweep.id):
+                if console.is_terminal:
+                    console.print(f"  {look.name}: {look.progress.jobs_over} of {look.progress.jobs} jobs", end="\r")
+            answer = client.sweeps.answer(sweep.id)
+            say(console, f"{number}. {answer.question}\n   {answer.summary} {answer.ranking}")
+    except KeyboardInterrupt:
+        say(console, "Interrupted: cancelling the experiments.")
+        for sweep in running:
+            with suppress(EpochalError):  # it may have ended
+                client.sweeps.cancel(sweep.id)
+        raise
+    return [sweep.id for sweep in running]
 
 
 def overfitting(last: EpochRow) -> str:
@@ -183,7 +219,8 @@ def _demonstrate(arguments: argparse.Namespace, console: Console) -> bool:
         if arguments.what == "digits":
             good = digits(client, settings.data_dir / "demo", console)
         else:
-            good = lab(client, settings.data_dir / "lab", console, arguments.epochs)
+            size = None if arguments.experiments == "none" else arguments.experiments
+            good = lab(client, settings.data_dir / "lab", console, arguments.epochs, size)
     say(console, _how_to_go_on(service.url, settings))
     return good
 
@@ -192,6 +229,12 @@ def _epochs(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of epochs: 1 or more")
     return int(text)
+
+
+def _size(text: str) -> str:
+    if text not in SIZES:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size of experiments: {', '.join(SIZES)}")
+    return text
 
 
 def _parse() -> argparse.Namespace:
@@ -204,6 +247,12 @@ def _parse() -> argparse.Namespace:
         type=_epochs,
         default=os.environ.get("EPOCHS") or None,
         help=f"as in EPOCHS; {FULL_EPOCHS} by default with an accelerator, {CPU_EPOCHS} without",
+    )
+    exercise.add_argument(
+        "--experiments",
+        type=_size,
+        default=os.environ.get("EXPERIMENTS") or "small",
+        help="as in EXPERIMENTS; small by default: on handwritten digits, whatever the machine",
     )
     return parser.parse_args()
 

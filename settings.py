@@ -6,9 +6,7 @@ docs/operations.md lists every variable; a test holds that table and this class 
 import os
 import re
 import sys
-import tomllib
 from collections.abc import Iterator, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -342,12 +340,3 @@ def _unusable(settings: Settings) -> Iterator[tuple[str, str]]:
     yield from invalid_proxies()
     if settings.storage_url.startswith("s3://"):
         yield from invalid_aws_variables()
-
-
-def service_version() -> str:
-    """Of the release that runs."""
-    try:
-        return version("epochal")
-    except PackageNotFoundError:  # run from its sources
-        project = tomllib.loads((Path(__file__).parent / "pyproject.toml").read_text())
-        return str(project["project"]["version"])

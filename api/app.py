@@ -14,6 +14,7 @@ from api.contract.documentation import documentation_router
 from api.contract.openapi import openapi_document
 from api.dependencies import may_administer, may_observe, may_predict, may_use
 from api.http.problems import add_handlers
+from api.reading import job_reports
 from api.routes import (
     architectures,
     audits,
@@ -22,8 +23,10 @@ from api.routes import (
     dataset_pictures,
     dataset_uploads,
     datasets,
+    diagnosis,
     evaluations,
     events,
+    experiments,
     files,
     health,
     jobs,
@@ -36,13 +39,16 @@ from api.routes import (
     models,
     new_versions,
     open_inference,
+    papers,
     predictions,
     problems,
     projects,
     prometheus,
     queue,
     recipes,
+    repeats,
     requests,
+    sweeps,
     uploads,
     webhooks,
     workers,
@@ -67,13 +73,15 @@ from api.views.job_json import JobJsonCache
 from api.views.revision_cache import MAX_ADDRESSES, NotModifiedHeaders, RevisionCache
 from catalog.datasets.listing import Catalogue
 from jobs.delivery import CeleryQueue
-from jobs.periodic import running_periodically
+from jobs.periodic import PeriodicTask, running_periodically
 from jobs.reconciler import deleting_old_keys, folding_usage, sweeping
 from jobs.service_stats import StatsCollector
 from jobs.verified_storage import VerifiedStorage
 from models import Database
 from serving import Predictor
-from settings import Settings, read_settings, service_version
+from settings import Settings, read_settings
+from sweeps import changes
+from training.release import release
 from webhooks import sender
 
 if TYPE_CHECKING:
@@ -84,6 +92,10 @@ DESCRIPTION = (
     "Every error is `application/problem+json` (RFC 9457). Numbers that are not finite are the strings "
     '`"NaN"`, `"Infinity"` and `"-Infinity"`. Times are RFC 3339 in UTC.'
 )
+
+
+FORGET_SWEEPS_SECONDS = 3600.0
+DIAGNOSES_BYTES = 16 * 2**20  # of those that are kept; one has a few KB
 
 
 class State(TypedDict):
@@ -99,7 +111,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     meters, traces = Meters(), tracing()
     app = FastAPI(
         title="Epochal",
-        version=service_version(),
+        version=release(),
         description=DESCRIPTION,
         openapi_url=None,  # api.contract.documentation serves it, made once
         docs_url=None,
@@ -110,9 +122,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=partial(_lifespan, settings, meters, traces),
         telemetry=OFF if traces is None else traces.config,
     )
-    for resource in (jobs, requests, metrics, events, files, compare, datasets, architectures, recipes, workers, queue):
+    for resource in (jobs, requests, repeats, metrics, diagnosis, papers, events, files, compare, mlflow):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
-    for resource in (mlflow, new_versions, audits, models, model_exports, model_names, evaluations, model_evaluations):
+    for resource in (sweeps, experiments, datasets, architectures, recipes, workers, queue):
+        app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
+    for resource in (new_versions, audits, models, model_exports, model_names, evaluations, model_evaluations):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
     # Before the other routes of its path: a route class that reads no body.
     for streaming in (dataset_uploads.router, uploads.parts_router, uploads.router, brought_models.router):
@@ -160,6 +174,7 @@ async def _lifespan(
         periodic_tasks = [
             folding_usage(database),
             deleting_old_keys(database),
+            PeriodicTask(FORGET_SWEEPS_SECONDS, partial(changes.forget_empty, database)),
             sender.deleting_old_deliveries(database),
             admission.storing_key_uses(database),
         ]
@@ -191,6 +206,8 @@ async def _lifespan(
                 not_modified=RevisionCache[NotModifiedHeaders](MAX_ADDRESSES),
                 job_json=JobJsonCache(),
                 curve_cache=CurveCache(renderer),
+                reports=RevisionCache[bytes](job_reports.MAX_BYTES, len),
+                diagnoses=RevisionCache[bytes](DIAGNOSES_BYTES, len),
                 indexes=IndexCache(storage),
                 pictures=pictures,
                 evaluations=evaluation_process,

@@ -20,7 +20,8 @@ from jobs.periodic import running_periodically
 from jobs.verified_storage import VerifiedStorage
 from models import Database
 from serving import Predictor
-from settings import Settings, service_version
+from settings import Settings
+from training.release import release
 
 
 class State(TypedDict):
@@ -35,7 +36,7 @@ def create_prediction_app(settings: Settings) -> FastAPI:
     meters = Meters()
     app = FastAPI(
         title="Epochal's predictions",
-        version=service_version(),
+        version=release(),
         openapi_url=None,  # the API's contract has these operations
         docs_url=None,
         redoc_url=None,

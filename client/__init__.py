@@ -15,7 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from client.api import Client
-    from client.comparison import ComparedJob, Comparison, Curves, Difference
+    from client.comparison import (
+        ComparedJob,
+        Comparison,
+        Curves,
+        Difference,
+        RepeatedJob,
+        Repeats,
+        Spread,
+        Spreads,
+        Verdict,
+    )
     from client.datasets import DatasetError, DatasetProgress, DatasetVersion, Upload
     from client.errors import (
         EpochalError,
@@ -95,14 +105,19 @@ __all__ = [
     "Project",
     "QueuePlace",
     "QueuedJob",
+    "RepeatedJob",
+    "Repeats",
     "RunFacts",
     "Span",
     "SpecConflict",
+    "Spread",
+    "Spreads",
     "StepChoice",
     "StepRow",
     "StepTiming",
     "Upload",
     "Usage",
+    "Verdict",
     "Webhook",
     "WebhookDelivery",
     "WebhookWithSecret",
@@ -112,7 +127,17 @@ __all__ = [
 
 _NAMES_BY_MODULE = {
     "client.api": ["Client"],
-    "client.comparison": ["ComparedJob", "Comparison", "Curves", "Difference"],
+    "client.comparison": [
+        "ComparedJob",
+        "Comparison",
+        "Curves",
+        "Difference",
+        "RepeatedJob",
+        "Repeats",
+        "Spread",
+        "Spreads",
+        "Verdict",
+    ],
     "client.datasets": ["DatasetError", "DatasetProgress", "DatasetVersion", "Upload"],
     "client.errors": [
         "EpochalError",

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 import httpx2
 
-from client.comparison import Comparison
+from client.comparison import Comparison, Repeats
 from client.connection import (
     ANY_CONNECTION_ERROR,
     CONNECTION_LOST,
@@ -25,6 +25,7 @@ from client.following import EventStream, poll_job
 from client.keys import Keys
 from client.projects import Projects
 from client.resources import Checkpoint, EpochRow, Event, Job, QueuedJob, StepRow, Worker
+from client.sweeps import Sweeps
 from client.webhooks import Webhooks
 
 
@@ -51,6 +52,7 @@ class Client:
         self.datasets = Datasets(self._connection)
         self.keys = Keys(self._connection)
         self.projects = Projects(self._connection)
+        self.sweeps = Sweeps(self._connection)
         self.webhooks = Webhooks(self._connection)
 
     def __repr__(self) -> str:
@@ -78,15 +80,18 @@ class Client:
         priority: int | None = None,
         max_retries: int | None = None,
         accelerator: str | None = None,
+        repeats: int | None = None,
     ) -> Job:
         """Submit a training job. `spec` needs a `dataset`; everything else has a default. A job with a higher
-        `priority`, 0 to 9, runs first. `accelerator` is "cpu", "gpu" or part of a device's name.
+        `priority`, 0 to 9, runs first. `accelerator` is "cpu", "gpu" or part of a device's name. With `repeats`, up to
+        20, so many jobs train it, each under a seed of its own; the one that is returned stands for all of them.
         """
         chosen = {
             "description": description,
             "priority": priority,
             "max_retries": max_retries,
             "accelerator": accelerator,
+            "repeats": repeats,
         }
         given = {field: value for field, value in chosen.items() if value is not None}
         return self._make(path_to("jobs"), {"spec": dict(spec), "name": name, "tags": list(tags), **given})
@@ -106,6 +111,18 @@ class Client:
         only the fields that differ.
         """
         return self._make(path_to("jobs", job_id, "rerun"), changes)
+
+    def repeats(self, job_id: str, *, max_points: int | None = None) -> Repeats:
+        """A job under its seeds: the jobs, and each column's mean, deviation and interval in at most `max_points`
+        epochs."""
+        return self._connection.get(Repeats, path_to("jobs", job_id, "repeats"), _bound(max_points))
+
+    def repeat(self, job_id: str, repeats: int) -> Job:
+        """Have the job trained under so many seeds, with its own. What has been trained is kept."""
+        body = {"repeats": repeats}
+        path = path_to("jobs", job_id, "repeats")
+        response = self._connection.request("POST", path, body=body, retry_on=ANY_CONNECTION_ERROR)
+        return decode_response(Job, response)
 
     def job(self, job_id: str) -> Job:
         """The job as it is now."""
@@ -227,6 +244,13 @@ class Client:
         return self._connection.request(
             "GET", path_to("jobs", job_id, f"curves.{kind}"), retry_on=CONNECTION_LOST
         ).content
+
+    def report(self, job_id: str, form: Literal["html", "md"] = "html", *, sweeps: Sequence[str] = ()) -> str:
+        """The result of the job to read: an HTML page that needs nothing else, or Markdown. The answers of `sweeps`,
+        by their ids, follow in it."""
+        query = {"format": form, "sweep": list(sweeps)}
+        path = path_to("jobs", job_id, "report")
+        return self._connection.request("GET", path, query=query, retry_on=CONNECTION_LOST).text
 
     def queue(self) -> Iterator[QueuedJob]:
         """The queued jobs, in the order in which they are served. Pages are fetched as needed."""

@@ -92,6 +92,7 @@ class DryRun:
     priority: int
     max_retries: int
     accelerator: str | None
+    repeats: int | None  # None from an older service
     spec: dict[str, Any]  # every default resolved
     queue: QueuePlace
     data: DataShape | None  # None if only a worker can tell

@@ -124,6 +124,14 @@ class RunFacts:
     probed: tuple[StepTiming, ...] | None  # the measurements that `step` was chosen from
     probe_seconds: float | None  # time that the attempt spent on them, in addition to its training
     fingerprint: str | None  # two deterministic runs with the same fingerprint agree to the bit
+    epochal_version: str | None  # of the trainer, as the next fields
+    epochal_revision: str | None  # the commit that its image was built from
+    python_version: str | None
+    torchvision_version: str | None
+    cuda_version: str | None
+    cudnn_version: str | None
+    driver_version: str | None  # NVIDIA's
+    processor: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +244,8 @@ class Job:
     attempts: tuple[Attempt, ...]
     weights: Weights | None  # None until it has succeeded or stopped
     predictions: Predictions | None  # None unless it has succeeded; nor where they would be too large
-    parent: str | None  # the audit whose part it is
+    parent: str | None  # the audit or the sweep whose part it is, or the job that it repeats
+    repeats: int | None  # jobs of its spec under seeds that follow each other, with itself; None from an older service
     error: Failure | None  # None unless it has failed
     links: dict[str, str]
 

@@ -1,4 +1,5 @@
-"""Several jobs side by side: where their specs differ, and their curves, epoch by epoch."""
+"""Several jobs side by side: where their specs differ, their curves, epoch by epoch, and whether the differences of
+their results are more than their seeds make."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,13 +8,19 @@ from typing import Any
 from sqlalchemy import RowMapping, select
 from sqlalchemy.orm import Session
 
-from jobs.downsampled_curves import MEASURES, choose_epochs
+from jobs import repeats
+from jobs.downsampled_curves import LEAST_EPOCHS, MEASURES, choose_epochs
 from jobs.errors import JobNotFound
 from jobs.ids import is_id
-from models import Epoch, Job
+from jobs.repeats import Statistics
+from models import Attempt, Epoch, Job, JobStatus
+from training.metrics import RunFacts
+from training.significance import Difference as ResultDifference
+from training.significance import compare_runs
 from training.spec import ResolvedSpec
 
 COLUMNS = (*MEASURES, Epoch.learning_rate)
+MOST_ROWS = 20_000  # that are read of repeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +30,18 @@ class ComparedJob:
     job: Job
     best: Epoch | None
     rows: Sequence[RowMapping | None]
+    repeats: Sequence[Job]  # itself first
+    statistics: Statistics | None  # over its repeats; None where it has none
+    results: Mapping[int, float]  # test accuracy of the last epoch of those that have succeeded, by seed
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether the results of `job` differ from those of `baseline`. None: one of them has no result yet."""
+
+    baseline: ComparedJob
+    job: ComparedJob
+    found: ResultDifference | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +59,61 @@ class Comparison:
     jobs: Sequence[ComparedJob]
     epochs: Sequence[int]  # every one that was chosen of any job, in order
     differences: Sequence[Difference]
+    verdicts: Sequence[Verdict]  # on each job but the first, beside the first
 
 
 def compare(session: Session, job_ids: Sequence[str], most: int) -> Comparison:
     """These jobs in at most `most` epochs of each, and in those that were chosen of the others. Raises JobNotFound."""
     found = {job_id: _find(session, job_id) for job_id in job_ids}
+    runs = {job_id: repeats.jobs_of(session, job) for job_id, (job, _) in found.items()}
+    if (count := sum(map(len, runs.values()))) > len(runs):
+        most = max(LEAST_EPOCHS, min(most, MOST_ROWS // count))
     epochs = sorted({epoch for job_id in job_ids for epoch in choose_epochs(session, job_id, most)})
-    jobs = [ComparedJob(job, best, _rows(session, job.id, epochs)) for job, best in found.values()]
-    specs = {job.id: ResolvedSpec.to_show(job.spec).model_dump(mode="json") for job, _ in found.values()}
-    return Comparison(jobs, epochs, [*_differences("", specs, job_ids)])
+    jobs = [_compared(session, job, best, runs[job.id], epochs) for job, best in found.values()]
+    specs = {job.id: ResolvedSpec.to_show(job.spec) for job, _ in found.values()}
+    first, *others = jobs
+    verdicts = [Verdict(first, each, _judged(session, first, each)) for each in others]
+    return Comparison(jobs, epochs, spec_differences(specs), verdicts)
+
+
+def spec_differences(specs: Mapping[str, ResolvedSpec]) -> Sequence[Difference]:
+    """Where these specs differ; the keys are those of the differences' values."""
+    return [*_differences("", {key: spec.model_dump(mode="json") for key, spec in specs.items()}, [*specs])]
+
+
+def _compared(
+    session: Session, job: Job, best: Epoch | None, runs: Sequence[Job], epochs: Sequence[int]
+) -> ComparedJob:
+    statistics = repeats.statistics_at(session, runs, epochs) if len(runs) > 1 else None
+    return ComparedJob(job, best, _rows(session, job.id, epochs), runs, statistics, results_of(session, runs))
+
+
+def results_of(session: Session, runs: Sequence[Job]) -> Mapping[int, float]:
+    """The test accuracy of the last epoch of those that have succeeded, by seed."""
+    last = (Epoch.job_id == Job.id) & (Epoch.epoch == Job.latest_epoch)
+    ended = (
+        select(Job.id, Epoch.test_accuracy)
+        .join(Epoch, last)
+        .where(
+            Job.id.in_([run.id for run in runs]), Job.status == JobStatus.SUCCEEDED, Epoch.test_accuracy.is_not(None)
+        )
+    )
+    found = {row.id: row.test_accuracy for row in session.execute(ended)}
+    return {int(run.spec["seed"]): found[run.id] for run in runs if run.id in found}
+
+
+def _judged(session: Session, first: ComparedJob, second: ComparedJob) -> ResultDifference | None:
+    if not (first.results and second.results):
+        return None
+    images = min(_test_images(session, each.job) for each in (first, second))
+    return compare_runs(first.results, second.results, 1 / images if images else 0.0)
+
+
+def _test_images(session: Session, job: Job) -> int:
+    """0 where no attempt has told."""
+    told = select(Attempt.facts).where(Attempt.job_id == job.id, Attempt.facts.is_not(None))
+    facts = RunFacts.from_stored(session.scalars(told.order_by(Attempt.number.desc()).limit(1)).first())
+    return facts.test_images if facts else 0
 
 
 def _find(session: Session, job_id: str) -> tuple[Job, Epoch | None]:

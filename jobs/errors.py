@@ -5,6 +5,8 @@ JobError
 ├── JobFinished
 ├── JobNotPaused
 ├── RequestPending
+├── IsRepeat
+├── RepeatsFewer
 ├── IdempotencyKeyReused
 ├── CheckpointNotFound
 ├── WeightsNotFound
@@ -56,6 +58,20 @@ class RequestPending(JobError):
         super().__init__(f"Job {job_id} cannot {verb} any more: its {pending} has been asked for.")
         self.status = status
         self.pending = pending
+
+
+class IsRepeat(JobError):
+    """The job repeats another one under another seed."""
+
+    def __init__(self, job_id: str, first_id: str) -> None:
+        super().__init__(f"Job {job_id} is a part of {first_id}: ask for more repeats there.")
+
+
+class RepeatsFewer(JobError):
+    """The job has more repeats already."""
+
+    def __init__(self, job_id: str, repeats: int) -> None:
+        super().__init__(f"Job {job_id} has {repeats} repeats already: cancel or delete some of them instead.")
 
 
 class IdempotencyKeyReused(JobError):

@@ -33,6 +33,7 @@ class JobFilter:
     architecture: str | None = None
     tags: Sequence[str] = ()
     name: str | None = None
+    parent: str | None = None  # the sweep or the audit whose part it is
     created_after: datetime | None = None  # aware, exclusive
     created_before: datetime | None = None
 
@@ -107,7 +108,7 @@ def _of_status(
 
 
 def _conditions(jobs: JobFilter) -> list[ColumnElement[bool]]:
-    exact = ((Job.architecture, jobs.architecture), (Job.name, jobs.name))
+    exact = ((Job.architecture, jobs.architecture), (Job.name, jobs.name), (Job.parent, jobs.parent))
     conditions: list[ColumnElement[bool]] = [column == wanted for column, wanted in exact if wanted is not None]
     if jobs.dataset is not None:
         conditions += _of_dataset(jobs.dataset)

@@ -18,6 +18,7 @@ class Submission:
     tags: Sequence[str] = ()
     priority: int = DEFAULT_PRIORITY
     max_retries: int = DEFAULT_MAX_RETRIES
+    repeats: int = 1  # jobs under seeds that follow each other
     accelerator: str | None = None  # "cpu", "gpu" or part of a device's name; None takes any device
 
     @classmethod

@@ -20,6 +20,7 @@ from jobs.fence import for_update
 from jobs.ids import new_model_id
 from jobs.network_input import NetworkInput
 from jobs.paging import Page, fetch_page
+from jobs.provenance import provenance
 from jobs.transitions import add_event, now
 from jobs.usage import note_bytes, note_storage
 from models import TERMINAL, Attempt, Database, Epoch, Job, JobStatus, ModelName, ModelTask, ModelVersion, TrainedModel
@@ -215,8 +216,5 @@ def _manifest(session: Session, job: Job, model: TrainedModel, left: Left) -> di
         "metrics": model.metrics,
         "best": _metrics(session, job, job.best_epoch) if left.best_weights else None,
         "trained_until": {"epoch": left.epoch, "step": left.step},
-        "data": {"name": job.dataset, "version": job.dataset_version, "identity": job.dataset_identity},
-        "seed": job.spec.get("seed"),
-        "spec": job.spec,
-        "environment": attempt.facts if attempt else None,
+        **provenance(job, attempt.facts if attempt else None),
     }

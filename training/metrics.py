@@ -62,6 +62,15 @@ class RunFacts(Measured):
     probed: tuple[StepTiming, ...] = ()  # the timings that `step` was chosen by; empty where it was not tuned
     probe_seconds: float = 0.0  # that this attempt has spent on tuning, which are not part of its training time
     fingerprint: str = ""  # two runs of one deterministic spec with equal fingerprints agree to the bit
+    # Of the trainer; None in facts of a release before 0.4, and where it is not known or there is none.
+    epochal_version: str | None = None
+    epochal_revision: str | None = None  # the commit that its image was built from
+    python_version: str | None = None
+    torchvision_version: str | None = None
+    cuda_version: str | None = None  # that torch is built with; None on a CPU, as the next two
+    cudnn_version: str | None = None
+    driver_version: str | None = None  # NVIDIA's
+    processor: str | None = None  # its own name
 
     @classmethod
     def from_stored(cls, facts: Mapping[str, Any] | None) -> Self | None:

@@ -22,7 +22,8 @@ from jobs.reconciler import FOLD_SECONDS, SWEEP_SECONDS, folding_usage, sweeping
 from jobs.verified_storage import VerifiedStorage
 from jobs.workers import SEEN_EVERY_SECONDS, Census
 from models import Database, DatabaseUnavailable, log_outage
-from settings import Settings, service_version
+from settings import Settings
+from training.release import release
 from worker.dataset_cache import forget_deleted
 from worker.devices import DevicePool
 from worker.janitor import Janitor
@@ -143,7 +144,7 @@ class Worker:
                 devices=self.device_names,
                 torch_version=self._torch_version,
                 python_version=platform.python_version(),
-                epochal_version=service_version(),
+                epochal_version=release(),
                 cores=usable_cores(),
             )
         self.readiness.check()

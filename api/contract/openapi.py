@@ -36,11 +36,13 @@ from api.http.problems import MEDIA_TYPE
 from api.schemas import PredictionRequest, Problem
 from catalog.datasets.errors import DatasetNotFound, UploadNotFound
 from jobs.errors import JobNotFound
+from sweeps.errors import ExperimentNotFound, SweepNotFound
 from training.known.recipes import RecipeNotFound
 from webhooks.errors import DeliveryNotFound, WebhookNotFound
 
 TAGS = [
     {"name": "jobs", "description": "Submit training jobs, watch them, ask something of them."},
+    {"name": "sweeps", "description": "Several jobs that answer one question, and the questions that are ready-made."},
     {"name": "metrics", "description": "What a job has measured, and what happened to it."},
     {"name": "files", "description": "What a job has written."},
     {"name": "catalogue", "description": "What a job can ask for."},
@@ -61,6 +63,8 @@ NOT_FOUND: dict[str, type[Exception]] = {  # by path parameter
     "{name}": DatasetNotFound,
     "{upload_id}": UploadNotFound,
     "{recipe}": RecipeNotFound,
+    "{sweep_id}": SweepNotFound,
+    "{experiment}": ExperimentNotFound,
     "{key_id}": KeyNotFound,
     "{project_id}": ProjectNotFound,
     "{webhook_id}": WebhookNotFound,

@@ -70,12 +70,14 @@ from jobs.errors import (
     CheckpointNotFound,
     CursorInvalid,
     IdempotencyKeyReused,
+    IsRepeat,
     JobFinished,
     JobNotFinished,
     JobNotFound,
     JobNotPaused,
     PredictionsNotFound,
     QuotaExceeded,
+    RepeatsFewer,
     RequestPending,
     StartingWeightsMissing,
     StartingWeightsUnfit,
@@ -94,6 +96,7 @@ from models import (
     DatabaseUnavailable,
 )
 from serving.errors import Busy, Closed, ModelUnavailable, ModelUnusable
+from sweeps.errors import ExperimentNotFound, NoExperiment, SweepFinished, SweepNotFinished, SweepNotFound
 from training.brought import WeightsRefused
 from training.known.recipes import RecipeNotFound
 from webhooks.errors import AddressRefused, DeliveryNotFound, TooManyWebhooks, WebhookDisabled, WebhookNotFound
@@ -173,6 +176,8 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
         "The project's quota is used up",
         members=lambda error: {"quota": error.quota, "bound": error.bound, "used": error.used},
     ),
+    IsRepeat: ProblemKind(409, "job_is_repeat", "The job repeats another one"),
+    RepeatsFewer: ProblemKind(409, "repeats_fewer", "The job has more repeats already"),
     JobNotPaused: ProblemKind(409, "job_not_paused", "The job is not paused", members=_with_status),
     RequestPending: ProblemKind(
         409,
@@ -244,6 +249,15 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
     AuditFinished: ProblemKind(
         409, "audit_finished", "The audit has ended", members=lambda error: {"audit_status": error.status}
     ),
+    SweepNotFound: ProblemKind(404, "sweep_not_found", "There is no such sweep"),
+    SweepFinished: ProblemKind(
+        409, "sweep_finished", "The sweep has ended", members=lambda error: {"sweep_status": error.status}
+    ),
+    SweepNotFinished: ProblemKind(
+        409, "sweep_not_finished", "The sweep has not ended", members=lambda error: {"sweep_status": error.status}
+    ),
+    ExperimentNotFound: ProblemKind(404, "experiment_not_found", "There is no such experiment"),
+    NoExperiment: ProblemKind(409, "no_experiment", "The sweep is of no experiment"),
     UploadNotFound: ProblemKind(404, "upload_not_found", "There is no such upload"),
     UploadComplete: ProblemKind(409, "upload_complete", "The upload is complete"),
     OffsetMismatch: ProblemKind(

@@ -8,12 +8,12 @@ from pydantic import ValidationError
 from api.http.errors import InvalidRequest
 from api.http.validation import body_errors
 from api.making import dataset_check
-from api.making.rerun import merge_patch
 from api.schemas.audits import AuditCreate
 from api.schemas.submission import JobCreate
 from jobs.submission import Submission
 from models import DatasetVersion, ProjectSession
 from training.known.audit_recipe import audit_recipe
+from training.spec import merge_patch
 
 # What an audit says itself.
 _ITS_OWN = {

@@ -1,7 +1,7 @@
 """Makes a job at most once for an Idempotency-Key."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from api.dependencies import QueueDep, SessionDep
 from api.http.errors import InvalidRequest
 from api.views import job_json, translate
-from jobs import idempotency, queries
+from jobs import idempotency, queries, repeats
 from jobs.delivery import TrainingQueue
 from models import Job, ProjectSession
 
@@ -41,8 +41,17 @@ Key = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """What a request has made."""
+
+    id: str
+    answer: str  # as JSON
+    jobs: Sequence[str]  # ids of new jobs, of which workers are notified
+
+
+@dataclass(frozen=True, slots=True)
 class IdempotentSubmission:
-    """Makes a job for a request, answers the request, and notifies the workers."""
+    """Makes a job, or several, for a request, answers the request, and notifies the workers."""
 
     session: ProjectSession
     queue: TrainingQueue
@@ -59,16 +68,26 @@ class IdempotentSubmission:
         """Make a job with `submit`, and answer with it. If the key was used before, give the same answer as then, and
         make no job. Raises IdempotencyKeyReused, and what `submit` raises.
         """
+
+        def made() -> Made:
+            job = submit()
+            answer = job_json.new(queries.newly_made(self.session, job))
+            return Made(job.id, answer, [each.id for each in repeats.jobs_of(self.session, job)])
+
+        return self.once(operation, translate.job_url, made)
+
+    def once(self, operation: str, url_of: Callable[[str], str], make: Callable[[], Made]) -> Response:
+        """The same for whatever `make` makes; `url_of` says where it is, by its id."""
         if self.key:
             first = idempotency.reserve(self.session, self.project, self.key, operation, self.body)
             if first:
-                return _created(first.job_id, first.answer, replayed=True)
-        job = submit()
-        answer = job_json.new(queries.newly_made(self.session, job))
+                return _created(url_of(first.job_id), first.answer, replayed=True)
+        made = make()
         if self.key:
-            idempotency.answer(self.session, self.project, self.key, job.id, answer)
-        self.background.add_task(self.queue.send, job.id)  # after the commit and the answer
-        return _created(job.id, answer)
+            idempotency.answer(self.session, self.project, self.key, made.id, made.answer)
+        for job_id in made.jobs:
+            self.background.add_task(self.queue.send, job_id)  # after the commit and the answer
+        return _created(url_of(made.id), made.answer)
 
 
 async def _one_key(request: Request, key: Key = None) -> str | None:
@@ -103,6 +122,6 @@ NO_IDEMPOTENCY_KEY: Any = Depends(_refuse_idempotency_key)
 IdempotentSubmissionDep = Annotated[IdempotentSubmission, Depends(_idempotent_submission)]
 
 
-def _created(job_id: str, answer: str, *, replayed: bool = False) -> Response:
-    headers = {"Location": translate.job_url(job_id)} | ({REPLAYED: "true"} if replayed else {})
+def _created(url: str, answer: str, *, replayed: bool = False) -> Response:
+    headers = {"Location": url} | ({REPLAYED: "true"} if replayed else {})
     return Response(answer, HTTPStatus.CREATED, headers, media_type="application/json")

@@ -10,7 +10,7 @@ from api.http.validation import body_errors
 from api.schemas.submission import JobCreate, JobRerun
 from jobs.submission import Submission
 from models import Job
-from training.spec import ResolvedSpec
+from training.spec import ResolvedSpec, merge_patch
 
 
 def revised(job: Job, changes: JobRerun) -> JobCreate:
@@ -30,22 +30,6 @@ def revised(job: Job, changes: JobRerun) -> JobCreate:
     recipe = merged["spec"].pop("recipe", None)
     revision = _checked(merged)
     return revision.model_copy(update={"spec": revision.spec.model_copy(update={"recipe": recipe})})
-
-
-def merge_patch(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
-    """Apply a JSON merge patch (RFC 7396), with one exception: if the patch changes the `name` of an object, the other
-    fields of the old object are dropped. They belong to another optimizer, schedule or network."""
-    name = patch.get("name")
-    merged = {} if isinstance(name, str) and target.get("name", name) != name else dict(target)
-    for field, value in patch.items():
-        if value is None:
-            merged.pop(field, None)
-        elif isinstance(value, Mapping):
-            ours = merged.get(field)
-            merged[field] = merge_patch(ours if isinstance(ours, Mapping) else {}, value)
-        else:
-            merged[field] = value
-    return merged
 
 
 def _refuse_another_recipe(spec: ResolvedSpec, patch: Mapping[str, Any]) -> None:

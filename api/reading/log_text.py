@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from api.dependencies import ProjectDatabase
+from api.views.log_lines import heading, result_lines, step_line
 from jobs import queries
 from jobs.paging import Page
 from models import Epoch, Step
@@ -75,11 +76,10 @@ class _Reader:
         for row in rows:
             if row.epoch > self._heading:
                 self._heading = row.epoch
-                yield f"========== epoch: {row.epoch} ==========\n"
+                yield f"{heading(row.epoch)}\n"
             if isinstance(row, Step):
                 self._last_step = (row.epoch, row.step)
-                yield f"Epoch: {row.epoch}, Step {row.step}, Loss: {row.loss:.4f}\n"
+                yield f"{step_line(row)}\n"
             else:
                 self._last_epoch = row.epoch
-                if row.test_loss is not None and row.test_accuracy is not None:
-                    yield f"Test Loss: {row.test_loss:.4f}\nTest Accuracy: {row.test_accuracy:.2%}\n"
+                yield from (f"{line}\n" for line in result_lines(row))

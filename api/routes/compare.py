@@ -10,7 +10,7 @@ from api.http.problem_kinds import fails_with
 from api.schemas import comparison as schemas
 from api.schemas.fields import NO_DUPLICATES, UNIQUE_ITEMS
 from api.service.admitted_route import AdmittedRoute
-from api.views import translate
+from api.views import repeat_views, translate
 from jobs.comparison import ComparedJob, compare
 from jobs.downsampled_curves import LEAST_EPOCHS
 from jobs.errors import JobNotFound
@@ -46,12 +46,15 @@ class CompareQuery(BaseModel):
     responses=fails_with(JobNotFound),
 )
 def compare_jobs(session: SnapshotDep, query: Annotated[CompareQuery, Query()]) -> Response:
-    """Columns for a chart, with one axis of epochs for all jobs. Of the specs, only the fields that differ."""
+    """Columns for a chart, with one axis of epochs for all jobs. Of the specs, only the fields that differ. Of jobs
+    with `repeats`, means and intervals, and whether their results differ from the first job's by more than seeds make.
+    With repeats, at most 20,000 rows are read: fewer epochs are chosen."""
     found = compare(session, query.job, query.max_points)
     comparison = schemas.Comparison(
         epochs=list(found.epochs),
         jobs=[_job(each) for each in found.jobs],
         differences=[schemas.Difference(pointer=each.pointer, values=dict(each.values)) for each in found.differences],
+        verdicts=[repeat_views.verdict(each) for each in found.verdicts],
     )
     # Serialised in this thread: FastAPI would do it in the event loop, which ten curves would block.
     return Response(comparison.to_json(), media_type="application/json")
@@ -67,5 +70,7 @@ def _job(compared: ComparedJob) -> schemas.ComparedJob:
         name=job.name,
         status=job.status,
         best=translate.best_epoch(compared.best) if compared.best else None,
+        repeats=len(compared.repeats),
         curves=schemas.Curves.model_validate(columns),
+        spreads=repeat_views.spreads(compared.statistics) if compared.statistics else None,
     )

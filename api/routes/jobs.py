@@ -22,7 +22,7 @@ from api.schemas.submission import JobChange, JobCreate, JobRerun
 from api.service.admitted_route import AdmittedRoute
 from api.views import translate
 from catalog.trained.errors import ModelInUse
-from jobs import changes, lifecycle, queries
+from jobs import changes, queries, repeats
 from jobs.errors import (
     CursorInvalid,
     IdempotencyKeyReused,
@@ -145,8 +145,9 @@ def change_job(job_id: JobId, body: JobChange, session: SessionDep) -> schemas.J
 )
 def delete_job(job_id: JobId, session: SessionDep) -> Response:
     """Its curves, events, checkpoints, weights and its trained model cannot be restored. Refused while an alias stands
-    for that model, or a job that is not over starts from its weights."""
-    changes.delete_job(session, job_id)
+    for that model, or a job that is not over starts from its weights. A job is deleted with its repeats, once all of
+    them have ended."""
+    repeats.delete(session, job_id)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
@@ -193,4 +194,4 @@ def rerun_job(
 
 
 def _submit(session: ProjectSession, body: JobCreate) -> Job:
-    return lifecycle.submit(session, Submission(**dict(body)), project=session.own_project)
+    return repeats.submit(session, Submission(**dict(body)), project=session.own_project)

@@ -23,7 +23,7 @@ from api.service.service import Core
 from catalog.trained.errors import ModelNotFound
 from catalog.trained.references import is_name, is_reference
 from jobs import model_names
-from settings import service_version
+from training.release import release
 
 keyless = APIRouter(prefix="/v2", route_class=KeylessRoute, include_in_schema=False)
 models = APIRouter(
@@ -37,7 +37,7 @@ inference = APIRouter(
 @keyless.get("")
 async def get_server_metadata() -> Mapping[str, Any]:
     """Which server this is, and which extensions it has."""
-    return {"name": "epochal", "version": service_version(), "extensions": ["binary_tensor_data"]}
+    return {"name": "epochal", "version": release(), "extensions": ["binary_tensor_data"]}
 
 
 @keyless.get("/health/live")

@@ -1,5 +1,6 @@
-"""Requests to a job that has not ended: cancel, stop, pause, resume."""
+"""Requests to a job that has not ended, and to its repeats: cancel, stop, pause, resume."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -12,7 +13,8 @@ from api.http.problem_kinds import fails_with
 from api.making.job_preconditions import CHECK_IF_MATCH
 from api.service.admitted_route import AdmittedRoute
 from api.views import translate
-from jobs import queries, requests
+from jobs import queries, repeats, requests
+from jobs.delivery import TrainingQueue
 from jobs.errors import JobFinished, JobNotPaused, RequestPending
 from models import Job, JobStatus
 
@@ -34,7 +36,7 @@ def _settled(description: str) -> dict[int | str, dict[str, Any]]:
 def cancel_job(job_id: JobId, session: SessionDep, response: Response) -> schemas.Job:
     """The job keeps its epochs, but not its weights. Repeating the request changes nothing. A job that has ended in
     another way is 409."""
-    return _answer(session, requests.request_cancel(session, job_id), response)
+    return _answer(session, job_id, repeats.ask(session, job_id, requests.request_cancel), response)
 
 
 @router.post(
@@ -50,10 +52,9 @@ def stop_job(
     job_id: JobId, session: SessionDep, queue: QueueDep, background: BackgroundTasks, response: Response
 ) -> schemas.Job:
     """A job that has not trained yet ends at once, without weights. Repeating the request changes nothing."""
-    job = requests.request_stop(session, job_id)
-    if job.status is JobStatus.QUEUED:
-        background.add_task(queue.send, job_id)
-    return _answer(session, job, response)
+    asked = repeats.ask(session, job_id, requests.request_stop)
+    _send(asked, queue, background)
+    return _answer(session, job_id, asked, response)
 
 
 @router.post(
@@ -67,7 +68,7 @@ def stop_job(
 def pause_job(job_id: JobId, session: SessionDep, response: Response) -> schemas.Job:
     """The job waits without a device until it is resumed, stopped or cancelled. Repeating the request changes
     nothing."""
-    return _answer(session, requests.request_pause(session, job_id), response)
+    return _answer(session, job_id, repeats.ask(session, job_id, requests.request_pause), response)
 
 
 @router.post(
@@ -79,14 +80,18 @@ def pause_job(job_id: JobId, session: SessionDep, response: Response) -> schemas
 )
 def resume_job(job_id: JobId, session: SessionDep, queue: QueueDep, background: BackgroundTasks) -> schemas.Job:
     """It continues from its last checkpoint, as soon as a worker has a free slot for it."""
-    job = requests.resume(session, job_id)
-    if job.status is JobStatus.QUEUED:
-        background.add_task(queue.send, job_id)
+    _send(repeats.ask(session, job_id, requests.resume), queue, background)
     return translate.job(queries.find(session, job_id))
 
 
-def _answer(session: Session, job: Job, response: Response) -> schemas.Job:
+def _send(asked: Sequence[Job], queue: TrainingQueue, background: BackgroundTasks) -> None:
+    for job in asked:
+        if job.status is JobStatus.QUEUED:
+            background.add_task(queue.send, job.id)
+
+
+def _answer(session: Session, job_id: str, asked: Sequence[Job], response: Response) -> schemas.Job:
     """202 while a worker has yet to act, 200 otherwise."""
-    if job.requested is None:
+    if all(job.requested is None for job in asked):
         response.status_code = HTTPStatus.OK
-    return translate.job(queries.find(session, job.id))
+    return translate.job(queries.find(session, job_id))

@@ -4,6 +4,7 @@ from pydantic import Field, JsonValue
 
 from api.schemas.base import Number, ResponseSchema, json_with_items
 from api.schemas.jobs import BestEpoch
+from api.schemas.repeats import Spreads, Verdict
 from models import JobStatus
 
 Column = list[Number | None]
@@ -30,7 +31,9 @@ class ComparedJob(ResponseSchema):
     name: str | None
     status: JobStatus
     best: BestEpoch | None = Field(description="The epoch with the highest accuracy; of equal ones the earliest.")
-    curves: Curves
+    repeats: int = Field(description="Jobs of its spec that there are, with itself.")
+    curves: Curves = Field(description="Of the job itself.")
+    spreads: Spreads | None = Field(description="Over the job and its repeats, at `epochs`; null where it has none.")
 
 
 class Difference(ResponseSchema):
@@ -48,6 +51,7 @@ class Comparison(ResponseSchema):
     epochs: list[int] = Field(description="The epochs that any of the jobs has, ascending, from 0.")
     jobs: list[ComparedJob]
     differences: list[Difference] = Field(description="Empty if the specs are equal.")
+    verdicts: list[Verdict] = Field(description="On each job but the first, beside the first.")
 
     def to_json(self) -> str:
         """The same as `model_dump_json`, but written in short calls: see `json_with_items`."""

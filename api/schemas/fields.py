@@ -6,6 +6,8 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, Field, JsonValue
 from pydantic_core import PydanticCustomError
 
+from training.significance import MOST_REPEATS
+
 Item = TypeVar("Item")
 
 CONTROL_CHARACTERS = "\\u0000-\\u001F\\u007F-\\u009F\\u2028\\u2029"  # control characters and line separators
@@ -54,10 +56,15 @@ Tags = Annotated[list[Tag], Field(max_length=20, json_schema_extra=UNIQUE_ITEMS)
 
 Priority = Annotated[int, Field(ge=0, le=9)]
 Retries = Annotated[int, Field(ge=0, le=100)]
+Repeats = Annotated[int, Field(ge=1, le=MOST_REPEATS)]
 Accelerator = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9 .-]+$")]
 
 NAME_DESCRIPTION = "A label for people. It need not be unique."
 PRIORITY_DESCRIPTION = "A job with a higher priority runs first."
+REPEATS_DESCRIPTION = (
+    "How many jobs train the spec, each under a seed of its own: `seed`, `seed` + 1 and so on. The job stands for all "
+    "of them: what it is asked to do, they do. Their means, deviations and intervals are under `links.repeats`."
+)
 MAX_RETRIES_DESCRIPTION = (
     "How many attempts in a row may be lost without progress before the job fails. An attempt is lost to a dead "
     "worker, a stall or a full disk."

@@ -38,6 +38,9 @@ class JobQuery(BaseModel):
     architecture: Text | None = Field(default=None, description="Jobs whose spec names exactly this architecture.")
     tag: list[Text] = Field(default=[], max_length=20, description="If repeated: jobs that have all of these tags.")
     name: Text | None = Field(default=None, description="Jobs with exactly this name.")
+    parent: Text | None = Field(
+        default=None, description="Jobs of this sweep or audit, or those that repeat this job, by its id."
+    )
     created_after: Time | None = Field(default=None, description="RFC 3339, exclusive.")
     created_before: Time | None = Field(default=None, description="RFC 3339, exclusive.")
     sort: SortParameter = Field(
@@ -61,6 +64,7 @@ class JobQuery(BaseModel):
             architecture=self.architecture,
             tags=self.tag,
             name=self.name,
+            parent=self.parent,
             created_after=self.created_after,
             created_before=self.created_before,
         )

@@ -6,7 +6,12 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SerializeAsAny
 
 from api.schemas.base import Number, ResponseSchema, published_as
-from api.schemas.fields import ACCELERATOR_DESCRIPTION, MAX_RETRIES_DESCRIPTION, PRIORITY_DESCRIPTION
+from api.schemas.fields import (
+    ACCELERATOR_DESCRIPTION,
+    MAX_RETRIES_DESCRIPTION,
+    PRIORITY_DESCRIPTION,
+    REPEATS_DESCRIPTION,
+)
 from jobs.failures import FailureCode
 from jobs.transitions import EndReason
 from jobs.waiting import QueueReason
@@ -180,6 +185,8 @@ class JobLinks(ResponseSchema):
     pause: str
     resume: str
     rerun: str
+    repeats: str = Field(description="The job under other seeds: its repeats, with means and deviations.")
+    diagnosis: str = Field(description="What the curves mean, and what to try.")
     metrics: str
     layers: str
     steps: str
@@ -188,6 +195,8 @@ class JobLinks(ResponseSchema):
     curves_svg: str
     curves_png: str
     tensorboard: str = Field(description="A zip of event files for TensorBoard.")
+    manifest: str = Field(description="What it takes to get this result again.")
+    report: str = Field(description="The result to read: HTML, or Markdown with `format=md`.")
     checkpoints: str
     weights: str = Field(description="404 until the job has succeeded or stopped, or failed with weights.")
 
@@ -201,6 +210,7 @@ class SubmittedFields(ResponseSchema):
     priority: int = Field(ge=0, le=9, description=PRIORITY_DESCRIPTION)
     max_retries: int = Field(description=MAX_RETRIES_DESCRIPTION)
     accelerator: str | None = Field(description=f"{ACCELERATOR_DESCRIPTION} In lower case.")
+    repeats: int = Field(description=REPEATS_DESCRIPTION)
     spec: SerializeAsAny[ResolvedSpec] = Field(description="The spec with every default filled in.")
 
 
@@ -229,7 +239,7 @@ class Job(SubmittedFields, JobIdentity):
         description="Null unless the job has succeeded; and where they would take more than 64 MiB, unless its spec "
         "has a `validation_fold`."
     )
-    parent: str | None = Field(description="The audit whose part the job is.")
+    parent: str | None = Field(description="The audit or the sweep whose part the job is, or the job that it repeats.")
     error: JobError | None = Field(description="Null unless the job has failed.")
     links: JobLinks
     queue: QueuePlace | None = Field(description="Null unless the job is queued.")

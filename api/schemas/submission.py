@@ -12,10 +12,12 @@ from api.schemas.fields import (
     MAX_RETRIES_DESCRIPTION,
     NAME_DESCRIPTION,
     PRIORITY_DESCRIPTION,
+    REPEATS_DESCRIPTION,
     Accelerator,
     Description,
     Name,
     Priority,
+    Repeats,
     Retries,
     Tags,
 )
@@ -57,6 +59,7 @@ class JobCreate(RequestBody):
     priority: Priority = Field(default=DEFAULT_PRIORITY, description=PRIORITY_DESCRIPTION)
     max_retries: Retries = Field(default=DEFAULT_MAX_RETRIES, description=MAX_RETRIES_DESCRIPTION)
     accelerator: Accelerator | None = Field(default=None, description=ACCELERATOR_DESCRIPTION)
+    repeats: Repeats = Field(default=1, description=REPEATS_DESCRIPTION)
     spec: TrainingSpec
 
     @classmethod
@@ -80,6 +83,7 @@ class JobRerun(RequestBody):
     priority: Priority | None = Field(default=None, description=PRIORITY_DESCRIPTION)
     max_retries: Retries | None = Field(default=None, description=MAX_RETRIES_DESCRIPTION)
     accelerator: Accelerator | None = Field(default=None, description=ACCELERATOR_DESCRIPTION)
+    repeats: Repeats | None = Field(default=None, description=REPEATS_DESCRIPTION)
     spec: dict[str, JsonValue] = Field(
         default={},
         description="Fields of a spec. A part whose `name` changes starts from its own defaults. The old spec already "
@@ -90,6 +94,14 @@ class JobRerun(RequestBody):
     def suggest_field(cls, path: Sequence[PathElement], value: object) -> str | None:
         """See RequestBody."""
         return field_suggestions.suggest_for_submission(JobCreate, path)
+
+
+class RepeatsChange(RequestBody):
+    """How often the job is to be repeated."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"repeats": 5}]})
+
+    repeats: Repeats = Field(description="With the job itself, and no fewer than it has.")
 
 
 class JobChange(RequestBody):

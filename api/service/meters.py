@@ -22,7 +22,7 @@ from api.service.probe import Probe
 from jobs.delivery import BrokerState
 from jobs.service_stats import ServiceStats
 from models import Database
-from settings import service_version
+from training.release import release
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4  # every version of Prometheus reads it
 
@@ -91,7 +91,7 @@ class ServiceFigures(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """If the database does not answer, `epochal_database_up` is 0, and the metrics that need it are missing."""
-        yield InfoMetricFamily("epochal_build", "The release that runs.", {"version": service_version()})
+        yield InfoMetricFamily("epochal_build", "The release that runs.", {"version": release()})
         figures = self._figures.ask(TIMEOUT_SECONDS)
         yield _gauge("epochal_database_up", "Whether the database answers.", figures is not None)
         broker = self._broker.ask(TIMEOUT_SECONDS)

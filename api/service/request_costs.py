@@ -43,6 +43,7 @@ COSTS: Mapping[str, Cost] = {
     "get_confusion_svg": lambda _: 10,
     "get_reliability_svg": lambda _: 10,
     "get_mistakes_png": lambda _: 20,
+    "get_diagnosis": lambda _: 10,  # likewise
     "get_model_evaluation": lambda _: EXPENSIVE,  # a report is read, and shown
     "get_model_confusion": lambda _: EXPENSIVE,
     "get_model_confusion_csv": lambda _: EXPENSIVE,
@@ -51,6 +52,8 @@ COSTS: Mapping[str, Cost] = {
     "get_model_mistakes_png": lambda _: EXPENSIVE,
     "get_log": lambda _: 10,
     "get_tensorboard": lambda _: 20,  # reads all of the steps and, for each run, all of the epochs
+    "get_job_manifest": lambda _: 10,  # reads all of the epochs
+    "get_job_report": lambda _: 20,  # draws the curves, and evaluates predictions
     "compare_jobs": lambda query: max(EXPENSIVE, 3 * len(query.getlist("job"))),
     "list_metrics": _rows,
     "list_steps": _rows,
@@ -61,6 +64,15 @@ COSTS: Mapping[str, Cost] = {
     "submit_job": lambda query: (
         EXPENSIVE if query.get("dry_run", "").lower() in ("true", "1", "on", "yes", "t", "y") else 1
     ),
+    "submit_sweep": lambda _: 20,  # up to a hundred jobs
+    "run_experiment": lambda _: 20,
+    "get_answer": lambda _: EXPENSIVE,  # the whole curves of up to a hundred jobs
+    "get_answer_svg": lambda _: 10,
+    "get_answer_markdown": lambda _: EXPENSIVE,
+    "get_answer_html": lambda _: 10,
+    "list_sweeps": lambda query: 1 + _number(query, "limit", 20, 100) // 20,
+    "cancel_sweep": lambda _: EXPENSIVE,
+    "delete_sweep": lambda _: EXPENSIVE,
     "predict": lambda query: 1 if query.get("explain", "").lower() in ("", "false", "0", "off", "no") else EXPENSIVE,
     "list_datasets": lambda _: 10,
     "get_service_metrics": lambda _: 10,

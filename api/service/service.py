@@ -104,6 +104,8 @@ class Service(Core):
     not_modified: RevisionCache[NotModifiedHeaders]  # by a hash of the URL: answers 304 without reading the content
     job_json: JobJsonCache
     curve_cache: CurveCache
+    reports: RevisionCache[bytes]  # by job and form
+    diagnoses: RevisionCache[bytes]  # by job
     indexes: IndexCache
     pictures: PictureRenderer
     evaluations: Evaluations

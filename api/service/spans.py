@@ -13,7 +13,7 @@ from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, OTELResou
 from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
 
-from settings import service_version
+from training.release import release
 
 # Monitoring requests these every few seconds, and their traces are of no interest.
 UNTRACED = frozenset({"/livez", "/readyz", "/metrics"})
@@ -53,7 +53,7 @@ class Tracing:
 
 def tracing_to(exporter: SpanExporter) -> Tracing:
     """Tracing that exports to `exporter`. OTEL_* variables set the rest: service name, sampling, batching."""
-    own = {SERVICE_NAME: "epochal-api", SERVICE_VERSION: service_version()}
+    own = {SERVICE_NAME: "epochal-api", SERVICE_VERSION: release()}
     resource = Resource.create(own).merge(OTELResourceDetector().detect())
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(_Redaction())

@@ -24,7 +24,7 @@ class Point(NamedTuple):
 class CurveData:
     """Everything that the picture shows."""
 
-    title: str
+    title: str  # empty: the picture has no head, for a page that says it
     subtitle: str
     planned: int  # epochs that the spec asks for
     epochs: Sequence[Point]

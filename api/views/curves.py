@@ -32,6 +32,7 @@ INK, GREY, FAINT = "#222222", "#666666", "#DDDDDD"
 TITLE_FONT = FontProperties(weight="bold", size=14)
 
 MARGINS = {"left": 0.065, "right": 0.985, "top": 0.79, "bottom": 0.115, "wspace": 0.17}  # of the figure's size
+SIZE, HEIGHT_WITHOUT_TITLE, TOP_WITHOUT_TITLE = (11, 4.8), 4.2, 0.92  # inches; of the figure's height
 
 MAX_EPOCHS_WITH_DOTS = 40  # with more, the dots of a line overlap
 MAX_TITLE = 80  # characters
@@ -69,8 +70,11 @@ def draw(curve_data: CurveData, form: ImageFormat) -> bytes:
     """Loss and accuracy side by side, with the best epoch marked. A value that is missing or not finite is a gap. Not
     safe between threads: matplotlib's caches are shared."""
     epochs = curve_data.epochs
-    figure = Figure(figsize=(11, 4.8), facecolor="white")
-    loss, accuracy = figure.subplots(1, 2, gridspec_kw=MARGINS)
+    figure, margins = Figure(figsize=SIZE, facecolor="white"), MARGINS
+    if not curve_data.title:
+        figure.set_figheight(HEIGHT_WITHOUT_TITLE)
+        margins = {**MARGINS, "top": TOP_WITHOUT_TITLE}
+    loss, accuracy = figure.subplots(1, 2, gridspec_kw=margins)
     _plot(loss, epochs, [epoch.train_loss for epoch in epochs], TRAIN)
     _plot(loss, epochs, [epoch.validation_loss for epoch in epochs], VALIDATION)
     _plot(loss, epochs, [epoch.test_loss for epoch in epochs], TEST)
@@ -82,7 +86,8 @@ def draw(curve_data: CurveData, form: ImageFormat) -> bytes:
     _name_loss(loss, epochs)
     _name_accuracy(accuracy, epochs)
     _mark_best(loss, accuracy, curve_data.best)
-    _head(figure, curve_data.title, f"{curve_data.subtitle}   ·   {len(epochs)} of {curve_data.planned} epochs")
+    if curve_data.title:
+        _head(figure, curve_data.title, f"{curve_data.subtitle}   ·   {len(epochs)} of {curve_data.planned} epochs")
     output = BytesIO()
     figure.savefig(output, format=form, dpi=150, metadata=_metadata(curve_data.title, form))
     return output.getvalue()

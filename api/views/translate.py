@@ -39,13 +39,14 @@ def job(record: JobDetails) -> schemas.Job:
         priority=row.priority,
         max_retries=row.max_retries,
         accelerator=row.accelerator,
+        repeats=row.repeats,
         created_at=row.created_at,
         started_at=row.started_at,
         finished_at=row.finished_at,
         progress=progress(record, spec),
         latest=schemas.EpochRow.model_validate(record.latest) if record.latest else None,
         best=best_epoch(record.best) if record.best else None,
-        attempts=[_attempt(attempt) for attempt in row.attempts],
+        attempts=[attempt(each) for each in row.attempts],
         weights=_weights(row.id, row.weights) if row.weights else None,
         predictions=_predictions(row.id, row.predictions) if row.predictions else None,
         parent=row.parent,
@@ -212,10 +213,10 @@ def _point(row: Epoch) -> Point:
     return Point._make(getattr(row, field) for field in Point._fields)
 
 
-def _attempt(row: Attempt) -> schemas.Attempt:
-    attempt = schemas.Attempt.model_validate(row)
+def attempt(row: Attempt) -> schemas.Attempt:
+    """An attempt, with the name of the checkpoint that it resumed from as users see it."""
     resumed_from = _within_job(row.resumed_from) if row.resumed_from else None
-    return attempt.model_copy(update={"resumed_from": resumed_from})
+    return schemas.Attempt.model_validate(row).model_copy(update={"resumed_from": resumed_from})
 
 
 def _within_job(name: str) -> str:
@@ -245,6 +246,8 @@ def _links(job_id: str) -> schemas.JobLinks:
         pause=f"{here}/pause",
         resume=f"{here}/resume",
         rerun=f"{here}/rerun",
+        repeats=f"{here}/repeats",
+        diagnosis=f"{here}/diagnosis",
         events=f"{here}/events",
         checkpoints=f"{here}/checkpoints",
         weights=f"{here}/weights",
@@ -255,6 +258,8 @@ def _links(job_id: str) -> schemas.JobLinks:
         curves_svg=f"{here}/curves.svg",
         curves_png=f"{here}/curves.png",
         tensorboard=f"{here}/tensorboard.zip",
+        manifest=f"{here}/manifest",
+        report=f"{here}/report",
     )
 
 

@@ -11,10 +11,12 @@ import pytest
 from jobs import lifecycle, queries, reconciler, workers
 from jobs.submission import Submission
 from models import Database, JobStatus
-from tests.acceptance.conftest import LEASE_SECONDS, ROOT
+from tests.acceptance.conftest import ROOT
 from tests.conftest import Databases
 from tests.worker.attempts import LONG, PATIENCE_SECONDS, until
 from training.spec import TrainingSpec
+
+LEASE_SECONDS = 4
 
 
 @pytest.fixture

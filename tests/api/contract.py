@@ -37,13 +37,17 @@ from api.schemas.submission import JobCreate
 from api.service import admission
 from catalog.trained.references import resolve
 from jobs import model_names, model_tasks, requests
+from jobs.submission import Submission
 from jobs.trained_models import list_models
+from sweeps import making
+from sweeps.making import Trial
 from tests.api.conftest import Tenants
 from tests.api.evaluated import settle
 from tests.api.picture_data import indexed, pets, predictions_on, store_ready
 from tests.jobs.datasets import begin
 from tests.stage import Stage
 from training.known.recipes import RECIPES
+from training.spec import TrainingSpec
 from webhooks import sender
 from webhooks.addresses import Networks
 from webhooks.posting import Deadline, Outcome
@@ -89,11 +93,12 @@ RULES_BETWEEN_FIELDS: Mapping[str, str] = {
 }
 
 YET_TO_COME = {"weights_not_found", "checkpoint_not_found", "predictions_not_found"}
+SWEEP = "POST /v1/sweeps"  # whose jobs are made of two parts of the body
 SUBMIT, RERUN = "POST /v1/jobs", "POST /v1/jobs/{job_id}/rerun"  # whose spec is a patch of one that is not sent
 
 # Ids and secrets that no two tenants have in common.
 _TOKEN = re.compile(
-    r"(?:job|whk|msg|upl|task|aud|mdl|exp|evl)_[0-9a-hjkmnp-tv-z]{26}|whsec_[A-Za-z0-9+/=]+|\b01[0-9a-hjkmnp-tv-z]{24}\b"
+    r"(?:job|whk|msg|upl|task|aud|mdl|exp|evl|swp)_[0-9a-hjkmnp-tv-z]{26}|whsec_[A-Za-z0-9+/=]+|\b01[0-9a-hjkmnp-tv-z]{24}\b"
 )
 
 
@@ -192,7 +197,7 @@ def set_up(tenants: Tenants, stage: Stage, name: str) -> Tenant:
     with stage.database.session() as session:
         requests.request_cancel(session, cancelled)
     ids = [waiting, begun, running, done, failed, paused, cancelled]
-    known = {**known, **_own_models(stage, name, word)}
+    known = {**known, **_own_models(stage, name, word), **_own_sweeps(stage, name, word)}
     return Tenant(name, tenants.keys[name]["admin"], frozenset({word}), ids, known, {*ids, *known["upload_id"]})
 
 
@@ -210,6 +215,15 @@ def _own_datasets(stage: Stage, project: str, word: str) -> Mapping[str, Sequenc
 def _own_predictions(word: str) -> bytes:
     """Of a network that was trained on the first of the data sets."""
     return predictions_on(indexed(pets((f"{word} cat", f"{word} dog")))).to_bytes()
+
+
+def _own_sweeps(stage: Stage, project: str, word: str) -> Mapping[str, Sequence[str]]:
+    """One of an experiment."""
+    submission = Submission(TrainingSpec(dataset="digits", epochs=1), name=f"{word} trial")
+    trials = [Trial(submission, {"seed": seed}, f"{word} {seed}") for seed in range(2)]
+    with stage.database.session(project) as session:
+        sweep = making.create(session, trials, spec={}, space={}, name=f"{word} sweep", experiment="optimizers")
+        return {"sweep_id": [sweep.id], "experiment": ["optimizers", "augmentation"]}
 
 
 def _own_models(stage: Stage, project: str, own: str) -> Mapping[str, Sequence[str]]:
@@ -286,6 +300,8 @@ def _is_beyond_a_schema(response: Response, case: Case[Any]) -> bool:
         return True
     if case.operation.label == RERUN:
         return bool(errors) and all(error.get("pointer", "").startswith("#/spec") for error in errors)
+    if case.operation.label == SWEEP:
+        return bool(errors) and all(error.get("pointer", "").startswith(("#/spec", "#/space")) for error in errors)
     return case.operation.label == SUBMIT and _breaks_rules_of_specs_alone(case.body)
 
 

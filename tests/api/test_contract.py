@@ -20,7 +20,7 @@ from tests.stage import Stage
 
 # Of 6,700 requests that cover the contract, 3,100 would be submissions, and 600 of these two. What the contract says of
 # their bodies, tests/training/spec, test_validation.py and test_dataset_edits.py hold, and `make fuzz` tries it, too.
-LARGE_BODIES = ("submit_job", "draw_augmented_samples", "edit_dataset")
+LARGE_BODIES = ("submit_job", "submit_sweep", "draw_augmented_samples", "edit_dataset")
 
 
 @pytest.fixture

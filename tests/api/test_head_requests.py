@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 # What differs from one answer to the next.
 OWN = {"date", "x-request-id", "ratelimit"}
 
-PARTS = ("", "/metrics", "/steps", "/events", "/log", "/curves.svg", "/tensorboard.zip", "/checkpoints", "/weights")
+PARTS = (
+    *("", "/metrics", "/steps", "/events", "/log", "/curves.svg", "/tensorboard.zip", "/checkpoints", "/weights"),
+    *("/manifest", "/report"),
+)
 ADDRESSES = ("/livez", "/readyz", "/docs", "/openapi.json", "/problems", "/v1/jobs", "/v1/workers", "/v1/none")
 
 

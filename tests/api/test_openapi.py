@@ -156,6 +156,7 @@ def test_a_published_bound_is_the_one_that_is_kept(client: TestClient, document:
             if parameter["in"] != "query" or parameter["schema"].get("type") != "integer":
                 continue
             ids = {"job_id": A_JOB, "webhook_id": f"whk_{A_JOB[4:]}", "audit_id": f"aud_{A_JOB[4:]}"}
+            ids |= {"sweep_id": f"swp_{A_JOB[4:]}"}
             address = path.format(**ids, name="pets", number=1, model="cats", model_name="cats", alias="staging")
             for bound, beyond in (("minimum", -1), ("maximum", 1)):
                 value = int(parameter["schema"][bound])

@@ -1,6 +1,7 @@
 """Long answers are written piece by piece, and read as if they were written at once."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,15 @@ def test_a_page(losses: list[float], following: str | None) -> None:
 @pytest.mark.parametrize("name", [None, 'é "jobs":[] \\ "data":[]'])
 def test_a_comparison(name: str | None) -> None:
     curves = Curves.model_validate({name: [0.5, None, float("nan")] for name in Curves.model_fields})
-    jobs = [ComparedJob(id=job_id, name=name, status=JobStatus.RUNNING, best=None, curves=curves) for job_id in "ab"]
+    fields: dict[str, Any] = {
+        "name": name,
+        "status": JobStatus.RUNNING,
+        "best": None,
+        "repeats": 1,
+        "curves": curves,
+        "spreads": None,
+    }
+    jobs = [ComparedJob(id=job_id, **fields) for job_id in "ab"]
     differences = [Difference(pointer="/seed", values={"a": '"jobs":[]', "b": None})]
-    comparison = Comparison(epochs=[0, 1, 2], jobs=jobs, differences=differences)
+    comparison = Comparison(epochs=[0, 1, 2], jobs=jobs, differences=differences, verdicts=[])
     assert comparison.to_json() == comparison.model_dump_json()

@@ -102,9 +102,18 @@ def test_what_is_not_to_be_there_is_not_changed(client: TestClient, stage: Stage
     assert client.patch(address, json={"name": "a"}, headers={"If-None-Match": '"a"'}).status_code == 200
 
 
-HONOURS = {"submit_job", "rerun_job", "bring_model"}
+HONOURS = {"submit_job", "rerun_job", "bring_model", "submit_sweep", "run_experiment"}
 # Asking twice is asking once.
-HARMLESS = {"cancel_job", "stop_job", "pause_job", "resume_job", "cancel_dataset_audit", "export_to_mlflow"}
+HARMLESS = {
+    "cancel_job",
+    "stop_job",
+    "pause_job",
+    "resume_job",
+    "repeat_job",
+    "cancel_dataset_audit",
+    "cancel_sweep",
+    "export_to_mlflow",
+}
 
 
 def posts(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -117,6 +126,7 @@ def test_a_key_that_is_not_kept_is_refused(front: TestClient) -> None:
     """Whoever sends one counts on it."""
     ids = {"job_id": A_JOB, "webhook_id": f"whk_{A_JOB[4:]}", "delivery_id": f"msg_{A_JOB[4:]}"}
     ids |= {"name": "pets", "number": "1", "audit_id": f"aud_{A_JOB[4:]}", "model": "cats"}
+    ids |= {"sweep_id": f"swp_{A_JOB[4:]}", "experiment": "optimizers"}
     refusing = set()
     for path, name in posts(front.get("/openapi.json").json()):
         answer = front.post(path.format(**ids), headers={"Idempotency-Key": "monday"})

@@ -7,9 +7,9 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
-from api.making.rerun import merge_patch
 from api.schemas.submission import FIRST_JOB
 from models import Job
+from training.spec import merge_patch
 
 if TYPE_CHECKING:
     from tests.stage import Stage

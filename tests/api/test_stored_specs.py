@@ -68,7 +68,7 @@ def test_every_answer_shows_every_stored_spec(client: TestClient, stored: dict[s
         job_id: spec.model_dump(mode="json") for job_id, spec in stored.items()
     }
     for job_id in stored:
-        for address in ("", "/metrics", "/log", "/events"):
+        for address in ("", "/metrics", "/log", "/events", "/manifest", "/report?format=md"):
             answer = client.get(f"/v1/jobs/{job_id}{address}")
             assert answer.status_code == 200, answer.text
     first, *_, last = stored
@@ -111,7 +111,7 @@ def test_a_spec_of_a_later_release_is_shown_as_it_is_stored(
     assert listed.status_code == 200, listed.text
     assert {job["id"]: job["spec"] for job in listed.json()["data"]} == of_a_later_release
     for job_id in of_a_later_release:
-        for address in ("", "/metrics", "/log", "/events", "/curves.svg"):
+        for address in ("", "/metrics", "/log", "/events", "/curves.svg", "/manifest", "/report?format=md"):
             answer = client.get(f"/v1/jobs/{job_id}{address}")
             assert answer.status_code == 200, answer.text
     first, *_, last = of_a_later_release

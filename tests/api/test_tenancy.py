@@ -101,6 +101,12 @@ def test_what_is_dear_is_charged_as_such(settings: Settings, tenants: "Tenants")
     [
         ("get_curves_svg", "", {}),
         ("get_tensorboard", "", {}),
+        ("get_job_manifest", "", {}),
+        ("get_job_report", "", {}),
+        ("submit_sweep", "", {}),
+        ("run_experiment", "", {}),
+        ("get_answer", "", {}),
+        ("get_answer_html", "", {}),
         ("list_metrics", "limit=10000", {}),
         ("list_steps", "max_points=50", {}),
         ("list_events", "limit=9999", {}),

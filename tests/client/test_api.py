@@ -144,6 +144,7 @@ def test_the_other_operations(job_body: Body) -> None:
         httpx2.Response(200, text="Test Accuracy: 9.78%\n"),
         httpx2.Response(200, content=b"<svg/>"),
         httpx2.Response(200, content=b"\x89PNG"),
+        httpx2.Response(200, text="# one\n"),
         page(worker),
     )
     epochal = answers.client()
@@ -151,12 +152,14 @@ def test_the_other_operations(job_body: Body) -> None:
     assert epochal.log("job_1") == "Test Accuracy: 9.78%\n"
     assert epochal.curves("job_1") == b"<svg/>"
     assert epochal.curves("job_1", "png") == b"\x89PNG"
+    assert epochal.report("job_1", "md") == "# one\n"
     assert [worker.devices for worker in epochal.workers()] == [("cpu",)]
     assert answers.asked() == [
         "POST /v1/jobs/job_1/cancel",
         "GET /v1/jobs/job_1/log",
         "GET /v1/jobs/job_1/curves.svg",
         "GET /v1/jobs/job_1/curves.png",
+        "GET /v1/jobs/job_1/report?format=md",
         "GET /v1/workers",
     ]
 

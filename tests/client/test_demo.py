@@ -40,6 +40,7 @@ class FakeService:
         self.rows = rows
         self.devices = devices
         self.submitted: list[dict[str, Any]] = []
+        self.experiments: list[tuple[str, dict[str, Any]]] = []
         self.cancelled = False
 
     def client(self, address: str = "http://127.0.0.1:8000") -> Client:
@@ -65,9 +66,36 @@ class FakeService:
                 return httpx2.Response(200, text="Test Accuracy: 97.50%\n")
             case "GET", "/curves.svg" | "/curves.png" as path:
                 return httpx2.Response(200, content=path.encode())
+            case "GET", "/report":
+                return httpx2.Response(200, text=f"{request.url.params}")
+            case "GET", "/v1/experiments":
+                told = {"title": "T", "question": "Why?", "expectation": "E", "sizes": {}, "url": "/"}
+                return httpx2.Response(200, json={"data": [{"name": name, **told} for name in ("one", "two")]})
+            case "POST", "/v1/experiments/one" | "/v1/experiments/two" as path:
+                self.experiments.append((path, json.loads(request.content)))
+                return httpx2.Response(201, json=self._sweep(path[-3:], "queued"))
+            case "GET", "/v1/sweeps/swp_one" | "/v1/sweeps/swp_two" as path:
+                return httpx2.Response(200, json=self._sweep(path[-3:], "succeeded"))
+            case "GET", "/v1/sweeps/swp_one/answer" | "/v1/sweeps/swp_two/answer" as path:
+                words = ("sweep_id", "experiment", "title", "question", "expectation", "summary", "ranking")
+                answered: dict[str, Any] = {word: f"{path[15:18]}'s {word}" for word in words} | {
+                    "complete": True,
+                    "links": {},
+                }
+                lists: dict[str, Any] = {"findings": [], "notes": [], "trials": []}
+                return httpx2.Response(200, json={**answered, **lists, "created_at": "2026-11-23T10:00:00Z"})
+            case "POST", "/v1/sweeps/swp_one/cancel":
+                self.cancelled = True
+                return httpx2.Response(202, json=self._sweep("one", "cancelled"))
             case "GET", "/v1/workers":
                 return httpx2.Response(200, json={"data": [self._worker()], "has_more": False, "next": None})
         raise AssertionError(request)
+
+    def _sweep(self, name: str, status: str) -> dict[str, Any]:
+        progress = {"jobs_over": 0, "jobs": 0, "percent": 0.0}
+        body: dict[str, Any] = {"id": f"swp_{name}", "name": name, "experiment": name, "status": status, "jobs": {}}
+        body |= {"progress": progress, "created_at": "2026-11-23T10:00:00Z", "links": {}}
+        return body | {"spec": {}, "space": {}, "trials": []}
 
     def _worker(self) -> dict[str, Any]:
         times = {"started_at": "2026-11-23T10:00:00Z", "seen_at": "2026-11-23T10:00:05Z"}
@@ -144,6 +172,21 @@ def test_the_lab_on_a_cpu_is_short_and_says_so(service: FakeService, console: Co
     assert "is a gap of 2.25 points" in shown
 
 
+def test_the_lab_ends_with_the_experiments_in_one_report(
+    service: FakeService, console: Console, tmp_path: Path
+) -> None:
+    assert demo.lab(service.client(), tmp_path, console, epochs=2, size="small")
+    asked = {"size": "small", "tags": ["demo"]}
+    assert service.experiments == [("/v1/experiments/one", asked), ("/v1/experiments/two", asked)]
+    shown = text(console)
+    for name in ("one", "two"):
+        assert f"{name}'s question\n   {name}'s summary {name}'s ranking\n" in shown
+    for kind in ("html", "md"):
+        report = tmp_path / f"report.{kind}"
+        assert report.read_text() == f"format={kind}&sweep=swp_one&sweep=swp_two"
+        assert f"The whole report: {report}\n" in shown
+
+
 def test_the_lab_on_an_accelerator_is_whole(service: FakeService, console: Console, tmp_path: Path) -> None:
     service.devices = ["cpu", "NVIDIA H200"]
     assert demo.lab(service.client(), tmp_path, console, epochs=None)
@@ -213,6 +256,7 @@ def program(monkeypatch: pytest.MonkeyPatch, service: FakeService, tmp_path: Pat
     monkeypatch.setenv("EPOCHAL_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("EPOCHAL_PORT", str(free_port()))
     monkeypatch.delenv("EPOCHS", raising=False)
+    monkeypatch.delenv("EXPERIMENTS", raising=False)
     return Program(monkeypatch, service)
 
 
@@ -290,6 +334,22 @@ def test_epochs_by_environment_or_argument(
     monkeypatch.setenv("EPOCHS", variable)
     assert program("lab", *arguments) == 0
     assert [body["spec"]["epochs"] for body in service.submitted] == [epochs]
+
+
+@pytest.mark.parametrize(("size", "asked"), [("", ["small"] * 2), ("full", ["full"] * 2), ("none", [])])
+def test_experiments_by_environment(
+    program: Program, service: FakeService, monkeypatch: pytest.MonkeyPatch, size: str, asked: list[str]
+) -> None:
+    monkeypatch.setenv("EXPERIMENTS", size)
+    assert program("lab") == 0
+    assert [body["size"] for _, body in service.experiments] == asked
+
+
+def test_a_size_that_is_none_is_refused(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXPERIMENTS", "huge")
+    with pytest.raises(SystemExit):
+        program("lab")
+    assert not program.ports
 
 
 @pytest.mark.parametrize("epochs", ["0", "-1", "two", "1.5"])

@@ -14,11 +14,13 @@ import client.estimates
 import client.keys
 import client.projects
 import client.resources
+import client.sweeps
 import client.webhooks
 from api import schemas
-from api.schemas import comparison, estimates
+from api.schemas import comparison, estimates, experiments, repeats, sweeps
 from client import EpochalError, Failure
 from models import TERMINAL
+from sweeps.status import OVER
 from tests.client.answers import Answers, page
 from training.metrics import RunFacts, StepChoice, StepTiming
 
@@ -27,6 +29,7 @@ Body = Callable[..., dict[str, Any]]
 
 def test_final_statuses_are_the_service_s() -> None:
     assert {status.value for status in TERMINAL} == client.resources.FINAL
+    assert {status.value for status in OVER} == client.sweeps.FINAL
 
 
 def test_a_job_is_read_with_all_its_parts(job_body: Body, attempt_body: Body, epoch_body: Body) -> None:
@@ -126,10 +129,24 @@ def test_a_field_that_does_not_fit_is_named(job_body: Body) -> None:
         (client.webhooks.Webhook, schemas.Webhook),
         (client.webhooks.WebhookWithSecret, schemas.WebhookWithSecret),
         (client.webhooks.WebhookDelivery, schemas.WebhookDelivery),
+        *(
+            (getattr(client.sweeps, name), getattr(sweeps, name))
+            for name in ("Sweep", "SweepSummary", "SweepProgress", "Trial", "TrialMetrics")
+        ),
+        (client.sweeps.Answer, experiments.Answer),
+        (client.sweeps.AnsweredTrial, experiments.AnsweredTrial),
+        (client.sweeps.Finding, experiments.AnsweredExpectation),
+        (client.sweeps.Experiment, experiments.Experiment),
+        (client.sweeps.ExperimentList, experiments.ExperimentList),
         (client.comparison.Comparison, comparison.Comparison),
         (client.comparison.ComparedJob, comparison.ComparedJob),
         (client.comparison.Curves, comparison.Curves),
         (client.comparison.Difference, comparison.Difference),
+        (client.comparison.Verdict, repeats.Verdict),
+        (client.comparison.Spread, repeats.Spread),
+        (client.comparison.Spreads, repeats.Spreads),
+        (client.comparison.Repeats, repeats.Repeats),
+        (client.comparison.RepeatedJob, repeats.RepeatedJob),
         (client.estimates.DryRun, estimates.DryRun),
         (client.estimates.Span, estimates.Span),
         (client.estimates.DataShape, estimates.DataShape),

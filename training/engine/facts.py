@@ -6,6 +6,7 @@ from training.engine.autotuning.tuner import StepTuner
 from training.engine.batches import Batches
 from training.engine.data import Dataset
 from training.engine.device.fingerprint import fingerprint
+from training.engine.device.software import software
 from training.engine.step import TrainingStep
 from training.engine.team import Team
 from training.metrics import RunFacts
@@ -46,4 +47,5 @@ def gather_facts(
         probed=tuner.timings,
         probe_seconds=round(tuner.seconds, 3),
         fingerprint=fingerprint(device, step.choice, team.size),
+        **software(device),
     )

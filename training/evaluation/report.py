@@ -12,11 +12,11 @@ from training.evaluation.suspects import label_suspects
 from training.images.identity import Digests
 from training.images.packs import ID_DIGITS, SPLITS
 from training.images.predictions import Predictions
+from training.intervals import wilson_interval
 
 FORMAT = "epochal-evaluation/1"
 MOST_PAIRS, MOST_MISTAKES, MOST_SUSPECTS = 100, 100, 200
 TOP = 5
-CONFIDENCE_LEVEL = 1.959963984540054  # standard deviations: an interval of 95 %
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,15 +152,6 @@ def report(judged: Judged) -> Report:
         suspects=_suspects(judged) if len(judged.sample) == images else None,
         confusion=confusion,
     )
-
-
-def wilson_interval(right: int, images: int) -> tuple[float, float]:
-    """Where the accuracy on all images of the kind is, with a confidence of 95 % (Wilson 1927); `images` above 0."""
-    share, square = right / images, CONFIDENCE_LEVEL**2
-    middle = (share + square / (2 * images)) / (1 + square / images)
-    spread = share * (1 - share) / images + square / (4 * images**2)
-    half = CONFIDENCE_LEVEL / (1 + square / images) * spread**0.5
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _by_class(names: Sequence[str], confusion: Confusion) -> tuple[ClassResult, ...]:

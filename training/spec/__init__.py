@@ -40,6 +40,7 @@ from training.spec.augmentation import (
 from training.spec.checkpoints import Checkpoints
 from training.spec.conflicts import DataShape
 from training.spec.hyperparameters import Freeze
+from training.spec.merging import merge_patch
 from training.spec.optimizer import (
     Adadelta,
     Adagrad,
@@ -143,5 +144,6 @@ __all__ = [
     "WideResNet",
     "WideResNetName",
     "is_of_later_release",
+    "merge_patch",
     "refusals",
 ]

@@ -5,8 +5,11 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-# An underscore within a word is one; an @ makes an address of what has a dot behind it.
-_MEANS_SOMETHING = re.compile(r"[\\`*\[\]<>&|~#!:$^]|(?<![^\W_])_|_(?![^\W_])|@(?=[\w-]*\.)|(?<=www)\.", re.IGNORECASE)
+# An underscore within a word is one, and a colon behind one ends a clause; an @ makes an address of what has a dot
+# behind it.
+_MEANS_SOMETHING = re.compile(
+    r"[\\`*\[\]<>&|~#!$^]|(?<!\w):|:(?=\S)|(?<![^\W_])_|_(?![^\W_])|@(?=[\w-]*\.)|(?<=www)\.", re.IGNORECASE
+)
 # Of Unicode's formatting characters, those that turn the direction of what follows; and controls.
 _DECEIVES = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 _BARS = "▁▂▃▄▅▆▇█"
@@ -15,8 +18,12 @@ _SPARKLINE = 40  # bars at most
 
 def escaped(text: str) -> str:
     """As text within a line: neither markup, nor HTML, nor a link, nor math, nor a second line or column."""
-    one_line = " ".join(_DECEIVES.sub("\ufffd", text).split())
-    return _MEANS_SOMETHING.sub(lambda found: f"\\{found[0]}", one_line)
+    return _MEANS_SOMETHING.sub(lambda found: f"\\{found[0]}", one_line(text))
+
+
+def one_line(text: str) -> str:
+    """`text` on one line, without controls and characters that turn the direction of what follows."""
+    return " ".join(_DECEIVES.sub("\ufffd", text).split())
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: int = 0) -> str:

@@ -8,8 +8,8 @@ import pytest
 
 from tests.training.evaluation.made import predictions
 from training.evaluation import confusion_csv, from_json, of_predictions, to_json
-from training.evaluation.report import wilson_interval
 from training.images.predictions import Predictions
+from training.intervals import wilson_interval
 
 
 def _of(classes: int, labels: list[int], rows: list[list[float]]) -> Predictions:

@@ -1,0 +1,38 @@
+"""The answers of experiments, from what is stored to documents."""
+
+from api.dependencies import ProjectDatabase
+from api.views.report.answers import AnsweredExperiment
+from api.views.sweep_views import sweep_url
+from models import Sweep
+from sweeps import queries
+from sweeps.errors import NoExperiment
+from sweeps.experiments import answering, catalogue, picture, reading
+from sweeps.experiments.definition import Experiment
+from sweeps.experiments.results import TrialResult
+
+
+def read(database: ProjectDatabase, sweep_id: str) -> tuple[Sweep, Experiment, list[TrialResult]]:
+    """The trials of an experiment, as far as they have come. Raises SweepNotFound and NoExperiment."""
+    with database.snapshot() as session:
+        sweep = queries.find(session, sweep_id).sweep
+        if sweep.experiment is None or sweep.experiment not in catalogue.EXPERIMENTS:
+            raise NoExperiment(sweep_id)
+        return sweep, catalogue.find(sweep.experiment), reading.trials_of(session, sweep)
+
+
+def drawn(sweep: Sweep, found: Experiment, trials: list[TrialResult]) -> str:
+    """The curves of an experiment, as an SVG."""
+    return picture.picture(found, trials, f"on {sweep.spec.get('dataset')}, {len(trials)} jobs")
+
+
+def answered(database: ProjectDatabase, sweep_id: str) -> AnsweredExperiment:
+    """What the report of an answer is made of. Raises SweepNotFound and NoExperiment."""
+    sweep, found, trials = read(database, sweep_id)
+    return AnsweredExperiment(
+        sweep_id=sweep_id,
+        experiment=found,
+        trials=trials,
+        answer=answering.answer(found, trials),
+        picture=drawn(sweep, found, trials),
+        address=f"{sweep_url(sweep_id)}/answer.svg",
+    )

@@ -1,0 +1,1 @@
+"""The questions, one in each file: what it asks, what to expect, and the jobs that answer it."""

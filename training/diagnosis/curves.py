@@ -1,0 +1,106 @@
+"""What a noisy curve with gaps says: its level, its noise, its trend, and where it turned."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from training.diagnosis.run import Curve, Floats
+
+WIDEST = 7  # rows of the running median
+LAST_SHARE = 0.1  # of the rows are the end of a curve, …
+LAST_ROWS = (1, 10)  # … at least, and at most
+
+
+class Turn(NamedTuple):
+    """From a curve's lowest point to its end."""
+
+    epoch: int  # of the lowest point
+    lowest: float
+    last: float
+    rows: int  # behind the lowest point
+
+    @property
+    def rise(self) -> float:
+        """How far the end lies above the lowest point."""
+        return self.last - self.lowest
+
+
+class Trend(NamedTuple):
+    """A straight line through a part of a curve."""
+
+    slope: float  # an epoch
+    error: float  # standard error of the slope
+    change: float  # along the line from the first row to the last
+
+    @property
+    def certainty(self) -> float:
+        """The slope in standard errors, with its sign."""
+        return self.slope / self.error if self.error > 0 else float(np.sign(self.slope)) * 1e9
+
+
+def smoothed(values: Floats) -> Floats:
+    """The running median. It is as wide as a fifth of the rows, at most WIDEST, and narrower towards both ends, so that
+    it does not lag behind a steep start; a single outlier does not move it."""
+    half, last = min(WIDEST, len(values) // 5) // 2, len(values) - 1
+    around = [min(half, place, last - place) for place in range(len(values))]
+    return np.array([np.median(values[place - near : place + near + 1]) for place, near in enumerate(around)])
+
+
+def last_rows(rows: int) -> int:
+    """How many rows are the end of a curve that has `rows`."""
+    return max(LAST_ROWS[0], min(LAST_ROWS[1], round(rows * LAST_SHARE)))
+
+
+def last_level(curve: Curve) -> float:
+    """The median at the end of a curve that is not empty."""
+    return float(np.median(curve.values[-last_rows(len(curve)) :]))
+
+
+def noise(curve: Curve) -> float:
+    """Standard deviation of a row about the line between its neighbours, by the median, so that a few jumps (of the
+    learning rate, say) do not count. 0 for fewer than 4 rows."""
+    if len(curve) < 4:
+        return 0.0
+    epochs, values = curve.epochs.astype(np.float64), curve.values
+    left = (epochs[2:] - epochs[1:-1]) / (epochs[2:] - epochs[:-2])
+    apart = values[1:-1] - left * values[:-2] - (1 - left) * values[2:]
+    scale = np.sqrt(1 + left**2 + (1 - left) ** 2)
+    return float(1.4826 * np.median(np.abs(apart / scale)))
+
+
+def turn(curve: Curve) -> Turn | None:
+    """Where a curve was lowest, and where it is now; None where it is empty."""
+    if not len(curve):
+        return None
+    smooth = smoothed(curve.values)
+    place = int(np.argmin(smooth))
+    last = float(np.median(smooth[-last_rows(len(curve)) :]))
+    return Turn(int(curve.epochs[place]), float(smooth[place]), last, len(curve) - 1 - place)
+
+
+def trend(curve: Curve) -> Trend | None:
+    """The straight line through a curve by least squares; None for fewer than 3 rows."""
+    if len(curve) < 3:
+        return None
+    epochs, values = curve.epochs.astype(np.float64), curve.values
+    x = epochs - epochs.mean()
+    spread = float((x**2).sum())
+    slope = float((x * values).sum() / spread)
+    apart = values - values.mean() - slope * x
+    error = float(np.sqrt((apart**2).sum() / max(1, len(curve) - 2) / spread))
+    return Trend(slope, error, slope * float(epochs[-1] - epochs[0]))
+
+
+def value_at(curve: Curve, epoch: float) -> float:
+    """On the line between the rows on both sides; of the nearest row, outside the curve."""
+    return float(np.interp(epoch, curve.epochs, curve.values))
+
+
+def flat_since(curve: Curve, within: float) -> int | None:
+    """The first epoch from which on the smoothed curve stays within ± `within` of its end; None where it is empty."""
+    if not len(curve):
+        return None
+    smooth = smoothed(curve.values)
+    apart = np.abs(smooth - last_level(curve)) > within
+    first = int(np.flatnonzero(apart)[-1]) + 1 if apart.any() else 0
+    return int(curve.epochs[min(first, len(curve) - 1)])
