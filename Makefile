@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo lab test test-fast test-python coverage wheels check chaos fuzz verify-export lock bench-start bench-train bench-overhead bench-signals bench-gpu bench-accuracy bench-regularisation bench-formats bench-api bench-tenants bench-upload bench-checks bench-audit bench-calibration bench-finetune bench-fleet bench-mlflow bench-predict verify-page
+.PHONY: help setup up demo lab test test-fast test-python coverage wheels check chaos fuzz verify-export lock bench-start bench-train bench-overhead bench-signals bench-gpu bench-accuracy bench-regularisation bench-diagnosis bench-formats bench-api bench-tenants bench-upload bench-checks bench-audit bench-calibration bench-finetune bench-fleet bench-mlflow bench-predict verify-page
 
 # Where nothing compiled may be kept, every process that imports torch takes seconds longer to start.
 unexport PYTHONDONTWRITEBYTECODE
@@ -89,6 +89,9 @@ bench-accuracy: .venv/.installed ## train CIFAR-100: RECIPE=standard SEEDS=0,1,2
 
 bench-regularisation: .venv/.installed ## whether each way of regularising does what its paper says, on a little of CIFAR-100: OPTIONS='--seeds 0,1'
 	@$(BIN)/python -m benchmarks.regularisation $(OPTIONS)
+
+bench-diagnosis: .venv/.installed ## measure how often a diagnosis is right, on curves with known causes
+	@$(BIN)/python -m benchmarks.diagnosis
 
 bench-formats: .venv/.installed ## measure which memory format is faster on which kind of processor
 	@$(BIN)/python -m benchmarks.memory_formats

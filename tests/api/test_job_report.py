@@ -13,6 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.app import create_app
+from api.reading import job_reports
 from jobs import requests
 from models import Database, Epoch
 from settings import Settings
@@ -140,13 +141,16 @@ def test_it_says_how_good_the_network_is_and_how_sure_that_is(client: TestClient
     assert f"(/v1/jobs/{evaluated}/curves.svg)" in both(client, evaluated)[1]
 
 
-def test_it_is_the_same_until_the_job_changes(client: TestClient, stage: Stage) -> None:
+def test_it_is_kept_until_the_job_changes(client: TestClient, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     job_id = stage.submit()
     claim = stage.start(job_id)
     stage.epoch(claim, 0)
     address = f"/v1/jobs/{job_id}/report"
     first = client.get(address)
-    assert client.get(address, headers={"If-None-Match": first.headers["ETag"]}).status_code == 304
+    with monkeypatch.context() as patch:
+        patch.delattr(job_reports, "job_report")
+        assert client.get(address).content == first.content
+        assert client.get(address, headers={"If-None-Match": first.headers["ETag"]}).status_code == 304
     stage.epoch(claim, 1, test_accuracy=0.75)
     second = client.get(address, headers={"If-None-Match": first.headers["ETag"]})
     assert second.status_code == 200
@@ -222,10 +226,11 @@ def test_a_repeated_job_is_told_with_its_mean(client: TestClient, stage: Stage) 
     first = client.post("/v1/jobs", json={"spec": spec, "repeats": 3}).json()["id"]
     assert "No run has succeeded yet." in report(client, first)
     runs = [each["id"] for each in client.get(f"/v1/jobs/{first}/repeats").json()["jobs"]]
-    for job_id, accuracy in zip(runs, (0.8, 0.9, 0.7), strict=True):
+    for done, (job_id, accuracy) in enumerate(zip(runs, (0.8, 0.9, 0.7), strict=True), start=1):
         claim = stage.start(job_id)
         stage.epoch(claim, 0, test_accuracy=accuracy)
         stage.succeed(claim)
+        assert f"{done} run" in report(client, first, "md")  # though nothing has changed of the first itself
     for text in both(client, first):
         assert "The mean test accuracy of 3 runs is " in text
         assert "10.00 points" in text

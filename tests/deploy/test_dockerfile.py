@@ -14,6 +14,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from training.release import REVISION_FILE
+
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "deploy/Dockerfile"
 IMAGES = ("api", "worker")
@@ -196,6 +198,13 @@ def test_the_surroundings_of_every_process() -> None:
     }
     assert STAGES["base"].all("WORKDIR") == ["/app"]
     assert STAGES["base"].all("STOPSIGNAL") == ["SIGTERM"]
+
+
+def test_the_worker_image_knows_its_commit() -> None:
+    worker = STAGES["worker"]
+    assert worker.all("ARG") == ['REVISION=""']
+    assert f'"$REVISION" > {REVISION_FILE} ' in " ".join(worker.all("RUN"))
+    assert "/app" in STAGES["base"].all("WORKDIR")  # beside training/, where training/release.py looks for it
 
 
 def test_the_worker_image_alone_has_a_compiler() -> None:

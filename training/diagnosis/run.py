@@ -181,7 +181,7 @@ def _row(number: int, row: Mapping[str, Any]) -> tuple[int, dict[str, float]]:
     if row.get("epoch") in (None, ""):
         raise ValueError(f"Row {number} says no epoch.")
     epoch = _number(number, "epoch", row["epoch"])
-    if epoch != int(epoch) or epoch < 0:
+    if not epoch.is_integer() or epoch < 0:
         raise ValueError(f"Row {number}: epoch should be a whole number from 0, and is {row['epoch']}.")
     values = {name: _number(number, name, row[name]) for name in COLUMNS if row.get(name) not in (None, "")}
     for name, value in values.items():

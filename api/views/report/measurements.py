@@ -74,6 +74,8 @@ def time_and_device(record: JobRecord) -> Sequence[Block]:
     if record.epoch_count:
         rows.append(("Training and evaluation", duration(record.seconds)))
         rows.append(("Pace of the last epoch", f"{record.epochs[-1].images_per_second:,.0f} training images a second"))
+        if (waited := record.epochs[-1].loading_share) is not None:
+            rows.append(("Waiting for images, last epoch", f"{tenths(waited)} of the time of training"))
     attempts = record.details.job.attempts
     told = f"{len(attempts):,}"
     if len(attempts) > 1:

@@ -12,6 +12,7 @@ from training.diagnosis.rules.held_out import train_is_worse
 
 FALL = 0.05  # of the accuracy since its best, …
 FALL_OF_BEST = 0.1  # … and as a share of the best: learning clean images by heart costs less (Arpit et al. 2017)
+SMALL_FALL = 0.05  # of the best is enough where the loss has risen above chance's: sure of what is wrong
 TRAIN_ROSE = 0.1  # of the train accuracy meanwhile
 KNOWN_BY_HEART = 0.5  # of the training images are right, while others …
 NEAR_CHANCE = 1.5  # … are right no more often than so many times chance
@@ -85,11 +86,11 @@ def _fall(reading: Reading) -> tuple[int, float, float] | None:
     smooth = smoothed(curve.values)
     place = int(np.argmax(smooth))
     best, last = float(smooth[place]), last_level(curve)
-    if (
-        place > 0.6 * len(curve)
-        or best - last < max(FALL, FALL_OF_BEST * best)
-        or not _train_rose(reading, int(curve.epochs[place]))
-    ):
+    is_worse_than_chance = bool(reading.run.chance_loss and len(reading.loss)) and (
+        last_level(reading.loss) > (reading.run.chance_loss or 0.0)
+    )
+    enough = SMALL_FALL * best if is_worse_than_chance else max(FALL, FALL_OF_BEST * best)
+    if place > 0.6 * len(curve) or best - last < enough or not _train_rose(reading, int(curve.epochs[place])):
         return None
     return int(curve.epochs[place]), best, last
 

@@ -12,10 +12,11 @@ from training.diagnosis.run import Curve
 from training.intervals import wilson_interval
 
 HALF_WIDTH = 0.02  # of an accuracy's 95 % interval: differences below 4 points cannot be told
-NOISE_OF_LEVEL = 0.1  # of the loss, from row to row in the last third
+NOISE_OF_LEVEL = 0.12  # of the loss, from row to row in the second half
+NOISE_OF_FALL = 0.02  # of what the whole run has brought
 NOISE_OF_ACCURACY = 0.02
 TIMES_TRAIN = 4.0  # the other split's noise, of the train loss's
-LEAST_ROWS = 9
+LEAST_ROWS = 6
 WORSE = 1.1  # times the test loss is the train loss, over the last third of the rows
 WORSE_ACCURACY = 0.02
 OPTIMISM = 0.01  # by which the best epoch lies above the end
@@ -56,12 +57,13 @@ def _by_images(reading: Reading, images: int, accuracy: float) -> Iterator[Findi
 
 def _by_jumps(reading: Reading) -> Iterator[Finding]:
     """A curve that jumps to the end while the train loss is calm."""
-    last = reading.run.last_epoch * 2 / 3
+    last = reading.run.last_epoch / 2
     loss, accuracy, train = (reading.own(each, last) for each in (reading.loss, reading.accuracy, reading.train))
     calm = noise(train) / max(1e-12, abs(last_level(train))) if len(train) else 0.0
     if len(loss) >= LEAST_ROWS and reading.memorised_since is None:
         share = noise(loss) / max(1e-12, abs(last_level(loss)))
-        jumps = share > max(NOISE_OF_LEVEL, TIMES_TRAIN * calm)
+        fall = abs(float(reading.loss.values[0]) - last_level(reading.loss))
+        jumps = share > max(NOISE_OF_LEVEL, TIMES_TRAIN * calm) and noise(loss) > NOISE_OF_FALL * fall
         evidence = {"noise_of_the_loss_as_a_fraction": share, "noise_of_the_train_loss_as_a_fraction": calm}
     elif len(accuracy) >= LEAST_ROWS:
         jumps = noise(accuracy) > NOISE_OF_ACCURACY
@@ -72,7 +74,7 @@ def _by_jumps(reading: Reading) -> Iterator[Finding]:
         yield Finding(
             code="noisy_evaluation",
             severity="warning",
-            since_epoch=int(reading.run.last_epoch * 2 / 3),
+            since_epoch=int(last),
             sentence=f"The {reading.split} curve jumps from epoch to epoch, while the train loss is calm: the split "
             "has few "
             "images, or images of another kind than the training images. Do not read much into a single epoch.",

@@ -92,7 +92,7 @@ def _has_just_begun(reading: Reading) -> bool:
     are not the images' own yet, and a test loss says nothing."""
     values = reading.train.values
     has_room = reading.level is not None and (reading.level > ROOM or (reading.final_accuracy or 1.0) < DONE)
-    is_falling = len(values) > 0 and bool(values[-1] < (1 - GAIN) * values[0] or len(values) == 1)
+    is_falling = len(values) == 1 or (len(values) > 1 and bool(values[-1] < (1 - GAIN) * values[-2]))
     return has_room and is_falling
 
 
@@ -115,7 +115,7 @@ def _falls_at_the_end(reading: Reading) -> bool:
 
 def _improves_per_doubling(reading: Reading) -> bool:
     """At the end of an annealed run every curve is flat. What more epochs would bring is seen before the end: how far
-    the loss falls while the epochs double, from a quarter to a half of the run."""
+    the loss falls while the epochs double, from a quarter to a half of the run, and again to its end."""
     judged = _judged(reading)
     if judged is None:
         return False
@@ -130,7 +130,8 @@ def _improves_per_doubling(reading: Reading) -> bool:
     if not len(quarter) or not len(half):
         return False
     before, after = float(np.median(quarter.values)), float(np.median(half.values))
-    return before - after > max(PER_DOUBLING * before, 2 * noise(curve))
+    falls = before - after > max(PER_DOUBLING * before, 2 * noise(curve))
+    return falls and after - last_level(curve) > PER_DOUBLING * after
 
 
 def plateau(reading: Reading) -> Iterator[Finding]:
