@@ -6,6 +6,8 @@ ResNet-20 on the shipped digits, and for augmentation on 10 classes of CIFAR-100
 run is diagnosed without being told its fault; its first suggestion is merged as `rerun` does it, and trained.
 """
 
+import argparse
+import json
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +16,7 @@ import torch
 
 from benchmarks.cifar100 import load_cifar100
 from benchmarks.diagnosis_recording import Planted, planted, record, ten_classes
-from benchmarks.result import print_table, save
+from benchmarks.result import RESULTS, print_table, save
 from training.diagnosis import Facts, Run, StepLoss, diagnose
 from training.engine.data import Dataset, load_dataset
 from training.spec import ResolvedSpec, TrainingSpec, merge_patch
@@ -41,6 +43,9 @@ FAULTS: tuple[tuple[Planted, Mapping[str, Any]], ...] = (
         {"augmentation": {"crop": None}, "batch_size": 50, "epochs": 15, "optimizer": {"learning_rate": 0.05}},
     ),
 )
+
+
+RESULT = RESULTS / "diagnosis_faults.json"
 
 
 def run_of(spec: ResolvedSpec, recorded: Mapping[str, Any]) -> Run:
@@ -86,9 +91,14 @@ def _accuracies(recorded: Mapping[str, Any]) -> dict[str, float]:
 
 def main() -> None:
     """Measure, print a table, and keep the result."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--only", help="one fault, by its name; the others stay as they were measured")
+    only = parser.parse_args().only
     torch.set_num_threads(1)
-    rows = []
+    rows = [row for row in json.loads(RESULT.read_text())["rows"] if row["fault"] != only] if only else []
     for fault, changes in FAULTS:
+        if only and fault.name != only:
+            continue
         data = load_dataset("digits") if fault.dataset == "digits" else ten_classes(load_cifar100())
         rows.append(tried(fault, changes, data, seed=3))
         print(rows[-1], file=sys.stderr, flush=True)

@@ -71,6 +71,7 @@ EXPLAINS: Mapping[Code, frozenset[Code]] = {
     "labels_or_splits_suspicious": frozenset({"chosen_on_test_split", "underfitting"}),
     "schedule_ends_too_early": frozenset({"learning_rate_too_low", "underfitting", "plateau", "still_improving"}),
     "underfitting": frozenset({"plateau", "still_improving"}),
+    "schedule_ends_too_late": frozenset({"noisy_evaluation"}),
     "overfitting": frozenset({"learning_rate_too_low", "still_improving", "plateau", "chosen_on_test_split"}),
     "memorised": frozenset({"still_improving", "plateau"}),
 }

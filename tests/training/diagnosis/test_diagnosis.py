@@ -101,6 +101,40 @@ def test_the_first_steps_show_a_learning_rate_that_is_too_high() -> None:
     assert found.suggestion.spec["optimizer"]["learning_rate"] == 0.1
 
 
+def test_a_start_that_went_wrong_of_a_run_that_went_well_lacks_a_warmup() -> None:
+    spiked = [6.0, 2.2, *FALLING[2:]]
+    known = {"spec": spec(optimizer={"name": "sgd"}, schedule="constant"), "facts": Facts(classes=10)}
+    found = only(run_of(train_loss=spiked, learning_rate=[0.1] * 30, known=known))
+    assert found.code == "warmup_missing"
+    assert found.suggestion
+    assert found.suggestion.spec == {"schedule": {"warmup_epochs": 1}}
+    warm = {**known, "spec": spec(optimizer={"name": "sgd"}, schedule={"name": "constant", "warmup_epochs": 2})}
+    assert codes(run_of(train_loss=spiked, learning_rate=[0.1] * 30, known=warm)) == []
+
+
+def test_a_schedule_that_has_hardly_begun_to_fall_ends_too_late() -> None:
+    jumping = [0.5 + loss + 0.1 * (-1) ** epoch for epoch, loss in enumerate(FALLING)]
+    known = {"spec": spec(schedule={"name": "exponential", "gamma": 0.99}), "facts": Facts(classes=10)}
+    rates = [0.1 * 0.99**epoch for epoch in range(30)]
+    found = only(
+        run_of(train_loss=[0.4 + loss for loss in FALLING], test_loss=jumping, learning_rate=rates, known=known)
+    )
+    assert found.code == "schedule_ends_too_late"
+    calm = [0.5 + loss for loss in FALLING]
+    assert codes(run_of(train_loss=FALLING, test_loss=calm, learning_rate=rates, known=known)) == []
+
+
+def test_the_best_of_many_epochs_flatters() -> None:
+    accuracy = [0.8] * 30
+    accuracy[12] = 0.83
+    chosen = only(run_of(train_loss=FALLING, test_accuracy=accuracy, known={"spec": spec()}))
+    assert chosen.code == "chosen_on_test_split"
+    assert chosen.suggestion
+    assert chosen.suggestion.spec == {"validation_fraction": 0.1}
+    held_out = spec(validation_fraction=0.1)
+    assert codes(run_of(train_loss=FALLING, validation_accuracy=accuracy, known={"spec": held_out})) == []
+
+
 def test_a_small_split_has_an_interval() -> None:
     known = {"facts": Facts(test_images=100, classes=10)}
     found = only(run_of(train_loss=FALLING, test_accuracy=[0.83] * 30, known=known))

@@ -141,7 +141,7 @@ def _by_gap(reading: Reading) -> Iterator[Finding]:
             "gap_as_a_fraction": gap,
         },
         epochs=_rows_of(reading, since),
-        suggestion=against_overfitting(reading),
+        suggestion=against_overfitting(reading, still_learns=reading.run.has_ended and reading.memorised_since is None),
     )
 
 
@@ -213,9 +213,19 @@ def _is_worse_elsewhere(reading: Reading) -> bool:
     return bool(known and last_level(reading.loss) >= 0.1 * reading.start)
 
 
-def against_overfitting(reading: Reading) -> Suggestion | None:
-    """More varied images where they can be had; then a run that ends in time."""
+def against_overfitting(reading: Reading, *, still_learns: bool = False) -> Suggestion | None:
+    """More varied images where they can be had; then a run that ends in time. `still_learns`: to its end, it had not
+    seen enough, and harder images need more time."""
     stronger = patches.augmentation(reading)
+    longer = patches.epochs(reading, 2.0) if still_learns else None
+    if stronger and longer:
+        return Suggestion(
+            {**stronger, **longer},
+            "The train accuracy rises more slowly; the test accuracy goes on rising for longer, and ends higher.",
+            "Images that are moved a little each epoch cannot be learnt by heart. They take longer to learn: in as "
+            "many "
+            "epochs as before, the network would not get there.",
+        )
     if stronger:
         return Suggestion(
             stronger,

@@ -1,6 +1,7 @@
 """The learning rate: diverged or diverging, too high, too low, no warm-up."""
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,6 +27,14 @@ SLOW_LEVEL = 0.5  # likewise, where the spec is unknown
 STRAIGHT = 0.5  # the second half of the rows brings so much of what the first brings: a curve without a knee
 SLOW_ROWS = 8
 SLOWER, FASTER = 0.1, 10.0
+
+# Signs of a learning rate that is too high, as their evidence is called.
+SPIKED = "highest_early_train_loss"
+JUMPED = "epochs_whose_train_loss_jumped_up_as_a_fraction"
+LEAPT = "epochs_whose_held_out_loss_jumped_up_as_a_fraction"
+DIFFERS = "noise_of_the_train_loss_as_a_fraction"
+STAYED = "train_loss_now"
+UNUSUAL = "times_the_usual_learning_rate"
 
 
 def diverged(reading: Reading) -> Iterator[Finding]:
@@ -62,37 +71,50 @@ def learning_rate_too_high(reading: Reading) -> Iterator[Finding]:
     """Steps that overshoot: a loss above that of an untrained network at the start, or one that keeps jumping up."""
     if not len(reading.train) or reading.start is None:
         return
-    spike, jumps, stuck = _spike(reading), _jumps(reading), _is_stuck(reading)
-    unusual = reading.rate_ratio is not None and reading.rate_ratio >= UNUSUALLY_HIGH
-    restless = _restlessness(reading)
-    jumpy = (jumps > 0 or restless > 0) and (reading.level or 0.0) > JUMPY_LEVEL
-    usual = reading.rate_ratio is not None and reading.rate_ratio <= 1
-    if usual or not ((unusual and (spike or jumps or stuck)) or (spike and (stuck or jumps)) or jumpy):
+    signs = {sign.name: sign for sign in _signs(reading, reading.start)}
+    unusual, has_much_left = UNUSUAL in signs, (reading.level or 0.0) > JUMPY_LEVEL
+    # A leap of the other split's loss alone has other causes, unless the learning rate is unusual.
+    is_seen = (
+        (unusual and len(signs) > 1)
+        or (SPIKED in signs and (STAYED in signs or JUMPED in signs))
+        or (has_much_left and (JUMPED in signs or DIFFERS in signs))
+    )
+    is_usual = reading.rate_ratio is not None and reading.rate_ratio <= 1
+    if not is_seen or is_usual:
         return
-    first = int(reading.train.epochs[0])
-    evidence: dict[str, float | int | str] = {"train_loss_of_an_untrained_network": reading.start}
-    seen = []
-    if spike:
-        evidence["highest_early_train_loss"] = spike
-        seen.append(f"the loss shot up to {spike:.3g} at the start, where an untrained network has {reading.start:.3g}")
-    if jumps:
-        evidence["epochs_whose_train_loss_jumped_up_as_a_fraction"] = jumps
-        seen.append(f"the train loss jumped up in {jumps:.0%} of the epochs")
-    if restless:
-        evidence["noise_of_the_train_loss_as_a_fraction"] = restless
-        seen.append(f"from epoch to epoch, the train loss differs by {restless:.0%}")
-    if stuck:
-        evidence["train_loss_now"] = last_level(reading.train)
-        seen.append(f"it stays at {last_level(reading.train):.3g}, as if nothing had been learnt")
-    if unusual and reading.spec and reading.rate_ratio:
-        evidence["learning_rate"] = reading.spec.optimizer.learning_rate
-        evidence["times_the_usual_learning_rate"] = reading.rate_ratio
-        seen.append(
-            f"{reading.spec.optimizer.learning_rate:g} is {reading.rate_ratio:.0f} times what is usual for its "
-            "optimizer"
-        )
-    sentence = f"The learning rate is too high: {', and '.join(seen)}. Each step overshoots what it aims at."
-    yield _too_fast(reading, "learning_rate_too_high", first, sentence, evidence)
+    evidence = {
+        "train_loss_of_an_untrained_network": reading.start,
+        **{name: sign.value for name, sign in signs.items()},
+    }
+    seen = ", and ".join(sign.words for sign in signs.values())
+    sentence = f"The learning rate is too high: {seen}. Each step overshoots what it aims at."
+    yield _too_fast(reading, "learning_rate_too_high", int(reading.train.epochs[0]), sentence, evidence)
+
+
+class _Sign(NamedTuple):
+    name: str  # of the evidence
+    value: float
+    words: str
+
+
+def _signs(reading: Reading, start: float) -> Iterator[_Sign]:
+    """Of a learning rate that is too high. No single one is enough."""
+    if spike := _spike(reading):
+        words = f"the loss shot up to {spike:.3g} at the start, where an untrained network has {start:.3g}"
+        yield _Sign(SPIKED, spike, words)
+    if jumps := _jumps(reading):
+        yield _Sign(JUMPED, jumps, f"the train loss jumped up in {jumps:.0%} of the epochs")
+    if restless := _restlessness(reading):
+        yield _Sign(DIFFERS, restless, f"from epoch to epoch, the train loss differs by {restless:.0%}")
+    if _is_stuck(reading):
+        last = last_level(reading.train)
+        yield _Sign(STAYED, last, f"it stays at {last:.3g}, as if nothing had been learnt")
+    ratio = reading.rate_ratio
+    if reading.spec and ratio is not None and ratio >= UNUSUALLY_HIGH:
+        if leaps := _held_out_leaps(reading):
+            yield _Sign(LEAPT, leaps, f"the {reading.split} loss jumped up in {leaps:.0%} of the epochs")
+        rate = reading.spec.optimizer.learning_rate
+        yield _Sign(UNUSUAL, ratio, f"{rate:g} is {ratio:.0f} times what is usual for its optimizer")
 
 
 def _spike(reading: Reading) -> float:
@@ -114,6 +136,16 @@ def _jumps(reading: Reading) -> float:
         return 0.0
     rises = (values[1:] > (1 + JUMP) * values[:-1]) & (values[1:] > 0.1 * reading.start)
     share = float(rises.mean())
+    return share if share >= JUMPS else 0.0
+
+
+def _held_out_leaps(reading: Reading) -> float:
+    """Share of the rows, behind the first ones, whose loss on the other split lies well above the row before, while the
+    learning rate has not come down."""
+    values = reading.loss.values[EARLY_ROWS:]
+    if len(values) < EARLY_ROWS or reading.is_decayed:
+        return 0.0
+    share = float((values[1:] > (1 + JUMP) * values[:-1]).mean())
     return share if share >= JUMPS else 0.0
 
 
