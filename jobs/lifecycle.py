@@ -48,6 +48,7 @@ from models import (
     Request,
 )
 from storage import StoredFile
+from training.spec import RangeTest
 
 log = structlog.get_logger()
 
@@ -185,7 +186,11 @@ def settle_success(
         left = Left(network_input, (job.latest_epoch or 0) + 1, 0, best_weights)
         leave(session, job, left, exports)
     end_attempt(session, job, "succeeded")
-    message = "Stopped early: validation accuracy rose no more." if stopped_early else "Every epoch is trained."
+    message = "Every epoch is trained."
+    if stopped_early and isinstance(claim.spec.schedule, RangeTest):
+        message = "The learning rate was raised until the loss was no longer finite."
+    elif stopped_early:
+        message = "Stopped early: validation accuracy rose no more."
     finish(session, job, JobStatus.SUCCEEDED, message)
 
 

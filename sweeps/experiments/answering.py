@@ -47,7 +47,7 @@ def answer(experiment: Experiment, trials: Sequence[TrialResult]) -> Answer:
     return Answer(
         is_complete=not unfinished,
         summary=_summary(findings, len(unfinished), len(trials)),
-        ranking=_ranking(trials),
+        ranking=" ".join(part for part in (_ranking(trials), experiment.remark(trials)) if part),
         findings=findings,
         notes=_notes(trials, claims),
     )

@@ -1,14 +1,15 @@
 """What an experiment is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sweeps.experiments.claims import Claim
+from sweeps.experiments.results import TrialResult
 
 Size = Literal["small", "full"]
 Measured = Literal["test_accuracy", "train_accuracy", "test_loss", "train_loss"]
-AxisName = Literal["epoch", "step", "layer"]
+AxisName = Literal["epoch", "step", "layer", "rate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Panel:
     """A chart of an experiment's picture: a curve for each trial of a group."""
 
     title: str
-    measured: Measured | Literal["gradient_norm"]
+    measured: Measured | Literal["gradient_norm", "range_test"]
     by: AxisName = "epoch"
     group: str | None = None  # None: every trial
     is_log: bool = False  # whether its horizontal axis is logarithmic
@@ -60,6 +61,7 @@ class Experiment:
     question: str
     expectation: str  # what the textbook says, and why
     presets: Mapping[Size, Preset]
+    remark: Callable[[Sequence[TrialResult]], str] = lambda _trials: ""  # what else its trials say
     panels: Sequence[Panel] = field(
         default=(Panel("Test accuracy", "test_accuracy"), Panel("Train loss", "train_loss"))
     )

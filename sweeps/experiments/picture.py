@@ -76,6 +76,8 @@ def picture(experiment: Experiment, trials: Sequence[TrialResult], subtitle: str
 def _points(panel: Panel, trial: TrialResult) -> Points:
     if panel.group not in (None, trial.group):
         return []
+    if panel.measured == "range_test":
+        return [(rate, min(loss, HIGHEST_LOSS)) for rate, loss in trial.range_test if rate > 0]
     if panel.measured == "gradient_norm":
         layers = trial.epochs[0].layers if trial.epochs else ()
         return [(float(place), norm) for place, (_, norm) in enumerate(layers, start=1) if norm > 0]
@@ -121,8 +123,19 @@ def _frame(panel: Panel, across: Scale, up: Scale, *, is_share: bool, left: floa
         yield f'<path class="rule" d="M{left:.1f} {y:.1f}h{WIDTH}"/>'
         yield text(left - 8, y + 4, f"{tick:.1%}" if is_share else f"{tick:.3g}", "grey end", 11)
     for tick in across.ticks():
-        yield text(across.at(tick), top + HEIGHT + 17, f"{tick:.0f}", "grey middle", 11)
-    name = {"epoch": "epochs trained", "step": "steps made", "layer": "layer, from the input on"}[panel.by]
+        yield text(
+            across.at(tick),
+            top + HEIGHT + 17,
+            f"{tick:.4g}" if panel.by == "rate" else f"{tick:.0f}",
+            "grey middle",
+            11,
+        )
+    name = {
+        "epoch": "epochs trained",
+        "step": "steps made",
+        "layer": "layer, from the input on",
+        "rate": "learning rate",
+    }[panel.by]
     yield text(left + WIDTH / 2, top + HEIGHT + 35, name, "grey middle")
 
 

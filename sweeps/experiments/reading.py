@@ -6,10 +6,12 @@ from typing import Any
 
 from sqlalchemy import Row, func, select
 
-from models import Attempt, Epoch, Job, ProjectSession, Sweep
+from models import Attempt, Epoch, Job, ProjectSession, Step, Sweep
 from sweeps.experiments.results import EpochResult, TrialResult
 
 MOST_EPOCHS = 400  # of a trial that are read: of a longer one every second, third and so on, and the last
+
+MOST_STEPS = 2000  # of a range test
 
 
 def trials_of(session: ProjectSession, sweep: Sweep) -> list[TrialResult]:
@@ -48,6 +50,7 @@ def _trial(
         train_images=facts.get("train_images"),
         test_images=facts.get("test_images"),
         steps_per_epoch=facts.get("steps_per_epoch"),
+        range_test=_steps(session, job.id) if job and _is_range_test(spec) else (),
     )
 
 
@@ -70,6 +73,20 @@ def _epochs(session: ProjectSession, job_id: str, latest: int | None) -> list[Ep
         )
         for row in session.execute(statement)
     ]
+
+
+def _is_range_test(spec: Mapping[str, Any]) -> bool:
+    return bool((spec.get("schedule") or {}).get("name") == "range_test")
+
+
+def _steps(session: ProjectSession, job_id: str) -> list[tuple[float, float]]:
+    """Learning rate and loss of each step, as far as the rate rises and the loss is finite."""
+    statement = select(Step.learning_rate, Step.loss).where(Step.job_id == job_id).order_by(Step.epoch, Step.step)
+    found: list[tuple[float, float]] = []
+    for row in session.execute(statement.limit(MOST_STEPS)):
+        if math.isfinite(row.loss) and row.learning_rate > (found[-1][0] if found else 0.0):
+            found.append((row.learning_rate, row.loss))
+    return found
 
 
 def _norms(layers: Sequence[Mapping[str, Any]] | None) -> tuple[tuple[str, float], ...]:

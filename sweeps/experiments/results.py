@@ -38,6 +38,7 @@ class TrialResult:
     train_images: int | None
     test_images: int | None
     steps_per_epoch: int | None
+    range_test: Sequence[tuple[float, float]] = ()  # of a range test: learning rate and loss of each step
 
     @property
     def has_succeeded(self) -> bool:

@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from threading import Barrier, Thread
 from typing import Any
 
@@ -26,6 +26,7 @@ from tests.jobs.conftest import (
     weights_of,
 )
 from tests.stage import FACTS
+from training.spec import RangeTest
 
 
 def test_a_job_from_its_submission_to_its_success(database: Database, running: Claim) -> None:
@@ -123,6 +124,16 @@ def test_a_run_that_stops_early_succeeds_and_says_so(database: Database, running
     with database.snapshot() as session:
         message = session.scalars(select(Event.message).where(Event.type == "succeeded")).one()
     assert message == "Stopped early: validation accuracy rose no more."
+
+
+def test_a_range_test_that_stops_early_says_another_thing(database: Database, running: Claim) -> None:
+    spec = running.spec.model_copy(update={"schedule": RangeTest()})
+    with database.session() as session:
+        claim = replace(running, spec=spec)
+        lifecycle.settle_success(session, claim, weights_of(running), stopped_early=True)
+    with database.snapshot() as session:
+        message = session.scalars(select(Event.message).where(Event.type == "succeeded")).one()
+    assert message == "The learning rate was raised until the loss was no longer finite."
 
 
 def test_a_failure_stands_beside_the_job(database: Database, running: Claim) -> None:

@@ -1,9 +1,11 @@
 """Sweeps on each database: made, read, cancelled, deleted and forgotten; and what an experiment reads of its trials."""
 
+import math
 from pathlib import Path
 
 import pytest
 
+from jobs import recording
 from jobs.changes import purge
 from jobs.submission import Submission
 from jobs.verified_storage import VerifiedStorage
@@ -11,8 +13,12 @@ from models import DEFAULT_PROJECT, Database, Sweep
 from sweeps import changes, queries
 from sweeps.errors import SweepNotFinished, SweepNotFound
 from sweeps.experiments import reading
+from sweeps.experiments.answering import answer
+from sweeps.experiments.catalogue import EXPERIMENTS
+from sweeps.experiments.questions import learning_rate
 from sweeps.making import Trial, create
 from tests.stage import Stage
+from training.metrics import StepMetrics
 from training.spec import TrainingSpec
 
 
@@ -77,3 +83,26 @@ def test_a_sweep_from_its_beginning_to_its_end(
     changes.forget_empty(database)
     with database.snapshot() as session:
         assert [row.id for row in session.query(Sweep)] == [kept]
+
+
+def test_a_range_test_is_read_by_its_steps(database: Database, stage: Stage) -> None:
+    body = {"dataset": "digits", "epochs": 1, "logging_interval": 1, "schedule": {"name": "range_test"}}
+    trials = [Trial(Submission(TrainingSpec.model_validate(body)), {}, learning_rate.RANGE_TEST)]
+    with database.session(DEFAULT_PROJECT) as session:
+        sweep = create(session, trials, spec={}, space={}, experiment="learning_rate")
+        [stored] = sweep.trials
+    claim = stage.start(stored["job"])
+    losses = [3.0 - min(step, 60) / 30 + max(0, step - 80) for step in range(100)]
+    metrics = [
+        StepMetrics(epoch=0, step=step, loss=loss, learning_rate=1e-7 * 10 ** (step / 12.5))
+        for step, loss in enumerate([*losses, math.inf])
+    ]
+    with database.session() as session:
+        recording.record_steps(session, claim, metrics)
+    stage.epoch(claim, 0, test_loss=None, test_accuracy=None)
+    stage.succeed(claim)
+    with database.snapshot(DEFAULT_PROJECT) as session:
+        [trial] = reading.trials_of(session, queries.find(session, sweep.id).sweep)
+    assert [loss for _, loss in trial.range_test] == losses  # without the last, which is not finite
+    found = answer(EXPERIMENTS["learning_rate"], [trial])
+    assert "from 1e-07 on: the loss falls most steadily around a rate of" in found.ranking

@@ -10,7 +10,7 @@ from training.diagnosis.finding import Code, Finding
 from training.diagnosis.reading import Reading
 from training.diagnosis.rules import classes, data, fit, held_out, progress, rates, underfit
 from training.diagnosis.run import Run
-from training.spec import ResolvedSpec, TrainingSpec, merge_patch
+from training.spec import RangeTest, ResolvedSpec, TrainingSpec, merge_patch
 
 Rule = Callable[[Reading], Iterator[Finding]]
 
@@ -79,7 +79,10 @@ EXPLAINS: Mapping[Code, frozenset[Code]] = {
 
 def diagnose(run: Run) -> Sequence[Finding]:
     """What the record of a run shows, the most important first; nothing where there is nothing to say. Pure: the same
-    record always gets the same findings. Some milliseconds for 1,000 epochs."""
+    record always gets the same findings. Some milliseconds for 1,000 epochs. Nothing is said of a range test, in
+    which the loss is meant to grow."""
+    if run.spec is not None and isinstance(run.spec.schedule, RangeTest):
+        return []
     reading = Reading(run)
     found = [finding for rule in RULES for finding in rule(reading)]
     explained = frozenset[Code]().union(*(EXPLAINS.get(finding.code, frozenset()) for finding in found))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from training.spec import ResolvedSpec
+from training.spec import RangeTest, ResolvedSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,5 +71,8 @@ class Progress:
 
 
 def is_evaluated(epoch: int, spec: ResolvedSpec) -> bool:
-    """Whether the network is evaluated after `epoch`: at every interval, and after the last one."""
+    """Whether the network is evaluated after `epoch`: at every interval, and after the last one; never in a range
+    test."""
+    if isinstance(spec.schedule, RangeTest):
+        return False
     return (epoch + 1) % spec.evaluation_interval == 0 or epoch + 1 == spec.epochs

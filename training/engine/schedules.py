@@ -16,6 +16,7 @@ from training.spec import (
     OneCycle,
     Plateau,
     Polynomial,
+    RangeTest,
     ResolvedSpec,
     Schedule,
     StepDecay,
@@ -57,6 +58,9 @@ def learning_rate_factor(
             return _between(schedule.final_learning_rate / peak, _half_cosine(done / length))
         case Cosine() | OneCycle() | Linear() | Polynomial():
             return _over_the_run(step - warmup, epochs * steps_per_epoch - warmup, schedule, peak)
+        case RangeTest():
+            first, steps = schedule.first_learning_rate / peak, epochs * steps_per_epoch
+            return math.pow(first, 1 - step / max(1, steps - 1))
         case Constant() | StepDecay() | MultiStep() | Exponential():
             return _by_epoch(epoch, schedule)
         case _:

@@ -45,7 +45,7 @@ from training.engine.weights import WEIGHTS_DIR, Inputs, pack_weights
 from training.images.predictions import Predictions
 from training.metrics import EpochMetrics, RunFacts, StepChoice, StepMetrics
 from training.plan import network_plan
-from training.spec import ResolvedSpec
+from training.spec import RangeTest, ResolvedSpec
 
 TUNE_AFTER = (0, 2)  # epoch and step: a fixed place, so that two runs are tuned at the same step
 
@@ -89,6 +89,8 @@ class Trainer:
         self.tuner = StepTuner(self.step, self.batches, spec, self.device, cache_dir)
         self.progress = Progress()
         self.totals = RunningTotals(self.device, team)
+        # Of a range test, which leaves the weights that it started from.
+        self._start = _copied(self.network) if isinstance(spec.schedule, RangeTest) else None
         # Kept where an epoch can be chosen by images that are no test images, and for early stopping.
         self.best_weights: dict[str, Tensor] | None = None
 
@@ -109,6 +111,19 @@ class Trainer:
         It is called between all operations that take time, so that the caller sees that the run goes on. Raises
         Diverged.
         """
+        try:
+            yield from self._epochs(should_stop, should_save)
+        except Diverged as error:
+            if self._start is None:
+                raise
+            yield error.metrics  # what a range test looks for
+            self.progress.epoch, self.progress.step, self.progress.stopped_early = self.progress.epoch + 1, 0, True
+        if self._start and self.progress.finished(self.spec):
+            self.network.load_state_dict(self._start)
+
+    def _epochs(
+        self, should_stop: Callable[[], bool], should_save: Callable[[], bool]
+    ) -> Iterator[RunFacts | StepMetrics | EpochMetrics | SavePoint]:
         while not self.progress.finished(self.spec):
             clock, first_step = EpochClock(), self.progress.step
             yield from self._train_epoch(clock, should_stop, should_save)
@@ -255,8 +270,7 @@ class Trainer:
         chosen_on = metrics.test_accuracy if metrics.validation_accuracy is None else metrics.validation_accuracy
         best = chosen_on is not None and self.progress.note_accuracy(chosen_on, self.spec)
         if best and (metrics.validation_accuracy is not None or self.spec.regularisation.early_stopping):
-            weights = self.evaluated_network.state_dict()
-            self.best_weights = {name: weight.to("cpu", copy=True) for name, weight in weights.items()}
+            self.best_weights = _copied(self.evaluated_network)
 
     @property
     def evaluated_network(self) -> nn.Module:
@@ -351,3 +365,8 @@ class Trainer:
         self.best_weights = state["best_weights"]
         self.step.signals.load_state(state.get("signals"))
         self.tuner.resume_with(StepChoice.model_validate(state["choice"]))
+
+
+def _copied(network: nn.Module) -> dict[str, Tensor]:
+    """Its weights and statistics, on the host."""
+    return {name: value.to("cpu", copy=True) for name, value in network.state_dict().items()}

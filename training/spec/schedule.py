@@ -166,8 +166,31 @@ class Plateau(AnySchedule):
     minimum: FinalRate = Field(default=0.0, description="Learning rate below which it is not lowered.")
 
 
+class RangeTest(AnySchedule, title="Range test"):
+    """The learning-rate range test (Smith 2015, arXiv:1506.01186): the learning rate rises exponentially over the run's
+    steps, from `first_learning_rate` to the optimizer's. The losses of the steps say from which one the network learns,
+    and from which one the loss grows; a loss that is no longer finite ends the run, and is no failure. Nothing is
+    evaluated, and the weights that it leaves are those that it started from.
+    """
+
+    name: Literal["range_test"] = Field(default="range_test", description=KIND)
+    first_learning_rate: Annotated[float, Field(gt=0, le=100)] = Field(
+        default=1e-7, description="Learning rate of the first step; fastai's, which rises to 10."
+    )
+
+
 Schedule = Annotated[
-    Constant | StepDecay | MultiStep | Exponential | Cosine | WarmRestarts | OneCycle | Linear | Polynomial | Plateau,
+    Constant
+    | StepDecay
+    | MultiStep
+    | Exponential
+    | Cosine
+    | WarmRestarts
+    | OneCycle
+    | Linear
+    | Polynomial
+    | Plateau
+    | RangeTest,
     Field(discriminator="name"),
     ByName(),
 ]

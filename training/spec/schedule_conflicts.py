@@ -15,6 +15,7 @@ from training.spec.schedule import (
     OneCycle,
     Plateau,
     Polynomial,
+    RangeTest,
     StepDecay,
     WarmRestarts,
 )
@@ -31,6 +32,9 @@ def schedule_conflicts(spec: Hyperparameters) -> Iterator[Conflict]:
     """Conflicts of the schedule. It decides the learning rate of the epochs before `end`: there the run is over, or the
     constant learning rate of SWA begins."""
     schedule, warmup, end = spec.schedule, spec.schedule.warmup_epochs, _end(spec)
+    if isinstance(schedule, RangeTest):
+        yield from _range_test(schedule, spec)
+        return
     if warmup >= spec.epochs:
         reason = f"a warm-up of {warmup} epochs leaves none of {spec.epochs}: at most {spec.epochs - 1}"
         yield ("schedule", "warmup_epochs"), warmup, reason
@@ -131,6 +135,28 @@ def _one_cycle(schedule: OneCycle, epochs: int, end: int) -> Iterator[Conflict]:
         yield ("schedule", "rise"), schedule.rise, f"{reason}: lower it, or start swa later"
     if schedule.start_divisor == schedule.final_divisor == 1:
         yield ("schedule", "start_divisor"), 1.0, f"final_divisor is 1, too, {CONSTANT_INSTEAD}"
+
+
+def _range_test(schedule: RangeTest, spec: Hyperparameters) -> Iterator[Conflict]:
+    """It needs the loss of each step, and evaluates nothing."""
+    peak, averaged = spec.optimizer.learning_rate, spec.regularisation
+    if schedule.first_learning_rate >= peak:
+        reason = f"not below the optimizer's learning rate of {plain(peak)}, to which it rises: raise that"
+        yield ("schedule", "first_learning_rate"), schedule.first_learning_rate, reason
+    if schedule.warmup_epochs:
+        yield ("schedule", "warmup_epochs"), schedule.warmup_epochs, "range_test rises by itself: leave it out"
+    if spec.logging_interval > 1:
+        yield ("logging_interval",), spec.logging_interval, "range_test is read from the loss of each step: set it to 1"
+    nothing = "a range test evaluates nothing: leave it out"
+    if spec.evaluation_interval > 1:
+        yield ("evaluation_interval",), spec.evaluation_interval, nothing
+    if spec.validation_fraction:
+        yield ("validation_fraction",), spec.validation_fraction, nothing
+    if spec.validation_fold:
+        yield ("validation_fold",), spec.validation_fold.model_dump(), nothing
+    for name, part in (("ema", averaged.ema), ("swa", averaged.swa)):
+        if part:
+            yield ("regularisation", name), part.model_dump(), nothing
 
 
 def _plateau(schedule: Plateau, spec: Hyperparameters, end: int) -> Iterator[Conflict]:

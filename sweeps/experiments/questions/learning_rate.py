@@ -1,11 +1,15 @@
 """How far a step goes, and how that should change over a run."""
 
+from collections.abc import Sequence
+
 from sweeps.experiments.claims import Claim
 from sweeps.experiments.definition import Experiment, Panel, Preset, TrialDefinition
 from sweeps.experiments.measures import TEST_ACCURACY, TRAIN_ACCURACY
 from sweeps.experiments.questions.common import FULL, SMALL, without
+from sweeps.experiments.results import TrialResult
+from training.learning_rate_range import suggest
 
-RATES, SCHEDULES = "rates", "schedules"
+RATES, SCHEDULES, RANGE_TEST = "rates", "schedules", "range test"
 
 
 def _trials(rates: tuple[float, ...], peak: float, epochs: int) -> tuple[TrialDefinition, ...]:
@@ -27,6 +31,29 @@ def _trials(rates: tuple[float, ...], peak: float, epochs: int) -> tuple[TrialDe
             TrialDefinition(label, {"optimizer.learning_rate": peak, "schedule": schedule}, SCHEDULES)
             for label, schedule in schedules.items()
         ),
+    )
+
+
+def _range_test(epochs: int) -> TrialDefinition:
+    """So many epochs that it has at least a hundred steps."""
+    values = {
+        "optimizer.learning_rate": 10.0,
+        "schedule": {"name": "range_test"},
+        "epochs": epochs,
+        "logging_interval": 1,
+    }
+    return TrialDefinition(RANGE_TEST, values, RANGE_TEST)
+
+
+def _remark(trials: Sequence[TrialResult]) -> str:
+    """What the range test says."""
+    tests = [trial for trial in trials if trial.label == RANGE_TEST and trial.has_succeeded and trial.range_test]
+    found = suggest(*zip(*tests[0].range_test, strict=True)) if tests else None
+    if found is None:
+        return ""
+    return (
+        f"The range test raises the rate from step to step, from {found.rates[0]:.0e} on: the loss falls most steadily "
+        f"around a rate of {found.valley:.2g} (the valley), and is lowest, smoothed, at {found.minimum:.2g}."
     )
 
 
@@ -77,19 +104,28 @@ EXPERIMENT = Experiment(
         "Too small a rate wastes the run; too large a one makes the loss jump or grow without bound. Between them "
         "lies a range, often of a factor of ten to a hundred, in which it matters little. A schedule begins with a "
         "high rate, which gets far, and ends with a low one, which settles. A warm-up spares the first steps, when "
-        "gradients are largest. The schedules here all begin from the same rate."
+        "gradients are largest. The schedules here all begin from the same rate. A range test looks for the rate in "
+        "one short run: it raises the rate from step to step, from far too small to far too large, and the losses "
+        "say where the network learns and from where on it does not (Smith 2015, arXiv:1506.01186)."
     ),
     presets={
         "small": Preset(
             "digits",
             without({**SMALL, "epochs": 9}, "schedule"),
-            _trials(SMALL_RATES, 0.3, 9),
+            (*_trials(SMALL_RATES, 0.3, 9), _range_test(6)),
             _claims(0.0001, 0.1, 10.0),
         ),
-        "full": Preset("cifar100", without(FULL, "schedule"), _trials(FULL_RATES, 0.2, 60), _claims(0.001, 0.1, 10.0)),
+        "full": Preset(
+            "cifar100",
+            without(FULL, "schedule"),
+            (*_trials(FULL_RATES, 0.2, 60), _range_test(1)),
+            _claims(0.001, 0.1, 10.0),
+        ),
     },
+    remark=_remark,
     panels=(
         Panel("Train loss, by learning rate", "train_loss", group=RATES),
+        Panel("Loss of each step of the range test", "range_test", by="rate", group=RANGE_TEST, is_log=True),
         Panel("Test accuracy, by schedule", "test_accuracy", group=SCHEDULES),
     ),
 )

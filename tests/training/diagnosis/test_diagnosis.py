@@ -135,6 +135,15 @@ def test_the_best_of_many_epochs_flatters() -> None:
     assert codes(run_of(train_loss=FALLING, validation_accuracy=accuracy, known={"spec": held_out})) == []
 
 
+def test_nothing_is_said_of_a_range_test() -> None:
+    fast = {"optimizer": {"name": "sgd", "learning_rate": 3.0}, "logging_interval": 1}
+    found = [
+        codes(run_of(train_loss=[12.0, 4.0, *[2.3] * 10], known={"spec": spec(**fast, schedule=schedule)}))
+        for schedule in ("constant", "range_test")
+    ]
+    assert found == [["plateau"], []]
+
+
 def test_a_small_split_has_an_interval() -> None:
     known = {"facts": Facts(test_images=100, classes=10)}
     found = only(run_of(train_loss=FALLING, test_accuracy=[0.83] * 30, known=known))

@@ -27,6 +27,7 @@ def averaged(**swa: Any) -> dict[str, Any]:
 
 FIXED = {"learning_rate": 0.05}
 REPLACED = "never comes: from epoch 10 on, swa.learning_rate takes the schedule's place"
+UNEVALUATED = "a range test evaluates nothing: leave it out"
 STOPPING = {"early_stopping": {"patience": 3}}
 COSINE_ABOVE = (
     "not below the optimizer's learning rate of 0.1, from which cosine descends: "
@@ -49,6 +50,42 @@ ODD = "images are mixed in pairs, and an odd number would leave one out: take an
             ("schedule", "warmup_epochs"),
             "one_cycle rises by itself: set rise",
             {"schedule": {"name": "one_cycle", "rise": 0.1}},
+        ),
+        (
+            {"schedule": {"name": "range_test", "first_learning_rate": 0.1}, "logging_interval": 1},
+            ("schedule", "first_learning_rate"),
+            "not below the optimizer's learning rate of 0.1, to which it rises: raise that",
+            {"schedule": {"name": "range_test", "first_learning_rate": 0.09}, "logging_interval": 1},
+        ),
+        (
+            {"schedule": {"name": "range_test", "warmup_epochs": 1}, "logging_interval": 1},
+            ("schedule", "warmup_epochs"),
+            "range_test rises by itself: leave it out",
+            {"schedule": "range_test", "logging_interval": 1},
+        ),
+        (
+            {"schedule": "range_test"},
+            ("logging_interval",),
+            "range_test is read from the loss of each step: set it to 1",
+            {"schedule": "range_test", "logging_interval": 1},
+        ),
+        (
+            {"schedule": "range_test", "logging_interval": 1, "evaluation_interval": 2},
+            ("evaluation_interval",),
+            UNEVALUATED,
+            {"schedule": "cosine", "evaluation_interval": 2},
+        ),
+        (
+            {"schedule": "range_test", "logging_interval": 1, "validation_fraction": 0.1},
+            ("validation_fraction",),
+            UNEVALUATED,
+            {"schedule": "cosine", "validation_fraction": 0.1},
+        ),
+        (
+            {"schedule": "range_test", "logging_interval": 1, "regularisation": {"ema": {}}},
+            ("regularisation", "ema"),
+            UNEVALUATED,
+            {"schedule": "cosine", "regularisation": {"ema": {}}},
         ),
         (
             {"schedule": {"name": "step", "step_epochs": 29, "warmup_epochs": 1}},

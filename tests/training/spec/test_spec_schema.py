@@ -14,9 +14,9 @@ Field = Mapping[str, Any]
 # Numbers that are of no unit: factors, exponents, counts of what their name says, a radius in the weights' own space.
 PURE_NUMBERS = {
     "adaptive", "alpha", "betas", "brightness", "contrast", "cycle_factor", "decay", "epsilon", "final_divisor",
-    "final_learning_rate", "gamma", "gradient_clipping", "index", "largest_ratio", "learning_rate", "minimum",
-    "momentum", "momentum_decay", "norm_weight_decay", "operations", "power", "rest_learning_rate", "rest_weight_decay",
-    "rho", "saturation", "seed", "start_divisor", "weight_decay",
+    "final_learning_rate", "first_learning_rate", "gamma", "gradient_clipping", "index", "largest_ratio",
+    "learning_rate", "minimum", "momentum", "momentum_decay", "norm_weight_decay", "operations", "power",
+    "rest_learning_rate", "rest_weight_decay", "rho", "saturation", "seed", "start_divisor", "weight_decay",
 }  # fmt: skip
 FEWEST_LETTERS = 20  # of a description that says what a field means
 
