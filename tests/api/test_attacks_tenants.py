@@ -76,6 +76,7 @@ class Loot:
             "key_id": self.key_id,
             "project_id": "first",
             "recipe": "strong",
+            "experiment": "activations",
             "name": "pets",
             "number": "1",
             "image": self.image,
@@ -312,7 +313,8 @@ def test_nothing_of_the_first_project_was_touched(guarded: TestClient, tenants: 
 
     def rows() -> list[Any]:
         with stage.database.snapshot() as session:
-            jobs = [(job.id, job.status, job.revision, job.name) for job in session.query(Job).order_by(Job.id)]
+            firsts = session.query(Job).where(Job.project == "first").order_by(Job.id)  # an experiment makes jobs
+            jobs = [(job.id, job.status, job.revision, job.name) for job in firsts]
             webhooks = [(each.id, each.secret, each.enabled) for each in session.query(Webhook)]
             return [jobs, webhooks, session.query(WebhookDelivery).count()]
 
