@@ -71,6 +71,11 @@ def test_the_answer_follows_from_what_was_measured(client: TestClient, stage: "S
     assert outcomes == ["undecided", "confirmed", "undecided", "undecided", "confirmed"]
     assert "99.0%, of “32 layers, without shortcuts”" in answer["ranking"]
     assert "Clearly lower: “56 layers, without shortcuts” (40.0%)" in answer["ranking"]
+    assert answer["notes"][0].startswith("Each trial was trained once")
+    client.post(f"/v1/jobs/{sweep['trials'][1]['job_id']}/repeats", json={"repeats": 2})
+    again = client.get(address).json()
+    assert again["notes"][0].startswith("“32 layers, with shortcuts” has repeats under other seeds")
+    client.post(sweep["links"]["cancel"])
     assert answer["trials"][0]["test_accuracy_interval"] == pytest.approx([0.9597, 0.9902], abs=1e-4)  # of 360 images
     # The other way round, and the answer is another.
     for job in (trial["job_id"] for trial in sweep["trials"]):
