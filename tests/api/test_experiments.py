@@ -110,6 +110,8 @@ def test_the_report_of_a_job_may_end_with_answers(client: TestClient, stage: "St
         assert "Why do deep networks need shortcuts" not in report.text
         assert client.get(address).text == report.text  # and what is remembered is the one without
     assert client.get(f"{address}&sweep={sweep['id'][:-1]}0").json()["code"] == "sweep_not_found"
+    many = client.get(f"/v1/jobs/{job_id}/report", params={"sweep": [sweep["id"]] * 11})
+    assert (many.status_code, many.json()["errors"][0]["parameter"]) == (422, "sweep")
 
 
 def test_only_an_experiment_has_an_answer(client: TestClient) -> None:
