@@ -64,7 +64,7 @@ SCHEDULES: Mapping[str, tuple[str, str]] = {
     "warm_restarts": ("cosine with restarts", "The learning rate falls along cosines, and begins anew after each."),
     "range_test": (
         "range test",
-        "The learning rate rises from step to step, to find out which one this network learns with. Nothing is evaluated.",
+        "The learning rate rises from step to step, to find out with which one the network learns. It is not tested.",
     ),
     "one_cycle": ("one cycle", "The learning rate rises from a small one, and then falls far below it."),
     "linear": ("linear", "The learning rate falls in a straight line."),
