@@ -28,7 +28,7 @@ REPEATS, TRIALS = 5, 20
 RUNS = 2 * REPEATS * TRIALS
 COMMON = {"dataset": "digits", "architecture": "resnet20", "epochs": 2, "batch_size": 64, "compile": "off"}
 SPECS = {
-    name: {"optimizer": {"name": "sgd", "learning_rate": rate}} for name, rate in {"base": 0.05, "lower": 0.02}.items()
+    name: {"optimizer": {"name": "sgd", "learning_rate": rate}} for name, rate in {"base": 0.05, "lower": 0.015}.items()
 }
 KEPT = Path(__file__).parents[1] / "data" / "bench" / "significance.json"
 
