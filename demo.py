@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from rich.console import Console
 from rich.table import Table
 
-from client import Client, EpochalError, EpochRow, Job
+from client import Client, Diagnosis, EpochalError, EpochRow, Job
 from client.sweeps import Sweep
 from client.watch import say, watch
 from environment.startup import CannotStart
@@ -84,8 +84,8 @@ def digits(client: Client, folder: Path, console: Console) -> bool:
 
 
 def lab(client: Client, folder: Path, console: Console, epochs: int | None, size: str | None = None) -> bool:
-    """The lab exercise: train and test loss and accuracy by epoch, the experiments of `size` unless it is None, and a
-    report of all that. Whether the job succeeded."""
+    """The lab exercise: train and test loss and accuracy by epoch, what they say, the experiments of `size` unless it
+    is None, and a report of all that. Whether the job succeeded."""
     job = _train(client, lab_spec(epochs or _affordable_epochs(client, console)), "lab", console)
     if job.status != "succeeded":
         return False
@@ -96,7 +96,7 @@ def lab(client: Client, folder: Path, console: Console, epochs: int | None, size
     report.write_text(client.log(job.id), encoding="utf-8")
     say(console, f"Report: {report}")
     _save_curves(client, job, folder, console)
-    say(console, overfitting(rows[-1]))
+    say(console, curves_say(client.diagnosis(job.id)))
     sweeps = _experiments(client, size, console) if size else []
     for kind in KINDS:
         report = folder / f"report.{kind}"
@@ -128,20 +128,15 @@ def _experiments(client: Client, size: str, console: Console) -> list[str]:
     return [sweep.id for sweep in running]
 
 
-def overfitting(last: EpochRow) -> str:
-    """A sentence on overfitting, from the last epoch."""
-    if last.test_accuracy is None:
-        return f"Overfitting: epoch {last.epoch} was not evaluated, so that nothing is known about it."
-    gap = last.train_accuracy - last.test_accuracy
-    meaning = (
-        "the network knows the images it was trained on that much better than new ones."
-        if gap > 0
-        else "so far the network does not know the images it was trained on better than new ones."
-    )
-    return (
-        f"Overfitting: in epoch {last.epoch}, train accuracy {last.train_accuracy:.2%} less test accuracy "
-        f"{last.test_accuracy:.2%} is a gap of {100 * gap:.2f} points: {meaning}"
-    )
+def curves_say(diagnosis: Diagnosis) -> str:
+    """The sentences of a diagnosis, the most important first, each with what to try."""
+    if not diagnosis.findings:
+        return "The diagnosis has nothing to say of these curves."
+    lines = [
+        f"- {each.sentence}" + (f" To try: {json.dumps(each.suggestion.spec)}." if each.suggestion else "")
+        for each in diagnosis.findings
+    ]
+    return "\n".join(["What the curves say:", *lines])
 
 
 def _affordable_epochs(client: Client, console: Console) -> int:

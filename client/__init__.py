@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Verdict,
     )
     from client.datasets import DatasetError, DatasetProgress, DatasetVersion, Upload
+    from client.diagnosis import Diagnosis, Finding, Forecast, Suggestion
     from client.errors import (
         EpochalError,
         EpochalForbidden,
@@ -82,6 +83,7 @@ __all__ = [
     "DatasetProgress",
     "DatasetVersion",
     "DeviceEstimate",
+    "Diagnosis",
     "Difference",
     "DryRun",
     "EpochRow",
@@ -93,6 +95,8 @@ __all__ = [
     "EpochalUnreachable",
     "Event",
     "Failure",
+    "Finding",
+    "Forecast",
     "Job",
     "JobDataset",
     "Key",
@@ -115,6 +119,7 @@ __all__ = [
     "StepChoice",
     "StepRow",
     "StepTiming",
+    "Suggestion",
     "Upload",
     "Usage",
     "Verdict",
@@ -139,6 +144,7 @@ _NAMES_BY_MODULE = {
         "Verdict",
     ],
     "client.datasets": ["DatasetError", "DatasetProgress", "DatasetVersion", "Upload"],
+    "client.diagnosis": ["Diagnosis", "Finding", "Forecast", "Suggestion"],
     "client.errors": [
         "EpochalError",
         "EpochalForbidden",

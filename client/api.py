@@ -18,6 +18,7 @@ from client.connection import (
     path_to,
 )
 from client.datasets import Datasets
+from client.diagnosis import Diagnosis
 from client.downloads import download
 from client.errors import EpochalError, EpochalNoStream
 from client.estimates import DryRun
@@ -188,6 +189,10 @@ class Client:
     def compare(self, job_ids: Sequence[str], *, max_points: int | None = None) -> Comparison:
         """The curves of 2 to 10 jobs on one axis of epochs, and where their specs differ."""
         return self._connection.get(Comparison, path_to("compare"), {"job": list(job_ids), **_bound(max_points)})
+
+    def diagnosis(self, job_id: str) -> Diagnosis:
+        """What the curves of the job mean up to now, and what to try."""
+        return self._connection.get(Diagnosis, path_to("jobs", job_id, "diagnosis"))
 
     def checkpoints(self, job_id: str) -> list[Checkpoint]:
         """The checkpoints that the job can resume from, the latest step first."""

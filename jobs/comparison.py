@@ -13,14 +13,14 @@ from jobs.downsampled_curves import LEAST_EPOCHS, MEASURES, choose_epochs
 from jobs.errors import JobNotFound
 from jobs.ids import is_id
 from jobs.repeats import Statistics
-from models import Attempt, Epoch, Job, JobStatus
+from models import TERMINAL, Attempt, Epoch, Job, JobStatus
 from training.metrics import RunFacts
 from training.significance import Difference as ResultDifference
 from training.significance import compare_runs
 from training.spec import ResolvedSpec
 
 COLUMNS = (*MEASURES, Epoch.learning_rate)
-MOST_ROWS = 20_000  # that are read of repeats
+MOST_ROWS = 20_000  # that are read of repeats, but for each job's latest epoch and for LEAST_EPOCHS
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,11 @@ class ComparedJob:
     repeats: Sequence[Job]  # itself first
     statistics: Statistics | None  # over its repeats; None where it has none
     results: Mapping[int, float]  # test accuracy of the last epoch of those that have succeeded, by seed
+
+    @property
+    def without_result(self) -> int:
+        """How many of its repeats have ended, and not succeeded: a comparison is of the others alone."""
+        return sum(run.status in TERMINAL and run.status is not JobStatus.SUCCEEDED for run in self.repeats)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +71,25 @@ def compare(session: Session, job_ids: Sequence[str], most: int) -> Comparison:
     """These jobs in at most `most` epochs of each, and in those that were chosen of the others. Raises JobNotFound."""
     found = {job_id: _find(session, job_id) for job_id in job_ids}
     runs = {job_id: repeats.jobs_of(session, job) for job_id, (job, _) in found.items()}
-    if (count := sum(map(len, runs.values()))) > len(runs):
-        most = max(LEAST_EPOCHS, min(most, MOST_ROWS // count))
-    epochs = sorted({epoch for job_id in job_ids for epoch in choose_epochs(session, job_id, most)})
+    epochs = _epochs(session, runs, most)
     jobs = [_compared(session, job, best, runs[job.id], epochs) for job, best in found.values()]
     specs = {job.id: ResolvedSpec.to_show(job.spec) for job, _ in found.values()}
     first, *others = jobs
     verdicts = [Verdict(first, each, _judged(session, first, each)) for each in others]
     return Comparison(jobs, epochs, spec_differences(specs), verdicts)
+
+
+def _epochs(session: Session, runs: Mapping[str, Sequence[Job]], most: int) -> Sequence[int]:
+    """Those that are chosen of any job. With repeats, those of the longest curve, and the latest of each job: every
+    one is read of all repeats."""
+    if (count := sum(map(len, runs.values()))) == len(runs):
+        return sorted({epoch for job_id in runs for epoch in choose_epochs(session, job_id, most)})
+    latest = {job.id: job.latest_epoch for jobs in runs.values() for job in jobs if job.latest_epoch is not None}
+    if not latest:
+        return []
+    most = max(LEAST_EPOCHS, min(most, MOST_ROWS // count))
+    longest = max(latest, key=lambda job_id: latest[job_id])
+    return sorted({*choose_epochs(session, longest, most), *(latest[job_id] for job_id in runs if job_id in latest)})
 
 
 def spec_differences(specs: Mapping[str, ResolvedSpec]) -> Sequence[Difference]:

@@ -7,6 +7,7 @@ JobError
 ├── RequestPending
 ├── IsRepeat
 ├── RepeatsFewer
+├── NotRepeatable
 ├── IdempotencyKeyReused
 ├── CheckpointNotFound
 ├── WeightsNotFound
@@ -72,6 +73,13 @@ class RepeatsFewer(JobError):
 
     def __init__(self, job_id: str, repeats: int) -> None:
         super().__init__(f"Job {job_id} has {repeats} repeats already: cancel or delete some of them instead.")
+
+
+class NotRepeatable(JobError):
+    """The job's spec was written by a later release."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"The spec of job {job_id} was written by a later release, which alone can repeat it.")
 
 
 class IdempotencyKeyReused(JobError):

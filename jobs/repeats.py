@@ -7,18 +7,27 @@ first: it is claimed, recovered and fenced as any job is. What is asked of the f
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, or_, select
 from sqlalchemy.orm import Session
 
 from jobs import changes, lifecycle
 from jobs.downsampled_curves import MEASURES, choose_epochs
-from jobs.errors import IsRepeat, JobFinished, JobNotFound, JobNotPaused, RepeatsFewer, RequestPending
+from jobs.errors import (
+    IsRepeat,
+    JobFinished,
+    JobNotFound,
+    JobNotPaused,
+    NotRepeatable,
+    RepeatsFewer,
+    RequestPending,
+)
 from jobs.fence import for_update
 from jobs.ids import is_id
 from jobs.paging import fetched
 from jobs.submission import Submission
 from models import DEFAULT_PROJECT, Epoch, Job
 from training.significance import MeanInterval, mean_interval
+from training.spec import UnknownSpec
 
 SEEDS = 2**32
 COLUMNS = (
@@ -56,7 +65,7 @@ def submit(
 
 def raise_to(session: Session, job_id: str, repeats: int) -> Job:
     """Repeat a job so often, with itself: seeds of which there is no job get one. Returns the job. Raises JobNotFound,
-    IsRepeat, RepeatsFewer, and what `lifecycle.submit` raises."""
+    IsRepeat, RepeatsFewer, NotRepeatable, and what `lifecycle.submit` raises."""
     job = session.scalar(for_update(job_id))
     if job is None:
         raise JobNotFound(job_id)
@@ -83,15 +92,11 @@ def ask(session: Session, job_id: str, asked: Asked) -> Sequence[Job]:
     raises of the first job, where no other can do it either."""
     refusal: Exception | None = None
     jobs = list[Job]()
-    try:
-        jobs.append(asked(session, job_id))
-    except (JobFinished, JobNotPaused, RequestPending) as error:
-        refusal = error
-    for other_id in _others(session, job_id):
+    for each in (job_id, *_locked_others(session, job_id)):
         try:
-            jobs.append(asked(session, other_id))
-        except (JobFinished, JobNotPaused, RequestPending):
-            continue
+            jobs.append(asked(session, each))
+        except (JobFinished, JobNotPaused, RequestPending) as error:
+            refusal = refusal or error  # the first job's own comes first
     if refusal and not jobs:
         raise refusal
     return jobs
@@ -99,9 +104,8 @@ def ask(session: Session, job_id: str, asked: Asked) -> Sequence[Job]:
 
 def delete(session: Session, job_id: str) -> None:
     """Delete a job with its repeats. Raises JobNotFound, JobNotFinished and ModelInUse, of any of them."""
-    changes.delete_job(session, job_id)
-    for other_id in _others(session, job_id):
-        changes.delete_job(session, other_id)
+    for each in (job_id, *_locked_others(session, job_id)):
+        changes.delete_job(session, each)
 
 
 def statistics(session: Session, jobs: Sequence[Job], most: int) -> Statistics:
@@ -130,6 +134,8 @@ def _complete(session: Session, first: Job) -> None:
     if first.repeats == 1:
         return
     submission = replace(Submission.of(first), repeats=1)
+    if isinstance(submission.spec, UnknownSpec):  # its seed cannot be changed
+        raise NotRepeatable(first.id)
     there = {_seed(job) for job in jobs_of(session, first)}
     for seed in ((_seed(first) + number) % SEEDS for number in range(1, first.repeats)):
         if seed in there:
@@ -140,9 +146,14 @@ def _complete(session: Session, first: Job) -> None:
     session.flush()
 
 
-def _others(session: Session, job_id: str) -> Sequence[str]:
-    """Ids of the repeats, in the order in which their rows are locked."""
-    return session.scalars(select(Job.id).where(Job.parent == job_id).order_by(Job.id)).all()
+def _locked_others(session: Session, job_id: str) -> Sequence[str]:
+    """Ids of the repeats. The job and they are locked first, in the order of their ids, before anything that comes
+    after jobs in the order of locks: so two such transactions never wait for each other."""
+    all_of_them = select(Job).where(or_(Job.id == job_id, Job.parent == job_id), Job.deleted_at.is_(None))
+    locked = session.scalars(
+        all_of_them.order_by(Job.id).with_for_update().execution_options(populate_existing=True)
+    ).all()
+    return [job.id for job in locked if job.id != job_id]
 
 
 def _seed(job: Job) -> int:

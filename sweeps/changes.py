@@ -1,13 +1,14 @@
 """What can be asked of a sweep: to be cancelled, and to be deleted; each within the caller's transaction.
 
-All of its jobs are locked first, in the order of their ids, before anything that comes after jobs in the order of
-locks. So two such transactions, or one of them and a submission, never wait for each other.
+All of its jobs are locked first, before anything that comes after jobs in the order of locks: its trials in the order
+of their ids, and then what repeats them. So two such transactions, or one of them and a submission, never wait for each
+other.
 """
 
 from collections.abc import Sequence
 
 import structlog
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, select
 
 from jobs.changes import delete_job
 from jobs.requests import request_cancel
@@ -27,8 +28,9 @@ log = structlog.get_logger()
 def cancel(session: ProjectSession, sweep_id: str) -> SweepState:
     """Cancel those of its jobs that have not ended. Repeating it changes nothing. Raises SweepNotFound, and
     SweepFinished where all of them had ended, and none was cancelled."""
+    jobs = _locked_jobs(session, sweep_id)
     state = queries.find(session, sweep_id)
-    unfinished = [job for job in _locked_jobs(session, sweep_id) if job.status not in TERMINAL]
+    unfinished = [job for job in jobs if job.status not in TERMINAL]
     if not unfinished and SweepStatus.CANCELLED not in state.jobs:
         raise SweepFinished(sweep_id, state.status)
     for job in unfinished:
@@ -40,8 +42,8 @@ def cancel(session: ProjectSession, sweep_id: str) -> SweepState:
 def remove(session: ProjectSession, sweep_id: str) -> None:
     """Delete the sweep with its jobs, which must all have ended. Raises SweepNotFound, SweepNotFinished and
     ModelInUse."""
-    state = queries.find(session, sweep_id)
     jobs = _locked_jobs(session, sweep_id)
+    state = queries.find(session, sweep_id)
     if unfinished := [job for job in jobs if job.status not in TERMINAL]:
         raise SweepNotFinished(sweep_id, state.status, len(unfinished))
     for job in jobs:
@@ -64,8 +66,9 @@ def forget_empty(database: Database) -> None:
 
 
 def _locked_jobs(session: ProjectSession, sweep_id: str) -> Sequence[Job]:
-    """Its jobs, and those that repeat one of them under another seed."""
-    trials = select(Job.id).where(Job.parent == sweep_id)
-    mine = or_(Job.parent == sweep_id, Job.parent.in_(trials))
-    statement = select(Job).where(mine, Job.deleted_at.is_(None)).order_by(Job.id).with_for_update()
-    return session.scalars(statement.execution_options(populate_existing=True)).all()
+    """Those that repeat a trial are looked for once the trials are locked: then no more can be added."""
+    jobs = list[Job]()
+    for mine in (queries.are_trials([sweep_id]), queries.repeat_trials([sweep_id])):
+        statement = select(Job).where(mine, Job.deleted_at.is_(None)).order_by(Job.id).with_for_update()
+        jobs += session.scalars(statement.execution_options(populate_existing=True))
+    return jobs

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Row, select
 from sqlalchemy.orm import aliased
 
 from jobs.paging import Page, fetch_page
@@ -16,7 +16,7 @@ from sweeps.status import OVER, SweepStatus, status_of
 
 @dataclass(frozen=True, slots=True)
 class SweepState:
-    """A sweep, and how its jobs are doing."""
+    """A sweep, and how its jobs are doing: those of its trials, and those that repeat a trial under another seed."""
 
     sweep: Sweep
     status: SweepStatus
@@ -42,6 +42,17 @@ class TrialState:
     error: Mapping[str, Any] | None
     latest: Epoch | None
     best: Epoch | None
+
+
+def are_trials(sweep_ids: Sequence[str]) -> ColumnElement[bool]:
+    """Whether jobs are trials of these sweeps."""
+    return Job.parent.in_(sweep_ids)
+
+
+def repeat_trials(sweep_ids: Sequence[str]) -> ColumnElement[bool]:
+    """Whether jobs repeat a trial of these sweeps. A sweep has these jobs, too."""
+    trial = aliased(Job)
+    return Job.parent.in_(select(trial.id).where(trial.parent.in_(sweep_ids)))
 
 
 def find(session: ProjectSession, sweep_id: str) -> SweepState:
@@ -92,16 +103,18 @@ def _trial(number: int, stored: Mapping[str, Any], row: tuple[Job, Epoch | None,
 def _states(session: ProjectSession, sweeps: Sequence[Sweep]) -> list[SweepState]:
     epochs = Job.spec["epochs"].as_integer()
     statement = select(Job.id, Job.parent, Job.status, Job.latest_epoch, epochs.label("epochs"))
-    rows = session.execute(statement.where(Job.parent.in_([sweep.id for sweep in sweeps]))).all()
-    of: dict[str, dict[str, Any]] = {sweep.id: {} for sweep in sweeps}
-    for row in rows:
-        of[row.parent][row.id] = row
-    return [_state(sweep, of[sweep.id]) for sweep in sweeps]
+    ids = [sweep.id for sweep in sweeps]
+    trials = {row.id: row for row in session.execute(statement.where(are_trials(ids)))}
+    repeats: dict[str, list[Row[Any]]] = {sweep_id: [] for sweep_id in ids}
+    for row in session.execute(statement.where(repeat_trials(ids))):
+        repeats[trials[row.parent].parent].append(row)
+    return [_state(sweep, trials, repeats[sweep.id]) for sweep in sweeps]
 
 
-def _state(sweep: Sweep, jobs: Mapping[str, Any]) -> SweepState:
-    statuses = [jobs[each["job"]].status if each["job"] in jobs else None for each in sweep.trials]
-    done = [_share(row.status, row.latest_epoch, row.epochs) for row in jobs.values()]
+def _state(sweep: Sweep, trials: Mapping[str, Row[Any]], repeats: Sequence[Row[Any]]) -> SweepState:
+    jobs = [*(trials.get(each["job"]) for each in sweep.trials), *repeats]
+    statuses = [row.status if row else None for row in jobs]
+    done = [_share(row.status, row.latest_epoch, row.epochs) for row in jobs if row]
     return SweepState(
         sweep=sweep,
         status=status_of(statuses),

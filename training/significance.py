@@ -22,6 +22,9 @@ POWER = 0.9  # with which the stated number of repeats shows a difference
 PLANNING_CONFIDENCE = 0.8
 MOST_REPEATS = 20  # that a job may have
 DIFFERENCES = (0.005, 0.01, 0.02)  # of accuracies: half a point, one, two
+# Runs without a partner are left out of a comparison in pairs. With fewer partners, all runs are compared, as if they
+# shared no seeds: that is cautious, since runs of one seed differ less than others, if anything.
+LEAST_PAIRED = 0.75
 ROUNDING_VARIANCE = 1 / 12  # that rounding to whole units adds
 
 Verdict = Literal["different", "no_difference", "one_run"]
@@ -79,7 +82,7 @@ def compare_runs(first: Mapping[int, float], second: Mapping[int, float], resolu
     """
     common = sorted(first.keys() & second.keys())
     rounding = ROUNDING_VARIANCE * resolution**2
-    if len(common) >= 2:
+    if len(common) >= max(2, LEAST_PAIRED * len(first), LEAST_PAIRED * len(second)):
         differences = [second[seed] - first[seed] for seed in common]
         pairs = _Pairs(max(variance(differences), 2 * rounding))
         return _judged(pairs, fmean(differences), len(common), len(common), paired=True)

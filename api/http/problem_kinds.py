@@ -75,6 +75,7 @@ from jobs.errors import (
     JobNotFinished,
     JobNotFound,
     JobNotPaused,
+    NotRepeatable,
     PredictionsNotFound,
     QuotaExceeded,
     RepeatsFewer,
@@ -178,6 +179,7 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
     ),
     IsRepeat: ProblemKind(409, "job_is_repeat", "The job repeats another one"),
     RepeatsFewer: ProblemKind(409, "repeats_fewer", "The job has more repeats already"),
+    NotRepeatable: ProblemKind(409, "job_not_repeatable", "The job cannot be repeated by this release"),
     JobNotPaused: ProblemKind(409, "job_not_paused", "The job is not paused", members=_with_status),
     RequestPending: ProblemKind(
         409,

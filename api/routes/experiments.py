@@ -41,16 +41,26 @@ ExperimentName = Annotated[
 SVG, MARKDOWN, HTML = "image/svg+xml", "text/markdown; charset=utf-8", "text/html; charset=utf-8"
 
 
-@router.get("/experiments", operation_id="list_experiments", summary="Questions that several jobs answer together")
-def list_experiments() -> schemas.ExperimentList:
+@router.get(
+    "/experiments",
+    operation_id="list_experiments",
+    summary="Questions that several jobs answer together",
+    response_model=schemas.ExperimentList,
+)
+def list_experiments() -> Response:
     """Each with what to expect, and with the jobs that answer it."""
-    return schemas.ExperimentList(data=[experiment_views.experiment(each) for each in catalogue.EXPERIMENTS.values()])
+    return Response(experiment_views.every_experiment(), media_type="application/json")
 
 
-@router.get("/experiments/{experiment}", operation_id="get_experiment", summary="One of these questions")
-def get_experiment(experiment: ExperimentName) -> schemas.Experiment:
+@router.get(
+    "/experiments/{experiment}",
+    operation_id="get_experiment",
+    summary="One of these questions",
+    response_model=schemas.Experiment,
+)
+def get_experiment(experiment: ExperimentName) -> Response:
     """With what to expect, and with the jobs that answer it."""
-    return experiment_views.experiment(catalogue.find(experiment))
+    return Response(experiment_views.one_experiment(experiment), media_type="application/json")
 
 
 @router.post(

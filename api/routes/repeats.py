@@ -15,7 +15,14 @@ from api.service.admitted_route import AdmittedRoute
 from api.views import repeat_views, translate
 from jobs import queries, repeats
 from jobs.downsampled_curves import LEAST_EPOCHS
-from jobs.errors import IsRepeat, QuotaExceeded, RepeatsFewer, StartingWeightsMissing, StartingWeightsUnfit
+from jobs.errors import (
+    IsRepeat,
+    NotRepeatable,
+    QuotaExceeded,
+    RepeatsFewer,
+    StartingWeightsMissing,
+    StartingWeightsUnfit,
+)
 
 router = APIRouter(prefix="/jobs/{job_id}/repeats", tags=["jobs"], route_class=AdmittedRoute)
 
@@ -54,7 +61,9 @@ def get_repeats(job_id: JobId, session: SnapshotDep, query: Annotated[RepeatsQue
     summary="Repeat a job under more seeds",
     response_description="Accepted: its repeats are stored, and will run.",
     dependencies=[CHECK_IF_MATCH],
-    responses=fails_with(IsRepeat, RepeatsFewer, QuotaExceeded, StartingWeightsMissing, StartingWeightsUnfit),
+    responses=fails_with(
+        IsRepeat, RepeatsFewer, NotRepeatable, QuotaExceeded, StartingWeightsMissing, StartingWeightsUnfit
+    ),
 )
 def repeat_job(
     job_id: JobId, body: RepeatsChange, session: SessionDep, queue: QueueDep, background: BackgroundTasks

@@ -123,7 +123,7 @@ class Answer(ResponseSchema):
     title: str
     question: str
     expectation: str
-    complete: bool = Field(description="Whether all jobs have ended.")
+    complete: bool = Field(description="Whether the job of each trial has ended.")
     summary: str
     ranking: str = Field(description="Which trial is best on the test split, and which cannot be told apart from it.")
     findings: list[AnsweredExpectation]

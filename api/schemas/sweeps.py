@@ -64,7 +64,7 @@ class SweepProgress(ResponseSchema):
     """How far a sweep is."""
 
     jobs_over: int = Field(description="Jobs that have ended, or were deleted.")
-    jobs: int
+    jobs: int = Field(description="Its trials, and the jobs that repeat one under another seed.")
     percent: float = Field(description="Of all epochs of the jobs that are there, 0 to 100.")
 
 
@@ -73,7 +73,7 @@ class SweepLinks(ResponseSchema):
 
     self: str
     cancel: str
-    jobs: str = Field(description="Its jobs, as GET /v1/jobs lists them.")
+    jobs: str = Field(description="The jobs of its trials, as GET /v1/jobs lists them.")
     answer: str | None = Field(description="Of an experiment: the answer to its question.")
 
 
@@ -88,7 +88,10 @@ class SweepSummary(ResponseSchema):
         "otherwise `failed`, `stopped` or `cancelled`, the first of these that one of them is; `deleted`: all of them "
         "were deleted."
     )
-    jobs: dict[str, int] = Field(description="How many jobs there are of each status; `deleted`: they are gone.")
+    jobs: dict[str, int] = Field(
+        description="How many jobs there are of each status, with those that repeat a trial under another seed; "
+        "`deleted`: trials that are gone."
+    )
     progress: SweepProgress
     created_at: datetime
     links: SweepLinks

@@ -9,10 +9,15 @@ from collections.abc import Callable, Mapping
 
 from starlette.datastructures import Headers, QueryParams
 
+from jobs.comparison import MOST_ROWS
+from training.significance import MOST_REPEATS
+
 EXPENSIVE = 5  # a request that costs this much or more is expensive
 
 BODY_BYTES_PER_UNIT = 8 * 1024  # of the body: even to refuse a body takes longer, the longer it is
 MAX_CHARGED_BYTES = 192 * 1024
+
+ROWS_PER_UNIT = 1000  # of repeats: their means and intervals are computed, too
 
 Cost = Callable[[QueryParams], int]
 
@@ -28,6 +33,17 @@ def _rows(query: QueryParams) -> int:
     if "max_points" in query:
         return 10  # reads the whole curve
     return 1 + _number(query, "limit", 0, 10_000) // 500
+
+
+def _compared(query: QueryParams) -> int:
+    """Without repeats each curve counts; a job may have them, and then rows are read for each."""
+    jobs = min(len(query.getlist("job")), 10)
+    return max(3 * jobs, _repeats(jobs, _number(query, "max_points", 1000, 5000)))
+
+
+def _repeats(jobs: int, epochs: int) -> int:
+    """For the means of so many jobs, each of which may have all the repeats that a job can have."""
+    return EXPENSIVE + min(jobs * MOST_REPEATS * epochs, MOST_ROWS) // ROWS_PER_UNIT
 
 
 COSTS: Mapping[str, Cost] = {
@@ -53,8 +69,10 @@ COSTS: Mapping[str, Cost] = {
     "get_log": lambda _: 10,
     "get_tensorboard": lambda _: 20,  # reads all of the steps and, for each run, all of the epochs
     "get_job_manifest": lambda _: 10,  # reads all of the epochs
-    "get_job_report": lambda _: 20,  # draws the curves, and evaluates predictions
-    "compare_jobs": lambda query: max(EXPENSIVE, 3 * len(query.getlist("job"))),
+    # It draws the curves, evaluates predictions, and has as many answers as it is asked for, ten at most.
+    "get_job_report": lambda query: 20 + 10 * min(len(query.getlist("sweep")), 10),
+    "compare_jobs": _compared,
+    "get_repeats": lambda query: _repeats(1, _number(query, "max_points", 200, 1000)),
     "list_metrics": _rows,
     "list_steps": _rows,
     "list_events": _rows,
@@ -62,8 +80,10 @@ COSTS: Mapping[str, Cost] = {
     "list_jobs": lambda query: 1 + _number(query, "limit", 20, 100) // 40,
     "list_queue": lambda query: 1 + _number(query, "limit", 20, 100) // 40,
     "submit_job": lambda query: (
+        # How many jobs its `repeats` make is in the body, and not known yet.
         EXPENSIVE if query.get("dry_run", "").lower() in ("true", "1", "on", "yes", "t", "y") else 1
     ),
+    "repeat_job": lambda _: EXPENSIVE,  # up to 19 jobs
     "submit_sweep": lambda _: 20,  # up to a hundred jobs
     "run_experiment": lambda _: 20,
     "get_answer": lambda _: EXPENSIVE,  # the whole curves of up to a hundred jobs

@@ -1,9 +1,12 @@
 """Turns experiments and their answers into response schemas."""
 
+from functools import cache
+
 from api.http.root_path import public_path
 from api.schemas import experiments as answers
 from api.views.sweep_views import sweep_url
 from models import Sweep
+from sweeps.experiments import catalogue
 from sweeps.experiments.answering import Answer
 from sweeps.experiments.definition import Experiment, Preset
 from sweeps.experiments.results import TrialResult
@@ -20,6 +23,28 @@ def experiment(found: Experiment) -> answers.Experiment:
         sizes={size: _preset(preset) for size, preset in found.presets.items()},
         url=public_path(f"/v1/experiments/{found.name}"),
     )
+
+
+def every_experiment() -> bytes:
+    """All of them, as JSON."""
+    return _every(public_path(""))
+
+
+def one_experiment(name: str) -> bytes:
+    """One of them, as JSON. Raises ExperimentNotFound."""
+    return _one(catalogue.find(name).name, public_path(""))
+
+
+# Nothing in them changes while the service runs, but links have its root path in front.
+@cache
+def _every(_root: str) -> bytes:
+    found = answers.ExperimentList(data=[experiment(each) for each in catalogue.EXPERIMENTS.values()])
+    return found.model_dump_json().encode()
+
+
+@cache
+def _one(name: str, _root: str) -> bytes:
+    return experiment(catalogue.find(name)).model_dump_json().encode()
 
 
 def answer(sweep: Sweep, found: Experiment, trials: list[TrialResult], told: Answer) -> answers.Answer:

@@ -45,7 +45,7 @@ def verdict(found: Verdict) -> schemas.Verdict:
         baseline=one.job.id,
         job=other.job.id,
         verdict=judged.verdict,
-        sentence=_sentence(_name(one), _name(other), judged),
+        sentence=" ".join([_sentence(_name(one), _name(other), judged), *_left_out(one), *_left_out(other)]),
         paired=judged.paired,
         runs=[judged.first_runs, judged.second_runs],
         difference=judged.difference,
@@ -82,6 +82,14 @@ def _name(compared: ComparedJob) -> str:
 def _no_result(one: ComparedJob, other: ComparedJob) -> str:
     missing = " and ".join(_name(each) for each in (one, other) if not each.results)
     return f"No run of {missing} has succeeded yet: there is nothing to compare."
+
+
+def _left_out(compared: ComparedJob) -> Sequence[str]:
+    """A spec whose runs fail must not look better for that."""
+    count = compared.without_result
+    if not count:
+        return []
+    return [f"Not counted: {count} of {len(compared.repeats)} runs of {_name(compared)}, which ended without a result."]
 
 
 def _sentence(one: str, other: str, judged: Difference) -> str:

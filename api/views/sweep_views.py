@@ -22,7 +22,7 @@ def sweep_url(sweep_id: str) -> str:
 def summary(state: SweepState) -> answers.SweepSummary:
     """A sweep, without its trials."""
     row, here = state.sweep, sweep_url(state.sweep.id)
-    total = len(row.trials)
+    total = sum(state.jobs.values())
     unfinished = sum(number for status, number in state.jobs.items() if status not in {*TERMINAL, "deleted"})
     return answers.SweepSummary(
         id=row.id,

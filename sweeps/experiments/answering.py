@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from models import TERMINAL
 from sweeps.experiments.claims import FACTOR, Claim, Finding, Outcome, judge
 from sweeps.experiments.definition import Experiment
 from sweeps.experiments.intervals import difference
@@ -25,7 +26,7 @@ _IN_WORDS: Mapping[Outcome, str] = {
 class Answer:
     """What an experiment has found out, in words."""
 
-    is_complete: bool  # all of its jobs have ended
+    is_complete: bool  # the job of each trial has ended
     summary: str  # one paragraph
     ranking: str  # who is best, and who cannot be told apart from it
     findings: Sequence[Finding]
@@ -54,7 +55,7 @@ def answer(experiment: Experiment, trials: Sequence[TrialResult]) -> Answer:
 
 
 def _is_over(trial: TrialResult) -> bool:
-    return trial.status is None or trial.status.value in ("succeeded", "failed", "cancelled", "stopped")
+    return trial.status is None or trial.status in TERMINAL
 
 
 def _summary(findings: Sequence[Finding], unfinished: int, trials: int) -> str:
@@ -95,10 +96,7 @@ def _quoted(labels: Sequence[str]) -> str:
 
 
 def _notes(trials: Sequence[TrialResult], claims: Sequence[Claim]) -> list[str]:
-    notes = [
-        "Each trial was trained once, from one seed. Another seed gives other numbers; how much they vary, one run "
-        "does not show. The intervals say only how sure an accuracy is on so many test images."
-    ]
+    notes = [_seeds(trials)]
     images = next((trial.test_images for trial in trials if trial.test_images), None)
     if images:
         low, high = wilson_interval(0.95 * images, images)
@@ -122,6 +120,21 @@ def _notes(trials: Sequence[TrialResult], claims: Sequence[Claim]) -> list[str]:
             message = f": {_message(trial.error)}" if trial.error else "."
             notes.append(f"The job of “{trial.label}” was {trial.status}, and has no final numbers{message}")
     return notes
+
+
+def _seeds(trials: Sequence[TrialResult]) -> str:
+    repeated = [trial.label for trial in trials if trial.repeats]
+    told = (
+        f"{_quoted(repeated)} {'has' if len(repeated) == 1 else 'have'} repeats under other seeds, which do not count "
+        "here: of each trial, one run is compared. GET /v1/jobs/{job_id}/repeats has the means over seeds, and GET "
+        "/v1/compare says whether two trials differ by more than seeds make."
+        if repeated
+        else "Each trial was trained once, from one seed."
+    )
+    return (
+        f"{told} Another seed gives other numbers; how much they vary, one run does not show. The intervals say only "
+        "how sure an accuracy is on so many test images."
+    )
 
 
 def _message(error: Mapping[str, Any] | None) -> str:

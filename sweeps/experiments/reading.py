@@ -1,12 +1,14 @@
 """Reads what the trials of an experiment have measured. It writes nothing."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, func, select
 
 from models import Attempt, Epoch, Job, ProjectSession, Step, Sweep
+from sweeps import queries
 from sweeps.experiments.results import EpochResult, TrialResult
 
 MOST_EPOCHS = 400  # of a trial that are read: of a longer one every second, third and so on, and the last
@@ -16,9 +18,13 @@ MOST_STEPS = 2000  # of a range test
 
 def trials_of(session: ProjectSession, sweep: Sweep) -> list[TrialResult]:
     """The trials of a sweep in its own order."""
-    jobs = {row.id: row for row in session.execute(_JOBS.where(Job.parent == sweep.id))}
+    jobs = {row.id: row for row in session.execute(_JOBS.where(queries.are_trials([sweep.id])))}
     facts = _facts(session, list(jobs))
-    return [_trial(session, each, jobs.get(each["job"]), facts.get(each["job"], {})) for each in sweep.trials]
+    repeats = Counter(session.scalars(select(Job.parent).where(queries.repeat_trials([sweep.id]))))
+    return [
+        _trial(session, each, jobs.get(each["job"]), facts.get(each["job"], {}), repeats[each["job"]])
+        for each in sweep.trials
+    ]
 
 
 _JOBS = select(Job.id, Job.status, Job.error, Job.spec, Job.best_epoch, Job.latest_epoch)
@@ -33,7 +39,7 @@ _COLUMNS = (
 
 
 def _trial(
-    session: ProjectSession, stored: Mapping[str, Any], job: Row[Any] | None, facts: Mapping[str, Any]
+    session: ProjectSession, stored: Mapping[str, Any], job: Row[Any] | None, facts: Mapping[str, Any], repeats: int
 ) -> TrialResult:
     spec: Mapping[str, Any] = job.spec if job else {}
     stops_early = bool((spec.get("regularisation") or {}).get("early_stopping"))
@@ -51,6 +57,7 @@ def _trial(
         test_images=facts.get("test_images"),
         steps_per_epoch=facts.get("steps_per_epoch"),
         range_test=_steps(session, job.id) if job and _is_range_test(spec) else (),
+        repeats=repeats,
     )
 
 

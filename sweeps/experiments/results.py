@@ -1,8 +1,8 @@
 """What the trials of an experiment have measured."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from statistics import median
 from typing import Any
 
@@ -39,6 +39,7 @@ class TrialResult:
     test_images: int | None
     steps_per_epoch: int | None
     range_test: Sequence[tuple[float, float]] = ()  # of a range test: learning rate and loss of each step
+    repeats: int = 0  # jobs that train it under other seeds; the other fields are of its own job alone
 
     @property
     def has_succeeded(self) -> bool:
@@ -62,7 +63,7 @@ class TrialResult:
     def lowest_test_loss(self) -> EpochResult | None:
         """The epoch with the lowest test loss."""
         known = [each for each in self.epochs if each.test_loss is not None]
-        return min(known, key=lambda each: each.test_loss or math.inf, default=None)
+        return min(known, key=attrgetter("test_loss"), default=None)
 
     @property
     def seconds_per_epoch(self) -> float | None:

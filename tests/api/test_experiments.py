@@ -71,6 +71,11 @@ def test_the_answer_follows_from_what_was_measured(client: TestClient, stage: "S
     assert outcomes == ["undecided", "confirmed", "undecided", "undecided", "confirmed"]
     assert "99.0%, of “32 layers, without shortcuts”" in answer["ranking"]
     assert "Clearly lower: “56 layers, without shortcuts” (40.0%)" in answer["ranking"]
+    assert answer["notes"][0].startswith("Each trial was trained once")
+    client.post(f"/v1/jobs/{sweep['trials'][1]['job_id']}/repeats", json={"repeats": 2})
+    again = client.get(address).json()
+    assert again["notes"][0].startswith("“32 layers, with shortcuts” has repeats under other seeds")
+    client.post(sweep["links"]["cancel"])
     assert answer["trials"][0]["test_accuracy_interval"] == pytest.approx([0.9597, 0.9902], abs=1e-4)  # of 360 images
     # The other way round, and the answer is another.
     for job in (trial["job_id"] for trial in sweep["trials"]):
@@ -105,6 +110,8 @@ def test_the_report_of_a_job_may_end_with_answers(client: TestClient, stage: "St
         assert "Why do deep networks need shortcuts" not in report.text
         assert client.get(address).text == report.text  # and what is remembered is the one without
     assert client.get(f"{address}&sweep={sweep['id'][:-1]}0").json()["code"] == "sweep_not_found"
+    many = client.get(f"/v1/jobs/{job_id}/report", params={"sweep": [sweep["id"]] * 11})
+    assert (many.status_code, many.json()["errors"][0]["parameter"]) == (422, "sweep")
 
 
 def test_only_an_experiment_has_an_answer(client: TestClient) -> None:

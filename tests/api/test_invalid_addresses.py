@@ -48,7 +48,7 @@ SPEC: dict[str, Any] = {"dataset": "digits"}
             "/v1/jobs?limt=1",
             "limt",
             "this address has no parameter 'limt'; it has after, architecture, created_after, created_before, "
-            "dataset, limit, name, sort, status, tag; did you mean 'limit'?",
+            "dataset, limit, name, parent, sort, status, tag; did you mean 'limit'?",
         ),
         ("/livez?x=1", "x", "this address has no parameter 'x'; it has none"),
         (f"{A_JOB}?x=1", "x", None),

@@ -108,9 +108,11 @@ def test_a_foreign_job_is_not_there_whatever_is_asked(guarded: TestClient, tenan
         path = route.path.replace("{job_id}", job_id).replace("{attempt}", attempt).replace("{file}", file)
         for method in route.methods or ():
             # Without a body where there may be one, it would be refused before the job is looked for.
-            body: dict[str, str] | None = (
+            body: dict[str, int] | None = (
                 {} if method in ("PATCH", "POST") and not path.endswith(("cancel", "stop", "pause", "resume")) else None
             )
+            if method == "POST" and path.endswith("/repeats"):
+                body = {"repeats": 2}
             answer = guarded.request(method, path, headers=tenants.header("second", "admin"), json=body)
             assert (answer.status_code, answer.json()["code"]) == (404, "job_not_found"), (method, path)
     assert guarded.get(f"/v1/jobs/{job_id}", headers=tenants.header("first")).json() == before

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fastapi.testclient import TestClient
 
+from models import Job
+
 if TYPE_CHECKING:
     from tests.stage import Stage
 
@@ -146,3 +148,28 @@ def test_equal_specs_are_paired_by_seed_and_not_told_apart(client: TestClient, s
     assert (verdict["verdict"], verdict["paired"], verdict["runs"]) == ("no_difference", True, [4, 4])
     assert verdict["repeats_for"]["0.02"] > 4
     assert "seeds of each" in verdict["sentence"]
+
+
+def test_runs_that_fail_are_told_of(client: TestClient, stage: "Stage") -> None:
+    plain, strong = submit(client, 3, name="plain"), submit(client, 3, name="strong")
+    play(stage, client, plain, [0.60, 0.61, 0.59])
+    first, second, third = (each["id"] for each in repeats_of(client, strong)["jobs"])
+    for job_id, accuracy in ((first, 0.7), (second, 0.71)):
+        claim = stage.start(job_id)
+        stage.epoch(claim, 0, test_accuracy=accuracy)
+        stage.succeed(claim)
+    stage.fail(stage.start(third))
+    (verdict,) = client.get("/v1/compare", params={"job": [plain["id"], strong["id"]]}).json()["verdicts"]
+    assert verdict["runs"] == [3, 2]
+    assert verdict["sentence"].endswith("Not counted: 1 of 3 runs of strong, which ended without a result.")
+
+
+def test_a_spec_of_a_later_release_is_not_repeated(client: TestClient, stage: "Stage") -> None:
+    job = submit(client, 1)
+    with stage.database.session() as session:
+        row = session.get(Job, job["id"])
+        assert row is not None
+        row.spec = {**row.spec, "of_a_later_release": True}
+    answers = [client.post(job["links"]["repeats"], json={"repeats": 3}) for _ in range(2)]
+    assert [(each.status_code, each.json()["code"]) for each in answers] == [(409, "job_not_repeatable")] * 2
+    assert len(client.get("/v1/jobs").json()["data"]) == 1

@@ -132,6 +132,25 @@ def test_it_is_cancelled_and_then_deleted_with_its_jobs(client: TestClient, stag
     assert client.get(sweep["trials"][0]["url"]).status_code == 404
 
 
+def test_what_repeats_a_trial_belongs_to_it(client: TestClient, stage: "Stage") -> None:
+    sweep = made(client, {"spec": SPEC, "space": {"seed": [0]}})
+    here, cancel, job_id = sweep["links"]["self"], sweep["links"]["cancel"], sweep["trials"][0]["job_id"]
+    stage.fail(stage.start(job_id))
+    assert client.post(f"/v1/jobs/{job_id}/repeats", json={"repeats": 3}).status_code == 200
+    found = client.get(here).json()
+    assert (found["status"], found["jobs"]) == ("running", {"failed": 1, "queued": 2})
+    assert found["progress"] == {"jobs_over": 1, "jobs": 3, "percent": 33.3}
+    assert client.get("/v1/sweeps").json()["data"][0]["progress"] == found["progress"]
+    assert "is running: 2 of its jobs have not ended" in client.delete(here).json()["detail"]
+    for _ in range(2):
+        answer = client.post(cancel)
+        assert (answer.status_code, answer.json()["jobs"]) == (202, {"failed": 1, "cancelled": 2})
+    assert client.get(here).json()["status"] == "failed"
+    assert client.delete(here).status_code == 204
+    assert stage.jobs() == 3  # their rows are purged later
+    assert client.get("/v1/jobs").json()["data"] == []
+
+
 def test_what_is_over_is_not_cancelled(client: TestClient, stage: "Stage") -> None:
     sweep = made(client, {"spec": SPEC, "space": {"seed": [0]}})
     finish(stage, sweep["trials"][0]["job_id"])

@@ -111,6 +111,8 @@ def test_what_is_dear_is_charged_as_such(settings: Settings, tenants: "Tenants")
         ("list_steps", "max_points=50", {}),
         ("list_events", "limit=9999", {}),
         ("compare_jobs", "job=a&job=b", {}),
+        ("get_repeats", "", {}),
+        ("repeat_job", "", {}),
         ("submit_job", "dry_run=True", {}),
         ("submit_job", "", {"content-length": "190000"}),
         ("submit_job", "", {"transfer-encoding": "chunked"}),
@@ -119,6 +121,21 @@ def test_what_is_dear_is_charged_as_such(settings: Settings, tenants: "Tenants")
 )
 def test_what_takes_long_is_dear(operation: str, query: str, headers: dict[str, str]) -> None:
     assert cost_of(operation, QueryParams(query), Headers(headers)) >= EXPENSIVE
+
+
+@pytest.mark.parametrize(
+    ("operation", "less", "more"),
+    [
+        ("get_repeats", "max_points=50", "max_points=1000"),
+        ("compare_jobs", "job=a&job=b&max_points=50", "job=a&job=b&max_points=500"),
+        ("compare_jobs", "job=a&job=b&max_points=50", "job=a&job=b&job=c&job=d&job=e&max_points=50"),
+        ("get_job_report", "", "sweep=a"),
+        ("get_job_report", "sweep=a", "sweep=a&sweep=b"),
+    ],
+)
+def test_more_costs_more(operation: str, less: str, more: str) -> None:
+    one, other = (cost_of(operation, QueryParams(query), Headers({})) for query in (less, more))
+    assert one < other
 
 
 @pytest.mark.parametrize("query", ["", "limit=20", "limit=-1", "limit=²", "limit=1e9", "limit=" + "9" * 40])

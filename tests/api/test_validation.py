@@ -136,8 +136,8 @@ def test_spec(front: TestClient, field: str, value: object, pointer: str, detail
         (
             {"spec": SPEC, "nmae": "a"},
             "#/nmae",
-            "the body has no field 'nmae'; it has accelerator, description, max_retries, name, priority, repeats, spec, "
-            "tags; did you mean 'name'?",
+            "the body has no field 'nmae'; it has accelerator, description, max_retries, name, priority, repeats, "
+            "spec, tags; did you mean 'name'?",
         ),
         ({"spec": SPEC, "name": "spec", "sp": 1}, "#/sp", None),
         ({"spec": SPEC, "name": ""}, "#/name", "should not be empty"),

@@ -14,9 +14,7 @@ import pytest
 from rich.console import Console
 
 import demo
-from client import Client
-from client.decoding import decode
-from client.resources import EpochRow
+from client import Client, Diagnosis
 from serve import Service, ServiceFailed
 from settings import Settings
 from training.spec import Cosine, Sgd, TrainingSpec
@@ -29,6 +27,21 @@ NO_DATA = {
     "hint": "Put its images into the data sets' folder.",
     "retryable": True,
     "attempt": 1,
+}
+
+FINDING = {"code": "overfitting", "severity": "warning", "since_epoch": 0, "evidence": {}, "epochs": [0]}
+WORDS = {"expected": "Less so.", "why": "So it is."}
+DIAGNOSIS = {
+    "epochs": 2,
+    "findings": [
+        {
+            "sentence": "It learns by heart.",
+            "suggestion": {"spec": {"augmentation": {"flip": True}}, **WORDS},
+            **FINDING,
+        },
+        {"sentence": "It is short.", "suggestion": None, **FINDING},
+    ],
+    "forecast": None,
 }
 
 
@@ -66,6 +79,8 @@ class FakeService:
                 return httpx2.Response(200, text="Test Accuracy: 97.50%\n")
             case "GET", "/curves.svg" | "/curves.png" as path:
                 return httpx2.Response(200, content=path.encode())
+            case "GET", "/diagnosis":
+                return httpx2.Response(200, json=DIAGNOSIS)
             case "GET", "/report":
                 return httpx2.Response(200, text=f"{request.url.params}")
             case "GET", "/v1/experiments":
@@ -169,7 +184,8 @@ def test_the_lab_on_a_cpu_is_short_and_says_so(service: FakeService, console: Co
     assert report.read_text() == "Test Accuracy: 97.50%\n"
     assert f"Report: {report}\n" in shown
     assert (tmp_path / "lab" / "curves.png").exists()
-    assert "is a gap of 2.25 points" in shown
+    said = 'What the curves say:\n- It learns by heart. To try: {"augmentation": {"flip": true}}.\n- It is short.\n'
+    assert said in shown
 
 
 def test_the_lab_ends_with_the_experiments_in_one_report(
@@ -207,21 +223,8 @@ def test_a_lab_without_data_says_what_to_do(service: FakeService, console: Conso
     )
 
 
-@pytest.mark.parametrize(
-    ("train", "test", "said"),
-    [
-        (0.9997, 0.4896, "99.97% less test accuracy 48.96% is a gap of 51.01 points: the network knows the images"),
-        (0.05, 0.0978, "5.00% less test accuracy 9.78% is a gap of -4.78 points: so far the network does not know"),
-    ],
-)
-def test_the_overfitting_gap_is_computed(epoch_body: Body, train: float, test: float, said: str) -> None:
-    last = decode(EpochRow, epoch_body(499, train_accuracy=train, test_accuracy=test))
-    assert demo.overfitting(last).startswith(f"Overfitting: in epoch 499, train accuracy {said}")
-
-
-def test_an_epoch_that_was_not_evaluated_has_no_gap(epoch_body: Body) -> None:
-    last = decode(EpochRow, epoch_body(7, test_loss=None, test_accuracy=None))
-    assert demo.overfitting(last) == "Overfitting: epoch 7 was not evaluated, so that nothing is known about it."
+def test_curves_of_which_there_is_nothing_to_say() -> None:
+    assert demo.curves_say(Diagnosis(2, (), None)) == "The diagnosis has nothing to say of these curves."
 
 
 class Program:

@@ -10,6 +10,7 @@ import pytest
 
 import client.comparison
 import client.datasets
+import client.diagnosis
 import client.estimates
 import client.keys
 import client.projects
@@ -17,7 +18,7 @@ import client.resources
 import client.sweeps
 import client.webhooks
 from api import schemas
-from api.schemas import comparison, estimates, experiments, repeats, sweeps
+from api.schemas import comparison, diagnosis, estimates, experiments, repeats, sweeps
 from client import EpochalError, Failure
 from models import TERMINAL
 from sweeps.status import OVER
@@ -147,6 +148,10 @@ def test_a_field_that_does_not_fit_is_named(job_body: Body) -> None:
         (client.comparison.Spreads, repeats.Spreads),
         (client.comparison.Repeats, repeats.Repeats),
         (client.comparison.RepeatedJob, repeats.RepeatedJob),
+        *(
+            (getattr(client.diagnosis, name), getattr(diagnosis, name))
+            for name in ("Diagnosis", "Finding", "Suggestion", "Forecast")
+        ),
         (client.estimates.DryRun, estimates.DryRun),
         (client.estimates.Span, estimates.Span),
         (client.estimates.DataShape, estimates.DataShape),

@@ -1,6 +1,7 @@
 """Whether a difference of two trials is one, and what is said of it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -120,6 +121,14 @@ def test_early_stopping_is_judged_by_the_epoch_that_it_keeps() -> None:
     assert TEST_ACCURACY.of(stopped) == 0.9
     assert TEST_ACCURACY.of(trial("a", 0.5, earlier=0.9)) == 0.5
     assert TEST_LOSS.of(stopped) == 1.0
+
+
+def test_the_lowest_loss_may_be_0() -> None:
+    losses = (0.5, 0.0, None, 0.1)
+    rows = [EpochResult(epoch, 1.0, 0.5, loss, 0.5, 1.0) for epoch, loss in enumerate(losses)]
+    lowest = replace(trial("a"), epochs=rows).lowest_test_loss
+    assert lowest is not None
+    assert lowest.epoch == 1
 
 
 QUESTION = Experiment("q", "Title <b>", "Why?", "It should.", {

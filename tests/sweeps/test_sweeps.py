@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs import recording
+from jobs import recording, repeats
 from jobs.changes import purge
 from jobs.submission import Submission
 from jobs.verified_storage import VerifiedStorage
@@ -68,15 +68,18 @@ def test_a_sweep_from_its_beginning_to_its_end(
     database: Database, stage: Stage, storage: VerifiedStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sweep_id, kept = made(database), made(database, 1)
+    with database.session(DEFAULT_PROJECT) as session:
+        [first, *_] = queries.trials_of(session, queries.find(session, sweep_id).sweep)
+        repeats.raise_to(session, first.job_id, 2)
     with pytest.raises(SweepNotFinished), database.session(DEFAULT_PROJECT) as session:
         changes.remove(session, sweep_id)
     with database.session(DEFAULT_PROJECT) as session:
-        assert changes.cancel(session, sweep_id).jobs == {"cancelled": 3}
+        assert changes.cancel(session, sweep_id).jobs == {"cancelled": 4}
     with database.session("another") as session, pytest.raises(SweepNotFound):
         changes.cancel(session, kept)
     with database.session(DEFAULT_PROJECT) as session:
         changes.remove(session, sweep_id)
-    assert stage.jobs() == 4  # their rows are purged later
+    assert stage.jobs() == 5  # their rows are purged later
     purge(database, storage)
     assert stage.jobs() == 1
     monkeypatch.setattr(changes, "YOUNGEST", -1.0)

@@ -42,6 +42,14 @@ def test_pairs_and_groups_are_judged_as_by_scipy() -> None:
     assert (apart.low, apart.high) == pytest.approx((reference.low, reference.high))
 
 
+def test_no_runs_are_left_out_for_the_sake_of_two_pairs() -> None:
+    first, second = {seed: 0.6 + seed / 1000 for seed in range(5)}, {seed: 0.62 + seed / 1000 for seed in range(3, 8)}
+    found = compare_runs(first, second)
+    assert (found.paired, found.first_runs, found.second_runs, found.verdict) == (False, 5, 5, "different")
+    most_shared = compare_runs(first, {seed: 0.62 + seed / 900 for seed in range(1, 6)})
+    assert (most_shared.paired, most_shared.first_runs) == (True, 4)
+
+
 def test_one_run_is_no_evidence() -> None:
     found = compare_runs({0: 0.5, 1: 0.6}, {7: 0.9})
     assert (found.verdict, found.low) == ("one_run", None)

@@ -62,6 +62,10 @@ SCHEDULES: Mapping[str, tuple[str, str]] = {
         "The learning rate falls along half a cosine: long steps for most of the run, and a gentle end.",
     ),
     "warm_restarts": ("cosine with restarts", "The learning rate falls along cosines, and begins anew after each."),
+    "range_test": (
+        "range test",
+        "The learning rate rises from step to step, to find out with which one the network learns. It is not tested.",
+    ),
     "one_cycle": ("one cycle", "The learning rate rises from a small one, and then falls far below it."),
     "linear": ("linear", "The learning rate falls in a straight line."),
     "polynomial": ("polynomial", "The learning rate falls quickly first, and then slower."),
