@@ -55,7 +55,7 @@ def gather(session: ProjectSession, job_id: str) -> DiagnosisInput:
         data_findings=tuple(_data_findings(session, job)),
         has_ended=job.status in TERMINAL,
         succeeded=job.status is JobStatus.SUCCEEDED,
-        is_idle=job.status is not JobStatus.RUNNING,
+        is_idle=job.status not in (*TERMINAL, JobStatus.RUNNING),
         diverged=_has_diverged(job),
         planned_epochs=spec.epochs,
         like=_like(session, job, known) if known and job.status is JobStatus.RUNNING else (),

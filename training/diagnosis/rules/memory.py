@@ -16,6 +16,8 @@ def memorised(reading: Reading) -> Iterator[Finding]:
     since, level = reading.memorised_since, reading.level
     if since is None or not _is_worse_elsewhere(reading) or _still_rose(reading, since):
         return
+    if reading.is_decayed and since > reading.run.last_epoch / 2:
+        return  # the small steps at a schedule's end do that, and cost nothing
     before = reading.recorded_before(since)
     unknown = f"; epochs {before + 1} to {since - 1} are not recorded" if before is not None else ""
     evidence: dict[str, float | int | str] = {}

@@ -21,6 +21,9 @@ OF_WHOLE_FALL = 0.015  # and this share of what the whole run has brought: the r
 PER_DOUBLING = 0.12  # of the loss fell from a quarter to a half of an annealed run: twice the epochs would bring more
 ROOM = 0.05  # of the untrained network's loss: below it, the training images are learnt
 ROOM_ELSEWHERE = 0.2  # likewise of the other split's loss, at the end of a run whose learning rate has come down
+ROOM_OF_ERROR = 0.3  # of the images are wrong, where no loss of the other split was measured
+CALM, CALM_ROWS = 0.4, 36  # of its noise in the middle third is left in the last sixth; rows that it takes to tell
+CALM_LEVEL = 0.01  # of the level: a curve with less noise was calm all along
 DONE = 0.97  # of an accuracy: above it, more epochs bring less than what a usual test split can tell
 TIMES = 3.0  # more epochs to try
 FLAT = 0.02  # of the level
@@ -37,18 +40,19 @@ def still_improving(reading: Reading) -> Iterator[Finding]:
     once: only the phase since the last one is judged."""
     if not reading.run.is_complete or len(reading.run.rows) < 2 or reading.memorised_since is not None:
         return
-    if reading.is_decayed and not _has_room(reading):
+    is_decayed = reading.is_decayed or _grows_calm(reading)
+    if is_decayed and not _has_room(reading):
         return
     if len(reading.run.rows) <= LEAST_ROWS and reading.run.last_epoch < 2 * LEAST_ROWS:
         is_improving = _has_just_begun(reading)
-    elif reading.is_decayed and not reading.phase_since:
+    elif is_decayed and not reading.phase_since:
         is_improving = _improves_per_doubling(reading)
     else:
         is_improving = _falls_at_the_end(reading)
     if not is_improving:
         return
     epochs = reading.run.last_epoch + 1
-    more = forecast(reading.run, 2 * epochs - 1) if not reading.is_decayed else None
+    more = forecast(reading.run, 2 * epochs - 1) if not is_decayed else None
     evidence: dict[str, float | int | str] = {"epochs": epochs}
     said = ""
     if more and reading.final_accuracy is not None:
@@ -83,7 +87,19 @@ def _has_room(reading: Reading) -> bool:
     has_learnt = reading.level is not None and reading.level < ROOM
     if len(reading.loss) and reading.start and last_level(reading.loss) < ROOM_ELSEWHERE * reading.start:
         return False
+    if not len(reading.loss) and (reading.final_accuracy or 0.0) > 1 - ROOM_OF_ERROR:
+        return False
     return not has_learnt and (reading.final_accuracy or 0.0) < DONE
+
+
+def _grows_calm(reading: Reading) -> bool:
+    """Of an unknown learning rate: whether it seems to have come down, as the curve no longer jumps as it did."""
+    judged, last = _judged(reading), reading.run.last_epoch
+    if reading.spec is not None or len(reading.rate) or judged is None or len(judged[0]) < CALM_ROWS:
+        return False
+    middle, end = judged[0].between(last / 3, last * 2 / 3), judged[0].between(last * 5 / 6, last)
+    jumps = noise(middle)
+    return jumps > CALM_LEVEL * abs(last_level(middle)) and noise(end) < CALM * jumps
 
 
 def _judged(reading: Reading) -> tuple[Curve, float] | None:
