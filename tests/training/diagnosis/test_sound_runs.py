@@ -193,3 +193,20 @@ def test_nothing_is_said_of_a_train_loss_that_nobody_recorded() -> None:
     found = only(run_of(test_loss=turned))
     assert found.code == "overfitting"
     assert "train loss" not in found.sentence
+
+
+def test_a_curve_that_grows_calm_has_come_to_the_end_of_a_schedule() -> None:
+    """Only a test accuracy, of a cosine; and of a learning rate that stays, which jumps to the end."""
+    rate, noise = (1 + np.cos(np.pi * np.arange(200) / 200)) / 2, np.abs(np.random.default_rng(1).standard_normal(200))
+    level = 0.953 - 0.1 * rate - 0.4 * np.exp(-np.arange(200) / 6)
+    assert codes(run_of(test_accuracy=level - 0.03 * rate * noise)) == []
+    assert codes(run_of(test_accuracy=level - 0.005 * noise)) == ["still_improving"]
+
+
+def test_the_last_small_steps_may_learn_the_training_images_by_heart() -> None:
+    rates = [0.1] * 30 + [0.01] * 10
+    train = [0.8] * 30 + [0.01] * 10
+    accuracy = [0.7] * 30 + [0.75] * 10
+    columns = {"train_loss": train, "test_accuracy": accuracy}
+    assert codes(run_of(**columns, learning_rate=rates, known={"facts": TEN})) == []
+    assert "memorised" in codes(run_of(**columns, learning_rate=[0.1] * 40, known={"facts": TEN}))
