@@ -97,6 +97,8 @@ def test_a_low_learning_rate_is_no_problem_of_a_run_that_reached_much(reached: f
     columns = {"train_loss": 2.3 - share, "train_accuracy": 0.1 + (reached - 0.1) * share}
     found = only(run_of(**columns, known={"spec": spec(**SLOW), "facts": TEN}))
     assert (found.code, found.severity) == ("learning_rate_too_low", severity)
+    from_others = {"spec": spec(**SLOW, starting_weights=WEIGHTS), "facts": TEN}
+    assert codes(run_of(**columns, known=from_others)) == []
 
 
 def test_the_train_images_may_be_known_by_heart_while_the_accuracy_rises() -> None:
