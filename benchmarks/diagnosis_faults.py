@@ -3,7 +3,8 @@
     python -m benchmarks.diagnosis_faults
 
 ResNet-20 on the shipped digits, and for augmentation on 10 classes of CIFAR-100 with 100 training images each. Each
-run is diagnosed without being told its fault; its first suggestion is merged as `rerun` does it, and trained.
+run is diagnosed without being told its fault; its first suggestion is merged as `rerun` does it, and trained. Where
+that changes more than the number of epochs, a control has the epochs alone.
 """
 
 import argparse
@@ -78,10 +79,16 @@ def tried(fault: Planted, changes: Mapping[str, Any], data: Dataset, seed: int) 
     }
     if suggestion is None:
         return {**row, "suggestion": None, "after": None, "better": False}
-    after = record(TrainingSpec.model_validate(merge_patch(spec.model_dump(mode="json"), suggestion.spec)), made)
-    accuracies = _accuracies(after)
+    accuracies = _trained(spec, suggestion.spec, made)
     better = accuracies["last"] > row["before"]["last"] and accuracies["best"] >= row["before"]["best"]
-    return {**row, "suggestion": dict(suggestion.spec), "after": accuracies, "better": better}
+    row |= {"suggestion": dict(suggestion.spec), "after": accuracies, "better": better}
+    if "epochs" in suggestion.spec and len(suggestion.spec) > 1:  # which of the two it was
+        row["after_with_the_epochs_alone"] = _trained(spec, {"epochs": suggestion.spec["epochs"]}, made)
+    return row
+
+
+def _trained(spec: ResolvedSpec, patch: Mapping[str, Any], data: Dataset) -> dict[str, float]:
+    return _accuracies(record(TrainingSpec.model_validate(merge_patch(spec.model_dump(mode="json"), patch)), data))
 
 
 def _accuracies(recorded: Mapping[str, Any]) -> dict[str, float]:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from jobs.errors import JobNotFound
 from jobs.recording import earlier_facts
-from models import DatasetVersion, Epoch, Job, JobStatus, ProjectSession, Step
+from models import TERMINAL, DatasetVersion, Epoch, Job, JobStatus, ProjectSession, Step
 from storage import StoredFile
 from training.diagnosis import DataFinding, Facts, Run, StepLoss
 from training.spec import ResolvedSpec, UnknownSpec
@@ -49,12 +49,14 @@ def gather(session: ProjectSession, job_id: str) -> DiagnosisInput:
     known = None if isinstance(spec, UnknownSpec) else spec
     run = Run.from_rows(
         _epochs(session, job),
-        steps=_early_steps(session, job_id),
+        steps=_steps(session, job),
         spec=known,
         facts=_facts(session, job),
         data_findings=tuple(_data_findings(session, job)),
-        has_ended=job.status in (JobStatus.SUCCEEDED, JobStatus.FAILED),
-        diverged=bool(job.error and job.error.get("code") == "diverged"),
+        has_ended=job.status in TERMINAL,
+        succeeded=job.status is JobStatus.SUCCEEDED,
+        is_idle=job.status not in (*TERMINAL, JobStatus.RUNNING),
+        diverged=_has_diverged(job),
         planned_epochs=spec.epochs,
         like=_like(session, job, known) if known and job.status is JobStatus.RUNNING else (),
     )
@@ -73,14 +75,19 @@ def _epochs(session: Session, job: Job) -> list[Mapping[str, Any]]:
     return [dict(row) for row in rows]
 
 
-def _early_steps(session: Session, job_id: str) -> tuple[StepLoss, ...]:
-    early = (
-        select(Step.epoch, Step.step, Step.loss)
-        .where(Step.job_id == job_id, Step.epoch < EARLY_EPOCHS)
-        .order_by(Step.epoch, Step.step)
-        .limit(MOST_STEPS)
-    )
-    return tuple(StepLoss(*row) for row in session.execute(early))
+def _has_diverged(job: Job) -> bool:
+    return bool(job.error and job.error.get("code") == "diverged")
+
+
+def _steps(session: Session, job: Job) -> tuple[StepLoss, ...]:
+    """The first ones; and of a job that has diverged the last one, by which it did, perhaps."""
+    every = select(Step.epoch, Step.step, Step.loss).where(Step.job_id == job.id)
+    early = every.where(Step.epoch < EARLY_EPOCHS).order_by(Step.epoch, Step.step).limit(MOST_STEPS)
+    found = {row[:2]: StepLoss(*row) for row in session.execute(early)}
+    if _has_diverged(job):
+        last = every.order_by(Step.epoch.desc(), Step.step.desc()).limit(1)
+        found |= {row[:2]: StepLoss(*row) for row in session.execute(last)}
+    return tuple(found.values())
 
 
 def _facts(session: Session, job: Job) -> Facts:

@@ -53,4 +53,6 @@ class Diagnosis(ResponseSchema):
 
     epochs: int = Field(description="How many epochs were read: of a run of more than 1,000 a part of them.")
     findings: list[Finding] = Field(description="The most important first; empty where there is nothing to say.")
-    forecast: Forecast | None = Field(description="Null unless the job is running and has five evaluated epochs.")
+    forecast: Forecast | None = Field(
+        description="Null unless the job is running and has five evaluated epochs, since the last step of its schedule."
+    )

@@ -7,7 +7,7 @@ from training.diagnosis import Finding, Forecast, Run, Suggestion, diagnose, for
 def of_run(run: Run) -> schemas.Diagnosis:
     """The findings of a run and, while it is under way, the forecast of its last epoch."""
     last = (run.planned_epochs or 0) - 1
-    expected = None if run.has_ended else forecast(run, last)
+    expected = None if run.has_ended or run.is_idle else forecast(run, last)
     return schemas.Diagnosis(
         epochs=len(run.rows),
         findings=[_finding(found) for found in diagnose(run)],

@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
-from models import Database, Epoch, Job
+from models import Database, Epoch, Job, JobStatus, Step
 from tests.api.picture_data import pets, predictions_on, store_ready
 from tests.stage import Stage
 
@@ -108,3 +108,25 @@ def test_numbers_that_are_none_do_not_break_the_answer(client: TestClient, stage
         session.execute(update(Epoch).where(Epoch.epoch == 20).values({column: float("nan")}))
     answer = client.get(f"/v1/jobs/{job_id}/diagnosis")
     assert json.loads(answer.content)["findings"][0]["code"] == "diverged"
+
+
+def test_a_job_that_failed_at_a_step_says_in_which_epoch(client: TestClient, stage: Stage) -> None:
+    job_id = stage.submit(epochs=50)
+    claim = stage.start(job_id)
+    record(stage, claim, TURNED[:7])
+    with stage.database.session() as session:
+        session.add(Step(job_id=job_id, attempt=claim.attempt, epoch=7, step=4, loss=float("nan"), learning_rate=0.1))
+    stage.fail(claim)
+    (found,) = client.get(f"/v1/jobs/{job_id}/diagnosis").json()["findings"]
+    assert (found["code"], found["since_epoch"]) == ("diverged", 7)
+
+
+@pytest.mark.parametrize("status", JobStatus)
+def test_a_forecast_is_of_a_job_that_runs(status: JobStatus, client: TestClient, stage: Stage) -> None:
+    job_id = stage.submit(epochs=50)
+    record(stage, stage.start(job_id), [2 * 0.8**epoch for epoch in range(8)])
+    with stage.database.session() as session:
+        session.execute(update(Job).values(status=status, revision=Job.revision + 1, latest_epoch=7))
+    answer = client.get(f"/v1/jobs/{job_id}/diagnosis").json()
+    assert (answer["forecast"] is not None) == (status is JobStatus.RUNNING)
+    assert "still_improving" not in [found["code"] for found in answer["findings"]]

@@ -2,8 +2,9 @@
 
     python -m training.diagnosis FILE [--spec spec.json] [--classes 100] [--train-images 50000] [--test-images 10000]
 
-FILE: CSV or JSON, as `training.diagnosis.files` describes them; accuracies as fractions. With the spec, suggestions
-fit it, and findings that a curve alone does not tell are found. Exits with 2 where a file cannot be read.
+FILE: CSV or JSON, as `training.diagnosis.files` describes them; accuracies as fractions or percentages; columns by
+their names here, or as Keras and others call them (loss, val_loss, accuracy, val_accuracy, top1, lr). With the spec,
+suggestions fit it, and findings that a curve alone does not tell are found. Exits with 2 where a file cannot be read.
 """
 
 import argparse

@@ -16,14 +16,15 @@ class Turn(NamedTuple):
     """From a curve's lowest point to its end."""
 
     epoch: int  # of the lowest point
-    lowest: float
-    last: float
+    lowest: float  # as measured there
+    floor: float  # the lowest point of the smoothed curve
+    last: float  # the median of the last rows, as measured
     rows: int  # behind the lowest point
 
     @property
     def rise(self) -> float:
-        """How far the end lies above the lowest point."""
-        return self.last - self.lowest
+        """How far the end lies above the lowest point, without noise."""
+        return self.last - self.floor
 
 
 class Trend(NamedTuple):
@@ -42,11 +43,16 @@ class Trend(NamedTuple):
 def smoothed(values: Floats) -> Floats:
     """The running median. It is as wide as a fifth of the rows, at most WIDEST, and narrower towards both ends, so that
     it does not lag behind a steep start; a single outlier does not move it."""
-    half = min(WIDEST, len(values) // 5) // 2
+    half = _half_width(len(values))
     smooth = values.copy()
     for near in range(1, half + 1):  # the ends get narrower windows, and the widest one the whole of the middle
         smooth[near : len(values) - near] = np.median(sliding_window_view(values, 2 * near + 1), axis=1)
     return smooth
+
+
+def _half_width(rows: int) -> int:
+    """Rows on either side that the running median takes."""
+    return min(WIDEST, rows // 5) // 2
 
 
 def last_rows(rows: int) -> int:
@@ -72,13 +78,23 @@ def noise(curve: Curve) -> float:
 
 
 def turn(curve: Curve) -> Turn | None:
-    """Where a curve was lowest, and where it is now; None where it is empty."""
+    """Where a curve was lowest, and where it is now; None where it is empty. The lowest row is looked for around the
+    lowest point of the smoothed curve, so that a single outlier elsewhere is none."""
     if not len(curve):
         return None
-    smooth = smoothed(curve.values)
-    place = int(np.argmin(smooth))
-    last = float(np.median(smooth[-last_rows(len(curve)) :]))
-    return Turn(int(curve.epochs[place]), float(smooth[place]), last, len(curve) - 1 - place)
+    smooth, half = smoothed(curve.values), _half_width(len(curve))
+    middle = int(np.argmin(smooth))
+    first = max(0, middle - half)
+    place = first + int(np.argmin(curve.values[first : middle + half + 1]))
+    lowest, floor = float(curve.values[place]), float(smooth[middle])
+    return Turn(int(curve.epochs[place]), lowest, floor, last_level(curve), len(curve) - 1 - place)
+
+
+def peak(curve: Curve) -> tuple[int, float]:
+    """Epoch and value, as measured, of the highest row of a curve that is not empty; of no outlier, as in `turn`."""
+    turned = turn(Curve(curve.epochs, -curve.values))
+    assert turned is not None
+    return turned.epoch, -turned.lowest
 
 
 def trend(curve: Curve) -> Trend | None:

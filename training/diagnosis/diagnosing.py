@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from training.diagnosis.finding import Code, Finding
 from training.diagnosis.reading import Reading
-from training.diagnosis.rules import classes, data, fit, held_out, progress, rates, underfit
+from training.diagnosis.rules import classes, data, divergence, fit, held_out, memory, progress, rates, underfit
 from training.diagnosis.run import Run
 from training.spec import RangeTest, ResolvedSpec, TrainingSpec, merge_patch
 
@@ -16,14 +16,14 @@ Rule = Callable[[Reading], Iterator[Finding]]
 
 # The most important first: what spoils a run as a whole, then what it could do better, then what to know of it.
 RULES: tuple[Rule, ...] = (
-    rates.diverged,
+    divergence.diverged,
     rates.learning_rate_too_high,
     data.labels_or_splits_suspicious,
     progress.schedule_ends_too_early,
     rates.learning_rate_too_low,
     underfit.underfitting,
     fit.overfitting,
-    fit.memorised,
+    memory.memorised,
     progress.still_improving,
     progress.plateau,
     progress.schedule_ends_too_late,

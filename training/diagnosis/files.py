@@ -1,4 +1,5 @@
-"""Reads a run from a file: CSV as GET /v1/jobs/{id}/metrics gives it, a list of objects, or a log such as the lab's.
+"""Reads a run from a file: CSV as GET /v1/jobs/{id}/metrics or another tool gives it, a list of objects, or a log such
+as the lab's.
 
 The lab's form is a JSON list with an object for each epoch: `epoch`, `step_losses` (loss by step) and
 `test_accuracy_percent`.
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from training.diagnosis.columns import as_rows
 from training.diagnosis.run import Run, StepLoss
 
 Rows = Iterable[Mapping[str, Any]]
@@ -34,11 +36,12 @@ def from_lab(log: Rows, **known: Any) -> Run:
 
 
 def from_csv(text: str, **known: Any) -> Run:
-    """From CSV with a header: `epoch` and any of the columns. Raises ValueError as Run.from_rows does."""
+    """From CSV with a header: `epoch` and any of the columns, or of their usual synonyms. Raises ValueError as as_rows
+    and Run.from_rows do."""
     reader = csv.DictReader(text.splitlines())
-    if "epoch" not in (reader.fieldnames or ()):
+    if "epoch" not in {name.strip().lower() for name in reader.fieldnames or ()}:
         raise ValueError("The first line should name the columns, `epoch` among them.")
-    return Run.from_rows(reader, **known)
+    return Run.from_rows(as_rows(reader), **known)
 
 
 def from_file(path: Path, **known: Any) -> Run:
@@ -55,4 +58,4 @@ def from_file(path: Path, **known: Any) -> Run:
         raise ValueError("It should be a list with an object for each epoch, or have one as `data`.")
     if any("step_losses" in row for row in rows):
         return from_lab(rows, **known)
-    return Run.from_rows(rows, **known)
+    return Run.from_rows(as_rows(rows), **known)

@@ -2,7 +2,8 @@
 
 Each member is accuracy(t) = a - b * t ** -c with t = epoch + 1, fitted by least squares to the rows behind a start of
 its own, and weighted by its likelihood: curves of that family fit learning curves well (Domhan et al. 2015, IJCAI;
-Viering and Loog 2021, arXiv:2103.10948). A power law knows nothing of a learning rate that is still to fall. Where
+Viering and Loog 2021, arXiv:2103.10948). A power law knows nothing of a learning rate that is still to fall, and one
+that was fitted over a drop of it would foretell the next: rows before the last drop are left out. Where
 whole curves of jobs with the same schedule are given, the ratio of their errors, later over now, is learnt from them,
 and takes the place of the power laws. docs/diagnosis.md says how often the interval was right.
 """
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.diagnosis.curves import noise
+from training.diagnosis.phases import last_drop
 from training.diagnosis.run import Curve, Floats, Run
 
 EXPONENTS = np.linspace(0.1, 2.0, 20)
@@ -37,13 +39,16 @@ class Forecast:
 
 
 def forecast(run: Run, epoch: int) -> Forecast | None:
-    """Of the accuracy on the split that the run is judged on, at a later `epoch`; None where too few rows are known, or
-    the epoch is not a later one."""
+    """Of the accuracy on the split that the run is judged on, at a later `epoch`; None where too few rows are known
+    (since the last drop of the learning rate), or the epoch is not a later one."""
     curve = run.held_out_accuracy.finite()
     if len(curve) < LEAST_ROWS or epoch <= curve.epochs[-1]:
         return None
     drawn = _by_like_jobs(curve, epoch, run.like)
     if drawn is None:
+        curve = curve.between(last_drop(run), run.last_epoch)
+        if len(curve) < LEAST_ROWS:
+            return None
         drawn = _by_power_laws(curve, epoch)
     low, median, high = np.quantile(np.clip(drawn, 0, 1), [(1 - PROBABILITY) / 2, 0.5, (1 + PROBABILITY) / 2])
     return Forecast(epoch, float(low), float(median), float(high), PROBABILITY)

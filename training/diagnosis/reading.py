@@ -6,6 +6,7 @@ import numpy as np
 
 from training.diagnosis import spec_view
 from training.diagnosis.curves import last_level, smoothed
+from training.diagnosis.phases import last_drop
 from training.diagnosis.run import Curve, Run
 from training.spec import ResolvedSpec
 
@@ -14,6 +15,7 @@ NEAR_ALL = 0.995  # of the training images are right: likewise
 HIGH_LOSS = 0.6  # nats: of an unknown number of classes, a probability of exp(-0.6) = 0.55 for the right one
 WELL_FITTED = 0.75  # of the training images are right: no underfitting, whatever the loss started from
 MOSTLY_RIGHT = 0.9  # of the training images: a curve that is flat there is none that is stuck
+KNEW_MUCH = 0.5  # of what there is above chance, after the first epoch: the network was trained before
 DECAYED = 0.1  # of the highest learning rate: below it, a curve is flat because steps are small
 
 
@@ -110,7 +112,8 @@ class Reading:
         """Whether the learning rate has come down, so that a flat end says nothing about the network."""
         if self.peak_rate:
             return float(self.rate.values[-1]) < DECAYED * self.peak_rate
-        return bool(self.spec and spec_view.is_annealed(self.spec) and self.run.has_ended)
+        is_annealed = bool(self.spec and spec_view.is_annealed(self.spec) and self.run.is_complete)
+        return is_annealed or self.phase_since > 0
 
     @cached_property
     def rate_is_constant(self) -> bool | None:
@@ -126,6 +129,31 @@ class Reading:
             return 0
         apart = np.flatnonzero(np.abs(self.rate.values / max(1e-300, self.rate.values[-1]) - 1) > 0.01)
         return int(self.rate.epochs[min(apart[-1] + 1, len(self.rate) - 1)]) if len(apart) else 0
+
+    @cached_property
+    def phase_since(self) -> int:
+        """The first epoch behind the last drop of the learning rate in one step; 0: there was none."""
+        return last_drop(self.run)
+
+    @cached_property
+    def a_fall_is_due(self) -> bool:
+        """Of a run that goes on, or has not come to its planned end: whether its schedule will lower the learning rate,
+        or has just done so. An unknown schedule may."""
+        if self.run.is_complete:
+            return False
+        return self.spec is None or self.spec.schedule.name != "constant"
+
+    @cached_property
+    def knew_much(self) -> bool:
+        """Whether the network was trained before this run: it starts from other weights, or was right so often after
+        its first epoch. What is usual for a training from random weights does not hold for it."""
+        if self.spec is not None and self.spec.starting_weights:
+            return True
+        classes, first = self.run.facts.classes, self.run.rows.get(0)
+        if first is None or not len(self.accuracy) or self.accuracy.epochs[0] > 0:
+            return False
+        chance = 1 / classes if classes else 0.5
+        return float(self.accuracy.values[0]) >= chance + KNEW_MUCH * (1 - chance)
 
     @cached_property
     def rate_ratio(self) -> float | None:

@@ -103,7 +103,9 @@ class Run:
     class_names: Sequence[str] = ()
     data_findings: Sequence[DataFinding] = ()
     has_ended: bool = True
-    diverged: bool = False  # it failed because a loss was no longer finite
+    succeeded: bool = True  # of one that has ended: False where it failed, was stopped or was cancelled
+    is_idle: bool = False  # of one that goes on: it is paused, or waits for a worker
+    diverged: bool = False  # it failed because a loss was no longer finite, or no gradient in fp16
     planned_epochs: int | None = None
     like: Sequence[Mapping[int, float]] = ()
     _curves: dict[str, Curve] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -170,6 +172,13 @@ class Run:
     def last_epoch(self) -> int:
         """The last that is recorded; -1 if none is."""
         return max((*self.rows, *(step.epoch for step in self.steps)), default=-1)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it was trained to its planned end. One that failed, was stopped or has rows missing at its end was
+        not, and its schedule had not come to its end either."""
+        planned = self.planned_epochs is None or self.last_epoch + 1 >= self.planned_epochs
+        return self.has_ended and self.succeeded and planned
 
     @property
     def chance_loss(self) -> float | None:

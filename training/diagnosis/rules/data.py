@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from training.diagnosis import patches, spec_view
-from training.diagnosis.curves import last_level, smoothed, value_at
+from training.diagnosis.curves import last_level, peak, smoothed, value_at
 from training.diagnosis.finding import Finding, Suggestion
 from training.diagnosis.reading import Reading
 from training.diagnosis.rules.held_out import train_is_worse
@@ -92,7 +92,7 @@ def _fall(reading: Reading) -> tuple[int, float, float] | None:
     enough = SMALL_FALL * best if is_worse_than_chance else max(FALL, FALL_OF_BEST * best)
     if place > 0.6 * len(curve) or best - last < enough or not _train_rose(reading, int(curve.epochs[place])):
         return None
-    return int(curve.epochs[place]), best, last
+    return *peak(curve), last
 
 
 def _train_rose(reading: Reading, since: int) -> bool:

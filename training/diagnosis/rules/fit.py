@@ -1,9 +1,9 @@
-"""Overfitting, and training images that are known by heart."""
+"""Overfitting: by the other split's loss, by its accuracy, or by how far it lies below the training images'."""
 
 from collections.abc import Iterator
 
 from training.diagnosis import patches
-from training.diagnosis.curves import Turn, flat_since, last_level, trend, turn, value_at
+from training.diagnosis.curves import Turn, flat_since, last_level, noise, peak, smoothed, trend, turn, value_at
 from training.diagnosis.finding import Finding, Suggestion
 from training.diagnosis.reading import Reading
 
@@ -16,15 +16,22 @@ TRAIN_FELL = 0.95  # of its value there: a train loss that has not fallen since 
 FALL_THAT_COUNTS = 0.01  # of the accuracy
 GAP = 0.15  # between accuracies, where no loss shows a rise
 WIDE_GAP, MOST_RIGHT = 0.2, 0.85  # between accuracies, and of the training images
-GAP_OF_MEMORISED = 0.1  # a network that knows its images by heart and does well on others is what was wanted
+WIDER_GAP = 0.3  # where the accuracy rose to the end: sound runs with 100 classes have up to 0.25
+FALL = 0.02  # of the accuracy since its best, along a line with …
+CERTAIN_FALL = 3.0  # … so many standard errors of its slope
+RISE_IN_A_PHASE = 0.2  # of the loss: what a later drop of the learning rate does not bring back
 FLAT = 0.02  # within so much of the end, an accuracy no longer rises
 
 
 def overfitting(reading: Reading) -> Iterator[Finding]:
-    """By the loss of the other split where that has risen; otherwise by an accuracy that no longer rises, unless the
-    learning rate has come down, after which nothing does; or by one that lies far below the training images'."""
-    flat = [] if reading.is_decayed else [*_by_accuracy(reading)]
-    yield from [*_by_loss(reading)] or flat or [*_by_gap(reading)]
+    """By the loss of the other split where that has risen; otherwise by its accuracy, unless the learning rate is still
+    to fall, which mends that: one that falls; one that no longer rises, unless the learning rate has come down, after
+    which nothing does; or one that lies far below the training images'."""
+    found = [*_by_loss(reading)]
+    if not found and not reading.a_fall_is_due:
+        found = [*_by_fall(reading)]
+        found = found or ([] if reading.is_decayed else [*_by_accuracy(reading)]) or [*_by_gap(reading)]
+    yield from found
 
 
 def _by_loss(reading: Reading) -> Iterator[Finding]:
@@ -33,7 +40,7 @@ def _by_loss(reading: Reading) -> Iterator[Finding]:
         return
     if not _has_risen(reading, turned) or not _train_fell_since(reading, turned.epoch):
         return
-    split, share = reading.split, turned.rise / turned.lowest
+    split, share = reading.split, turned.last / turned.lowest - 1
     evidence: dict[str, float | int | str] = {
         "lowest_loss": turned.lowest,
         "loss_now": turned.last,
@@ -56,10 +63,10 @@ def _by_loss(reading: Reading) -> Iterator[Finding]:
         severity="problem" if lost >= FALL_THAT_COUNTS or best is None else "warning",
         since_epoch=turned.epoch,
         sentence=f"The network overfits: since epoch {turned.epoch}, the {split} loss has risen by {share:.0%}, from "
-        f"{turned.lowest:.3g} to {turned.last:.3g}, while the train loss fell on: what it learns since then holds for "
+        f"{turned.lowest:.3g} to {turned.last:.3g}{_while_training(reading)}: what it learns since then holds for "
         f"the training images alone.{consequence}",
         evidence=evidence,
-        epochs=_rows_of(reading, turned.epoch),
+        epochs=rows_of(reading, turned.epoch),
         suggestion=against_overfitting(reading),
     )
 
@@ -68,6 +75,8 @@ def _has_risen(reading: Reading, turned: Turn) -> bool:
     """Whether the loss has turned for good: by enough to matter, and along a line, so that it is no noise."""
     first = float(reading.loss.values[0])
     start = max(first, reading.run.chance_loss) if reading.run.chance_loss else first
+    if reading.a_fall_is_due and reading.phase_since and turned.rise < RISE_IN_A_PHASE * turned.lowest:
+        return False
     line = trend(reading.own(reading.loss, turned.epoch))
     if line is None or turned.lowest <= 0 or turned.rise < RISE_OF_FALL * max(0.0, start - turned.lowest):
         return False
@@ -81,6 +90,42 @@ def _train_fell_since(reading: Reading, epoch: int) -> bool:
     if len(reading.train_accuracy):
         return last_level(reading.train_accuracy) > value_at(reading.train_accuracy, epoch)
     return True  # nothing contradicts it
+
+
+def _while_training(reading: Reading) -> str:
+    if len(reading.train):
+        return ", while the train loss fell on"
+    return ", while the train accuracy rose on" if len(reading.train_accuracy) else ""
+
+
+def _by_fall(reading: Reading) -> Iterator[Finding]:
+    """The accuracy falls, while that of the training images rises."""
+    if len(reading.accuracy) < 2 * ROWS_BEHIND or not (len(reading.train) or len(reading.train_accuracy)):
+        return
+    since, last = peak(reading.accuracy)[0], last_level(reading.accuracy)
+    behind = reading.own(reading.accuracy, since)
+    line, then = trend(behind), float(smoothed(reading.accuracy.values).max())
+    if len(behind) <= ROWS_BEHIND or line is None or then - last < max(FALL, 3 * noise(reading.accuracy)):
+        return
+    best = _best(reading)
+    if -line.certainty < CERTAIN_FALL or best is None or not _train_fell_since(reading, since):
+        return
+    yield Finding(
+        code="overfitting",
+        severity="problem",
+        since_epoch=since,
+        sentence=f"The network overfits: since epoch {since}, the {reading.split} accuracy has fallen, to {last:.1%}"
+        f"{_while_training(reading)}: what it learns since then holds for the training images alone. The best epoch, "
+        f"{best[0]}, had {best[1]:.1%}.",
+        evidence={
+            f"{reading.split}_accuracy_as_a_fraction": last,
+            "best_epoch": best[0],
+            "accuracy_of_the_best_epoch_as_a_fraction": best[1],
+            "accuracy_lost_since_as_a_fraction": best[1] - last,
+        },
+        epochs=rows_of(reading, since),
+        suggestion=against_overfitting(reading),
+    )
 
 
 def _by_accuracy(reading: Reading) -> Iterator[Finding]:
@@ -99,7 +144,7 @@ def _by_accuracy(reading: Reading) -> Iterator[Finding]:
         severity="problem",
         since_epoch=since,
         sentence=f"The network overfits, since epoch {since} at the latest{unknown}: there, "
-        f"{_train_in_words(reading, since)}, and the "
+        f"{train_in_words(reading, since)}, and the "
         f"{reading.split} accuracy has not risen any more. It ends at {final:.1%}, {gap:.0%} below the training "
         f"images'; the best epoch, {best[0]}, had {best[1]:.1%}.",
         evidence={
@@ -109,7 +154,7 @@ def _by_accuracy(reading: Reading) -> Iterator[Finding]:
             "best_epoch": best[0],
             "accuracy_of_the_best_epoch_as_a_fraction": best[1],
         },
-        epochs=_rows_of(reading, since),
+        epochs=rows_of(reading, since),
         suggestion=against_overfitting(reading),
     )
 
@@ -126,6 +171,8 @@ def _by_gap(reading: Reading) -> Iterator[Finding]:
         or reading.rows < ROWS_BEHIND + 2
     ):
         return
+    if _rose_to_the_end(reading) and gap < WIDER_GAP:
+        return
     since = _wide_since(reading)
     yield Finding(
         code="overfitting",
@@ -133,22 +180,28 @@ def _by_gap(reading: Reading) -> Iterator[Finding]:
         since_epoch=since,
         sentence=f"The network fits its training images far better than others: at the end, {train:.1%} of them are "
         "right, "
-        f"and {final:.1%} of the {reading.split} images, {gap:.0%} fewer. The {reading.split} curve has not turned, so "
-        "that the run is not spoilt; but most of what it learns since is of its training images alone.",
+        f"and {final:.1%} of the {reading.split} images, {gap:.0%} fewer. The {reading.split} accuracy has not fallen: "
+        "the run is not spoilt, but more varied training images would bring more than it had from these.",
         evidence={
             "train_accuracy_as_a_fraction": train,
             f"{reading.split}_accuracy_as_a_fraction": final,
             "gap_as_a_fraction": gap,
         },
-        epochs=_rows_of(reading, since),
+        epochs=rows_of(reading, since),
         suggestion=against_overfitting(reading, still_learns=_learnt_to_the_end(reading)),
     )
 
 
+def _rose_to_the_end(reading: Reading) -> bool:
+    """Whether the accuracy is about at its best, and better than in the first half."""
+    half = reading.accuracy.between(0, reading.run.last_epoch / 2)
+    best, last = float(smoothed(reading.accuracy.values).max()), last_level(reading.accuracy)
+    return best - last < FALL_THAT_COUNTS and (not len(half) or last - last_level(half) > FALL_THAT_COUNTS)
+
+
 def _learnt_to_the_end(reading: Reading) -> bool:
-    """Whether the training images were not yet known when the last third of a run began that is over."""
-    since = reading.memorised_since
-    return reading.run.has_ended and (since is None or since > reading.run.last_epoch * 2 / 3)
+    """Whether the training images were not yet known by heart at the end of a run that is over."""
+    return reading.run.is_complete and reading.memorised_since is None
 
 
 def _wide_since(reading: Reading) -> int:
@@ -171,52 +224,17 @@ def _best(reading: Reading) -> tuple[int, float] | None:
     return int(reading.accuracy.epochs[place]), float(reading.accuracy.values[place])
 
 
-def _train_in_words(reading: Reading, epoch: int) -> str:
+def train_in_words(reading: Reading, epoch: int) -> str:
+    """How well the training images were known in `epoch`."""
     if len(reading.train):
         return f"the train loss is {value_at(reading.train, epoch):.2g}"
     return f"the train accuracy is {value_at(reading.train_accuracy, epoch):.1%}"
 
 
-def _rows_of(reading: Reading, since: int) -> tuple[int, ...]:
+def rows_of(reading: Reading, since: int) -> tuple[int, ...]:
     """The rows that show it: where it began, in the middle, and now."""
     later = [epoch for epoch in reading.run.rows if epoch >= since]
     return tuple(dict.fromkeys((later[0], later[len(later) // 2], later[-1]))) if later else ()
-
-
-def memorised(reading: Reading) -> Iterator[Finding]:
-    """A train loss near 0, and yet mistakes on other images."""
-    since, level = reading.memorised_since, reading.level
-    if since is None or not _is_worse_elsewhere(reading):
-        return
-    before = reading.recorded_before(since)
-    unknown = f"; epochs {before + 1} to {since - 1} are not recorded" if before is not None else ""
-    evidence: dict[str, float | int | str] = {}
-    if len(reading.train):
-        evidence |= {"train_loss": last_level(reading.train), "train_loss_as_a_fraction_of_the_first": level or 0.0}
-        evidence["train_loss_then"] = value_at(reading.train, since)
-    if reading.final_accuracy is not None:
-        evidence[f"{reading.split}_accuracy_as_a_fraction"] = reading.final_accuracy
-    yield Finding(
-        code="memorised",
-        severity="warning",
-        since_epoch=since,
-        sentence=f"By epoch {since}, the network knew its training images by heart ({_train_in_words(reading, since)}"
-        f"{unknown}): from there on, it has nothing left to learn from them, and more epochs cannot help.",
-        evidence=evidence,
-        epochs=_rows_of(reading, since),
-        suggestion=against_overfitting(reading),
-    )
-
-
-def _is_worse_elsewhere(reading: Reading) -> bool:
-    if reading.gap is not None and len(reading.train_accuracy):
-        return reading.gap >= GAP_OF_MEMORISED
-    if reading.final_accuracy is not None:
-        return 1 - reading.final_accuracy >= GAP_OF_MEMORISED
-    if not len(reading.loss) or not reading.start:
-        return False
-    known = len(reading.train) and last_level(reading.loss) >= 10 * last_level(reading.train)
-    return bool(known and last_level(reading.loss) >= 0.1 * reading.start)
 
 
 def against_overfitting(reading: Reading, *, still_learns: bool = False) -> Suggestion | None:

@@ -75,9 +75,9 @@ def _by_jumps(reading: Reading) -> Iterator[Finding]:
             code="noisy_evaluation",
             severity="warning",
             since_epoch=int(last),
-            sentence=f"The {reading.split} curve jumps from epoch to epoch, while the train loss is calm: the split "
-            "has few "
-            "images, or images of another kind than the training images. Do not read much into a single epoch.",
+            sentence=f"The {reading.split} curve jumps from epoch to epoch"
+            f"{', while the train loss is calm' if len(train) else ''}: the split has few images, or images of another "
+            "kind than the training images. Do not read much into a single epoch.",
             evidence=evidence,
             epochs=tuple([*reading.run.rows][-3:]),
         )

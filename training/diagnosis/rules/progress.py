@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from training.diagnosis import patches
-from training.diagnosis.curves import flat_since, last_level, noise, smoothed, trend, turn
+from training.diagnosis.curves import flat_since, last_level, last_rows, noise, smoothed, trend, turn
 from training.diagnosis.finding import Finding, Suggestion
 from training.diagnosis.forecast import forecast
 from training.diagnosis.reading import Reading
@@ -13,11 +13,17 @@ from training.diagnosis.run import Curve
 
 CERTAIN = 3.0  # standard errors of a slope
 LEAST_ROWS = 3
+PHASE_ROWS = 6  # since a drop of the learning rate, which takes some to have its effect
 GAIN = 0.05  # of the loss: what the last third must have brought to be called improving
 GAIN_OF_ERROR = 0.05  # of the error (1 - accuracy), where no loss was measured
+GAIN_OF_FEW = 0.1  # of the error from one row to the next, of very few rows
 OF_WHOLE_FALL = 0.015  # and this share of what the whole run has brought: the rest is polish
 PER_DOUBLING = 0.12  # of the loss fell from a quarter to a half of an annealed run: twice the epochs would bring more
 ROOM = 0.05  # of the untrained network's loss: below it, the training images are learnt
+ROOM_ELSEWHERE = 0.2  # likewise of the other split's loss, at the end of a run whose learning rate has come down
+ROOM_OF_ERROR = 0.3  # of the images are wrong, where no loss of the other split was measured
+CALM, CALM_ROWS = 0.4, 36  # of its noise in the middle third is left in the last sixth; rows that it takes to tell
+CALM_LEVEL = 0.01  # of the level: a curve with less noise was calm all along
 DONE = 0.97  # of an accuracy: above it, more epochs bring less than what a usual test split can tell
 TIMES = 3.0  # more epochs to try
 FLAT = 0.02  # of the level
@@ -30,19 +36,23 @@ HARDLY_FALLEN = 0.5  # of the highest learning rate at the end of a schedule tha
 
 
 def still_improving(reading: Reading) -> Iterator[Finding]:
-    """The other split's loss was at its lowest at the end, and falling."""
-    if not reading.run.has_ended or not len(reading.run.rows) or reading.memorised_since is not None:
+    """The other split's loss was at its lowest at the end, and falling. A drop of the learning rate lowers a curve
+    once: only the phase since the last one is judged."""
+    if not reading.run.is_complete or len(reading.run.rows) < 2 or reading.memorised_since is not None:
         return
-    if reading.is_decayed and not _has_room(reading):
+    is_decayed = reading.is_decayed or _grows_calm(reading)
+    if is_decayed and not _has_room(reading):
         return
     if len(reading.run.rows) <= LEAST_ROWS and reading.run.last_epoch < 2 * LEAST_ROWS:
         is_improving = _has_just_begun(reading)
+    elif is_decayed and not reading.phase_since:
+        is_improving = _improves_per_doubling(reading)
     else:
-        is_improving = _improves_per_doubling(reading) if reading.is_decayed else _falls_at_the_end(reading)
+        is_improving = _falls_at_the_end(reading)
     if not is_improving:
         return
     epochs = reading.run.last_epoch + 1
-    more = forecast(reading.run, 2 * epochs - 1) if not reading.is_decayed else None
+    more = forecast(reading.run, 2 * epochs - 1) if not is_decayed else None
     evidence: dict[str, float | int | str] = {"epochs": epochs}
     said = ""
     if more and reading.final_accuracy is not None:
@@ -75,7 +85,21 @@ def still_improving(reading: Reading) -> Iterator[Finding]:
 def _has_room(reading: Reading) -> bool:
     """Of an annealed run: whether there is something left to learn."""
     has_learnt = reading.level is not None and reading.level < ROOM
+    if len(reading.loss) and reading.start and last_level(reading.loss) < ROOM_ELSEWHERE * reading.start:
+        return False
+    if not len(reading.loss) and (reading.final_accuracy or 0.0) > 1 - ROOM_OF_ERROR:
+        return False
     return not has_learnt and (reading.final_accuracy or 0.0) < DONE
+
+
+def _grows_calm(reading: Reading) -> bool:
+    """Of an unknown learning rate: whether it seems to have come down, as the curve no longer jumps as it did."""
+    judged, last = _judged(reading), reading.run.last_epoch
+    if reading.spec is not None or len(reading.rate) or judged is None or len(judged[0]) < CALM_ROWS:
+        return False
+    middle, end = judged[0].between(last / 3, last * 2 / 3), judged[0].between(last * 5 / 6, last)
+    jumps = noise(middle)
+    return jumps > CALM_LEVEL * abs(last_level(middle)) and noise(end) < CALM * jumps
 
 
 def _judged(reading: Reading) -> tuple[Curve, float] | None:
@@ -88,19 +112,32 @@ def _judged(reading: Reading) -> tuple[Curve, float] | None:
 
 
 def _has_just_begun(reading: Reading) -> bool:
-    """Of very few epochs the train loss alone can be judged: after so few steps, the running means of normalisations
-    are not the images' own yet, and a test loss says nothing."""
+    """Of very few epochs the train loss is judged: after so few steps, the running means of normalisations are not the
+    images' own yet, and a test loss says little. But the other split must not speak against it."""
     values = reading.train.values
     has_room = reading.level is not None and (reading.level > ROOM or (reading.final_accuracy or 1.0) < DONE)
-    is_falling = len(values) == 1 or (len(values) > 1 and bool(values[-1] < (1 - GAIN) * values[-2]))
-    return has_room and is_falling
+    is_falling = len(values) > 1 and bool(values[-1] < (1 - GAIN) * values[-2])
+    is_fine_tuned = reading.spec is not None and bool(reading.spec.starting_weights)
+    return has_room and is_falling and not is_fine_tuned and _gets_better_elsewhere(reading)
+
+
+def _gets_better_elsewhere(reading: Reading) -> bool:
+    """Whether the last of very few rows is clearly the best on the other split: by its error, or its loss where no
+    accuracy was measured; or nothing of it is known."""
+    for values in (1 - reading.accuracy.values, reading.loss.values):
+        if len(values) > 1:
+            return bool(values[-1] < (1 - GAIN_OF_FEW) * values[:-1].min())
+    return True
 
 
 def _falls_at_the_end(reading: Reading) -> bool:
     judged = _judged(reading)
     if judged is None:
         return False
-    curve, counts = judged
+    whole, counts = judged
+    curve = reading.own(whole, reading.phase_since)
+    if len(curve) < (PHASE_ROWS if reading.phase_since else LEAST_ROWS):
+        return False
     rows = max(LEAST_ROWS, len(curve) // 3)
     last = Curve(curve.epochs[-rows:], curve.values[-rows:])
     line, turned = trend(last), turn(curve)
@@ -108,8 +145,8 @@ def _falls_at_the_end(reading: Reading) -> bool:
         return False
     level = last_level(curve)
     is_certain = -line.certainty > (CERTAIN if rows > LEAST_ROWS else 1.5)
-    is_lowest = turned.rise <= 2 * noise(curve) + 0.01 * level
-    whole_fall = float(curve.values[0]) - level
+    is_lowest = turned.rise <= 2 * noise(curve) + 0.01 * level - line.slope * last_rows(len(curve))
+    whole_fall = float(whole.values[0]) - level
     return is_certain and is_lowest and -line.change > max(counts * level, OF_WHOLE_FALL * whole_fall)
 
 
@@ -139,7 +176,7 @@ def plateau(reading: Reading) -> Iterator[Finding]:
     curve = reading.loss if len(reading.loss) else reading.train
     if len(curve) < FLAT_ROWS or reading.level is None or reading.level < ROOM_ABOVE or reading.is_decayed:
         return
-    if reading.train_accuracy_is_high or _a_fall_is_due(reading) or not (reading.is_poor or reading.rate_is_constant):
+    if reading.train_accuracy_is_high or reading.a_fall_is_due or not (reading.is_poor or reading.rate_is_constant):
         return
     since = max(_still_since(reading.train), _still_since(curve), reading.constant_since)
     flat = reading.own(reading.train, since)
@@ -171,11 +208,6 @@ def _still_since(curve: Curve) -> int:
         return 0
     since = flat_since(curve, max(FLAT * abs(last_level(curve)), 2 * noise(curve)))
     return 0 if since is None else since
-
-
-def _a_fall_is_due(reading: Reading) -> bool:
-    """A run that goes on, and whose schedule will lower the learning rate, or has just done so."""
-    return not reading.run.has_ended and reading.spec is not None and reading.spec.schedule.name != "constant"
 
 
 def schedule_ends_too_early(reading: Reading) -> Iterator[Finding]:
@@ -217,7 +249,7 @@ def schedule_ends_too_early(reading: Reading) -> Iterator[Finding]:
 
 def schedule_ends_too_late(reading: Reading) -> Iterator[Finding]:
     """A schedule that was to lower the learning rate and has hardly done so, while the curves are still noisy."""
-    if not reading.run.has_ended or reading.spec is None or not reading.peak_rate or len(reading.rate) < FLAT_ROWS:
+    if not reading.run.is_complete or reading.spec is None or not reading.peak_rate or len(reading.rate) < FLAT_ROWS:
         return
     last = float(reading.rate.values[-1])
     if reading.spec.schedule.name in ("constant", "warm_restarts") or last < HARDLY_FALLEN * reading.peak_rate:

@@ -1,4 +1,4 @@
-"""The learning rate: diverged or diverging, too high, too low, no warm-up."""
+"""The learning rate: too high, too low, no warm-up."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -6,13 +6,12 @@ from typing import NamedTuple
 import numpy as np
 
 from training.diagnosis import patches
-from training.diagnosis.curves import last_level, noise, smoothed, trend, turn
+from training.diagnosis.curves import last_level, noise, smoothed
 from training.diagnosis.finding import Code, Finding, Severity, Suggestion
 from training.diagnosis.reading import Reading
 
 Evidence = Mapping[str, float | int | str]
 
-DIVERGING_RISE = 0.25  # of what the train loss had fallen before: more is no noise
 EARLY_ROWS = 3  # in which a start can go wrong
 SPIKE = 1.5  # times the loss of an untrained network: a sound step lowers the loss
 STUCK = 0.95  # of it, at the end: nothing was learnt
@@ -23,6 +22,7 @@ JUMPY_LEVEL = 0.3  # of the untrained network's loss: above it, jumps alone say 
 UNUSUALLY_HIGH = 8.0  # times the usual learning rate; Bengio 2012 (arXiv:1206.5533): about a factor of 2 is too much
 UNUSUALLY_LOW = 0.15  # times the usual learning rate
 LEFT_OVER = 0.08  # of the untrained network's loss is left at the end, although …
+GOOD, LOW_LEVEL = 0.85, 0.2  # of an accuracy, and of the untrained network's loss: no problem
 SLOW_LEVEL = 0.5  # likewise, where the spec is unknown
 STRAIGHT = 0.5  # the second half of the rows brings so much of what the first brings: a curve without a knee
 SLOW_ROWS = 8
@@ -35,36 +35,6 @@ LEAPT = "epochs_whose_held_out_loss_jumped_up_as_a_fraction"
 DIFFERS = "noise_of_the_train_loss_as_a_fraction"
 STAYED = "train_loss_now"
 UNUSUAL = "times_the_usual_learning_rate"
-
-
-def diverged(reading: Reading) -> Iterator[Finding]:
-    """A loss that is no finite number, or rises for good."""
-    broken = _first_broken(reading)
-    if broken is not None or reading.run.diverged:
-        since = reading.run.last_epoch if broken is None else broken
-        sentence = f"The run diverged in epoch {since}: its loss is no longer a finite number."
-        yield _too_fast(reading, "diverged", since, sentence, {"first_epoch_without_a_finite_loss": since})
-    elif (turned := turn(reading.train)) and reading.start is not None and len(reading.train) >= 5 and turned.rows >= 3:
-        fallen = max(reading.start, float(reading.train.values[0])) - turned.lowest
-        line = trend(reading.own(reading.train, turned.epoch))
-        is_rising = line is not None and line.certainty > 3
-        if is_rising and turned.rise > max(DIVERGING_RISE * fallen, 4 * noise(reading.train), JUMP * turned.lowest):
-            sentence = (
-                f"The run diverges: since epoch {turned.epoch}, the train loss itself has risen from "
-                f"{turned.lowest:.3g} "
-                f"to {turned.last:.3g}. Overfitting lets it fall; steps that are too large let it rise."
-            )
-            evidence = {"lowest_train_loss": turned.lowest, "train_loss_now": turned.last}
-            yield _too_fast(reading, "diverging", turned.epoch, sentence, evidence)
-
-
-def _first_broken(reading: Reading) -> int | None:
-    """The first epoch whose loss is NaN or infinite."""
-    found = [step.epoch for step in reading.run.steps if not np.isfinite(step.loss)][:1]
-    for name in ("train_loss", "test_loss", "validation_loss"):
-        curve = reading.run.curve(name)
-        found += curve.epochs[~np.isfinite(curve.values)].tolist()[:1]
-    return min(found, default=None)
 
 
 def learning_rate_too_high(reading: Reading) -> Iterator[Finding]:
@@ -88,7 +58,7 @@ def learning_rate_too_high(reading: Reading) -> Iterator[Finding]:
     }
     seen = ", and ".join(sign.words for sign in signs.values())
     sentence = f"The learning rate is too high: {seen}. Each step overshoots what it aims at."
-    yield _too_fast(reading, "learning_rate_too_high", int(reading.train.epochs[0]), sentence, evidence)
+    yield too_fast(reading, "learning_rate_too_high", int(reading.train.epochs[0]), sentence, evidence)
 
 
 class _Sign(NamedTuple):
@@ -165,7 +135,8 @@ def _is_stuck(reading: Reading) -> bool:
     return reading.level is not None and len(reading.train) >= EARLY_ROWS and reading.level >= STUCK
 
 
-def _too_fast(reading: Reading, code: Code, since: int, sentence: str, evidence: Evidence) -> Finding:
+def too_fast(reading: Reading, code: Code, since: int, sentence: str, evidence: Evidence) -> Finding:
+    """A problem that shorter steps mend."""
     patch = patches.usual_rate(reading, SLOWER)
     expected = "The loss falls from the first epoch on, and without jumps."
     why = (
@@ -177,8 +148,9 @@ def _too_fast(reading: Reading, code: Code, since: int, sentence: str, evidence:
 
 
 def learning_rate_too_low(reading: Reading) -> Iterator[Finding]:
-    """A loss that creeps down evenly, and is far from done at the end."""
-    if not len(reading.train) or reading.level is None or reading.memorised_since is not None:
+    """A loss that creeps down evenly, and is far from done at the end. Of a network that knew much before, small steps
+    are usual; where it ends with most images right, a higher rate is no more than faster."""
+    if not len(reading.train) or reading.level is None or reading.memorised_since is not None or reading.knew_much:
         return
     slow = _is_unusually_slow(reading) if reading.rate_ratio is not None else _is_straight(reading)
     if not slow:
@@ -192,7 +164,8 @@ def learning_rate_too_low(reading: Reading) -> Iterator[Finding]:
         rate = reading.spec.optimizer.learning_rate
         evidence |= {"learning_rate": rate, "times_the_usual_learning_rate": reading.rate_ratio}
         reason = f"at a learning rate of {rate:g}, {reading.rate_ratio:.2g} times what is usual for its optimizer"
-    severity: Severity = "problem"
+    is_good = max(reading.final_accuracy or 0.0, reading.final_train_accuracy or 0.0) >= GOOD
+    severity: Severity = "hint" if is_good or reading.level < LOW_LEVEL else "problem"
     yield Finding(
         code="learning_rate_too_low",
         severity=severity,
