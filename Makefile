@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo lab test test-fast test-python coverage wheels check chaos fuzz verify-export lock bench-start bench-train bench-overhead bench-signals bench-gpu bench-accuracy bench-regularisation bench-diagnosis bench-formats bench-api bench-tenants bench-upload bench-checks bench-audit bench-calibration bench-finetune bench-fleet bench-mlflow bench-predict verify-page
+.PHONY: help setup up demo lab test test-fast test-python coverage wheels check chaos fuzz verify-export lock bench-start bench-train bench-overhead bench-signals bench-significance bench-gpu bench-accuracy bench-regularisation bench-diagnosis bench-formats bench-api bench-tenants bench-upload bench-checks bench-audit bench-calibration bench-finetune bench-fleet bench-mlflow bench-predict verify-page
 
 # Where nothing compiled may be kept, every process that imports torch takes seconds longer to start.
 unexport PYTHONDONTWRITEBYTECODE
@@ -76,6 +76,9 @@ bench-train: .venv/.installed ## measure our engine against a stock loop on this
 
 bench-overhead: .venv/.installed ## measure the share of an epoch that is not forward, backward and optimizer
 	@$(BIN)/python -m benchmarks.overhead
+
+bench-significance: .venv/.installed ## measure how often a verdict on repeated jobs is right, with networks that are trained
+	@$(BIN)/python -m benchmarks.significance $(OPTIONS)
 
 bench-signals: .venv/.installed ## measure what gradient norms, update ratios and dead units cost: OPTIONS='--pairs 40'
 	@$(BIN)/python -m benchmarks.signals $(OPTIONS)
