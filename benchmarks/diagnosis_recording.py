@@ -25,7 +25,7 @@ from training.metrics import EpochMetrics, StepMetrics
 from training.spec import TrainingSpec
 
 RECORDED = Path(__file__).parent / "reference" / "diagnosis_curves.json"
-COLUMNS = (
+COLUMNS = (  # of those that a diagnosis reads, all but the loader's share, which is the machine's
     "train_loss",
     "train_accuracy",
     "test_loss",

@@ -12,9 +12,9 @@ from jobs import repeats
 from jobs.downsampled_curves import LEAST_EPOCHS, MEASURES, choose_epochs
 from jobs.errors import JobNotFound
 from jobs.ids import is_id
+from jobs.recording import earlier_facts
 from jobs.repeats import Statistics
-from models import TERMINAL, Attempt, Epoch, Job, JobStatus
-from training.metrics import RunFacts
+from models import TERMINAL, Epoch, Job, JobStatus
 from training.significance import Difference as ResultDifference
 from training.significance import compare_runs
 from training.spec import ResolvedSpec
@@ -127,8 +127,7 @@ def _judged(session: Session, first: ComparedJob, second: ComparedJob) -> Result
 
 def _test_images(session: Session, job: Job) -> int:
     """0 where no attempt has told."""
-    told = select(Attempt.facts).where(Attempt.job_id == job.id, Attempt.facts.is_not(None))
-    facts = RunFacts.from_stored(session.scalars(told.order_by(Attempt.number.desc()).limit(1)).first())
+    facts = earlier_facts(session, job)
     return facts.test_images if facts else 0
 
 

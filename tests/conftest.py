@@ -109,6 +109,7 @@ SLOW = (
     "api/test_files.py",
     "api/test_idempotency.py",
     "api/test_keys.py",
+    "api/test_repeats.py",
     "api/test_preconditions.py",
     "api/test_requests.py",
     "api/test_root_path.py",

@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
 from api.http.errors import InvalidRequest
-from api.http.validation import body_errors
 from api.making import dataset_check
+from api.making.made_bodies import validated
 from api.schemas.audits import AuditCreate
 from api.schemas.submission import JobCreate
 from jobs.submission import Submission
@@ -59,13 +57,7 @@ def _job(version: DatasetVersion, spec: Mapping[str, Any], index: int, folds: in
         "tags": ["audit"],
         "spec": {**spec, "validation_fold": {"index": index, "of": folds}},
     }
-    try:
-        return JobCreate.model_validate(body)
-    except ValidationError as error:
-        errors = error.errors()
-        for item in errors:
-            item["loc"] = ("body", *item["loc"])
-        raise InvalidRequest(body_errors(JobCreate, body, errors), len(errors)) from error
+    return validated(body)
 
 
 def _told_of_folds(refused: InvalidRequest) -> InvalidRequest:

@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
 from api.http.errors import InvalidRequest
-from api.http.validation import body_errors
+from api.making.made_bodies import validated
 from api.schemas.submission import JobCreate, JobRerun
 from jobs.submission import Submission
 from models import Job
@@ -28,7 +26,7 @@ def revised(job: Job, changes: JobRerun) -> JobCreate:
     merged = {field: value for field, value in (submitted.beside_spec() | given).items() if value is not None}
     merged["spec"] = merge_patch(spec.model_dump(mode="json"), patch)
     recipe = merged["spec"].pop("recipe", None)
-    revision = _checked(merged)
+    revision = validated(merged)
     return revision.model_copy(update={"spec": revision.spec.model_copy(update={"recipe": recipe})})
 
 
@@ -36,14 +34,3 @@ def _refuse_another_recipe(spec: ResolvedSpec, patch: Mapping[str, Any]) -> None
     if patch.get("recipe") not in (None, spec.recipe):
         detail = "cannot be changed: the spec is filled in already. Submit a new job to start from another recipe"
         raise InvalidRequest([{"pointer": "#/spec/recipe", "detail": detail}], 1)
-
-
-def _checked(body: Mapping[str, Any]) -> JobCreate:
-    """Validate `body` like the body of a submission. Raises InvalidRequest."""
-    try:
-        return JobCreate.model_validate(body)
-    except ValidationError as error:
-        errors = error.errors()
-        for item in errors:
-            item["loc"] = ("body", *item["loc"])
-        raise InvalidRequest(body_errors(JobCreate, body, errors), len(errors)) from error

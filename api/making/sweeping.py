@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
-
 from api.http.errors import InvalidRequest
-from api.http.validation import MAX_ERRORS, body_errors
+from api.http.validation import MAX_ERRORS
 from api.making import dataset_check
+from api.making.made_bodies import validated
 from api.schemas.experiments import ExperimentRun
 from api.schemas.submission import JobCreate
 from api.schemas.sweeps import SweepCreate
@@ -113,17 +112,6 @@ def _of_dataset(refused: InvalidRequest, label: str) -> InvalidRequest:
         {"pointer": "#/dataset", "detail": f"{error['detail']} (in the trial “{label}”)"} for error in refused.errors
     ]
     return InvalidRequest(errors, len(errors))
-
-
-def validated(body: Mapping[str, Any]) -> JobCreate:
-    """A trial as `POST /v1/jobs` would take it. Raises InvalidRequest."""
-    try:
-        return JobCreate.model_validate(body)
-    except ValidationError as error:
-        errors = error.errors()
-        for item in errors:
-            item["loc"] = ("body", *item["loc"])
-        raise InvalidRequest(body_errors(JobCreate, body, errors), len(errors)) from error
 
 
 def trial_name(sweep: str, told: str) -> str:

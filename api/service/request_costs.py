@@ -86,7 +86,7 @@ COSTS: Mapping[str, Cost] = {
     "repeat_job": lambda _: EXPENSIVE,  # up to 19 jobs
     "submit_sweep": lambda _: 20,  # up to a hundred jobs
     "run_experiment": lambda _: 20,
-    "get_answer": lambda _: EXPENSIVE,  # the whole curves of up to a hundred jobs
+    "get_answer": lambda _: EXPENSIVE,  # the curves of every job of an experiment
     "get_answer_svg": lambda _: 10,
     "get_answer_markdown": lambda _: EXPENSIVE,
     "get_answer_html": lambda _: 10,

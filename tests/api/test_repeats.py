@@ -17,11 +17,13 @@ SPEC = {"dataset": "digits", "architecture": "resnet20", "epochs": 2, "seed": 3}
 def submit(client: TestClient, repeats: int, **fields: Any) -> dict[str, Any]:
     answer = client.post("/v1/jobs", json={"spec": SPEC | fields.pop("spec", {}), "repeats": repeats, **fields})
     assert answer.status_code == 201, answer.text
-    return answer.json()  # type: ignore[no-any-return]
+    made: dict[str, Any] = answer.json()
+    return made
 
 
 def repeats_of(client: TestClient, job: dict[str, Any]) -> dict[str, Any]:
-    return client.get(job["links"]["repeats"]).json()  # type: ignore[no-any-return]
+    found: dict[str, Any] = client.get(job["links"]["repeats"]).json()
+    return found
 
 
 def play(stage: "Stage", client: TestClient, job: dict[str, Any], accuracies: list[float]) -> None:

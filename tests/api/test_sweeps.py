@@ -79,7 +79,8 @@ def test_a_space_has_bounds_and_no_trial_twice(client: TestClient) -> None:
     assert (error["pointer"], "110 jobs" in error["detail"]) == ("#/space", True)
     [error] = refused(client, {"seed": [0, 1, 0]})
     assert error["pointer"] == "#/space/seed/2"
-    assert refused(client, {}) and refused(client, {"seed": []}) and refused(client, {"a..b": [1]})  # noqa: PT018
+    spaces: list[dict[str, list[int]]] = [{}, {"seed": []}, {"a..b": [1]}]
+    assert all(refused(client, space) for space in spaces)
 
 
 def test_a_quota_lets_all_jobs_in_or_none(client: TestClient, stage: "Stage", database: Database) -> None:
