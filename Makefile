@@ -25,7 +25,7 @@ demo: .venv/.installed ## train a ResNet on handwritten digits through the servi
 lab: .venv/.installed ## the lab exercise: ResNet-18 on CIFAR-100, the experiments, and a report; EPOCHS=n, EXPERIMENTS=none|small|full
 	@$(BIN)/python demo.py lab
 
-test: .venv/.developed ## run every test, and say which took longest: 15 minutes on 2 cores
+test: .venv/.developed ## run every test, and say which took longest: 18 minutes on 2 cores
 	$(BIN)/python -m pytest --durations=20
 
 test-fast: .venv/.developed ## while editing: without PostgreSQL and the files that take longest

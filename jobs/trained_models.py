@@ -46,7 +46,7 @@ class Left:
 
 def leave(session: Session, job: Job, left: Left, formats: Sequence[str] = ()) -> TrainedModel:
     """The trained model of a job that ends in this transaction, whose row is locked and has its files. It is to be
-    exported to `formats`."""
+    exported to `formats`, unless the job is a part of something: of a hundred trials, nobody takes each one home."""
     created_at = session.scalars(select(DatabaseNow())).one()
     is_best = bool(job.spec.get("regularisation", {}).get("early_stopping")) and job.best_epoch is not None
     measured = job.best_epoch if is_best else left.epoch - 1 if left.step == 0 else None
@@ -68,7 +68,8 @@ def leave(session: Session, job: Job, left: Left, formats: Sequence[str] = ()) -
     model.manifest = _manifest(session, job, model, left)
     session.add(model)
     note_bytes(session, model.project, "models", left.best_weights.size_bytes if left.best_weights else 0)
-    model_tasks.export_at_end(session, model, formats)
+    if job.parent is None:
+        model_tasks.export_at_end(session, model, formats)
     return model
 
 

@@ -52,11 +52,12 @@ class Stage:
         tags: Sequence[str] = (),
         project: str = DEFAULT_PROJECT,
         dataset: str = "digits",
+        parent: str | None = None,
     ) -> str:
         spec = TrainingSpec(dataset=dataset, epochs=epochs, batch_size=batch_size, validation_fraction=validation)
         with self.database.session() as session:
             submission = Submission(spec, name=name, priority=priority, accelerator=accelerator, tags=tags)
-            return lifecycle.submit(session, submission, project=project).id
+            return lifecycle.submit(session, submission, project=project, parent=parent).id
 
     def sign_on(self, *, slots: int = 1, devices: Sequence[str] = ("cpu",)) -> str:
         worker = f"worker-{next(self._workers)}"

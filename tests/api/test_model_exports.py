@@ -174,6 +174,14 @@ def test_a_job_that_ends_has_its_model_exported(client: TestClient, stage: "Stag
     assert claimed(stage.database).kind == tasks.EXPORT
 
 
+def test_the_model_of_a_part_of_something_is_exported_on_request_alone(client: TestClient, stage: "Stage") -> None:
+    job_id = stage.submit(parent=stage.submit())
+    stage.succeed(stage.start(job_id), exports=("onnx",))
+    exports = f"/v1/models/{model_of(client, job_id)['id']}/exports"
+    assert client.get(exports).json()["data"] == []
+    assert client.post(exports, json={"formats": ["onnx"]}).status_code == 202
+
+
 def test_what_needs_images_does_not_keep_the_rest_from_being_made(client: TestClient, stage: "Stage") -> None:
     job_id = trained(stage, exports=("html", "onnx", "int8"))
     asked = client.get(f"/v1/models/{model_of(client, job_id)['id']}/exports").json()["data"]
