@@ -9,6 +9,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+import old_client
 from tests.worker.validation.archives import tree
 
 ROOT = Path(__file__).parents[2]
