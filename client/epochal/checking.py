@@ -17,7 +17,6 @@ from epochal.errors import LocalError
 from epochal.looking import Look, LookFinding, Looking, refused
 from epochal.packing import open_upload
 from epochal.uploading import check_split
-
 from training.errors import DatasetInvalid
 
 __all__ = ["DatasetCheck", "Look", "LookFinding", "Looking", "check", "look"]

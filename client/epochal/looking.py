@@ -13,7 +13,6 @@ from typing import Literal
 from epochal.errors import LocalError
 from epochal.folders import ListedFile, Listing, list_folder, reason_of
 from epochal.packing import SingleFile, no_files
-
 from training.archives.kinds import archive_kind
 from training.archives.layout import arrange
 from training.archives.limits import Budget, Limits

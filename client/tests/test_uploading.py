@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 import pytest
+
 from epochal import uploading as rules
 from epochal._async.requester import AsyncRequester
 from epochal._async.uploading import AsyncUploading
@@ -25,7 +26,6 @@ from epochal.errors import (
 )
 from epochal.packing import open_upload
 from epochal.uploading import UploadProgress
-from pictures import folder, tree
 
 Fault = Callable[["Service", httpx2.Request], httpx2.Response]
 PART = 1000
@@ -41,7 +41,7 @@ class Service:
         self.versions: dict[int, str] = {}  # status by number
         self.asked: list[str] = []
         self.offsets: list[int] = []
-        self.validations = iter(())  # statuses of a version, one an answer; then it is ready
+        self.validations: Iterator[str] = iter(())  # statuses of a version, one an answer; then it is ready
         self.largest_part = 10**9
 
     def handle(self, request: httpx2.Request) -> httpx2.Response:
@@ -199,11 +199,6 @@ def upload(request: pytest.FixtureRequest, waited: list[float]) -> Callable[...,
     return call
 
 
-@pytest.fixture
-def pets(tmp_path: Path) -> Path:
-    return folder(tmp_path / "pets", tree())
-
-
 def whole(path: Path) -> bytes:
     with open_upload(path) as file:
         return file.read_at(0, file.size)
@@ -278,14 +273,16 @@ def test_a_file_that_changes_meanwhile_is_named_and_no_version_is_made(upload: C
             os.utime(changed, ns=(0, 0))
 
     service = Service()
-    with pytest.raises(LocalError, match="train/bee/1.png' has been changed") as told:
+    with pytest.raises(LocalError, match=r"train/bee/1\.png' has been changed") as told:
         upload(service, "pets", pets, on_progress=change)
     assert told.value.code == "file_changed"
     assert service.versions == {}
 
 
-def test_what_would_be_refused_is_not_sent_unless_it_is_to_be(upload: Callable[..., Any], tmp_path: Path) -> None:
-    one_class = folder(tmp_path / "ants", {name: content for name, content in tree().items() if "ant" in name})
+def test_what_would_be_refused_is_not_sent_unless_it_is_to_be(
+    upload: Callable[..., Any], folder_of: Callable[[dict[str, bytes]], Path], pictures: dict[str, bytes]
+) -> None:
+    one_class = folder_of({name: content for name, content in pictures.items() if "ant" in name})
     service = Service()
     with pytest.raises(LocalError, match="one class only, ant") as told:
         upload(service, "ants", one_class)

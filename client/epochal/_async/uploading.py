@@ -10,12 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from epochal import types
 from epochal._async.pages import AsyncPages
 from epochal._async.requester import AsyncRequester
 from epochal._async.resource import AsyncResource
 from epochal._http import path_to
 from epochal.errors import DatasetFailedError, EpochalError, NotFoundError, UnexpectedAnswerError
-from epochal.types import DatasetVersion, Upload
 from epochal.uploading import PATIENCE, OnProgress, Sending, UploadProgress, UploadRequest, check_split, next_step
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class AsyncUploading(AsyncResource):
         wait: bool = True,
         check: bool = True,
         on_progress: OnProgress | None = None,
-    ) -> DatasetVersion:
+    ) -> types.DatasetVersion:
         """Upload a folder, an archive or an .npz of arrays as the next version of the data set `name`, and wait until
         it is ready. With `check`, it is looked through first, and not sent where the service would refuse it.
 
@@ -73,11 +73,11 @@ class AsyncUploading(AsyncResource):
 
         return await self._requester.in_thread(partial(check, path, test_fraction=test_fraction, seed=seed))
 
-    async def version(self, name: str, number: int) -> DatasetVersion:
+    async def version(self, name: str, number: int) -> types.DatasetVersion:
         """One version of a data set, with its report once it is ready."""
-        return await self._requester.request("GET", _path_of(name, number), cast=DatasetVersion)
+        return await self._requester.request("GET", _path_of(name, number), cast=types.DatasetVersion)
 
-    async def wait(self, name: str, number: int, *, on_progress: OnProgress | None = None) -> DatasetVersion:
+    async def wait(self, name: str, number: int, *, on_progress: OnProgress | None = None) -> types.DatasetVersion:
         """Wait until a version is ready. Raises DatasetFailedError, with the service's code and hint, where it
         fails."""
         sending, answers = self._sending(), 0
@@ -98,11 +98,11 @@ class AsyncUploading(AsyncResource):
             sending.reach(answers)
             await self._requester.sleep(0.1)  # what is in between may answer at once
 
-    async def _look_at_version(self, name: str, number: int, seconds: float) -> DatasetVersion:
+    async def _look_at_version(self, name: str, number: int, seconds: float) -> types.DatasetVersion:
         """As it is once it is no longer validated, or in so many seconds."""
         prefer = {"Prefer": f"wait={seconds:.0f}"}
         path = _path_of(name, number)
-        return await self._once().request("GET", path, headers=prefer, wait=seconds, cast=DatasetVersion)
+        return await self._once().request("GET", path, headers=prefer, wait=seconds, cast=types.DatasetVersion)
 
     async def _look(self, path: Path, on_progress: OnProgress | None) -> None:
         """Raises LocalError where the service would refuse what is at `path`."""
@@ -145,19 +145,19 @@ class AsyncUploading(AsyncResource):
             on_progress(UploadProgress("sending", file.size, file.size))
         return upload.version
 
-    async def _standing(self, asked: UploadRequest, upload: Upload | None) -> Upload:
+    async def _standing(self, asked: UploadRequest, upload: types.Upload | None) -> types.Upload:
         """How the upload stands at the service; where there is none, it is begun."""
         once = self._once()
         if upload is not None:
-            return await once.request("GET", path_to("uploads", upload.id), cast=Upload)
+            return await once.request("GET", path_to("uploads", upload.id), cast=types.Upload)
         found = await self._known(asked)
         if found is not None:
             return found
-        return await once.request("POST", path_to("uploads"), json=asked.body(), cast=Upload)
+        return await once.request("POST", path_to("uploads"), json=asked.body(), cast=types.Upload)
 
-    async def _known(self, asked: UploadRequest) -> Upload | None:
+    async def _known(self, asked: UploadRequest) -> types.Upload | None:
         """An upload that was made as this one is `asked` for: it broke off, or its version is good."""
-        uploads = AsyncPages(self._once(), Upload, path_to("uploads"), {"limit": LARGEST_PAGE})
+        uploads = AsyncPages(self._once(), types.Upload, path_to("uploads"), {"limit": LARGEST_PAGE})
         async for upload in uploads:
             if asked.is_of(upload) and (upload.version is None or await self._is_good(asked.dataset, upload.version)):
                 return upload
@@ -166,13 +166,13 @@ class AsyncUploading(AsyncResource):
     async def _is_good(self, name: str, number: int) -> bool:
         """Whether a version is there, and has not failed."""
         try:
-            found = await self._once().request("GET", _path_of(name, number), cast=DatasetVersion)
+            found = await self._once().request("GET", _path_of(name, number), cast=types.DatasetVersion)
         except NotFoundError:
             return False
         return found.status != "failed"
 
     async def _send_rest(
-        self, file: UploadFile, upload: Upload, sending: Sending, on_progress: OnProgress | None
+        self, file: UploadFile, upload: types.Upload, sending: Sending, on_progress: OnProgress | None
     ) -> None:
         """Send all parts from where the upload stands."""
         at, once = upload.received_bytes, self._once()
