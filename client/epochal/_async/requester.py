@@ -118,7 +118,7 @@ class AsyncRequester:
             request = self._http.build_request(
                 method,
                 path,
-                params=query or None,
+                params={name: value for name, value in (query or {}).items() if value != []} or None,
                 json=json,
                 content=content,
                 files=files,

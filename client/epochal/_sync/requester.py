@@ -119,7 +119,7 @@ class Requester:
             request = self._http.build_request(
                 method,
                 path,
-                params=query or None,
+                params={name: value for name, value in (query or {}).items() if value != []} or None,
                 json=json,
                 content=content,
                 files=files,
