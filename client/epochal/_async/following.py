@@ -12,7 +12,7 @@ from typing import TypeVar
 import httpx2
 
 from epochal._async.requester import AsyncRequester
-from epochal._http import MAX_RETRY_AFTER, connection_error, may_pass, path_to
+from epochal._http import MAX_RETRY_AFTER, Backoff, connection_error, may_have_acted, may_pass, path_to
 from epochal.errors import (
     APIConnectionError,
     APIStatusError,
@@ -68,7 +68,7 @@ class AsyncEventStream:
         self._told = told
         self._has_received = False  # whether the service has ever sent something
         self._retry_seconds = 0.0  # how long the service asks to wait before a reconnection
-        self._outage = Outage()
+        self._first, self._outage = Backoff(requester.options.max_retries), Outage()
 
     async def events(self) -> AsyncIterator[Event]:
         """Each once, in order, until the job ends."""
@@ -94,16 +94,14 @@ class AsyncEventStream:
                 reason = connection_error(self._requester.base_url, error)
             except EpochalError as error:
                 reason = error
-            self._check(reason)
-            if not self._has_received:
-                raise reason  # its request was repeated already, and nothing is lost yet
-            await self._requester.sleep(self._outage.wait(reason, self._retry_seconds))
+            await self._requester.sleep(self._wait(reason))
 
     def _connection(self) -> AbstractAsyncContextManager[httpx2.Response]:
         last = {"Last-Event-ID": str(self._told)} if self._told else {}
         headers = {"Accept": "text/event-stream", **last}
-        wait = SILENT_SECONDS - self._requester.options.timeout
-        return self._requester.open("GET", self._path, headers=headers, wait=wait)
+        once = self._requester.with_options(replace(self._requester.options, max_retries=0))
+        wait = SILENT_SECONDS - once.options.timeout
+        return once.open("GET", self._path, headers=headers, wait=wait)
 
     def _new(self, message: httpx2.ServerSentEvent) -> Event | None:
         """The event of a message, if it has one that is new."""
@@ -120,12 +118,18 @@ class AsyncEventStream:
         self._told = event.id
         return event
 
-    def _check(self, reason: EpochalError) -> None:
-        """Raises StreamNotAvailableError where `reason` means that this service cannot stream at all."""
+    def _wait(self, reason: EpochalError) -> float:
+        """Seconds before the next connection. Until something was received, there are as many as retries of a request.
+        Raises `reason`; or StreamNotAvailableError where it means that this service cannot stream at all."""
         if isinstance(reason, NotFoundError) and reason.code != "job_not_found":
             raise StreamNotAvailableError(f"there is nothing at {self._path}") from reason
-        if not self._has_received and isinstance(reason, APITimeoutError):
+        if self._has_received:
+            return self._outage.wait(reason, self._retry_seconds)
+        if isinstance(reason, APITimeoutError) and may_have_acted(reason):
             raise StreamNotAvailableError("nothing comes, as if something in between held it back") from reason
+        if not may_pass(reason):
+            raise reason
+        return self._first.wait(reason)
 
 
 async def poll(
