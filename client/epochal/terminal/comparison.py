@@ -72,7 +72,7 @@ def _job(title: str, value: Any, rank: int) -> Column:
 
 JOBS = (
     Column("", lambda pair, _: letter(pair[0]), KEPT, least=1),
-    Column("NAME", lambda pair, _: pair[1].name, 8, least=12),
+    Column("NAME", lambda pair, _: pair[1].name, 8, least=16),
     Column("ID", lambda pair, _: pair[1].id, KEPT, id=True),
     Column("STATUS", lambda pair, _: pair[1].status, 5, colour=lambda pair: status_colour(pair[1])),
     _job("RUNS", lambda job: job.repeats, 4),

@@ -138,7 +138,7 @@ def bar(job: Job, now: datetime, columns: int, style: Style = PLAIN) -> list[str
         name, space = "", columns - len(end) - 1
     line = f"{style.paint(name, 'bold')} " if name else " "
     filled = _filled(job.progress.percent, max(0, min(space, _WIDEST_BAR)), style) if space >= 4 else ""
-    return [line + filled + cut(end, columns), _figures(job, columns, style)]
+    return [line + filled + cut(end, columns - measured(name) - 1), _figures(job, columns, style)]
 
 
 def _filled(percent: float, cells: int, style: Style) -> str:
