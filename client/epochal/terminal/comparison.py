@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import formats
-from .columns import accuracy, status_colour
-from .tables import KEPT, Column, number, table
-from .text import PLAIN, Style, safe, wrap
+from epochal.terminal import formats
+from epochal.terminal.columns import accuracy, status_colour
+from epochal.terminal.tables import KEPT, Column, number, table
+from epochal.terminal.text import PLAIN, Style, safe, wrap
 
 if TYPE_CHECKING:
     from epochal.types import Comparison

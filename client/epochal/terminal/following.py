@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from . import formats
-from .columns import accuracy, left, status_colour
-from .screen import Screen
-from .states import OVER, epoch_line, revised_line, state_lines
-from .text import PLAIN, Style, cut, safe, wrap
-from .text import width as measured
+from epochal.terminal import formats
+from epochal.terminal.columns import accuracy, left, status_colour
+from epochal.terminal.screen import Screen
+from epochal.terminal.states import OVER, epoch_line, revised_line, state_lines
+from epochal.terminal.text import PLAIN, Style, cut, safe, wrap
+from epochal.terminal.text import width as measured
 
 if TYPE_CHECKING:
     from epochal.types import EpochRow, Event, Job

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import formats
-from .text import safe
+from epochal.terminal import formats
+from epochal.terminal.text import safe
 
 if TYPE_CHECKING:
     from epochal.types import Attempt, EpochRow, Event, Job, QueuePlace, RunFacts

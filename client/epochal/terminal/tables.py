@@ -8,9 +8,9 @@ from datetime import datetime, timezone
 from itertools import pairwise
 from typing import Any
 
-from .formats import NONE
-from .text import PLAIN, Style, fit, safe
-from .text import width as measured
+from epochal.terminal.formats import NONE
+from epochal.terminal.text import PLAIN, Style, fit, safe
+from epochal.terminal.text import width as measured
 
 GAP = 2  # cells between two columns
 KEPT = 9  # the rank of a column that is never left out
