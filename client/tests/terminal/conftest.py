@@ -51,7 +51,7 @@ class Emulator(io.StringIO):
             self.cursor = letter == "h" if number == "25" else self.cursor
         elif letter == "A":
             for _ in range(int(number)):
-                assert len(self.lines[self.line]) <= self.columns, "a line of the block is wrapped"
+                assert width(self.lines[self.line]) <= self.columns, "a line of the block is wrapped"
                 self.line -= 1
             assert self.line >= 0, "above the first line"
         elif letter == "J":
