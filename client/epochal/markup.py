@@ -18,8 +18,7 @@ from epochal.terminal.text import safe
 if TYPE_CHECKING:
     from epochal.types import Comparison, EpochRow, Job
 
-# Mid-tones for light ground, and lighter ones for dark: both have a contrast of 3 to 1 at least. All else has the colour
-# of the notebook's text, whatever its theme.
+# Dark tones for light ground and light ones for dark. All else has the colour of the text around it.
 _LIGHT = {
     "cyan": "#0e7490",
     "magenta": "#a21caf",
@@ -47,9 +46,9 @@ def _colours(palette: dict[str, str]) -> str:
 
 
 _STYLE = (
-    "<style>.epochal{font:13px/1.45 system-ui,sans-serif;max-width:60em}"
+    "<style>.epochal{font:13px/1.45 system-ui,sans-serif;max-width:70em}"
     ".epochal h4{margin:0 0 .3em;font-size:15px}.epochal p{margin:.3em 0}"
-    ".epochal table{border-collapse:collapse;margin:.5em 0}"
+    ".epochal table{font:inherit;border-collapse:collapse;margin:.5em 0}"
     ".epochal th,.epochal td{padding:.15em .9em .15em 0;text-align:left;vertical-align:top;background:none;border:0}"
     ".epochal .n{text-align:right;font-variant-numeric:tabular-nums}"
     ".epochal .k{display:inline-block;width:1.4em;border-top:3px solid;vertical-align:middle;margin:0 .35em 0 0}"
@@ -74,7 +73,7 @@ def job_html(job: Job, rows: Sequence[EpochRow]) -> str:
     facts = [
         ("id", f"<code>{_text(job.id)}</code>"),
         ("data set", _text(job.dataset.name)),
-        ("architecture", _text(job.spec.architecture.name)),
+        ("architecture", _text(job.spec["architecture"]["name"])),
         ("epochs", progress(job)),
     ]
     if job.best:

@@ -34,7 +34,7 @@ def watch(
 
 
 def _watch_in_cell(jobs: Iterable[Job], rows: Callable[[int], Iterable[EpochRow]]) -> Job:
-    from IPython.display import HTML, display, update_display
+    from IPython.display import HTML, display, update_display  # type: ignore[import-not-found,unused-ignore]
 
     known: dict[int, EpochRow] = {}
     shown = handle = None
@@ -62,7 +62,7 @@ def _in_notebook() -> bool:
 
     if "IPython" not in sys.modules:
         return False
-    from IPython import get_ipython
+    from IPython import get_ipython  # type: ignore[import-not-found,unused-ignore]
 
     return hasattr(get_ipython(), "kernel")
 
@@ -86,8 +86,8 @@ def _pyplot() -> Any:
     try:
         from matplotlib import pyplot
     except ImportError as error:
-        hint = "pip install matplotlib. `epochal plot` draws in the terminal without it."
-        raise LocalError("Plots need matplotlib, which is not installed.", code="invalid_request", hint=hint) from error
+        hint = "pip install matplotlib; `epochal plot` draws in a terminal without it."
+        raise LocalError("Plots need matplotlib, which is not installed.", code="package_missing", hint=hint) from error
     return pyplot
 
 

@@ -8,6 +8,7 @@ from html import escape
 
 from epochal.terminal.plot import Plot, Series
 from epochal.terminal.scales import Scale, labelled, limits, ticks_of
+from epochal.terminal.text import safe
 
 WIDTH, HEIGHT = 420, 240  # of a panel, in pixels
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 26, 40  # around its curves
@@ -66,7 +67,7 @@ def _curve(curve: Series, epochs: Scale, values: Scale) -> str:
             continue
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in _thinned(stretch))
         parts.append(f'<polyline class="c-{curve.colour}" points="{path}"/>')
-    return f"<g><title>{escape(curve.label)}</title>{''.join(parts)}</g>"
+    return f"<g><title>{escape(safe(curve.label))}</title>{''.join(parts)}</g>"
 
 
 def _thinned(points: Sequence[Point]) -> Iterator[Point]:
@@ -82,7 +83,7 @@ def _thinned(points: Sequence[Point]) -> Iterator[Point]:
 
 
 def _value_axis(values: Scale, *, percent: bool) -> Iterator[str]:
-    for tick, text in labelled(values.low, values.high, 5, percent=percent):
+    for tick, text in labelled(values.low, values.high, 7, percent=percent):
         y = HEIGHT - _BOTTOM - values.place(tick)
         yield f'<path class="g" d="M{_LEFT} {y:.1f}H{WIDTH - _RIGHT}"/>'
         yield f'<text class="e" x="{_LEFT - 6}" y="{y + 4:.1f}">{text}</text>'
@@ -93,5 +94,6 @@ def _epoch_axis(epochs: Scale) -> Iterator[str]:
     yield f'<path class="a" d="M{_LEFT} {_TOP}V{bottom}H{WIDTH - _RIGHT}"/>'
     for tick in ticks_of(epochs.low, epochs.high, 6, whole=True):
         x = _LEFT + epochs.place(tick)
-        yield f'<path class="a" d="M{x:.1f} {bottom}v4"/><text class="m" x="{x:.1f}" y="{bottom + 17}">{tick:.0f}</text>'
+        yield f'<path class="a" d="M{x:.1f} {bottom}v4"/>'
+        yield f'<text class="m" x="{x:.1f}" y="{bottom + 17}">{tick:.0f}</text>'
     yield f'<text class="m" x="{_LEFT + _INSIDE / 2:.1f}" y="{HEIGHT - 6}">epoch</text>'
