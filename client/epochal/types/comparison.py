@@ -99,6 +99,7 @@ class Verdict(Record):
     baseline: str
     """The id of the first job."""
     job: str
+    """The id of the job that is compared with it."""
     verdict: Literal["different", "no_difference", "one_run", "no_result"]
     """`different`: the 99 % interval of the difference leaves out 0. `one_run`: one of the two has a single run that
     has succeeded, so that nothing is known of its seeds. `no_result`: one of them has none yet."""
@@ -144,6 +145,7 @@ class RepeatedJob(Record):
     seed: int
     status: JobStatus
     latest_epoch: int | None = None
+    """From 0. None before the first."""
     best_accuracy: float | None = None
     """Of its best epoch."""
     url: str
@@ -160,3 +162,4 @@ class Repeats(Record):
     epochs: tuple[int, ...]
     """Epochs, from 0, that `max_points` has chosen."""
     spreads: Spreads
+    """At `epochs`."""

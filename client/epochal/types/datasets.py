@@ -102,9 +102,12 @@ class DatasetVersionSummary(Record):
     identity: str | None = None
     """A hash of the content of its classes and images, as in a job's `dataset`: 64 hexadecimal digits."""
     train_images: int | None = None
+    """None until it is ready."""
     test_images: int | None = None
+    """None until it is ready."""
     created_at: datetime.datetime
     finished_at: datetime.datetime | None = None
+    """When its validation ended."""
     links: DatasetVersionLinks
 
 

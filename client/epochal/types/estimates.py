@@ -121,6 +121,7 @@ class DeviceEstimate(Record):
     workers: int
     """How many connected workers have it. 0: none, but the latest job ran on it."""
     pace: Pace | None = None
+    """None: it cannot be estimated, and `reason` says why."""
     reason: str | None = None
     """If `pace` is None: why."""
 
@@ -154,10 +155,12 @@ class DryRun(Record):
     conflicts: tuple[SpecConflict, ...]
     """Reasons for which the job would fail once a worker has the data."""
     parameters: int | None = None
+    """Weights and biases of the network."""
     flops: int | None = None
     """Multiply-accumulate operations of one image's forward pass, the count in papers on ResNets."""
     steps_per_epoch: int | None = None
     memory: MemoryEstimate | None = None
+    """None where `data` is."""
     devices: tuple[DeviceEstimate, ...]
     """Kinds of devices of the connected workers that the job can run on. If there is none, the suitable kind that a
     job ran on last; empty if there is none of that either."""

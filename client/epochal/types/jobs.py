@@ -25,6 +25,7 @@ class JobDataset(Record):
     """The data set that a job is trained on."""
 
     name: str
+    """As the spec names it."""
     version: int | None = None
     """Of an uploaded data set. It never changes."""
     identity: str | None = None
@@ -46,7 +47,7 @@ class Progress(Record):
     steps_per_epoch: int | None = None
     """Known once a worker has loaded the data."""
     percent: float
-    """From 0 to 100."""
+    """Share of all steps that the spec asks for. From 0 to 100."""
     estimated_finish: datetime.datetime | None = None
     """At the pace of the latest epoch, if every epoch is trained. A job that stops early finishes sooner. None
     unless the job is running and has trained an epoch."""
@@ -97,6 +98,7 @@ class JobError(Record):
     retryable: bool
     """Whether the same job may succeed if it is submitted again unchanged."""
     attempt: int
+    """The attempt that failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

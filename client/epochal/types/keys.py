@@ -20,10 +20,14 @@ class Key(Record):
     """The part of the key between `_` and `.`."""
     name: str
     project: str
+    """The project that it is for."""
     scopes: tuple[Literal["read", "train", "admin"], ...]
+    """`train` includes `read`; `admin` includes both."""
     created_at: datetime.datetime
     expires_at: datetime.datetime | None = None
+    """When it stops working. None: never."""
     revoked_at: datetime.datetime | None = None
+    """Since when the service refuses it. None: it has not been revoked."""
     last_used_at: datetime.datetime | None = None
     """Accurate to some seconds."""
 

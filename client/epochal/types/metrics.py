@@ -20,11 +20,13 @@ class EpochRow(Record):
     epoch: int
     """From 0."""
     train_loss: float
+    """Mean cross-entropy in nats."""
     train_accuracy: float
+    """A fraction in [0, 1]; of mixed images, by the label with the larger share."""
     test_loss: float | None = None
-    """None in epochs that are not evaluated."""
+    """Cross-entropy in nats. None in epochs that are not evaluated."""
     test_accuracy: float | None = None
-    """None in epochs that are not evaluated."""
+    """A fraction in [0, 1]. None in epochs that are not evaluated."""
     test_top5_accuracy: float | None = None
     """None likewise, and if there are five classes or fewer."""
     validation_loss: float | None = None
@@ -72,6 +74,7 @@ class StepRow(Record):
     step: int
     """From 0 within the epoch."""
     loss: float
+    """Cross-entropy in nats."""
     learning_rate: float
     attempt: int
     """The attempt that measured it."""

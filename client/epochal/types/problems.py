@@ -31,8 +31,11 @@ class Problem(Record):
     type: str
     """A URI reference that names this kind of error; `GET /problems` lists them."""
     title: str
+    """The kind of error in words."""
     status: int
+    """The HTTP status."""
     detail: str
+    """What is wrong here."""
     instance: str
     """The path of the request."""
     code: str

@@ -25,6 +25,7 @@ class Usage(Record):
     queued_jobs: int
     """Paused jobs count."""
     storage_bytes: int
+    """Checkpoints, weights, uploads and data sets together."""
     storage_by_kind: dict[str, int]
     """The same by what it is: `jobs` (checkpoints and weights), `uploads` that are not data sets yet, `datasets`,
     and `models` that were brought."""
@@ -38,6 +39,7 @@ class Project(Record):
 
     id: str
     max_running_jobs: int | None = None
+    """None: no limit, as for the others."""
     max_queued_jobs: int | None = None
     max_storage_bytes: int | None = None
     max_device_hours: float | None = None

@@ -43,8 +43,11 @@ class TrialMetrics(Record):
     """What a trial's job measured in one epoch."""
 
     epoch: int
+    """From 0."""
     train_loss: float
+    """Mean cross-entropy in nats."""
     train_accuracy: float
+    """A fraction in [0, 1], as the other accuracies."""
     test_loss: float | None = None
     test_accuracy: float | None = None
     validation_loss: float | None = None
@@ -65,9 +68,11 @@ class Trial(Record):
     status: JobStatus | None = None
     """None: the job was deleted."""
     latest: TrialMetrics | None = None
+    """Of the last epoch trained."""
     best: TrialMetrics | None = None
     """Of the epoch with the highest accuracy."""
     error: JobError | None = None
+    """None unless the job has failed."""
     url: str | None = None
     """The job. None: it was deleted."""
 
@@ -169,8 +174,11 @@ class AnsweredTrial(Record):
     epochs: int
     """Trained so far."""
     planned_epochs: int
+    """What its spec asks for."""
     train_loss: float | None = None
+    """Mean cross-entropy in nats."""
     train_accuracy: float | None = None
+    """A fraction in [0, 1], as the test accuracy."""
     test_loss: float | None = None
     test_accuracy: float | None = None
     """Of the last epoch that was evaluated; with early stopping, of the epoch that it keeps."""

@@ -47,6 +47,7 @@ class Webhook(Record):
         ],
         ...,
     ]
+    """The types of the events that it is sent."""
     enabled: bool
     """False: nothing is sent. A receiver that answers 410 disables its webhook."""
     created_at: datetime.datetime
@@ -92,6 +93,7 @@ class WebhookDelivery(Record):
         "dataset.failed",
         "webhook.ping",
     ]
+    """The type of the event; `webhook.ping` of a test message."""
     status: Literal["pending", "delivered", "failed"]
     """`failed`: it is not sent again unless a redelivery is requested."""
     payload: dict[str, Any]
@@ -102,6 +104,7 @@ class WebhookDelivery(Record):
     """When it is sent next. None unless it is pending. During an attempt: when it is sent again if that attempt's
     outcome is never recorded."""
     delivered_at: datetime.datetime | None = None
+    """None until it has arrived."""
     response_status: int | None = None
     """The receiver's answer to the last attempt. None if there was none."""
     error: str | None = None

@@ -23,6 +23,7 @@ class Worker(Record):
     slots: int
     """How many jobs it runs at once."""
     busy_slots: int
+    """How many jobs it runs now, those of other projects included."""
     jobs: tuple[str, ...]
     """Ids of the jobs that it runs, only those of the caller's project."""
     devices: tuple[str, ...]
@@ -30,6 +31,7 @@ class Worker(Record):
     torch_version: str
     python_version: str | None = None
     epochal_version: str | None = None
+    """Of the release that it runs."""
     cores: int | None = None
     """CPU cores that it may use."""
     load_average: float | None = None
@@ -40,6 +42,7 @@ class Worker(Record):
     """The part of that memory that is available without swapping."""
     started_at: datetime.datetime
     seen_at: datetime.datetime
+    """When it was last heard of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,5 +73,6 @@ class QueuedJob(Record):
         "quota_reached",
         "about_to_start",
     ]
+    """Why it waits, as a word."""
     reason: str
     """The same in words."""
