@@ -6,13 +6,13 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
-from epochal.decoding import Record
+from epochal.records import Record, record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class StepChoice(Record):
     """One way of computing a training step. All of them compute the same, but for rounding."""
 
@@ -22,7 +22,7 @@ class StepChoice(Record):
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class StepTiming(Record):
     """How fast a step with one choice was."""
 
@@ -32,7 +32,7 @@ class StepTiming(Record):
     """In the batch that was timed. None in a value of an earlier release: a whole batch."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class RunFacts(Record):
     """The device, the network and the data of a run, known before its first step; and the step that tuning has
     chosen since."""
@@ -91,7 +91,7 @@ class RunFacts(Record):
     """The CPU's own name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Attempt(Record):
     """One worker's try at a job."""
 
@@ -132,7 +132,7 @@ class Attempt(Record):
     it has found since."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class QueuePlace(Record):
     """A queued job's position, and why it is not running."""
 

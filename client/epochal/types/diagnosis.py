@@ -5,13 +5,12 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
-from epochal.decoding import Record
+from epochal.records import Record, record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Suggestion(Record):
     """What to try."""
 
@@ -23,7 +22,7 @@ class Suggestion(Record):
     """Why that is to be expected."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Finding(Record):
     """One thing that the curves show."""
 
@@ -63,7 +62,7 @@ class Finding(Record):
     """None: no change of the spec is known to help."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Forecast(Record):
     """The accuracy that a running job will have in its last epoch, on the split that it is judged on."""
 
@@ -77,7 +76,7 @@ class Forecast(Record):
     """A fraction in [0, 1]."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Diagnosis(Record):
     """What a job's curves mean up to now."""
 

@@ -6,10 +6,9 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from epochal.decoding import Record
+from epochal.records import Record, record
 from epochal.types.attempts import Attempt, QueuePlace
 from epochal.types.metrics import BestEpoch, EpochRow
 from epochal.types.words import JobStatus, Request
@@ -20,7 +19,7 @@ else:  # dictionaries, which are read as they are
     ResolvedSpec = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class JobDataset(Record):
     """The data set that a job is trained on."""
 
@@ -33,7 +32,7 @@ class JobDataset(Record):
     an attempt has loaded the data, where it was not uploaded."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Progress(Record):
     """How far a job has got: the last step that its current attempt has recorded, or the checkpoint that it resumes
     from. Work that was lost with an earlier attempt does not count."""
@@ -53,7 +52,7 @@ class Progress(Record):
     unless the job is running and has trained an epoch."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Weights(Record):
     """The trained weights of a job."""
 
@@ -64,7 +63,7 @@ class Weights(Record):
     """The URL of the file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Predictions(Record):
     """What the network takes the images for that were held out, and the test images."""
 
@@ -75,7 +74,7 @@ class Predictions(Record):
     """The URL of the file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class JobError(Record):
     """Why a job failed."""
 
@@ -101,7 +100,7 @@ class JobError(Record):
     """The attempt that failed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class JobLinks(Record):
     """URLs of a job's resources and actions."""
 
@@ -135,7 +134,7 @@ class JobLinks(Record):
     """404 until the job has succeeded or stopped, or failed with weights."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Job(Record):
     """A training job."""
 

@@ -6,13 +6,12 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 from typing import Literal
 
-from epochal.decoding import Record
+from epochal.records import Record, record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class EpochRow(Record):
     """One epoch. Train figures are means over the epoch's batches, while the network changes. Test and validation
     figures are of the network at the epoch's end, or of the average of its weights if the spec asks for one."""
@@ -56,7 +55,7 @@ class EpochRow(Record):
     recorded_at: datetime.datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class BestEpoch(EpochRow):
     """The best epoch so far, and what it was chosen on."""
 
@@ -65,7 +64,7 @@ class BestEpoch(EpochRow):
     test split itself; then the test accuracy is an optimistic estimate for new images."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class StepRow(Record):
     """The mean loss of one batch, measured before its optimizer step."""
 
@@ -81,7 +80,7 @@ class StepRow(Record):
     recorded_at: datetime.datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class LayerSignals(Record):
     """A convolution or a linear layer, over the measured steps of an epoch."""
 
@@ -93,7 +92,7 @@ class LayerSignals(Record):
     """Share of the units of the next ReLU behind it that are 0 for every image of a batch. None if there is none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class EpochLayers(Record):
     """The layers of a job's network in one epoch."""
 
@@ -103,7 +102,7 @@ class EpochLayers(Record):
     """In the order in which an image passes them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Event(Record):
     """Something that happened to a job."""
 

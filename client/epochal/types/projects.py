@@ -6,10 +6,9 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from epochal.decoding import Record
+from epochal.records import Record, record
 
 if TYPE_CHECKING:
     from epochal.types.bodies import Retention
@@ -17,7 +16,7 @@ else:  # dictionaries, which are read as they are
     Retention = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Usage(Record):
     """What a project uses now."""
 
@@ -33,7 +32,7 @@ class Usage(Record):
     """In this calendar month, in UTC."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Project(Record):
     """A tenant: a key of one project shows nothing of another."""
 
@@ -47,7 +46,7 @@ class Project(Record):
     usage: Usage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Removals(Record):
     """What rules would remove."""
 
@@ -57,7 +56,7 @@ class Removals(Record):
     """Ids of jobs and uploads, or versions as `pets@3`; 20 at most."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ProjectRetention(Record):
     """A project's rules, and what they would remove now. They are carried out every hour."""
 

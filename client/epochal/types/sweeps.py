@@ -6,15 +6,14 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 from typing import Any, Literal
 
-from epochal.decoding import Record
+from epochal.records import Record, record
 from epochal.types.jobs import JobError
 from epochal.types.words import JobStatus, SweepStatus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class SweepProgress(Record):
     """How far a sweep is."""
 
@@ -26,7 +25,7 @@ class SweepProgress(Record):
     """Of all epochs of the jobs that are there, 0 to 100."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class SweepLinks(Record):
     """URLs of a sweep."""
 
@@ -38,7 +37,7 @@ class SweepLinks(Record):
     """Of an experiment: the answer to its question."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class TrialMetrics(Record):
     """What a trial's job measured in one epoch."""
 
@@ -54,7 +53,7 @@ class TrialMetrics(Record):
     validation_accuracy: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Trial(Record):
     """One job of a sweep."""
 
@@ -77,7 +76,7 @@ class Trial(Record):
     """The job. None: it was deleted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class SweepSummary(Record):
     """A sweep, without its trials."""
 
@@ -96,7 +95,7 @@ class SweepSummary(Record):
     links: SweepLinks
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Sweep(SweepSummary):
     """Several jobs that answer one question."""
 
@@ -107,7 +106,7 @@ class Sweep(SweepSummary):
     trials: tuple[Trial, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ExperimentTrial(Record):
     """A job that an experiment would make."""
 
@@ -118,7 +117,7 @@ class ExperimentTrial(Record):
     """What it has of its own, by path into the spec."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ExperimentPreset(Record):
     """The jobs of an experiment at one size."""
 
@@ -131,7 +130,7 @@ class ExperimentPreset(Record):
     """What the textbook says will come out."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Experiment(Record):
     """A question, and the jobs that answer it."""
 
@@ -144,14 +143,14 @@ class Experiment(Record):
     url: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ExperimentList(Record):
     """Every experiment that there is."""
 
     data: tuple[Experiment, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class AnsweredExpectation(Record):
     """What became of something that the textbook expects."""
 
@@ -162,7 +161,7 @@ class AnsweredExpectation(Record):
     explanation: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class AnsweredTrial(Record):
     """What a trial has come to."""
 
@@ -188,7 +187,7 @@ class AnsweredTrial(Record):
     """The median."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class AnswerLinks(Record):
     """URLs of an answer."""
 
@@ -198,7 +197,7 @@ class AnswerLinks(Record):
     html: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Answer(Record):
     """The answer to the question of an experiment, computed from what its jobs have measured."""
 

@@ -6,13 +6,13 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
-from epochal.decoding import Record
+from epochal.records import Record, record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Webhook(Record):
     """A URL to which a project's events are sent. Its secret is not shown again."""
 
@@ -53,7 +53,7 @@ class Webhook(Record):
     created_at: datetime.datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class WebhookWithSecret(Webhook):
     """A webhook with its new secret."""
 
@@ -61,7 +61,7 @@ class WebhookWithSecret(Webhook):
     """Shown only this once. The libraries of https://www.standardwebhooks.com verify messages with it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class WebhookDelivery(Record):
     """A message to a webhook, and its outcome."""
 
