@@ -103,7 +103,7 @@ def _making(factory: Callable[[], Any]) -> Callable[[str], Any]:
 
 @cache
 def sent_fields(kind: type[Record]) -> dict[str, Field[Any]]:
-    """The fields of a record by the API's names. One that Python keeps for itself, such as `class`, is `class_` here."""
+    """The fields of a record by the API's names. One that Python keeps for itself, as `class`, is `class_` here."""
     return {each.name.rstrip("_"): each for each in fields(kind) if each.name != "unknown_fields"}
 
 
