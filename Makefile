@@ -53,7 +53,8 @@ check: .venv/.developed ## lint, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-sdk: .venv/.developed ## write the types of the client anew, from the API's OpenAPI document
+sdk: .venv/.developed ## write anew what of the SDK is made: its types from the API, the client that waits from the awaited one
+	$(BIN)/python client/unasync.py
 	$(BIN)/python -c 'import json; from api.app import create_app; print(json.dumps(create_app().openapi()))' > .openapi.json
 	cd client && ../$(BIN)/python -m typegen epochal/types < ../.openapi.json
 	rm .openapi.json
