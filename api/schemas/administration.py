@@ -65,7 +65,10 @@ class Key(ResponseSchema):
 class NewKey(Key):
     """A key that has just been created."""
 
-    key: str = Field(description="The whole key, for `Authorization: Bearer <key>`. It is shown only this once.")
+    key: str = Field(
+        description="The whole key, for `Authorization: Bearer <key>`. It is shown only this once.",
+        json_schema_extra={"format": "password"},
+    )
 
 
 class Quotas(RequestBody):

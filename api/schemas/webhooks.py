@@ -91,7 +91,8 @@ class WebhookWithSecret(Webhook):
     """A webhook with its new secret."""
 
     secret: str = Field(
-        description="Shown only this once. The libraries of https://www.standardwebhooks.com verify messages with it."
+        description="Shown only this once. The libraries of https://www.standardwebhooks.com verify messages with it.",
+        json_schema_extra={"format": "password"},
     )
 
 
