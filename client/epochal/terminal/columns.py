@@ -113,7 +113,7 @@ JOBS = (
     STATUS,
     number("EPOCHS", lambda job, _: progress(job), 6),
     number("BEST", lambda job, _: formats.percent(accuracy(job.best)), 7),
-    Column("ARCHITECTURE", lambda job, _: job.spec.architecture.name, 4, least=8),
+    Column("ARCHITECTURE", lambda job, _: job.spec["architecture"]["name"], 4, least=8),
     Column("DATASET", lambda job, _: job.dataset.name, 5, least=8),
     Column("WHEN", lambda job, now: _left_or_age(job, now), 6),
 )
