@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from . import formats
-from .tables import Column, number
+from epochal.terminal import formats
+from epochal.terminal.tables import Column, number
 
 STATUS_COLOURS: dict[str, tuple[str, ...]] = {
     "running": ("cyan",),

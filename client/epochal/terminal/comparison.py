@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import formats
-from .columns import accuracy, status_colour
-from .tables import KEPT, Column, number, table
-from .text import PLAIN, Style, safe, wrap
+from epochal.terminal import formats
+from epochal.terminal.columns import accuracy, status_colour
+from epochal.terminal.tables import KEPT, Column, number, table
+from epochal.terminal.text import PLAIN, Style, safe, wrap
 
 if TYPE_CHECKING:
     from epochal.types import Comparison
@@ -72,7 +72,7 @@ def _job(title: str, value: Any, rank: int) -> Column:
 
 JOBS = (
     Column("", lambda pair, _: letter(pair[0]), KEPT, least=1),
-    Column("NAME", lambda pair, _: pair[1].name, 8, least=12),
+    Column("NAME", lambda pair, _: pair[1].name, 8, least=16),
     Column("ID", lambda pair, _: pair[1].id, KEPT, id=True),
     Column("STATUS", lambda pair, _: pair[1].status, 5, colour=lambda pair: status_colour(pair[1])),
     _job("RUNS", lambda job: job.repeats, 4),

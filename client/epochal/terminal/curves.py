@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .comparison import letter
-from .plot import COLOURS, Plot, Series, panel
-from .text import PLAIN, Style
-from .text import width as measured
+from epochal.terminal.comparison import letter
+from epochal.terminal.plot import COLOURS, Plot, Series, panel
+from epochal.terminal.text import PLAIN, Style
+from epochal.terminal.text import width as measured
 
 if TYPE_CHECKING:
     from epochal.types import Comparison, EpochRow

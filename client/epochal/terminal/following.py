@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from . import formats
-from .columns import accuracy, left, status_colour
-from .screen import Screen
-from .states import OVER, epoch_line, revised_line, state_lines
-from .text import PLAIN, Style, cut, safe, wrap
-from .text import width as measured
+from epochal.terminal import formats
+from epochal.terminal.columns import accuracy, left, status_colour
+from epochal.terminal.screen import Screen
+from epochal.terminal.states import OVER, epoch_line, revised_line, state_lines
+from epochal.terminal.text import PLAIN, Style, cut, safe, wrap
+from epochal.terminal.text import width as measured
 
 if TYPE_CHECKING:
     from epochal.types import EpochRow, Event, Job
@@ -138,7 +138,7 @@ def bar(job: Job, now: datetime, columns: int, style: Style = PLAIN) -> list[str
         name, space = "", columns - len(end) - 1
     line = f"{style.paint(name, 'bold')} " if name else " "
     filled = _filled(job.progress.percent, max(0, min(space, _WIDEST_BAR)), style) if space >= 4 else ""
-    return [line + filled + cut(end, columns), _figures(job, columns, style)]
+    return [line + filled + cut(end, columns - measured(name) - 1), _figures(job, columns, style)]
 
 
 def _filled(percent: float, cells: int, style: Style) -> str:

@@ -10,10 +10,10 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from . import formats
-from .scales import Scale, scale_of, ticks_of
-from .text import PLAIN, Style, cut, fit, safe
-from .text import width as measured
+from epochal.terminal import formats
+from epochal.terminal.scales import Scale, scale_of, ticks_of
+from epochal.terminal.text import PLAIN, Style, cut, fit, safe
+from epochal.terminal.text import width as measured
 
 COLOURS = ("cyan", "magenta", "yellow", "blue", "green", "red")  # of curves, in this order where they have none
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # by row and column: the bits of Unicode's braille

@@ -17,7 +17,7 @@ from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import TextIO
 
-from .text import Style, is_live
+from epochal.terminal.text import Style, is_live
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 _BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import formats
-from .text import safe
+from epochal.terminal import formats
+from epochal.terminal.text import safe
 
 if TYPE_CHECKING:
     from epochal.types import Attempt, EpochRow, Event, Job, QueuePlace, RunFacts
@@ -20,11 +20,12 @@ def epoch_line(row: EpochRow, columns: int | None = None) -> str:
     """
     full = [_figures(split, *values) for split, *values in _evaluated(row)]
     short = [f"{split} {loss:7.4f} {accuracy:7.2%}" for split, loss, accuracy in _evaluated(row)]
-    narrow = [f"{_NARROW[split]} {loss:.3f} {accuracy:.1%}" for split, loss, accuracy in _evaluated(row)]
+    narrow = [f"{_NARROW[split]} {loss:.3f} {accuracy:6.1%}" for split, loss, accuracy in _evaluated(row)]
+    least = [f"{_NARROW[split]} {accuracy:6.1%}" for split, _, accuracy in _evaluated(row)]
     pace = f"{formats.count(row.images_per_second)} images/s"
     start = f"Epoch {row.epoch:3}:  "
-    forms = [[*full, pace], [*short, pace], short]
-    lines = [start + "   ".join(parts) for parts in forms] + [f"{row.epoch:3}  " + "  ".join(narrow)]
+    lines = [start + "   ".join(parts) for parts in ([*full, pace], [*short, pace], short)]
+    lines += [f"{row.epoch:3} " + " ".join(parts) for parts in (narrow, least)]
     return next((line for line in lines if columns is None or len(line) <= columns), lines[-1])
 
 

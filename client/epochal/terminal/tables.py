@@ -8,9 +8,9 @@ from datetime import datetime, timezone
 from itertools import pairwise
 from typing import Any
 
-from .formats import NONE
-from .text import PLAIN, Style, fit, safe
-from .text import width as measured
+from epochal.terminal.formats import NONE
+from epochal.terminal.text import PLAIN, Style, fit, safe
+from epochal.terminal.text import width as measured
 
 GAP = 2  # cells between two columns
 KEPT = 9  # the rank of a column that is never left out
@@ -23,8 +23,8 @@ class Column:
 
     Where a table has less space than it needs, the columns of the least `rank` are narrowed first, to `least` cells
     (None: not at all); if that is not enough, they are left out, from the least rank on. A column of rank KEPT stays;
-    any other is left out as well where no record says anything in it. Numbers stand on the `right`. An `id` may be cut
-    to a prefix that names it among the rows, without an ellipsis, so that it can be copied.
+    any other is left out as well where no record says anything in it. Numbers stand on the `right`. An `id` is cut
+    before all to a prefix that names it among the rows, without an ellipsis, so that it can be copied.
     """
 
     title: str
@@ -87,22 +87,25 @@ def _widths(columns: Sequence[Column], cells: list[list[str]], most: int | None)
     least = [_least(column, texts, full) for column, texts, full in zip(columns, cells, needed, strict=True)]
     widths = list(needed)
     ascending = sorted(range(len(columns)), key=lambda place: columns[place].rank)
-    for place in ascending:
-        widths[place] -= min(max(0, _total(widths) - most), widths[place] - least[place])
+    ids = [place for place in ascending if columns[place].id]
+    for place in [*ids, *ascending]:
+        if _total(widths) > most:
+            over = needed[place] if columns[place].id else _total(widths) - most
+            widths[place] -= min(over, widths[place] - least[place])
     for place in ascending:
         if _total(widths) > most and columns[place].rank < KEPT:
             widths[place] = 0
-    return _widened(widths, needed, ascending, most)
-
-
-def _widened(widths: list[int], needed: list[int], ascending: list[int], most: int) -> list[int]:
-    """What a column that was left out has freed, for those that were narrowed; the last resort is to cut."""
-    for place in reversed(ascending):
-        if widths[place]:
-            widths[place] += min(max(0, most - _total(widths)), needed[place] - widths[place])
-    for place in reversed(ascending):
+    _widen(widths, needed, [place for place in reversed(ascending) if place not in ids], most)
+    for place in reversed(ascending):  # the last resort, where those that are kept do not fit
         widths[place] -= min(max(0, _total(widths) - most), max(0, widths[place] - 1))
     return widths
+
+
+def _widen(widths: list[int], needed: list[int], places: list[int], most: int) -> None:
+    """Give what a column that was left out has freed to those that were narrowed."""
+    for place in places:
+        if widths[place]:
+            widths[place] += min(max(0, most - _total(widths)), needed[place] - widths[place])
 
 
 def _least(column: Column, texts: list[str], needed: int) -> int:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from .columns import RUNNING, STATUS_COLOURS
-from .screen import Screen
-from .states import OVER, state_lines
-from .tables import table
-from .text import fit, safe, wrap
+from epochal.terminal.columns import RUNNING, STATUS_COLOURS
+from epochal.terminal.screen import Screen
+from epochal.terminal.states import OVER, state_lines
+from epochal.terminal.tables import table
+from epochal.terminal.text import fit, safe, wrap
 
 if TYPE_CHECKING:
     from epochal.types import Job
