@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo lab test test-fast test-python coverage wheels check chaos fuzz verify-export lock bench-start bench-train bench-overhead bench-signals bench-significance bench-gpu bench-accuracy bench-regularisation bench-diagnosis bench-formats bench-api bench-tenants bench-upload bench-checks bench-audit bench-calibration bench-finetune bench-fleet bench-mlflow bench-predict verify-page
+.PHONY: help setup up demo lab test test-fast test-python coverage wheels check sdk chaos fuzz verify-export lock bench-start bench-train bench-overhead bench-signals bench-significance bench-gpu bench-accuracy bench-regularisation bench-diagnosis bench-formats bench-api bench-tenants bench-upload bench-checks bench-audit bench-calibration bench-finetune bench-fleet bench-mlflow bench-predict verify-page
 
 # Where nothing compiled may be kept, every process that imports torch takes seconds longer to start.
 unexport PYTHONDONTWRITEBYTECODE
@@ -51,6 +51,13 @@ check: .venv/.developed ## lint, types and import contracts
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+sdk: .venv/.developed ## write the types of the client anew, from the API's OpenAPI document
+	$(BIN)/python -c 'import json; from api.app import create_app; print(json.dumps(create_app().openapi()))' > .openapi.json
+	cd client && ../$(BIN)/python -m typegen epochal/types < ../.openapi.json
+	rm .openapi.json
+	$(BIN)/ruff check --quiet --fix --select I client/epochal/types
+	$(BIN)/ruff format --quiet client/epochal/types
 
 MINUTES ?= 10
 DATABASE ?= sqlite

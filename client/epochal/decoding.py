@@ -7,7 +7,7 @@ does not send a field that may be None, it is None; a word that is new in a list
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, field, fields
 from datetime import date, datetime, timezone
 from functools import cache
@@ -41,7 +41,8 @@ def decode(kind: type[Kind], value: object) -> Kind:
     try:
         return cast("Kind", _reader(hint)(value))
     except _Misfit as misfit:
-        raise ValueError(f"{getattr(kind, '__name__', kind)}{misfit.path}: {misfit.problem}") from None
+        name = "answer" if get_origin(hint) else kind.__name__
+        raise ValueError(f"{name}{misfit.path}: {misfit.problem}") from None
 
 
 class _Misfit(Exception):
@@ -260,16 +261,20 @@ def _names(kind: type[Record]) -> tuple[tuple[str, str], ...]:
 
 def _encoded(value: Any) -> Any:
     """The reverse of what the readers do."""
-    if isinstance(value, Record):
-        return value.to_dict()
+    if type(value) in _AS_THEY_ARE:
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else _NAMES_OF_NOT_FINITE[repr(value)]
     if isinstance(value, datetime):
         return value.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, float) and not math.isfinite(value):
-        return next(name for name, number in NOT_FINITE.items() if repr(number) == repr(value))
+    if isinstance(value, Record):
+        return value.to_dict()
     if isinstance(value, (tuple, list)):
         return [_encoded(each) for each in value]
-    if isinstance(value, Mapping):
-        return {name: _encoded(each) for name, each in value.items()}
-    return value
+    return {name: _encoded(each) for name, each in value.items()}
+
+
+_AS_THEY_ARE = frozenset({str, int, bool, NoneType})
+_NAMES_OF_NOT_FINITE = {repr(number): name for name, number in NOT_FINITE.items()}

@@ -1,15 +1,15 @@
 """What the OpenAPI document says: which schemas there are, which of them a body contains, and where each belongs."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 Schema = Mapping[str, Any]
 
 # The modules, in order, with schemas that belong into each; what these contain goes with them. A module uses only those
 # before it.
-BODIES = "bodies"
-SUBJECTS: dict[str, tuple[str, ...]] = {
+WORDS, BODIES = "words", "bodies"
+SUBJECTS: dict[str, Sequence[str]] = {
     "architectures": ("CifarResNet", "ResNet", "CifarResNext", "ResNext", "WideResNet", "PyramidNet"),
     "optimizers": (
         *("GradientDescent", "Sgd", "HeavyBall", "Nesterov", "Adagrad", "RmsProp", "Adadelta", "Adam", "AdamW"),
@@ -21,6 +21,7 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
     ),
     "augmentation": ("Augmentation-Input", "Augmentation-Output"),
     "specs": ("TrainingSpec", "ResolvedSpec"),
+    WORDS: (),  # all that are one of several words
     BODIES: (),  # all others that bodies contain
     "problems": ("Problem", "ProblemKind"),
     "metrics": ("EpochRow", "BestEpoch", "StepRow", "EpochLayers", "Event"),
@@ -76,8 +77,9 @@ class Document:
         bodies = [name for operation in operations for name in references(operation.get("requestBody", {}))]
         self.dictionaries = frozenset(self._with_parts([*bodies, *READ_AS_DICTIONARIES]))
         self.subjects: dict[str, str] = {}
-        for subject, names in SUBJECTS.items():
-            self._place(bodies if subject == BODIES else names, subject)
+        words = [name for name, schema in self.schemas.items() if "enum" in schema]
+        for subject, names in (SUBJECTS | {WORDS: words, BODIES: bodies}).items():
+            self._place(names, subject)
         for tag, subject in TAGS.items():
             self._place(references([each["responses"] for each in operations if each["tags"][0] == tag]), subject)
 

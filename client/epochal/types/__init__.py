@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from epochal.types.audits import AuditLinks as AuditLinks
     from epochal.types.audits import AuditProgress as AuditProgress
     from epochal.types.audits import AuditResult as AuditResult
-    from epochal.types.audits import AuditStatus as AuditStatus
     from epochal.types.audits import AuditSuspect as AuditSuspect
     from epochal.types.augmentation import Augmentation as Augmentation
     from epochal.types.augmentation import AugmentationInput as AugmentationInput
@@ -96,7 +95,6 @@ if TYPE_CHECKING:
     from epochal.types.datasets import DatasetVersionError as DatasetVersionError
     from epochal.types.datasets import DatasetVersionLinks as DatasetVersionLinks
     from epochal.types.datasets import DatasetVersionSummary as DatasetVersionSummary
-    from epochal.types.datasets import VersionStatus as VersionStatus
     from epochal.types.diagnosis import Diagnosis as Diagnosis
     from epochal.types.diagnosis import Finding as Finding
     from epochal.types.diagnosis import Forecast as Forecast
@@ -130,10 +128,8 @@ if TYPE_CHECKING:
     from epochal.types.jobs import JobDataset as JobDataset
     from epochal.types.jobs import JobError as JobError
     from epochal.types.jobs import JobLinks as JobLinks
-    from epochal.types.jobs import JobStatus as JobStatus
     from epochal.types.jobs import Predictions as Predictions
     from epochal.types.jobs import Progress as Progress
-    from epochal.types.jobs import Request as Request
     from epochal.types.jobs import Weights as Weights
     from epochal.types.keys import Key as Key
     from epochal.types.keys import NewKey as NewKey
@@ -228,7 +224,6 @@ if TYPE_CHECKING:
     from epochal.types.sweeps import Sweep as Sweep
     from epochal.types.sweeps import SweepLinks as SweepLinks
     from epochal.types.sweeps import SweepProgress as SweepProgress
-    from epochal.types.sweeps import SweepStatus as SweepStatus
     from epochal.types.sweeps import SweepSummary as SweepSummary
     from epochal.types.sweeps import Trial as Trial
     from epochal.types.sweeps import TrialMetrics as TrialMetrics
@@ -237,16 +232,18 @@ if TYPE_CHECKING:
     from epochal.types.webhooks import Webhook as Webhook
     from epochal.types.webhooks import WebhookDelivery as WebhookDelivery
     from epochal.types.webhooks import WebhookWithSecret as WebhookWithSecret
+    from epochal.types.words import AuditStatus as AuditStatus
+    from epochal.types.words import JobStatus as JobStatus
+    from epochal.types.words import Request as Request
+    from epochal.types.words import SweepStatus as SweepStatus
+    from epochal.types.words import VersionStatus as VersionStatus
     from epochal.types.workers import QueuedJob as QueuedJob
     from epochal.types.workers import Worker as Worker
 
 _NAMES = {
     "architectures": ("CifarResNet CifarResNext PyramidNet ResNet ResNext WideResNet"),
     "attempts": ("Attempt QueuePlace RunFacts StepChoice StepTiming"),
-    "audits": (
-        "Audit AuditAccuracy AuditClass AuditError AuditJob AuditLinks AuditProgress AuditResult AuditStatus "
-        "AuditSuspect"
-    ),
+    "audits": ("Audit AuditAccuracy AuditClass AuditError AuditJob AuditLinks AuditProgress AuditResult AuditSuspect"),
     "augmentation": (
         "Augmentation AugmentationInput AutoAugment Colour Crop CutMix Cutout Erasing Mixup PolicyName "
         "PolicySpec RandAugment ResizedCrop Rotation TrivialAugment"
@@ -262,7 +259,7 @@ _NAMES = {
     "dataset_reports": ("ClassCount DatasetFinding DatasetReport FindingExample ImageSizes"),
     "datasets": (
         "Dataset DatasetImage DatasetImageLinks DatasetProgress DatasetVersion DatasetVersionError "
-        "DatasetVersionLinks DatasetVersionSummary VersionStatus"
+        "DatasetVersionLinks DatasetVersionSummary"
     ),
     "diagnosis": ("Diagnosis Finding Forecast Suggestion"),
     "estimates": ("DataShape DeviceEstimate DryRun MemoryEstimate MemoryParts Pace Span SpecConflict"),
@@ -272,7 +269,7 @@ _NAMES = {
         "ModelEvaluationSummary Reliability ReliabilityBin"
     ),
     "files": ("Checkpoint MlflowRun"),
-    "jobs": ("Job JobDataset JobError JobLinks JobStatus Predictions Progress Request Weights"),
+    "jobs": ("Job JobDataset JobError JobLinks Predictions Progress Weights"),
     "keys": ("Key NewKey"),
     "manifests": ("JobManifest ManifestCheckpoint ManifestFile ManifestJob MetricsTable ModelFileOfJob"),
     "metrics": ("BestEpoch EpochLayers EpochRow Event LayerSignals StepRow"),
@@ -297,10 +294,11 @@ _NAMES = {
     ),
     "sweeps": (
         "Answer AnswerLinks AnsweredExpectation AnsweredTrial Experiment ExperimentList ExperimentPreset "
-        "ExperimentTrial Sweep SweepLinks SweepProgress SweepStatus SweepSummary Trial TrialMetrics"
+        "ExperimentTrial Sweep SweepLinks SweepProgress SweepSummary Trial TrialMetrics"
     ),
     "uploads": ("Upload UploadLinks"),
     "webhooks": ("Webhook WebhookDelivery WebhookWithSecret"),
+    "words": ("AuditStatus JobStatus Request SweepStatus VersionStatus"),
     "workers": ("QueuedJob Worker"),
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}

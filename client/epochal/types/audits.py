@@ -7,19 +7,15 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from epochal.decoding import Record
-from epochal.types.jobs import JobStatus
+from epochal.types.words import AuditStatus, JobStatus
 
 if TYPE_CHECKING:
     from epochal.types.specs import ResolvedSpec
 else:  # dictionaries, which are read as they are
     ResolvedSpec = dict[str, Any]
-
-
-AuditStatus: TypeAlias = Literal["running", "succeeded", "failed", "cancelled"]
-"""The status of an audit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

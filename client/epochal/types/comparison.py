@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from epochal.decoding import Record
-from epochal.types.jobs import JobStatus
 from epochal.types.metrics import BestEpoch
+from epochal.types.words import JobStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

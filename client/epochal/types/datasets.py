@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from epochal.decoding import Record
 from epochal.types.dataset_reports import DatasetReport
-
-VersionStatus: TypeAlias = Literal["validating", "ready", "failed"]
-"""The status of a data set's version."""
+from epochal.types.words import VersionStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal
 
 from epochal.decoding import Record
 from epochal.types.attempts import Attempt, QueuePlace
 from epochal.types.metrics import BestEpoch, EpochRow
+from epochal.types.words import JobStatus, Request
 
 if TYPE_CHECKING:
     from epochal.types.specs import ResolvedSpec
@@ -29,14 +30,6 @@ class JobDataset(Record):
     identity: str | None = None
     """A hash of the content of its classes and images, independent of file names: 64 hexadecimal digits. None until
     an attempt has loaded the data, where it was not uploaded."""
-
-
-JobStatus: TypeAlias = Literal["queued", "starting", "running", "paused", "succeeded", "failed", "cancelled", "stopped"]
-"""A job's status."""
-
-
-Request: TypeAlias = Literal["cancel", "stop", "pause"]
-"""What was requested of a job and is not done yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

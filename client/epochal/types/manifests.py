@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from epochal.decoding import Record
 from epochal.types.attempts import Attempt, RunFacts
-from epochal.types.jobs import JobDataset, JobStatus
+from epochal.types.jobs import JobDataset
+from epochal.types.words import JobStatus
 
 if TYPE_CHECKING:
     from epochal.types.specs import ResolvedSpec

@@ -7,15 +7,11 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 from epochal.decoding import Record
-from epochal.types.jobs import JobError, JobStatus
-
-SweepStatus: TypeAlias = Literal[
-    "queued", "running", "paused", "succeeded", "failed", "stopped", "cancelled", "deleted"
-]
-"""Of a sweep."""
+from epochal.types.jobs import JobError
+from epochal.types.words import JobStatus, SweepStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

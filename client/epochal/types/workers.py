@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from epochal.decoding import Record
-from epochal.types.jobs import Request
+from epochal.types.words import Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
