@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from importlib import import_module
 from pathlib import Path
 
 from epochal.cli.failures import CommandError
@@ -103,10 +104,9 @@ def _yaml(text: str) -> Any:
 
 def _library() -> Any:
     try:
-        import yaml
+        return import_module("yaml")
     except ImportError:
         raise CommandError("YAML needs the package PyYAML", "pip install pyyaml; or write it as JSON.") from None
-    return yaml
 
 
 def _loader(yaml: Any) -> Any:

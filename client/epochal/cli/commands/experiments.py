@@ -130,8 +130,8 @@ COMMANDS = {
         _run,
         "Train what answers a question. Its jobs are a sweep.",
         [
-            ("epochal experiments run batch-size", "small: minutes on two cores"),
-            ("epochal experiments run batch-size --wait --json", "in a script"),
+            ("epochal experiments run batch_size", "small: minutes on two cores"),
+            ("epochal experiments run batch_size --wait --json", "in a script"),
         ],
         _run_arguments,
     ),

@@ -12,9 +12,8 @@ from epochal.cli.parser import Command
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
-    from epochal import Job
+    from epochal import Epochal, Job
     from epochal.cli.context import Context
     from epochal.cli.parser import Parser
 
@@ -64,23 +63,29 @@ def _watch(context: Context) -> int:
         return DONE
     from epochal.terminal.watching import Watch
 
+    client = context.patient().client
     try:
-        Watch().run(_looks(context))
+        Watch(lambda job_id: _if_there(client, job_id)).run(_looks(client))
     except KeyboardInterrupt:
         raise Detached("What runs goes on.") from None
     return DONE
 
 
-def _looks(context: Context) -> Iterator[list[Any]]:
-    """What runs and waits, again and again; with those that were there before, once more, when they have ended."""
-    jobs = context.patient().client.jobs
-    before: set[str] = set()
+def _looks(client: Epochal) -> Iterator[list[Job]]:
+    """What runs and waits, again and again."""
     while True:
-        active = jobs.list(status=_ACTIVE, limit=_MOST_WATCHED).first_page().data
-        gone = before - {job.id for job in active}
-        yield [*active, *(jobs.retrieve(job_id) for job_id in sorted(gone))]
-        before = {job.id for job in active}
+        yield client.jobs.list(status=_ACTIVE, limit=_MOST_WATCHED).first_page().data
         time.sleep(LOOK_SECONDS)
+
+
+def _if_there(client: Epochal, job_id: str) -> Job | None:
+    """None where it was deleted meanwhile."""
+    from epochal.errors import NotFoundError
+
+    try:
+        return client.jobs.retrieve(job_id)
+    except NotFoundError:
+        return None
 
 
 def _logs_arguments(parser: Parser) -> None:
@@ -162,8 +167,8 @@ def _ended_log(job: Job) -> int:
 COMMANDS = {
     "watch": Command(
         _watch,
-        "Follow a job until it ends: every epoch, and below them how far it is. Ctrl-C leaves it running. Elsewhere\n"
-        "than on a terminal, wait silently and print the job when it has ended. The exit code is 1 if it failed or was\n"
+        "Follow a job until it ends: every epoch, and below them how far it is. Ctrl-C leaves it running.\n"
+        "Elsewhere than on a terminal, wait silently and print the job when it has ended. The exit code is 1 if it failed or was\n"
         "cancelled. Without JOB, show everything that runs or waits, again and again.",
         [
             ("epochal watch @last", "the job that was submitted last"),

@@ -26,7 +26,7 @@ def _submit_arguments(parser: Parser) -> None:
         "--file",
         "-f",
         metavar="FILE",
-        help="the job in JSON, YAML or TOML; - is the standard input; flags go before it",
+        help="the job in JSON, YAML or TOML; - is the standard input; flags win over it",
     )
     add_spec_arguments(parser)
     _add_job_fields(parser)
