@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+INTERRUPTED = 130
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None, *, transport: Any = None) -> int:
     """Run one command, and return its exit code. `transport` is of the HTTP library, for tests."""
-    from epochal.cli.program import run
+    from epochal.cli.program import leave_at_once, run
 
-    return run(list(sys.argv[1:] if argv is None else argv), transport)
+    code = run(list(sys.argv[1:] if argv is None else argv), transport)
+    if argv is None and code == INTERRUPTED:
+        leave_at_once(code)
+    return code

@@ -55,7 +55,7 @@ def complete(argv: list[str], transport: Any) -> int:
 
 
 def _cut(word: str) -> int:
-    """What bash has already: it replaces only what stands behind the last of the characters at which it breaks words."""
+    """What bash has already: it replaces what stands behind the last of the characters at which it breaks words."""
     breaks = [character for character in os.environ.get("EPOCHAL_BREAKS", "") if not character.isspace()]
     return max((word.rfind(character) + 1 for character in breaks), default=0)
 

@@ -184,7 +184,7 @@ def build(name: str, command: Command) -> Parser:
     examples = "".join(f"\n  {line}\n      {what}\n" for line, what in command.examples)
     parser = Parser(
         prog=f"epochal {name}",
-        description=command.about,
+        description=_filled(command.about),
         epilog=f"examples:{examples}" if examples else None,
         allow_abbrev=False,
     )
@@ -196,6 +196,13 @@ def build(name: str, command: Command) -> Parser:
     if command.has_forms:
         _add_forms(everywhere)
     return parser
+
+
+def _filled(text: str) -> str:
+    """In lines of the terminal's width; what is indented stays as it is."""
+    from textwrap import fill
+
+    return "\n".join(line if line.startswith(" ") else fill(line, _width()) for line in text.split("\n"))
 
 
 def _add_forms(group: argparse._ArgumentGroup) -> None:

@@ -172,7 +172,7 @@ COMMANDS = {
     ),
     "compare": Command(
         _compare,
-        "Show from two to ten jobs side by side: what they reached, where their specs differ, and whether the\n"
+        "Show from two to ten jobs side by side: what they reached, where their specs differ, and whether the "
         "difference is more than their seeds make. The first one is what the others are compared with.",
         [("epochal compare baseline wider", "which one is better, and by how much?")],
         _compare_arguments,

@@ -136,8 +136,8 @@ COMMANDS = {
     ),
     "datasets check": Command(
         _check,
-        "Look through images on this machine, with the service's own code, and say what it would find: what cannot be\n"
-        "read, duplicates, images under two labels. Nothing is sent. Needs: pip install 'epochal[check]'.\n"
+        "Look through images on this machine, with the service's own code, and say what it would find: what cannot be "
+        "read, duplicates, images under two labels. Nothing is sent. Needs: pip install 'epochal[check]'. "
         "Images lie at train/<class>/ and test/<class>/, or at <class>/.",
         [
             ("epochal datasets check pets/", "a folder of images"),
@@ -147,7 +147,7 @@ COMMANDS = {
     ),
     "datasets upload": Command(
         _upload,
-        "Upload images as the next version of a data set, and wait until it is ready. An upload that broke off goes\n"
+        "Upload images as the next version of a data set, and wait until it is ready. An upload that broke off goes "
         "on where it was, if the same command is given again.",
         [("epochal datasets upload pets pets/", "then: epochal submit --dataset pets")],
         _upload_arguments,

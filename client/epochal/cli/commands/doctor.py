@@ -161,7 +161,7 @@ def _series(version: str) -> str:
 COMMANDS = {
     "doctor": Command(
         _doctor,
-        "Look at everything between this program and a job that runs, and say what is wrong and how to mend it:\n"
+        "Look at everything between this program and a job that runs, and say what is wrong and how to mend it: "
         "address, clock, key, versions, database, broker, storage, workers. The exit code is 3 if something is.",
         [("epochal doctor", "why does it not work?"), ("epochal doctor --json", "an object for each thing")],
     ),

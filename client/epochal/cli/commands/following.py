@@ -22,7 +22,7 @@ LOOK_SECONDS = 1.0  # between two looks at what is drawn in place
 LOG_SECONDS = 2.0  # at least between two looks at a log: it comes as a whole
 _ACTIVE = ("queued", "starting", "running", "paused")
 _UNSUCCESSFUL = ("failed", "cancelled")
-_MOST_WATCHED = 200
+_MOST_WATCHED = 100  # in one answer
 
 
 def follow(context: Context, job_id: str) -> int:
@@ -167,9 +167,9 @@ def _ended_log(job: Job) -> int:
 COMMANDS = {
     "watch": Command(
         _watch,
-        "Follow a job until it ends: every epoch, and below them how far it is. Ctrl-C leaves it running.\n"
-        "Elsewhere than on a terminal, wait silently and print the job when it has ended. The exit code is 1 if it failed or was\n"
-        "cancelled. Without JOB, show everything that runs or waits, again and again.",
+        "Follow a job until it ends: every epoch, and below them how far it is. Ctrl-C leaves it running. "
+        "Elsewhere than on a terminal, wait silently and print the job when it has ended. The exit code is 1 if it "
+        "failed or was cancelled. Without JOB, show everything that runs or waits, again and again.",
         [
             ("epochal watch @last", "the job that was submitted last"),
             ("epochal watch", "everything, on a terminal"),
@@ -179,7 +179,7 @@ COMMANDS = {
     ),
     "logs": Command(
         _logs,
-        "Print the losses and accuracies of a job as text, in the form of the lab exercise. With --json, print what\n"
+        "Print the losses and accuracies of a job as text, in the form of the lab exercise. With --json, print what "
         "happened to it, an event a line; with -f, go on until it has ended.",
         [
             ("epochal logs @last", "up to now"),

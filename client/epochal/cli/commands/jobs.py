@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from epochal.cli.parser import Parser
 
 DONE = 0
+PAGE = 100  # rows in one answer, at most
 _SORTS = ("created_at", "finished_at", "name", "priority", "best_accuracy")
 
 
@@ -51,7 +52,7 @@ def _ls(context: Context) -> int:
             parent=asked.parent,
             created_after=asked.since,
             sort=asked.sort,
-            limit=min(asked.limit or 200, 200),
+            limit=min(asked.limit + 1, PAGE) if asked.limit else PAGE,
         )
     )
     context.output.rows(

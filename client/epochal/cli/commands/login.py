@@ -119,9 +119,9 @@ def _logout(context: Context) -> int:
 COMMANDS = {
     "login": Command(
         _login,
-        "Try a service, and remember its address and the key for it, in a file that only you can read. The key\n"
-        "is asked for on the terminal, or read from the standard input, and never sent to another address. EPOCHAL_URL and\n"
-        "EPOCHAL_API_KEY go before what is stored.",
+        "Try a service, and remember its address and the key for it, in a file that only you can read. The key "
+        "is asked for on the terminal, or read from the standard input, and never sent to another address. EPOCHAL_URL "
+        "and EPOCHAL_API_KEY go before what is stored.",
         [
             ("epochal login http://127.0.0.1:8000", "asks for a key if the service does"),
             ("epochal login https://epochal.example.org --key-stdin < key.txt", "without a terminal"),

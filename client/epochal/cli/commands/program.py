@@ -43,7 +43,7 @@ COMMANDS = {
     ),
     "skill": Command(
         _skill,
-        "Print one page for a program or an agent that uses this command: what to call, what comes out, what never\n"
+        "Print one page for a program or an agent that uses this command: what to call, what comes out, what never "
         "happens.",
         [("epochal skill", "read it before you drive this command")],
         has_forms=False,

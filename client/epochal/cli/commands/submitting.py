@@ -120,7 +120,7 @@ def _submitted(context: Context, answer: Answer[Any]) -> int:
 COMMANDS = {
     "submit": Command(
         _submit,
-        "Submit a training job. On a terminal, follow it: Ctrl-C leaves it running and says how to come back.\n"
+        "Submit a training job. On a terminal, follow it: Ctrl-C leaves it running and says how to come back. "
         "Elsewhere, print the job as JSON and return at once.",
         [
             ("epochal submit --dataset digits --epochs 5", "train ResNet-18 with the service's defaults"),

@@ -46,7 +46,7 @@ def _program() -> Path | None:
 COMMANDS = {
     "up": Command(
         _up,
-        "Run the service on this machine until Ctrl-C, where it is installed: broker, database, API and worker, at\n"
+        "Run the service on this machine until Ctrl-C, where it is installed: broker, database, API and worker, at "
         "http://127.0.0.1:8000. EPOCHAL_DATA_DIR says where it keeps everything.",
         [("epochal up", "and in another terminal: epochal doctor")],
         has_forms=False,
