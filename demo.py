@@ -18,10 +18,10 @@ from urllib.parse import urlsplit
 from rich.console import Console
 from rich.table import Table
 
-from client import Client, Diagnosis, EpochalError, EpochRow, Job
-from client.sweeps import Sweep
-from client.watch import say, watch
 from environment.startup import CannotStart
+from old_client import Client, Diagnosis, EpochalError, EpochRow, Job
+from old_client.sweeps import Sweep
+from old_client.watch import say, watch
 from serve import cannot_listen, running
 from settings import Settings, read_settings
 

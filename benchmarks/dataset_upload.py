@@ -19,7 +19,7 @@ from PIL import Image
 
 from benchmarks.cifar100 import load_cifar100
 from benchmarks.result import print_table, save
-from client import Client
+from old_client import Client
 from serve import running
 from settings import Settings
 from training.engine.data import Dataset

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from benchmarks.cifar100 import load_cifar100
 from benchmarks.dataset_upload import blocks, write_zip
 from benchmarks.result import print_table, save
-from client import Client
+from old_client import Client
 from serve import running
 from settings import Settings
 from training.brought.names import their_name

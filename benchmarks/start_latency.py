@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.result import save
-from client import Client
+from old_client import Client
 from serve import running
 from settings import Settings
 from training.spec import TrainingSpec

@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 import demo
-from client import Client, Diagnosis
+from old_client import Client, Diagnosis
 from serve import Service, ServiceFailed
 from settings import Settings
 from training.spec import Cosine, Sgd, TrainingSpec

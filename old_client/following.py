@@ -6,7 +6,7 @@ from contextlib import closing
 
 import httpx2
 
-from client.connection import (
+from old_client.connection import (
     CONNECTION_LOST,
     TEMPORARY_STATUSES,
     Connection,
@@ -15,8 +15,8 @@ from client.connection import (
     decode_response,
     path_to,
 )
-from client.errors import EpochalError, EpochalNoStream, EpochalUnreachable
-from client.resources import Event, Job
+from old_client.errors import EpochalError, EpochalNoStream, EpochalUnreachable
+from old_client.resources import Event, Job
 
 # Waits before each reconnection to a stream. Each reconnection itself retries for some seconds, too. Together this is
 # longer than for a single request, so that a stream survives a service that moves, or a machine that reboots.

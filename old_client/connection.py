@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 import httpx2
 
-from client.decoding import decode
-from client.errors import EpochalError, EpochalKeyRefused, EpochalUnreachable, kind_of, without_login
-from client.resources import Page
+from old_client.decoding import decode
+from old_client.errors import EpochalError, EpochalKeyRefused, EpochalUnreachable, kind_of, without_login
+from old_client.resources import Page
 
 Resource = TypeVar("Resource")
 

@@ -3,7 +3,7 @@
 It is the code that the service itself runs, and needs Pillow and numpy alone: what cannot be read, what is passed over,
 classes and counts, duplicates, images under two labels, and all other findings are those that the service will report.
 
-    python -m client.check pets/ --test-fraction 0.3 --seed 7
+    python -m old_client.check pets/ --test-fraction 0.3 --seed 7
 """
 
 import argparse
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from client.archives import archive_of
-from client.errors import EpochalError
+from old_client.archives import archive_of
+from old_client.errors import EpochalError
 from training.dataset_check.assembly import SplitRule
 from training.dataset_check.checking import check
 from training.errors import DatasetInvalid
@@ -74,7 +74,7 @@ def _check_split(test_fraction: float, seed: int) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m client.check",
+        prog="python -m old_client.check",
         description="Look through images as the service would, and print its report as JSON.",
     )
     parser.add_argument("path", help="a folder or an archive of images")
@@ -89,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """`python -m client.check PATH`: the report as JSON. 1 where the service would refuse it."""
+    """`python -m old_client.check PATH`: the report as JSON. 1 where the service would refuse it."""
     asked = _parser().parse_args(arguments)
     try:
         found = check_dataset(asked.path, test_fraction=asked.test_fraction, seed=asked.seed)

@@ -1,4 +1,4 @@
-"""Shows a job in the terminal: `python -m client.watch ADDRESS JOB`.
+"""Shows a job in the terminal: `python -m old_client.watch ADDRESS JOB`.
 
 Prints a line for each epoch and each change of state. On a terminal, a bar below the lines shows the progress.
 Elsewhere only the lines are printed, without control codes. EPOCHAL_API_KEY holds the key, if the service requires one.
@@ -15,9 +15,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from client.api import Client
-from client.errors import EpochalError
-from client.resources import Attempt, EpochRow, Job, QueuePlace, RunFacts
+from old_client.api import Client
+from old_client.errors import EpochalError
+from old_client.resources import Attempt, EpochRow, Job, QueuePlace, RunFacts
 
 INTERRUPTED = 130  # the exit code of a program that Ctrl-C ended
 
@@ -181,7 +181,7 @@ def _bar(job: Job, now: datetime) -> Table:
 
 def main() -> int:
     """Exit codes: 0 if the job succeeded, 1 if it ended in another way, 2 if there was an error, 130 after Ctrl-C."""
-    parser = argparse.ArgumentParser(prog="python -m client.watch", description="Show a job in the terminal.")
+    parser = argparse.ArgumentParser(prog="python -m old_client.watch", description="Show a job in the terminal.")
     parser.add_argument("address", help="of the service, such as http://127.0.0.1:8000")
     parser.add_argument("job", help="its id")
     arguments = parser.parse_args()
@@ -192,7 +192,7 @@ def main() -> int:
         say(Console(stderr=True), str(error))
         return 2
     except KeyboardInterrupt:
-        again = f"python -m client.watch {arguments.address} {arguments.job}"
+        again = f"python -m old_client.watch {arguments.address} {arguments.job}"
         say(Console(), f"The job goes on without being watched. To look at it again: {again}")
         return INTERRUPTED
     return 0 if job.status == "succeeded" else 1

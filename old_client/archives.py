@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from client.errors import EpochalError
+from old_client.errors import EpochalError
 
 
 def pack_folder(folder: Path, file: BinaryIO) -> None:

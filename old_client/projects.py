@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from client.connection import Connection, path_to
+from old_client.connection import Connection, path_to
 
 
 @dataclass(frozen=True, slots=True)

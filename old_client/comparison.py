@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from client.resources import BestEpoch
+from old_client.resources import BestEpoch
 
 Column = tuple[float | None, ...]
 

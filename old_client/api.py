@@ -9,25 +9,25 @@ from typing import Any, Literal, Self
 
 import httpx2
 
-from client.comparison import Comparison, Repeats
-from client.connection import (
+from old_client.comparison import Comparison, Repeats
+from old_client.connection import (
     ANY_CONNECTION_ERROR,
     CONNECTION_LOST,
     Connection,
     decode_response,
     path_to,
 )
-from client.datasets import Datasets
-from client.diagnosis import Diagnosis
-from client.downloads import download
-from client.errors import EpochalError, EpochalNoStream
-from client.estimates import DryRun
-from client.following import EventStream, poll_job
-from client.keys import Keys
-from client.projects import Projects
-from client.resources import Checkpoint, EpochRow, Event, Job, QueuedJob, StepRow, Worker
-from client.sweeps import Sweeps
-from client.webhooks import Webhooks
+from old_client.datasets import Datasets
+from old_client.diagnosis import Diagnosis
+from old_client.downloads import download
+from old_client.errors import EpochalError, EpochalNoStream
+from old_client.estimates import DryRun
+from old_client.following import EventStream, poll_job
+from old_client.keys import Keys
+from old_client.projects import Projects
+from old_client.resources import Checkpoint, EpochRow, Event, Job, QueuedJob, StepRow, Worker
+from old_client.sweeps import Sweeps
+from old_client.webhooks import Webhooks
 
 
 class Client:

@@ -12,9 +12,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from client.archives import archive_of
-from client.connection import ANY_CONNECTION_ERROR, RETRY_AFTER_SECONDS, Connection, Retries, decode_response, path_to
-from client.errors import EpochalError
+from old_client.archives import archive_of
+from old_client.connection import (
+    ANY_CONNECTION_ERROR,
+    RETRY_AFTER_SECONDS,
+    Connection,
+    Retries,
+    decode_response,
+    path_to,
+)
+from old_client.errors import EpochalError
 
 PART_BYTES = 8 * 2**20  # sent in one request
 WAIT_SECONDS = 20

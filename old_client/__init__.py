@@ -1,21 +1,21 @@
 """The Epochal SDK: submit training jobs, read every epoch's loss and accuracy back.
 
-    from client import Client
+    from old_client import Client
 
     with Client("http://127.0.0.1:8000") as epochal:
         job = epochal.submit({"dataset": "digits", "architecture": "resnet20"})
         print(epochal.wait(job.id).best)
 
-EPOCHAL_URL and EPOCHAL_API_KEY may also hold the address and the API key. `python -m client.watch ADDRESS JOB` shows a
-job in the terminal. This package does not need the server's packages, and `client.check` only those of its own extra.
+EPOCHAL_URL and EPOCHAL_API_KEY may also hold the address and the API key. This package does not need the server's
+packages, and `old_client.check` only those of its own extra.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from client.api import Client
-    from client.comparison import (
+    from old_client.api import Client
+    from old_client.comparison import (
         ComparedJob,
         Comparison,
         Curves,
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
         Spreads,
         Verdict,
     )
-    from client.datasets import DatasetError, DatasetProgress, DatasetVersion, Upload
-    from client.diagnosis import Diagnosis, Finding, Forecast, Suggestion
-    from client.errors import (
+    from old_client.datasets import DatasetError, DatasetProgress, DatasetVersion, Upload
+    from old_client.diagnosis import Diagnosis, Finding, Forecast, Suggestion
+    from old_client.errors import (
         EpochalError,
         EpochalForbidden,
         EpochalKeyRefused,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         EpochalTooManyRequests,
         EpochalUnreachable,
     )
-    from client.estimates import (
+    from old_client.estimates import (
         DataShape,
         DeviceEstimate,
         DryRun,
@@ -46,9 +46,9 @@ if TYPE_CHECKING:
         Span,
         SpecConflict,
     )
-    from client.keys import Key, NewKey
-    from client.projects import Project, Usage
-    from client.resources import (
+    from old_client.keys import Key, NewKey
+    from old_client.projects import Project, Usage
+    from old_client.resources import (
         Attempt,
         BestEpoch,
         Checkpoint,
@@ -68,7 +68,7 @@ if TYPE_CHECKING:
         Weights,
         Worker,
     )
-    from client.webhooks import Webhook, WebhookDelivery, WebhookWithSecret
+    from old_client.webhooks import Webhook, WebhookDelivery, WebhookWithSecret
 
 __all__ = [
     "Attempt",
@@ -131,8 +131,8 @@ __all__ = [
 ]
 
 _NAMES_BY_MODULE = {
-    "client.api": ["Client"],
-    "client.comparison": [
+    "old_client.api": ["Client"],
+    "old_client.comparison": [
         "ComparedJob",
         "Comparison",
         "Curves",
@@ -143,9 +143,9 @@ _NAMES_BY_MODULE = {
         "Spreads",
         "Verdict",
     ],
-    "client.datasets": ["DatasetError", "DatasetProgress", "DatasetVersion", "Upload"],
-    "client.diagnosis": ["Diagnosis", "Finding", "Forecast", "Suggestion"],
-    "client.errors": [
+    "old_client.datasets": ["DatasetError", "DatasetProgress", "DatasetVersion", "Upload"],
+    "old_client.diagnosis": ["Diagnosis", "Finding", "Forecast", "Suggestion"],
+    "old_client.errors": [
         "EpochalError",
         "EpochalForbidden",
         "EpochalKeyRefused",
@@ -153,7 +153,7 @@ _NAMES_BY_MODULE = {
         "EpochalTooManyRequests",
         "EpochalUnreachable",
     ],
-    "client.estimates": [
+    "old_client.estimates": [
         "DataShape",
         "DeviceEstimate",
         "DryRun",
@@ -163,9 +163,9 @@ _NAMES_BY_MODULE = {
         "Span",
         "SpecConflict",
     ],
-    "client.keys": ["Key", "NewKey"],
-    "client.projects": ["Project", "Usage"],
-    "client.resources": [
+    "old_client.keys": ["Key", "NewKey"],
+    "old_client.projects": ["Project", "Usage"],
+    "old_client.resources": [
         "Attempt",
         "BestEpoch",
         "Checkpoint",
@@ -185,7 +185,7 @@ _NAMES_BY_MODULE = {
         "Weights",
         "Worker",
     ],
-    "client.webhooks": ["Webhook", "WebhookDelivery", "WebhookWithSecret"],
+    "old_client.webhooks": ["Webhook", "WebhookDelivery", "WebhookWithSecret"],
 }
 _MODULES = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}
 

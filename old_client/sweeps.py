@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from client.connection import ANY_CONNECTION_ERROR, CONNECTION_LOST, Connection, decode_response, path_to
-from client.resources import Failure
+from old_client.connection import ANY_CONNECTION_ERROR, CONNECTION_LOST, Connection, decode_response, path_to
+from old_client.resources import Failure
 
 FINAL = frozenset({"succeeded", "failed", "stopped", "cancelled", "deleted"})
 WAIT_SECONDS = 20  # that a request waits for the end of a sweep

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import httpx2
 
-from client.connection import CONNECTION_LOST, RETRY_AFTER_SECONDS, Connection, Retries
-from client.errors import EpochalError, without_login
+from old_client.connection import CONNECTION_LOST, RETRY_AFTER_SECONDS, Connection, Retries
+from old_client.errors import EpochalError, without_login
 
 
 def download(connection: Connection, address: str, path: Path) -> Path:

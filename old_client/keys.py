@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from client.connection import Connection, path_to
+from old_client.connection import Connection, path_to
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from client.resources import QueuePlace
+from old_client.resources import QueuePlace
 
 
 @dataclass(frozen=True, slots=True)
