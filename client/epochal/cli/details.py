@@ -25,9 +25,10 @@ class Page:
 
     def title(self, text: object, status: str | None = None) -> None:
         """What it is, and its status."""
-        shown = self.style.paint(safe(text), "bold")
+        *before, last = wrap(safe(text), max(self.width - len(status or "") - 2, 20), "")
         painted = self.style.paint(status, *columns.STATUS_COLOURS.get(status, ())) if status else ""
-        self.lines.append(f"{shown}  {painted}".rstrip())
+        self.lines += [self.style.paint(line, "bold") for line in before]
+        self.lines.append(f"{self.style.paint(last, 'bold')}  {painted}".rstrip())
 
     def facts(self, facts: Facts) -> None:
         """A name and a value a line. What is None is left out."""

@@ -56,11 +56,6 @@ class Output:
         """Text that others wrote, with its lines."""
         self._stream.write(safe(text, newlines=True))
 
-    def raw(self, content: bytes) -> None:
-        """A file. Raises OSError."""
-        self._stream.flush()
-        self._stream.buffer.write(content)
-
     def flush(self) -> None:
         """What follows is seen at once."""
         self._stream.flush()

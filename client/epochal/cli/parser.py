@@ -82,7 +82,7 @@ SECTIONS: Mapping[str, Section] = {
         "login": ("login", "remember the address of a service, and the key for it"),
         "logout": ("login", "forget the key"),
         "completion": ("program", "print the completion script for a shell"),
-        "skill": ("program", "print one page for a program or an agent that uses this command"),
+        "skill": ("program", "print one page for programs and agents"),
     },
 }
 COMMANDS: Mapping[str, tuple[str, str]] = {
@@ -242,16 +242,17 @@ def overview() -> str:
     sections = "\n".join(f"{title}\n{_lines(commands)}" for title, commands in SECTIONS.items())
     return f"""usage: epochal COMMAND ...
 
-Train image classifiers on an Epochal service: submit jobs, follow them, compare them.
+Train image classifiers on an Epochal service: submit, follow, compare.
 
   epochal login http://127.0.0.1:8000            where the service is
-  epochal submit --dataset digits --epochs 5     train, and follow it; Ctrl-C leaves it running
+  epochal submit --dataset digits --epochs 5     train, and follow it
   epochal plot @last                             its curves
 
 {sections}
-A job is named by its id, the start of its id, its name, or @last: the one submitted last.
-Every command has --help, with examples, and takes --url ADDRESS; those that print data take --json and
---output table|json|yaml|csv. Exit codes: 0 done, 1 the job failed, 2 the command is wrong, 3 the service or the
+A job is named by its id, the start of its id, its name, or @last: the one that was
+submitted last. Every command has --help, with examples, and takes --url ADDRESS;
+those that print data take --json and --output table|json|yaml|csv.
+Exit codes: 0 done, 1 the job failed, 2 the command is wrong, 3 the service or the
 key is wrong, 130 interrupted.
 """
 

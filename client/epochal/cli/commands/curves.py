@@ -78,8 +78,10 @@ def write_file(path: Path, content: bytes) -> None:
     import os
     import tempfile
 
-    folder = path.parent
-    number, beside = tempfile.mkstemp(dir=folder, prefix=f".{path.name}.")
+    try:
+        number, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
     try:
         with os.fdopen(number, "wb") as file:
             file.write(content)

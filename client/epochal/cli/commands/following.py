@@ -13,9 +13,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from epochal import Epochal, Job
+    from epochal import Epochal
     from epochal.cli.context import Context
     from epochal.cli.parser import Parser
+    from epochal.types import Event, Job
 
 DONE = 0
 LOOK_SECONDS = 1.0  # between two looks at what is drawn in place
@@ -113,12 +114,30 @@ def _events(context: Context, job_id: str) -> int:
         return DONE
     client = context.patient().client
     try:
-        for event in client.jobs.stream(job_id):
+        for event in _streamed(client, job_id):
             context.output.one(event.to_dict(), list)
             context.output.flush()
     except KeyboardInterrupt:
         raise Detached(f"{job_id} goes on. To come back: epochal logs -f {job_id}") from None
     return _ended_log(client.jobs.retrieve(job_id))
+
+
+def _streamed(client: Epochal, job_id: str) -> Iterator[Event]:
+    """Each event once, as it happens. Where something in between holds a stream back, they are asked for."""
+    from epochal.errors import StreamNotAvailableError
+
+    told = 0
+    try:
+        for event in client.jobs.stream(job_id):
+            told = event.id
+            yield event
+        return
+    except StreamNotAvailableError:
+        pass
+    for _ in client.jobs.poll(job_id, wait=20.0):
+        for event in client.jobs.events(job_id, after=told):
+            told = event.id
+            yield event
 
 
 def _follow_log(context: Context, job_id: str) -> Job:
