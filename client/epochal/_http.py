@@ -118,7 +118,7 @@ def address_of(base_url: str | None) -> httpx2.URL:
 
 def auth_of(api_key: str | None, url: httpx2.URL) -> BearerKey | None:
     """Raises AuthenticationError where the key is no valid header value: the HTTP library's own error would show it."""
-    key = (api_key or os.environ.get("EPOCHAL_API_KEY") or "").strip()
+    key = (os.environ.get("EPOCHAL_API_KEY", "") if api_key is None else api_key).strip()
     if key and not re.fullmatch("[!-~]+", key):
         raise AuthenticationError(
             "The API key should be as POST /v1/keys gave it: epochal_<id>.<secret>, without spaces.",

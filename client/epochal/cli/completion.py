@@ -145,15 +145,13 @@ def _of_service(kind: str, transport: Any) -> list[tuple[str, str]]:
     target = find_target(None)
     path = cache_folder() / file_name(f"{target.address}/{kind}")
     kept = read_json(path)
-    old = [(str(value), str(about)) for value, about in kept] if isinstance(kept, list) else []
-    try:
-        if time.time() - path.stat().st_mtime < FRESH_SECONDS:
+    old = [(str(value), str(about)) for value, about in kept] if isinstance(kept, list) else None
+    with contextlib.suppress(OSError):
+        if old is not None and abs(time.time() - path.stat().st_mtime) < FRESH_SECONDS:
             return old
-    except OSError:
-        pass
     found = _ask(target, kind, transport)
     if found is None:
-        return old
+        return old or []
     with contextlib.suppress(OSError):
         write_privately(path, json.dumps(found))
     return found

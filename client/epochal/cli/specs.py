@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from epochal.cli.documents import parse_json, read_document
 from epochal.cli.failures import CommandError
 
 TYPE_CHECKING = False
@@ -59,6 +58,8 @@ def add_spec_arguments(parser: Parser) -> None:
 
 def read_submission(arguments: argparse.Namespace) -> dict[str, Any]:
     """The body of a submission: of the file, and over it flags, and over them `--set`. Raises CommandError."""
+    from epochal.cli.documents import read_document
+
     body = read_document(arguments.file) if arguments.file else {}
     if "spec" not in body:
         body = {"spec": body}
@@ -91,6 +92,8 @@ def apply_arguments(spec: dict[str, Any], arguments: argparse.Namespace) -> None
 def _value(where: str, text: str) -> Any:
     """JSON, or a word. What was meant as a number, and is none, is an error here: as a word it would be refused less
     clearly."""
+    from epochal.cli.documents import parse_json
+
     try:
         return parse_json(text)
     except ValueError:

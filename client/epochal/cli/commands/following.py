@@ -11,7 +11,7 @@ from epochal.cli.parser import Command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from epochal import Epochal
     from epochal.cli.context import Context
@@ -72,7 +72,7 @@ def _watch(context: Context) -> int:
     return DONE
 
 
-def _looks(client: Epochal) -> Iterator[list[Job]]:
+def _looks(client: Epochal) -> Iterator[Sequence[Job]]:
     """What runs and waits, again and again."""
     while True:
         yield client.jobs.list(status=_ACTIVE, limit=_MOST_WATCHED).first_page().data
