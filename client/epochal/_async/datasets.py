@@ -9,12 +9,11 @@ from epochal import types
 from epochal._async.audits import AsyncAudits
 from epochal._async.following import poll
 from epochal._async.pages import AsyncPages
-from epochal._async.resource import AsyncResource
+from epochal._async.uploading import AsyncUploading
 from epochal._http import given, path_to
-from epochal.errors import DatasetFailedError
 
 
-class AsyncDatasets(AsyncResource):
+class AsyncDatasets(AsyncUploading):
     """`client.datasets`: those that come with Epochal, and the project's own."""
 
     @property
@@ -43,26 +42,9 @@ class AsyncDatasets(AsyncResource):
         """All versions, the newest first."""
         return AsyncPages(self._requester, types.DatasetVersionSummary, path_to("datasets", name, "versions"))
 
-    async def version(self, name: str, number: int) -> types.DatasetVersion:
-        """One version, with its report once it is ready."""
-        return await self._requester.request("GET", _version(name, number), cast=types.DatasetVersion)
-
     def poll(self, name: str, number: int, *, wait: float = 20.0) -> AsyncIterator[types.DatasetVersion]:
         """The version now, then again whenever it has changed, at least every `wait` seconds, until it is validated."""
         return poll(self._requester, _version(name, number), types.DatasetVersion, _is_validated, wait)
-
-    async def wait(self, name: str, number: int) -> types.DatasetVersion:
-        """Wait until a version is ready. Raises DatasetFailedError with its code and hint where it fails."""
-        async for version in self.poll(name, number):
-            last = version
-        if last.status == "failed":
-            error = last.error
-            raise DatasetFailedError(
-                error.message if error else f"{name}@{number} is no data set.",
-                code=error.code if error else "dataset_invalid",
-                hint=error.hint if error else None,
-            )
-        return last
 
     async def edit(self, name: str, number: int, edits: Sequence[Mapping[str, Any]]) -> types.DatasetVersion:
         """Make the next version, with `edits` as the API takes them; it is being validated."""

@@ -11,11 +11,10 @@ from epochal._http import given, path_to
 from epochal._sync.audits import Audits
 from epochal._sync.following import poll
 from epochal._sync.pages import Pages
-from epochal._sync.resource import Resource
-from epochal.errors import DatasetFailedError
+from epochal._sync.uploading import Uploading
 
 
-class Datasets(Resource):
+class Datasets(Uploading):
     """`client.datasets`: those that come with Epochal, and the project's own."""
 
     @property
@@ -42,26 +41,9 @@ class Datasets(Resource):
         """All versions, the newest first."""
         return Pages(self._requester, types.DatasetVersionSummary, path_to("datasets", name, "versions"))
 
-    def version(self, name: str, number: int) -> types.DatasetVersion:
-        """One version, with its report once it is ready."""
-        return self._requester.request("GET", _version(name, number), cast=types.DatasetVersion)
-
     def poll(self, name: str, number: int, *, wait: float = 20.0) -> Iterator[types.DatasetVersion]:
         """The version now, then again whenever it has changed, at least every `wait` seconds, until it is validated."""
         return poll(self._requester, _version(name, number), types.DatasetVersion, _is_validated, wait)
-
-    def wait(self, name: str, number: int) -> types.DatasetVersion:
-        """Wait until a version is ready. Raises DatasetFailedError with its code and hint where it fails."""
-        for version in self.poll(name, number):
-            last = version
-        if last.status == "failed":
-            error = last.error
-            raise DatasetFailedError(
-                error.message if error else f"{name}@{number} is no data set.",
-                code=error.code if error else "dataset_invalid",
-                hint=error.hint if error else None,
-            )
-        return last
 
     def edit(self, name: str, number: int, edits: Sequence[Mapping[str, Any]]) -> types.DatasetVersion:
         """Make the next version, with `edits` as the API takes them; it is being validated."""

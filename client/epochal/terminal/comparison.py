@@ -27,10 +27,22 @@ def comparison_lines(comparison: Comparison, width: int | None = None, style: St
     """The comparison as text: a table of the jobs, one of the differences of their specs, and the verdicts."""
     lines = table(list(enumerate(comparison.jobs)), JOBS, width, style=style)
     lines += ["", *_differences(comparison, width, style)]
-    verdicts = [f"{_who(comparison, verdict)}: {verdict.sentence}" for verdict in comparison.verdicts]
-    for verdict in verdicts:
-        lines += ["", *(wrap(safe(verdict), width) if width else [safe(verdict)])]
+    for verdict in verdict_lines(comparison):
+        lines += ["", *(wrap(verdict, width) if width else [verdict])]
     return lines
+
+
+def verdict_lines(comparison: Comparison) -> list[str]:
+    """What can be said of each job and the first, in a line for each."""
+    return [safe(f"{_who(comparison, verdict)}: {verdict.sentence}") for verdict in comparison.verdicts]
+
+
+def difference_rows(comparison: Comparison) -> list[list[str]]:
+    """Each field in which the specs differ, with its value in each job."""
+    return [
+        [_field(difference), *(_value(difference.values.get(job.id, _UNSAID)) for job in comparison.jobs)]
+        for difference in comparison.differences
+    ]
 
 
 def _who(comparison: Comparison, verdict: Any) -> str:
@@ -41,18 +53,24 @@ def _who(comparison: Comparison, verdict: Any) -> str:
 def _differences(comparison: Comparison, width: int | None, style: Style) -> list[str]:
     if not comparison.differences:
         return ["Their specs do not differ."]
-    field = Column("SPEC", lambda difference, _: difference.pointer.strip("/").replace("/", "."), KEPT, least=20)
-    values = [_values(letter(place), job.id) for place, job in enumerate(comparison.jobs)]
-    return table(comparison.differences, [field, *values], width, style=style)
+    titles = [letter(place) for place in range(len(comparison.jobs))]
+    columns = [_nth("SPEC", 0, KEPT, 20), *(_nth(title, place, 7, 6) for place, title in enumerate(titles, start=1))]
+    return table(difference_rows(comparison), columns, width, style=style)
 
 
-def _values(title: str, job_id: str) -> Column:
-    return Column(title, lambda difference, _: _value(difference.values.get(job_id, _UNSAID)), 7, least=6)
+def _nth(title: str, place: int, rank: int, least: int) -> Column:
+    return Column(title, lambda row, _: row[place], rank, least=least)
 
 
-def _value(value: object) -> str | None:
+def _field(difference: Any) -> str:
+    """A field's name, as `--set` of the command line takes it."""
+    pointer: str = difference.pointer
+    return pointer.strip("/").replace("/", ".")
+
+
+def _value(value: object) -> str:
     if value is _UNSAID:
-        return None
+        return formats.NONE
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

@@ -29,29 +29,37 @@ def job_curves(
 
     `width` in cells; `height` in rows for each panel's curves. Wide ones stand beside each other.
     """
-    panels = [
+    return _arranged(job_plots(rows, best), width, height, style)
+
+
+def job_plots(rows: Sequence[EpochRow], best: int | None = None) -> list[Plot]:
+    """What the panels of a job show: loss, and accuracy."""
+    return [
         Plot("Loss", _series(rows, "loss"), best=best),
         Plot("Accuracy", _series(rows, "accuracy"), percent=True, best=best),
     ]
-    return _arranged(panels, width, height, style)
 
 
 def comparison_curves(comparison: Comparison, width: int = 80, height: int = 12, style: Style = PLAIN) -> list[str]:
     """Test loss and test accuracy of several jobs in the same panels. Letters stand for the jobs, as in
     `comparison_lines`. Where a job has repeats, their mean is drawn.
     """
+    return _arranged(comparison_plots(comparison), width, height, style)
+
+
+def comparison_plots(comparison: Comparison) -> list[Plot]:
+    """What the panels of a comparison show: test loss, and test accuracy."""
     panels = []
     for title, column in (("Test loss", "test_loss"), ("Test accuracy", "test_accuracy")):
         series = []
         for place, job in enumerate(comparison.jobs):
             values = getattr(job.spreads, column).mean if job.spreads else getattr(job.curves, column)
-            name = job.name or job.id
             mean = f" (mean of {job.repeats})" if job.spreads else ""
+            label = f"{letter(place)} {job.name or job.id}{mean}"
             mark, colour = letter(place)[0].lower(), COLOURS[place % len(COLOURS)]
-            label = f"{letter(place)} {name}{mean}"
             series.append(Series(label, mark, colour, comparison.epochs, values))
         panels.append(Plot(title, series, percent=column.endswith("accuracy")))
-    return _arranged(panels, width, height, style)
+    return panels
 
 
 def _series(rows: Sequence[EpochRow], figure: str) -> list[Series]:

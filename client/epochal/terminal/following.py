@@ -72,7 +72,7 @@ class Follow:
         columns = self._screen.size()[0]
         lines = [*self._revised(job), *self._new(job, columns if self._screen.live else None)]
         block = [] if job.status in OVER else bar(job, self._clock(), columns - 1, self._screen.style)
-        self._screen.draw([self._painted(line, job) for line in lines], block)
+        self._screen.draw(lines, block)
 
     def _new(self, job: Job, width: int | None) -> list[str]:
         """The lines since the last look, in the order of time: epochs stand before the state that the job has entered
@@ -83,6 +83,7 @@ class Follow:
         changed = state if state != self._state else []
         self._state = state
         said = [part for line in changed for part in (wrap(line, width) if width else [line])]
+        said[:1] = [self._painted(line, job) for line in said[:1]]
         under_way = job.attempts[-1].number if job.attempts and job.status in ("starting", "running") else None
         before = [epoch_line(row, width) for row in rows if row.attempt != under_way]
         after = [epoch_line(row, width) for row in rows if row.attempt == under_way]
@@ -120,9 +121,9 @@ class Follow:
         return lines
 
     def _painted(self, line: str, job: Job) -> str:
-        first = line.split(" ", 1)[0].rstrip(".")
-        names = status_colour(job) if first.lower() == job.status else ()
-        return self._screen.style.paint(first, *names, "bold") + line[len(first) :] if names else line
+        """A line on the job's state, with its first word in the state's colour."""
+        first, space, rest = line.partition(" ")
+        return self._screen.style.paint(first, *status_colour(job), "bold") + space + rest
 
 
 def bar(job: Job, now: datetime, columns: int, style: Style = PLAIN) -> list[str]:
@@ -138,7 +139,7 @@ def bar(job: Job, now: datetime, columns: int, style: Style = PLAIN) -> list[str
         name, space = "", columns - len(end) - 1
     line = f"{style.paint(name, 'bold')} " if name else " "
     filled = _filled(job.progress.percent, max(0, min(space, _WIDEST_BAR)), style) if space >= 4 else ""
-    return [line + filled + cut(end, columns - measured(name) - 1), _figures(job, columns, style)]
+    return [line + filled + cut(end, columns - measured(name) - 1), _figures(job, columns)]
 
 
 def _filled(percent: float, cells: int, style: Style) -> str:
@@ -152,7 +153,7 @@ def _filled(percent: float, cells: int, style: Style) -> str:
     return style.paint(done, "cyan") + style.paint(rest, "dim")
 
 
-def _figures(job: Job, columns: int, style: Style) -> str:
+def _figures(job: Job, columns: int) -> str:
     """What fits, the most important first to have a place; in the order in which it is read."""
     progress, latest = job.progress, job.latest
     # Epochs count from 0, so that the number of the current epoch is the number of completed ones.
@@ -169,6 +170,6 @@ def _figures(job: Job, columns: int, style: Style) -> str:
             parts.append((2, f"best {formats.percent(accuracy(job.best))}"))
         parts += [(5, f"lr {formats.short(latest.learning_rate)}")]
         parts += [(4, f"{formats.count(latest.images_per_second)} images/s")]
-    while len(parts) > 1 and sum(len(text) + 2 for _, text in parts) > columns:
+    while len(parts) > 1 and sum(len(text) + 2 for _, text in parts) - 2 > columns:
         parts.remove(max(parts))
-    return style.paint(cut("  ".join(text for _, text in parts), columns), "dim")
+    return cut("  ".join(text for _, text in parts), columns)

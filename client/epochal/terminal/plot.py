@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from epochal.terminal import formats
-from epochal.terminal.scales import Scale, scale_of, ticks_of
+from epochal.terminal.scales import Scale, labelled, limits, ticks_of
 from epochal.terminal.text import PLAIN, Style, cut, fit, safe
 from epochal.terminal.text import width as measured
 
@@ -54,7 +54,9 @@ def panel(plot: Plot, width: int, height: int, style: Style = PLAIN) -> list[str
     if not finite:
         return []
     canvas_rows = height * (4 if style.unicode else 1)
-    values, labels = scale_of(min(finite), max(finite), canvas_rows, height, percent=plot.percent)
+    values = Scale(*limits(min(finite), max(finite), percent=plot.percent), canvas_rows)
+    ticks = labelled(values.low, values.high, max(2.0, height / 2), percent=plot.percent)
+    labels = {(values.last - values.dot(tick)) // (canvas_rows // height): text for tick, text in ticks}
     margin = max(measured(label) for label in labels.values()) + 2
     drawn = [epoch for curve in plot.series for epoch, _ in _points(curve)]
     area = width - margin

@@ -21,28 +21,30 @@ class Scale:
         """The greatest dot's place."""
         return self.dots - 1
 
-    def dot(self, value: float) -> int:
-        """The place of the nearest dot."""
+    def place(self, value: float) -> float:
+        """Where the value is, in dots from the first one."""
         span = self.high - self.low
-        return round((value / span - self.low / span) * self.last) if span else 0
+        return (value / span - self.low / span) * self.last if span else 0.0
+
+    def dot(self, value: float) -> int:
+        """The nearest dot."""
+        return round(self.place(value))
 
 
-def scale_of(
-    least: float, greatest: float, dots: int, rows: int, *, percent: bool = False
-) -> tuple[Scale, dict[int, str]]:
-    """The scale from the least to the greatest value, and what is written beside which of its `rows`, from the top.
-
-    All values finite. `percent`: they are shares of one.
+def limits(least: float, greatest: float, *, percent: bool = False) -> tuple[float, float]:
+    """The ends of a scale that holds the values from the least to the greatest, which are finite. `percent`: they are
+    shares of one.
     """
-    if greatest - least <= _LEAST_SPAN * max(abs(least), abs(greatest)):
-        room = max(abs(least), abs(greatest)) / 10 or 0.5
-        least, greatest = least - room, min(greatest + room, 1.0) if percent else greatest + room
-    scale = Scale(least, greatest, dots)
-    step = _step(least, greatest, max(2.0, rows / 2))
-    labels = {}
-    for tick in ticks_of(least, greatest, max(2.0, rows / 2)):
-        labels[(scale.last - scale.dot(tick)) // (dots // rows)] = _label(tick, step, percent=percent)
-    return scale, labels
+    if greatest - least > _LEAST_SPAN * max(abs(least), abs(greatest)):
+        return least, greatest
+    room = max(abs(least), abs(greatest)) / 10 or 0.5
+    return least - room, min(greatest + room, 1.0) if percent else greatest + room
+
+
+def labelled(low: float, high: float, most: float, *, percent: bool = False) -> list[tuple[float, str]]:
+    """Round values from low to high, and what is written beside them."""
+    step = _step(low, high, most)
+    return [(tick, _label(tick, step, percent=percent)) for tick in ticks_of(low, high, most)]
 
 
 def ticks_of(low: float, high: float, most: float, *, whole: bool = False) -> list[float]:

@@ -10,8 +10,21 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Stream(Protocol):
+        """Where text is written: a text file, such as `sys.stdout`."""
+
+        def isatty(self) -> bool:
+            """Whether it is a terminal."""
+
+        @property
+        def encoding(self) -> str | None:
+            """The name of its encoding; None for text that is kept as such."""
+
 
 # Without a width of their own. What they join or select is drawn in different widths by different terminals.
 _SELECTORS = {chr(code) for code in range(0xFE00, 0xFE10)}
@@ -128,18 +141,6 @@ def wrap(text: str, columns: int, indent: str = "  ") -> list[str]:
     return [*lines, line]
 
 
-class Stream(Protocol):
-    """Where text is written: a text file, such as `sys.stdout`."""
-
-    def isatty(self) -> bool:
-        """Whether it is a terminal."""
-
-    @property
-    def encoding(self) -> str | None:
-        """The name of its encoding; None for text that is kept as such."""
-
-
-@dataclass(frozen=True)
 class Style:
     """Whether colours are used, and whether there are more characters than those of ASCII.
 
@@ -147,8 +148,11 @@ class Style:
     ground. Nothing is told by colour alone.
     """
 
-    colours: bool = False
-    unicode: bool = True
+    __slots__ = ("colours", "unicode")
+
+    def __init__(self, *, colours: bool = False, unicode: bool = True) -> None:
+        self.colours = colours
+        self.unicode = unicode
 
     @classmethod
     def of(cls, stream: Stream, color: str = "auto", environ: Mapping[str, str] = os.environ) -> Style:
@@ -156,7 +160,8 @@ class Style:
         that is not dumb, unless NO_COLOR is set (https://no-color.org).
         """
         colours = color == "always" or (color == "auto" and is_live(stream, environ) and not environ.get("NO_COLOR"))
-        return cls(colours, environ.get("TERM") != "linux" and _encodes(stream.encoding, "⣿━▲·…"))
+        drawn = environ.get("TERM") != "linux" and _encodes(stream.encoding, "⣿━▲·…")
+        return cls(colours=colours, unicode=drawn)
 
     def paint(self, text: str, *names: str) -> str:
         """The text in a colour, bold or dim: see CODES. Not to be nested."""

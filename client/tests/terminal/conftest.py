@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from epochal.terminal.text import width
+from epochal.types import (
+    Attempt,
+    BestEpoch,
+    ComparedJob,
+    Comparison,
+    Curves,
+    Difference,
+    EpochRow,
+    Job,
+    JobDataset,
+    JobLinks,
+    Progress,
+    QueuePlace,
+    RunFacts,
+    Spread,
+    Spreads,
+    Verdict,
+)
 
 NOW = datetime(2026, 11, 30, 12, 0, tzinfo=timezone.utc)
 TOKEN = re.compile(r"\x1b\[(\??)([0-9;]*)([A-Za-z])|[\s\S]")
@@ -51,7 +70,7 @@ class Emulator(io.StringIO):
             self.cursor = letter == "h" if number == "25" else self.cursor
         elif letter == "A":
             for _ in range(int(number)):
-                assert len(self.lines[self.line]) <= self.columns, "a line of the block is wrapped"
+                assert width(self.lines[self.line]) <= self.columns, "a line of the block is wrapped"
                 self.line -= 1
             assert self.line >= 0, "above the first line"
         elif letter == "J":
@@ -116,97 +135,124 @@ def attempt() -> Callable[..., Any]:
 
 
 @pytest.fixture
+def best() -> Callable[..., Any]:
+    """Makes the best epoch of a row."""
+    return make_best
+
+
+@pytest.fixture
 def now() -> datetime:
     return NOW
 
 
-def make_row(epoch: int, **fields: Any) -> Any:
-    splits = {"train_loss": 0.5, "train_accuracy": 0.9, "test_loss": 0.25, "test_accuracy": 0.95}
-    rest = dict.fromkeys(
-        ("test_top5_accuracy", "validation_loss", "validation_accuracy", "device_memory_bytes", "gradient_norm")
+LINKS: dict[str, Any] = {one.name: "" for one in dataclasses.fields(JobLinks)} | {"unknown_fields": None}
+
+
+def make_row(epoch: int, **fields: Any) -> EpochRow:
+    row = EpochRow(
+        epoch=epoch,
+        train_loss=0.5,
+        train_accuracy=0.9,
+        test_loss=0.25,
+        test_accuracy=0.95,
+        learning_rate=0.05,
+        seconds=12.3,
+        images_per_second=1234.4,
+        attempt=1,
+        recorded_at=NOW + timedelta(seconds=epoch),
     )
-    pace = {"learning_rate": 0.05, "seconds": 12.3, "images_per_second": 1234.4, "attempt": 1}
-    return SimpleNamespace(**{"epoch": epoch, **splits, **rest, **pace, **fields})
+    return replace(row, **fields)
 
 
-def make_attempt(number: int = 1, **fields: Any) -> Any:
-    facts = {
-        "device": "cpu",
-        "precision": "fp32",
-        "parameters": 269_434,
-        "classes": 10,
-        "train_images": 1437,
-        "validation_images": 0,
-        "test_images": 360,
-        "dropped_images": 0,
-        "ignored_files": 0,
-        "devices": 1,
-    }
-    own = {"number": number, "worker": "worker_a", "end_reason": None, "resumed_from": None}
-    given = fields.pop("facts", {})
-    return SimpleNamespace(**{**own, "facts": None if given is None else SimpleNamespace(**facts | given), **fields})
+def make_attempt(number: int = 1, *, facts: Any = (), **fields: Any) -> Attempt:
+    trained = RunFacts(
+        device="cpu",
+        precision="fp32",
+        torch_version="2.15.0",
+        threads=2,
+        parameters=269_434,
+        flops=40_000_000,
+        classes=10,
+        image_size=32,
+        channels=3,
+        train_images=1437,
+        test_images=360,
+        steps_per_epoch=23,
+    )
+    found = None if facts is None else replace(trained, **dict(facts))
+    return replace(Attempt(number=number, worker="worker_a", started_at=NOW, facts=found), **fields)
 
 
-def make_job(**fields: Any) -> Any:
-    place = {"epoch": None, "epochs": 3, "step": None, "steps_per_epoch": None, "percent": 0.0}
-    progress = SimpleNamespace(**{**place, "estimated_finish": None, **fields.pop("progress", {})})
-    own = {
-        "id": "job_01KB7Q4X2MZ8J5V6T7N9PQRSTU",
-        "name": "digits-baseline",
-        "status": "queued",
-        "requested": None,
-        "created_at": NOW - timedelta(minutes=5),
-        "started_at": None,
-        "finished_at": None,
-        "spec": SimpleNamespace(architecture=SimpleNamespace(name="resnet20")),
-        "dataset": SimpleNamespace(name="digits"),
-        "latest": None,
-        "best": None,
-        "attempts": (),
-        "error": None,
-        "queue": SimpleNamespace(position=1, code="about_to_start", reason="A slot is free: about to start."),
-    }
-    return SimpleNamespace(**{**own, "progress": progress, **fields})
+def make_job(*, progress: dict[str, Any] | None = None, queue: str | None = None, **fields: Any) -> Job:
+    reason = queue or "A slot is free: about to start."
+    job = Job(
+        id="job_01KB7Q4X2MZ8J5V6T7N9PQRSTU",
+        project="default",
+        name="digits-baseline",
+        tags=(),
+        priority=0,
+        max_retries=3,
+        repeats=1,
+        spec={"dataset": "digits", "architecture": {"name": "resnet20"}},
+        dataset=JobDataset(name="digits"),
+        status="queued",
+        created_at=NOW - timedelta(minutes=5),
+        progress=Progress(**{"epochs": 3, "percent": 0.0, **(progress or {})}),
+        attempts=(),
+        links=JobLinks(**LINKS),
+        queue=QueuePlace(position=1, code="about_to_start", reason=reason),
+    )
+    return replace(job, **fields)
+
+
+def make_best(row: EpochRow) -> BestEpoch:
+    values = {one.name: getattr(row, one.name) for one in dataclasses.fields(EpochRow)}
+    return BestEpoch(**values, chosen_on="test")
+
+
+FIRST, SECOND = "job_01KB7Q4X2MZ8J5V6T7N9PQRSTU", "job_01KB7Q4X2NZ8J5V6T7N9PQRSTU"
 
 
 @pytest.fixture
-def comparison() -> Any:
+def comparison() -> Comparison:
     """Two jobs side by side, of which the second has two repeats, a harmful name and no third epoch."""
-    return SimpleNamespace(
+    sentence = "One run each: nothing can be said about chance."
+    return Comparison(
         epochs=(0, 1, 2),
         jobs=(
-            _compared("job_01KB7Q4X2MZ8J5V6T7N9PQRSTU", "digits-baseline", (0.5, 0.75, 0.88)),
-            _compared("job_01KB7Q4X2NZ8J5V6T7N9PQRSTU", "evil\x1b[31m", (0.6, 0.8, None), mean=(0.7, 0.9, None)),
+            _compared(FIRST, "digits-baseline", (0.5, 0.75, 0.88)),
+            _compared(SECOND, "evil\x1b[31m", (0.6, 0.8, None), mean=(0.7, 0.9, None)),
         ),
         differences=(
-            SimpleNamespace(
-                pointer="/optimizer/learning_rate",
-                values={"job_01KB7Q4X2MZ8J5V6T7N9PQRSTU": 0.05, "job_01KB7Q4X2NZ8J5V6T7N9PQRSTU": 0.1},
-            ),
-            SimpleNamespace(pointer="/augmentation/cutout", values={"job_01KB7Q4X2MZ8J5V6T7N9PQRSTU": {"size": 8}}),
+            Difference(pointer="/optimizer/learning_rate", values={FIRST: 0.05, SECOND: 0.1}),
+            Difference(pointer="/augmentation/cutout", values={FIRST: {"size": 8}}),
         ),
         verdicts=(
-            SimpleNamespace(
-                baseline="job_01KB7Q4X2MZ8J5V6T7N9PQRSTU",
-                job="job_01KB7Q4X2NZ8J5V6T7N9PQRSTU",
+            Verdict(
+                baseline=FIRST,
+                job=SECOND,
                 verdict="one_run",
-                sentence="One run each: nothing can be said about chance.",
+                sentence=sentence,
+                paired=False,
+                runs=(1, 3),
+                repeats_for={},
             ),
         ),
     )
 
 
-def _compared(job_id: str, name: str, accuracies: tuple[Any, ...], mean: tuple[Any, ...] | None = None) -> Any:
+def _compared(job_id: str, name: str, accuracies: tuple[Any, ...], mean: tuple[Any, ...] | None = None) -> ComparedJob:
     losses = tuple(None if value is None else 1 - value for value in accuracies)
-    curves = {"train_loss": losses, "test_loss": losses, "test_accuracy": accuracies}
-    spreads = {name: SimpleNamespace(mean=mean) for name in ("test_loss", "test_accuracy")}
-    best = SimpleNamespace(epoch=1, validation_accuracy=None, test_accuracy=0.88)
-    return SimpleNamespace(
+    nothing = (None,) * len(accuracies)
+    curves = dict.fromkeys((one.name for one in dataclasses.fields(Curves)), nothing) | {"unknown_fields": None}
+    spread = Spread(count=(3,) * 3, mean=mean or (), deviation=nothing, low=nothing, high=nothing)
+    spreads = dict.fromkeys((one.name for one in dataclasses.fields(Spreads)), spread) | {"unknown_fields": None}
+    return ComparedJob(
         id=job_id,
         name=name,
         status="succeeded",
-        best=best,
+        best=make_best(make_row(1, test_accuracy=0.88)),
         repeats=3 if mean else 1,
-        curves=SimpleNamespace(**curves),
-        spreads=SimpleNamespace(**spreads) if mean else None,
+        curves=Curves(**curves | {"train_loss": losses, "test_loss": losses, "test_accuracy": accuracies}),
+        spreads=Spreads(**spreads) if mean else None,  # type: ignore[arg-type]
     )

@@ -9,9 +9,9 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ import pytest
 from epochal.terminal.following import Follow, bar
 from epochal.terminal.screen import Screen
 from epochal.terminal.text import Style, width
+from epochal.types import Event, JobError, QueuePlace
 
 Looks = list[tuple[Any, list[Any]]]
 Make = Callable[..., Any]
@@ -53,7 +54,7 @@ def lines_of(looks: Looks, events: list[Any] | None = None) -> str:
 
 
 @pytest.fixture
-def success(job: Make, attempt: Make, row: Make, now: datetime) -> Looks:
+def success(job: Make, attempt: Make, row: Make, best: Make, now: datetime) -> Looks:
     """A job from the queue to its end; two epochs pass between two looks."""
     rows = [
         row(0, train_loss=2.3, train_accuracy=0.1, test_loss=2.125, test_accuracy=0.2),
@@ -63,10 +64,10 @@ def success(job: Make, attempt: Make, row: Make, now: datetime) -> Looks:
     running = {"status": "running", "attempts": (attempt(),), "started_at": now}
     finish = now + timedelta(minutes=90, seconds=30)
     under_way = {"epoch": 1, "step": 10, "steps_per_epoch": 23, "percent": 48.0, "estimated_finish": finish}
-    end = {"status": "succeeded", "finished_at": now + timedelta(seconds=72), "best": rows[1], "latest": rows[2]}
-    waiting = SimpleNamespace(position=2, code="slots_busy", reason="Every slot is busy: 1 of 1.")
+    end = {"status": "succeeded", "finished_at": now + timedelta(seconds=72), "best": best(rows[1]), "latest": rows[2]}
+    waiting = QueuePlace(position=2, code="slots_busy", reason="Every slot is busy: 1 of 1.")
     return [
-        (job(queue=waiting), []),
+        (replace(job(), queue=waiting), []),
         (job(), []),
         (job(), []),
         (job(status="starting", attempts=(attempt(facts=None),)), []),
@@ -174,21 +175,20 @@ def test_the_bar_is_as_full_as_the_job(job: Make, now: datetime) -> None:
 
 def test_a_terminal_that_lacks_a_character_gets_it_spelled_out(job: Make) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), "ascii")
-    queue = SimpleNamespace(position=1, reason="日本")
-    Follow(lambda _: [], screen=Screen(stream)).run([job(queue=queue)])
+    Follow(lambda _: [], screen=Screen(stream)).run([job(queue="日本")])
     stream.seek(0)
     assert stream.read() == "Queued, place 1: \\u65e5\\u672c\n"
 
 
-def test_an_epoch_that_was_measured_again_is_told_once(job: Make, attempt: Make, row: Make) -> None:
+def test_an_epoch_that_was_measured_again_is_told_once(job: Make, attempt: Make, row: Make, now: datetime) -> None:
     """Epochs 0 and 1 are shown; the second attempt begins with epoch 1 again, and measures 2 for the first time."""
     lost, second = attempt(end_reason="worker_lost"), attempt(2, resumed_from="epoch-0001.safetensors")
     first = [row(0), row(1)]
     again = row(1, attempt=2, test_accuracy=0.5)
     then = [row(0), again, row(2, attempt=2)]
     both = (lost, second)
-    event = SimpleNamespace(id=9, type="epoch_revised", epoch=1, attempt=2, message="Trained again: test 50.00%")
-    other = SimpleNamespace(id=10, type="checkpoint_failed", epoch=None, attempt=2, message="no")
+    event = Event(id=9, type="epoch_revised", epoch=1, attempt=2, message="Trained again: test 50.00%", created_at=now)
+    other = Event(id=10, type="checkpoint_failed", attempt=2, message="no", created_at=now)
     looks: Looks = [
         (job(status="running", attempts=(attempt(),), latest=first[1]), first),
         (job(status="running", attempts=both, latest=first[1], progress={"epoch": 1}), first),
@@ -218,8 +218,10 @@ def test_an_epoch_that_was_measured_again_is_told_once(job: Make, attempt: Make,
     assert service.asked == [0, 0]  # and no more once the second attempt is further than the first
 
 
-def test_who_comes_after_a_retry_is_not_told_of_what_they_have_not_seen(job: Make, attempt: Make, row: Make) -> None:
-    event = SimpleNamespace(id=9, type="epoch_revised", epoch=0, attempt=2, message="Trained again")
+def test_who_comes_after_a_retry_is_not_told_of_what_they_have_not_seen(
+    job: Make, attempt: Make, row: Make, now: datetime
+) -> None:
+    event = Event(id=9, type="epoch_revised", epoch=0, attempt=2, message="Trained again", created_at=now)
     both = (attempt(end_reason="worker_lost"), attempt(2))
     rows = [row(0, attempt=2)]
     looks: Looks = [
@@ -242,7 +244,13 @@ def test_epochs_of_a_lost_attempt_stand_before_the_next_one(job: Make, attempt: 
 
 
 def test_a_failure_says_why_and_what_to_change(job: Make, attempt: Make, now: datetime) -> None:
-    error = SimpleNamespace(code="dataset_invalid", message="There is no folder [x\x1b[0m].", hint="Put one\nthere.")
+    error = JobError(
+        code="dataset_invalid",
+        message="There is no folder [x\x1b[0m].",
+        hint="Put one\nthere.",
+        retryable=False,
+        attempt=1,
+    )
     times = {"started_at": now, "finished_at": now + timedelta(seconds=2)}
     failed = job(status="failed", attempts=(attempt(facts=None),), error=error, **times)
     assert lines_of([(failed, [])]) == (
@@ -263,7 +271,7 @@ def test_a_lost_worker_a_pause_and_a_stop_are_said(job: Make, attempt: Make) -> 
         (job(status="running", attempts=again, requested="stop"), []),
         (job(attempts=(paused,), requested="stop"), []),
         (job(status="running", attempts=again, requested="cancel"), []),
-        (job(queue=SimpleNamespace(position=None, reason="Busy.")), []),
+        (replace(job(), queue=QueuePlace(code="slots_busy", reason="Busy.")), []),
         (job(status="stopped", attempts=again), []),
     ]
     assert lines_of(looks) == (
@@ -280,14 +288,13 @@ def test_a_lost_worker_a_pause_and_a_stop_are_said(job: Make, attempt: Make) -> 
     )
 
 
-def test_what_is_no_number_or_was_not_evaluated_is_shown_as_such(job: Make, row: Make) -> None:
+def test_what_is_no_number_or_was_not_evaluated_is_shown_as_such(job: Make, row: Make, best: Make) -> None:
     rows = [
         row(0, train_loss=float("nan"), test_loss=float("inf"), images_per_second=float("nan")),
         row(1, test_loss=None, test_accuracy=None),
         row(2, validation_loss=0.5, validation_accuracy=0.75),
     ]
-    best = rows[2]
-    assert lines_of([(job(status="succeeded", latest=rows[2], best=best), rows)]) == (
+    assert lines_of([(job(status="succeeded", latest=rows[2], best=best(rows[2])), rows)]) == (
         "Epoch   0:  train loss     nan, accuracy  90.00%   test loss     inf, accuracy  95.00%   nan images/s\n"
         "Epoch   1:  train loss  0.5000, accuracy  90.00%   1,234 images/s\n"
         "Epoch   2:  train loss  0.5000, accuracy  90.00%   validation loss  0.5000, accuracy  75.00%   "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -18,8 +19,8 @@ ID, OTHER = "job_01KB7Q4X2MZ8J5V6T7N9PQRSTU", "job_01KB7Q4X2NZ8J5V6T7N9PQRSTV"
 
 
 @pytest.fixture
-def jobs(job: Callable[..., Any], row: Callable[..., Any], now: datetime) -> list[Any]:
-    latest = row(1, test_accuracy=0.9312)
+def jobs(job: Callable[..., Any], row: Callable[..., Any], best: Callable[..., Any], now: datetime) -> list[Any]:
+    latest = best(row(1, test_accuracy=0.9312))
     return [
         job(status="running", progress={"epoch": 2, "estimated_finish": now + timedelta(minutes=3)}, best=latest),
         job(
@@ -36,7 +37,7 @@ def jobs(job: Callable[..., Any], row: Callable[..., Any], now: datetime) -> lis
 @pytest.mark.parametrize("most", [20, 30, 40, 60, 80, 100, 120, 200])
 @pytest.mark.parametrize("colours", [False, True])
 def test_no_line_is_wider_than_the_table_may_be(jobs: list[Any], now: datetime, most: int, *, colours: bool) -> None:
-    lines = table(jobs, columns.JOBS, most, style=Style(colours), now=now)
+    lines = table(jobs, columns.JOBS, most, style=Style(colours=colours), now=now)
     bare = [line.replace("\x1b[0m", "").replace("\x1b[1m", "") for line in lines]
     for code in ("31", "32", "36"):
         bare = [line.replace(f"\x1b[{code}m", "") for line in bare]
@@ -68,8 +69,8 @@ def test_a_cut_id_names_its_job_among_the_others(jobs: list[Any], now: datetime)
         assert len(set(ids)) == 4
         assert all(job.id.startswith(cut) for job, cut in zip(jobs, ids, strict=True))
         assert max(map(len, ids)) < 20
-    jobs[1].id = ID[:-1] + "V"
-    assert [line.split()[0] for line in table(jobs[:2], columns.JOBS, 60, now=now)[1:]] == [ID, ID[:-1] + "V"]
+    twins = [jobs[0], replace(jobs[1], id=ID[:-1] + "V")]
+    assert [line.split()[0] for line in table(twins, columns.JOBS, 60, now=now)[1:]] == [ID, ID[:-1] + "V"]
 
 
 def test_what_no_record_says_is_left_out(row: Callable[..., Any]) -> None:
