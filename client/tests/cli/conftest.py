@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-# Where these tests run beside an installed wheel: the package of the checkout, if there is one, comes last.
-_ROOT = str(Path(__file__).resolve().parents[2])
+# What these tests share is a module, wherever they run.
+_ROOT = str(Path(__file__).resolve().parents[1])
 if _ROOT not in sys.path:
     sys.path.append(_ROOT)
 
+from cli.fake import Service  # noqa: E402
+from cli.running import Result, Run, Stream  # noqa: E402
+
 from epochal.cli import main  # noqa: E402
-from tests.cli.fake import Service  # noqa: E402
-from tests.cli.running import Result, Run, Stream  # noqa: E402
 
 URL = "http://service.test"
 

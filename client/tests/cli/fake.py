@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx2
+from cli.samples import MOMENT, sample
 
 from epochal import types
-from tests.cli.samples import MOMENT, sample
 
 Handler = Callable[..., Any]
 FINISHED = "succeeded"
@@ -53,6 +53,7 @@ class Service:
             answer = self.answers.pop(0)
             if isinstance(answer, Exception):
                 raise answer
+            assert isinstance(answer, httpx2.Response)
             return answer
         if self.key and request.headers.get("Authorization") != f"Bearer {self.key}":
             return problem(401, "key_invalid", "The service does not know this key.")

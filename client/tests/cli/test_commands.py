@@ -8,10 +8,10 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from cli.fake import Service
+from cli.running import Run
 
 from epochal.cli.parser import COMMANDS, GROUPS, SECTIONS, build, find
-from tests.cli.fake import Service
-from tests.cli.running import Run
 
 EXAMPLES = [(name, line) for name in COMMANDS for line, _ in find(name).examples]
 NOT_RUN = {"epochal up"}  # it becomes the service

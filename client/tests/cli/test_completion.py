@@ -12,11 +12,11 @@ from threading import Event
 
 import httpx2
 import pytest
+from cli.fake import Service, job_id
+from cli.running import Run
 
 from epochal.cli import main
 from epochal.cli.parser import COMMANDS, GROUPS
-from tests.cli.fake import Service, job_id
-from tests.cli.running import Run
 
 
 def offered(run: Run, *words: str, shell: str = "bash") -> list[str]:

@@ -9,9 +9,8 @@ from typing import Any
 
 import httpx2
 import pytest
-
-from tests.cli.fake import Service, job_id, problem
-from tests.cli.running import Result, Run
+from cli.fake import Service, job_id, problem
+from cli.running import Result, Run
 
 JOB = job_id(1)
 

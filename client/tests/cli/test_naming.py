@@ -6,9 +6,8 @@ import json
 from datetime import datetime, timedelta
 
 import pytest
-
-from tests.cli.fake import Service
-from tests.cli.running import Run
+from cli.fake import Service
+from cli.running import Run
 
 IDS = ["job_01m8ph5y8000zec7cq250vefcz", "job_01m8ph5y7b009dgahc367sqh52", "job_01m8ph5q4m00yr2aw2yhh55m8t"]
 CREATED = ["2026-11-30T15:29:07.840", "2026-11-30T15:29:07.819", "2026-11-30T15:29:00.564"]

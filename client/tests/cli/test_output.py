@@ -9,10 +9,10 @@ import re
 
 import pytest
 import yaml
+from cli.fake import Service, job_id, problem
+from cli.running import Run, Stream
 
 from epochal.cli import main
-from tests.cli.fake import Service, job_id, problem
-from tests.cli.running import Run, Stream
 
 EVIL = "a\x1b[2J\u202eb\u2028c\x9b31m"
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029]")

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from tests.cli.fake import Service
-from tests.cli.running import Run
+from cli.fake import Service
+from cli.running import Run
 
 
 def spec_of(run: Run, service: Service, *argv: str, **how: Any) -> Any:

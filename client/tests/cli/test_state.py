@@ -7,9 +7,8 @@ from pathlib import Path
 
 import httpx2
 import pytest
-
-from tests.cli.fake import Service, job_id
-from tests.cli.running import Run
+from cli.fake import Service, job_id
+from cli.running import Run
 
 KEY, OTHER = "epochal_1.secret", "epochal_2.other"
 
