@@ -88,7 +88,7 @@ def _explain_epochal(error: EpochalError) -> int:
     if isinstance(error, APIConnectionError):
         hint = "Is the service running, and is that its address? --url, EPOCHAL_URL or `epochal login` say where it is."
     complain(error.message, hint)
-    if isinstance(error, DatasetFailedError):
+    if isinstance(error, DatasetFailedError) or error.code == "dataset_invalid":
         return JOB_FAILED
     return USAGE if isinstance(error, LocalError) else SERVICE
 

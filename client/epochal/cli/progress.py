@@ -27,20 +27,21 @@ class UploadLine:
     def __init__(self) -> None:
         self._is_live = bool(sys.stderr and is_live(sys.stderr))
         self._drawn_at = 0.0
-        self._stage: str | None = None
+        self.stage: str | None = None  # in which it is
 
     def show(self, progress: UploadProgress) -> None:
         """Redraw the line, some times a second."""
-        now = time.monotonic()
-        if not self._is_live or (progress.stage == self._stage and now - self._drawn_at < _REDRAW_SECONDS):
+        now, is_new = time.monotonic(), progress.stage != self.stage
+        self.stage = progress.stage
+        if not self._is_live or not (is_new or now - self._drawn_at >= _REDRAW_SECONDS):
             return
-        self._drawn_at, self._stage = now, progress.stage
+        self._drawn_at = now
         sys.stderr.write(f"\r\x1b[K{cut(_line(progress), 78)}")
         sys.stderr.flush()
 
     def clear(self) -> None:
         """Leave the terminal as it was."""
-        if self._is_live and self._stage:
+        if self._is_live and self.stage:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
 

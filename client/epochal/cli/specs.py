@@ -28,7 +28,7 @@ FLAGS: Mapping[str, tuple[tuple[str, ...], str, str]] = {
     "optimizer.learning_rate": (("--learning-rate", "--lr"), "RATE", "at its highest"),
     "optimizer.momentum": (("--momentum",), "SHARE", "of the optimizers that have one"),
     "optimizer.weight_decay": (("--weight-decay",), "FACTOR", "how strongly weights are drawn to 0"),
-    "schedule.name": (("--schedule",), "NAME", "of the learning rate: constant, step, cosine, one-cycle ..."),
+    "schedule.name": (("--schedule",), "NAME", "of the learning rate: constant, step, cosine, one_cycle ..."),
     "schedule.warmup_epochs": (("--warmup-epochs",), "N", "in which the learning rate rises from 0"),
     "regularisation.label_smoothing": (("--label-smoothing",), "SHARE", "of each label, spread over all classes"),
     "augmentation.flip": (("--flip",), "", "mirror images at random"),
@@ -52,7 +52,7 @@ def add_spec_arguments(parser: Parser) -> None:
         default=[],
         metavar="PATH=VALUE",
         help="any other field, by its path; the value is JSON or a word: --set optimizer.learning_rate=0.05 "
-        "--set augmentation.crop.padding=4 --set schedule.name=one-cycle",
+        "--set augmentation.crop.padding=4 --set schedule.name=one_cycle",
     )
 
 

@@ -62,7 +62,7 @@ def test_a_part_that_nothing_names_is_the_default_one_unless_a_recipe_names_it(r
         ("augmentation.crop.padding=4", {"augmentation": {"crop": {"padding": 4}}}),
         ("spec.epochs=2", {"epochs": 2}),
         ("optimizer.betas=[0.9, 0.99]", {"optimizer": {"name": "sgd", "betas": [0.9, 0.99]}}),
-        ("schedule.name=one-cycle", {"schedule": {"name": "one-cycle"}}),
+        ("schedule.name=one_cycle", {"schedule": {"name": "one_cycle"}}),
         ("starting_weights=cats@production", {"starting_weights": "cats@production"}),
     ],
 )

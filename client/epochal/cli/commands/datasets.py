@@ -75,7 +75,12 @@ def _upload(context: Context) -> int:
             on_progress=line.show,
         )
     except KeyboardInterrupt:
-        raise Detached("Interrupted. The same command goes on where it was.") from None
+        line.clear()
+        is_sent = line.stage == "validating"
+        way_back = f"epochal datasets show {asked.name}" if is_sent else "the same command goes on where it was"
+        raise Detached(
+            f"Interrupted{', but all of it was sent' if is_sent else ''}. To come back: {way_back}"
+        ) from None
     finally:
         line.clear()
     answer = context.one(lambda client: client.datasets.version(version.name, version.version))
