@@ -16,7 +16,12 @@ def main(argv: Sequence[str] | None = None, *, transport: Any = None) -> int:
     """Run one command, and return its exit code. `transport` is of the HTTP library, for tests."""
     from epochal.cli.program import leave_at_once, run
 
-    code = run(list(sys.argv[1:] if argv is None else argv), transport)
-    if argv is None and code == INTERRUPTED:
+    if argv is not None:
+        return run(list(argv), transport)
+    try:
+        code = run(sys.argv[1:], transport)
+    except KeyboardInterrupt:  # once more, while the first was dealt with
+        code = INTERRUPTED
+    if code == INTERRUPTED:
         leave_at_once(code)
     return code

@@ -112,8 +112,9 @@ class Context:
 
         def draw() -> list[str]:
             from epochal.cli import details
+            from epochal.cli.page import Page
 
-            page = details.Page(self.output.width, self.output.style)
+            page = Page(self.output.width, self.output.style)
             lines: list[str] = getattr(details, kind)(page, answer.record, *more)
             return lines
 

@@ -2,55 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timezone
+from collections.abc import Sequence
 from typing import Any
 
+from epochal.cli.columns import FILES, RESULTS, TRIALS
+from epochal.cli.page import Page, flat
 from epochal.terminal import columns, formats
-from epochal.terminal.tables import Column, number, table
-from epochal.terminal.text import Style, safe, wrap
-
-Facts = Sequence[tuple[str, object]]
-
-
-class Page:
-    """Lines of facts, tables and sentences, none wider than `width`."""
-
-    def __init__(self, width: int, style: Style) -> None:
-        self.width = width
-        self.style = style
-        self.now = datetime.now(timezone.utc)
-        self.lines: list[str] = []
-
-    def title(self, text: object, status: str | None = None) -> None:
-        """What it is, and its status."""
-        *before, last = wrap(safe(text), max(self.width - len(status or "") - 2, 20), "")
-        painted = self.style.paint(status, *columns.STATUS_COLOURS.get(status, ())) if status else ""
-        self.lines += [self.style.paint(line, "bold") for line in before]
-        self.lines.append(f"{self.style.paint(last, 'bold')}  {painted}".rstrip())
-
-    def facts(self, facts: Facts) -> None:
-        """A name and a value a line. What is None is left out."""
-        given = [(name, safe(value)) for name, value in facts if value is not None and value != ""]
-        margin = max((len(name) for name, _ in given), default=0) + 4
-        for name, value in given:
-            first, *more = wrap(value, max(self.width - margin, 20), "")
-            self.lines.append(f"  {self.style.paint(name, 'dim')}{' ' * (margin - 2 - len(name))}{first}")
-            self.lines += [" " * margin + line for line in more]
-
-    def heading(self, text: str) -> None:
-        """Of what follows."""
-        self.lines += ["", self.style.paint(text, "bold")]
-
-    def sentences(self, sentences: Iterable[str], indent: str = "  ") -> None:
-        """Text, each sentence from a new line on."""
-        for sentence in sentences:
-            self.lines += [f"{indent}{line}" for line in wrap(safe(sentence), max(self.width - len(indent), 20), "")]
-
-    def table(self, records: Iterable[Any], shown: Sequence[Column]) -> None:
-        """A table."""
-        self.lines += table(records, shown, self.width, style=self.style, now=self.now)
+from epochal.terminal.text import safe
 
 
 def job(page: Page, job: Any) -> list[str]:
@@ -68,9 +26,9 @@ def job(page: Page, job: Any) -> list[str]:
             ("latest", _epoch(job.latest)),
             ("best", _epoch(job.best)),
             ("data set", f"{job.dataset.name}"),
-            ("created", _time(job.created_at, page)),
-            ("started", _time(job.started_at, page)),
-            ("ended", _time(job.finished_at, page)),
+            ("created", page.time(job.created_at)),
+            ("started", page.time(job.started_at)),
+            ("ended", page.time(job.finished_at)),
             ("attempts", _attempts(job)),
             ("repeats", job.repeats if (job.repeats or 1) > 1 else None),
             ("part of", job.parent),
@@ -80,7 +38,7 @@ def job(page: Page, job: Any) -> list[str]:
         page.heading(f"Failed: {safe(job.error.code)}")
         page.sentences([job.error.message, job.error.hint])
     page.heading("Spec")
-    page.facts(list(_flat(job.spec)))
+    page.facts(list(flat(job.spec)))
     return page.lines
 
 
@@ -109,7 +67,7 @@ def dry_run(page: Page, trial: Any) -> list[str]:
         page.heading("It would fail:")
         page.sentences(f"{conflict.pointer}: {conflict.detail}" for conflict in trial.conflicts)
     page.heading("Spec")
-    page.facts(list(_flat(trial.spec)))
+    page.facts(list(flat(trial.spec)))
     return page.lines
 
 
@@ -184,7 +142,7 @@ def dataset_version(page: Page, version: Any) -> list[str]:
             ),
             ("identity", version.identity),
             ("source", version.source),
-            ("created", _time(version.created_at, page)),
+            ("created", page.time(version.created_at)),
         ]
     )
     if version.error:
@@ -239,7 +197,7 @@ def model(page: Page, model: Any) -> list[str]:
             ("test accuracy", formats.percent(measured.test_accuracy) if measured else None),
             ("weights of", f"the {model.which} epoch" if model.job_id else "somebody: brought"),
             ("job", model.job_id),
-            ("created", _time(model.created_at, page)),
+            ("created", page.time(model.created_at)),
         ]
     )
     page.heading("Files")
@@ -250,9 +208,7 @@ def model(page: Page, model: Any) -> list[str]:
 def project(page: Page, project: Any) -> list[str]:
     """A project, what it uses and may use."""
     page.title(project.id)
-    page.facts(
-        [*_flat(project.usage, ""), *((name, value) for name, value in _flat(project) if name.startswith("max_"))]
-    )
+    page.facts([*flat(project.usage, ""), *((name, value) for name, value in flat(project) if name.startswith("max_"))])
     return page.lines
 
 
@@ -264,7 +220,7 @@ def sweep(page: Page, sweep: Any) -> list[str]:
             ("id", sweep.id),
             ("experiment", sweep.experiment),
             ("progress", f"{sweep.progress.jobs_over} of {sweep.progress.jobs} jobs ({sweep.progress.percent:.0f} %)"),
-            ("created", _time(sweep.created_at, page)),
+            ("created", page.time(sweep.created_at)),
         ]
     )
     page.lines.append("")
@@ -288,52 +244,16 @@ def answer(page: Page, answer: Any) -> list[str]:
     return page.lines
 
 
-def _trial_values(trial: Any, _now: datetime) -> str:
-    return ", ".join(f"{path}={json.dumps(value, ensure_ascii=False)}" for path, value in trial.values.items())
-
-
-FILES = (
-    Column("FILE", lambda file, _: file.name, 9, least=16),
-    number("SIZE", lambda file, _: formats.size(file.bytes), 8),
-    Column("SHA-256", lambda file, _: file.sha256, 4, least=12),
-)
-TRIALS = (
-    number("TRIAL", lambda trial, _: trial.number, 9),
-    Column("VALUES", lambda trial, _: trial.label or _trial_values(trial, _), 8, least=20),
-    Column("STATUS", lambda trial, _: trial.status or "deleted", 8, colour=columns.status_colour),
-    number("LAST", lambda trial, _: formats.percent(columns.accuracy(trial.latest)), 6),
-    number("BEST", lambda trial, _: formats.percent(columns.accuracy(trial.best)), 7),
-    Column("JOB", lambda trial, _: trial.job_id, 5, id=True),
-)
-SWEEPS = (
-    columns.ID,
-    Column("NAME", lambda sweep, _: sweep.name, 6, least=12),
-    Column("EXPERIMENT", lambda sweep, _: sweep.experiment, 7, least=12),
-    columns.STATUS,
-    number("JOBS", lambda sweep, _: f"{sweep.progress.jobs_over}/{sweep.progress.jobs}", 8),
-    number("DONE", lambda sweep, _: f"{sweep.progress.percent:.0f} %", 5),
-    columns.CREATED,
-)
-EXPERIMENTS = (
-    Column("EXPERIMENT", lambda experiment, _: experiment.name, 9, least=16),
-    Column("QUESTION", lambda experiment, _: experiment.question, 8, least=30),
-)
-ARCHITECTURES = (
-    Column("ARCHITECTURE", lambda architecture, _: architecture.name, 9, least=16),
-    number("PARAMETERS", lambda architecture, _: formats.count(architecture.sizes[0].parameters), 8),
-    Column("FAMILY", lambda architecture, _: architecture.title, 5, least=16),
-)
-PREDICTIONS = (
-    Column("PICTURE", lambda row, _: row["picture"], 8, least=16),
-    Column("LABEL", lambda row, _: row["label"], 9, least=12),
-    number("PROBABILITY", lambda row, _: formats.percent(row["probability"]), 8),
-)
-ALIASES = (
-    Column("NAME", lambda alias, _: alias.name, 8, least=12),
-    Column("ALIAS", lambda alias, _: alias.alias, 9, least=12),
-    number("VERSION", lambda alias, _: alias.version, 9),
-    Column("MOVED", lambda alias, now: formats.ago(alias.moved_at, now), 4),
-)
+def recipe(page: Page, recipe: Any) -> list[str]:
+    """A recipe, with its spec and what was measured with it."""
+    page.title(recipe.name)
+    page.sentences([recipe.description])
+    page.heading("Spec")
+    page.facts(list(flat(recipe.spec)))
+    if recipe.results:
+        page.heading("Measured")
+        page.table(recipe.results, RESULTS)
+    return page.lines
 
 
 def _epoch(row: Any) -> str | None:
@@ -359,50 +279,10 @@ def _attempts(job: Any) -> str | None:
     return f"{len(job.attempts)}, the last on {last.worker} ({', '.join(last.devices or ['?'])})"
 
 
-def _time(moment: datetime | None, page: Page) -> str | None:
-    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}, {formats.ago(moment, page.now)}" if moment else None
-
-
 def _sets(spec: dict[str, Any]) -> str:
     """Changes of a spec as they would be said to `epochal rerun`."""
-    return " ".join(f"--set {path}={value}" for path, value in _flat(spec))
+    return " ".join(f"--set {path}={value}" for path, value in flat(spec))
 
 
 def _field(value: Any, name: str) -> Any:
     return value[name] if isinstance(value, dict) else getattr(value, name)
-
-
-def _flat(value: Any, path: str = "") -> Iterable[tuple[str, object]]:
-    """The fields of a record by their paths; what is None is not there."""
-    from dataclasses import fields, is_dataclass
-
-    if is_dataclass(value) and not isinstance(value, type):
-        value = {field.name: getattr(value, field.name) for field in fields(value)}
-    if isinstance(value, dict):
-        for name, part in value.items():
-            yield from _flat(part, f"{path}.{name}" if path else name)
-    elif value is not None:
-        yield path, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-
-
-def recipe(page: Page, recipe: Any) -> list[str]:
-    """A recipe, with its spec and what was measured with it."""
-    page.title(recipe.name)
-    page.sentences([recipe.description])
-    page.heading("Spec")
-    page.facts(list(_flat(recipe.spec)))
-    if recipe.results:
-        page.heading("Measured")
-        page.table(recipe.results, RESULTS)
-    return page.lines
-
-
-RESULTS = (
-    Column("DATA SET", lambda result, _: result.dataset, 9),
-    Column("ARCHITECTURE", lambda result, _: result.architecture, 8),
-    number("EPOCHS", lambda result, _: result.epochs, 8),
-    number("SEEDS", lambda result, _: len(result.seeds), 5),
-    number("TEST ACC", lambda result, _: formats.percent(result.test_accuracy_mean), 9),
-    number("TIME", lambda result, _: formats.seconds(result.seconds), 6),
-    Column("DEVICE", lambda result, _: result.device, 4, least=12),
-)

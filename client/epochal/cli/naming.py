@@ -43,12 +43,13 @@ def find_job(context: Context, reference: str) -> str:
 
 
 def _last(context: Context) -> str:
-    from epochal.cli.state import last_job
+    from epochal.cli.state import canonical, last_job
 
-    job_id = last_job(context.target.address)
+    address = context.target.address
+    job_id = last_job(address)
     if job_id is None:
         raise CommandError(
-            f"{LAST} is the job that was submitted last from here to {context.target.address}: there is none",
+            f"{LAST} is the job that was submitted last from here to {canonical(address)}: there is none",
             "`epochal ls` lists the jobs.",
         )
     return job_id

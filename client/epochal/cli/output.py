@@ -72,26 +72,23 @@ class Output:
             self._csv([raw])
 
     def rows(self, answers: Iterable[Answer[Any]], columns: str, empty: str) -> None:
-        """A list. `columns` names those of its table in `epochal.terminal.columns` or `epochal.cli.details`; `empty` is
+        """A list. `columns` names those of its table in `epochal.terminal.columns` or `epochal.cli.columns`; `empty` is
         said in place of a table without rows."""
         if self.is_table:
-            from epochal.cli import details
+            from epochal.cli import columns as ours
             from epochal.terminal import columns as known
             from epochal.terminal.tables import table
 
             records = [answer.record for answer in answers]
             width = self.width if self.is_terminal else None
-            self.lines(
-                table(records, getattr(known, columns, None) or getattr(details, columns), width, style=self.style)
-            )
+            self.lines(table(records, getattr(known, columns, None) or getattr(ours, columns), width, style=self.style))
             if not records:
                 self.note(empty)
         elif self.form == "json":
             for answer in answers:
                 self._json(answer.raw)
         elif self.form == "yaml":
-            for answer in answers:
-                self._stream.write(_yaml([answer.raw]))
+            self._stream.write("".join(_yaml([answer.raw]) for answer in answers) or "[]\n")
         else:
             self._csv([answer.raw for answer in answers])
 

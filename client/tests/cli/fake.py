@@ -11,6 +11,7 @@ import httpx2
 from cli.samples import MOMENT, sample
 
 from epochal import types
+from epochal.version import release
 
 Handler = Callable[..., Any]
 FINISHED = "succeeded"
@@ -198,7 +199,7 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", "/v1/recipes", many(types.Recipe, name="standard")),
     ("GET", "/v1/recipes/[^/]+", one(types.Recipe)),
     ("GET", "/v1/architectures", many(types.Architecture, sizes=[sample(types.NetworkSize)])),
-    ("GET", "/v1/workers", many(types.Worker, devices=["cpu"])),
+    ("GET", "/v1/workers", many(types.Worker, devices=["cpu"], epochal_version=release())),
     ("GET", "/v1/queue", many(types.QueuedJob)),
     ("GET", "/v1/keys", many(types.Key)),
     ("POST", "/v1/keys", one(types.NewKey, key="epochal_1.secret")),

@@ -43,10 +43,10 @@ def _check(context: Context) -> int:
     found = context.client.datasets.check(asked.path, test_fraction=asked.test_fraction, seed=asked.seed)
 
     def draw() -> list[str]:
-        from epochal.cli import details
+        from epochal.cli.details import dataset_check
+        from epochal.cli.page import Page
 
-        page = details.Page(context.output.width, context.output.style)
-        return details.dataset_check(page, found)
+        return dataset_check(Page(context.output.width, context.output.style), found)
 
     context.output.one(found.report, draw)
     return DONE

@@ -53,23 +53,25 @@ def _doctor(context: Context) -> int:
 
 def _examined(context: Context) -> Iterator[Finding]:
     """Each thing in turn; what cannot be looked at since another is wrong is left out."""
+    from epochal.cli.state import canonical
     from epochal.errors import EpochalError
     from epochal.version import release
 
     yield Finding("client", f"epochal {release()}")
     target = context.target
+    address = canonical(target.address)  # without a login
     client = context.client_of(target, max_retries=0)
     try:
         answer = client.service.with_raw_response.live()
     except EpochalError as error:
         mend = (
-            f"The address is {client.base_url}, from {target.source}. If a service runs there, look at its log and at "
+            f"The address is {address}, from {target.source}. If a service runs there, look at its log and at "
             "what is in between; `epochal login ADDRESS` says that it is elsewhere, `epochal up` starts one here."
         )
         yield Finding("service", error.message, mend)
         return
     version = getattr(answer.parse(), "version", None)
-    yield Finding("service", f"{version or 'answers'} at {client.base_url}, from {target.source}")
+    yield Finding("service", f"{version or 'answers'} at {address}, from {target.source}")
     yield _clock(answer.headers)
     yield from _permission(client, has_key=target.key is not None)
     yield from _readiness(client)

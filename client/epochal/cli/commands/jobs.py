@@ -29,7 +29,7 @@ def _ls_arguments(parser: Parser) -> None:
     parser.add_argument("--name", "-n", metavar="NAME", help="only jobs with exactly this name")
     parser.add_argument("--parent", metavar="ID", help="only jobs of this sweep or audit, or repeats of this job")
     parser.add_argument(
-        "--since", type=read_time, metavar="TIME", help="only jobs since 2026-11-30, or within 2h, 3d, 45m"
+        "--since", type=read_past, metavar="TIME", help="only jobs since 2026-11-30, or within 2h, 3d, 45m"
     )
     parser.add_argument(
         "--sort",
@@ -68,16 +68,25 @@ def _show(context: Context) -> int:
     return DONE
 
 
-def read_time(text: str) -> datetime:
+def read_past(text: str) -> datetime:
     """A time: of a clock, or how long ago."""
+    return _time(text, -1)
+
+
+def read_future(text: str) -> datetime:
+    """A time: of a clock, or how long from now on."""
+    return _time(text, 1)
+
+
+def _time(text: str, direction: int) -> datetime:
     import argparse
     import re
     from datetime import datetime, timedelta, timezone
 
-    ago = re.fullmatch(r"(\d{1,6})([mhd])", text)
-    if ago:
-        unit = {"m": "minutes", "h": "hours", "d": "days"}[ago[2]]
-        return datetime.now(timezone.utc) - timedelta(**{unit: int(ago[1])})
+    span = re.fullmatch(r"(\d{1,5})([mhd])", text)
+    if span:
+        unit = {"m": "minutes", "h": "hours", "d": "days"}[span[2]]
+        return datetime.now(timezone.utc) + direction * timedelta(**{unit: int(span[1])})
     try:
         found = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text))
     except ValueError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from epochal.cli.commands.jobs import read_time
+from epochal.cli.commands.jobs import read_future
 from epochal.cli.parser import Command
 
 TYPE_CHECKING = False
@@ -28,7 +28,9 @@ def _create_arguments(parser: Parser) -> None:
         help="read, train (with read) or admin (with both); default: train",
     )
     parser.add_argument("--project", metavar="ID", help="another project than your own; for the operator")
-    parser.add_argument("--expires", type=read_time, metavar="TIME", help="when it stops working, such as 2027-01-31")
+    parser.add_argument(
+        "--expires", type=read_future, metavar="TIME", help="when it stops working: 2027-01-31, or in 12h, 30d"
+    )
 
 
 def _keys_create(context: Context) -> int:

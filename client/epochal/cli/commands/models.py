@@ -87,7 +87,7 @@ def _predict(context: Context) -> int:
     answer = context.one(lambda client: client.models.predict(model, asked.picture, top=asked.top))
 
     def draw() -> list[str]:
-        from epochal.cli.details import PREDICTIONS
+        from epochal.cli.columns import PREDICTIONS
         from epochal.terminal.tables import table
 
         rows = [
