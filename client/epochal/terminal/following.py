@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from epochal.terminal import formats
 from epochal.terminal.columns import accuracy, left, status_colour
@@ -15,6 +15,8 @@ from epochal.terminal.text import width as measured
 
 if TYPE_CHECKING:
     from epochal.types import EpochRow, Event, Job
+
+SomeJob = TypeVar("SomeJob", bound="Job")
 
 _WIDEST_BAR = 60
 _LEAST_BAR = 10
@@ -53,13 +55,13 @@ class Follow:
         self._state: list[str] = []
         self._looked: tuple[object, ...] = ()
 
-    def run(self, jobs: Iterable[Job]) -> Job:
+    def run(self, jobs: Iterable[SomeJob]) -> SomeJob:
         """Show each state of the job that comes, until no more comes; returns the last. The bar is redrawn as often as
         a job comes, whether it has changed or not: once a second is pleasant.
 
         Raises ValueError if none comes, BrokenPipeError if nobody reads any more, and what its sources raise.
         """
-        job: Job | None = None
+        job: SomeJob | None = None
         with self._screen:
             for job in jobs:
                 self.show(job)
@@ -117,7 +119,6 @@ class Follow:
             self._event = max(self._event, event.id)
             if event.type == "epoch_revised" and self._attempts.get(event.epoch or 0, event.attempt) < event.attempt:
                 lines.append(revised_line(event))
-                self._attempts[event.epoch or 0] = event.attempt
         return lines
 
     def _painted(self, line: str, job: Job) -> str:

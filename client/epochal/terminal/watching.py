@@ -1,4 +1,4 @@
-"""The live table of everything that runs, and a line for each job whose state changes."""
+"""The live table of everything that runs."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 class Watch:
-    """A live display of jobs: a table of those that have not ended, and above it a line whenever one changes its state.
-    Where there is no terminal, the lines alone.
+    """A live display of jobs: a table of those that have not ended, and above it a line whenever one ends. Where there
+    is no terminal, a line whenever one changes its state.
 
     As with `Follow`, everything runs in the calling thread, and KeyboardInterrupt leaves the terminal as it was.
     """
@@ -33,7 +33,6 @@ class Watch:
         self._retrieve, self._clock = retrieve, clock
         self._screen = screen or Screen()
         self._states: dict[str, str] = {}  # of the jobs of the last look
-        self._first = True
 
     def run(self, looks: Iterable[Sequence[Job]]) -> None:
         """Show each look at the jobs that have not ended, until no more comes. `retrieve` is asked how a job ended that
@@ -49,12 +48,14 @@ class Watch:
         self._screen.draw(self._changes(jobs, columns), self._table(jobs, columns - 1, rows - 1))
 
     def _changes(self, jobs: Sequence[Job], columns: int) -> list[str]:
+        """How jobs ended. Where there is no table, which says it, also every other change of a state."""
         now: dict[str, str] = {job.id: job.status for job in jobs}
-        over = [self._retrieve(job_id) for job_id in self._states if job_id not in now]
-        changed = [job for job in over if job] + [job for job in jobs if self._states.get(job.id) != job.status]
-        quiet = self._first and self._screen.live  # the table says it already
-        self._states, self._first = now, False
-        return [] if quiet else [line for job in changed for line in self._line(job, columns)]
+        missing = [self._retrieve(job_id) for job_id in self._states if job_id not in now]
+        changed = [job for job in missing if job and job.status in OVER]
+        if not self._screen.live:
+            changed += [job for job in jobs if self._states.get(job.id) != job.status]
+        self._states = now
+        return [line for job in changed for line in self._line(job, columns)]
 
     def _line(self, job: Job, columns: int) -> list[str]:
         name = safe(job.name or job.id)

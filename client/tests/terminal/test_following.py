@@ -303,6 +303,23 @@ def test_what_is_no_number_or_was_not_evaluated_is_shown_as_such(job: Make, row:
     )
 
 
+def test_rows_that_come_twice_are_shown_once(job: Make, row: Make) -> None:
+    """Whatever the source repeats: a page, or the answer to a request that was sent again."""
+    rows, stream = [row(0), row(1)], io.StringIO()
+    looks = [job(status="running", latest=rows[0]), job(status="running", latest=rows[1])]
+    Follow(lambda _: rows, screen=Screen(stream)).run([*looks, job(status="succeeded", latest=rows[1])])
+    starts = [line[:9] for line in stream.getvalue().splitlines()]
+    assert sorted(starts) == ["Epoch   0", "Epoch   1", "Running.", "Succeeded"]
+
+
+def test_a_block_is_no_higher_than_the_screen(terminal: Make) -> None:
+    stream = terminal(80)
+    with Screen(stream, Style(), live=True, size=lambda: (80, 5)) as screen:
+        screen.draw([], [f"row {number}" for number in range(9)])
+        screen.draw(["line"], [f"row {number}" for number in range(9)])
+        assert stream.lines == ["line", "row 0", "row 1", "row 2", "row 3"]
+
+
 def test_nobody_reads_any_more(job: Make) -> None:
     class Closed(io.StringIO):
         def write(self, _text: str) -> int:
