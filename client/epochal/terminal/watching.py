@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from epochal.terminal.clock import ServiceClock, machine_time
 from epochal.terminal.columns import RUNNING, STATUS_COLOURS
 from epochal.terminal.screen import Screen
 from epochal.terminal.states import OVER, state_lines
@@ -28,9 +29,9 @@ class Watch:
         retrieve: Callable[[str], Job | None],
         *,
         screen: Screen | None = None,
-        clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        clock: Callable[[], datetime] = machine_time,
     ) -> None:
-        self._retrieve, self._clock = retrieve, clock
+        self._retrieve, self._clock = retrieve, ServiceClock(clock)
         self._screen = screen or Screen()
         self._states: dict[str, str] = {}  # of the jobs of the last look
 
@@ -44,6 +45,8 @@ class Watch:
 
     def show(self, jobs: Sequence[Job]) -> None:
         """Print the changes since the last look, and redraw the table."""
+        for job in jobs:
+            self._clock.look(job)
         columns, rows = self._screen.size()
         self._screen.draw(self._changes(jobs, columns), self._table(jobs, columns - 1, rows - 1))
 
@@ -75,6 +78,6 @@ class Watch:
         active.sort(key=lambda job: order.get(job.status, 4))
         space = max(1, rows - 2)
         shown = active if len(active) <= space + 1 else active[:space]
-        lines = table(shown, RUNNING, columns, style=self._screen.style, now=self._clock())
+        lines = table(shown, RUNNING, columns, style=self._screen.style, now=self._clock.now())
         hidden = len(active) - len(shown)
         return [*lines, *([f"and {hidden} more"] if hidden else [])]

@@ -312,6 +312,28 @@ def test_rows_that_come_twice_are_shown_once(job: Make, row: Make) -> None:
     assert sorted(starts) == ["Epoch   0", "Epoch   1", "Running.", "Succeeded"]
 
 
+@pytest.mark.parametrize("wrong", [0, 3600, -3600])
+def test_the_time_that_is_left_is_told_by_the_clock_of_the_service(
+    job: Make, row: Make, terminal: Make, now: datetime, wrong: int
+) -> None:
+    """This machine's is an hour ahead, or behind. The epochs that are new were recorded a second ago."""
+    stream, seconds, rows = terminal(80), 0, [row(epoch) for epoch in range(3)]
+    screen = Screen(stream, Style(), live=True, size=stream.size)
+    follow = Follow(lambda _: [], screen=screen, clock=lambda: now + timedelta(seconds=seconds + wrong))
+    with screen:
+        for epoch in range(3):
+            seconds = 60 * epoch + 1
+            latest = replace(rows[epoch], recorded_at=now + timedelta(seconds=60 * epoch))
+            place = {"percent": 1.0, "epoch": epoch, "estimated_finish": now + timedelta(seconds=600)}
+            follow.show(job(status="running", latest=latest, progress=place))
+        assert ("0:07:59 left" if wrong == 0 else "0:08:00 left") in stream.lines[-2]
+        # An answer that comes after an outage tells of an epoch that was recorded long before.
+        seconds = 300
+        late = replace(rows[2], recorded_at=now + timedelta(seconds=180))
+        follow.show(job(status="running", latest=late, progress=place))
+        assert ("0:05:00 left" if wrong == 0 else "0:05:01 left") in stream.lines[-2]
+
+
 def test_a_block_is_no_higher_than_the_screen(terminal: Make) -> None:
     stream = terminal(80)
     with Screen(stream, Style(), live=True, size=lambda: (80, 5)) as screen:
