@@ -158,7 +158,9 @@ def test_a_resize_in_mid_run_leaves_no_trace(job: Make, attempt: Make, row: Make
 def test_a_foreign_name_is_harmless_and_takes_the_cells_that_it_has(job: Make, now: datetime) -> None:
     for name in ("日本語の名前がとても長いジョブです", "evil\x1b[2J\u202e\n", "e\u0301" * 60):
         for columns in (1, 10, 24, 40, 80, 200):
-            shown = job(name=name, status="running", progress={"percent": 50.0, "estimated_finish": now})
+            shown = job(
+                name=name, status="running", progress={"percent": 50.0, "estimated_finish": now + timedelta(hours=1)}
+            )
             lines = bar(shown, now, columns)
             assert len(lines) == 2
             assert max(map(width, lines)) <= columns
@@ -171,6 +173,12 @@ def test_the_bar_is_as_full_as_the_job(job: Make, now: datetime) -> None:
         assert line.count("━") + line.count("╸") / 2 == full
         assert sum(map(line.count, "━╸─")) == 50
     assert bar(job(progress={"percent": 50.0}), now, 80, Style(unicode=False))[0].count("#") > 20
+
+
+def test_an_expected_end_that_has_passed_is_not_told(job: Make, now: datetime) -> None:
+    for seconds, told in ((1, True), (0, False), (-60, False)):
+        late = {"percent": 99.0, "estimated_finish": now + timedelta(seconds=seconds)}
+        assert (" left" in bar(job(progress=late), now, 80)[0]) == told
 
 
 def test_a_terminal_that_lacks_a_character_gets_it_spelled_out(job: Make) -> None:
