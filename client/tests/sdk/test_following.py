@@ -66,7 +66,7 @@ def test_events_come_until_the_end(connect: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "step"), [(httpx2.ReadError("reset"), 1), (httpx2.ReadTimeout("silent"), 5), (None, 5)]
+    ("error", "step"), [(httpx2.ReadError("reset"), 1), (httpx2.ReadTimeout("silent"), 7), (None, 7)]
 )
 def test_wherever_a_connection_is_cut_no_event_is_missing_or_comes_twice(error: Exception | None, step: int) -> None:
     service = CutOnce()
@@ -80,7 +80,7 @@ def test_nor_by_the_client_that_is_awaited() -> None:
     async def follow() -> None:
         service = CutOnce()
         async with AsyncEpochal("http://epochal.test", transport=httpx2.MockTransport(service)) as client:
-            for place in PLACES[::5]:
+            for place in PLACES[::7]:
                 service.cut(place, httpx2.ReadError("reset"))
                 assert [event.id async for event in client.jobs.stream("job_1")] == IDS
 
