@@ -33,8 +33,9 @@ FAULTS = (
     "restart after",
 )
 ACTS = frozenset({"cut after", "cut the answer", "bad gateway", "slow", "never", "restart after", ""})
-IN_A_ROW, OF_A_STREAM_IN_A_ROW = 4, 12  # of faults, at most
-DOWN_SECONDS = 0.01
+SHARE, LONG_SHARE = 0.6, 0.8  # of requests that go wrong; the second of those for streams and files
+IN_A_ROW, LONG_IN_A_ROW = 4, 12  # faults, at most
+DOWN_SECONDS = 0.005
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: what is closed is reset
 
 
@@ -45,10 +46,10 @@ class Cut(Exception):
 class Hostile:
     """A server at `url` for as long as the context lasts. `did` is what it did, for whoever wonders about a seed."""
 
-    def __init__(self, seed: int, share: float = 0.6) -> None:
+    def __init__(self, seed: int) -> None:
         self.service = SmallService()
         self.did: list[str] = []
-        self._random, self._share, self._row = random.Random(seed), share, 0
+        self._random, self._row = random.Random(seed), 0
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -122,6 +123,8 @@ class Hostile:
         while len(rest) < length:
             rest += _received(connection, length - len(rest))
         whole = fault != "cut the request"
+        if self._random.random() < 0.3:  # what is in between knows no parts
+            request.headers.pop("range", None)
         request = Request(request.method, request.path, request.headers, rest[: max(length, 0)], whole)
         if not whole:
             if request.method == "PATCH":
@@ -132,13 +135,16 @@ class Hostile:
 
     def _fault(self, request: Request) -> str:
         is_stream = request.path.endswith("/stream")
-        if self._row >= (OF_A_STREAM_IN_A_ROW if is_stream else IN_A_ROW) or self._random.random() > self._share:
+        is_file = request.path.endswith("/weights")
+        most, share = (LONG_IN_A_ROW, LONG_SHARE) if is_stream or is_file else (IN_A_ROW, SHARE)
+        if self._row >= most or self._random.random() > share:
             self._row = 0
             return ""
         self._row += 1
-        # Who has asked to wait, or follows a stream, does not take long waiting for a fault.
-        patient = is_stream or "prefer" in request.headers
-        return self._random.choice([fault for fault in FAULTS if not (patient and fault == "never")])
+        # Who has asked to wait, or follows a stream, would wait for long; and nobody is to take long for the test.
+        patient = is_stream or "prefer" in request.headers or self._random.random() < 0.7
+        faults = [fault for fault in FAULTS if not (patient and fault == "never")]
+        return self._random.choice([*faults, *["cut the answer"] * len(faults)] if is_stream or is_file else faults)
 
     def _carry_out(self, connection: socket.socket, request: Request, fault: str) -> None:
         answer: Answer | None = None
@@ -173,7 +179,8 @@ class Hostile:
             with self.service.lock:
                 self.service.answer(request)
 
-        if request.headers.get("idempotency-key") and self.service.begin(request) is None:
+        has_key = "idempotency-key" in request.headers
+        if request.method == "PATCH" or (has_key and self.service.begin(request) is None):
             self._start(act)
 
     def _please_wait(self) -> Answer:
@@ -203,10 +210,10 @@ class Hostile:
         if self.service.is_told(job_id, last):
             self._send(connection, Answer(204), fault)
             return
-        last = last if self._random.random() < 0.8 else 0  # what is in between tells it again
+        last = last if self._random.random() < 0.5 else 0  # what is in between tells it again
         headers = {"Date": self.service.date(), "Content-Type": "text/event-stream", "Transfer-Encoding": "chunked"}
         connection.sendall(_head(200, headers))
-        left = self._random.randrange(2000) if fault == "cut the answer" else 10**9
+        left = self._random.randrange(3000) if fault == "cut the answer" else 10**9
         for chunk in _chunked(self.service.stream(job_id, last)):
             connection.sendall(chunk[:left])
             left -= len(chunk)
