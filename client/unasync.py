@@ -3,7 +3,8 @@
     python client/unasync.py            write it
     python client/unasync.py --check    say which files differ, and fail if any does
 
-One source, so that the two cannot differ. Only `waiting.py`, which is what they differ in, is written twice.
+One source, so that the two cannot differ. Only what they differ in is written twice:
+`waiting.py` and `display.py`.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent / "epochal"
 SOURCE, TARGET = HERE / "_async", HERE / "_sync"
-BY_HAND = {"waiting.py"}
+BY_HAND = {"waiting.py", "display.py"}
 
 NAMES = {
     "_async": "_sync",

@@ -1,4 +1,4 @@
-"""JSON to records, and back. A record is an answer of the API, or a part of one: a dataclass of `epochal.types`.
+"""JSON to records. A record is an answer of the API, or a part of one: a dataclass of `epochal.types`.
 
 A client outlives the services that it talks to. Fields that a newer service adds are kept aside; where an older one
 does not send a field that may be None, it is None; a word that is new in a list of words is taken as it is.
@@ -6,32 +6,17 @@ does not send a field that may be None, it is None; a word that is new in a list
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import MISSING, Field, dataclass, field, fields
-from datetime import date, datetime, timezone
+from dataclasses import MISSING, Field
+from datetime import date, datetime
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, NoReturn, TypeVar, Union, cast, get_args, get_origin, get_type_hints, is_typeddict
 
+from epochal.records import NOT_FINITE, Record, sent_fields
+
 Kind = TypeVar("Kind")
 Reader = Callable[[Any], Any]
-
-# JSON has no such numbers: the API writes them as strings.
-NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """The base of all records. `unknown_fields` are fields of the answer that this release does not know, as JSON; None
-    if there are none."""
-
-    unknown_fields: dict[str, Any] | None = field(default=None, repr=False, compare=False)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The object of the API that the record was made of, as JSON has it. A field that was not sent is null."""
-        known = {sent: _encoded(getattr(self, name)) for sent, name in _names(cast("Any", type(self)))}
-        return known | self.unknown_fields if self.unknown_fields else known
 
 
 def decode(kind: type[Kind], value: object) -> Kind:
@@ -216,8 +201,7 @@ def _dictionary(item: Any) -> Reader:
 
 def _record(kind: type[Record]) -> Reader:
     """Reads a record. What depends on its class alone is found once."""
-    hints = get_type_hints(kind)
-    known = {_sent(each.name): each for each in _known(kind)}
+    hints, known = get_type_hints(kind), sent_fields(cast("Any", kind))
     plan = [(name, each.name, _reader(hints[each.name]), _may_be_absent(each)) for name, each in known.items()]
 
     def read_record(value: Any) -> Record:
@@ -240,41 +224,5 @@ def _record(kind: type[Record]) -> Reader:
     return read_record
 
 
-def _known(kind: type[Record]) -> list[Field[Any]]:
-    return [each for each in fields(kind) if each.name != "unknown_fields"]
-
-
-def _sent(field_name: str) -> str:
-    """The API's name of a field: `class` of `class_`, which Python keeps for itself."""
-    return field_name.rstrip("_")
-
-
 def _may_be_absent(known: Field[Any]) -> bool:
     return known.default is not MISSING or known.default_factory is not MISSING
-
-
-@cache
-def _names(kind: type[Record]) -> tuple[tuple[str, str], ...]:
-    """Of each field, the API's name and ours."""
-    return tuple((_sent(each.name), each.name) for each in _known(kind))
-
-
-def _encoded(value: Any) -> Any:
-    """The reverse of what the readers do."""
-    if type(value) in _AS_THEY_ARE:
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else _NAMES_OF_NOT_FINITE[repr(value)]
-    if isinstance(value, datetime):
-        return value.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Record):
-        return value.to_dict()
-    if isinstance(value, (tuple, list)):
-        return [_encoded(each) for each in value]
-    return {name: _encoded(each) for name, each in value.items()}
-
-
-_AS_THEY_ARE = frozenset({str, int, bool, NoneType})
-_NAMES_OF_NOT_FINITE = {repr(number): name for name, number in NOT_FINITE.items()}

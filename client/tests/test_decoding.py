@@ -22,6 +22,8 @@ from epochal.types import (
     NewKey,
     Progress,
     RecipeResult,
+    RunFacts,
+    StepChoice,
     StepTiming,
     Sweep,
 )
@@ -215,3 +217,23 @@ def test_lists_are_tuples() -> None:
 def test_a_spec_is_read_as_it_is() -> None:
     with pytest.raises(ValueError, match=r"^Job\.spec: should be an object, not a list$"):
         decode(Job, {"id": "", "project": "", "tags": [], "priority": 5, "max_retries": 3, "repeats": 1, "spec": []})
+
+
+def test_a_record_can_be_made_by_hand() -> None:
+    assert Progress(epochs=3, percent=0.0).step is None
+    assert StepTiming(choice=StepChoice(), images_per_second=1.0).choice.precision == "fp32"
+    with pytest.raises(TypeError, match=r"^Progress needs percent$"):
+        Progress(epochs=3)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"^Progress has no speed$"):
+        Progress(epochs=3, percent=0.0, speed=1)  # type: ignore[call-arg]
+    assert repr(StepChoice()) == "StepChoice(mode='eager', memory_format='channels_last', precision='fp32')"
+    assert StepChoice() != decode(StepChoice, {"mode": "graph"})
+    assert StepChoice() != object()
+
+
+def test_what_a_part_that_was_not_sent_is_made_of() -> None:
+    facts: dict[str, Any] = {"device": "cpu", "precision": "fp32", "torch_version": "2"}
+    counts = ("threads", "parameters", "flops", "classes", "image_size", "channels", "train_images", "test_images")
+    facts |= dict.fromkeys((*counts, "steps_per_epoch"), 1)
+    decoded = decode(RunFacts, facts)
+    assert (decoded.step, decoded.probed, decoded.devices) == (StepChoice(), (), 1)

@@ -14,22 +14,22 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 \"\"\"
 
 """
-RECORD = "@dataclass(frozen=True, slots=True, kw_only=True)\n"
+RECORD = "@record(frozen=True, slots=True, kw_only=True)\n"
 # Names that a field would hide from those after it, or from the record.
 TAKEN = {"bool", "datetime", "dict", "field", "float", "int", "str", "to_dict", "tuple", "unknown_fields"}
 HOMES = {
     "Any": "typing",
     "Literal": "typing",
     "Mapping": "collections.abc",
-    "Record": "epochal.decoding",
+    "Record": "epochal.records",
     "Sequence": "collections.abc",
     "TYPE_CHECKING": "typing",
     "TypeAlias": "typing",
     "TypedDict": "typing",
-    "dataclass": "dataclasses",
     "datetime": "datetime",
     "dict": "builtins",
     "field": "dataclasses",
+    "record": "epochal.records",
 }
 INDEX = (
     HEADER.format("The types of the API, by name. A module is imported when one of its names is used.")
@@ -146,7 +146,7 @@ class _Module:
             base, inherited = python_name(EXTENDS[name]), self._document.schemas[EXTENDS[name]]["properties"]
             if inherited != {field: schema["properties"].get(field) for field in inherited}:
                 sys.exit(f"typegen/document.py, EXTENDS: {name} is not a {base} and more")
-        self._use("dataclass", base)
+        self._use("record", base)
         fields = [
             self._field(field, each, required=field in schema.get("required", ()))
             for field, each in schema["properties"].items()

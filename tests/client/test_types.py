@@ -17,7 +17,8 @@ from fastapi.testclient import TestClient
 
 import epochal.types
 from api.app import create_app
-from epochal.decoding import Record, decode
+from epochal.decoding import decode
+from epochal.records import Record
 from settings import Settings
 from tests.api.conftest import LocalClient
 
@@ -108,7 +109,7 @@ def test_a_type_is_imported_alone() -> None:
         "print(*sorted(name for name in sys.modules.keys() - before if name.startswith('epochal.')))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=CLIENT, capture_output=True, text=True, timeout=60)
-    assert done.stdout.split() == ["epochal.decoding", "epochal.types.words", "epochal.types.workers"], done.stderr
+    assert done.stdout.split() == ["epochal.records", "epochal.types.words", "epochal.types.workers"], done.stderr
 
 
 @pytest.fixture

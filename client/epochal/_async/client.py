@@ -7,7 +7,6 @@ from types import TracebackType
 
 import httpx2
 
-from epochal import types
 from epochal._async.access import AsyncKeys, AsyncProjects
 from epochal._async.catalog import AsyncArchitectures, AsyncQueue, AsyncRecipes, AsyncService, AsyncWorkers
 from epochal._async.datasets import AsyncDatasets
@@ -18,6 +17,7 @@ from epochal._async.sweeps import AsyncExperiments, AsyncSweeps
 from epochal._async.uploads import AsyncUploads
 from epochal._async.webhooks import AsyncWebhooks
 from epochal._http import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Options, given, path_to
+from epochal.comparison import Comparison
 from epochal.errors import APIStatusError
 
 
@@ -86,11 +86,11 @@ class AsyncEpochal:
         other._use(self._requester.with_options(options))
         return other
 
-    async def compare(self, job_ids: Sequence[str], *, max_points: int | None = None) -> types.Comparison:
+    async def compare(self, job_ids: Sequence[str], *, max_points: int | None = None) -> Comparison:
         """The curves of 2 to 10 jobs on one axis of epochs, where their specs differ, and whether their accuracies
         differ by more than their seeds make."""
         query = {"job": [*job_ids], **given({"max_points": max_points})}
-        return await self._requester.request("GET", path_to("compare"), query=query, cast=types.Comparison)
+        return await self._requester.request("GET", path_to("compare"), query=query, cast=Comparison)
 
     async def ready(self) -> bool:
         """Whether the service can do its work now. Raises APIConnectionError where nothing answers."""

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from epochal import types
-from epochal._async.requester import AsyncBound
+from epochal._async.display import AsyncDisplayed
 from epochal.rows import Rows
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 FINAL = frozenset({"succeeded", "failed", "cancelled", "stopped"})  # statuses of a job that has ended
 
 
-class AsyncJob(types.Job, AsyncBound):
+class AsyncJob(AsyncDisplayed):
     """A training job, as it was at the time of the request. Its methods ask the service; those that return a job return
     a new one, and leave this one as it is."""
 

@@ -8,7 +8,6 @@ from types import TracebackType
 
 import httpx2
 
-from epochal import types
 from epochal._http import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Options, given, path_to
 from epochal._sync.access import Keys, Projects
 from epochal._sync.catalog import Architectures, Queue, Recipes, Service, Workers
@@ -19,6 +18,7 @@ from epochal._sync.requester import Requester
 from epochal._sync.sweeps import Experiments, Sweeps
 from epochal._sync.uploads import Uploads
 from epochal._sync.webhooks import Webhooks
+from epochal.comparison import Comparison
 from epochal.errors import APIStatusError
 
 
@@ -87,11 +87,11 @@ class Epochal:
         other._use(self._requester.with_options(options))
         return other
 
-    def compare(self, job_ids: Sequence[str], *, max_points: int | None = None) -> types.Comparison:
+    def compare(self, job_ids: Sequence[str], *, max_points: int | None = None) -> Comparison:
         """The curves of 2 to 10 jobs on one axis of epochs, where their specs differ, and whether their accuracies
         differ by more than their seeds make."""
         query = {"job": [*job_ids], **given({"max_points": max_points})}
-        return self._requester.request("GET", path_to("compare"), query=query, cast=types.Comparison)
+        return self._requester.request("GET", path_to("compare"), query=query, cast=Comparison)
 
     def ready(self) -> bool:
         """Whether the service can do its work now. Raises APIConnectionError where nothing answers."""

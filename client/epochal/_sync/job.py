@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from epochal import types
-from epochal._sync.requester import Bound
+from epochal._sync.display import Displayed
 from epochal.rows import Rows
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FINAL = frozenset({"succeeded", "failed", "cancelled", "stopped"})  # statuses of a job that has ended
 
 
-class Job(types.Job, Bound):
+class Job(Displayed):
     """A training job, as it was at the time of the request. Its methods ask the service; those that return a job return
     a new one, and leave this one as it is."""
 

@@ -6,10 +6,9 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from epochal.decoding import Record
+from epochal.records import Record, record
 from epochal.types.words import AuditStatus, JobStatus
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ else:  # dictionaries, which are read as they are
     ResolvedSpec = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class AuditJob(Record):
     """A job of an audit."""
 
@@ -30,7 +29,7 @@ class AuditJob(Record):
     url: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class AuditProgress(Record):
     """How far an audit is."""
 
@@ -41,7 +40,7 @@ class AuditProgress(Record):
     total: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class AuditClass(Record):
     """A class, as far as its labels are concerned."""
 
@@ -54,7 +53,7 @@ class AuditClass(Record):
     """How many suspects with other labels probably belong to this class."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class AuditAccuracy(Record):
     """Of networks on images that they were not trained on, as a mean; and without the leaked ones."""
 
@@ -67,7 +66,7 @@ class AuditAccuracy(Record):
     """The accuracy over the others; None where there are none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class AuditResult(Record):
     """What an audit has found."""
 
@@ -85,7 +84,7 @@ class AuditResult(Record):
     """Of the test images."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class AuditError(Record):
     """Why an audit has failed."""
 
@@ -98,7 +97,7 @@ class AuditError(Record):
     """The job that has not succeeded; None where its labels could not be judged."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class AuditLinks(Record):
     """URLs of an audit."""
 
@@ -110,7 +109,7 @@ class AuditLinks(Record):
     """Where suspects are mended, by their image ids."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Audit(Record):
     """A search for wrong labels in a version of a data set: each image is judged by a network that was not trained
     on it."""
@@ -134,7 +133,7 @@ class Audit(Record):
     links: AuditLinks
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class AuditSuspect(Record):
     """An image whose label is probably wrong."""
 

@@ -6,13 +6,12 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 from typing import Any, Literal
 
-from epochal.decoding import Record
+from epochal.records import Record, record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class NetworkSize(Record):
     """How large an architecture is on a reference task."""
 
@@ -27,7 +26,7 @@ class NetworkSize(Record):
     """Multiply-accumulate operations of one image's forward pass, the count in papers on ResNets."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Architecture(Record):
     """An architecture that a job can name."""
 
@@ -46,7 +45,7 @@ class Architecture(Record):
     """One for each stem, with every other option at its default."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class RecipeResult(Record):
     """One measurement of a recipe, over one seed or several. Accuracies are fractions in [0, 1] of the test split,
     after the last epoch, without test-time augmentation."""
@@ -71,7 +70,7 @@ class RecipeResult(Record):
     date: datetime.date
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Recipe(Record):
     """A named starting point for a spec."""
 

@@ -5,15 +5,14 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
-from epochal.decoding import Record
+from epochal.records import Record, record
 from epochal.types.metrics import BestEpoch
 from epochal.types.words import JobStatus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Curves(Record):
     """One value for each of the comparison's `epochs`, in the same order. None if the job lacks that epoch, or did
     not measure the value in it."""
@@ -28,7 +27,7 @@ class Curves(Record):
     learning_rate: tuple[float | None, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Spread(Record):
     """A column over the jobs, at each of `epochs`. None where no job has measured it; `deviation`, `low` and `high`
     also where a single one has."""
@@ -44,7 +43,7 @@ class Spread(Record):
     """to here."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Spreads(Record):
     """Each column of the metrics over the jobs."""
 
@@ -65,7 +64,7 @@ class Spreads(Record):
     device_memory_bytes: Spread
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ComparedJob(Record):
     """One of the jobs."""
 
@@ -82,7 +81,7 @@ class ComparedJob(Record):
     """Over the job and its repeats, at `epochs`; None where it has none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Difference(Record):
     """A field in which the specs differ."""
 
@@ -92,13 +91,14 @@ class Difference(Record):
     """The field's value in each job's spec, by the job's id. A job without the field is left out."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Verdict(Record):
     """Whether the test accuracies of two jobs at the ends of their runs differ by more than their seeds make."""
 
     baseline: str
     """The id of the first job."""
     job: str
+    """The id of the job that is compared with it."""
     verdict: Literal["different", "no_difference", "one_run", "no_result"]
     """`different`: the 99 % interval of the difference leaves out 0. `one_run`: one of the two has a single run that
     has succeeded, so that nothing is known of its seeds. `no_result`: one of them has none yet."""
@@ -123,7 +123,7 @@ class Verdict(Record):
     """The same for differences of half a point, of one and of two."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Comparison(Record):
     """Jobs side by side, in the order of the request."""
 
@@ -136,7 +136,7 @@ class Comparison(Record):
     """On each job but the first, beside the first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class RepeatedJob(Record):
     """One of the jobs: the first, or a repeat of it."""
 
@@ -144,12 +144,13 @@ class RepeatedJob(Record):
     seed: int
     status: JobStatus
     latest_epoch: int | None = None
+    """From 0. None before the first."""
     best_accuracy: float | None = None
     """Of its best epoch."""
     url: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Repeats(Record):
     """A job under several seeds."""
 
@@ -160,3 +161,4 @@ class Repeats(Record):
     epochs: tuple[int, ...]
     """Epochs, from 0, that `max_points` has chosen."""
     spreads: Spreads
+    """At `epochs`."""

@@ -5,13 +5,13 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
-from epochal.decoding import Record
+from epochal.records import Record, record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ClassCount(Record):
     """How many images a class has in each split."""
 
@@ -20,7 +20,7 @@ class ClassCount(Record):
     test: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ImageSizes(Record):
     """Width and height in pixels, as the files say."""
 
@@ -32,7 +32,7 @@ class ImageSizes(Record):
     """How many different sizes there are."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class FindingExample(Record):
     """One of the images, or files, of a finding."""
 
@@ -46,7 +46,7 @@ class FindingExample(Record):
     """Split and class of an image; or the name of a file, and the reason."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class DatasetFinding(Record):
     """Something that the validation has found. It is a question: look at the images before they are changed."""
 
@@ -65,7 +65,7 @@ class DatasetFinding(Record):
     """The worst first, 20 at most."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class DatasetReport(Record):
     """Counts, sizes and findings. Of two uploads with the same images, each has its own."""
 

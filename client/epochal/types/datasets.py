@@ -6,15 +6,14 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 from typing import Literal
 
-from epochal.decoding import Record
+from epochal.records import Record, record
 from epochal.types.dataset_reports import DatasetReport
 from epochal.types.words import VersionStatus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Dataset(Record):
     """A data set that a job can name, or a folder that is not usable for its `reason`. A field that is known only
     once the data is loaded is None."""
@@ -45,7 +44,7 @@ class Dataset(Record):
     """Paths of some of them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class DatasetVersionLinks(Record):
     """URLs of a version."""
 
@@ -53,7 +52,7 @@ class DatasetVersionLinks(Record):
     dataset: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class DatasetProgress(Record):
     """How far the validation is."""
 
@@ -65,7 +64,7 @@ class DatasetProgress(Record):
     """None where it is not known yet."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class DatasetVersionError(Record):
     """Why an upload is no data set."""
 
@@ -87,7 +86,7 @@ class DatasetVersionError(Record):
     """What to change."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class DatasetVersionSummary(Record):
     """A version of an uploaded data set. It never changes once it is `ready`."""
 
@@ -102,13 +101,16 @@ class DatasetVersionSummary(Record):
     identity: str | None = None
     """A hash of the content of its classes and images, as in a job's `dataset`: 64 hexadecimal digits."""
     train_images: int | None = None
+    """None until it is ready."""
     test_images: int | None = None
+    """None until it is ready."""
     created_at: datetime.datetime
     finished_at: datetime.datetime | None = None
+    """When its validation ended."""
     links: DatasetVersionLinks
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class DatasetVersion(DatasetVersionSummary):
     """The same with everything that the validation has found."""
 
@@ -130,7 +132,7 @@ class DatasetVersion(DatasetVersionSummary):
     """None unless it has failed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class DatasetImageLinks(Record):
     """URLs of an image."""
 
@@ -139,7 +141,7 @@ class DatasetImageLinks(Record):
     version: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class DatasetImage(Record):
     """An image of a version."""
 

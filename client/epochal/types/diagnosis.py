@@ -5,13 +5,12 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
-from epochal.decoding import Record
+from epochal.records import Record, record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Suggestion(Record):
     """What to try."""
 
@@ -20,9 +19,10 @@ class Suggestion(Record):
     expected: str
     """What it should do."""
     why: str
+    """Why that is to be expected."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Finding(Record):
     """One thing that the curves show."""
 
@@ -47,11 +47,13 @@ class Finding(Record):
         "chosen_on_test_split",
         "train_worse_than_test",
     ]
+    """What was found, as a word."""
     severity: Literal["problem", "warning", "hint"]
     """`problem`: the job fails at its task. `warning`: it could do better. `hint`: good to know."""
     since_epoch: int | None = None
     """From 0. None: of the run as a whole."""
     sentence: str
+    """The same in words."""
     evidence: dict[str, float | int | str]
     """The figures that it rests on, by names with their units; accuracies and shares as fractions."""
     epochs: tuple[int, ...]
@@ -60,19 +62,21 @@ class Finding(Record):
     """None: no change of the spec is known to help."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Forecast(Record):
     """The accuracy that a running job will have in its last epoch, on the split that it is judged on."""
 
     epoch: int
+    """The last epoch, from 0."""
     low: float
     """A fraction in [0, 1]. The accuracy lies between `low` and `high` with `probability`."""
     median: float
     high: float
     probability: float
+    """A fraction in [0, 1]."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Diagnosis(Record):
     """What a job's curves mean up to now."""
 

@@ -5,10 +5,9 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from epochal.decoding import Record
+from epochal.records import Record, record
 from epochal.types.attempts import QueuePlace
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ else:  # dictionaries, which are read as they are
     ResolvedSpec = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class DataShape(Record):
     """The data set, with images resized as the spec asks."""
 
@@ -31,7 +30,7 @@ class DataShape(Record):
     """1 for grey, 3 for RGB."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class SpecConflict(Record):
     """A field of the spec that does not fit the data."""
 
@@ -41,7 +40,7 @@ class SpecConflict(Record):
     """What is expected."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Span(Record):
     """An estimate with its range."""
 
@@ -51,7 +50,7 @@ class Span(Record):
     """A value below `low` or above `high` is unlikely."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class MemoryParts(Record):
     """Bytes, counted from the network's plan. Their sum exceeds the peak, since they are not all in memory at once:
     activations are freed while gradients are computed, and are gone when the optimizer steps."""
@@ -76,7 +75,7 @@ class MemoryParts(Record):
     """The peak."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class MemoryEstimate(Record):
     """Peak memory of each device, as its allocator counts it: on a GPU without the driver's own memory, on a CPU
     without that of the process itself."""
@@ -94,7 +93,7 @@ class MemoryEstimate(Record):
     """How many of the project's recent jobs the estimate is based on."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Pace(Record):
     """How fast the job would train, and how long, if it trains every epoch. Excludes waiting in the queue, loading
     the data, and the search for a faster step."""
@@ -112,7 +111,7 @@ class Pace(Record):
     """How many of the project's recent jobs the estimate is based on."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class DeviceEstimate(Record):
     """A kind of device that the job can run on."""
 
@@ -121,11 +120,12 @@ class DeviceEstimate(Record):
     workers: int
     """How many connected workers have it. 0: none, but the latest job ran on it."""
     pace: Pace | None = None
+    """None: it cannot be estimated, and `reason` says why."""
     reason: str | None = None
     """If `pace` is None: why."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class DryRun(Record):
     """What the submitted job would be. Nothing is stored."""
 
@@ -154,10 +154,12 @@ class DryRun(Record):
     conflicts: tuple[SpecConflict, ...]
     """Reasons for which the job would fail once a worker has the data."""
     parameters: int | None = None
+    """Weights and biases of the network."""
     flops: int | None = None
     """Multiply-accumulate operations of one image's forward pass, the count in papers on ResNets."""
     steps_per_epoch: int | None = None
     memory: MemoryEstimate | None = None
+    """None where `data` is."""
     devices: tuple[DeviceEstimate, ...]
     """Kinds of devices of the connected workers that the job can run on. If there is none, the suitable kind that a
     job ran on last; empty if there is none of that either."""

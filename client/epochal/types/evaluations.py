@@ -6,14 +6,13 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 from typing import Literal
 
-from epochal.decoding import Record
+from epochal.records import Record, record
 from epochal.types.models import ModelTaskError, ModelTaskProgress
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class AccuracyInterval(Record):
     """Where the accuracy on all images of the kind is, with a confidence of 95 % (Wilson)."""
 
@@ -21,7 +20,7 @@ class AccuracyInterval(Record):
     high: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class EvaluatedMeans(Record):
     """Means over the classes that have images, each counted alike."""
 
@@ -32,7 +31,7 @@ class EvaluatedMeans(Record):
     f1: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class EvaluatedClass(Record):
     """What the network does with one class."""
 
@@ -51,7 +50,7 @@ class EvaluatedClass(Record):
     """Their harmonic mean. None where no image has the label."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ConfusedPair(Record):
     """Images of one class that are taken for another."""
 
@@ -62,7 +61,7 @@ class ConfusedPair(Record):
     """Of all images with this label."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ReliabilityBin(Record):
     """Images whose confidence, the probability of the predicted class, is above `low` and at most `high`."""
 
@@ -74,7 +73,7 @@ class ReliabilityBin(Record):
     accuracy: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Reliability(Record):
     """Whether the network is right as often as it is confident."""
 
@@ -86,7 +85,7 @@ class Reliability(Record):
     bins: tuple[ReliabilityBin, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Calibration(Record):
     """The temperature by which logits are to be divided so that confidence comes near to accuracy, and what it does
     on images that it was not fitted on."""
@@ -108,7 +107,7 @@ class Calibration(Record):
     """With the temperature."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class EvaluatedImage(Record):
     """An image that the network takes for another class than its label says."""
 
@@ -124,7 +123,7 @@ class EvaluatedImage(Record):
     """That it gives to `label`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Evaluation(Record):
     """What a trained network does on a split."""
 
@@ -152,7 +151,7 @@ class Evaluation(Record):
     where there are too many images and classes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Confusion(Record):
     """Which classes are taken for which."""
 
@@ -168,7 +167,7 @@ class Confusion(Record):
     classes: the CSV has the cells that have images."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ModelEvaluationLinks(Record):
     """URLs of an evaluation. Its results are there once it has succeeded."""
 
@@ -181,7 +180,7 @@ class ModelEvaluationLinks(Record):
     mistakes_png: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class CalibrationFigures(Record):
     """A temperature, and what it does on images that it was not fitted on."""
 
@@ -193,7 +192,7 @@ class CalibrationFigures(Record):
     ece_after: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class EvaluationFigures(Record):
     """What was measured, in short. As in `Evaluation`."""
 
@@ -208,7 +207,7 @@ class EvaluationFigures(Record):
     calibration: CalibrationFigures | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ModelEvaluationSummary(Record):
     """An evaluation of a trained model on a data set."""
 
@@ -228,7 +227,7 @@ class ModelEvaluationSummary(Record):
     links: ModelEvaluationLinks
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ModelEvaluation(ModelEvaluationSummary):
     """The same with what was measured."""
 

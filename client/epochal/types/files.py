@@ -6,13 +6,12 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 
-from epochal.decoding import Record
+from epochal.records import Record, record
 from epochal.types.metrics import EpochRow
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Checkpoint(Record):
     """A file that a job can resume from."""
 
@@ -36,7 +35,7 @@ class Checkpoint(Record):
     """The URL of the file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class MlflowRun(Record):
     """A job, as the operator's MLflow server has it."""
 

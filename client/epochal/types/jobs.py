@@ -6,10 +6,9 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from epochal.decoding import Record
+from epochal.records import Record, record
 from epochal.types.attempts import Attempt, QueuePlace
 from epochal.types.metrics import BestEpoch, EpochRow
 from epochal.types.words import JobStatus, Request
@@ -20,11 +19,12 @@ else:  # dictionaries, which are read as they are
     ResolvedSpec = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class JobDataset(Record):
     """The data set that a job is trained on."""
 
     name: str
+    """As the spec names it."""
     version: int | None = None
     """Of an uploaded data set. It never changes."""
     identity: str | None = None
@@ -32,7 +32,7 @@ class JobDataset(Record):
     an attempt has loaded the data, where it was not uploaded."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Progress(Record):
     """How far a job has got: the last step that its current attempt has recorded, or the checkpoint that it resumes
     from. Work that was lost with an earlier attempt does not count."""
@@ -46,13 +46,13 @@ class Progress(Record):
     steps_per_epoch: int | None = None
     """Known once a worker has loaded the data."""
     percent: float
-    """From 0 to 100."""
+    """Share of all steps that the spec asks for. From 0 to 100."""
     estimated_finish: datetime.datetime | None = None
     """At the pace of the latest epoch, if every epoch is trained. A job that stops early finishes sooner. None
     unless the job is running and has trained an epoch."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Weights(Record):
     """The trained weights of a job."""
 
@@ -63,7 +63,7 @@ class Weights(Record):
     """The URL of the file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Predictions(Record):
     """What the network takes the images for that were held out, and the test images."""
 
@@ -74,7 +74,7 @@ class Predictions(Record):
     """The URL of the file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class JobError(Record):
     """Why a job failed."""
 
@@ -97,9 +97,10 @@ class JobError(Record):
     retryable: bool
     """Whether the same job may succeed if it is submitted again unchanged."""
     attempt: int
+    """The attempt that failed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class JobLinks(Record):
     """URLs of a job's resources and actions."""
 
@@ -133,7 +134,7 @@ class JobLinks(Record):
     """404 until the job has succeeded or stopped, or failed with weights."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Job(Record):
     """A training job."""
 

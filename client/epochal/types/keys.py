@@ -6,13 +6,13 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
-from epochal.decoding import Record
+from epochal.records import Record, record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Key(Record):
     """An API key, without its secret."""
 
@@ -20,15 +20,19 @@ class Key(Record):
     """The part of the key between `_` and `.`."""
     name: str
     project: str
+    """The project that it is for."""
     scopes: tuple[Literal["read", "train", "admin"], ...]
+    """`train` includes `read`; `admin` includes both."""
     created_at: datetime.datetime
     expires_at: datetime.datetime | None = None
+    """When it stops working. None: never."""
     revoked_at: datetime.datetime | None = None
+    """Since when the service refuses it. None: it has not been revoked."""
     last_used_at: datetime.datetime | None = None
     """Accurate to some seconds."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class NewKey(Key):
     """A key that has just been created."""
 

@@ -6,10 +6,9 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from epochal.decoding import Record
+from epochal.records import Record, record
 from epochal.types.attempts import Attempt, RunFacts
 from epochal.types.jobs import JobDataset
 from epochal.types.words import JobStatus
@@ -20,7 +19,7 @@ else:  # dictionaries, which are read as they are
     ResolvedSpec = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ManifestJob(Record):
     """Which job this is of."""
 
@@ -32,7 +31,7 @@ class ManifestJob(Record):
     finished_at: datetime.datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ManifestFile(Record):
     """A stored file."""
 
@@ -41,7 +40,7 @@ class ManifestFile(Record):
     """Hash of the file, in hexadecimal digits."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ModelFileOfJob(Record):
     """A file of the trained model that a job has left."""
 
@@ -52,7 +51,7 @@ class ModelFileOfJob(Record):
     """`weights.safetensors`, `best.safetensors` or `predictions.safetensors`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ManifestCheckpoint(Record):
     """A checkpoint that is kept."""
 
@@ -71,7 +70,7 @@ class ManifestCheckpoint(Record):
     """It was taken at the end of the best epoch so far."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class MetricsTable(Record):
     """The metrics that are recorded, in a canonical form that docs/api.md defines."""
 
@@ -84,7 +83,7 @@ class MetricsTable(Record):
     prints the same."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class JobManifest(Record):
     """What it takes to get a job's result again, as far as it is known. Equal states of a job give equal manifests."""
 

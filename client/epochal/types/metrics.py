@@ -6,13 +6,12 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 from typing import Literal
 
-from epochal.decoding import Record
+from epochal.records import Record, record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class EpochRow(Record):
     """One epoch. Train figures are means over the epoch's batches, while the network changes. Test and validation
     figures are of the network at the epoch's end, or of the average of its weights if the spec asks for one."""
@@ -20,11 +19,13 @@ class EpochRow(Record):
     epoch: int
     """From 0."""
     train_loss: float
+    """Mean cross-entropy in nats."""
     train_accuracy: float
+    """A fraction in [0, 1]; of mixed images, by the label with the larger share."""
     test_loss: float | None = None
-    """None in epochs that are not evaluated."""
+    """Cross-entropy in nats. None in epochs that are not evaluated."""
     test_accuracy: float | None = None
-    """None in epochs that are not evaluated."""
+    """A fraction in [0, 1]. None in epochs that are not evaluated."""
     test_top5_accuracy: float | None = None
     """None likewise, and if there are five classes or fewer."""
     validation_loss: float | None = None
@@ -54,7 +55,7 @@ class EpochRow(Record):
     recorded_at: datetime.datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class BestEpoch(EpochRow):
     """The best epoch so far, and what it was chosen on."""
 
@@ -63,7 +64,7 @@ class BestEpoch(EpochRow):
     test split itself; then the test accuracy is an optimistic estimate for new images."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class StepRow(Record):
     """The mean loss of one batch, measured before its optimizer step."""
 
@@ -72,13 +73,14 @@ class StepRow(Record):
     step: int
     """From 0 within the epoch."""
     loss: float
+    """Cross-entropy in nats."""
     learning_rate: float
     attempt: int
     """The attempt that measured it."""
     recorded_at: datetime.datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class LayerSignals(Record):
     """A convolution or a linear layer, over the measured steps of an epoch."""
 
@@ -90,7 +92,7 @@ class LayerSignals(Record):
     """Share of the units of the next ReLU behind it that are 0 for every image of a batch. None if there is none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class EpochLayers(Record):
     """The layers of a job's network in one epoch."""
 
@@ -100,7 +102,7 @@ class EpochLayers(Record):
     """In the order in which an image passes them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Event(Record):
     """Something that happened to a job."""
 

@@ -6,13 +6,12 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 from typing import Literal
 
-from epochal.decoding import Record
+from epochal.records import Record, record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ModelMetrics(Record):
     """What the weights were measured to do."""
 
@@ -27,7 +26,7 @@ class ModelMetrics(Record):
     validation_accuracy: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ModelFile(Record):
     """A file of a trained model."""
 
@@ -37,7 +36,7 @@ class ModelFile(Record):
     url: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ModelVersionName(Record):
     """A name that a trained model has."""
 
@@ -47,7 +46,7 @@ class ModelVersionName(Record):
     """That stand for this version now."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ModelLinks(Record):
     """URLs of a trained model."""
 
@@ -58,7 +57,7 @@ class ModelLinks(Record):
     archive: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class TrainedModelSummary(Record):
     """A network that a job has trained, or whose weights somebody has brought."""
 
@@ -81,7 +80,7 @@ class TrainedModelSummary(Record):
     links: ModelLinks
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ModelInput(Record):
     """What a network takes in: square pictures, each pixel less the mean and divided by the deviation."""
 
@@ -97,7 +96,7 @@ class ModelInput(Record):
     """Of each channel, in pixel values of 0 to 255."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ModelDataset(Record):
     """What a network was trained on."""
 
@@ -109,7 +108,7 @@ class ModelDataset(Record):
     """Of classes and images, by content."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ModelSource(Record):
     """The file that somebody has brought."""
 
@@ -120,7 +119,7 @@ class ModelSource(Record):
     """Whose names its tensors have: `torchvision`, which are timm's, too; or ours."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class TrainedModel(TrainedModelSummary):
     """The same, with what using the network takes."""
 
@@ -132,7 +131,7 @@ class TrainedModel(TrainedModelSummary):
     """None where a job has trained it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ModelTaskProgress(Record):
     """How far a worker is."""
 
@@ -141,7 +140,7 @@ class ModelTaskProgress(Record):
     total: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ModelTaskError(Record):
     """Why an export or an evaluation has failed."""
 
@@ -151,7 +150,7 @@ class ModelTaskError(Record):
     """What to change."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ExportLinks(Record):
     """URLs of an export."""
 
@@ -159,7 +158,7 @@ class ExportLinks(Record):
     model: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ModelExport(Record):
     """An export of a trained model. Its files are files of the trained model."""
 
@@ -178,7 +177,7 @@ class ModelExport(Record):
     links: ExportLinks
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ModelVersion(Record):
     """A trained model under a name. It never becomes another one."""
 
@@ -190,7 +189,7 @@ class ModelVersion(Record):
     """Of the trained model, by this version."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ModelAlias(Record):
     """A word that stands for one version of a name."""
 
@@ -202,7 +201,7 @@ class ModelAlias(Record):
     """Of the trained model that it stands for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ModelAliasMove(Record):
     """What an alias stood for from a time on."""
 

@@ -5,12 +5,10 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from epochal.decoding import Record
+from epochal.records import Record, record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class PredictionModel(Record):
     """Which model has answered, whatever its name stands for since."""
 
@@ -19,7 +17,7 @@ class PredictionModel(Record):
     """Of its `model.onnx`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class PredictedLabel(Record):
     """A class, and how probable it is."""
 
@@ -28,7 +26,7 @@ class PredictedLabel(Record):
     """0 to 1; of all classes together 1."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class PredictedImage(Record):
     """What one picture shows; or why it could not be read."""
 
@@ -39,7 +37,7 @@ class PredictedImage(Record):
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class PredictionAnswer(Record):
     """In the order of the pictures."""
 

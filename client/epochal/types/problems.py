@@ -5,12 +5,10 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from epochal.decoding import Record
+from epochal.records import Record, record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class InvalidPart(Record):
     """An error in one place of a request: in its body, its query or its headers."""
 
@@ -24,15 +22,18 @@ class InvalidPart(Record):
     """What is expected."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Problem(Record):
     """An error: problem details of RFC 9457."""
 
     type: str
     """A URI reference that names this kind of error; `GET /problems` lists them."""
     title: str
+    """The kind of error in words."""
     status: int
+    """The HTTP status."""
     detail: str
+    """What is wrong here."""
     instance: str
     """The path of the request."""
     code: str
@@ -43,7 +44,7 @@ class Problem(Record):
     """If the request is not valid: its errors."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ProblemKind(Record):
     """A kind of error."""
 

@@ -6,10 +6,9 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from epochal.decoding import Record
+from epochal.records import Record, record
 
 if TYPE_CHECKING:
     from epochal.types.bodies import Retention
@@ -17,7 +16,7 @@ else:  # dictionaries, which are read as they are
     Retention = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Usage(Record):
     """What a project uses now."""
 
@@ -25,6 +24,7 @@ class Usage(Record):
     queued_jobs: int
     """Paused jobs count."""
     storage_bytes: int
+    """Checkpoints, weights, uploads and data sets together."""
     storage_by_kind: dict[str, int]
     """The same by what it is: `jobs` (checkpoints and weights), `uploads` that are not data sets yet, `datasets`,
     and `models` that were brought."""
@@ -32,12 +32,13 @@ class Usage(Record):
     """In this calendar month, in UTC."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Project(Record):
     """A tenant: a key of one project shows nothing of another."""
 
     id: str
     max_running_jobs: int | None = None
+    """None: no limit, as for the others."""
     max_queued_jobs: int | None = None
     max_storage_bytes: int | None = None
     max_device_hours: float | None = None
@@ -45,7 +46,7 @@ class Project(Record):
     usage: Usage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Removals(Record):
     """What rules would remove."""
 
@@ -55,7 +56,7 @@ class Removals(Record):
     """Ids of jobs and uploads, or versions as `pets@3`; 20 at most."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ProjectRetention(Record):
     """A project's rules, and what they would remove now. They are carried out every hour."""
 

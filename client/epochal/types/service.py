@@ -5,20 +5,19 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
-from epochal.decoding import Record
+from epochal.records import Record, record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Live(Record):
     """The process answers."""
 
     status: Literal["live"] = "live"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Ready(Record):
     """The service can do its work."""
 

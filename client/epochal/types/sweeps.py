@@ -6,15 +6,14 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 from typing import Any, Literal
 
-from epochal.decoding import Record
+from epochal.records import Record, record
 from epochal.types.jobs import JobError
 from epochal.types.words import JobStatus, SweepStatus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class SweepProgress(Record):
     """How far a sweep is."""
 
@@ -26,7 +25,7 @@ class SweepProgress(Record):
     """Of all epochs of the jobs that are there, 0 to 100."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class SweepLinks(Record):
     """URLs of a sweep."""
 
@@ -38,20 +37,23 @@ class SweepLinks(Record):
     """Of an experiment: the answer to its question."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class TrialMetrics(Record):
     """What a trial's job measured in one epoch."""
 
     epoch: int
+    """From 0."""
     train_loss: float
+    """Mean cross-entropy in nats."""
     train_accuracy: float
+    """A fraction in [0, 1], as the other accuracies."""
     test_loss: float | None = None
     test_accuracy: float | None = None
     validation_loss: float | None = None
     validation_accuracy: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Trial(Record):
     """One job of a sweep."""
 
@@ -65,14 +67,16 @@ class Trial(Record):
     status: JobStatus | None = None
     """None: the job was deleted."""
     latest: TrialMetrics | None = None
+    """Of the last epoch trained."""
     best: TrialMetrics | None = None
     """Of the epoch with the highest accuracy."""
     error: JobError | None = None
+    """None unless the job has failed."""
     url: str | None = None
     """The job. None: it was deleted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class SweepSummary(Record):
     """A sweep, without its trials."""
 
@@ -91,7 +95,7 @@ class SweepSummary(Record):
     links: SweepLinks
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Sweep(SweepSummary):
     """Several jobs that answer one question."""
 
@@ -102,7 +106,7 @@ class Sweep(SweepSummary):
     trials: tuple[Trial, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ExperimentTrial(Record):
     """A job that an experiment would make."""
 
@@ -113,7 +117,7 @@ class ExperimentTrial(Record):
     """What it has of its own, by path into the spec."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ExperimentPreset(Record):
     """The jobs of an experiment at one size."""
 
@@ -126,7 +130,7 @@ class ExperimentPreset(Record):
     """What the textbook says will come out."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Experiment(Record):
     """A question, and the jobs that answer it."""
 
@@ -139,14 +143,14 @@ class Experiment(Record):
     url: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ExperimentList(Record):
     """Every experiment that there is."""
 
     data: tuple[Experiment, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class AnsweredExpectation(Record):
     """What became of something that the textbook expects."""
 
@@ -157,7 +161,7 @@ class AnsweredExpectation(Record):
     explanation: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class AnsweredTrial(Record):
     """What a trial has come to."""
 
@@ -169,8 +173,11 @@ class AnsweredTrial(Record):
     epochs: int
     """Trained so far."""
     planned_epochs: int
+    """What its spec asks for."""
     train_loss: float | None = None
+    """Mean cross-entropy in nats."""
     train_accuracy: float | None = None
+    """A fraction in [0, 1], as the test accuracy."""
     test_loss: float | None = None
     test_accuracy: float | None = None
     """Of the last epoch that was evaluated; with early stopping, of the epoch that it keeps."""
@@ -180,7 +187,7 @@ class AnsweredTrial(Record):
     """The median."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class AnswerLinks(Record):
     """URLs of an answer."""
 
@@ -190,7 +197,7 @@ class AnswerLinks(Record):
     html: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Answer(Record):
     """The answer to the question of an experiment, computed from what its jobs have measured."""
 

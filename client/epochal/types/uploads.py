@@ -6,13 +6,12 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 from typing import Literal
 
-from epochal.decoding import Record
+from epochal.records import Record, record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class UploadLinks(Record):
     """URLs of an upload."""
 
@@ -21,7 +20,7 @@ class UploadLinks(Record):
     """The data set's version, once the upload is complete."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Upload(Record):
     """A file on its way into a data set."""
 

@@ -6,13 +6,13 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
-from epochal.decoding import Record
+from epochal.records import Record, record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Webhook(Record):
     """A URL to which a project's events are sent. Its secret is not shown again."""
 
@@ -47,12 +47,13 @@ class Webhook(Record):
         ],
         ...,
     ]
+    """The types of the events that it is sent."""
     enabled: bool
     """False: nothing is sent. A receiver that answers 410 disables its webhook."""
     created_at: datetime.datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class WebhookWithSecret(Webhook):
     """A webhook with its new secret."""
 
@@ -60,7 +61,7 @@ class WebhookWithSecret(Webhook):
     """Shown only this once. The libraries of https://www.standardwebhooks.com verify messages with it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class WebhookDelivery(Record):
     """A message to a webhook, and its outcome."""
 
@@ -92,6 +93,7 @@ class WebhookDelivery(Record):
         "dataset.failed",
         "webhook.ping",
     ]
+    """The type of the event; `webhook.ping` of a test message."""
     status: Literal["pending", "delivered", "failed"]
     """`failed`: it is not sent again unless a redelivery is requested."""
     payload: dict[str, Any]
@@ -102,6 +104,7 @@ class WebhookDelivery(Record):
     """When it is sent next. None unless it is pending. During an attempt: when it is sent again if that attempt's
     outcome is never recorded."""
     delivered_at: datetime.datetime | None = None
+    """None until it has arrived."""
     response_status: int | None = None
     """The receiver's answer to the last attempt. None if there was none."""
     error: str | None = None

@@ -6,14 +6,13 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 from typing import Literal
 
-from epochal.decoding import Record
+from epochal.records import Record, record
 from epochal.types.words import Request
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Worker(Record):
     """A connected worker."""
 
@@ -23,6 +22,7 @@ class Worker(Record):
     slots: int
     """How many jobs it runs at once."""
     busy_slots: int
+    """How many jobs it runs now, those of other projects included."""
     jobs: tuple[str, ...]
     """Ids of the jobs that it runs, only those of the caller's project."""
     devices: tuple[str, ...]
@@ -30,6 +30,7 @@ class Worker(Record):
     torch_version: str
     python_version: str | None = None
     epochal_version: str | None = None
+    """Of the release that it runs."""
     cores: int | None = None
     """CPU cores that it may use."""
     load_average: float | None = None
@@ -40,9 +41,10 @@ class Worker(Record):
     """The part of that memory that is available without swapping."""
     started_at: datetime.datetime
     seen_at: datetime.datetime
+    """When it was last heard of."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class QueuedJob(Record):
     """A job in the queue, and why it waits."""
 
@@ -70,5 +72,6 @@ class QueuedJob(Record):
         "quota_reached",
         "about_to_start",
     ]
+    """Why it waits, as a word."""
     reason: str
     """The same in words."""
