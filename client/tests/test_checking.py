@@ -106,10 +106,13 @@ def test_files_that_are_no_images_are_named_with_the_reason(folder_of: Maker, pi
 def test_of_many_files_the_first_are_named_and_all_counted(folder_of: Maker, pictures: Files) -> None:
     empty = {f"train/ant/empty{number:03}.png": b"" for number in range(300)}
     steps: list[tuple[int, int | None]] = []
-    found = look(folder_of(pictures | empty), lambda *step: steps.append(step))
-    count, examples = told(found)["unreadable_files"]
-    assert (count, len(examples)) == (300, 20)
-    assert steps == [(256, 308)]
+    notes = {f"notes/{number}.txt": b"" for number in range(30)}
+    found = look(folder_of(pictures | empty | notes), lambda *step: steps.append(step))
+    assert {code: (count, len(examples)) for code, (count, examples) in told(found).items()} == {
+        "unreadable_files": (300, 20),
+        "skipped_files": (30, 20),
+    }
+    assert steps == [(256, 338)]
 
 
 def test_what_cannot_be_opened_is_an_error_that_counts_it(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,9 +157,28 @@ def test_a_folder_that_is_no_data_set_is_refused(folder_of: Maker, files: Files,
     assert message in refusal(look(folder_of(files)))
 
 
+def test_an_image_that_is_too_large_for_the_service_is_refused(pets: Path) -> None:
+    large = pets / "train/ant/0.png"
+    os.truncate(large, 2**28)
+    assert look(pets).refusal is None
+    os.truncate(large, 2**28 + 1)
+    assert "train/ant/0.png in the archive has 256 MiB, and an image may have 256 MiB" in refusal(look(pets))
+
+
+def test_without_zstandard_a_tar_zst_is_not_looked_into(
+    looked: Callable[[bytes], Look], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [*sys.modules]:
+        if name.endswith(".zstd_stream"):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    found = looked(b"\x28\xb5\x2f\xfd" + bytes(100))
+    assert (found.refusal, told(found)) == (None, {"not_looked_into": (1, ("upload: a tar.zst",))})
+
+
 def test_a_damaged_archive_is_refused(looked: Callable[[bytes], Look], pictures: Files) -> None:
-    stored = bytearray(zipped(pictures))
-    stored[100] ^= 1  # within the first picture
+    stored = bytearray(zipped({"train/ant/0.png": pictures["train/ant/0.png"] + bytes(1000)}))
+    stored[1000] ^= 1  # behind what tells the kind of a file
     cases = {
         "train/ant/0.png has another checksum than it says": bytes(stored),
         "the list of members at its end is missing": zipped(pictures)[:-30],
@@ -172,6 +194,14 @@ def test_a_damaged_archive_is_refused(looked: Callable[[bytes], Look], pictures:
     }
     for message, content in cases.items():
         assert message in refusal(looked(content))
+
+
+def test_of_arrays_the_names_say_nothing(looked: Callable[[bytes], Look]) -> None:
+    arrays = zipped({"images.npy": b"\x93NUMPY", "labels.npy": b"\x93NUMPY"})
+    assert looked(arrays) == Look(0, 0, 0, (), None)
+    idx = {"images-idx3-ubyte": b"\0\0\x08\3" + bytes(12), "labels-idx1-ubyte": b"\0\0\x08\1" + bytes(4)}
+    assert looked(tarred(idx)) == Look(2, 0, 24, (), None)
+    assert "list of members at its end is missing" in refusal(looked(arrays[:-10]))
 
 
 def test_names_that_would_attack_a_terminal_are_escaped(folder_of: Maker, pictures: Files) -> None:
