@@ -34,6 +34,7 @@ test-fast: .venv/.developed ## while editing: without PostgreSQL and the files t
 test-python: .venv/.uv ## run every test with another Python, in an environment of its own: VERSION=3.13
 	$(UV) venv --quiet --allow-existing --python $(or $(VERSION),$(error Set VERSION: 3.11, 3.12, 3.13 or 3.14)) .venv-$(VERSION)
 	$(UV) pip install --python .venv-$(VERSION)/bin/python --quiet --require-hashes --requirements requirements-dev.lock
+	$(UV) pip install --python .venv-$(VERSION)/bin/python --quiet --no-deps --no-build-isolation --editable client
 	.venv-$(VERSION)/bin/python -m pytest
 
 coverage: .venv/.developed ## run every test, and say which lines and branches no test reaches
@@ -137,7 +138,7 @@ bench-predict: .venv/.developed ## measure predictions beside a plain loop of on
 	@$(BIN)/python -m benchmarks.predict $(OPTIONS)
 
 lock: .venv/.uv ## resolve every requirement anew
-	for what in "dev --all-extras --group dev" "service --extra api --extra worker --extra embedded --extra client --extra tensorboard" \
+	for what in "dev --all-extras --group dev" "service --extra api --extra worker --extra embedded --extra checkout --extra tensorboard" \
 		"api --extra api --extra telemetry --extra tensorboard" "worker --extra worker"; do \
 		set -- $$what; name=$$1; shift; \
 		$(UV) pip compile pyproject.toml $$* --universal --generate-hashes --no-emit-index-url --no-header --quiet \
@@ -152,9 +153,10 @@ lock: .venv/.uv ## resolve every requirement anew
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@touch $@
 
-.venv/.installed: .venv/.uv requirements-service.lock
+.venv/.installed: .venv/.uv requirements-service.lock client/pyproject.toml
 	@echo "Installing torch and the rest: some gigabytes, the first time."
 	$(INSTALL) requirements-service.lock
+	$(UV) pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable client
 	@touch $@
 
 .venv/.developed: .venv/.installed requirements-dev.lock
