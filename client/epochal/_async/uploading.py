@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -66,12 +67,20 @@ class AsyncUploading(AsyncResource):
             return await self.wait(name, number, on_progress=on_progress)
         return await self.version(name, number)
 
-    async def check(self, path: str | os.PathLike[str], *, test_fraction: float = 0.2, seed: int = 0) -> DatasetCheck:
+    async def check(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        test_fraction: float = 0.2,
+        seed: int = 0,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> DatasetCheck:
         """What the service would make of a folder or a file that is uploaded: see `epochal.checking.check`. Nothing is
-        sent."""
+        sent. `on_progress` is told how many images were decoded; beside an event loop, in another thread."""
         from epochal.checking import check
 
-        return await self._requester.in_thread(partial(check, path, test_fraction=test_fraction, seed=seed))
+        chosen = partial(check, path, test_fraction=test_fraction, seed=seed, on_progress=on_progress)
+        return await self._requester.in_thread(chosen)
 
     async def version(self, name: str, number: int) -> types.DatasetVersion:
         """One version of a data set, with its report once it is ready."""
