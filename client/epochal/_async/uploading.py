@@ -17,7 +17,16 @@ from epochal._async.requester import AsyncRequester
 from epochal._async.resource import AsyncResource
 from epochal._http import path_to
 from epochal.errors import DatasetFailedError, EpochalError, NotFoundError, UnexpectedAnswerError
-from epochal.uploading import PATIENCE, OnProgress, Sending, UploadProgress, UploadRequest, check_split, next_step
+from epochal.uploading import (
+    PATIENCE,
+    OnProgress,
+    Sending,
+    UploadProgress,
+    UploadRequest,
+    check_name,
+    check_split,
+    next_step,
+)
 
 if TYPE_CHECKING:
     from epochal.checking import DatasetCheck
@@ -54,6 +63,7 @@ class AsyncUploading(AsyncResource):
         """
         from epochal.packing import open_upload
 
+        check_name(name)
         check_split(test_fraction, seed)
         # What is wrong with the address or the key is found before a large folder is read.
         await self._requester.request("GET", path_to("uploads"), query={"limit": 1})
@@ -96,8 +106,8 @@ class AsyncUploading(AsyncResource):
             except EpochalError as error:
                 await self._requester.sleep(sending.wait(error))
                 continue
-            if found.error is not None:
-                raise DatasetFailedError(found.error.message, code=found.error.code, hint=found.error.hint)
+            if found.status == "failed":
+                raise _failed(found)
             if found.status != "validating":
                 return found
             if on_progress is not None and found.progress is not None:
@@ -208,6 +218,12 @@ class AsyncUploading(AsyncResource):
 
     def _sending(self) -> Sending:
         return Sending(PATIENCE if self._requester.options.max_retries else 0.0)
+
+
+def _failed(version: types.DatasetVersion) -> DatasetFailedError:
+    if version.error is None:
+        return DatasetFailedError(f"{version.name}@{version.version} is no data set.", code="dataset_invalid")
+    return DatasetFailedError(version.error.message, code=version.error.code, hint=version.error.hint)
 
 
 def _path_of(name: str, number: int) -> str:

@@ -7,11 +7,14 @@ import pytest
 from pydantic import ValidationError
 
 from api.http.validation_messages import error_message
+from api.routes.datasets import LARGEST_SEED
 from api.schemas.datasets import UploadCreate
 from epochal import LocalError
 from epochal.checking import DatasetCheck, check, look
+from epochal.uploading import NAME, SEEDS
 from storage import Storage
 from tests.worker.validation.archives import picture, tarred, tree, validated, zipped
+from training.known import dataset_names
 from worker.validation.messages import Found, Rejected
 
 FILES = tree(6, 3)
@@ -185,3 +188,8 @@ def test_a_split_that_the_api_refuses_is_refused_in_the_same_words(tmp_path: Pat
         UploadCreate.model_validate({"dataset": "pets", "bytes": 1, **fields})
     [error] = refused.value.errors()
     assert told.value.message == f"{error['loc'][0]} {error_message(error)}"
+
+
+def test_the_name_of_a_data_set_is_what_the_api_takes() -> None:
+    assert NAME == dataset_names.NAME
+    assert SEEDS == LARGEST_SEED + 1
