@@ -15,7 +15,7 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
-from hatchling.build import build_sdist, build_wheel
+from hatchling.build import build_editable, build_sdist, build_wheel
 
 from epochal.checking import check
 from tests.worker.validation.archives import picture, tree
@@ -101,6 +101,11 @@ def test_the_source_distribution_makes_the_same_wheel(built: Path) -> None:
     assert {name: one[name] for name in one if "RECORD" not in name} == {
         name: other[name] for name in other if "RECORD" not in name
     }
+
+
+def test_what_is_installed_from_a_checkout_finds_the_service_s_code(tmp_path: Path) -> None:
+    with ZipFile(tmp_path / _in(ROOT / "client", build_editable, tmp_path)) as archive:
+        assert archive.read("_epochal.pth").decode().split() == [str(ROOT), str(ROOT / "client")]
 
 
 def modules_of_the_extra(metadata: str) -> set[str]:

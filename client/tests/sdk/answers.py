@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 
 from epochal import types
-from tests.cli.samples import sample
+from cli.samples import sample
 
 EVENT_STREAM = {"Content-Type": "text/event-stream"}
 

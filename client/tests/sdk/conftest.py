@@ -17,7 +17,7 @@ if _ROOT not in sys.path:
     sys.path.append(_ROOT)
 
 from epochal import AsyncEpochal, Epochal  # noqa: E402
-from tests.sdk.awaited import Awaited  # noqa: E402
+from sdk.awaited import Awaited  # noqa: E402
 
 Connect = Callable[..., Any]
 

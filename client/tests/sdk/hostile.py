@@ -17,7 +17,7 @@ from contextlib import suppress
 from datetime import timedelta
 from types import TracebackType
 
-from tests.sdk.small_service import Answer, Request, SmallService, problem
+from sdk.small_service import Answer, Request, SmallService, problem
 
 FAULTS = (
     "cut the request",

@@ -13,8 +13,8 @@ from email.utils import format_datetime
 from typing import Any
 
 from epochal import types
-from tests.cli.samples import sample
-from tests.sdk.answers import epoch_body, event_body, job_body, page
+from cli.samples import sample
+from sdk.answers import epoch_body, event_body, job_body, page
 
 EPOCHS = 6
 WEIGHTS = bytes(range(256)) * 400

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from epochal import APIStatusError, AuthenticationError, EpochalError, LocalError
-from tests.sdk.answers import Answers, job_body, page, problem
+from sdk.answers import Answers, job_body, page, problem
 
 KEY = "epochal_01kasm2pbk5s9d0w3g6vq8zrhf.c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"
 SECRET = KEY.partition(".")[2]

@@ -10,8 +10,8 @@ import httpx2
 import pytest
 
 from epochal import APIConnectionError, EpochalError, types
-from tests.cli.samples import sample
-from tests.sdk.answers import Answers, Pieces, problem
+from cli.samples import sample
+from sdk.answers import Answers, Pieces, problem
 
 WEIGHTS = b"the weights"
 TAG = f'"{sha256(WEIGHTS).hexdigest()}"'

@@ -20,8 +20,8 @@ from epochal import (
     types,
 )
 from epochal.errors import InvalidPart
-from tests.cli.samples import sample
-from tests.sdk.answers import Answers, job_body, page, problem
+from cli.samples import sample
+from sdk.answers import Answers, job_body, page, problem
 
 KINDS = {
     400: "BadRequestError",

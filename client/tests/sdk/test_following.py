@@ -18,7 +18,7 @@ from epochal import (
     StreamNotAvailableError,
     UnexpectedAnswerError,
 )
-from tests.sdk.answers import EVENT_STREAM, Answers, Pieces, as_events, event_body, job_body, problem, streamed
+from sdk.answers import EVENT_STREAM, Answers, Pieces, as_events, event_body, job_body, problem, streamed
 
 # A message with what some readers take for the end of a line, and one of several bytes a character.
 MESSAGES = ["Submitted.", "Begun\u2028on \x85 two GPUs.", "Époque 0: 95 %", "Succeeded."]

@@ -16,8 +16,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.sdk.hostile import Hostile
-from tests.sdk.small_service import EPOCHS, WEIGHTS
+from sdk.hostile import Hostile
+from sdk.small_service import EPOCHS, WEIGHTS
 
 SCALE = 0.02  # what is a second for the SDK takes so many here
 SEEDS = range(int(os.environ.get("HOSTILE_SEEDS", "5")))

@@ -12,8 +12,8 @@ import pytest
 
 from epochal import LocalError, NotFoundError, types
 from epochal.rows import Rows
-from tests.cli.samples import sample
-from tests.sdk.answers import Answers, epoch_body, job_body, page, problem
+from cli.samples import sample
+from sdk.answers import Answers, epoch_body, job_body, page, problem
 
 
 def test_a_submission_says_what_was_asked_for(connect: Any) -> None:

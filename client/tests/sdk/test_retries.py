@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from epochal import APIConnectionError, APITimeoutError, ConflictError, EpochalError, LocalError, RateLimitError
-from tests.sdk.answers import Answers, job_body, page, problem
+from sdk.answers import Answers, job_body, page, problem
 
 Ask = Callable[[Any], Any]
 

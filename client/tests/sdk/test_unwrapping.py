@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from epochal import LocalError, WebhookVerificationError
-from tests.sdk.answers import Answers
+from sdk.answers import Answers
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 MESSAGE, SENT = "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330
