@@ -13,7 +13,8 @@ from training.diagnosis.rules.held_out import train_is_worse
 FALL = 0.05  # of the accuracy since its best, …
 FALL_OF_BEST = 0.1  # … and as a share of the best: learning clean images by heart costs less (Arpit et al. 2017)
 SMALL_FALL = 0.05  # of the best is enough where the loss has risen above chance's: sure of what is wrong
-TRAIN_ROSE = 0.1  # of the train accuracy meanwhile
+TRAIN_ROSE = 0.1  # of the train accuracy meanwhile, …
+LEARNT = 0.9  # … to so much: as long as wrong labels are not learnt, they cost nothing
 KNOWN_BY_HEART = 0.5  # of the training images are right, while others …
 NEAR_CHANCE = 1.5  # … are right no more often than so many times chance
 EASIER = 1.5  # times the test loss is the train loss, without a reason in the spec
@@ -97,7 +98,8 @@ def _fall(reading: Reading) -> tuple[int, float, float] | None:
 
 def _train_rose(reading: Reading, since: int) -> bool:
     if len(reading.train_accuracy):
-        return last_level(reading.train_accuracy) - value_at(reading.train_accuracy, since) > TRAIN_ROSE
+        last = last_level(reading.train_accuracy)
+        return last >= LEARNT and last - value_at(reading.train_accuracy, since) > TRAIN_ROSE
     return last_level(reading.train) < 0.5 * value_at(reading.train, since)
 
 

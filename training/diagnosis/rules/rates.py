@@ -194,8 +194,11 @@ def _is_unusually_slow(reading: Reading) -> bool:
 
 
 def _is_straight(reading: Reading) -> bool:
-    """By the curve alone: little learnt, no knee, hardly any noise."""
+    """By the curve alone: little learnt, no knee, hardly any noise. Not where it fell because the learning rate did:
+    shorter steps would not help a run whose steps are too short."""
     if len(reading.train) < SLOW_ROWS or reading.level is None or not SLOW_LEVEL <= reading.level < STUCK:
+        return False
+    if reading.phase_since:
         return False
     values = smoothed(reading.train.values)
     middle = len(values) // 2
