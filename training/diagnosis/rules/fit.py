@@ -183,9 +183,9 @@ def _by_gap(reading: Reading) -> Iterator[Finding]:
         severity="warning",
         since_epoch=since,
         sentence=f"The network fits its training images far better than others: at the end, {train:.1%} of them are "
-        "right, "
-        f"and {final:.1%} of the {reading.split} images, {gap:.0%} fewer. The {reading.split} accuracy has not fallen: "
-        "the run is not spoilt, but more varied training images would bring more than it had from these.",
+        f"right, and {final:.1%} of the {reading.split} images, {gap:.0%} fewer. "
+        f"The {reading.split} accuracy has not fallen: the run is not spoilt, but more varied training images would "
+        "bring more than it had from these.",
         evidence={
             "train_accuracy_as_a_fraction": train,
             f"{reading.split}_accuracy_as_a_fraction": final,
@@ -251,8 +251,7 @@ def against_overfitting(reading: Reading, *, still_learns: bool = False) -> Sugg
             {**stronger, **longer},
             "The train accuracy rises more slowly; the test accuracy goes on rising for longer, and ends higher.",
             "Images that are moved a little each epoch cannot be learnt by heart. They take longer to learn: in as "
-            "many "
-            "epochs as before, the network would not get there.",
+            "many epochs as before, the network would not get there.",
         )
     if stronger:
         return Suggestion(

@@ -61,7 +61,7 @@ def still_improving(reading: Reading) -> Iterator[Finding]:
         evidence |= {"accuracy_now_as_a_fraction": reading.final_accuracy, "forecast_low": low, "forecast_high": high}
         evidence |= {"forecast_epoch": 2 * epochs - 1, "forecast_probability": more.probability}
         said = (
-            f" With twice as many epochs, it lies between {low:.1%} and {high:.1%} with a probability of "
+            f" After twice as many epochs, the accuracy lies between {low:.1%} and {high:.1%} with a probability of "
             f"{more.probability:.0%}, after {reading.final_accuracy:.1%} now, if the learning rate stays as it is."
         )
     patch = patches.epochs(reading, TIMES)
@@ -234,10 +234,8 @@ def schedule_ends_too_early(reading: Reading) -> Iterator[Finding]:
         severity="problem",
         since_epoch=since,
         sentence=f"The schedule ends too early: from epoch {since} on, the learning rate is below {GONE:.0%} of its "
-        "highest "
-        f"value, and {end - since} of {end} epochs change nothing, although {reading.level:.0%} of the untrained "
-        "network's "
-        "train loss is left.",
+        f"highest value, and {end - since} of {end} epochs change nothing, although {reading.level:.0%} of the "
+        "untrained network's train loss is left.",
         evidence={
             "learning_rate_then": float(reading.rate.between(since, since).values[0]),
             "highest_learning_rate": reading.peak_rate,

@@ -159,7 +159,7 @@ def learning_rate_too_low(reading: Reading) -> Iterator[Finding]:
         "train_loss": last_level(reading.train),
         "train_loss_as_a_fraction_of_an_untrained_one": reading.level,
     }
-    reason, patch = "without a knee", patches.usual_rate(reading, FASTER)
+    reason, patch = "without the steep start that a suitable rate gives", patches.usual_rate(reading, FASTER)
     if reading.spec and reading.rate_ratio is not None:
         rate = reading.spec.optimizer.learning_rate
         evidence |= {"learning_rate": rate, "times_the_usual_learning_rate": reading.rate_ratio}
