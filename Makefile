@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo lab test test-fast test-python coverage wheels check chaos fuzz verify-export lock bench-start bench-train bench-overhead bench-signals bench-significance bench-gpu bench-accuracy bench-regularisation bench-diagnosis bench-formats bench-api bench-tenants bench-upload bench-checks bench-audit bench-calibration bench-finetune bench-fleet bench-mlflow bench-predict verify-page
+.PHONY: help setup up demo lab test test-fast test-python coverage wheels check sdk chaos fuzz verify-export lock bench-start bench-train bench-overhead bench-signals bench-significance bench-gpu bench-accuracy bench-regularisation bench-diagnosis bench-formats bench-api bench-tenants bench-upload bench-checks bench-audit bench-calibration bench-finetune bench-fleet bench-mlflow bench-predict verify-page
 
 # Where nothing compiled may be kept, every process that imports torch takes seconds longer to start.
 unexport PYTHONDONTWRITEBYTECODE
@@ -34,6 +34,7 @@ test-fast: .venv/.developed ## while editing: without PostgreSQL and the files t
 test-python: .venv/.uv ## run every test with another Python, in an environment of its own: VERSION=3.13
 	$(UV) venv --quiet --allow-existing --python $(or $(VERSION),$(error Set VERSION: 3.11, 3.12, 3.13 or 3.14)) .venv-$(VERSION)
 	$(UV) pip install --python .venv-$(VERSION)/bin/python --quiet --require-hashes --requirements requirements-dev.lock
+	$(UV) pip install --python .venv-$(VERSION)/bin/python --quiet --no-deps --no-build-isolation --editable client
 	.venv-$(VERSION)/bin/python -m pytest
 
 coverage: .venv/.developed ## run every test, and say which lines and branches no test reaches
@@ -51,6 +52,13 @@ check: .venv/.developed ## lint, types and import contracts
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+sdk: .venv/.developed ## write the types of the client anew, from the API's OpenAPI document
+	$(BIN)/python -c 'import json; from api.app import create_app; print(json.dumps(create_app().openapi()))' > .openapi.json
+	cd client && ../$(BIN)/python -m typegen epochal/types < ../.openapi.json
+	rm .openapi.json
+	$(BIN)/ruff check --quiet --fix --select I client/epochal/types
+	$(BIN)/ruff format --quiet client/epochal/types
 
 MINUTES ?= 10
 DATABASE ?= sqlite
@@ -130,7 +138,7 @@ bench-predict: .venv/.developed ## measure predictions beside a plain loop of on
 	@$(BIN)/python -m benchmarks.predict $(OPTIONS)
 
 lock: .venv/.uv ## resolve every requirement anew
-	for what in "dev --all-extras --group dev" "service --extra api --extra worker --extra embedded --extra client --extra tensorboard" \
+	for what in "dev --all-extras --group dev" "service --extra api --extra worker --extra embedded --extra checkout --extra tensorboard" \
 		"api --extra api --extra telemetry --extra tensorboard" "worker --extra worker"; do \
 		set -- $$what; name=$$1; shift; \
 		$(UV) pip compile pyproject.toml $$* --universal --generate-hashes --no-emit-index-url --no-header --quiet \
@@ -145,9 +153,10 @@ lock: .venv/.uv ## resolve every requirement anew
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@touch $@
 
-.venv/.installed: .venv/.uv requirements-service.lock
+.venv/.installed: .venv/.uv requirements-service.lock client/pyproject.toml
 	@echo "Installing torch and the rest: some gigabytes, the first time."
 	$(INSTALL) requirements-service.lock
+	$(UV) pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable client
 	@touch $@
 
 .venv/.developed: .venv/.installed requirements-dev.lock

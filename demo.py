@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from rich.console import Console
-from rich.table import Table
-
-from client import Client, Diagnosis, EpochalError, EpochRow, Job
-from client.sweeps import Sweep
-from client.watch import say, watch
 from environment.startup import CannotStart
+from epochal import Epochal, EpochalError, Job
+from epochal.terminal.columns import METRICS
+from epochal.terminal.following import Follow
+from epochal.terminal.screen import Screen
+from epochal.terminal.tables import table
+from epochal.terminal.text import cut, safe
+from epochal.types import Diagnosis, Sweep
 from serve import cannot_listen, running
 from settings import Settings, read_settings
 
@@ -38,11 +39,13 @@ DIGITS: dict[str, Any] = {
 EXPECTED_ACCURACY = 0.95
 
 KINDS: tuple[Literal["html", "md"], ...] = ("html", "md")
-DURATIONS = {
+Size = Literal["small", "full"]
+DURATIONS: dict[Size, str] = {
     "small": "some minutes on two cores; EXPERIMENTS=none make lab leaves them out",
     "full": "long, even on a GPU; EXPERIMENTS=small make lab takes handwritten digits in place of CIFAR-100",
 }
 SIZES = (*DURATIONS, "none")
+LOOK_SECONDS = 1.0
 FULL_EPOCHS = 200
 CPU_EPOCHS = 2
 
@@ -66,61 +69,61 @@ def lab_spec(epochs: int) -> dict[str, Any]:
     }
 
 
-def digits(client: Client, folder: Path, console: Console) -> bool:
+def digits(client: Epochal, folder: Path, screen: Screen) -> bool:
     """Train on the digits that ship with Epochal. Whether the verdict is good."""
-    job = _train(client, DIGITS, "digits", console)
+    job = _train(client, DIGITS, "digits", screen)
     accuracy = job.latest.test_accuracy if job.latest else None
     if job.status != "succeeded" or accuracy is None:
         return False
-    say(console, f"\nThe report, as {client.base_url}{job.links['log']} has it:\n\n{client.log(job.id)}")
-    _save_curves(client, job, folder, console)
+    say(screen, f"\nThe report, as {client.base_url}{job.links.log} has it:\n\n{client.jobs.log(job.id)}")
+    _save_curves(client, job, folder, screen)
     good = accuracy > EXPECTED_ACCURACY
     say(
-        console,
+        screen,
         f"Verdict: {accuracy:.2%} test accuracy, {'above' if good else 'NOT above'} the {EXPECTED_ACCURACY:.0%} that "
         "this demo asks for.",
     )
     return good
 
 
-def lab(client: Client, folder: Path, console: Console, epochs: int | None, size: str | None = None) -> bool:
+def lab(client: Epochal, folder: Path, screen: Screen, epochs: int | None, size: Size | None = None) -> bool:
     """The lab exercise: train and test loss and accuracy by epoch, what they say, the experiments of `size` unless it
     is None, and a report of all that. Whether the job succeeded."""
-    job = _train(client, lab_spec(epochs or _affordable_epochs(client, console)), "lab", console)
+    job = _train(client, lab_spec(epochs or _affordable_epochs(client, screen)), "lab", screen)
     if job.status != "succeeded":
         return False
-    rows = client.metrics(job.id)
-    console.print(_epoch_table(rows))
+    screen.draw(table(client.jobs.metrics(job.id), METRICS, screen.size()[0], style=screen.style))
     report = folder / "report.log"
     folder.mkdir(parents=True, exist_ok=True)
-    report.write_text(client.log(job.id), encoding="utf-8")
-    say(console, f"Report: {report}")
-    _save_curves(client, job, folder, console)
-    say(console, curves_say(client.diagnosis(job.id)))
-    sweeps = _experiments(client, size, console) if size else []
+    report.write_text(client.jobs.log(job.id), encoding="utf-8")
+    say(screen, f"Report: {report}")
+    _save_curves(client, job, folder, screen)
+    say(screen, curves_say(client.jobs.diagnosis(job.id)))
+    sweeps = _experiments(client, size, screen) if size else []
     for kind in KINDS:
         report = folder / f"report.{kind}"
-        report.write_text(client.report(job.id, kind, sweeps=sweeps), encoding="utf-8")
-        say(console, f"The whole report: {report}")
+        report.write_text(client.jobs.report(job.id, kind, sweeps=sweeps), encoding="utf-8")
+        say(screen, f"The whole report: {report}")
     return True
 
 
-def _experiments(client: Client, size: str, console: Console) -> list[str]:
+def _experiments(client: Epochal, size: Size, screen: Screen) -> list[str]:
     """Run every experiment, and say what came out. Returns the ids of their sweeps. Ctrl-C also cancels their jobs."""
     running: list[Sweep] = []
     try:
-        names = [experiment.name for experiment in client.sweeps.experiments()]
-        running.extend(client.sweeps.run(name, size=size, tags=["demo"]) for name in names)
+        names = [experiment.name for experiment in client.experiments.list()]
+        running.extend(client.experiments.run(name, size=size, tags=["demo"]) for name in names)
         jobs = sum(len(sweep.trials) for sweep in running)
-        say(console, f"\n{len(running)} experiments, {jobs} jobs: {DURATIONS[size]}.")
+        say(screen, f"\n{len(running)} experiments, {jobs} jobs: {DURATIONS[size]}.")
         for number, sweep in enumerate(running, start=1):
-            for look in client.sweeps.looks(sweep.id):
-                if console.is_terminal:
-                    console.print(f"  {look.name}: {look.progress.jobs_over} of {look.progress.jobs} jobs", end="\r")
+            with screen:
+                for look in client.sweeps.poll(sweep.id):
+                    done = f"  {safe(look.name)}: {look.progress.jobs_over} of {look.progress.jobs} jobs"
+                    screen.draw([], [cut(done, screen.size()[0] - 1)])
             answer = client.sweeps.answer(sweep.id)
-            say(console, f"{number}. {answer.question}\n   {answer.summary} {answer.ranking}")
+            say(screen, f"{number}. {answer.question}\n   {answer.summary} {answer.ranking}")
     except KeyboardInterrupt:
-        say(console, "Interrupted: cancelling the experiments.")
+        say(screen, "Interrupted: cancelling the experiments.")
         for sweep in running:
             with suppress(EpochalError):  # it may have ended
                 client.sweeps.cancel(sweep.id)
@@ -139,51 +142,51 @@ def curves_say(diagnosis: Diagnosis) -> str:
     return "\n".join(["What the curves say:", *lines])
 
 
-def _affordable_epochs(client: Client, console: Console) -> int:
-    if any(device != "cpu" for worker in client.workers() for device in worker.devices):
+def _affordable_epochs(client: Epochal, screen: Screen) -> int:
+    if any(device != "cpu" for worker in client.workers.list() for device in worker.devices):
         return FULL_EPOCHS
     say(
-        console,
+        screen,
         f"No worker has an accelerator, and a CPU needs many minutes for an epoch: {CPU_EPOCHS} epochs instead of "
         f"{FULL_EPOCHS}. All of them anyway: EPOCHS={FULL_EPOCHS} make lab",
     )
     return CPU_EPOCHS
 
 
-def _train(client: Client, spec: dict[str, Any], name: str, console: Console) -> Job:
+def _train(client: Epochal, spec: dict[str, Any], name: str, screen: Screen) -> Job:
     """Submit a job and watch it. Ctrl-C also cancels it, so that it does not delay the job of the next demo."""
-    job = client.submit(spec, name=name, tags=["demo"])
-    say(console, f"Job {job.id}: {spec['architecture']} on {spec['dataset']}, {spec['epochs']} epochs.")
+    job = client.jobs.create(spec, name=name, tags=["demo"])
+    say(screen, f"Job {job.id}: {spec['architecture']} on {spec['dataset']}, {spec['epochs']} epochs.")
     try:
-        return watch(client, job.id, console=console)
+        follow = Follow(
+            lambda epoch: client.jobs.metrics(job.id, epoch),
+            lambda event: client.jobs.events(job.id, after=event),
+            screen=screen,
+        )
+        follow.run(client.jobs.poll(job.id, wait=LOOK_SECONDS))
+        return job.refresh()
     except KeyboardInterrupt:
-        say(console, "Interrupted: cancelling the job.")
+        say(screen, "Interrupted: cancelling the job.")
         with suppress(EpochalError):  # it may just have finished
-            client.cancel(job.id)
-            client.wait(job.id)
+            client.jobs.cancel(job.id)
+            client.jobs.wait(job.id)
         raise
 
 
-def _save_curves(client: Client, job: Job, folder: Path, console: Console) -> None:
+def _save_curves(client: Epochal, job: Job, folder: Path, screen: Screen) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     svg, png = folder / "curves.svg", folder / "curves.png"
-    svg.write_bytes(client.curves(job.id, "svg"))
-    png.write_bytes(client.curves(job.id, "png"))
-    say(console, f"Curves: {svg}\n        {png}")
+    svg.write_bytes(client.jobs.curves(job.id, "svg"))
+    png.write_bytes(client.jobs.curves(job.id, "png"))
+    say(screen, f"Curves: {svg}\n        {png}")
 
 
-def _epoch_table(rows: list[EpochRow]) -> Table:
-    table = Table("Epoch", "Train loss", "Train accuracy", "Test loss", "Test accuracy")
-    for column in table.columns:
-        column.justify = "right"
-    for row in rows:
-        test_loss = "" if row.test_loss is None else f"{row.test_loss:.4f}"
-        test_accuracy = "" if row.test_accuracy is None else f"{row.test_accuracy:.2%}"
-        table.add_row(str(row.epoch), f"{row.train_loss:.4f}", f"{row.train_accuracy:.2%}", test_loss, test_accuracy)
-    return table
+def say(screen: Screen, text: str) -> None:
+    """Print a text for good. What of it comes from the service is harmless."""
+    screen.draw([safe(line) for line in text.split("\n")])
 
 
-def _on_a_free_port(settings: Settings, console: Console) -> Settings:
+def _on_a_free_port(settings: Settings, screen: Screen) -> Settings:
     """The same settings, or with port 0 where something listens on theirs."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
@@ -191,7 +194,7 @@ def _on_a_free_port(settings: Settings, console: Console) -> Settings:
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise cannot_listen(error) from error
-        say(console, f"Something listens on port {settings.port} already: a free one instead.")
+        say(screen, f"Something listens on port {settings.port} already: a free one instead.")
         return settings.model_copy(update={"port": 0})
     return settings
 
@@ -206,17 +209,17 @@ def _how_to_go_on(url: str, settings: Settings) -> str:
     )
 
 
-def _demonstrate(arguments: argparse.Namespace, console: Console) -> bool:
-    settings = _on_a_free_port(read_settings(), console)
-    say(console, "Starting broker, API and worker.")
-    with running(settings, quiet=True) as service, Client(service.url) as client:
-        say(console, f"The API answers at {service.url}, its documentation at {service.url}/docs, while this runs.")
+def _demonstrate(arguments: argparse.Namespace, screen: Screen) -> bool:
+    settings = _on_a_free_port(read_settings(), screen)
+    say(screen, "Starting broker, API and worker.")
+    with running(settings, quiet=True) as service, Epochal(service.url) as client:
+        say(screen, f"The API answers at {service.url}, its documentation at {service.url}/docs, while this runs.")
         if arguments.what == "digits":
-            good = digits(client, settings.data_dir / "demo", console)
+            good = digits(client, settings.data_dir / "demo", screen)
         else:
             size = None if arguments.experiments == "none" else arguments.experiments
-            good = lab(client, settings.data_dir / "lab", console, arguments.epochs, size)
-    say(console, _how_to_go_on(service.url, settings))
+            good = lab(client, settings.data_dir / "lab", screen, arguments.epochs, size)
+    say(screen, _how_to_go_on(service.url, settings))
     return good
 
 
@@ -254,12 +257,12 @@ def _parse() -> argparse.Namespace:
 
 def main() -> int:
     """The exit code."""
-    arguments, console = _parse(), Console()
+    arguments, screen = _parse(), Screen()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended like that, it cleans up just the same
     try:
-        return 0 if _demonstrate(arguments, console) else 1
+        return 0 if _demonstrate(arguments, screen) else 1
     except (CannotStart, EpochalError) as error:
-        say(console, str(error))
+        say(screen, str(error))
         return 1
     except KeyboardInterrupt:
         return 130

@@ -19,7 +19,7 @@ from PIL import Image
 
 from benchmarks.cifar100 import load_cifar100
 from benchmarks.result import print_table, save
-from client import Client
+from epochal import Epochal
 from serve import running
 from settings import Settings
 from training.engine.data import Dataset
@@ -39,15 +39,15 @@ def main() -> None:
             archive = Path(folder, "cifar100.zip")
             write_zip(load_cifar100(), archive)
         settings = Settings(data_dir=Path(folder, "data"), port=0, log_level="warning")
-        with running(settings, quiet=True) as service, Client(service.url) as client:
+        with running(settings, quiet=True) as service, Epochal(service.url) as client:
             measured = measure(service.url, client, archive)
     print_table(("what", "measured", "goal"), list(rows(measured)))
     save("dataset_upload", ["fastapi", "pillow", "numpy", "torch"], measured)
 
 
-def measure(url: str, client: Client, archive: Path) -> dict[str, object]:
+def measure(url: str, client: Epochal, archive: Path) -> dict[str, object]:
     """Upload `archive`, and train on it twice."""
-    client.submit({"dataset": "digits", "architecture": "resnet20", "epochs": 1})  # so that everything is imported
+    client.jobs.create({"dataset": "digits", "architecture": "resnet20", "epochs": 1})  # so that everything is imported
     with httpx2.Client(base_url=url, timeout=600, trust_env=False) as http, MemoryWatch(api_process()) as watch:
         began = time.perf_counter()
         version = http.put("/v1/datasets/uploaded", content=blocks(archive)).raise_for_status().json()
@@ -70,15 +70,15 @@ def measure(url: str, client: Client, archive: Path) -> dict[str, object]:
     }
 
 
-def seconds_to_start(client: Client) -> float:
+def seconds_to_start(client: Epochal) -> float:
     """From the submission of a job until its first step can be read. The job is then cancelled."""
     began = time.perf_counter()
-    job = client.submit(SPEC)
-    while not client.steps(job.id):
+    job = client.jobs.create(SPEC)
+    while not client.jobs.steps(job.id):
         time.sleep(0.01)
     seconds = time.perf_counter() - began
-    client.cancel(job.id)
-    client.wait(job.id)
+    client.jobs.cancel(job.id)
+    client.jobs.wait(job.id)
     return seconds
 
 

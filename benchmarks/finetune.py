@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from benchmarks.cifar100 import load_cifar100
 from benchmarks.dataset_upload import blocks, write_zip
 from benchmarks.result import print_table, save
-from client import Client
+from epochal import Epochal
 from serve import running
 from settings import Settings
 from training.brought.names import their_name
@@ -78,7 +78,7 @@ def saved(weights: dict[str, Tensor], folder: Path) -> Iterator[tuple[str, Path]
         yield library, path
 
 
-def trained(client: Client, epochs: int, rate: float, seed: int, start: str | None) -> float:
+def trained(client: Epochal, epochs: int, rate: float, seed: int, start: str | None) -> float:
     """The test accuracy at the end of a job."""
     spec: dict[str, Any] = {
         "dataset": "few",
@@ -91,15 +91,15 @@ def trained(client: Client, epochs: int, rate: float, seed: int, start: str | No
         "seed": seed,
         **({"starting_weights": start} if start else {}),
     }
-    job = client.wait(client.submit(spec).id)
+    job = client.jobs.wait(client.jobs.create(spec).id)
     assert job.status == "succeeded", job
-    accuracy = client.metrics(job.id)[-1].test_accuracy
+    accuracy = client.jobs.metrics(job.id)[-1].test_accuracy
     assert accuracy is not None
     print(f"from {start or 'nothing'}, learning rate {rate}, seed {seed}: test accuracy {accuracy:.2%}", flush=True)
     return float(accuracy)
 
 
-def measure(url: str, client: Client, folder: Path, weights: dict[str, Tensor], asked: argparse.Namespace) -> Any:
+def measure(url: str, client: Epochal, folder: Path, weights: dict[str, Tensor], asked: argparse.Namespace) -> Any:
     """Bring the files, and train from each and from nothing."""
     few = folder / "few.zip"
     write_zip(classes_of(load_cifar100(), SEEN, 100, IMAGES_A_CLASS), few)
@@ -138,7 +138,7 @@ def main() -> None:
     weights, own_accuracy = pretrained(classes_of(load_cifar100(), 0, SEEN), asked.pretraining_epochs)
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(data_dir=Path(folder, "data"), port=0, log_level="warning", export_formats=())
-        with running(settings, quiet=True) as service, Client(service.url) as client:
+        with running(settings, quiet=True) as service, Epochal(service.url) as client:
             measured = measure(service.url, client, Path(folder), weights, asked)
     rows = measured["rows"]
     best = {start: max(row["mean"] for row in rows if row["start"] == start) for start in {r["start"] for r in rows}}

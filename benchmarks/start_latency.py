@@ -14,11 +14,8 @@ from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from benchmarks.result import save
-from client import Client
+from epochal import Epochal
 from serve import running
 from settings import Settings
 from training.spec import TrainingSpec
@@ -29,15 +26,15 @@ IDLE_SECONDS = 1.5  # a slot that was taken until just now gets its next message
 GOAL_SECONDS = 0.5
 
 
-def seconds_to_first_step(client: Client, idle_seconds: float = 0.0) -> float:
+def seconds_to_first_step(client: Epochal, idle_seconds: float = 0.0) -> float:
     """Leave the worker idle, then submit a job: seconds until its first step can be read. Waits for the job's end."""
     time.sleep(idle_seconds)
     began = time.perf_counter()
-    job = client.submit(SPEC)
-    while not client.steps(job.id):
+    job = client.jobs.create(SPEC)
+    while not client.jobs.steps(job.id):
         time.sleep(0.002)
     seconds = time.perf_counter() - began
-    client.wait(job.id, poll_seconds=0.05)
+    client.jobs.wait(job.id)
     return seconds
 
 
@@ -69,7 +66,7 @@ def main() -> None:
     """Measure, print a table, and keep the result."""
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(data_dir=Path(folder), port=0, log_level="warning")
-        with running(settings, quiet=True) as service, Client(service.url) as client:
+        with running(settings, quiet=True) as service, Epochal(service.url) as client:
             seconds_to_first_step(client)  # the first job of a worker finds cold caches
             whole = [seconds_to_first_step(client, IDLE_SECONDS) for _ in range(ROUNDS)]
             in_a_row = [seconds_to_first_step(client) for _ in range(ROUNDS)]
@@ -79,18 +76,16 @@ def main() -> None:
         alone = pool.apply(trainer_alone)[1:]
 
     overhead = statistics.median(whole) - statistics.median(alone)
-    table = Table(title=f"From POST to the first recorded step, {ROUNDS} jobs each")
-    for column in ("milliseconds", "median", "highest"):
-        table.add_column(column, justify="left" if column == "milliseconds" else "right")
+    print(f"From POST to the first recorded step, {ROUNDS} jobs each; milliseconds: median, highest")
     measured = (
         ("POST to first step, idle worker", whole),
         ("of it, the trainer's own work", alone),
         ("POST to first step, as soon as the job before has ended", in_a_row),
     )
     for name, seconds in measured:
-        table.add_row(name, f"{statistics.median(seconds) * 1000:.0f}", f"{max(seconds) * 1000:.0f}")
-    table.add_row(f"the service's share, idle worker (goal: {GOAL_SECONDS * 1000:.0f})", f"{overhead * 1000:.0f}", "")
-    Console().print(table)
+        print(f"{name:60}{statistics.median(seconds) * 1000:8.0f}{max(seconds) * 1000:8.0f}")
+    share = f"the service's share, idle worker (goal: {GOAL_SECONDS * 1000:.0f})"
+    print(f"{share:60}{overhead * 1000:8.0f}")
     path = save(
         "start_latency",
         ["celery", "fastapi", "torch"],

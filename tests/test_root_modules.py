@@ -13,7 +13,7 @@ OURS = {path.parent.name for path in ROOT.glob("*/__init__.py")} | {path.stem fo
 # Programs may import whatever they start; storage, which jobs are built on, nothing that is built on jobs.
 ALLOWED: dict[str, set[str]] = {
     "children": {"training.parent_death_signal"},
-    "demo": {"client", "client.sweeps", "client.watch", "environment.startup", "serve", "settings"},
+    "demo": {"epochal", "epochal.terminal", "epochal.types", "environment.startup", "serve", "settings"},
     "logs": set(),
     "serve": {
         *("access.keys", "children", "jobs", "migrations", "models", "settings"),

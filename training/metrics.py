@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-Mode = Literal["eager", "graph", "compile"]  # graph: forward and backward replayed as CUDA graphs
+Mode = Literal["eager", "graph", "compile"]
 MemoryFormat = Literal["channels_last", "contiguous"]
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -22,7 +22,7 @@ class Measured(BaseModel):
 class StepChoice(Measured):
     """One way of computing a training step. All of them compute the same, but for rounding."""
 
-    mode: Mode = "eager"
+    mode: Mode = Field(default="eager", description="`graph`: forward and backward pass are replayed as CUDA graphs.")
     memory_format: MemoryFormat = "channels_last"
     precision: Precision = "fp32"
 
@@ -32,45 +32,64 @@ class StepTiming(Measured):
 
     choice: StepChoice
     images_per_second: float
-    images: int | None = None  # in the batch that was timed; None in a value of an earlier release: a whole batch
+    images: int | None = Field(
+        default=None, description="In the batch that was timed. Null in a value of an earlier release: a whole batch."
+    )
 
 
 class RunFacts(Measured):
     """The device, the network and the data of a run, known before its first step; and the step that tuning has chosen
     since."""
 
-    device: str  # "cpu", or the accelerator's own name
+    device: str = Field(description="`cpu`, or the accelerator's own name.")
     precision: Precision
     torch_version: str
-    threads: int  # of intra-operation parallelism on the CPU
+    threads: int = Field(description="Threads of one operation on the CPU.")
     parameters: int
-    flops: int  # multiply-accumulates of one image's forward pass, as papers on ResNets count them
+    flops: int = Field(description="Multiply-accumulates of one image's forward pass, as papers on ResNets count them.")
     classes: int
-    image_size: int
-    channels: int
+    image_size: int = Field(description="Side in pixels.")
+    channels: int = Field(description="1 for grey, 3 for RGB.")
     train_images: int
     test_images: int
     steps_per_epoch: int
-    validation_images: int = 0  # split off the training images
-    dropped_images: int = 0  # that could not be read
-    ignored_files: int = 0  # of an image folder, that are no images; hidden files and known companions do not count
-    ignored_examples: tuple[str, ...] = ()  # places of some of them
-    dataset_identity: str | None = None  # of the classes and images, by content; None of a release before 0.3
-    placement: Literal["resident", "streamed"] = "resident"
-    devices: int = 1  # that train together
-    step: StepChoice = StepChoice()
-    probed: tuple[StepTiming, ...] = ()  # the timings that `step` was chosen by; empty where it was not tuned
-    probe_seconds: float = 0.0  # that this attempt has spent on tuning, which are not part of its training time
-    fingerprint: str = ""  # two runs of one deterministic spec with equal fingerprints agree to the bit
-    # Of the trainer; None in facts of a release before 0.4, and where it is not known or there is none.
-    epochal_version: str | None = None
-    epochal_revision: str | None = None  # the commit that its image was built from
+    validation_images: int = Field(default=0, description="Images that are split off the training images.")
+    dropped_images: int = Field(default=0, description="Images that could not be read, and were left out.")
+    ignored_files: int = Field(
+        default=0,
+        description="Files of an image folder that are no images. Hidden files and known companions do not count.",
+    )
+    ignored_examples: tuple[str, ...] = Field(default=(), description="Places of some of them.")
+    dataset_identity: str | None = Field(
+        default=None, description="Hash of the classes and images, by content. Null in facts of a release before 0.3."
+    )
+    placement: Literal["resident", "streamed"] = Field(
+        default="resident", description="Where the images lie: on the device, or read as they are needed."
+    )
+    devices: int = Field(default=1, description="How many train together.")
+    step: StepChoice = Field(default=StepChoice(), description="How steps are computed.")
+    probed: tuple[StepTiming, ...] = Field(
+        default=(), description="The timings that `step` was chosen by; empty where it was not tuned."
+    )
+    probe_seconds: float = Field(
+        default=0.0, description="What this attempt has spent on tuning, which is not part of its training time."
+    )
+    fingerprint: str = Field(
+        default="", description="Two runs of one deterministic spec with equal fingerprints agree to the bit."
+    )
+    epochal_version: str | None = Field(
+        default=None,
+        description="Of the trainer, as what follows. Null in facts of a release before 0.4, and where it is unknown.",
+    )
+    epochal_revision: str | None = Field(default=None, description="The commit that its image was built from.")
     python_version: str | None = None
     torchvision_version: str | None = None
-    cuda_version: str | None = None  # that torch is built with; None on a CPU, as the next two
+    cuda_version: str | None = Field(
+        default=None, description="CUDA that torch is built with; null on a CPU, as the next two."
+    )
     cudnn_version: str | None = None
-    driver_version: str | None = None  # NVIDIA's
-    processor: str | None = None  # its own name
+    driver_version: str | None = Field(default=None, description="Of NVIDIA's driver.")
+    processor: str | None = Field(default=None, description="The CPU's own name.")
 
     @classmethod
     def from_stored(cls, facts: Mapping[str, Any] | None) -> Self | None:

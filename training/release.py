@@ -14,7 +14,7 @@ REVISION_FILE = "REVISION"  # beside the code: an image is built with it (deploy
 def release() -> str:
     """The version, such as 0.3.0; `unknown` where somebody has taken the folder `training` alone."""
     try:
-        return version("epochal")
+        return version("epochal-server")
     except PackageNotFoundError:  # run from its sources
         pass
     try:

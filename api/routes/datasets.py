@@ -146,6 +146,7 @@ def list_versions(
     "/{name}/versions/{number}",
     operation_id="get_dataset_version",
     summary="A version: its validation's progress, and its report",
+    response_model=schemas.DatasetVersion,
     responses=fails_with(VersionNotFound),
 )
 async def get_version(

@@ -54,18 +54,23 @@ class Key(ResponseSchema):
 
     id: str = Field(description="The part of the key between `_` and `.`.")
     name: str
-    project: str
-    scopes: list[Annotated[str, published_as(Scope)]]
+    project: str = Field(description="The project that it is for.")
+    scopes: list[Annotated[str, published_as(Scope)]] = Field(
+        description="`train` includes `read`; `admin` includes both."
+    )
     created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
+    expires_at: datetime | None = Field(description="When it stops working. Null: never.")
+    revoked_at: datetime | None = Field(description="Since when the service refuses it. Null: it has not been revoked.")
     last_used_at: datetime | None = Field(description="Accurate to some seconds.")
 
 
 class NewKey(Key):
     """A key that has just been created."""
 
-    key: str = Field(description="The whole key, for `Authorization: Bearer <key>`. It is shown only this once.")
+    key: str = Field(
+        description="The whole key, for `Authorization: Bearer <key>`. It is shown only this once.",
+        json_schema_extra={"format": "password"},
+    )
 
 
 class Quotas(RequestBody):
@@ -156,7 +161,7 @@ class Usage(ResponseSchema):
 
     running_jobs: int
     queued_jobs: int = Field(description="Paused jobs count.")
-    storage_bytes: int
+    storage_bytes: int = Field(description="Checkpoints, weights, uploads and data sets together.")
     storage_by_kind: dict[str, int] = Field(
         description="The same by what it is: `jobs` (checkpoints and weights), `uploads` that are not data sets yet, "
         "`datasets`, and `models` that were brought."
@@ -168,7 +173,7 @@ class Project(ResponseSchema):
     """A tenant: a key of one project shows nothing of another."""
 
     id: str
-    max_running_jobs: int | None
+    max_running_jobs: int | None = Field(description="Null: no limit, as for the others.")
     max_queued_jobs: int | None
     max_storage_bytes: int | None
     max_device_hours: float | None

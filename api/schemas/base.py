@@ -23,7 +23,11 @@ def published_as(literal: Any) -> WithJsonSchema:
 
 
 class ResponseSchema(BaseModel):
-    """The base of response schemas: frozen, and readable from objects of the database."""
+    """The base of response schemas: frozen, and readable from objects of the database.
+
+    A field that is added to a published answer has a default or may be null. The client's types are generated from the
+    contract: a client that is newer than the service then still reads its answers.
+    """
 
     model_config = ConfigDict(frozen=True, from_attributes=True, ser_json_inf_nan="strings")
 

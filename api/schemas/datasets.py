@@ -72,10 +72,10 @@ class DatasetVersionSummary(ResponseSchema):
     identity: str | None = Field(
         description="A hash of the content of its classes and images, as in a job's `dataset`: 64 hexadecimal digits."
     )
-    train_images: int | None
-    test_images: int | None
+    train_images: int | None = Field(description="Null until it is ready.")
+    test_images: int | None = Field(description="Null until it is ready.")
     created_at: datetime
-    finished_at: datetime | None
+    finished_at: datetime | None = Field(description="When its validation ended.")
     links: DatasetVersionLinks
 
 

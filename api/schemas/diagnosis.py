@@ -17,18 +17,18 @@ class Suggestion(ResponseSchema):
         examples=[{"augmentation": {"crop": {"padding": 4}, "flip": True}}],
     )
     expected: str = Field(description="What it should do.")
-    why: str
+    why: str = Field(description="Why that is to be expected.")
 
 
 class Finding(ResponseSchema):
     """One thing that the curves show."""
 
-    code: Annotated[str, published_as(Code)]
+    code: Annotated[str, published_as(Code)] = Field(description="What was found, as a word.")
     severity: Annotated[str, published_as(Severity)] = Field(
         description="`problem`: the job fails at its task. `warning`: it could do better. `hint`: good to know."
     )
     since_epoch: int | None = Field(description="From 0. Null: of the run as a whole.")
-    sentence: str
+    sentence: str = Field(description="The same in words.")
     evidence: dict[str, float | int | str] = Field(
         description="The figures that it rests on, by names with their units; accuracies and shares as fractions."
     )
@@ -39,13 +39,13 @@ class Finding(ResponseSchema):
 class Forecast(ResponseSchema):
     """The accuracy that a running job will have in its last epoch, on the split that it is judged on."""
 
-    epoch: int
+    epoch: int = Field(description="The last epoch, from 0.")
     low: float = Field(
         description="A fraction in [0, 1]. The accuracy lies between `low` and `high` with `probability`."
     )
     median: float
     high: float
-    probability: float
+    probability: float = Field(description="A fraction in [0, 1].")
 
 
 class Diagnosis(ResponseSchema):

@@ -86,7 +86,7 @@ class DeviceEstimate(ResponseSchema):
 
     device: str = Field(description="`cpu`, or the accelerator's name.")
     workers: int = Field(description="How many connected workers have it. 0: none, but the latest job ran on it.")
-    pace: Pace | None
+    pace: Pace | None = Field(description="Null: it cannot be estimated, and `reason` says why.")
     reason: str | None = Field(description="If `pace` is null: why.")
 
 
@@ -106,12 +106,12 @@ class DryRun(SubmittedFields):
     conflicts: list[SpecConflict] = Field(
         description="Reasons for which the job would fail once a worker has the data."
     )
-    parameters: int | None
+    parameters: int | None = Field(description="Weights and biases of the network.")
     flops: int | None = Field(
         description="Multiply-accumulate operations of one image's forward pass, the count in papers on ResNets."
     )
     steps_per_epoch: int | None
-    memory: MemoryEstimate | None
+    memory: MemoryEstimate | None = Field(description="Null where `data` is.")
     devices: list[DeviceEstimate] = Field(
         description="Kinds of devices of the connected workers that the job can run on. If there is none, the suitable "
         "kind that a job ran on last; empty if there is none of that either."

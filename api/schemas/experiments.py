@@ -82,9 +82,9 @@ class AnsweredTrial(ResponseSchema):
     job_id: str
     status: JobStatus | None = Field(description="Null: the job was deleted.")
     epochs: int = Field(description="Trained so far.")
-    planned_epochs: int
-    train_loss: Number | None
-    train_accuracy: Number | None
+    planned_epochs: int = Field(description="What its spec asks for.")
+    train_loss: Number | None = Field(description="Mean cross-entropy in nats.")
+    train_accuracy: Number | None = Field(description="A fraction in [0, 1], as the test accuracy.")
     test_loss: Number | None
     test_accuracy: Number | None = Field(
         description="Of the last epoch that was evaluated; with early stopping, of the epoch that it keeps."

@@ -28,7 +28,7 @@ class Progress(ResponseSchema):
     epochs: int = Field(description="Epochs that the spec asks for. A job that stops early trains fewer.")
     step: int | None = Field(description="The step within that epoch, from 0.")
     steps_per_epoch: int | None = Field(description="Known once a worker has loaded the data.")
-    percent: float = Field(ge=0, le=100)
+    percent: float = Field(ge=0, le=100, description="Share of all steps that the spec asks for.")
     estimated_finish: datetime | None = Field(
         description="At the pace of the latest epoch, if every epoch is trained. A job that stops early finishes "
         "sooner. Null unless the job is running and has trained an epoch."
@@ -41,7 +41,7 @@ class QueuePlace(ResponseSchema):
     position: int | None = Field(
         description="From 1, among the jobs of all projects, by priority, then by age. Null beyond the first thousand."
     )
-    code: QueueReason
+    code: QueueReason = Field(description="Why it is not running, as a word.")
     reason: str = Field(description="The same in words.")
 
 
@@ -51,10 +51,12 @@ class EpochRow(ResponseSchema):
     """
 
     epoch: int = Field(description="From 0.")
-    train_loss: Number
-    train_accuracy: Number
-    test_loss: Number | None = Field(description="Null in epochs that are not evaluated.")
-    test_accuracy: Number | None = Field(description="Null in epochs that are not evaluated.")
+    train_loss: Number = Field(description="Mean cross-entropy in nats.")
+    train_accuracy: Number = Field(
+        description="A fraction in [0, 1]; of mixed images, by the label with the larger share."
+    )
+    test_loss: Number | None = Field(description="Cross-entropy in nats. Null in epochs that are not evaluated.")
+    test_accuracy: Number | None = Field(description="A fraction in [0, 1]. Null in epochs that are not evaluated.")
     test_top5_accuracy: Number | None = Field(description="Null likewise, and if there are five classes or fewer.")
     validation_loss: Number | None = Field(description="Null likewise, and if no validation split was taken.")
     validation_accuracy: Number | None = Field(description="Null likewise, and if no validation split was taken.")
@@ -114,7 +116,7 @@ class StepRow(ResponseSchema):
 
     epoch: int = Field(description="From 0.")
     step: int = Field(description="From 0 within the epoch.")
-    loss: Number
+    loss: Number = Field(description="Cross-entropy in nats.")
     learning_rate: Number
     attempt: int = Field(description="The attempt that measured it.")
     recorded_at: datetime
@@ -126,7 +128,7 @@ class Attempt(ResponseSchema):
     number: int = Field(description="From 1.")
     worker: str
     started_at: datetime
-    ended_at: datetime | None
+    ended_at: datetime | None = Field(description="Null while it lasts.")
     end_reason: Annotated[str, published_as(EndReason)] | None = Field(description="Null while it lasts.")
     devices: list[str] | None = Field(description="Names of the devices that it trains on.")
     resumed_from: str | None = Field(
@@ -145,7 +147,7 @@ class JobError(ResponseSchema):
     message: str
     hint: str = Field(description="What to change.")
     retryable: bool = Field(description="Whether the same job may succeed if it is submitted again unchanged.")
-    attempt: int
+    attempt: int = Field(description="The attempt that failed.")
 
 
 class Weights(ResponseSchema):
@@ -167,7 +169,7 @@ class Predictions(ResponseSchema):
 class JobDataset(ResponseSchema):
     """The data set that a job is trained on."""
 
-    name: str
+    name: str = Field(description="As the spec names it.")
     version: int | None = Field(description="Of an uploaded data set. It never changes.")
     identity: str | None = Field(
         description="A hash of the content of its classes and images, independent of file names: 64 hexadecimal "

@@ -17,7 +17,7 @@ class RepeatedJob(ResponseSchema):
     id: str
     seed: int
     status: JobStatus
-    latest_epoch: int | None
+    latest_epoch: int | None = Field(description="From 0. Null before the first.")
     best_accuracy: Number | None = Field(description="Of its best epoch.")
     url: str
 
@@ -59,14 +59,14 @@ class Repeats(ResponseSchema):
     repeats: int = Field(description="How many were asked for, with the first.")
     jobs: list[RepeatedJob] = Field(description="The first, and then by seed. One that was deleted is not there.")
     epochs: list[int] = Field(description="Epochs, from 0, that `max_points` has chosen.")
-    spreads: Spreads
+    spreads: Spreads = Field(description="At `epochs`.")
 
 
 class Verdict(ResponseSchema):
     """Whether the test accuracies of two jobs at the ends of their runs differ by more than their seeds make."""
 
     baseline: str = Field(description="The id of the first job.")
-    job: str
+    job: str = Field(description="The id of the job that is compared with it.")
     verdict: Literal["different", "no_difference", "one_run", "no_result"] = Field(
         description=f"`different`: the {VERDICT_PERCENT} % interval of the difference leaves out 0. `one_run`: one of "
         "the two has a single run that has succeeded, so that nothing is known of its seeds. `no_result`: one of them "

@@ -19,12 +19,12 @@ class Worker(ResponseSchema):
         description="`draining`: it claims no more jobs, and is shutting down."
     )
     slots: int = Field(description="How many jobs it runs at once.")
-    busy_slots: int
+    busy_slots: int = Field(description="How many jobs it runs now, those of other projects included.")
     jobs: list[str] = Field(description="Ids of the jobs that it runs, only those of the caller's project.")
     devices: list[str] = Field(description="Names of its accelerators, or `cpu`.")
     torch_version: str
     python_version: str | None
-    epochal_version: str | None
+    epochal_version: str | None = Field(description="Of the release that it runs.")
     cores: int | None = Field(description="CPU cores that it may use.")
     load_average: float | None = Field(
         description="Load average of its machine over the last minute. Null if the machine does not tell."
@@ -34,7 +34,7 @@ class Worker(ResponseSchema):
         description="The part of that memory that is available without swapping."
     )
     started_at: datetime
-    seen_at: datetime
+    seen_at: datetime = Field(description="When it was last heard of.")
 
 
 class QueuedJob(ResponseSchema):
@@ -52,7 +52,7 @@ class QueuedJob(ResponseSchema):
     position: int | None = Field(
         description="From 1, among the jobs of all projects, by priority, then by age. Null beyond the first thousand."
     )
-    code: QueueReason
+    code: QueueReason = Field(description="Why it waits, as a word.")
     reason: str = Field(description="The same in words.")
 
 
@@ -96,9 +96,9 @@ class Problem(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     type: str = Field(description="A URI reference that names this kind of error; `GET /problems` lists them.")
-    title: str
-    status: int
-    detail: str
+    title: str = Field(description="The kind of error in words.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What is wrong here.")
     instance: str = Field(description="The path of the request.")
     code: str = Field(description="A stable code, for programs to depend on.")
     request_id: str = Field(description="The same as in `X-Request-ID` and in the service's log.")

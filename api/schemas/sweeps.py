@@ -100,9 +100,9 @@ class SweepSummary(ResponseSchema):
 class TrialMetrics(ResponseSchema):
     """What a trial's job measured in one epoch."""
 
-    epoch: int
-    train_loss: Number
-    train_accuracy: Number
+    epoch: int = Field(description="From 0.")
+    train_loss: Number = Field(description="Mean cross-entropy in nats.")
+    train_accuracy: Number = Field(description="A fraction in [0, 1], as the other accuracies.")
     test_loss: Number | None
     test_accuracy: Number | None
     validation_loss: Number | None
@@ -117,9 +117,9 @@ class Trial(ResponseSchema):
     label: str | None = Field(description="What the answer of an experiment calls it; null in a sweep of your own.")
     job_id: str
     status: JobStatus | None = Field(description="Null: the job was deleted.")
-    latest: TrialMetrics | None
+    latest: TrialMetrics | None = Field(description="Of the last epoch trained.")
     best: TrialMetrics | None = Field(description="Of the epoch with the highest accuracy.")
-    error: JobError | None
+    error: JobError | None = Field(description="Null unless the job has failed.")
     url: str | None = Field(description="The job. Null: it was deleted.")
 
 

@@ -82,7 +82,9 @@ class Webhook(ResponseSchema):
     id: str
     url: str
     description: str | None
-    events: list[Annotated[str, published_as(EventType)]]
+    events: list[Annotated[str, published_as(EventType)]] = Field(
+        description="The types of the events that it is sent."
+    )
     enabled: bool = Field(description=ENABLED_DESCRIPTION)
     created_at: datetime
 
@@ -91,7 +93,8 @@ class WebhookWithSecret(Webhook):
     """A webhook with its new secret."""
 
     secret: str = Field(
-        description="Shown only this once. The libraries of https://www.standardwebhooks.com verify messages with it."
+        description="Shown only this once. The libraries of https://www.standardwebhooks.com verify messages with it.",
+        json_schema_extra={"format": "password"},
     )
 
 
@@ -99,7 +102,9 @@ class WebhookDelivery(ResponseSchema):
     """A message to a webhook, and its outcome."""
 
     id: str = Field(description="The `webhook-id` of the message. It is the same in every attempt.")
-    type: Annotated[str, published_as(EventType | Literal["webhook.ping"])]
+    type: Annotated[str, published_as(EventType | Literal["webhook.ping"])] = Field(
+        description="The type of the event; `webhook.ping` of a test message."
+    )
     status: Literal["pending", "delivered", "failed"] = Field(
         description="`failed`: it is not sent again unless a redelivery is requested."
     )
@@ -109,7 +114,7 @@ class WebhookDelivery(ResponseSchema):
         description="When it is sent next. Null unless it is pending. During an attempt: when it is sent again if that "
         "attempt's outcome is never recorded."
     )
-    delivered_at: datetime | None
+    delivered_at: datetime | None = Field(description="Null until it has arrived.")
     response_status: int | None = Field(
         description="The receiver's answer to the last attempt. Null if there was none."
     )

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.app import create_app
 from api.http.server import protocol_class
-from client import Client
+from old_client import Client
 from settings import Settings
 from tests.api.conftest import LocalClient
 from tests.api.serving import ask, served

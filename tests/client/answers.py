@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx2
 
-from client import Client
+from old_client import Client
 
 
 class Answers:

@@ -39,6 +39,11 @@ FACTS = {
     "fingerprint": "torch 2.15.0",
 }
 
+JOB_LINKS = (
+    *("stream", "cancel", "stop", "pause", "resume", "rerun", "repeats", "diagnosis", "metrics", "layers", "steps"),
+    *("events", "log", "curves_svg", "curves_png", "tensorboard", "manifest", "report", "checkpoints", "weights"),
+)
+
 
 @pytest.fixture
 def epoch_body() -> Body:
@@ -59,6 +64,10 @@ def epoch_body() -> Body:
             "seconds": 1.5,
             "images_per_second": 1234.5,
             "device_memory_bytes": None,
+            "gradient_norm": None,
+            "update_ratio": None,
+            "dead_units": None,
+            "loading_share": None,
             "recorded_at": "2026-11-23T10:00:02.500Z",
         }
         return row | fields
@@ -121,7 +130,10 @@ def job_body() -> Body:
             "attempts": [],
             "weights": None,
             "error": None,
-            "links": {"self": "/v1/jobs/job_1", "log": "/v1/jobs/job_1/log"},
+            "parent": None,
+            "predictions": None,
+            "repeats": 1,
+            "links": {"self": "/v1/jobs/job_1"} | {name: f"/v1/jobs/job_1/{name}" for name in JOB_LINKS},
         }
         unqueued = {"queue": None} if fields.get("status", "queued") != "queued" else {}
         return job | unqueued | fields

@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from client import Client, EpochalError, EpochalUnreachable
+from old_client import Client, EpochalError, EpochalUnreachable
 from tests.client.answers import Answers, no_such_route, page, problem
 
 Body = Callable[..., dict[str, Any]]
@@ -22,7 +22,7 @@ Body = Callable[..., dict[str, Any]]
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("client.connection.RETRY_AFTER_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr("old_client.connection.RETRY_AFTER_SECONDS", (0.0, 0.0))
 
 
 def test_a_submission_says_what_was_asked_for(job_body: Body) -> None:
@@ -328,7 +328,7 @@ def test_a_download_begins_anew_where_the_file_is_another(tmp_path: Path) -> Non
 
 
 def test_a_download_that_gets_no_further_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("client.downloads.RETRY_AFTER_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr("old_client.downloads.RETRY_AFTER_SECONDS", (0.0, 0.0))
     answers = Answers(*(part_of_weights(b"", '"tag"', 200, breaks=True) for _ in range(9)))
     with pytest.raises(EpochalUnreachable):
         answers.client().download_weights("job_1", tmp_path / "weights.safetensors")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-import client
+import old_client
 from tests.worker.validation.archives import tree
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +26,7 @@ class Absent:
 allowed, folder = {*sys.argv[1].split()}, sys.argv[2]
 sys.meta_path.insert(0, Absent())
 sys.argv = ["check", folder]
-runpy.run_module("client.check", run_name="__main__")
+runpy.run_module("old_client.check", run_name="__main__")
 """
 
 
@@ -44,7 +44,7 @@ def test_it_needs_nothing_but_what_its_extra_installs(tmp_path: Path) -> None:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    allowed = " ".join([*modules_of_the_extra(), "client", "training"])
+    allowed = " ".join([*modules_of_the_extra(), "old_client", "training"])
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_OTHERS, allowed, str(tmp_path)],
         capture_output=True,
@@ -57,8 +57,8 @@ def test_it_needs_nothing_but_what_its_extra_installs(tmp_path: Path) -> None:
 
 
 def test_every_name_of_the_package_is_loaded_when_it_is_asked_for() -> None:
-    assert set(client._MODULES) == set(client.__all__) == set(dir(client))
-    for name in client.__all__:
-        assert getattr(client, name).__name__ == name
-        assert getattr(client, name).__module__ == client._MODULES[name]
-    assert not hasattr(client, "Nothing")
+    assert set(old_client._MODULES) == set(old_client.__all__) == set(dir(old_client))
+    for name in old_client.__all__:
+        assert getattr(old_client, name).__name__ == name
+        assert getattr(old_client, name).__module__ == old_client._MODULES[name]
+    assert not hasattr(old_client, "Nothing")

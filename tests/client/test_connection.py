@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from client import (
+from old_client import (
     Client,
     EpochalError,
     EpochalForbidden,
@@ -158,7 +158,7 @@ def test_what_changes_something_is_not_sent_again_to_a_service_that_may_have_don
 @pytest.mark.parametrize("character", ["#", "/", "?", "@", ":", " ", "%zz", "\n", "%23", ""])
 def test_no_piece_of_a_password_in_the_address_is_shown(character: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EPOCHAL_URL", f"http://u:hunter2{character}zebra@127.0.0.1:1")
-    monkeypatch.setattr("client.connection.RETRY_AFTER_SECONDS", ())
+    monkeypatch.setattr("old_client.connection.RETRY_AFTER_SECONDS", ())
     with pytest.raises(EpochalUnreachable) as raised, Client() as epochal:
         epochal.job("job_1")
     for said in (str(raised.value), raised.value.address):

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 
-from client import Client, EpochalError
-from client.archives import archive_of
-from client.check import check_dataset
-from client.datasets import PART_BYTES, Upload
 from jobs.verified_storage import VerifiedStorage
 from models import Database
+from old_client import Client, EpochalError
+from old_client.archives import archive_of
+from old_client.check import check_dataset
+from old_client.datasets import PART_BYTES, Upload
 from settings import Settings
 from tests.api.conftest import serving
 from tests.worker.validation.archives import tree, zipped
@@ -94,7 +94,7 @@ def test_an_upload_goes_on_where_it_stopped(epochal: Client, pets: Path, monkeyp
             raise KeyboardInterrupt
         return send(method, path, content, headers)
 
-    monkeypatch.setattr("client.datasets.PART_BYTES", 4096)
+    monkeypatch.setattr("old_client.datasets.PART_BYTES", 4096)
     monkeypatch.setattr(epochal._connection, "send_bytes", send_and_break)
     with pytest.raises(KeyboardInterrupt):
         epochal.datasets.upload("pets", pets, wait=False)

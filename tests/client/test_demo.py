@@ -11,10 +11,11 @@ from typing import Any
 
 import httpx2
 import pytest
-from rich.console import Console
 
 import demo
-from client import Client, Diagnosis
+from epochal import Epochal
+from epochal.terminal.screen import Screen
+from epochal.types import Diagnosis
 from serve import Service, ServiceFailed
 from settings import Settings
 from training.spec import Cosine, Sgd, TrainingSpec
@@ -45,6 +46,23 @@ DIAGNOSIS = {
 }
 
 
+SWEEP_LINKS = dict.fromkeys(("self", "cancel", "jobs", "answer"), "/")
+WORKER: dict[str, Any] = {
+    **dict.fromkeys(("load_average", "memory_total_bytes", "memory_available_bytes")),
+    "id": "a",
+    "state": "online",
+    "slots": 1,
+    "busy_slots": 0,
+    "jobs": [],
+    "cores": 2,
+    "torch_version": "2",
+    "python_version": "3.11",
+    "epochal_version": "0.3.0",
+    "started_at": "2026-11-23T10:00:00Z",
+    "seen_at": "2026-11-23T10:00:05Z",
+}
+
+
 class FakeService:
     """Every job ends as `job` says, at once; `submitted` and `cancelled` are what was asked for."""
 
@@ -56,8 +74,8 @@ class FakeService:
         self.experiments: list[tuple[str, dict[str, Any]]] = []
         self.cancelled = False
 
-    def client(self, address: str = "http://127.0.0.1:8000") -> Client:
-        return Client(address, transport=httpx2.MockTransport(self._answer))
+    def client(self, address: str = "http://127.0.0.1:8000") -> Epochal:
+        return Epochal(address, transport=httpx2.MockTransport(self._answer))
 
     def _answer(self, request: httpx2.Request) -> httpx2.Response:
         match request.method, request.url.path.removeprefix("/v1/jobs/job_1"):
@@ -95,7 +113,7 @@ class FakeService:
                 words = ("sweep_id", "experiment", "title", "question", "expectation", "summary", "ranking")
                 answered: dict[str, Any] = {word: f"{path[15:18]}'s {word}" for word in words} | {
                     "complete": True,
-                    "links": {},
+                    "links": dict.fromkeys(("sweep", "picture", "picture_png", "markdown", "html"), "/"),
                 }
                 lists: dict[str, Any] = {"findings": [], "notes": [], "trials": []}
                 return httpx2.Response(200, json={**answered, **lists, "created_at": "2026-11-23T10:00:00Z"})
@@ -109,29 +127,37 @@ class FakeService:
     def _sweep(self, name: str, status: str) -> dict[str, Any]:
         progress = {"jobs_over": 0, "jobs": 0, "percent": 0.0}
         body: dict[str, Any] = {"id": f"swp_{name}", "name": name, "experiment": name, "status": status, "jobs": {}}
-        body |= {"progress": progress, "created_at": "2026-11-23T10:00:00Z", "links": {}}
+        body |= {"progress": progress, "created_at": "2026-11-23T10:00:00Z", "links": SWEEP_LINKS}
         return body | {"spec": {}, "space": {}, "trials": []}
 
     def _worker(self) -> dict[str, Any]:
-        times = {"started_at": "2026-11-23T10:00:00Z", "seen_at": "2026-11-23T10:00:05Z"}
-        return {"id": "a", "slots": 1, "devices": self.devices, "torch_version": "2", **times}
+        return WORKER | {"devices": self.devices}
 
 
 @pytest.fixture
 def service(job_body: Body, epoch_body: Body) -> FakeService:
     """On a CPU, where every job succeeds with 97.5 %."""
     rows = [epoch_body(0, train_accuracy=0.5), epoch_body(1, train_accuracy=0.9975, test_accuracy=0.975)]
-    return FakeService(job_body(status="succeeded", latest=rows[1], best=rows[1]), rows, ["cpu"])
+    return FakeService(
+        job_body(status="succeeded", latest=rows[1], best=rows[1] | {"chosen_on": "test"}), rows, ["cpu"]
+    )
+
+
+class Shown(Screen):
+    """A screen that is no terminal, and keeps what was printed."""
+
+    def __init__(self) -> None:
+        self.stream = io.StringIO()
+        super().__init__(self.stream, size=lambda: (100, 24))
 
 
 @pytest.fixture
-def console() -> Console:
-    return Console(file=io.StringIO(), width=100)
+def screen() -> Shown:
+    return Shown()
 
 
-def text(console: Console) -> str:
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
+def text(screen: Shown) -> str:
+    return screen.stream.getvalue()
 
 
 def test_the_digits_spec_is_accepted() -> None:
@@ -152,10 +178,10 @@ def test_the_lab_spec_is_accepted_and_the_literatures(epochs: int) -> None:
     assert spec.augmentation.crop.padding == 4
 
 
-def test_the_digits_are_reported_drawn_and_judged(service: FakeService, console: Console, tmp_path: Path) -> None:
-    assert demo.digits(service.client(), tmp_path / "demo", console)
+def test_the_digits_are_reported_drawn_and_judged(service: FakeService, screen: Shown, tmp_path: Path) -> None:
+    assert demo.digits(service.client(), tmp_path / "demo", screen)
     assert [body["spec"] for body in service.submitted] == [demo.DIGITS]
-    shown = text(console)
+    shown = text(screen)
     assert "\nThe report, as http://127.0.0.1:8000/v1/jobs/job_1/log has it:\n\nTest Accuracy: 97.50%\n" in shown
     for name in ("curves.svg", "curves.png"):
         assert (tmp_path / "demo" / name).read_text() == f"/{name}"
@@ -163,22 +189,23 @@ def test_the_digits_are_reported_drawn_and_judged(service: FakeService, console:
     assert shown.endswith("Verdict: 97.50% test accuracy, above the 95% that this demo asks for.\n")
 
 
-def test_digits_that_were_not_learnt_are_no_success(service: FakeService, console: Console, tmp_path: Path) -> None:
+def test_digits_that_were_not_learnt_are_no_success(service: FakeService, screen: Shown, tmp_path: Path) -> None:
     service.job["latest"] = service.job["latest"] | {"test_accuracy": 0.95}
-    assert not demo.digits(service.client(), tmp_path, console)
-    assert "Verdict: 95.00% test accuracy, NOT above the 95%" in text(console)
+    assert not demo.digits(service.client(), tmp_path, screen)
+    assert "Verdict: 95.00% test accuracy, NOT above the 95%" in text(screen)
 
 
-def test_the_lab_on_a_cpu_is_short_and_says_so(service: FakeService, console: Console, tmp_path: Path) -> None:
-    assert demo.lab(service.client(), tmp_path / "lab", console, epochs=None)
+def test_the_lab_on_a_cpu_is_short_and_says_so(service: FakeService, screen: Shown, tmp_path: Path) -> None:
+    assert demo.lab(service.client(), tmp_path / "lab", screen, epochs=None)
     assert [body["spec"]["epochs"] for body in service.submitted] == [2]
-    shown = text(console)
+    shown = text(screen)
     assert shown.startswith("No worker has an accelerator, and a CPU needs many minutes for an epoch: 2 epochs instead")
     assert "EPOCHS=200 make lab\n" in shown
-    table = [line.split() for line in shown.splitlines() if "│" in line]
-    assert table == [
-        ["│", "0", "│", "0.5000", "│", "50.00%", "│", "0.2500", "│", "95.00%", "│"],
-        ["│", "1", "│", "0.5000", "│", "99.75%", "│", "0.2500", "│", "97.50%", "│"],
+    rows = [line.split()[:5] for line in shown.splitlines() if line.lstrip()[:1] in ("0", "1")]
+    assert "EPOCH  TRAIN LOSS  TRAIN ACC  TEST LOSS  TEST ACC" in shown
+    assert rows == [
+        ["0", "0.5000", "50.00%", "0.2500", "95.00%"],
+        ["1", "0.5000", "99.75%", "0.2500", "97.50%"],
     ]
     report = tmp_path / "lab" / "report.log"
     assert report.read_text() == "Test Accuracy: 97.50%\n"
@@ -188,13 +215,11 @@ def test_the_lab_on_a_cpu_is_short_and_says_so(service: FakeService, console: Co
     assert said in shown
 
 
-def test_the_lab_ends_with_the_experiments_in_one_report(
-    service: FakeService, console: Console, tmp_path: Path
-) -> None:
-    assert demo.lab(service.client(), tmp_path, console, epochs=2, size="small")
+def test_the_lab_ends_with_the_experiments_in_one_report(service: FakeService, screen: Shown, tmp_path: Path) -> None:
+    assert demo.lab(service.client(), tmp_path, screen, epochs=2, size="small")
     asked = {"size": "small", "tags": ["demo"]}
     assert service.experiments == [("/v1/experiments/one", asked), ("/v1/experiments/two", asked)]
-    shown = text(console)
+    shown = text(screen)
     for name in ("one", "two"):
         assert f"{name}'s question\n   {name}'s summary {name}'s ranking\n" in shown
     for kind in ("html", "md"):
@@ -203,28 +228,28 @@ def test_the_lab_ends_with_the_experiments_in_one_report(
         assert f"The whole report: {report}\n" in shown
 
 
-def test_the_lab_on_an_accelerator_is_whole(service: FakeService, console: Console, tmp_path: Path) -> None:
+def test_the_lab_on_an_accelerator_is_whole(service: FakeService, screen: Shown, tmp_path: Path) -> None:
     service.devices = ["cpu", "NVIDIA H200"]
-    assert demo.lab(service.client(), tmp_path, console, epochs=None)
+    assert demo.lab(service.client(), tmp_path, screen, epochs=None)
     assert [body["spec"]["epochs"] for body in service.submitted] == [200]
 
 
-def test_the_lab_takes_as_many_epochs_as_it_is_told(service: FakeService, console: Console, tmp_path: Path) -> None:
-    assert demo.lab(service.client(), tmp_path, console, epochs=7)
+def test_the_lab_takes_as_many_epochs_as_it_is_told(service: FakeService, screen: Shown, tmp_path: Path) -> None:
+    assert demo.lab(service.client(), tmp_path, screen, epochs=7)
     assert [body["spec"]["epochs"] for body in service.submitted] == [7]
-    assert "accelerator" not in text(console)
+    assert "accelerator" not in text(screen)
 
 
-def test_a_lab_without_data_says_what_to_do(service: FakeService, console: Console, tmp_path: Path) -> None:
+def test_a_lab_without_data_says_what_to_do(service: FakeService, screen: Shown, tmp_path: Path) -> None:
     service.job |= {"status": "failed", "error": NO_DATA, "latest": None, "best": None}
-    assert not demo.lab(service.client(), tmp_path, console, epochs=2)
-    assert text(console).endswith(
+    assert not demo.lab(service.client(), tmp_path, screen, epochs=2)
+    assert text(screen).endswith(
         "Failed: cifar100 cannot be downloaded. (dataset_invalid)\nHint: Put its images into the data sets' folder.\n"
     )
 
 
 def test_curves_of_which_there_is_nothing_to_say() -> None:
-    assert demo.curves_say(Diagnosis(2, (), None)) == "The diagnosis has nothing to say of these curves."
+    assert demo.curves_say(Diagnosis(epochs=2, findings=())) == "The diagnosis has nothing to say of these curves."
 
 
 class Program:
@@ -236,7 +261,7 @@ class Program:
         self.ports: list[int] = []
         self.drained = False
         monkeypatch.setattr(demo, "running", self._running)
-        monkeypatch.setattr(demo, "Client", service.client)
+        monkeypatch.setattr(demo, "Epochal", service.client)
 
     def __call__(self, *arguments: str) -> int:
         self._monkeypatch.setattr(sys, "argv", ["demo.py", *arguments])

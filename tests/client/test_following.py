@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from client import Client, EpochalError, EpochalNoStream, EpochalUnreachable
+from old_client import Client, EpochalError, EpochalNoStream, EpochalUnreachable
 from tests.client.answers import Answers, no_such_route, problem
 
 Body = Callable[..., dict[str, Any]]
@@ -19,8 +19,8 @@ MESSAGES = ["Submitted.", "Begun\u2028on \x85 two GPUs.", "Époque 0: 95 %", "Su
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("client.connection.RETRY_AFTER_SECONDS", (0.0, 0.0))
-    monkeypatch.setattr("client.following.RECONNECT_AFTER_SECONDS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("old_client.connection.RETRY_AFTER_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr("old_client.following.RECONNECT_AFTER_SECONDS", (0.0, 0.0, 0.0))
 
 
 def event(number: int, message: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from api.app import create_app
-from client import Client, EpochalError, EpochalForbidden, EpochalKeyRefused
+from old_client import Client, EpochalError, EpochalForbidden, EpochalKeyRefused
 from settings import Settings
 from tests.api.conftest import serving
 

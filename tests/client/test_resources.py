@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-import client.comparison
-import client.datasets
-import client.diagnosis
-import client.estimates
-import client.keys
-import client.projects
-import client.resources
-import client.sweeps
-import client.webhooks
+import old_client.comparison
+import old_client.datasets
+import old_client.diagnosis
+import old_client.estimates
+import old_client.keys
+import old_client.projects
+import old_client.resources
+import old_client.sweeps
+import old_client.webhooks
 from api import schemas
 from api.schemas import comparison, diagnosis, estimates, experiments, repeats, sweeps
-from client import EpochalError, Failure
 from models import TERMINAL
+from old_client import EpochalError, Failure
 from sweeps.status import OVER
 from tests.client.answers import Answers, page
 from training.metrics import RunFacts, StepChoice, StepTiming
@@ -29,8 +29,8 @@ Body = Callable[..., dict[str, Any]]
 
 
 def test_final_statuses_are_the_service_s() -> None:
-    assert {status.value for status in TERMINAL} == client.resources.FINAL
-    assert {status.value for status in OVER} == client.sweeps.FINAL
+    assert {status.value for status in TERMINAL} == old_client.resources.FINAL
+    assert {status.value for status in OVER} == old_client.sweeps.FINAL
 
 
 def test_a_job_is_read_with_all_its_parts(job_body: Body, attempt_body: Body, epoch_body: Body) -> None:
@@ -101,65 +101,65 @@ def test_a_field_that_does_not_fit_is_named(job_body: Body) -> None:
 @pytest.mark.parametrize(
     ("record", "schema"),
     [
-        (client.resources.Job, schemas.Job),
-        (client.resources.Progress, schemas.Progress),
-        (client.resources.QueuePlace, schemas.QueuePlace),
-        (client.resources.EpochRow, schemas.EpochRow),
-        (client.resources.BestEpoch, schemas.BestEpoch),
-        (client.resources.StepRow, schemas.StepRow),
-        (client.resources.Attempt, schemas.Attempt),
-        (client.resources.RunFacts, RunFacts),
-        (client.resources.StepChoice, StepChoice),
-        (client.resources.StepTiming, StepTiming),
-        (client.resources.Failure, schemas.JobError),
-        (client.resources.Worker, schemas.Worker),
-        (client.resources.Weights, schemas.Weights),
-        (client.resources.Predictions, schemas.Predictions),
-        (client.resources.Checkpoint, schemas.Checkpoint),
-        (client.resources.QueuedJob, schemas.QueuedJob),
-        (client.resources.Page, schemas.Page),
-        (client.resources.Event, schemas.Event),
-        (client.keys.Key, schemas.Key),
-        (client.keys.NewKey, schemas.NewKey),
-        (client.projects.Project, schemas.Project),
-        (client.projects.Usage, schemas.Usage),
-        (client.datasets.DatasetVersion, schemas.DatasetVersion),
-        (client.datasets.DatasetProgress, schemas.DatasetProgress),
-        (client.datasets.DatasetError, schemas.DatasetVersionError),
-        (client.datasets.Upload, schemas.Upload),
-        (client.webhooks.Webhook, schemas.Webhook),
-        (client.webhooks.WebhookWithSecret, schemas.WebhookWithSecret),
-        (client.webhooks.WebhookDelivery, schemas.WebhookDelivery),
+        (old_client.resources.Job, schemas.Job),
+        (old_client.resources.Progress, schemas.Progress),
+        (old_client.resources.QueuePlace, schemas.QueuePlace),
+        (old_client.resources.EpochRow, schemas.EpochRow),
+        (old_client.resources.BestEpoch, schemas.BestEpoch),
+        (old_client.resources.StepRow, schemas.StepRow),
+        (old_client.resources.Attempt, schemas.Attempt),
+        (old_client.resources.RunFacts, RunFacts),
+        (old_client.resources.StepChoice, StepChoice),
+        (old_client.resources.StepTiming, StepTiming),
+        (old_client.resources.Failure, schemas.JobError),
+        (old_client.resources.Worker, schemas.Worker),
+        (old_client.resources.Weights, schemas.Weights),
+        (old_client.resources.Predictions, schemas.Predictions),
+        (old_client.resources.Checkpoint, schemas.Checkpoint),
+        (old_client.resources.QueuedJob, schemas.QueuedJob),
+        (old_client.resources.Page, schemas.Page),
+        (old_client.resources.Event, schemas.Event),
+        (old_client.keys.Key, schemas.Key),
+        (old_client.keys.NewKey, schemas.NewKey),
+        (old_client.projects.Project, schemas.Project),
+        (old_client.projects.Usage, schemas.Usage),
+        (old_client.datasets.DatasetVersion, schemas.DatasetVersion),
+        (old_client.datasets.DatasetProgress, schemas.DatasetProgress),
+        (old_client.datasets.DatasetError, schemas.DatasetVersionError),
+        (old_client.datasets.Upload, schemas.Upload),
+        (old_client.webhooks.Webhook, schemas.Webhook),
+        (old_client.webhooks.WebhookWithSecret, schemas.WebhookWithSecret),
+        (old_client.webhooks.WebhookDelivery, schemas.WebhookDelivery),
         *(
-            (getattr(client.sweeps, name), getattr(sweeps, name))
+            (getattr(old_client.sweeps, name), getattr(sweeps, name))
             for name in ("Sweep", "SweepSummary", "SweepProgress", "Trial", "TrialMetrics")
         ),
-        (client.sweeps.Answer, experiments.Answer),
-        (client.sweeps.AnsweredTrial, experiments.AnsweredTrial),
-        (client.sweeps.Finding, experiments.AnsweredExpectation),
-        (client.sweeps.Experiment, experiments.Experiment),
-        (client.sweeps.ExperimentList, experiments.ExperimentList),
-        (client.comparison.Comparison, comparison.Comparison),
-        (client.comparison.ComparedJob, comparison.ComparedJob),
-        (client.comparison.Curves, comparison.Curves),
-        (client.comparison.Difference, comparison.Difference),
-        (client.comparison.Verdict, repeats.Verdict),
-        (client.comparison.Spread, repeats.Spread),
-        (client.comparison.Spreads, repeats.Spreads),
-        (client.comparison.Repeats, repeats.Repeats),
-        (client.comparison.RepeatedJob, repeats.RepeatedJob),
+        (old_client.sweeps.Answer, experiments.Answer),
+        (old_client.sweeps.AnsweredTrial, experiments.AnsweredTrial),
+        (old_client.sweeps.Finding, experiments.AnsweredExpectation),
+        (old_client.sweeps.Experiment, experiments.Experiment),
+        (old_client.sweeps.ExperimentList, experiments.ExperimentList),
+        (old_client.comparison.Comparison, comparison.Comparison),
+        (old_client.comparison.ComparedJob, comparison.ComparedJob),
+        (old_client.comparison.Curves, comparison.Curves),
+        (old_client.comparison.Difference, comparison.Difference),
+        (old_client.comparison.Verdict, repeats.Verdict),
+        (old_client.comparison.Spread, repeats.Spread),
+        (old_client.comparison.Spreads, repeats.Spreads),
+        (old_client.comparison.Repeats, repeats.Repeats),
+        (old_client.comparison.RepeatedJob, repeats.RepeatedJob),
         *(
-            (getattr(client.diagnosis, name), getattr(diagnosis, name))
+            (getattr(old_client.diagnosis, name), getattr(diagnosis, name))
             for name in ("Diagnosis", "Finding", "Suggestion", "Forecast")
         ),
-        (client.estimates.DryRun, estimates.DryRun),
-        (client.estimates.Span, estimates.Span),
-        (client.estimates.DataShape, estimates.DataShape),
-        (client.estimates.MemoryParts, estimates.MemoryParts),
-        (client.estimates.MemoryEstimate, estimates.MemoryEstimate),
-        (client.estimates.Pace, estimates.Pace),
-        (client.estimates.DeviceEstimate, estimates.DeviceEstimate),
-        (client.estimates.SpecConflict, estimates.SpecConflict),
+        (old_client.estimates.DryRun, estimates.DryRun),
+        (old_client.estimates.Span, estimates.Span),
+        (old_client.estimates.DataShape, estimates.DataShape),
+        (old_client.estimates.MemoryParts, estimates.MemoryParts),
+        (old_client.estimates.MemoryEstimate, estimates.MemoryEstimate),
+        (old_client.estimates.Pace, estimates.Pace),
+        (old_client.estimates.DeviceEstimate, estimates.DeviceEstimate),
+        (old_client.estimates.SpecConflict, estimates.SpecConflict),
     ],
 )
 def test_every_field_of_the_api_is_read_and_no_other(record: Any, schema: Any) -> None:

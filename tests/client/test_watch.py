@@ -11,9 +11,9 @@ import httpx2
 import pytest
 from rich.console import Console
 
-import client.watch
-from client import Client
-from client.watch import watch
+import old_client.watch
+from old_client import Client
+from old_client.watch import watch
 
 Body = Callable[..., dict[str, Any]]
 Bodies = list[dict[str, Any]]
@@ -221,8 +221,8 @@ def test_a_team_and_images_that_are_not_trained_on_are_said(job_body: Body, atte
 
 def main_with(monkeypatch: pytest.MonkeyPatch, client_: Client) -> int:
     monkeypatch.setattr(sys, "argv", ["watch", "http://epochal.test", "job_1"])
-    monkeypatch.setattr(client.watch, "Client", lambda _address: client_)
-    return client.watch.main()
+    monkeypatch.setattr(old_client.watch, "Client", lambda _address: client_)
+    return old_client.watch.main()
 
 
 def test_ctrl_c_leaves_the_job_alone(
@@ -237,7 +237,7 @@ def test_ctrl_c_leaves_the_job_alone(
     assert capsys.readouterr().out == (
         "Queued, place 1: A slot is free: about to start.\n"
         "The job goes on without being watched. To look at it again: "
-        "python -m client.watch http://epochal.test job_1\n"
+        "python -m old_client.watch http://epochal.test job_1\n"
     )
 
 

@@ -5,7 +5,6 @@ The labels are read as the archive is; once all are known, the archive is read a
 """
 
 import re
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.archives.arrays import ImageArray, Labels, labels_of
-from training.archives.kinds import GZIP, gunzipped, is_idx
+from training.archives.kinds import GZIP, idx_shape, is_idx
 from training.archives.limits import Budget, in_bytes
 from training.archives.member_names import told_name
 from training.archives.members import Entry, Member, Readable, Skipped, Split, WithFront, shown_names
@@ -112,20 +111,6 @@ class IdxFiles:
         return pairs
 
 
-def is_idx_file(entry: Entry, head: bytes) -> bool:
-    """Whether an archive's file that begins with `head` is an idx file, bare or compressed by gzip."""
-    if head.startswith(GZIP):
-        try:
-            return is_idx(gunzipped(head))
-        except zlib.error:
-            return False
-    if not is_idx(head):
-        return False
-    shape, dtype, length = _header(head)
-    named = "idx" in entry.name.casefold() or "ubyte" in entry.name.casefold()
-    return named or length + prod(shape) * dtype.itemsize == entry.size
-
-
 def _opened(entry: Entry, head: bytes, budget: Budget) -> _Opened:
     """`head`: what was read of it already."""
     head = head or entry.body.read(len(GZIP))
@@ -145,9 +130,8 @@ def _opened(entry: Entry, head: bytes, budget: Budget) -> _Opened:
 
 def _header(head: bytes) -> tuple[tuple[int, ...], np.dtype[Any], int]:
     """The shape, the type of the numbers, and how long the header is."""
-    dimensions = head[3]
-    shape = tuple(int.from_bytes(head[at : at + 4], "big") for at in range(4, 4 + 4 * dimensions, 4))
-    return shape, np.dtype(_TYPES[head[2]]), 4 + 4 * dimensions
+    shape, length = idx_shape(head)
+    return shape, np.dtype(_TYPES[head[2]]), length
 
 
 def _rest(name: str) -> str:

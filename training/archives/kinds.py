@@ -92,6 +92,12 @@ def is_idx(head: bytes) -> bool:
     return _IDX.match(head) is not None
 
 
+def idx_shape(head: bytes) -> tuple[tuple[int, ...], int]:
+    """Of a file that begins so: how many numbers it says that it has in each dimension, and how long its header is."""
+    length = 4 + 4 * head[3]
+    return tuple(int.from_bytes(head[at : at + 4], "big") for at in range(4, length, 4)), length
+
+
 def is_zstd(head: bytes) -> bool:
     """Whether a frame of zstd begins here."""
     return head.startswith(ZSTD) or _SKIPPABLE.match(head) is not None

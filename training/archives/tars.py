@@ -59,7 +59,7 @@ class TarReader:
         """Each regular file. What is left of it is passed over when the next one is asked for."""
         while (found := self._next()) is not None:
             header, extended = found
-            name = self._name(header.name)
+            name = member_name(header.name)
             self._budget.count_member(len(header.name))
             if header.size > self._budget.limits.total_bytes:
                 raise self._cut_off(name, header.size)
@@ -188,17 +188,6 @@ class TarReader:
             return SPARSE
         return None if header.kind in _REGULAR else _PASSED_OVER.get(header.kind, UNKNOWN)
 
-    def _name(self, raw: bytes) -> str:
-        try:
-            name = tar_name(raw)
-        except Undecodable as error:
-            raise DatasetInvalid(
-                f"The archive has a folder whose name is not UTF-8: {error}.", "Rename it, and pack it again."
-            ) from None
-        if (fault := fault_of(name)) is not None:
-            raise DatasetInvalid(f"The archive has names that {fault}: {told_name(name)}.", f"{HOW_TO_PACK}.")
-        return cleaned(name)
-
     def _check_end(self) -> None:
         """Behind the mark there are only zeros, and what is compressed is whole."""
         while block := self._stream.read(64 * KIB):
@@ -223,6 +212,19 @@ class TarReader:
     def _damaged(self, what: str) -> DatasetInvalid:
         where = f", behind {told_name(self._last)}" if self._last else ""
         return DatasetInvalid(f"The archive is damaged{where}: it has {what}.", SEND_AGAIN)
+
+
+def member_name(raw: bytes) -> str:
+    """The name of a member, without what does not matter in it. Raises DatasetInvalid."""
+    try:
+        name = tar_name(raw)
+    except Undecodable as error:
+        raise DatasetInvalid(
+            f"The archive has a folder whose name is not UTF-8: {error}.", "Rename it, and pack it again."
+        ) from None
+    if (fault := fault_of(name)) is not None:
+        raise DatasetInvalid(f"The archive has names that {fault}: {told_name(name)}.", f"{HOW_TO_PACK}.")
+    return cleaned(name)
 
 
 class _Body:

@@ -7,11 +7,9 @@ members that overlap are refused, and so is whatever lies before or behind the a
 import stat
 import struct
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
-
-import numpy as np
 
 from training.archives.limits import Budget, in_bytes, too_dense, too_large, too_many
 from training.archives.member_names import HOW_TO_PACK, Undecodable, extra_field, fault_of, told_name, zip_name
@@ -73,7 +71,7 @@ class ZipDirectory:
 
     def __iter__(self) -> Iterator[ZipMember]:
         """In the order in which they lie in the archive."""
-        for row in np.argsort(np.frombuffer(self._offsets, np.uint64), kind="stable"):
+        for row in self._in_order():
             yield self._member(self._places[row])[0]
 
     def _find(self, source: BinaryIO, size: int) -> tuple[int, int, int]:
@@ -189,19 +187,21 @@ class ZipDirectory:
         """The least that each member takes must end before the next one begins, and the first one is at the start."""
         if not self._offsets:
             raise DatasetInvalid("The archive is empty.", "Pack the folder anew, with the images in it.")
-        offsets, lengths = np.frombuffer(self._offsets, np.uint64), np.frombuffer(self._packed, np.uint64)
-        order = np.argsort(offsets, kind="stable")
-        begins = np.append(offsets[order], np.uint64(self.start))
-        if int(begins[0]) != 0:
+        order, offsets = self._in_order(), self._offsets
+        if offsets[order[0]] != 0:
             first = told_name(self._member(self._places[order[0]])[0].name)
             raise self._damaged(f"there is something in front of {first}, the first member in its list")
-        room = begins[1:] - begins[:-1]
-        wrong = np.flatnonzero((begins[1:] < begins[:-1]) | (room < lengths[order]))
-        if len(wrong):
-            names = Examples()
-            for row in order[wrong]:
-                names.add(told_name(self._member(self._places[row])[0].name))
-            raise self._damaged(f"members overlap with what is behind them: {names}")
+        overlapping = Examples()
+        for place, row in enumerate(order, 1):
+            end = offsets[order[place]] if place < len(order) else self.start
+            if end - offsets[row] < self._packed[row]:
+                overlapping.add(told_name(self._member(self._places[row])[0].name))
+        if overlapping:
+            raise self._damaged(f"members overlap with what is behind them: {overlapping}")
+
+    def _in_order(self) -> Sequence[int]:
+        """The rows of the members, in the order in which they lie in the archive."""
+        return array("Q", sorted(range(len(self._offsets)), key=self._offsets.__getitem__))
 
     def _member(self, at: int) -> tuple[ZipMember, int]:
         """The member whose entry is at this place, and the next one's place."""

@@ -2,7 +2,6 @@
 which there are few, even where all images are alike."""
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +28,7 @@ class Kinds:
     count: Places
 
     @classmethod
-    def of(cls, duplicates: Duplicates, splits: NDArray[np.uint8], labels: Places) -> Self:
+    def of(cls, duplicates: Duplicates, splits: NDArray[np.uint8], labels: Places) -> "Kinds":
         """Numbered by look, split and label."""
         order = np.lexsort((duplicates.content, labels, splits, duplicates.look))
         keys = np.stack([duplicates.look[order], splits[order], labels[order]])

@@ -11,7 +11,6 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +64,7 @@ class ImageIndex:
         ranks[sorted(range(len(self)), key=self.names.__getitem__)] = np.arange(len(self))
         return np.lexsort((ranks, *words.T[::-1], self.labels, self.splits))
 
-    def take(self, rows: NDArray[np.integer]) -> Self:
+    def take(self, rows: NDArray[np.integer]) -> "ImageIndex":
         """The images of `rows`, in that order."""
         columns = {name: getattr(self, name)[rows] for name in (*_COLUMNS, "digests")}
         names = tuple(self.names[row] for row in rows.tolist())
@@ -108,7 +107,7 @@ class ImageIndex:
         return file.getvalue()
 
     @classmethod
-    def from_bytes(cls, content: bytes) -> Self:
+    def from_bytes(cls, content: bytes) -> "ImageIndex":
         """What `to_bytes` returned. Raises IndexInvalid."""
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:

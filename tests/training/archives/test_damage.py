@@ -117,7 +117,7 @@ def test_a_mistake_of_ours_names_the_member_and_is_no_fault_of_the_user_s(
     where, name = {
         "idx": ("training.archives.idx._opened", "images-idx3-ubyte"),
         "table": ("training.archives.by_tables.class_of", "labels.csv"),
-    }.get(kind, ("training.archives.reading.kind_of", next(iter(PETS))))
+    }.get(kind, ("training.archives.sorting.kind_of", next(iter(PETS))))
     monkeypatch.setattr(where, fail)
     with pytest.raises(ReadingFailed) as caught:
         outcome(KINDS[kind])

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from api.http.validation_messages import error_message
 from api.schemas.datasets import UploadCreate
-from client.check import DatasetCheck, check_dataset, main
-from client.errors import EpochalError
+from old_client.check import DatasetCheck, check_dataset, main
+from old_client.errors import EpochalError
 from storage import Storage
 from tests.worker.validation.archives import picture, tarred, tree, validated, zipped
 from worker.validation.messages import Found, Rejected

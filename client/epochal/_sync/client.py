@@ -1,0 +1,104 @@
+# Made of epochal/_async/client.py by client/unasync.py: change that one.
+"""The client of one service."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+
+import httpx2
+
+from epochal._http import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Options, given, path_to
+from epochal._sync.access import Keys, Projects
+from epochal._sync.catalog import Architectures, Queue, Recipes, Service, Workers
+from epochal._sync.datasets import Datasets
+from epochal._sync.jobs import Jobs
+from epochal._sync.models import Models
+from epochal._sync.requester import Requester
+from epochal._sync.sweeps import Experiments, Sweeps
+from epochal._sync.uploads import Uploads
+from epochal._sync.webhooks import Webhooks
+from epochal.comparison import Comparison
+from epochal.errors import APIStatusError
+
+
+class Epochal:
+    """A client of the service at `base_url` or EPOCHAL_URL. `api_key` or EPOCHAL_API_KEY is needed if the service
+    requires keys. Every method raises EpochalError.
+
+    A request is sent again, up to `max_retries` times with longer and longer waits, after a lost connection and after
+    the statuses 408, 429 and 500 and above, and at least as late as the service asks. One that makes a job, a sweep or
+    a model has an idempotency key of its own, so that it makes only one. One that acts each time, such as making an API
+    key, is sent again only where it certainly did nothing. `timeout` is in seconds, for each connection, write and
+    read.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        max_retries: int = DEFAULT_MAX_RETRIES,
+        transport: httpx2.BaseTransport | None = None,
+    ) -> None:
+        self._use(Requester(base_url, api_key, Options(timeout, max_retries), transport))
+
+    def _use(self, requester: Requester) -> None:
+        self._requester = requester
+        self.base_url = requester.base_url
+        self.architectures = Architectures(requester)
+        self.datasets = Datasets(requester)
+        self.experiments = Experiments(requester)
+        self.jobs = Jobs(requester)
+        self.keys = Keys(requester)
+        self.models = Models(requester)
+        self.projects = Projects(requester)
+        self.queue = Queue(requester)
+        self.recipes = Recipes(requester)
+        self.service = Service(requester)
+        self.sweeps = Sweeps(requester)
+        self.uploads = Uploads(requester)
+        self.webhooks = Webhooks(requester)
+        self.workers = Workers(requester)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.base_url!r})"
+
+    def __enter__(self) -> Epochal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._requester.close()
+
+    def with_options(self, *, timeout: float | None = None, max_retries: int | None = None) -> Epochal:
+        """The same client with other options. It shares the connections: close one of the two."""
+        now = self._requester.options
+        options = Options(
+            now.timeout if timeout is None else timeout, now.max_retries if max_retries is None else max_retries
+        )
+        other = object.__new__(type(self))
+        other._use(self._requester.with_options(options))
+        return other
+
+    def compare(self, job_ids: Sequence[str], *, max_points: int | None = None) -> Comparison:
+        """The curves of 2 to 10 jobs on one axis of epochs, where their specs differ, and whether their accuracies
+        differ by more than their seeds make."""
+        query = {"job": [*job_ids], **given({"max_points": max_points})}
+        return self._requester.request("GET", path_to("compare"), query=query, cast=Comparison)
+
+    def ready(self) -> bool:
+        """Whether the service can do its work now. Raises APIConnectionError where nothing answers."""
+        try:
+            self.with_options(max_retries=0).service.ready()
+        except APIStatusError as error:
+            if error.status_code == httpx2.codes.SERVICE_UNAVAILABLE:
+                return False
+            raise
+        return True
