@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo lab test test-fast test-python coverage wheels check sdk chaos fuzz verify-export lock bench-start bench-train bench-overhead bench-signals bench-significance bench-gpu bench-accuracy bench-regularisation bench-diagnosis bench-formats bench-api bench-tenants bench-upload bench-checks bench-audit bench-calibration bench-finetune bench-fleet bench-mlflow bench-predict verify-page
+.PHONY: help setup up demo lab test test-fast test-python coverage wheels check sdk chaos fuzz verify-export lock bench-start bench-train bench-overhead bench-signals bench-significance bench-gpu bench-accuracy bench-regularisation bench-diagnosis bench-formats bench-api bench-tenants bench-upload bench-checks bench-audit bench-calibration bench-finetune bench-fleet bench-mlflow bench-cli bench-predict verify-page
 
 # Where nothing compiled may be kept, every process that imports torch takes seconds longer to start.
 unexport PYTHONDONTWRITEBYTECODE
@@ -53,7 +53,8 @@ check: .venv/.developed ## lint, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-sdk: .venv/.developed ## write the types of the client anew, from the API's OpenAPI document
+sdk: .venv/.developed ## write anew what of the SDK is made: its types from the API, the client that waits from the awaited one
+	$(BIN)/python client/unasync.py
 	$(BIN)/python -c 'import json; from api.app import create_app; print(json.dumps(create_app().openapi()))' > .openapi.json
 	cd client && ../$(BIN)/python -m typegen epochal/types < ../.openapi.json
 	rm .openapi.json
@@ -109,6 +110,9 @@ bench-formats: .venv/.installed ## measure which memory format is faster on whic
 
 bench-mlflow: .venv/.developed ## measure the API beside an MLflow server on the calls that both have; installs MLflow apart
 	@$(BIN)/python -m benchmarks.beside_mlflow $(OPTIONS)
+
+bench-cli: .venv/.developed ## measure how long `epochal` takes to start and to list jobs, beside MLflow's command; installs both apart
+	@$(BIN)/python -m benchmarks.cli_start $(OPTIONS)
 
 bench-api: .venv/.developed ## measure the API at up to a million jobs: OPTIONS='--jobs 1000 --databases sqlite'
 	@$(BIN)/python -m benchmarks.api_speed $(OPTIONS)

@@ -21,6 +21,7 @@ BY_HAND = {"waiting.py", "display.py"}
 
 NAMES = {
     "_async": "_sync",
+    "AbstractAsyncContextManager": "AbstractContextManager",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
     "__aiter__": "__iter__",

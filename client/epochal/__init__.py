@@ -10,10 +10,14 @@ EPOCHAL_URL and EPOCHAL_API_KEY may also hold the address and the API key. `Asyn
 `epochal.types` has the records that the methods return, `epochal.errors` the exceptions.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
+from importlib import import_module
+
+TYPE_CHECKING = False  # to import it takes longer than `epochal --help` may
 if TYPE_CHECKING:
+    from typing import Any
+
     from epochal._async.client import AsyncEpochal
     from epochal._async.job import AsyncJob
     from epochal._sync.client import Epochal

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
+from base64 import b64encode
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -74,22 +75,34 @@ class Backoff:
 def may_repeat(error: EpochalError, *, repeatable: bool) -> bool:
     """Whether a request is sent again after `error`. One that is not `repeatable` acts each time that it arrives: it is
     repeated only where it certainly did nothing."""
-    if isinstance(error, APIConnectionError):
-        return repeatable or isinstance(error.__cause__, NOT_SENT)
-    if not isinstance(error, APIStatusError):
-        return False
-    if error.status_code == httpx2.codes.TOO_MANY_REQUESTS:
+    if not may_have_acted(error):
         return True
-    is_temporary = error.status_code >= 500 and error.status_code not in NOT_TEMPORARY
-    return repeatable and (is_temporary or error.status_code == httpx2.codes.REQUEST_TIMEOUT or error.code == IN_FLIGHT)
+    return repeatable and (may_pass(error) or error.code == IN_FLIGHT)
 
 
-class BearerKey(httpx2.Auth):
-    """Sends the key only to the service that it is for. An answer may name addresses of other services, or redirect to
-    them."""
+def may_have_acted(error: EpochalError) -> bool:
+    """Whether the request that `error` answers may have been carried out all the same."""
+    return not isinstance(error.__cause__, NOT_SENT) and _status_of(error) != httpx2.codes.TOO_MANY_REQUESTS
 
-    def __init__(self, key: str, url: httpx2.URL) -> None:
-        self._header = f"Bearer {key}"
+
+def may_pass(error: EpochalError) -> bool:
+    """Whether the service may answer otherwise later."""
+    status = _status_of(error)
+    if status is None:
+        return isinstance(error, APIConnectionError)
+    return status in (408, 429) or (status >= 500 and status not in NOT_TEMPORARY)
+
+
+def _status_of(error: EpochalError) -> int | None:
+    return error.status_code if isinstance(error, APIStatusError) else None
+
+
+class Login(httpx2.Auth):
+    """Sends a key, or a user and a password, only to the service that they are for. An answer may name addresses of
+    other services, or redirect to them."""
+
+    def __init__(self, header: str, url: httpx2.URL) -> None:
+        self._header = header
         self._origin = _origin(url)
 
     def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
@@ -106,7 +119,9 @@ def address_of(base_url: str | None) -> httpx2.URL:
         url = httpx2.URL(text)
     except httpx2.InvalidURL:  # whose text has a part of the address, which may be a password's
         url = None
-    if url is None or url.scheme not in ("http", "https") or not url.host:
+    # The characters / ? # of a password that is not percent-encoded end what is read as the host.
+    is_cut = url is not None and ("@" in url.path or "?" in text or "#" in text)
+    if url is None or is_cut or url.scheme not in ("http", "https") or not url.host:
         raise LocalError(
             f"{without_login(text)} is no address of a service.",
             code="address_invalid",
@@ -116,19 +131,23 @@ def address_of(base_url: str | None) -> httpx2.URL:
     return url
 
 
-def auth_of(api_key: str | None, url: httpx2.URL) -> BearerKey | None:
-    """Raises AuthenticationError where the key is no valid header value: the HTTP library's own error would show it."""
-    key = (api_key or os.environ.get("EPOCHAL_API_KEY") or "").strip()
+def auth_of(api_key: str | None, url: httpx2.URL) -> Login | None:
+    """The key, or else the user and the password of the address. Raises AuthenticationError where the key is no valid
+    header value: the HTTP library's own error would show it."""
+    key = (os.environ.get("EPOCHAL_API_KEY", "") if api_key is None else api_key).strip()
     if key and not re.fullmatch("[!-~]+", key):
         raise AuthenticationError(
             "The API key should be as POST /v1/keys gave it: epochal_<id>.<secret>, without spaces.",
             status_code=401,
             code="key_malformed",
         )
-    return BearerKey(key, url) if key else None
+    if key:
+        return Login(f"Bearer {key}", url)
+    user = f"{url.username}:{url.password}".encode()
+    return Login(f"Basic {b64encode(user).decode()}", url) if url.userinfo else None
 
 
-def transport_settings(url: httpx2.URL, auth: BearerKey | None, user_agent: str) -> dict[str, Any]:
+def transport_settings(url: httpx2.URL, auth: Login | None, user_agent: str) -> dict[str, Any]:
     """How a client of the HTTP library is made."""
     return {
         "base_url": url,
@@ -136,7 +155,17 @@ def transport_settings(url: httpx2.URL, auth: BearerKey | None, user_agent: str)
         "headers": {"User-Agent": user_agent},
         # A proxy that the environment names cannot reach the loopback address of this machine.
         "trust_env": url.host not in LOOPBACK,
+        **_trust(url),
     }
+
+
+def _trust(url: httpx2.URL) -> dict[str, Any]:
+    """Where nothing is encrypted, no certificates are read: it takes 40 ms. Then none is trusted either."""
+    if url.scheme != "http" or url.host not in LOOPBACK:
+        return {}
+    import ssl
+
+    return {"verify": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)}
 
 
 def proxy_error() -> LocalError:

@@ -175,7 +175,7 @@ def _fixed_list(items: tuple[Any, ...]) -> Reader:
 
     def read_list(value: Any) -> tuple[Any, ...]:
         if type(value) is not list or len(value) != len(readers):
-            _refuse(f"a list of {len(readers)}", value)
+            raise _Misfit(f"should be a list of {len(readers)}")
         return tuple(read(each) for read, each in zip(readers, value, strict=True))
 
     return read_list
@@ -201,7 +201,8 @@ def _dictionary(item: Any) -> Reader:
 
 def _record(kind: type[Record]) -> Reader:
     """Reads a record. What depends on its class alone is found once."""
-    hints, known = get_type_hints(kind), sent_fields(cast("Any", kind))
+    declared = next(each for each in kind.__mro__ if "__dataclass_fields__" in vars(each))  # not what a subclass adds
+    hints, known = get_type_hints(declared), sent_fields(cast("Any", kind))
     plan = [(name, each.name, _reader(hints[each.name]), _may_be_absent(each)) for name, each in known.items()]
 
     def read_record(value: Any) -> Record:

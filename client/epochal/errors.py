@@ -195,9 +195,11 @@ def status_error(
 ) -> APIStatusError:
     """The exception for an answer with this status, whose body is `problem` (RFC 9457); {} where it had none."""
     kind = _KINDS.get(status_code, InternalServerError if status_code >= 500 else APIStatusError)
+    errors = problem.get("errors")
     parts = [
         InvalidPart(part.get("pointer") or part.get("parameter") or part.get("header") or "", part.get("detail", ""))
-        for part in problem.get("errors") or ()
+        for part in (errors if isinstance(errors, list) else ())
+        if isinstance(part, Mapping)
     ]
     return kind(
         problem.get("detail") or problem.get("title") or f"HTTP {status_code}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from epochal.errors import LocalError
 from epochal.markup import comparison_html, job_html
@@ -13,14 +13,16 @@ if TYPE_CHECKING:
 
 __all__ = ["comparison_html", "job_html", "plot", "watch"]
 
+SomeJob = TypeVar("SomeJob", bound="Job")
+
 _SPLITS = ("train", "validation", "test")
 
 
 def watch(
-    jobs: Iterable[Job],
+    jobs: Iterable[SomeJob],
     rows: Callable[[int], Iterable[EpochRow]],
     events: Callable[[int], Iterable[Event]] | None = None,
-) -> Job:
+) -> SomeJob:
     """Show a job as it trains, until it has ended, and return it: in a notebook as curves that are redrawn in the cell,
     elsewhere as `epochal watch` does, with the same arguments as `epochal.terminal.following.Follow`.
 
@@ -33,12 +35,12 @@ def watch(
     return _watch_in_cell(jobs, rows)
 
 
-def _watch_in_cell(jobs: Iterable[Job], rows: Callable[[int], Iterable[EpochRow]]) -> Job:
+def _watch_in_cell(jobs: Iterable[SomeJob], rows: Callable[[int], Iterable[EpochRow]]) -> SomeJob:
     from IPython.display import HTML, display, update_display  # type: ignore[import-not-found,unused-ignore]
 
     known: dict[int, EpochRow] = {}
     shown = handle = None
-    job: Job | None = None
+    job: SomeJob | None = None
     for job in jobs:
         seen = (len(job.attempts), job.latest and job.latest.recorded_at, job.status)
         if job.latest and seen != shown:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any, TypeVar
 
 from epochal.errors import LocalError
@@ -15,7 +15,7 @@ class Rows(list[T]):
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Each row as a dict, by its columns."""
-        return [asdict(row) for row in self]  # type: ignore[call-overload]  # rows are records, which are dataclasses
+        return [{name: getattr(row, name) for name in self._columns()} for row in self]
 
     def to_pandas(self) -> Any:
         """A `pandas.DataFrame` with a column for each field. Raises LocalError where pandas is not installed."""
@@ -25,5 +25,9 @@ class Rows(list[T]):
             raise LocalError(
                 "A table for pandas needs pandas.", code="package_missing", hint="pip install pandas"
             ) from error
-        columns = [field.name for field in fields(self[0])] if self else None  # type: ignore[arg-type]  # likewise
-        return pandas.DataFrame(self.to_dicts(), columns=columns)
+        return pandas.DataFrame(self.to_dicts(), columns=self._columns() or None)
+
+    def _columns(self) -> list[str]:
+        """What a newer service adds to a row is no column."""
+        first: Any = self[0] if self else None
+        return [field.name for field in fields(first) if field.name != "unknown_fields"] if self else []

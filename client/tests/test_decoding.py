@@ -7,18 +7,21 @@ import math
 import pickle
 from dataclasses import FrozenInstanceError, replace
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from epochal.decoding import decode
 from epochal.types import (
+    AnsweredTrial,
     Attempt,
     DatasetImage,
     EpochRow,
     Event,
     Finding,
     Job,
+    JobCreate,
     NewKey,
     Progress,
     RecipeResult,
@@ -26,6 +29,7 @@ from epochal.types import (
     StepChoice,
     StepTiming,
     Sweep,
+    TrainingSpec,
 )
 
 STEP = {"epoch": 0, "epochs": 3, "step": 4, "steps_per_epoch": 10, "percent": 12.5, "estimated_finish": None}
@@ -80,6 +84,15 @@ def test_times_have_a_zone() -> None:
     later = decode(Event, EVENT | {"created_at": "2026-11-30T12:00:00+02:00"})
     assert later.created_at.utcoffset() == timedelta(hours=2)
     assert later.to_dict()["created_at"] == "2026-11-30T10:00:00Z"
+
+
+def test_times_as_python_3_10_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    def older(text: str) -> datetime:
+        assert not text.endswith("Z")
+        return datetime.fromisoformat(text)
+
+    monkeypatch.setattr("epochal.decoding.datetime", SimpleNamespace(fromisoformat=older))
+    assert decode(Event, EVENT).created_at.utcoffset() == timedelta(0)
 
 
 def test_dates_and_names_that_python_keeps_for_itself() -> None:
@@ -181,6 +194,8 @@ def test_records_cannot_be_changed_and_can_be_copied() -> None:
     event = decode(Event, EVENT | {"later": 1})
     with pytest.raises(FrozenInstanceError):
         event.message = "other"  # type: ignore[misc]
+    with pytest.raises(FrozenInstanceError):
+        del event.message
     for same in (copy.copy(event), copy.deepcopy(event), pickle.loads(pickle.dumps(event))):
         assert (same, same.to_dict()) == (event, event.to_dict())
     assert replace(event, message="other").to_dict()["message"] == "other"
@@ -190,6 +205,7 @@ def test_records_cannot_be_changed_and_can_be_copied() -> None:
 def test_a_subclass_is_decoded_with_its_own_slots() -> None:
     class Bound(Event):
         __slots__ = ("_client",)
+        _client: NotImportedHere  # type: ignore[name-defined]  # noqa: F821
 
     bound = decode(Bound, EVENT)
     object.__setattr__(bound, "_client", 3)
@@ -204,6 +220,18 @@ def test_a_secret_is_not_shown() -> None:
     assert "secret" not in repr(decoded)
 
 
+def test_a_spec_is_checked_by_a_type_checker() -> None:
+    spec: TrainingSpec = {"dataset": "digits", "optimizer": {"name": "sgd", "momentum": 0.9}, "schedule": "cosine"}
+    spec["optimizer"] = {"name": "sgd", "lr": 0.1}  # type: ignore[typeddict-item]
+    body: JobCreate = {"spec": spec, "epochs": 3}  # type: ignore[typeddict-unknown-key]
+    assert body["spec"] is spec
+
+    def rate(job: Job) -> float:
+        return job.spec["optimizer"]["learning_rate"]
+
+    assert rate(cast("Job", SimpleNamespace(spec={"optimizer": {"learning_rate": 0.1}}))) == 0.1
+
+
 def test_lists_are_tuples() -> None:
     attempt: dict[str, Any] = {"number": 1, "worker": "w", "started_at": EVENT["created_at"], "ended_at": None}
     attempt |= {"end_reason": None, "devices": ["cpu", "cpu"], "resumed_from": None, "facts": None}
@@ -212,6 +240,14 @@ def test_lists_are_tuples() -> None:
         decode(Attempt, attempt | {"devices": ["cpu", None]})
     with pytest.raises(ValueError, match=r"^Attempt\.devices: should be a list, not text$"):
         decode(Attempt, attempt | {"devices": "cpu"})
+
+
+def test_a_list_of_two() -> None:
+    trial: dict[str, Any] = {"label": "a", "job_id": "b", "epochs": 1, "planned_epochs": 2}
+    decoded = decode(AnsweredTrial, trial | {"test_accuracy_interval": [0.25, 1]})
+    assert decoded.test_accuracy_interval == (0.25, 1.0)
+    with pytest.raises(ValueError, match=r"^AnsweredTrial\.test_accuracy_interval: should be a list of 2$"):
+        decode(AnsweredTrial, trial | {"test_accuracy_interval": [0.25]})
 
 
 def test_a_spec_is_read_as_it_is() -> None:

@@ -14,8 +14,12 @@ import pytest
 
 from api.app import create_app
 from epochal import Epochal, EpochalError
+from epochal._async.job import FINAL
+from epochal._async.sweeps import OVER as SWEEP_FINAL
 from epochal.types import Checkpoint
+from models import TERMINAL
 from settings import Settings
+from sweeps.status import OVER
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 SUBMISSION: dict[str, Any] = {
@@ -238,6 +242,11 @@ def client(sent: list[httpx2.Request]) -> Iterator[Epochal]:
 
     with Epochal("http://epochal.test", transport=httpx2.MockTransport(handle)) as made:
         yield made
+
+
+def test_final_statuses_are_the_service_s() -> None:
+    assert {status.value for status in TERMINAL} == FINAL
+    assert {status.value for status in OVER} == SWEEP_FINAL
 
 
 def test_there_is_a_method_for_every_operation(operations: dict[str, Any]) -> None:

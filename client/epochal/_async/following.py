@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import TypeVar
 
 import httpx2
 
 from epochal._async.requester import AsyncRequester
-from epochal._http import MAX_RETRY_AFTER, connection_error, path_to
+from epochal._http import MAX_RETRY_AFTER, Backoff, connection_error, may_have_acted, may_pass, path_to
 from epochal.errors import (
     APIConnectionError,
     APIStatusError,
@@ -30,7 +33,7 @@ SILENT_SECONDS = 45.0
 
 POLL_SECONDS = 0.5
 
-END = httpx2.ServerSentEvent(event="end")
+END = "end"  # the event that comes last
 
 
 class Outage:
@@ -53,14 +56,7 @@ class Outage:
         if not may_pass(reason) or asked > MAX_RETRY_AFTER or now - self._since > OUTAGE_SECONDS:
             raise reason
         seconds, self._seconds = self._seconds, min(2 * self._seconds, LONGEST_WAIT)
-        return max(seconds, asked, least)
-
-
-def may_pass(reason: EpochalError) -> bool:
-    """Whether the service may answer again later."""
-    if isinstance(reason, APIConnectionError):
-        return True
-    return isinstance(reason, APIStatusError) and (reason.status_code in (408, 429) or reason.status_code >= 500)
+        return max(seconds * random.uniform(0.75, 1.25), asked, least)  # noqa: S311  # nobody gains by guessing it
 
 
 class AsyncEventStream:
@@ -72,20 +68,23 @@ class AsyncEventStream:
         self._told = told
         self._has_received = False  # whether the service has ever sent something
         self._retry_seconds = 0.0  # how long the service asks to wait before a reconnection
-        self._outage = Outage()
+        self._first, self._outage = Backoff(requester.options.max_retries), Outage()
 
     async def events(self) -> AsyncIterator[Event]:
         """Each once, in order, until the job ends."""
         while True:
             try:
-                async for message in self._messages():
-                    self._outage.over()
-                    self._has_received = True
-                    if message.event == END.event:
-                        return
-                    event = self._new(message)
-                    if event is not None:
-                        yield event
+                async with self._connection() as response:
+                    if response.status_code == httpx2.codes.NO_CONTENT:
+                        return  # the job has ended, and all its events were received
+                    async for message in httpx2.EventSource(response):
+                        self._outage.over()
+                        self._has_received = True
+                        if message.event == END:
+                            return
+                        event = self._new(message)
+                        if event is not None:
+                            yield event
                 reason: EpochalError = APIConnectionError(
                     self._requester.base_url, "it closed the stream, again and again"
                 )
@@ -95,27 +94,19 @@ class AsyncEventStream:
                 reason = connection_error(self._requester.base_url, error)
             except EpochalError as error:
                 reason = error
-            self._check(reason)
-            if not self._has_received:
-                raise reason  # its request was repeated already, and nothing is lost yet
-            await self._requester.sleep(self._outage.wait(reason, self._retry_seconds))
+            await self._requester.sleep(self._wait(reason))
 
-    async def _messages(self) -> AsyncIterator[httpx2.ServerSentEvent]:
-        """The messages of one connection."""
+    def _connection(self) -> AbstractAsyncContextManager[httpx2.Response]:
         last = {"Last-Event-ID": str(self._told)} if self._told else {}
         headers = {"Accept": "text/event-stream", **last}
-        wait = max(0.0, SILENT_SECONDS - self._requester.options.timeout)
-        async with self._requester.open("GET", self._path, headers=headers, wait=wait) as response:
-            if response.status_code == httpx2.codes.NO_CONTENT:
-                yield END  # the job has ended, and all its events were received
-                return
-            async for message in httpx2.EventSource(response):
-                yield message
+        once = self._requester.with_options(replace(self._requester.options, max_retries=0))
+        wait = SILENT_SECONDS - once.options.timeout
+        return once.open("GET", self._path, headers=headers, wait=wait)
 
     def _new(self, message: httpx2.ServerSentEvent) -> Event | None:
         """The event of a message, if it has one that is new."""
         if message.retry is not None:
-            self._retry_seconds = message.retry / 1000
+            self._retry_seconds = min(message.retry / 1000, LONGEST_WAIT)
         if not message.data:
             return None
         try:
@@ -127,33 +118,45 @@ class AsyncEventStream:
         self._told = event.id
         return event
 
-    def _check(self, reason: EpochalError) -> None:
-        """Raises StreamNotAvailableError where `reason` means that this service cannot stream at all."""
+    def _wait(self, reason: EpochalError) -> float:
+        """Seconds before the next connection. Until something was received, there are as many as retries of a request.
+        Raises `reason`; or StreamNotAvailableError where it means that this service cannot stream at all."""
         if isinstance(reason, NotFoundError) and reason.code != "job_not_found":
             raise StreamNotAvailableError(f"there is nothing at {self._path}") from reason
-        if not self._has_received and isinstance(reason, APITimeoutError):
+        if self._has_received:
+            return self._outage.wait(reason, self._retry_seconds)
+        if isinstance(reason, APITimeoutError) and may_have_acted(reason):
             raise StreamNotAvailableError("nothing comes, as if something in between held it back") from reason
+        if not may_pass(reason):
+            raise reason
+        return self._first.wait(reason)
 
 
 async def poll(
-    requester: AsyncRequester, path: str, kind: type[T], is_over: Callable[[T], bool], wait: float
+    requester: AsyncRequester,
+    path: str,
+    kind: type[T],
+    is_over: Callable[[T], bool],
+    wait: float,
+    until: float | None = None,
 ) -> AsyncIterator[T]:
-    """What is at `path` now, then again whenever it has changed, and at least every `wait` seconds, until it `is_over`.
-    Goes on through an outage of the service, once something has come."""
+    """What is at `path` now, then again whenever it has changed, and at least every `wait` seconds, until it `is_over`,
+    or until a time of `time.monotonic`. Goes on through an outage of the service, once something has come."""
     found: T | None = None
     etag: str | None = None
-    outage = Outage()
-    while True:
+    outage, asked = Outage(), requester
+    while found is None or until is None or time.monotonic() < until:
         known = {"If-None-Match": etag} if etag else {}
-        headers = {"Prefer": f"wait={max(1, round(wait))}", **known}
+        seconds = max(1, round(_within(wait, until)))
         try:
-            response = await requester.request("GET", path, headers=headers, wait=wait)
+            response = await asked.request("GET", path, headers={"Prefer": f"wait={seconds}", **known}, wait=seconds)
         except EpochalError as error:
             if found is None:
                 raise
-            await requester.sleep(outage.wait(error))
+            await requester.sleep(_within(outage.wait(error), until))
             continue
         outage.over()
+        asked = requester.with_options(replace(requester.options, max_retries=0))  # from now on, the outage waits
         etag = response.headers.get("ETag")
         if found is None or response.status_code != httpx2.codes.NOT_MODIFIED:
             found = requester.decoded(kind, response)
@@ -161,4 +164,9 @@ async def poll(
         if is_over(found):
             return
         if "Preference-Applied" not in response.headers:
-            await requester.sleep(POLL_SECONDS)  # an older service, which cannot wait for changes
+            await requester.sleep(_within(POLL_SECONDS, until))  # an older service, which cannot wait for changes
+
+
+def _within(seconds: float, until: float | None) -> float:
+    """As many, or as are left until then."""
+    return seconds if until is None else max(0.0, min(seconds, until - time.monotonic()))

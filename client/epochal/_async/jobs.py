@@ -20,6 +20,8 @@ from epochal.rows import Rows
 
 Path_ = str | os.PathLike[str]
 
+WAIT_SECONDS = 20.0  # that the service may hold back its answer to who waits for a job
+
 
 class AsyncJobs(AsyncResource):
     """`client.jobs`."""
@@ -184,7 +186,7 @@ class AsyncJobs(AsyncResource):
         StreamNotAvailableError if the service cannot stream: use `poll` then."""
         return AsyncEventStream(self._requester, job_id, after).events()
 
-    def poll(self, job_id: str, *, wait: float = 20.0) -> AsyncIterator[AsyncJob]:
+    def poll(self, job_id: str, *, wait: float = WAIT_SECONDS) -> AsyncIterator[AsyncJob]:
         """The job now, then again whenever it has changed, and at least every `wait` seconds, until it has ended."""
         return poll(self._requester, path_to("jobs", job_id), AsyncJob, _is_over, wait)
 
@@ -192,9 +194,8 @@ class AsyncJobs(AsyncResource):
         """Wait until the job has ended, in whatever status, and return it. A paused job has not ended. Raises
         TimeoutError after `timeout` seconds; the job goes on."""
         until = None if timeout is None else time.monotonic() + timeout
-        async for job in self.poll(job_id, wait=20.0 if timeout is None else min(20.0, max(1.0, timeout))):
-            if job.finished or (until is not None and time.monotonic() >= until):
-                break
+        async for each in poll(self._requester, path_to("jobs", job_id), AsyncJob, _is_over, WAIT_SECONDS, until):
+            job = each
         if not job.finished:
             raise TimeoutError(f"The job {job_id} is still {job.status} after {timeout} seconds; it goes on.")
         return job

@@ -18,13 +18,14 @@ from epochal._http import (
     connection_error,
     is_good,
     json_of,
+    may_have_acted,
     may_repeat,
     proxy_error,
     refusal,
     transport_settings,
 )
 from epochal.decoding import decode
-from epochal.errors import APIConnectionError, EpochalError, UnexpectedAnswerError
+from epochal.errors import EpochalError, LocalError, NotFoundError, UnexpectedAnswerError
 from epochal.version import user_agent
 
 T = TypeVar("T")
@@ -54,12 +55,14 @@ class AsyncRequester:
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         address = address_of(base_url)
+        auth = auth_of(api_key, address)
+        address = address.copy_with(username=None, password=None)  # what is shown or logged has no password
         self.base_url = str(address).rstrip("/")
         self.options = options
         # The answers that came, where somebody asks for them as they are.
         self.seen: list[httpx2.Response] | None = None
         self._prefix = address.path.rstrip("/")
-        settings = transport_settings(address, auth_of(api_key, address), user_agent())
+        settings = transport_settings(address, auth, user_agent())
         try:
             self._http = httpx2.AsyncClient(**settings, transport=transport)
         except (httpx2.InvalidURL, ValueError):
@@ -111,16 +114,21 @@ class AsyncRequester:
         """
         keyed = {"Idempotency-Key": str(uuid.uuid4())} if makes_once else {}
         seconds = self.options.timeout
-        request = self._http.build_request(
-            method,
-            path,
-            params=query or None,
-            json=json,
-            content=content,
-            files=files,
-            headers={**keyed, **(headers or {})},
-            timeout=httpx2.Timeout(seconds, read=seconds + wait),
-        )
+        try:
+            request = self._http.build_request(
+                method,
+                path,
+                params={name: value for name, value in (query or {}).items() if value != []} or None,
+                json=json,
+                content=content,
+                files=files,
+                headers={**keyed, **(headers or {})},
+                timeout=httpx2.Timeout(seconds, read=seconds + wait),
+            )
+        except httpx2.InvalidURL:
+            raise UnexpectedAnswerError("it names an address that is none") from None
+        except (TypeError, ValueError) as error:
+            raise LocalError(f"This cannot be sent as JSON: {error}.", code="invalid_request") from error
         may = (makes_once or method in REPEATABLE) if repeatable is None else repeatable
         response = await self._sent(request, repeatable=may, is_read=is_read)
         try:
@@ -162,12 +170,12 @@ class AsyncRequester:
             try:
                 return await self._good(request, is_read=is_read)
             except EpochalError as error:
-                # The first one was carried out, though its answer was lost.
-                if was_lost and request.method == "DELETE" and getattr(error, "status_code", None) == 404:
+                # An earlier one was carried out, though its answer was lost.
+                if was_lost and request.method == "DELETE" and isinstance(error, NotFoundError):
                     return httpx2.Response(204, request=request)
                 if not may_repeat(error, repeatable=repeatable):
                     raise
-                was_lost = was_lost or isinstance(error, APIConnectionError)
+                was_lost = was_lost or may_have_acted(error)
                 await self.sleep(backoff.wait(error))
 
     async def _good(self, request: httpx2.Request, *, is_read: bool) -> httpx2.Response:

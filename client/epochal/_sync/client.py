@@ -24,7 +24,7 @@ from epochal.errors import APIStatusError
 
 class Epochal:
     """A client of the service at `base_url` or EPOCHAL_URL. `api_key` or EPOCHAL_API_KEY is needed if the service
-    requires keys. Every method raises EpochalError.
+    requires keys; "" is no key, whatever the environment has. Every method raises EpochalError.
 
     A request is sent again, up to `max_retries` times with longer and longer waits, after a lost connection and after
     the statuses 408, 429 and 500 and above, and at least as late as the service asks. One that makes a job, a sweep or

@@ -16,6 +16,9 @@ from epochal._http import Backoff, connection_error
 from epochal._sync.requester import Requester
 from epochal.errors import UnexpectedAnswerError
 
+# What something in between compresses has other places than those of the file.
+AS_IT_IS = {"Accept-Encoding": "identity"}
+
 
 def download(requester: Requester, address: str, path: str | os.PathLike[str]) -> Path:
     """Save a file at `path`, where it appears only when it is complete; in a folder, under its own name. Raises
@@ -34,13 +37,15 @@ def download(requester: Requester, address: str, path: str | os.PathLike[str]) -
 
 
 def _save(requester: Requester, address: str, file: BinaryIO) -> None:
-    """Each connection that brings data allows the full number of retries again."""
-    digest, headers, backoff = sha256(), dict[str, str](), Backoff(requester.options.max_retries)
+    """Each connection that gets further than all before it allows the full number of retries again."""
+    digest, tag, furthest, backoff = sha256(), "", 0, Backoff(requester.options.max_retries)
     while True:
-        began = file.tell()
-        with requester.open("GET", address, headers=headers) as response:
-            if began and response.status_code != httpx2.codes.PARTIAL_CONTENT:  # another file, or all of it
-                began, digest = file.seek(0), sha256()
+        rest = {"Range": f"bytes={file.tell()}-", "If-Range": tag} if tag and file.tell() else {}
+        with requester.open("GET", address, headers={**AS_IT_IS, **rest}) as response:
+            tag = response.headers.get("ETag", "")
+            if response.status_code != httpx2.codes.PARTIAL_CONTENT:  # another file, or all of it
+                digest = sha256()
+                file.seek(0)
                 file.truncate()
             try:
                 for block in response.iter_bytes():
@@ -48,12 +53,9 @@ def _save(requester: Requester, address: str, file: BinaryIO) -> None:
                     file.write(block)
                 break
             except httpx2.RequestError as error:
-                if file.tell() > began:
-                    backoff = Backoff(requester.options.max_retries)
+                if file.tell() > furthest:
+                    furthest, backoff = file.tell(), Backoff(requester.options.max_retries)
                 seconds = backoff.wait(connection_error(requester.base_url, error))
         requester.sleep(seconds)
-        tag = response.headers.get("ETag")
-        headers = {"Range": f"bytes={file.tell()}-", "If-Range": tag} if tag and file.tell() else {}
-    tag = response.headers.get("ETag", "")
     if re.fullmatch('"[0-9a-f]{64}"', tag) and tag != f'"{digest.hexdigest()}"':
         raise UnexpectedAnswerError(f"the SHA-256 of {address} is not the one that its ETag says")

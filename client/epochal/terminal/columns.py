@@ -42,9 +42,9 @@ def progress(job: Any) -> str:
 
 
 def left(job: Any, now: datetime) -> str | None:
-    """How long a job is expected to take from now on."""
+    """How long a job is expected to take from now on. None where that is not known, or already over."""
     finish = job.progress.estimated_finish
-    return None if finish is None or job.finished_at else formats.clock(finish - now)
+    return None if finish is None or job.finished_at or finish <= now else formats.clock(finish - now)
 
 
 def _left_or_age(job: Any, now: datetime) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeVar
 
 from epochal.terminal import formats
+from epochal.terminal.clock import ServiceClock, machine_time
 from epochal.terminal.columns import accuracy, left, status_colour
 from epochal.terminal.screen import Screen
 from epochal.terminal.states import OVER, epoch_line, revised_line, state_lines
@@ -15,6 +16,8 @@ from epochal.terminal.text import width as measured
 
 if TYPE_CHECKING:
     from epochal.types import EpochRow, Event, Job
+
+SomeJob = TypeVar("SomeJob", bound="Job")
 
 _WIDEST_BAR = 60
 _LEAST_BAR = 10
@@ -42,9 +45,9 @@ class Follow:
         events: Callable[[int], Iterable[Event]] | None = None,
         *,
         screen: Screen | None = None,
-        clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        clock: Callable[[], datetime] = machine_time,
     ) -> None:
-        self._rows, self._events, self._clock = rows, events, clock
+        self._rows, self._events, self._clock = rows, events, ServiceClock(clock)
         self._screen = screen or Screen()
         self._epoch = -1  # the last one that was shown
         self._attempts: dict[int, int] = {}  # by epoch: the attempt whose figures were shown
@@ -53,13 +56,13 @@ class Follow:
         self._state: list[str] = []
         self._looked: tuple[object, ...] = ()
 
-    def run(self, jobs: Iterable[Job]) -> Job:
+    def run(self, jobs: Iterable[SomeJob]) -> SomeJob:
         """Show each state of the job that comes, until no more comes; returns the last. The bar is redrawn as often as
         a job comes, whether it has changed or not: once a second is pleasant.
 
         Raises ValueError if none comes, BrokenPipeError if nobody reads any more, and what its sources raise.
         """
-        job: Job | None = None
+        job: SomeJob | None = None
         with self._screen:
             for job in jobs:
                 self.show(job)
@@ -69,9 +72,10 @@ class Follow:
 
     def show(self, job: Job) -> None:
         """Print what is new, and redraw the bar."""
+        self._clock.look(job)
         columns = self._screen.size()[0]
         lines = [*self._revised(job), *self._new(job, columns if self._screen.live else None)]
-        block = [] if job.status in OVER else bar(job, self._clock(), columns - 1, self._screen.style)
+        block = [] if job.status in OVER else bar(job, self._clock.now(), columns - 1, self._screen.style)
         self._screen.draw(lines, block)
 
     def _new(self, job: Job, width: int | None) -> list[str]:
@@ -117,7 +121,6 @@ class Follow:
             self._event = max(self._event, event.id)
             if event.type == "epoch_revised" and self._attempts.get(event.epoch or 0, event.attempt) < event.attempt:
                 lines.append(revised_line(event))
-                self._attempts[event.epoch or 0] = event.attempt
         return lines
 
     def _painted(self, line: str, job: Job) -> str:

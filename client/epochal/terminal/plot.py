@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from epochal.terminal import formats
 from epochal.terminal.scales import Scale, labelled, limits, ticks_of
@@ -20,6 +21,18 @@ _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # by row and c
 _MARK_EVERY = 10  # cells between two marks of a curve without colours
 
 Cell = tuple[int, int]
+
+
+class Extent(NamedTuple):
+    """What a curve covers of one column of dots: from the least to the greatest row, where it begins and where it ends.
+    Rows count from the top.
+    """
+
+    column: int
+    least: int
+    greatest: int
+    begin: int
+    end: int
 
 
 @dataclass(frozen=True)
@@ -57,16 +70,21 @@ def panel(plot: Plot, width: int, height: int, style: Style = PLAIN) -> list[str
     values = Scale(*limits(min(finite), max(finite), percent=plot.percent), canvas_rows)
     ticks = labelled(values.low, values.high, max(2.0, height / 2), percent=plot.percent)
     labels = {(values.last - values.dot(tick)) // (canvas_rows // height): text for tick, text in ticks}
-    margin = max(measured(label) for label in labels.values()) + 2
+    margin = max((measured(label) for label in labels.values()), default=0) + 2
     drawn = [epoch for curve in plot.series for epoch, _ in _points(curve)]
     area = width - margin
     epochs = Scale(min(drawn), max(drawn), area * (2 if style.unicode else 1))
-    canvas = Canvas(area, height, style)
+    canvas = Canvas(area, height, style, marked=_is_marked(plot, style))
     for curve in plot.series:
         canvas.draw(curve, epochs, values)
     lines = _legend(plot, width, style)
     lines += [_with_label(labels.get(row, ""), margin, line, style) for row, line in enumerate(canvas.lines())]
     return [*lines, *_epoch_axis(plot, epochs, margin, area, style)]
+
+
+def _is_marked(plot: Plot, style: Style) -> bool:
+    """Whether colours alone do not tell the curves apart."""
+    return not style.colours or len({curve.colour for curve in plot.series}) < len(plot.series)
 
 
 def _points(curve: Series) -> Iterator[tuple[int, float]]:
@@ -79,8 +97,8 @@ def _points(curve: Series) -> Iterator[tuple[int, float]]:
 class Canvas:
     """Cells on which curves are drawn. Where several pass through one cell, its colour is the last one's."""
 
-    def __init__(self, columns: int, rows: int, style: Style) -> None:
-        self._columns, self._rows, self._style = columns, rows, style
+    def __init__(self, columns: int, rows: int, style: Style, *, marked: bool) -> None:
+        self._columns, self._rows, self._style, self._marked = columns, rows, style, marked
         self._bits: dict[Cell, int] = {}
         self._marks: dict[Cell, str] = {}
         self._colours: dict[Cell, str] = {}
@@ -92,25 +110,22 @@ class Canvas:
         for stretch in _stretches(curve, epochs, values):
             self._stretch(stretch, curve.mark, touched)
         self._colours.update(dict.fromkeys(touched, curve.colour))
-        if self._style.unicode and not self._style.colours:
+        if self._style.unicode and self._marked:
             self._sprinkle(touched, curve.mark)
         self._curves += 1
 
-    def _stretch(self, columns: list[tuple[int, int, int, int, int]], mark: str, touched: set[Cell]) -> None:
-        """A curve without interruption: for each column of dots its place, the least and the greatest row, and the rows
-        in which it begins and ends.
-        """
+    def _stretch(self, extents: list[Extent], mark: str, touched: set[Cell]) -> None:
+        """A curve without interruption."""
         before: tuple[int, int] | None = None
-        for column, least, greatest, begin, end in columns:
+        for column, least, greatest, begin, end in extents:
             for dot_row in range(least, greatest + 1):
                 self._dot(column, dot_row, mark, touched)
             if before:
                 for dot_column, dot_row in _between(before, (column, begin)):
                     self._dot(dot_column, dot_row, mark, touched)
             before = column, end
-        if len(columns) == 1 and columns[0][1] == columns[0][2]:
-            cell = self._cell(columns[0][0], columns[0][1])
-            self._marks[cell] = mark  # a single dot would be overlooked
+        if len(extents) == 1 and extents[0].least == extents[0].greatest:
+            self._marks[self._cell(extents[0].column, extents[0].least)] = mark  # a single dot would be overlooked
 
     def _cell(self, column: int, row: int) -> Cell:
         return (column // 2, row // 4) if self._style.unicode else (column, row)
@@ -151,9 +166,9 @@ class Canvas:
             yield "".join(parts).rstrip(" ")
 
 
-def _stretches(curve: Series, epochs: Scale, values: Scale) -> Iterator[list[tuple[int, int, int, int, int]]]:
-    """The curve in uninterrupted parts, as `Canvas._stretch` takes them."""
-    columns: list[tuple[int, int, int, int, int]] = []
+def _stretches(curve: Series, epochs: Scale, values: Scale) -> Iterator[list[Extent]]:
+    """The curve in parts that are not interrupted."""
+    columns: list[Extent] = []
     for epoch, value in _points(curve):
         if not math.isfinite(value):
             if columns:
@@ -161,11 +176,11 @@ def _stretches(curve: Series, epochs: Scale, values: Scale) -> Iterator[list[tup
             columns = []
             continue
         column, row = epochs.dot(epoch), values.last - values.dot(value)
-        if columns and columns[-1][0] == column:
+        if columns and columns[-1].column == column:
             _, least, greatest, begin, _ = columns[-1]
-            columns[-1] = (column, min(least, row), max(greatest, row), begin, row)
+            columns[-1] = Extent(column, min(least, row), max(greatest, row), begin, row)
         else:
-            columns.append((column, row, row, row, row))
+            columns.append(Extent(column, row, row, row, row))
     if columns:
         yield columns
 
@@ -190,7 +205,7 @@ def _legend(plot: Plot, width: int, style: Style) -> list[str]:
         values = [value for _, value in _points(curve)]
         if not values:
             continue
-        key = curve.mark if not (style.colours and style.unicode) else "━━"
+        key = "━━" if style.unicode and not _is_marked(plot, style) else curve.mark
         last = (formats.percent if plot.percent else formats.loss)(values[-1])
         lost = sum(not math.isfinite(value) for value in values)
         entry = f" {safe(curve.label)} {last}" + (f" ({lost} not finite)" if lost else "")

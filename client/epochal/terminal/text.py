@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # whatever prints needs this module, and `typing` would be most of what it takes to import
 if TYPE_CHECKING:
     from typing import Protocol
 

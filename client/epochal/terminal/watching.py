@@ -1,11 +1,12 @@
-"""The live table of everything that runs, and a line for each job whose state changes."""
+"""The live table of everything that runs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from epochal.terminal.clock import ServiceClock, machine_time
 from epochal.terminal.columns import RUNNING, STATUS_COLOURS
 from epochal.terminal.screen import Screen
 from epochal.terminal.states import OVER, state_lines
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 
 class Watch:
-    """A live display of jobs: a table of those that have not ended, and above it a line whenever one changes its state.
-    Where there is no terminal, the lines alone.
+    """A live display of jobs: a table of those that have not ended, and above it a line whenever one ends. Where there
+    is no terminal, a line whenever one changes its state.
 
     As with `Follow`, everything runs in the calling thread, and KeyboardInterrupt leaves the terminal as it was.
     """
@@ -28,12 +29,11 @@ class Watch:
         retrieve: Callable[[str], Job | None],
         *,
         screen: Screen | None = None,
-        clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        clock: Callable[[], datetime] = machine_time,
     ) -> None:
-        self._retrieve, self._clock = retrieve, clock
+        self._retrieve, self._clock = retrieve, ServiceClock(clock)
         self._screen = screen or Screen()
         self._states: dict[str, str] = {}  # of the jobs of the last look
-        self._first = True
 
     def run(self, looks: Iterable[Sequence[Job]]) -> None:
         """Show each look at the jobs that have not ended, until no more comes. `retrieve` is asked how a job ended that
@@ -45,16 +45,20 @@ class Watch:
 
     def show(self, jobs: Sequence[Job]) -> None:
         """Print the changes since the last look, and redraw the table."""
+        for job in jobs:
+            self._clock.look(job)
         columns, rows = self._screen.size()
         self._screen.draw(self._changes(jobs, columns), self._table(jobs, columns - 1, rows - 1))
 
     def _changes(self, jobs: Sequence[Job], columns: int) -> list[str]:
+        """How jobs ended. Where there is no table, which says it, also every other change of a state."""
         now: dict[str, str] = {job.id: job.status for job in jobs}
-        over = [self._retrieve(job_id) for job_id in self._states if job_id not in now]
-        changed = [job for job in over if job] + [job for job in jobs if self._states.get(job.id) != job.status]
-        quiet = self._first and self._screen.live  # the table says it already
-        self._states, self._first = now, False
-        return [] if quiet else [line for job in changed for line in self._line(job, columns)]
+        missing = [self._retrieve(job_id) for job_id in self._states if job_id not in now]
+        changed = [job for job in missing if job and job.status in OVER]
+        if not self._screen.live:
+            changed += [job for job in jobs if self._states.get(job.id) != job.status]
+        self._states = now
+        return [line for job in changed for line in self._line(job, columns)]
 
     def _line(self, job: Job, columns: int) -> list[str]:
         name = safe(job.name or job.id)
@@ -74,6 +78,6 @@ class Watch:
         active.sort(key=lambda job: order.get(job.status, 4))
         space = max(1, rows - 2)
         shown = active if len(active) <= space + 1 else active[:space]
-        lines = table(shown, RUNNING, columns, style=self._screen.style, now=self._clock())
+        lines = table(shown, RUNNING, columns, style=self._screen.style, now=self._clock.now())
         hidden = len(active) - len(shown)
         return [*lines, *([f"and {hidden} more"] if hidden else [])]

@@ -158,7 +158,9 @@ def test_a_resize_in_mid_run_leaves_no_trace(job: Make, attempt: Make, row: Make
 def test_a_foreign_name_is_harmless_and_takes_the_cells_that_it_has(job: Make, now: datetime) -> None:
     for name in ("日本語の名前がとても長いジョブです", "evil\x1b[2J\u202e\n", "e\u0301" * 60):
         for columns in (1, 10, 24, 40, 80, 200):
-            shown = job(name=name, status="running", progress={"percent": 50.0, "estimated_finish": now})
+            shown = job(
+                name=name, status="running", progress={"percent": 50.0, "estimated_finish": now + timedelta(hours=1)}
+            )
             lines = bar(shown, now, columns)
             assert len(lines) == 2
             assert max(map(width, lines)) <= columns
@@ -171,6 +173,12 @@ def test_the_bar_is_as_full_as_the_job(job: Make, now: datetime) -> None:
         assert line.count("━") + line.count("╸") / 2 == full
         assert sum(map(line.count, "━╸─")) == 50
     assert bar(job(progress={"percent": 50.0}), now, 80, Style(unicode=False))[0].count("#") > 20
+
+
+def test_an_expected_end_that_has_passed_is_not_told(job: Make, now: datetime) -> None:
+    for seconds, told in ((1, True), (0, False), (-60, False)):
+        late = {"percent": 99.0, "estimated_finish": now + timedelta(seconds=seconds)}
+        assert (" left" in bar(job(progress=late), now, 80)[0]) == told
 
 
 def test_a_terminal_that_lacks_a_character_gets_it_spelled_out(job: Make) -> None:
@@ -301,6 +309,45 @@ def test_what_is_no_number_or_was_not_evaluated_is_shown_as_such(job: Make, row:
         "test loss  0.2500, accuracy  95.00%   1,234 images/s\n"
         "Succeeded. Test accuracy 95.00%, 95.00% in epoch 2, whose validation accuracy of 75.00% is the best.\n"
     )
+
+
+def test_rows_that_come_twice_are_shown_once(job: Make, row: Make) -> None:
+    """Whatever the source repeats: a page, or the answer to a request that was sent again."""
+    rows, stream = [row(0), row(1)], io.StringIO()
+    looks = [job(status="running", latest=rows[0]), job(status="running", latest=rows[1])]
+    Follow(lambda _: rows, screen=Screen(stream)).run([*looks, job(status="succeeded", latest=rows[1])])
+    starts = [line[:9] for line in stream.getvalue().splitlines()]
+    assert sorted(starts) == ["Epoch   0", "Epoch   1", "Running.", "Succeeded"]
+
+
+@pytest.mark.parametrize("wrong", [0, 3600, -3600])
+def test_the_time_that_is_left_is_told_by_the_clock_of_the_service(
+    job: Make, row: Make, terminal: Make, now: datetime, wrong: int
+) -> None:
+    """This machine's is an hour ahead, or behind. The epochs that are new were recorded a second ago."""
+    stream, seconds, rows = terminal(80), 0, [row(epoch) for epoch in range(3)]
+    screen = Screen(stream, Style(), live=True, size=stream.size)
+    follow = Follow(lambda _: [], screen=screen, clock=lambda: now + timedelta(seconds=seconds + wrong))
+    with screen:
+        for epoch in range(3):
+            seconds = 60 * epoch + 1
+            latest = replace(rows[epoch], recorded_at=now + timedelta(seconds=60 * epoch))
+            place = {"percent": 1.0, "epoch": epoch, "estimated_finish": now + timedelta(seconds=600)}
+            follow.show(job(status="running", latest=latest, progress=place))
+        assert ("0:07:59 left" if wrong == 0 else "0:08:00 left") in stream.lines[-2]
+        # An answer that comes after an outage tells of an epoch that was recorded long before.
+        seconds = 300
+        late = replace(rows[2], recorded_at=now + timedelta(seconds=180))
+        follow.show(job(status="running", latest=late, progress=place))
+        assert ("0:05:00 left" if wrong == 0 else "0:05:01 left") in stream.lines[-2]
+
+
+def test_a_block_is_no_higher_than_the_screen(terminal: Make) -> None:
+    stream = terminal(80)
+    with Screen(stream, Style(), live=True, size=lambda: (80, 5)) as screen:
+        screen.draw([], [f"row {number}" for number in range(9)])
+        screen.draw(["line"], [f"row {number}" for number in range(9)])
+        assert stream.lines == ["line", "row 0", "row 1", "row 2", "row 3"]
 
 
 def test_nobody_reads_any_more(job: Make) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from epochal.terminal.curves import comparison_curves, job_curves
-from epochal.terminal.plot import Plot, Series, panel
+from epochal.terminal.plot import COLOURS, Plot, Series, panel
 from epochal.terminal.text import Style, width
 
 COLOURED, BRAILLE, ASCII = Style(colours=True), Style(), Style(unicode=False)
@@ -161,6 +161,14 @@ def test_without_colours_each_curve_has_its_marks(row: Callable[..., Any]) -> No
         assert text.count("*") > 3
         assert text.count("o") > 3
     assert not re.search("[*o]", "\n".join(area(job_curves(rows, 80, 12, COLOURED))))
+
+
+def test_more_curves_than_colours_have_marks_as_well() -> None:
+    series = [Series(f"job {n}", "abcdefgh"[n], COLOURS[n % len(COLOURS)], range(50), [n] * 50) for n in range(8)]
+    text = "\n".join(map(plain, panel(Plot("Loss", series), 80, 12, COLOURED)))
+    assert all(f"   {mark} job" in text for mark in "abcdefgh" if mark != "a")
+    assert all(text.count(mark) > 2 for mark in "cdfgh")
+    assert "━━" not in text
 
 
 def test_jobs_are_drawn_over_each_other(comparison: Any) -> None:

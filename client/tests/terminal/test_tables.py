@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
+from epochal import types
 from epochal.terminal import columns, formats
 from epochal.terminal.comparison import comparison_lines, letter
 from epochal.terminal.tables import Column, number, table
@@ -113,3 +115,45 @@ def test_figures_and_times_are_readable(now: datetime) -> None:
         "2.3026",
         "1.23e+05",
     ]
+
+
+def sample(hint: Any, now: datetime) -> Any:
+    """A value of a record's field, or a record."""
+    origin, within = get_origin(hint), [one for one in get_args(hint) if one not in (type(None), ...)]
+    if origin is Literal:
+        return within[0]
+    if origin is tuple:
+        return tuple(sample(one, now) for one in within)
+    if within and origin is not dict:  # a union
+        return sample(within[0], now)
+    if dataclasses.is_dataclass(hint):
+        hints = get_type_hints(hint)
+        return hint(**{one.name: sample(hints[one.name], now) for one in dataclasses.fields(hint)})  # type: ignore[operator]
+    known = {str: "text", int: 1, float: 0.5, bool: True, datetime: now, date: now.date(), dict: {}}
+    return known[origin or hint]
+
+
+@pytest.mark.parametrize(
+    ("shown", "kind"),
+    [
+        (columns.METRICS, types.EpochRow),
+        (columns.WORKERS, types.Worker),
+        (columns.QUEUE, types.QueuedJob),
+        (columns.DATASETS, types.Dataset),
+        (columns.VERSIONS, types.DatasetVersionSummary),
+        (columns.MODELS, types.TrainedModelSummary),
+        (columns.RECIPES, types.Recipe),
+        (columns.KEYS, types.Key),
+        (columns.PROJECTS, types.Project),
+        (columns.EVENTS, types.Event),
+        (columns.CHECKPOINTS, types.Checkpoint),
+    ],
+)
+def test_each_table_shows_its_records_and_those_with_little_in_them(
+    now: datetime, shown: tuple[Column, ...], kind: Any
+) -> None:
+    full = sample(kind, now)
+    optional = {one.name: None for one in dataclasses.fields(kind) if one.default is None}
+    lines = table([full, replace(full, **optional)], shown, now=now)
+    assert len(lines) == 3
+    assert all(column.title in lines[0] for column in shown)

@@ -1,0 +1,208 @@
+"""`epochal __complete SHELL WORD...`: what may stand in place of the last word, a line each.
+
+Commands and flags are answered without a service. Names and ids of its things are asked for, for half a second at most,
+and kept for a few seconds; after that an old answer is better than none. A line is `value`, or for zsh and fish
+`value<tab>description`; `:files` asks the shell for names of files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+DONE = 0
+FRESH_SECONDS = 10.0
+SERVICE_SECONDS = 0.5
+_MOST = 100
+Candidates = "Iterable[tuple[str, str]]"
+
+# By the name of an argument: what of the service it names.
+_KINDS = {
+    "job": "jobs",
+    "parent": "jobs",
+    "dataset": "datasets",
+    "model": "models",
+    "recipe": "recipes",
+    "architecture.name": "architectures",
+    "architecture": "architectures",
+    "experiment": "experiments",
+    "sweep": "sweeps",
+}
+_FILES = frozenset({"path", "file", "picture"})
+
+
+def complete(argv: list[str], transport: Any) -> int:
+    """Print the candidates. Whatever goes wrong, there are none: a shell has no place for an error here."""
+    shell, words = (argv[0], argv[1:] or [""]) if argv else ("bash", [""])
+    try:
+        found = list(_candidates(words, transport))
+    except BaseException:
+        found = []
+    cut = _cut(words[-1]) if shell == "bash" else 0
+    for value, about in found:
+        if value.startswith(words[-1]) or value == ":files":
+            shown = value[cut:] if value != ":files" else value
+            sys.stdout.write(f"{shown}\t{about}\n" if about and shell != "bash" else f"{shown}\n")
+    sys.stdout.flush()
+    return DONE
+
+
+def _cut(word: str) -> int:
+    """What bash has already: it replaces what stands behind the last of the characters at which it breaks words."""
+    breaks = [character for character in os.environ.get("EPOCHAL_BREAKS", "") if not character.isspace()]
+    return max((word.rfind(character) + 1 for character in breaks), default=0)
+
+
+def _candidates(words: Sequence[str], transport: Any) -> Iterable[tuple[str, str]]:
+    from epochal.cli.parser import COMMANDS, GROUPS, build, find
+
+    current, before = words[-1], list(words[:-1])
+    names = [word for word in before if not word.startswith("-")]
+    if not names:
+        return _words({name.split()[0]: _about(name) for name in COMMANDS})
+    if names[0] in GROUPS and len(names) == 1 and not current.startswith("-"):
+        of_group = {name: what for name, (_, what) in COMMANDS.items() if name.split()[0] == names[0]}
+        return _words({name.split()[-1]: what for name, what in of_group.items()})
+    name = " ".join(names[:2]) if names[0] in GROUPS else names[0]
+    name = name if name in COMMANDS else f"{names[0]} ls"
+    if name not in COMMANDS:
+        return []
+    parser = build(name, find(name))
+    rest = before[before.index(name.split()[-1]) + 1 :] if name.split()[-1] in before else before[1:]
+    return _of_command(parser, rest, current, transport)
+
+
+def _about(name: str) -> str:
+    from epochal.cli.parser import COMMANDS
+
+    return "" if " " in name else COMMANDS[name][1]
+
+
+def _words(words: dict[str, str]) -> Iterable[tuple[str, str]]:
+    return words.items()
+
+
+def _of_command(
+    parser: argparse.ArgumentParser, before: Sequence[str], current: str, transport: Any
+) -> Iterable[tuple[str, str]]:
+    options = {name: action for action in parser._actions for name in action.option_strings}
+    name, sign, _ = current.partition("=")
+    if sign and name in options:
+        return [(f"{name}={value}", about) for value, about in _values(options[name], transport)]
+    if before and _takes_value(options.get(before[-1])):
+        return _values(options[before[-1]], transport)
+    if current.startswith("-"):
+        return [(option, action.help or "") for option, action in options.items() if option.startswith("--")]
+    places = [action for action in parser._actions if not action.option_strings]
+    if not places:
+        return []
+    given = sum(not word.startswith("-") and not _takes_value(options.get(last)) for last, word in _pairs(before))
+    place = places[min(given, len(places) - 1)]
+    if given >= len(places) and place.nargs != "+":
+        return []
+    return _values(place, transport)
+
+
+def _pairs(words: Sequence[str]) -> Iterable[tuple[str, str]]:
+    """Each word with the one before it."""
+    return zip(["", *words], words, strict=False)
+
+
+def _takes_value(action: argparse.Action | None) -> bool:
+    return action is not None and action.nargs != 0
+
+
+def _values(action: argparse.Action, transport: Any) -> Iterable[tuple[str, str]]:
+    if action.choices:
+        return [(str(choice), "") for choice in action.choices]
+    if action.dest == "set":
+        from epochal.cli.specs import FLAGS
+
+        return [(f"{path}=", text) for path, (_, _, text) in FLAGS.items()]
+    if action.dest in _FILES or action.metavar == "FILE":
+        return [(":files", "")]
+    kind = _KINDS.get(action.dest)
+    if kind is None:
+        return []
+    found = _of_service(kind, transport)
+    return [("@last", "the job that was submitted last"), *found] if kind == "jobs" or action.dest == "model" else found
+
+
+def _of_service(kind: str, transport: Any) -> list[tuple[str, str]]:
+    """Of the cache where it is fresh, else of the service, else of the cache as it is."""
+    import json
+    import time
+
+    from epochal.cli.state import cache_folder, file_name, find_target, read_json, write_privately
+
+    target = find_target(None)
+    path = cache_folder() / file_name(f"{target.address}/{kind}")
+    kept = read_json(path)
+    old = [(str(value), str(about)) for value, about in kept] if isinstance(kept, list) else None
+    with contextlib.suppress(OSError):
+        if old is not None and abs(time.time() - path.stat().st_mtime) < FRESH_SECONDS:
+            return old
+    found = _ask(target, kind, transport)
+    if found is None:
+        return old or []
+    with contextlib.suppress(OSError):
+        write_privately(path, json.dumps(found))
+    return found
+
+
+def _ask(target: Any, kind: str, transport: Any) -> list[tuple[str, str]] | None:
+    """None where there was no answer in time. The thread is left behind: the process ends soon."""
+    import threading
+
+    from epochal import Epochal
+
+    found: list[tuple[str, str]] = []
+    has_answered = threading.Event()
+
+    def ask() -> None:
+        try:
+            client = Epochal(
+                target.address, target.key or "", timeout=SERVICE_SECONDS, max_retries=0, transport=transport
+            )
+            found.extend(_listed(client, kind))
+            has_answered.set()
+        except Exception:  # noqa: S110  # no answer is an answer
+            pass
+
+    threading.Thread(target=ask, daemon=True).start()
+    return found if has_answered.wait(SERVICE_SECONDS) else None
+
+
+def _listed(client: Any, kind: str) -> Iterable[tuple[str, str]]:
+    resource = getattr(client, kind)
+    rows = (resource.list(limit=_MOST) if kind in ("jobs", "models") else resource.list()).first_page().data
+    for row in rows:
+        if kind == "jobs":
+            yield from _named(row.name, f"{row.status}, {row.id}")
+            yield row.id, " ".join(filter(None, [row.status, _plain(row.name)]))
+        elif kind == "models":
+            for each in row.names:
+                yield from _named(each.name, row.architecture)
+            yield row.id, row.architecture
+        elif kind == "sweeps":
+            yield row.id, row.status
+        else:
+            yield from _named(row.name, _plain(getattr(row, "title", None)) or "")
+
+
+def _named(name: str | None, about: str) -> Iterable[tuple[str, str]]:
+    if name and _plain(name) == name:
+        yield name, about
+
+
+def _plain(text: str | None) -> str | None:
+    """A text without what a shell or a terminal could take for something else; other names are offered by their ids."""
+    is_plain = bool(text) and all(character.isalnum() or character in "-_.+@/" for character in text or "")
+    return text if is_plain else None
