@@ -198,7 +198,7 @@ class Sweeps:
         """The answer to the question of an experiment, as far as its jobs have come."""
         return self._connection.get(Answer, f"{path_to('sweeps', sweep_id)}/answer")
 
-    def answer_file(self, sweep_id: str, kind: Literal["html", "md", "svg"] = "html") -> bytes:
+    def answer_file(self, sweep_id: str, kind: Literal["html", "md", "svg", "png"] = "html") -> bytes:
         """The same as a document, or its curves."""
         path = f"{path_to('sweeps', sweep_id)}/answer.{kind}"
         return self._connection.request("GET", path, retry_on=CONNECTION_LOST).content
