@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx2
+from cli.samples import sample
 
 from epochal import types
-from cli.samples import sample
 
 EVENT_STREAM = {"Content-Type": "text/event-stream"}
 

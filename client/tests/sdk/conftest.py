@@ -16,8 +16,9 @@ _ROOT = str(Path(__file__).resolve().parents[2])
 if _ROOT not in sys.path:
     sys.path.append(_ROOT)
 
-from epochal import AsyncEpochal, Epochal  # noqa: E402
 from sdk.awaited import Awaited  # noqa: E402
+
+from epochal import AsyncEpochal, Epochal  # noqa: E402
 
 Connect = Callable[..., Any]
 

@@ -12,9 +12,10 @@ from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import Any
 
-from epochal import types
 from cli.samples import sample
 from sdk.answers import epoch_body, event_body, job_body, page
+
+from epochal import types
 
 EPOCHS = 6
 WEIGHTS = bytes(range(256)) * 400
@@ -156,7 +157,7 @@ class SmallService:
     def is_told(self, job_id: str, last: int) -> bool:
         """Whether nothing comes behind this event any more."""
         events = self.events[job_id]
-        return self.jobs[job_id]["status"] == "succeeded" and last >= events[-1]["id"]
+        return bool(self.jobs[job_id]["status"] == "succeeded" and last >= events[-1]["id"])
 
     # Uploads
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx2
 import pytest
+from sdk.answers import Answers, job_body, page, problem
 
 from epochal import APIStatusError, AuthenticationError, EpochalError, LocalError
-from sdk.answers import Answers, job_body, page, problem
 
 KEY = "epochal_01kasm2pbk5s9d0w3g6vq8zrhf.c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"
 SECRET = KEY.partition(".")[2]

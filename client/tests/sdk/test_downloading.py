@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx2
 import pytest
-
-from epochal import APIConnectionError, EpochalError, types
 from cli.samples import sample
 from sdk.answers import Answers, Pieces, problem
+
+from epochal import APIConnectionError, EpochalError, types
 
 WEIGHTS = b"the weights"
 TAG = f'"{sha256(WEIGHTS).hexdigest()}"'

@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx2
 import pytest
+from cli.samples import sample
+from sdk.answers import Answers, job_body, page, problem
 
 import epochal
 from epochal import (
@@ -20,8 +22,6 @@ from epochal import (
     types,
 )
 from epochal.errors import InvalidPart
-from cli.samples import sample
-from sdk.answers import Answers, job_body, page, problem
 
 KINDS = {
     400: "BadRequestError",

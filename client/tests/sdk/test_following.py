@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from sdk.answers import EVENT_STREAM, Answers, Pieces, as_events, event_body, job_body, problem, streamed
 
 from epochal import (
     APIConnectionError,
@@ -18,7 +19,6 @@ from epochal import (
     StreamNotAvailableError,
     UnexpectedAnswerError,
 )
-from sdk.answers import EVENT_STREAM, Answers, Pieces, as_events, event_body, job_body, problem, streamed
 
 # A message with what some readers take for the end of a line, and one of several bytes a character.
 MESSAGES = ["Submitted.", "Begun\u2028on \x85 two GPUs.", "Époque 0: 95 %", "Succeeded."]

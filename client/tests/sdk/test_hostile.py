@@ -15,7 +15,6 @@ from typing import Any
 
 import httpx2
 import pytest
-
 from sdk.hostile import Hostile
 from sdk.small_service import EPOCHS, WEIGHTS
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import httpx2
 import pytest
+from cli.samples import sample
+from sdk.answers import Answers, epoch_body, job_body, page, problem
 
 from epochal import LocalError, NotFoundError, types
 from epochal.rows import Rows
-from cli.samples import sample
-from sdk.answers import Answers, epoch_body, job_body, page, problem
 
 
 def test_a_submission_says_what_was_asked_for(connect: Any) -> None:

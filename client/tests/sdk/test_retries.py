@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx2
 import pytest
+from sdk.answers import Answers, job_body, page, problem
 
 from epochal import APIConnectionError, APITimeoutError, ConflictError, EpochalError, LocalError, RateLimitError
-from sdk.answers import Answers, job_body, page, problem
 
 Ask = Callable[[Any], Any]
 

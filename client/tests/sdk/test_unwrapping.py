@@ -9,9 +9,9 @@ import json
 from typing import Any
 
 import pytest
+from sdk.answers import Answers
 
 from epochal import LocalError, WebhookVerificationError
-from sdk.answers import Answers
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 MESSAGE, SENT = "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330
