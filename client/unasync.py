@@ -14,10 +14,12 @@ import subprocess
 import sys
 import tokenize
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 HERE = Path(__file__).parent / "epochal"
 SOURCE, TARGET = HERE / "_async", HERE / "_sync"
 BY_HAND = {"waiting.py", "display.py"}
+SETTINGS = HERE.parents[1] / "pyproject.toml"  # of ruff
 
 NAMES = {
     "_async": "_sync",
@@ -30,7 +32,7 @@ NAMES = {
     "aread": "read",
     "aiter_bytes": "iter_bytes",
     "asynccontextmanager": "contextmanager",
-    "Awaitable": None,  # see `_without_awaitables`
+    "Awaitable": None,  # see `synchronous`
 }
 DROPPED = {"async", "await"}
 HEADER = "# Made of epochal/_async/{name} by client/unasync.py: change that one.\n"
@@ -78,18 +80,17 @@ def _between(source: str, start: tuple[int, int], end: tuple[int, int]) -> str:
     return "".join([first, *lines[start[0] : end[0] - 1], last])
 
 
-def _formatted(text: str) -> str:
-    ruff = [sys.executable, "-m", "ruff", "--quiet"]
-    name = ["--stdin-filename", str(TARGET / "made.py"), "-"]
-    for command in (["check", "--select", "I,F401", "--fix"], ["format"]):
-        text = subprocess.run([*ruff, *command, *name], input=text, capture_output=True, text=True, check=True).stdout
-    return text
-
-
 def made() -> dict[str, str]:
     """The content of each file of `_sync`, by its name."""
     sources = sorted(path for path in SOURCE.glob("*.py") if path.name not in BY_HAND)
-    return {path.name: _formatted(synchronous(path.read_text("utf-8"), path.name)) for path in sources}
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        for path in sources:
+            (folder / path.name).write_text(synchronous(path.read_text("utf-8"), path.name), "utf-8")
+        for command in (["check", "--select", "I,F401", "--fix"], ["format"]):
+            ruff = [sys.executable, "-m", "ruff", *command, "--quiet", "--config", str(SETTINGS), name]
+            subprocess.run(ruff, check=True)
+        return {path.name: path.read_text("utf-8") for path in sorted(folder.glob("*.py"))}
 
 
 def main() -> int:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import platform
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 
+@cache
 def release() -> str:
     """As the distribution says; "0+checkout" where it is not installed."""
     try:

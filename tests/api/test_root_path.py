@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.app import create_app
 from api.http.server import protocol_class
-from old_client import Client
+from epochal import Epochal
 from settings import Settings
 from tests.api.conftest import LocalClient
 from tests.api.serving import ask, served
@@ -134,19 +134,19 @@ def test_the_contract_and_its_page_are_there(behind: str) -> None:
 
 
 def test_the_client_works_through_it(behind: str, stage: Stage, tmp_path: Path) -> None:
-    with Client(behind) as epochal:
-        first = epochal.submit({"dataset": "digits"}, tags=["here"])
-        second = epochal.rerun(first.id)
-        assert {job.id for job in epochal.jobs(page_size=1)} == {first.id, second.id}
+    with Epochal(behind) as epochal:
+        first = epochal.jobs.create({"dataset": "digits"}, tags=["here"])
+        second = epochal.jobs.rerun(first.id)
+        assert {job.id for job in epochal.jobs.list(limit=1)} == {first.id, second.id}
         claim = stage.start(first.id)
         stage.epoch(claim, 0)
         stage.checkpoint(claim, 1, 0)
-        [checkpoint] = epochal.checkpoints(first.id)
-        assert epochal.download_checkpoint(checkpoint, tmp_path / "there").read_bytes() == b"checkpoint"
+        [checkpoint] = epochal.jobs.checkpoints(first.id)
+        assert epochal.jobs.download_checkpoint(checkpoint, tmp_path / "there").read_bytes() == b"checkpoint"
         stage.succeed(claim)
-        assert [event.type for event in epochal.stream(first.id)][-1] == "succeeded"
-        assert epochal.wait(first.id).status == "succeeded"
-        assert len(epochal.metrics(first.id)) == 1
+        assert [event.type for event in epochal.jobs.stream(first.id)][-1] == "succeeded"
+        assert epochal.jobs.wait(first.id).status == "succeeded"
+        assert len(epochal.jobs.metrics(first.id)) == 1
 
 
 def test_what_is_no_request_is_refused_with_an_address_that_is_there(front: TestClient) -> None:

@@ -12,7 +12,15 @@ import pytest
 from fastapi import FastAPI
 
 from api.app import create_app
-from old_client import Client, EpochalError, EpochalForbidden, EpochalKeyRefused
+from epochal import (
+    AuthenticationError,
+    ConflictError,
+    Epochal,
+    NotFoundError,
+    PermissionDeniedError,
+    UnprocessableEntityError,
+)
+from epochal.types import TrainingSpec
 from settings import Settings
 from tests.api.conftest import serving
 
@@ -22,18 +30,18 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def running(app: FastAPI) -> Iterator[Client]:
-    with serving(app) as url, Client(url) as epochal:
+def running(app: FastAPI) -> Iterator[Epochal]:
+    with serving(app) as url, Epochal(url) as epochal:
         yield epochal
 
 
-def test_the_real_stream_of_a_job(running: Client, stage: "Stage") -> None:
+def test_the_real_stream_of_a_job(running: Epochal, stage: "Stage") -> None:
     job_id = stage.submit()
     claim = stage.start(job_id)
     stage.epoch(claim, 0, test_loss=math.inf)
     with ThreadPoolExecutor(2) as pool:
-        told = pool.submit(lambda: list(running.stream(job_id)))
-        ended = pool.submit(running.wait, job_id)
+        told = pool.submit(lambda: list(running.jobs.stream(job_id)))
+        ended = pool.submit(running.jobs.wait, job_id)
         for epoch in range(1, 4):
             stage.epoch(claim, epoch)
         stage.succeed(claim)
@@ -42,14 +50,14 @@ def test_the_real_stream_of_a_job(running: Client, stage: "Stage") -> None:
     kinds = ["queued", "starting", "running", *["epoch"] * 4, "succeeded"]
     assert [event.type for event in events] == kinds
     assert [event.metrics.epoch for event in events if event.metrics] == [0, 1, 2, 3]
-    assert running.events(job_id) == events
-    assert list(running.stream(job_id, after=events[-2].id)) == events[-1:]
-    assert list(running.stream(job_id, after=events[-1].id)) == []
+    assert list(running.jobs.events(job_id)) == events
+    assert list(running.jobs.stream(job_id, after=events[-2].id)) == events[-1:]
+    assert list(running.jobs.stream(job_id, after=events[-1].id)) == []
 
 
-def test_a_change_is_seen_at_once_and_not_after_the_wait(running: Client, stage: "Stage") -> None:
+def test_a_change_is_seen_at_once_and_not_after_the_wait(running: Epochal, stage: "Stage") -> None:
     job_id = stage.submit()
-    looks = running.looks(job_id, wait_seconds=50)
+    looks = running.jobs.poll(job_id, wait=50)
     assert next(looks).status == "queued"
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(lambda: next(job for job in looks if job.status != "queued"))
@@ -82,7 +90,7 @@ def test_a_service_that_is_started_again_goes_on_where_it_was(settings: Settings
     epochs: list[int] = []
 
     def follow() -> None:
-        for event in Client("http://epochal.test", transport=place).stream(job_id):
+        for event in Epochal("http://epochal.test", transport=place).jobs.stream(job_id):
             if event.epoch is not None:
                 epochs.append(event.epoch)
                 first.set()
@@ -105,10 +113,10 @@ def test_a_service_that_is_started_again_goes_on_where_it_was(settings: Settings
     assert epochs == [0, 1, 2, 3, 4, 5]
 
 
-def test_a_dry_run_tells_and_stores_nothing(running: Client, stage: "Stage") -> None:
+def test_a_dry_run_tells_and_stores_nothing(running: Epochal, stage: "Stage") -> None:
     stage.sign_on()
-    spec = {"dataset": "digits", "architecture": "resnet20", "epochs": 3}
-    told = running.dry_run(spec, name="first", tags=["lab"], priority=9)
+    spec: TrainingSpec = {"dataset": "digits", "architecture": "resnet20", "epochs": 3}
+    told = running.jobs.dry_run(spec, name="first", tags=["lab"], priority=9)
     assert (told.name, told.tags, told.priority, told.spec["epochs"]) == ("first", ("lab",), 9, 3)
     assert told.data
     assert told.memory
@@ -116,12 +124,14 @@ def test_a_dry_run_tells_and_stores_nothing(running: Client, stage: "Stage") -> 
     assert told.memory.total.low <= told.memory.parts.total <= told.memory.total.high
     assert told.queue.position == 1
     assert stage.jobs() == 0
-    with pytest.raises(EpochalError) as caught:
-        running.dry_run(spec, colour="red")
-    assert [part.place for part in caught.value.errors] == ["#/colour"]
+    wrong: TrainingSpec = {"dataset": "digits", "epochs": 0}
+    with pytest.raises(UnprocessableEntityError) as caught:
+        running.jobs.dry_run(wrong)
+    assert caught.value.pointer == "#/spec/epochs"
+    assert caught.value.request_id
 
 
-def test_jobs_side_by_side(running: Client, stage: "Stage") -> None:
+def test_jobs_side_by_side(running: Epochal, stage: "Stage") -> None:
     first, second = stage.submit(batch_size=64), stage.submit(batch_size=128)
     for job_id, epochs in ((first, 1), (second, 2)):
         claim = stage.start(job_id)
@@ -133,21 +143,21 @@ def test_jobs_side_by_side(running: Client, stage: "Stage") -> None:
     assert {each.pointer: each.values for each in found.differences} == {"/batch_size": {first: 64, second: 128}}
 
 
-def test_jobs_are_labelled_found_and_deleted(running: Client, stage: "Stage") -> None:
+def test_jobs_are_labelled_found_and_deleted(running: Epochal, stage: "Stage") -> None:
     first, second, third = (stage.submit(tags=["lab"]) for _ in range(3))
-    assert running.change(first, name="b", description="The first.").description == "The first."
-    running.change(second, name="a", tags=["lab", "report"])
-    assert [job.id for job in running.jobs(tags=["lab"], sort="name", page_size=1)] == [second, first]
-    assert [job.id for job in running.jobs("queued", tags=["lab", "report"], dataset="digits")] == [second]
+    assert running.jobs.update(first, name="b", description="The first.").description == "The first."
+    running.jobs.update(second, name="a", tags=["lab", "report"])
+    assert [job.id for job in running.jobs.list(tags=["lab"], sort="name", limit=1)] == [second, first]
+    assert [job.id for job in running.jobs.list(status="queued", tags=["lab", "report"], dataset="digits")] == [second]
     just_now = datetime.now(UTC) - timedelta(minutes=5)
-    assert [job.id for job in running.jobs(created_after=just_now)] == [third, second, first]
-    assert list(running.jobs(created_before=just_now)) == []
-    with pytest.raises(EpochalError, match="job_not_finished"):
-        running.delete(third)
-    running.cancel(third)
-    running.delete(third)
-    with pytest.raises(EpochalError, match="job_not_found"):
-        running.job(third)
+    assert [job.id for job in running.jobs.list(created_after=just_now)] == [third, second, first]
+    assert list(running.jobs.list(created_before=just_now)) == []
+    with pytest.raises(ConflictError, match="job_not_finished"):
+        running.jobs.delete(third)
+    running.jobs.cancel(third)
+    running.jobs.delete(third)
+    with pytest.raises(NotFoundError, match="job_not_found"):
+        running.jobs.retrieve(third)
 
 
 @pytest.fixture
@@ -158,38 +168,38 @@ def guarded_url(settings: Settings, tenants: "Tenants") -> Iterator[str]:
 
 
 def test_keys_are_made_shown_once_and_revoked(guarded_url: str, tenants: "Tenants") -> None:
-    with Client(guarded_url, tenants.keys["first"]["admin"]) as administrator:
+    with Epochal(guarded_url, tenants.keys["first"]["admin"]) as administrator:
         tomorrow = datetime.now(UTC) + timedelta(days=1)
         made = administrator.keys.create("notebook", ["read"], expires_at=tomorrow)
         assert (made.project, made.scopes, made.expires_at) == ("first", ("read",), tomorrow)
         assert made.key not in repr(made)
-        listed = administrator.keys.list()
-        assert (next(listed).id, {key.project for key in listed}) == (made.id, {"first"})
-        with Client(guarded_url, made.key) as reader:
-            assert list(reader.jobs()) == []
-            with pytest.raises(EpochalForbidden, match="scope_missing"):
-                reader.submit({"dataset": "digits"})
-            assert administrator.keys.revoke(made.id).revoked_at
-            with pytest.raises(EpochalKeyRefused, match="key_invalid"):
-                list(reader.jobs())
-        assert administrator.keys.get(made.id).revoked_at
-    with Client(guarded_url) as nobody, pytest.raises(EpochalKeyRefused, match="key_missing"):
-        nobody.workers()
+        listed = list(administrator.keys.list())
+        assert (listed[0].id, {key.project for key in listed}) == (made.id, {"first"})
+        with Epochal(guarded_url, made.key) as reader:
+            assert list(reader.jobs.list()) == []
+            with pytest.raises(PermissionDeniedError, match="scope_missing"):
+                reader.jobs.create({"dataset": "digits"})
+            assert administrator.keys.delete(made.id).revoked_at
+            with pytest.raises(AuthenticationError, match="key_invalid"):
+                list(reader.jobs.list())
+        assert administrator.keys.retrieve(made.id).revoked_at
+    with Epochal(guarded_url) as nobody, pytest.raises(AuthenticationError, match="key_missing"):
+        list(nobody.workers.list())
 
 
 def test_projects_and_their_quotas(guarded_url: str, tenants: "Tenants") -> None:
-    with Client(guarded_url, tenants.operator) as operator:
+    with Epochal(guarded_url, tenants.operator) as operator:
         made = operator.projects.create("course", max_queued_jobs=0, max_device_hours=1.5)
         assert (made.max_queued_jobs, made.max_running_jobs, made.usage.queued_jobs) == (0, None, 0)
         assert [project.id for project in operator.projects.list()] == ["course", "default", "first", "second"]
         key = operator.keys.create("student", ["train"], project="course").key
-        with Client(guarded_url, key) as student:
-            with pytest.raises(EpochalForbidden, match="quota_exceeded"):
-                student.submit({"dataset": "digits"})
-            assert operator.projects.change("course", max_queued_jobs=None).max_queued_jobs is None
-            assert student.submit({"dataset": "digits"}).project == "course"
-            assert student.projects.get("course").usage.queued_jobs == 1
-            with pytest.raises(EpochalForbidden, match="operator_only"):
+        with Epochal(guarded_url, key) as student:
+            with pytest.raises(PermissionDeniedError, match="quota_exceeded"):
+                student.jobs.create({"dataset": "digits"})
+            assert operator.projects.update("course", max_queued_jobs=None).max_queued_jobs is None
+            assert student.jobs.create({"dataset": "digits"}).project == "course"
+            assert student.projects.retrieve("course").usage.queued_jobs == 1
+            with pytest.raises(PermissionDeniedError, match="operator_only"):
                 student.projects.create("other")
 
 
@@ -198,17 +208,17 @@ def test_the_stream_ends_with_the_key(
 ) -> None:
     monkeypatch.setattr("api.service.tailer.CHECK_KEYS_SECONDS", 0.1)
     job_id = stage.submit(project="first")
-    with Client(guarded_url, tenants.keys["first"]["admin"]) as administrator:
+    with Epochal(guarded_url, tenants.keys["first"]["admin"]) as administrator:
         made = administrator.keys.create("watcher", ["read"])
-        with Client(guarded_url, made.key) as watcher:
-            events = watcher.stream(job_id)
+        with Epochal(guarded_url, made.key) as watcher:
+            events = watcher.jobs.stream(job_id)
             assert next(events).type == "queued"
-            administrator.keys.revoke(made.id)
-            with pytest.raises(EpochalKeyRefused, match="key_invalid"):
+            administrator.keys.delete(made.id)
+            with pytest.raises(AuthenticationError, match="key_invalid"):
                 next(events)
 
 
-def test_webhooks(running: Client) -> None:
+def test_webhooks(running: Epochal) -> None:
     made = running.webhooks.create("https://example.com/epochal", ["job.succeeded"], description="the lab's chat")
     assert made.secret.startswith("whsec_")
     assert made.secret not in repr(made)
@@ -218,7 +228,7 @@ def test_webhooks(running: Client) -> None:
     assert (sent.type, sent.status) == ("webhook.ping", "pending")
     assert running.webhooks.redeliver(made.id, sent.id).id == sent.id
     assert [delivery.id for delivery in running.webhooks.deliveries(made.id)] == [sent.id]
-    assert running.webhooks.change(made.id, enabled=False, description=None).description is None
-    assert not running.webhooks.get(made.id).enabled
+    assert running.webhooks.update(made.id, enabled=False, description=None).description is None
+    assert not running.webhooks.retrieve(made.id).enabled
     running.webhooks.delete(made.id)
     assert list(running.webhooks.list()) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -28,7 +28,7 @@ class AsyncJobs(AsyncResource):
 
     async def create(
         self,
-        spec: types.JobSpec,
+        spec: types.TrainingSpec | Mapping[str, Any],
         *,
         name: str | None = None,
         description: str | None = None,
@@ -50,7 +50,7 @@ class AsyncJobs(AsyncResource):
 
     async def dry_run(
         self,
-        spec: types.JobSpec,
+        spec: types.TrainingSpec | Mapping[str, Any],
         *,
         name: str | None = None,
         description: str | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -29,7 +29,7 @@ class Jobs(Resource):
 
     def create(
         self,
-        spec: types.JobSpec,
+        spec: types.TrainingSpec | Mapping[str, Any],
         *,
         name: str | None = None,
         description: str | None = None,
@@ -51,7 +51,7 @@ class Jobs(Resource):
 
     def dry_run(
         self,
-        spec: types.JobSpec,
+        spec: types.TrainingSpec | Mapping[str, Any],
         *,
         name: str | None = None,
         description: str | None = None,

@@ -18,7 +18,9 @@ OVER = frozenset({"succeeded", "failed", "stopped", "cancelled", "deleted"})  # 
 class Sweeps(Resource):
     """`client.sweeps`."""
 
-    def create(self, spec: types.JobSpec, space: Mapping[str, Sequence[Any]], **options: Any) -> types.Sweep:
+    def create(
+        self, spec: types.TrainingSpec | Mapping[str, Any], space: Mapping[str, Sequence[Any]], **options: Any
+    ) -> types.Sweep:
         """Submit a job for every combination of the values in `space`, by path into the spec. `options` as for a job:
         `name`, `tags`, `priority`, `max_retries`, `accelerator`."""
         body = {**options, "spec": spec, "space": {path: [*values] for path, values in space.items()}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
 from typing import Any
 
 import httpx2
@@ -76,21 +77,24 @@ def problem(status: int, headers: dict[str, str] | None = None, **members: Any) 
     )
 
 
+@cache
+def of(kind: Any) -> dict[str, Any]:
+    """A record of that kind, as JSON: not to be changed."""
+    return dict(sample(kind))
+
+
 def job_body(job_id: str = "job_1", **given: Any) -> dict[str, Any]:
     """Queued, unless told otherwise."""
-    parts = {kind: sample(getattr(types, kind)) for kind in ("JobDataset", "Progress", "JobLinks")}
-    job: dict[str, Any] = sample(types.Job, id=job_id, dataset=parts["JobDataset"], progress=parts["Progress"])
-    return job | {"links": parts["JobLinks"]} | given
+    parts = {"dataset": of(types.JobDataset), "progress": of(types.Progress), "links": of(types.JobLinks)}
+    return of(types.Job) | parts | {"id": job_id} | given
 
 
 def epoch_body(epoch: int) -> dict[str, Any]:
-    row: dict[str, Any] = sample(types.EpochRow, epoch=epoch)
-    return row
+    return of(types.EpochRow) | {"epoch": epoch}
 
 
 def event_body(number: int, message: str = "", **given: Any) -> dict[str, Any]:
-    event: dict[str, Any] = sample(types.Event, id=number, message=message, **given)
-    return event
+    return of(types.Event) | {"id": number, "message": message} | given
 
 
 def as_events(*events: dict[str, Any], end: bool) -> bytes:

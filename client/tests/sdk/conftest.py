@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-# Where these tests run beside an installed wheel: the package of the checkout, if there is one, comes last.
-_ROOT = str(Path(__file__).resolve().parents[2])
+# What these tests share is a module, wherever they run.
+_ROOT = str(Path(__file__).resolve().parents[1])
 if _ROOT not in sys.path:
     sys.path.append(_ROOT)
 

@@ -34,7 +34,7 @@ FAULTS = (
 )
 ACTS = frozenset({"cut after", "cut the answer", "bad gateway", "slow", "never", "restart after", ""})
 IN_A_ROW, OF_A_STREAM_IN_A_ROW = 4, 12  # of faults, at most
-DOWN_SECONDS = 0.02
+DOWN_SECONDS = 0.01
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: what is closed is reset
 
 

@@ -12,8 +12,7 @@ from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import Any
 
-from cli.samples import sample
-from sdk.answers import epoch_body, event_body, job_body, page
+from sdk.answers import epoch_body, event_body, job_body, of, page
 
 from epochal import types
 
@@ -135,7 +134,7 @@ class SmallService:
         event = event_body(self.changes, **given, metrics=metrics, created_at=self.moment())
         self.events[job["id"]].append(event)
         job["status"] = "succeeded" if done == EPOCHS else "running"
-        job["progress"] = sample(types.Progress, epochs=EPOCHS, epoch=done)
+        job["progress"] = of(types.Progress) | {"epochs": EPOCHS, "epoch": done}
 
     def stream(self, job_id: str, last: int) -> Iterator[bytes]:
         """Each part of a stream of the events behind `last`."""
@@ -171,9 +170,9 @@ class SmallService:
 
     def _announce(self, body: dict[str, Any]) -> Answer:
         upload_id = f"upl_{len(self.uploads) + 1}"
-        links = sample(types.UploadLinks)
-        made = sample(types.Upload, id=upload_id, received_bytes=0, status="uploading", links=links, **body)
-        self.uploads[upload_id], self.contents[upload_id] = made | {"created_at": self.moment()}, b""
+        made = {"id": upload_id, "received_bytes": 0, "status": "uploading", "links": of(types.UploadLinks)}
+        self.uploads[upload_id] = of(types.Upload) | body | made | {"created_at": self.moment()}
+        self.contents[upload_id] = b""
         return as_json(self.uploads[upload_id], 201)
 
     def _append(self, upload: dict[str, Any], request: Request) -> Answer:
@@ -187,10 +186,9 @@ class SmallService:
         if len(content) == upload["bytes"]:
             is_good = hashlib.sha256(content).hexdigest() == upload["sha256"]
             status = "validating" if is_good else "failed"
-            links = sample(types.DatasetVersionLinks)
             number = len(self.versions) + 1
-            version = sample(types.DatasetVersion, version=number, status=status, links=links)
-            self.versions.append(version | {"name": upload["dataset"], "created_at": self.moment()})
+            made = {"name": upload["dataset"], "version": number, "status": status, "created_at": self.moment()}
+            self.versions.append(of(types.DatasetVersion) | {"links": of(types.DatasetVersionLinks)} | made)
             upload |= {"version": number, "status": "complete"}
         return Answer(204)
 

@@ -66,7 +66,7 @@ def test_events_come_until_the_end(connect: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "step"), [(httpx2.ReadError("reset"), 1), (httpx2.ReadTimeout("silent"), 5), (None, 5)]
+    ("error", "step"), [(httpx2.ReadError("reset"), 1), (httpx2.ReadTimeout("silent"), 7), (None, 7)]
 )
 def test_wherever_a_connection_is_cut_no_event_is_missing_or_comes_twice(error: Exception | None, step: int) -> None:
     service = CutOnce()
@@ -80,7 +80,7 @@ def test_nor_by_the_client_that_is_awaited() -> None:
     async def follow() -> None:
         service = CutOnce()
         async with AsyncEpochal("http://epochal.test", transport=httpx2.MockTransport(service)) as client:
-            for place in PLACES[::5]:
+            for place in PLACES[::7]:
                 service.cut(place, httpx2.ReadError("reset"))
                 assert [event.id async for event in client.jobs.stream("job_1")] == IDS
 
@@ -113,11 +113,11 @@ def test_a_service_that_is_away_for_too_long_is_an_error(connect: Any, clock: No
 
 def test_patience_begins_anew_with_each_connection(connect: Any, clock: None, slept: list[float]) -> None:
     """Of outages, each of which would be too long together with the one before."""
-    away = [httpx2.ConnectError("refused")] * 70
+    away = [httpx2.ConnectError("refused")] * 15
     parts = [[streamed(as_events(row, end=False), error=httpx2.ReadError("reset")), *away] for row in ALL]
     answers = Answers(*[each for part in parts for each in part], httpx2.Response(204))
     assert ids(list(connect(answers).jobs.stream("job_1"))) == IDS
-    assert 600 < sum(slept) < 4 * 300
+    assert 600 < sum(slept) < 700
 
 
 def test_a_stream_that_is_closed_again_and_again_is_given_up(connect: Any, clock: None, slept: list[float]) -> None:
