@@ -3,9 +3,10 @@
     make bench-diagnosis
 
 Curves with known causes: recorded ones (benchmarks/diagnosis_recording.py: small networks with planted causes; the
-results of `make bench-accuracy`; the lab report's run), and made ones (benchmarks/diagnosis_generated.py). Each says
-what somebody who knows the field names (`must`), and what else is true of it (`may`). A finding that is in neither is
-a false alarm. Thresholds were chosen on the curves of even seeds; those of odd seeds are held out.
+results of `make bench-accuracy`; the lab report's run), and made ones (benchmarks/diagnosis_generated.py; and
+benchmarks/diagnosis_known.py, whose causes a curve of losses does not show). Each says what somebody who knows the
+field names (`must`), and what else is true of it (`may`). A finding that is in neither is a false alarm. Thresholds
+were chosen on the curves of even seeds; those of odd seeds are held out.
 """
 
 import json
@@ -15,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmarks.diagnosis_generated import made, with_gaps
+from benchmarks.diagnosis_known import known_runs
 from benchmarks.diagnosis_recording import RECORDED
 from benchmarks.result import RESULTS, print_table, save
 from training.diagnosis import Facts, Run, StepLoss, diagnose, forecast
@@ -58,6 +60,9 @@ def curves() -> Iterator[Labelled]:
             for curve in (whole, with_gaps(whole, seed)):
                 run = Run.from_rows(rows_of(curve.columns))
                 yield Labelled(f"{curve.name}, {seed}", "made", seed in HELD_OUT, run, curve.must, curve.may)
+        for known_run in known_runs(seed):
+            run = Run.from_rows(rows_of(known_run.columns), **known_run.known)
+            yield Labelled(f"{known_run.name}, {seed}", "made", seed in HELD_OUT, run, known_run.must, known_run.may)
 
 
 def rows_of(columns: Mapping[str, Any]) -> list[dict[str, Any]]:

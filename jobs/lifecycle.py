@@ -138,7 +138,9 @@ def claim(
     job.lease_until = now(lease_seconds)
     if job.started_at is None:
         job.started_at = now()
-    session.add(Attempt(job_id=job.id, number=job.attempt, worker=worker, devices=list(devices)))
+    given = asdict(prepared.starting_weights) if prepared.starting_weights else None
+    began = Attempt(job_id=job.id, number=job.attempt, worker=worker, devices=list(devices), starting_weights=given)
+    session.add(began)
     add_event(session, job, "starting", f"Attempt {job.attempt} on worker {worker}.")
     return replace(prepared, attempt=job.attempt)
 

@@ -25,8 +25,9 @@ _OF_TRAINING = (BEST_WEIGHTS, PREDICTIONS, WEIGHTS)  # exports are made later, a
 @dataclass(frozen=True, slots=True)
 class JobManifest:
     """`provenance`: as `jobs.provenance` says it, with the facts of the latest attempt that has begun to train.
-    `model`: the trained model that the job has left. `files`: of that, by name. `starting_weights`: None where the spec
-    names none, or they are gone. `complete`: the job has ended, so that nothing will be added."""
+    `model`: the trained model that the job has left. `files`: of that, by name. `starting_weights`: what the job has
+    begun from, even if it is gone, or will begin from; None where that is random, or not known. `complete`: the job has
+    ended, so that nothing will be added."""
 
     job: Job
     complete: bool
@@ -66,6 +67,9 @@ def _files(job: Job, model: TrainedModel | None) -> Mapping[str, StoredFile]:
 
 
 def _starting_weights(session: Session, job: Job) -> StoredFile | None:
+    from_the_beginning = [attempt.starting_weights for attempt in job.attempts if attempt.resumed_from is None]
+    if began_from := next(filter(None, reversed(from_the_beginning)), None):
+        return StoredFile(**began_from)
     reference = job.spec.get("starting_weights")
     try:
         return weights_of(session, reference, job.project) if reference else None

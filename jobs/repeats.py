@@ -7,7 +7,7 @@ first: it is claimed, recovered and fenced as any job is. What is asked of the f
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import RowMapping, or_, select
+from sqlalchemy import RowMapping, select
 from sqlalchemy.orm import Session
 
 from jobs import changes, lifecycle
@@ -147,13 +147,13 @@ def _complete(session: Session, first: Job) -> None:
 
 
 def _locked_others(session: Session, job_id: str) -> Sequence[str]:
-    """Ids of the repeats. The job and they are locked first, in the order of their ids, before anything that comes
-    after jobs in the order of locks: so two such transactions never wait for each other."""
-    all_of_them = select(Job).where(or_(Job.id == job_id, Job.parent == job_id), Job.deleted_at.is_(None))
-    locked = session.scalars(
-        all_of_them.order_by(Job.id).with_for_update().execution_options(populate_existing=True)
-    ).all()
-    return [job.id for job in locked if job.id != job_id]
+    """Ids of the repeats. The job and then they, in the order of their ids, are locked before anything that comes after
+    jobs in the order of locks: so two such transactions never wait for each other. Whoever adds repeats has the job
+    locked: they are read by a statement of their own, which begins when that has been committed, and so sees them."""
+    session.scalar(for_update(job_id))
+    others = select(Job).where(Job.parent == job_id, Job.deleted_at.is_(None)).order_by(Job.id)
+    locked = session.scalars(others.with_for_update().execution_options(populate_existing=True))
+    return [job.id for job in locked]
 
 
 def _seed(job: Job) -> int:

@@ -10,7 +10,7 @@ from models.base import Base
 from models.columns import DatabaseNow
 
 # Of the last migration of this release (a test holds it there). Revisions ascend as text does.
-REVISION = "0013"
+REVISION = "0014"
 
 MIGRATE = "`python -m migrations` of this release brings it up to date."
 

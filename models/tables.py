@@ -180,6 +180,7 @@ class Attempt(Base):
     end_reason: Mapped[str | None] = mapped_column(String(32))
     devices: Mapped[list[str] | None]  # that it trains on
     resumed_from: Mapped[str | None] = mapped_column(String(200))  # the checkpoint's name; None: from the beginning
+    starting_weights: Mapped[dict[str, Any] | None]  # storage.StoredFile; None: random, or written by a release before
     facts: Mapped[dict[str, Any] | None]  # training.metrics.RunFacts
     step_epoch: Mapped[int | None]  # where the last recorded step is
     step: Mapped[int | None]

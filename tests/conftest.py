@@ -285,6 +285,7 @@ ON_BOTH_ALL_THE_SAME = (
     "api/test_health.py",
     "api/test_idempotency.py",
     "api/test_keys.py",
+    "api/test_repeats_races.py",
     "api/test_stream.py",
     "api/test_threads.py",
     "webhooks/test_claims.py",

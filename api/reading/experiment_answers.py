@@ -1,12 +1,15 @@
 """The answers of experiments, from what is stored to documents."""
 
 from api.dependencies import ProjectDatabase
+from api.service.curve_cache import CurveCache
+from api.views.curve_data import ImageFormat
+from api.views.experiment_charts import chart_data
 from api.views.report.answers import AnsweredExperiment
 from api.views.sweep_views import sweep_url
 from models import Sweep
 from sweeps import queries
 from sweeps.errors import NoExperiment
-from sweeps.experiments import answering, catalogue, picture, reading
+from sweeps.experiments import answering, catalogue, reading
 from sweeps.experiments.definition import Experiment
 from sweeps.experiments.results import TrialResult
 
@@ -20,19 +23,25 @@ def read(database: ProjectDatabase, sweep_id: str) -> tuple[Sweep, Experiment, l
         return sweep, catalogue.find(sweep.experiment), reading.trials_of(session, sweep)
 
 
-def drawn(sweep: Sweep, found: Experiment, trials: list[TrialResult]) -> str:
-    """The curves of an experiment, as an SVG."""
-    return picture.picture(found, trials, f"on {sweep.spec.get('dataset')}, {len(trials)} jobs")
+def drawn(
+    curve_cache: CurveCache, sweep: Sweep, found: Experiment, trials: list[TrialResult], form: ImageFormat
+) -> bytes:
+    """The curves of an experiment. Raises CurvesNotDrawn."""
+    data = chart_data(found, trials, f"on {sweep.spec.get('dataset')}, {len(trials)} jobs")
+    return curve_cache.draw_charts(f"{sweep.id}.answer.{form}", data, form)
 
 
-def answered(database: ProjectDatabase, sweep_id: str) -> AnsweredExperiment:
-    """What the report of an answer is made of. Raises SweepNotFound and NoExperiment."""
+def answered(
+    database: ProjectDatabase, curve_cache: CurveCache, sweep_id: str, *, pictured: bool = True
+) -> AnsweredExperiment:
+    """What the report of an answer is made of. `pictured`: whether it holds the picture itself. Raises SweepNotFound,
+    NoExperiment and CurvesNotDrawn."""
     sweep, found, trials = read(database, sweep_id)
     return AnsweredExperiment(
         sweep_id=sweep_id,
         experiment=found,
         trials=trials,
         answer=answering.answer(found, trials),
-        picture=drawn(sweep, found, trials),
+        picture=drawn(curve_cache, sweep, found, trials, "svg") if pictured else b"",
         address=f"{sweep_url(sweep_id)}/answer.svg",
     )

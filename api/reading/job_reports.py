@@ -50,8 +50,9 @@ def report_file(
         read = _Read(version, record, translate.curve_data(record.details, record.epochs))
     # After the transaction: it waits for other processes.
     told = Diagnosis.model_validate_json(diagnosis(service, database, job_id))
-    answers = [answer_section(answered(database, sweep_id)) for sweep_id in sweeps]
-    content = _written(read, told, service, form, answers)
+    pictured = form == "html"
+    found = [answered(database, service.curve_cache, sweep_id, pictured=pictured) for sweep_id in sweeps]
+    content = _written(read, told, service, form, [*map(answer_section, found)])
     if not sweeps:
         service.reports.put(name, version, content)
     return content

@@ -1,11 +1,13 @@
 """Experiments: questions that several jobs answer together, and the answers."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request, Response
 
-from api.dependencies import CatalogueDep, DatabaseDep
+from api.dependencies import CatalogueDep, CurveCacheDep, DatabaseDep, ProjectDatabase
+from api.http.errors import CurvesNotDrawn
 from api.http.etags import NOT_MODIFIED_RESPONSE, IfNoneMatch
 from api.http.path_ids import path_id
 from api.http.preconditions import IfMatch
@@ -18,7 +20,9 @@ from api.routes.sweeps import MADE, MAKING_ERRORS, SweepId, made
 from api.schemas import experiments as schemas
 from api.schemas import sweeps as sweep_schemas
 from api.service.admitted_route import AdmittedRoute
+from api.service.curve_cache import CurveCache
 from api.views import experiment_views, sweep_views
+from api.views.curve_data import ImageFormat
 from api.views.report.answers import answer_document
 from api.views.report.html import to_html
 from api.views.report.markdown import to_markdown
@@ -38,7 +42,9 @@ ExperimentName = Annotated[
         lambda path: ExperimentNotFound(path["experiment"]),
     ),
 ]
-SVG, MARKDOWN, HTML = "image/svg+xml", "text/markdown; charset=utf-8", "text/html; charset=utf-8"
+SVG, PNG = "image/svg+xml", "image/png"
+TEXT, BINARY = {"type": "string"}, {"type": "string", "format": "binary"}
+MARKDOWN, HTML = "text/markdown; charset=utf-8", "text/html; charset=utf-8"
 
 
 @router.get(
@@ -109,10 +115,12 @@ def get_answer(sweep_id: SweepId, database: DatabaseDep) -> Response:
     return Response(told.model_dump_json(), media_type="application/json")
 
 
-def _document(media_type: str, description: str) -> dict[int | str, dict[str, Any]]:
-    content = {media_type.partition(";")[0]: {"schema": {"type": "string"}}}
+def _document(
+    media_type: str, description: str, *drawing: type[CurvesNotDrawn], schema: Mapping[str, str] = TEXT
+) -> dict[int | str, dict[str, Any]]:
+    content = {media_type.partition(";")[0]: {"schema": schema}}
     return (
-        fails_with(NoExperiment)
+        fails_with(NoExperiment, *drawing)
         | NOT_MODIFIED_RESPONSE
         | {HTTPStatus.OK.value: {"content": content, "description": description}}
     )
@@ -123,17 +131,42 @@ def _document(media_type: str, description: str) -> dict[int | str, dict[str, An
     operation_id="get_answer_svg",
     summary="The curves of an experiment, as an SVG",
     response_class=Response,
-    responses=_document(SVG, "The curves up to now."),
+    responses=_document(SVG, "The curves up to now.", CurvesNotDrawn),
 )
 def get_answer_svg(
     sweep_id: SweepId,
     database: DatabaseDep,
+    curve_cache: CurveCacheDep,
     request: Request,
     _declared: IfNoneMatch = None,
     _expected: IfMatch = None,
 ) -> Response:
     """A curve for each trial."""
-    return derived(request, experiment_answers.drawn(*experiment_answers.read(database, sweep_id)).encode(), SVG)
+    return derived(request, _drawn(database, curve_cache, sweep_id, "svg"), SVG)
+
+
+@router.get(
+    "/sweeps/{sweep_id}/answer.png",
+    operation_id="get_answer_png",
+    summary="The curves of an experiment, as a PNG",
+    response_class=Response,
+    responses=_document(PNG, "The curves up to now.", CurvesNotDrawn, schema=BINARY),
+)
+def get_answer_png(
+    sweep_id: SweepId,
+    database: DatabaseDep,
+    curve_cache: CurveCacheDep,
+    request: Request,
+    _declared: IfNoneMatch = None,
+    _expected: IfMatch = None,
+) -> Response:
+    """A curve for each trial."""
+    return derived(request, _drawn(database, curve_cache, sweep_id, "png"), PNG)
+
+
+def _drawn(database: ProjectDatabase, curve_cache: CurveCache, sweep_id: str, form: ImageFormat) -> bytes:
+    sweep, found, trials = experiment_answers.read(database, sweep_id)
+    return experiment_answers.drawn(curve_cache, sweep, found, trials, form)
 
 
 @router.get(
@@ -146,12 +179,14 @@ def get_answer_svg(
 def get_answer_markdown(
     sweep_id: SweepId,
     database: DatabaseDep,
+    curve_cache: CurveCacheDep,
     request: Request,
     _declared: IfNoneMatch = None,
     _expected: IfMatch = None,
 ) -> Response:
     """The picture is a link to `answer.svg`."""
-    text = to_markdown(answer_document(experiment_answers.answered(database, sweep_id)))
+    found = experiment_answers.answered(database, curve_cache, sweep_id, pictured=False)
+    text = to_markdown(answer_document(found))
     return derived(request, text.encode(), MARKDOWN)
 
 
@@ -160,17 +195,18 @@ def get_answer_markdown(
     operation_id="get_answer_html",
     summary="The answer as one HTML file",
     response_class=Response,
-    responses=_document(HTML, "The answer so far, as an attachment."),
+    responses=_document(HTML, "The answer so far, as an attachment.", CurvesNotDrawn),
 )
 def get_answer_html(
     sweep_id: SweepId,
     database: DatabaseDep,
+    curve_cache: CurveCacheDep,
     request: Request,
     _declared: IfNoneMatch = None,
     _expected: IfMatch = None,
 ) -> Response:
     """With the picture in it; it loads nothing from elsewhere."""
-    found = experiment_answers.answered(database, sweep_id)
+    found = experiment_answers.answered(database, curve_cache, sweep_id)
     # As an attachment: a page in a browser, at the API's origin, could do whatever its user may.
     attachment = f'attachment; filename="{found.experiment.name}-{sweep_id}.html"'
     return derived(request, to_html(answer_document(found)).encode(), HTML, {"Content-Disposition": attachment})

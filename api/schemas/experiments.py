@@ -110,7 +110,8 @@ class AnswerLinks(ResponseSchema):
     """URLs of an answer."""
 
     sweep: str
-    picture: str
+    picture: str = Field(description="An SVG.")
+    picture_png: str
     markdown: str
     html: str
 

@@ -31,6 +31,12 @@ class ManifestFile(ResponseSchema):
     sha256: str = Field(description="Hash of the file, in hexadecimal digits.")
 
 
+class StartingWeights(ManifestFile):
+    """The weights that a job has begun from, or will begin from."""
+
+    id: str = Field(description="Of the trained model, or of the job, whose weights they are.")
+
+
 class ModelFileOfJob(ManifestFile):
     """A file of the trained model that a job has left."""
 
@@ -73,8 +79,9 @@ class JobManifest(ResponseSchema):
         "where their `fingerprint` is the same. Null before the first."
     )
     attempts: list[Attempt]
-    starting_weights: ManifestFile | None = Field(
-        description="The file that the spec's `starting_weights` name. Null: they are random, or gone."
+    starting_weights: StartingWeights | None = Field(
+        description="The file that the spec's `starting_weights` name. What a job has begun from stays here after that "
+        "is deleted. Null: they are random, or were gone before the job began."
     )
     model: str | None = Field(description="The trained model that the job has left, by its id.")
     files: list[ModelFileOfJob] = Field(description="Of that model: weights of the last epoch and of the best one.")

@@ -1,7 +1,11 @@
-"""Drawn curves. Each is kept until its job changes, or until newer ones need the memory."""
+"""Drawn curves and charts. Each is kept until what it shows changes, or until newer ones need the memory."""
+
+from hashlib import sha256
 
 from api.service.curve_renderer import CurveRenderer
+from api.views.chart_data import ChartData
 from api.views.curve_data import CurveData, ImageFormat
+from api.views.picture_requests import pack
 from api.views.revision_cache import RevisionCache
 
 MAX_BYTES = 32 * 1024 * 1024
@@ -27,3 +31,12 @@ class CurveCache:
         picture = self._renderer.draw(data, form)
         self._pictures.put(name, revision, picture)
         return picture
+
+    def draw_charts(self, name: str, data: ChartData, form: ImageFormat) -> bytes:
+        """The picture of that name, drawn unless the kept one shows the same. Raises CurvesNotDrawn."""
+        revision = int.from_bytes(sha256(pack(data, form)).digest())
+        known = self._pictures.get(name, revision)
+        if known is None:
+            known = self._renderer.draw(data, form)
+            self._pictures.put(name, revision, known)
+        return known

@@ -1,20 +1,22 @@
-"""Draws curves in a process of its own."""
+"""Draws curves and charts in a process of its own."""
 
 from api.http.errors import CurvesNotDrawn
 from api.service.drawing_process import DrawingProcess, NotDrawn
-from api.views.curve_data import CurveData, ImageFormat, pack
+from api.views.chart_data import ChartData
+from api.views.curve_data import CurveData, ImageFormat
+from api.views.picture_requests import pack
 
 
 class CurveRenderer:
     """Draws one picture at a time. Thread-safe."""
 
     def __init__(self) -> None:
-        self._process = DrawingProcess("api.views.curves")
+        self._process = DrawingProcess("api.views.drawing")
 
-    def draw(self, curve_data: CurveData, form: ImageFormat) -> bytes:
-        """Draw as `api.views.curves.draw` does. Raises CurvesNotDrawn."""
+    def draw(self, data: CurveData | ChartData, form: ImageFormat) -> bytes:
+        """Draw as `api.views.drawing.draw` does. Raises CurvesNotDrawn."""
         try:
-            return self._process.ask([pack(curve_data, form)])
+            return self._process.ask([pack(data, form)])
         except NotDrawn as error:
             raise CurvesNotDrawn(str(error)) from error
 

@@ -70,7 +70,7 @@ COSTS: Mapping[str, Cost] = {
     "get_tensorboard": lambda _: 20,  # reads all of the steps and, for each run, all of the epochs
     "get_job_manifest": lambda _: 10,  # reads all of the epochs
     # It draws the curves, evaluates predictions, and has as many answers as it is asked for, ten at most.
-    "get_job_report": lambda query: 20 + 10 * min(len(query.getlist("sweep")), 10),
+    "get_job_report": lambda query: 20 + 20 * min(len(query.getlist("sweep")), 10),
     "compare_jobs": _compared,
     "get_repeats": lambda query: _repeats(1, _number(query, "max_points", 200, 1000)),
     "list_metrics": _rows,
@@ -87,9 +87,10 @@ COSTS: Mapping[str, Cost] = {
     "submit_sweep": lambda _: 20,  # up to a hundred jobs
     "run_experiment": lambda _: 20,
     "get_answer": lambda _: EXPENSIVE,  # the curves of every job of an experiment
-    "get_answer_svg": lambda _: 10,
+    "get_answer_svg": lambda _: 20,
+    "get_answer_png": lambda _: 20,
     "get_answer_markdown": lambda _: EXPENSIVE,
-    "get_answer_html": lambda _: 10,
+    "get_answer_html": lambda _: 20,
     "list_sweeps": lambda query: 1 + _number(query, "limit", 20, 100) // 20,
     "cancel_sweep": lambda _: EXPENSIVE,
     "delete_sweep": lambda _: EXPENSIVE,

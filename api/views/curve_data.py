@@ -1,9 +1,8 @@
 """The data of a picture of a job's curves. It is sent as JSON to the process that draws."""
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
 
 ImageFormat = Literal["svg", "png"]
 
@@ -30,14 +29,8 @@ class CurveData:
     epochs: Sequence[Point]
     best: Point | None
 
-
-def pack(curve_data: CurveData, form: ImageFormat) -> bytes:
-    """The message that requests a picture."""
-    return json.dumps([asdict(curve_data), form]).encode()
-
-
-def unpack(message: bytes) -> tuple[CurveData, ImageFormat]:
-    """The inverse of `pack`."""
-    fields, form = json.loads(message)
-    epochs, best = [Point(*point) for point in fields.pop("epochs")], fields.pop("best")
-    return CurveData(**fields, epochs=epochs, best=Point(*best) if best else None), form
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> "CurveData":
+        """The inverse of `dataclasses.asdict`, after JSON."""
+        epochs, best = [Point(*point) for point in fields["epochs"]], fields["best"]
+        return cls(**{**fields, "epochs": epochs, "best": Point(*best) if best else None})

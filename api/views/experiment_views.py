@@ -64,7 +64,11 @@ def answer(sweep: Sweep, found: Experiment, trials: list[TrialResult], told: Ans
         trials=[_trial(trial) for trial in trials],
         created_at=sweep.created_at,
         links=answers.AnswerLinks(
-            sweep=here, picture=f"{here}/answer.svg", markdown=f"{here}/answer.md", html=f"{here}/answer.html"
+            sweep=here,
+            picture=f"{here}/answer.svg",
+            picture_png=f"{here}/answer.png",
+            markdown=f"{here}/answer.md",
+            html=f"{here}/answer.html",
         ),
     )
 

@@ -10,7 +10,7 @@ from training.spec import ResolvedSpec
 
 def manifest(known: JobManifest) -> schemas.JobManifest:
     """Of what is known of a job."""
-    told, job, given = known.provenance, known.job, known.starting_weights
+    told, job = known.provenance, known.job
     return schemas.JobManifest(
         complete=known.complete,
         job=schemas.ManifestJob.model_validate(job),
@@ -19,7 +19,7 @@ def manifest(known: JobManifest) -> schemas.JobManifest:
         spec=ResolvedSpec.to_show(told["spec"]),
         environment=told["environment"],
         attempts=[translate.attempt(each) for each in known.attempts],
-        starting_weights=schemas.ManifestFile.model_validate(given) if given else None,
+        starting_weights=_starting_weights(known),
         model=known.model,
         files=[
             schemas.ModelFileOfJob(name=name, size_bytes=file.size_bytes, sha256=file.sha256)
@@ -28,6 +28,14 @@ def manifest(known: JobManifest) -> schemas.JobManifest:
         checkpoints=[_checkpoint(each, job.best_epoch) for each in known.checkpoints],
         metrics=schemas.MetricsTable(columns=list(COLUMNS), rows=known.metrics.rows, sha256=known.metrics.sha256),
     )
+
+
+def _starting_weights(known: JobManifest) -> schemas.StartingWeights | None:
+    file = known.starting_weights
+    if file is None:
+        return None
+    named = known.job.spec["starting_weights"]
+    return schemas.StartingWeights(id=named, size_bytes=file.size_bytes, sha256=file.sha256)
 
 
 def _checkpoint(record: CheckpointWithEpoch, best_epoch: int | None) -> schemas.ManifestCheckpoint:

@@ -1,6 +1,7 @@
 """Jobs under several seeds as JSON, and verdicts in words."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from api.schemas import repeats as schemas
 from api.views.translate import job_url
@@ -24,37 +25,33 @@ def spreads(found: Statistics) -> schemas.Spreads:
 
 def verdict(found: Verdict) -> schemas.Verdict:
     """With its sentence."""
-    one, other = found.baseline, found.job
-    judged = found.found
+    one, other, judged = found.baseline, found.job, found.found
     if judged is None:
-        return schemas.Verdict(
-            baseline=one.job.id,
-            job=other.job.id,
-            verdict="no_result",
-            sentence=_no_result(one, other),
-            paired=False,
-            runs=[len(one.results), len(other.results)],
-            difference=None,
-            low=None,
-            high=None,
-            smallest_difference=None,
-            repeats_needed=None,
-            repeats_for={},
-        )
-    return schemas.Verdict(
-        baseline=one.job.id,
-        job=other.job.id,
-        verdict=judged.verdict,
-        sentence=" ".join([_sentence(_name(one), _name(other), judged), *_left_out(one), *_left_out(other)]),
-        paired=judged.paired,
-        runs=[judged.first_runs, judged.second_runs],
-        difference=judged.difference,
-        low=judged.low,
-        high=judged.high,
-        smallest_difference=judged.smallest,
-        repeats_needed=judged.repeats,
-        repeats_for={str(each): count for each, count in (judged.repeats_for or {}).items()},
-    )
+        said, figures = [_no_result(one, other)], _no_figures([len(one.results), len(other.results)])
+    else:
+        said, figures = [_sentence(_name(one), _name(other), judged)], _figures(judged)
+        said += [*_left_out(one), *_left_out(other)]
+    figures |= {"baseline": one.job.id, "job": other.job.id, "sentence": " ".join(said)}
+    return schemas.Verdict.model_validate(figures)
+
+
+def _no_figures(runs: Sequence[int]) -> dict[str, Any]:
+    unknown = dict.fromkeys(("difference", "low", "high", "smallest_difference", "repeats_needed"))
+    return {"verdict": "no_result", "paired": False, "runs": runs, "repeats_for": {}, **unknown}
+
+
+def _figures(judged: Difference) -> dict[str, Any]:
+    return {
+        "verdict": judged.verdict,
+        "paired": judged.paired,
+        "runs": [judged.first_runs, judged.second_runs],
+        "difference": judged.difference,
+        "low": judged.low,
+        "high": judged.high,
+        "smallest_difference": judged.smallest,
+        "repeats_needed": judged.repeats,
+        "repeats_for": {str(each): count for each, count in (judged.repeats_for or {}).items()},
+    }
 
 
 def _job(job: Job) -> schemas.RepeatedJob:

@@ -13,7 +13,7 @@ from typing import Literal
 from epochal.errors import LocalError
 from epochal.folders import ListedFile, Listing, list_folder, reason_of
 from epochal.packing import SingleFile, no_files
-from training.archives.kinds import archive_kind
+from training.archives.kinds import archive_kind, one_idx_file
 from training.archives.layout import arrange
 from training.archives.limits import Budget, Limits
 from training.archives.member_names import told_name
@@ -135,10 +135,11 @@ class Looking:
             source = io.BufferedReader(file)
             kind = archive_kind(file.read_at(0, HEAD_BYTES))
             budget = Budget(Limits())
-            self._has_arrays = kind in ("npz", "idx", "idx.gz")
+            if kind in ("idx", "idx.gz"):
+                raise one_idx_file()
             if kind == "npz":
-                ZipReader(source, file.size, budget, self._skipped)
-            if self._has_arrays:
+                self._has_arrays = True
+                ZipReader(source, file.size, budget, self._skipped)  # which judges its list of members
                 return
             try:
                 for entry in entries(source, file.size, kind, budget, self._skipped):

@@ -50,6 +50,7 @@ class UploadFile(io.RawIOBase):
     def __init__(self) -> None:
         super().__init__()
         self._at = 0
+        self._content: _Content | None = None  # of the file that was read last
 
     @abstractmethod
     def _fill(self, at: int, view: memoryview) -> None:
@@ -71,6 +72,12 @@ class UploadFile(io.RawIOBase):
                 self._fill(at, view)
                 digest.update(view)
                 yield at + len(view), digest.hexdigest()
+
+    def close(self) -> None:
+        """See `io.IOBase.close`."""
+        if self._content is not None:
+            self._content.close()
+        super().close()
 
     def readable(self) -> bool:
         """See `io.IOBase.readable`."""
@@ -115,13 +122,8 @@ class SingleFile(UploadFile):
         self.size = found.st_size
 
     def _fill(self, at: int, view: memoryview) -> None:
-        if view:
+        if view and self._content is not None:
             self._content.fill(at, view)
-
-    def close(self) -> None:
-        """See `io.IOBase.close`."""
-        self._content.close()
-        super().close()
 
 
 class FolderTar(UploadFile):
@@ -137,7 +139,6 @@ class FolderTar(UploadFile):
             at += _header_size(file) + file.size + _padding(file.size)
         self._end = at
         self.size = at + END + -(at + END) % RECORD
-        self._content: _Content | None = None  # of the file that was read last
 
     def _fill(self, at: int, view: memoryview) -> None:
         row = bisect_right(self._starts, at) - 1
@@ -167,12 +168,6 @@ class FolderTar(UploadFile):
                 self._content.close()
             self._content = _Content(file)
         return self._content
-
-    def close(self) -> None:
-        """See `io.IOBase.close`."""
-        if self._content is not None:
-            self._content.close()
-        super().close()
 
 
 class _Content:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"  # of a data set, as the API takes it
 SEEDS = 2**53  # from 0 on, as the API takes them
 
 # Bytes that are sent in one request. The service stores parts of the largest size. Over a slow line, smaller ones show
@@ -122,6 +124,13 @@ def _may_pass(error: EpochalError) -> bool:
     if isinstance(error, APIStatusError):
         return error.status_code in TEMPORARY or error.code in OUT_OF_STEP
     return isinstance(error, APIConnectionError)
+
+
+def check_name(name: str) -> None:
+    """Raises LocalError where no data set can be called so: better before a large folder is read than after."""
+    if re.fullmatch(NAME, name) is None:
+        rule = "letters, digits, dots, underscores and hyphens, 64 at most, and a letter or digit first"
+        raise LocalError(f"The name of a data set should be {rule}, not {name!r}", code="invalid_request")
 
 
 def check_split(test_fraction: float, seed: int) -> None:

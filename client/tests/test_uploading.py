@@ -365,12 +365,14 @@ def test_a_version_that_fails_says_why(upload: Callable[..., Any], pets: Path) -
     assert (told.value.code, told.value.hint) == ("dataset_invalid", "Look again.")
 
 
-@pytest.mark.parametrize("fields", [{"test_fraction": 0}, {"test_fraction": 1}, {"seed": -1}, {"seed": 2**53}])
-def test_a_split_that_would_be_refused_is_refused_first(
+@pytest.mark.parametrize(
+    "fields", [{"test_fraction": 0}, {"test_fraction": 1}, {"seed": -1}, {"seed": 2**53}, {"name": "my pets"}]
+)
+def test_an_argument_that_would_be_refused_is_refused_first(
     upload: Callable[..., Any], pets: Path, fields: dict[str, Any]
 ) -> None:
     service = Service()
     with pytest.raises(LocalError) as told:
-        upload(service, "pets", pets, **fields)
+        upload(service, **{"name": "pets", "path": pets} | fields)
     assert told.value.code == "invalid_request"
     assert service.asked == []

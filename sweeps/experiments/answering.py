@@ -101,13 +101,13 @@ def _notes(trials: Sequence[TrialResult], claims: Sequence[Claim]) -> list[str]:
     if images:
         low, high = wilson_interval(0.95 * images, images)
         notes.append(
-            f"The test split has {images:,} images. An accuracy of 95 % on so many is known to between {low:.1%} and "
-            f"{high:.1%}."
+            f"The test split has {images:,} images. An accuracy of 95 % on so many is known to lie between {low:.1%} "
+            f"and {high:.1%}."
         )
     if any(claim.measure.images is None for claim in claims):
         notes.append(
-            "For losses and times of one run no interval is known. By convention they count as different from a "
-            f"factor of {FACTOR:g} on."
+            "For losses and times of one run no interval is known. By convention two of them count as different "
+            f"if one is at least {FACTOR:g} times the other."
         )
     if any(claim.measure is SECONDS_PER_EPOCH for claim in claims):
         notes.append("Seconds an epoch depend on what else the machine did meanwhile.")

@@ -1,8 +1,8 @@
 """What the textbook expects of two trials, and whether it came out.
 
 An accuracy is a share of images, so that chance alone makes it differ: a difference counts if its interval of 95 %
-leaves out 0. For a loss or a time of one run no interval is known. There, by convention, a difference counts from
-`FACTOR` on.
+leaves out 0. For a loss or a time of one run no interval is known. There, by convention, two numbers differ if one is
+`FACTOR` times the other, or more.
 """
 
 from collections.abc import Callable, Mapping
@@ -74,7 +74,7 @@ def judge(claim: Claim, trials: Mapping[str, TrialResult]) -> Finding:
         outcome, why = _by_factor(claim.measure, first, second)
     else:
         outcome, why = _by_interval(claim, better, worse, first, second)
-    return Finding(claim.says, outcome, f"{told} {why}")
+    return Finding(claim.says, outcome, f"{told} {why}".rstrip())
 
 
 def _of_diverged(better: TrialResult, worse: TrialResult) -> tuple[Outcome, str]:
@@ -122,11 +122,16 @@ def _by_interval(
         return "confirmed", f"{apart}, and leaves out 0."
     if high < 0:
         return "contradicted", f"{apart}: it is the other way round."
-    return "undecided", f"{apart}. It includes 0: on {min(images, others):,} images, chance alone may make so much."
+    return (
+        "undecided",
+        f"{apart}. It includes 0: on {min(images, others):,} images, chance alone may make such a difference.",
+    )
 
 
 def _within_margin(margin: float, low: float, high: float, apart: str) -> tuple[Outcome, str]:
     points = f"{margin * 100:g} points"
+    if low > 0:
+        return "confirmed", f"{apart}: nothing is lost."
     if low > -margin:
         return "confirmed", f"{apart}: at most {points} are lost."
     if high < -margin:

@@ -18,7 +18,8 @@ from PIL import Image
 from api.http.errors import CurvesNotDrawn
 from api.service.curve_renderer import CurveRenderer
 from api.views import curves
-from api.views.curve_data import pack, unpack
+from api.views.curve_data import CurveData
+from api.views.picture_requests import pack, unpack
 from api.views.translate import curve_data
 from jobs.queries import JobDetails
 from models import Epoch, Job
@@ -155,13 +156,15 @@ def test_what_is_drawn_from_comes_out_as_it_went_in() -> None:
     drawn = curve_data(record(measured, HOSTILE), measured)
     assert unpack(pack(drawn, "png")) == (drawn, "png")
     unmeasured = rows([math.nan])
-    (point,) = unpack(pack(curve_data(record(unmeasured), unmeasured), "svg"))[0].epochs
+    data, _ = unpack(pack(curve_data(record(unmeasured), unmeasured), "svg"))
+    assert isinstance(data, CurveData)
+    (point,) = data.epochs
     assert math.isnan(point.train_loss or 0)
 
 
 def test_drawing_imports_nothing_of_the_service() -> None:
     """It would cost the process that draws as much again to start, and memory for as long as it is there."""
-    told = "import sys; import api.views.curves; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    told = "import sys; import api.views.drawing; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     imported = run([sys.executable, "-c", told], capture_output=True, text=True, check=True).stdout.split()
     assert not {"sqlalchemy", "fastapi", "pydantic", "jobs", "models", "training"} & {*imported}
 

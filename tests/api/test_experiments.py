@@ -1,10 +1,12 @@
 """Experiments over HTTP: listed, run, and answered from what the jobs have measured."""
 
 import base64
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from fastapi.testclient import TestClient
+from PIL import Image
 
 from sweeps.experiments.catalogue import EXPERIMENTS
 
@@ -84,12 +86,15 @@ def test_the_answer_follows_from_what_was_measured(client: TestClient, stage: "S
     assert {finding["outcome"] for finding in answer["findings"]} == {"missing"}
 
 
-def test_the_answer_as_documents(client: TestClient, stage: "Stage") -> None:
+def test_the_answer_as_documents(client: TestClient, stage: "Stage", monkeypatch: pytest.MonkeyPatch) -> None:
     sweep = run(client)
     for trial in sweep["trials"]:
         finish(stage, trial["job_id"], 0.75)
     links = client.get(sweep["links"]["answer"]).json()["links"]
-    picture, text, page = (client.get(links[name]) for name in ("picture", "markdown", "html"))
+    names = ("picture", "picture_png", "markdown", "html")
+    picture, png, text, page = (client.get(links[name]) for name in names)
+    assert png.headers["Content-Type"] == "image/png"
+    assert Image.open(BytesIO(png.content)).format == "PNG"
     assert picture.headers["Content-Type"] == "image/svg+xml"
     assert "56 layers, with shortcuts</text>" in picture.text
     assert text.text.startswith("# Residual blocks")
@@ -99,6 +104,10 @@ def test_the_answer_as_documents(client: TestClient, stage: "Stage") -> None:
     assert base64.b64encode(picture.content).decode() in page.text
     again = client.get(links["html"], headers={"If-None-Match": page.headers["ETag"]})
     assert again.status_code == 304
+    monkeypatch.setattr("api.service.curve_renderer.CurveRenderer.draw", lambda *_: b"drawn again")
+    assert client.get(links["picture"]).content == picture.content  # as it was kept
+    assert client.delete(f"/v1/jobs/{sweep['trials'][0]['job_id']}").status_code == 204
+    assert client.get(links["picture"]).content == b"drawn again"
 
 
 def test_the_report_of_a_job_may_end_with_answers(client: TestClient, stage: "Stage") -> None:
@@ -118,6 +127,6 @@ def test_only_an_experiment_has_an_answer(client: TestClient) -> None:
     body = {"spec": {"dataset": "digits"}, "space": {"seed": [0]}}
     sweep = client.post("/v1/sweeps", json=body).json()
     assert sweep["links"]["answer"] is None
-    for suffix in ("", ".svg", ".md", ".html"):
+    for suffix in ("", ".svg", ".png", ".md", ".html"):
         answer = client.get(f"{sweep['links']['self']}/answer{suffix}")
         assert (answer.status_code, answer.json()["code"]) == (409, "no_experiment")

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from api import schemas
-from jobs import requests
+from jobs import changes, requests
 from jobs.metrics_table import COLUMNS, metrics_table
 from models import Epoch
 from tests.stage import FACTS, Stage
@@ -118,9 +118,16 @@ def test_weights_that_a_job_starts_from_are_named(client: TestClient, stage: Sta
     second = client.post("/v1/jobs", json=body).json()["id"]
     assert manifest(client, second)["starting_weights"]["sha256"] == sha256(b"first weights").hexdigest()
     assert manifest(client, first)["starting_weights"] is None
-    client.post(f"/v1/jobs/{second}/cancel")
+    never_begun = client.post("/v1/jobs", json=body).json()["id"]
+    client.post(f"/v1/jobs/{never_begun}/cancel")
+    stage.succeed(stage.start(second))
+    before = manifest(client, second)["starting_weights"]
+    assert before == {"id": first, "sha256": sha256(b"first weights").hexdigest(), "size_bytes": 13}
     client.delete(f"/v1/jobs/{first}")
-    assert manifest(client, second)["starting_weights"] is None
+    changes.purge(stage.database, stage.storage)
+    assert manifest(client, second)["starting_weights"] == before
+    assert before["sha256"] in client.get(f"/v1/jobs/{second}/report?format=md").text
+    assert manifest(client, never_begun)["starting_weights"] is None
 
 
 def test_it_is_polled_as_the_job_is(client: TestClient, stage: Stage) -> None:

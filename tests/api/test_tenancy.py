@@ -107,6 +107,7 @@ def test_what_is_dear_is_charged_as_such(settings: Settings, tenants: "Tenants")
         ("run_experiment", "", {}),
         ("get_answer", "", {}),
         ("get_answer_html", "", {}),
+        ("get_answer_png", "", {}),
         ("list_metrics", "limit=10000", {}),
         ("list_steps", "max_points=50", {}),
         ("list_events", "limit=9999", {}),

@@ -107,6 +107,7 @@ CALLS: dict[str, Call] = {
     "cancel_sweep": lambda c, _: c.sweeps.cancel("s"),
     "get_answer": lambda c, _: c.sweeps.answer("s"),
     "get_answer_svg": lambda c, _: c.sweeps.answer_file("s", "svg"),
+    "get_answer_png": lambda c, _: c.sweeps.answer_file("s", "png"),
     "get_answer_markdown": lambda c, _: c.sweeps.answer_file("s", "md"),
     "get_answer_html": lambda c, _: c.sweeps.answer_file("s"),
     "list_experiments": lambda c, _: c.experiments.list(),

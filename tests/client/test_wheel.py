@@ -15,7 +15,7 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
-from hatchling.build import build_sdist, build_wheel
+from hatchling.build import build_editable, build_sdist, build_wheel
 
 from epochal.checking import check
 from tests.worker.validation.archives import picture, tree
@@ -43,7 +43,7 @@ class Absent:
 sys.meta_path.insert(0, Absent())
 sys.path.append(packages)
 found["check"] = dataclasses.asdict(check(folder, test_fraction=0.3, seed=7))
-found["modules"] = sorted({name.partition(".")[0] for name in sys.modules} & {"training", "httpx2", "rich"})
+found["modules"] = sorted({name.partition(".")[0] for name in sys.modules} & {"training", "httpx2", "yaml"})
 print(json.dumps(found))
 """
 
@@ -90,7 +90,7 @@ def test_it_has_the_client_and_what_the_check_needs_of_the_service(built: Path) 
     assert not any(re.search(r"^\s*(from|import) training\b", text, re.MULTILINE) for text in code)
     [metadata] = [content.decode() for name, content in inside.items() if name.endswith("/METADATA")]
     required = re.findall(r"^Requires-Dist: (.*)$", metadata, re.MULTILINE)
-    assert [name for name in required if "extra ==" not in name] == ["httpx2>=2.14", "rich>=15"]
+    assert [name for name in required if "extra ==" not in name] == ["httpx2>=2.14", "pyyaml>=6"]
     assert "Requires-Python: >=3.10" in metadata
     [licence] = [content for name, content in inside.items() if name.endswith("/LICENSE")]
     assert licence == (ROOT / "LICENSE").read_bytes()
@@ -101,6 +101,11 @@ def test_the_source_distribution_makes_the_same_wheel(built: Path) -> None:
     assert {name: one[name] for name in one if "RECORD" not in name} == {
         name: other[name] for name in other if "RECORD" not in name
     }
+
+
+def test_what_is_installed_from_a_checkout_finds_the_service_s_code(tmp_path: Path) -> None:
+    with ZipFile(tmp_path / _in(ROOT / "client", build_editable, tmp_path)) as archive:
+        assert archive.read("_epochal.pth").decode().split() == [str(ROOT), str(ROOT / "client")]
 
 
 def modules_of_the_extra(metadata: str) -> set[str]:

@@ -2,10 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from io import BytesIO
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from api.views.drawing import draw
+from api.views.experiment_charts import chart_data
+from api.views.picture_requests import pack, unpack
 from api.views.report.answers import AnsweredExperiment, answer_document
 from api.views.report.html import to_html
 from api.views.report.markdown import to_markdown
@@ -16,7 +21,6 @@ from sweeps.experiments.claims import Claim, Outcome, judge
 from sweeps.experiments.definition import Experiment, Preset, TrialDefinition
 from sweeps.experiments.intervals import difference
 from sweeps.experiments.measures import SECONDS_PER_EPOCH, TEST_ACCURACY, TEST_LOSS, TRAIN_ACCURACY, TRAIN_LOSS
-from sweeps.experiments.picture import picture
 from sweeps.experiments.results import EpochResult, TrialResult
 from training.spec import TrainingSpec
 
@@ -146,9 +150,8 @@ def test_an_answer_says_who_is_best_who_is_alike_and_how_far_to_trust_it() -> No
     assert "95.0%, of “a”. On 360 test images it cannot be told apart from “b”." in found.ranking
     assert "Clearly lower: “c” (50.0%)" in found.ranking
     assert any("trained once" in note for note in found.notes)
-    found_of = AnsweredExperiment(
-        "swp_1", QUESTION, trials, found, picture(QUESTION, trials, "on <digits>"), "/answer.svg"
-    )
+    picture = draw(chart_data(QUESTION, trials, "on <digits>"), "svg")
+    found_of = AnsweredExperiment("swp_1", QUESTION, trials, found, picture, "/answer.svg")
     page, text = to_html(answer_document(found_of)), to_markdown(answer_document(found_of))
     assert "<script>" not in page
     assert "<script>" not in text
@@ -159,12 +162,36 @@ def test_an_answer_says_who_is_best_who_is_alike_and_how_far_to_trust_it() -> No
 
 
 def test_a_picture_is_drawn_of_whatever_there_is() -> None:
+    """By the process that draws, from what it is sent."""
     nothing = TrialResult("a", None, "job_a", JobStatus.QUEUED, None, [], 5, None, None, None, None)
     gaps = TrialResult("b", None, "job_b", JobStatus.FAILED, None, [EpochResult(0, None, None, None, None, 1.0)], 5, None, None, None, None)  # fmt: skip # noqa: E501
     for trials in ([nothing], [gaps], [nothing, gaps, trial("c", 1.0), trial("d", 0.0, train_loss=0.0)]):
-        for each in (QUESTION, *EXPERIMENTS.values()):
-            assert picture(each, trials, "x").startswith("<svg")
-            assert "nan" not in picture(each, trials, "x")
+        data, form = unpack(pack(chart_data(QUESTION, trials, "x"), "svg"))
+        assert (data, form) == (chart_data(QUESTION, trials, "x"), "svg")
+        drawn = draw(data, form).decode()
+        assert ("nothing is measured yet" in drawn) == (len(trials) == 1)
+        assert all(f"{each.label}</text>" in drawn for each in trials)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=list(EXPERIMENTS))
+def test_every_experiment_has_a_picture_with_a_curve_for_each_trial(experiment: Experiment) -> None:
+    layers, steps = [("conv", 0.5), ("linear", 2.0)], [(1e-7, 2.3), (10.0, 1e30)]
+    trials = [
+        replace(
+            trial(each.label, 0.5 + place / 100),
+            group=each.group,
+            steps_per_epoch=12,
+            range_test=steps,
+            epochs=[EpochResult(epoch, 1.0, 0.5, 0.9, 0.5 + place / 100, 1.0, layers) for epoch in range(2)],
+        )
+        for place, each in enumerate(experiment.presets["small"].trials)
+    ]
+    data = chart_data(experiment, trials, "x")
+    assert [chart.title for chart in data.charts] == [panel.title for panel in experiment.panels]
+    assert all(curve.points for chart in data.charts for curve in chart.curves)
+    assert {curve.label for chart in data.charts for curve in chart.curves} == {each.label for each in trials}
+    png = Image.open(BytesIO(draw(data, "png")))
+    assert (png.format, png.width) == ("PNG", 1650)
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=list(EXPERIMENTS))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from training.archives.arrays import ImageArray, Labels, labels_of
 from training.archives.kinds import GZIP, idx_shape, is_idx
+from training.archives.kinds import HOW_IDX as HOW
 from training.archives.limits import Budget, in_bytes
 from training.archives.member_names import told_name
 from training.archives.members import Entry, Member, Readable, Skipped, Split, WithFront, shown_names
@@ -22,11 +23,6 @@ from training.archives.npz import check_splits
 from training.archives.splits import SPLIT_NAMES, TRAIN_NAMES, meant_splits, other_splits
 from training.archives.streams import Gunzipped
 from training.errors import DatasetInvalid
-
-HOW = (
-    "Send the two idx files of MNIST's format, images and labels, in one archive; or four, with train and t10k or test "
-    "in their names."
-)
 
 _TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _SPLIT = re.compile(rf"(?<![a-z])(t10k|{'|'.join(sorted(SPLIT_NAMES, key=len, reverse=True))})(?![a-z])")

@@ -15,6 +15,11 @@ SEND = (
     "with images and a labels.csv; or an .npz of train_images, train_labels, test_images and test_labels."
 )
 
+HOW_IDX = (
+    "Send the two idx files of MNIST's format, images and labels, in one archive; or four, with train and t10k or test "
+    "in their names."
+)
+
 TAR_BLOCK = 512
 GZIP, ZSTD, ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\3\4"
 _SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18", re.DOTALL)  # a frame of zstd without content, which may come first
@@ -55,6 +60,11 @@ def archive_kind(head: bytes) -> ArchiveKind:
     if is_idx(head):
         return "idx"
     raise DatasetInvalid(f"The upload is {_title(head)}.", _what_to_send(head))
+
+
+def one_idx_file() -> DatasetInvalid:
+    """The error of an upload that is an idx file, which is half of what is needed."""
+    return DatasetInvalid("The upload is one idx file: images and their labels are two.", HOW_IDX)
 
 
 def nested_archive(head: bytes) -> str | None:

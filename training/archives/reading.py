@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from training.archives.idx import HOW as HOW_IDX
 from training.archives.idx import IdxFiles
-from training.archives.kinds import ArchiveKind, archive_kind
+from training.archives.kinds import HOW_IDX, ArchiveKind, archive_kind, one_idx_file
 from training.archives.limits import Budget, Limits
 from training.archives.members import Member, Skipped
 from training.archives.npz import npz_members
@@ -32,7 +31,7 @@ def read_members(
     source.seek(0)
     kind = archive_kind(source.read(ARCHIVE_HEAD))
     if kind in ("idx", "idx.gz"):
-        raise DatasetInvalid("The upload is one idx file: images and their labels are two.", HOW_IDX)
+        raise one_idx_file()
     budget = Budget(limits)
     with attributed(lambda: budget.reading):
         if kind == "npz":

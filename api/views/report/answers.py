@@ -24,13 +24,14 @@ HEADS = (
 
 @dataclass(frozen=True, slots=True)
 class AnsweredExperiment:
-    """What its report is made of. `picture`: an SVG. `address`: of the picture, for a text that holds none."""
+    """What its report is made of. `picture`: an SVG, or empty for a text that holds
+    none. `address`: of the picture, for such a text."""
 
     sweep_id: str
     experiment: Experiment
     trials: Sequence[TrialResult]
     answer: Answer
-    picture: str
+    picture: bytes
     address: str
 
 
@@ -53,7 +54,7 @@ def _parts(found: AnsweredExperiment) -> tuple[Sequence[Block], ...]:
         Paragraph(["What to expect: ", experiment.expectation]),
     ]
     told: Sequence[Block] = [Paragraph([Strong(answer.summary), f" {answer.ranking}"]), _findings(answer)]
-    picture = Picture(found.picture.encode(), f"The curves of {experiment.title}", found.address, on_white=False)
+    picture = Picture(found.picture, f"The curves of {experiment.title}", found.address)
     notes: Sequence[Block] = [Paragraph([note], quiet=True) for note in answer.notes]
     return opening, told, [picture, _trials(found.trials)], notes
 

@@ -78,13 +78,12 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An SVG file. `told`: the same for who cannot see it. `address`: where it is, for a text that cannot hold it.
-    `on_white`: it is drawn for white paper, and is turned over where the page is dark."""
+    """An SVG file, drawn for white paper: it is turned over where the page is dark. `told`: the same for who cannot see
+    it. `address`: where it is, for a text that cannot hold it."""
 
     svg: bytes
     told: str
     address: str
-    on_white: bool = True
 
 
 @dataclass(frozen=True, slots=True)

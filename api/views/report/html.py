@@ -131,9 +131,8 @@ def _table(table: Table) -> str:
 
 def _picture(picture: Picture) -> str:
     """In an address of its own: the picture's styles and ids are not the page's."""
-    kind = ' class="on-white"' if picture.on_white else ""
     content = base64.b64encode(picture.svg).decode()
-    return f'<figure><img{kind} alt="{_escaped(picture.told)}" src="data:image/svg+xml;base64,{content}"></figure>'
+    return f'<figure><img alt="{_escaped(picture.told)}" src="data:image/svg+xml;base64,{content}"></figure>'
 
 
 def _preformatted(text: str) -> str:

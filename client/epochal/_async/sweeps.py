@@ -57,7 +57,7 @@ class AsyncSweeps(AsyncResource):
         """The answer to the question of an experiment, as far as its jobs have come."""
         return await self._requester.request("GET", path_to("sweeps", sweep_id, "answer"), cast=types.Answer)
 
-    async def answer_file(self, sweep_id: str, format: Literal["html", "md", "svg"] = "html") -> bytes:
+    async def answer_file(self, sweep_id: str, format: Literal["html", "md", "svg", "png"] = "html") -> bytes:
         """The same as a document, or its curves."""
         return await self._bytes(path_to("sweeps", sweep_id, f"answer.{format}"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,16 @@ from epochal._async.requester import AsyncRequester
 from epochal._async.resource import AsyncResource
 from epochal._http import path_to
 from epochal.errors import DatasetFailedError, EpochalError, NotFoundError, UnexpectedAnswerError
-from epochal.uploading import PATIENCE, OnProgress, Sending, UploadProgress, UploadRequest, check_split, next_step
+from epochal.uploading import (
+    PATIENCE,
+    OnProgress,
+    Sending,
+    UploadProgress,
+    UploadRequest,
+    check_name,
+    check_split,
+    next_step,
+)
 
 if TYPE_CHECKING:
     from epochal.checking import DatasetCheck
@@ -53,6 +63,7 @@ class AsyncUploading(AsyncResource):
         """
         from epochal.packing import open_upload
 
+        check_name(name)
         check_split(test_fraction, seed)
         # What is wrong with the address or the key is found before a large folder is read.
         await self._requester.request("GET", path_to("uploads"), query={"limit": 1})
@@ -66,12 +77,20 @@ class AsyncUploading(AsyncResource):
             return await self.wait(name, number, on_progress=on_progress)
         return await self.version(name, number)
 
-    async def check(self, path: str | os.PathLike[str], *, test_fraction: float = 0.2, seed: int = 0) -> DatasetCheck:
+    async def check(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        test_fraction: float = 0.2,
+        seed: int = 0,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> DatasetCheck:
         """What the service would make of a folder or a file that is uploaded: see `epochal.checking.check`. Nothing is
-        sent."""
+        sent. `on_progress` is told how many images were decoded; beside an event loop, in another thread."""
         from epochal.checking import check
 
-        return await self._requester.in_thread(partial(check, path, test_fraction=test_fraction, seed=seed))
+        chosen = partial(check, path, test_fraction=test_fraction, seed=seed, on_progress=on_progress)
+        return await self._requester.in_thread(chosen)
 
     async def version(self, name: str, number: int) -> types.DatasetVersion:
         """One version of a data set, with its report once it is ready."""
@@ -87,8 +106,8 @@ class AsyncUploading(AsyncResource):
             except EpochalError as error:
                 await self._requester.sleep(sending.wait(error))
                 continue
-            if found.error is not None:
-                raise DatasetFailedError(found.error.message, code=found.error.code, hint=found.error.hint)
+            if found.status == "failed":
+                raise _failed(found)
             if found.status != "validating":
                 return found
             if on_progress is not None and found.progress is not None:
@@ -199,6 +218,12 @@ class AsyncUploading(AsyncResource):
 
     def _sending(self) -> Sending:
         return Sending(PATIENCE if self._requester.options.max_retries else 0.0)
+
+
+def _failed(version: types.DatasetVersion) -> DatasetFailedError:
+    if version.error is None:
+        return DatasetFailedError(f"{version.name}@{version.version} is no data set.", code="dataset_invalid")
+    return DatasetFailedError(version.error.message, code=version.error.code, hint=version.error.hint)
 
 
 def _path_of(name: str, number: int) -> str:

@@ -58,7 +58,7 @@ class Sweeps(Resource):
         """The answer to the question of an experiment, as far as its jobs have come."""
         return self._requester.request("GET", path_to("sweeps", sweep_id, "answer"), cast=types.Answer)
 
-    def answer_file(self, sweep_id: str, format: Literal["html", "md", "svg"] = "html") -> bytes:
+    def answer_file(self, sweep_id: str, format: Literal["html", "md", "svg", "png"] = "html") -> bytes:
         """The same as a document, or its curves."""
         return self._bytes(path_to("sweeps", sweep_id, f"answer.{format}"))
 

@@ -135,10 +135,10 @@ if TYPE_CHECKING:
     from epochal.types.keys import NewKey as NewKey
     from epochal.types.manifests import JobManifest as JobManifest
     from epochal.types.manifests import ManifestCheckpoint as ManifestCheckpoint
-    from epochal.types.manifests import ManifestFile as ManifestFile
     from epochal.types.manifests import ManifestJob as ManifestJob
     from epochal.types.manifests import MetricsTable as MetricsTable
     from epochal.types.manifests import ModelFileOfJob as ModelFileOfJob
+    from epochal.types.manifests import StartingWeights as StartingWeights
     from epochal.types.metrics import BestEpoch as BestEpoch
     from epochal.types.metrics import EpochLayers as EpochLayers
     from epochal.types.metrics import EpochRow as EpochRow
@@ -271,7 +271,7 @@ _NAMES = {
     "files": ("Checkpoint MlflowRun"),
     "jobs": ("Job JobDataset JobError JobLinks Predictions Progress Weights"),
     "keys": ("Key NewKey"),
-    "manifests": ("JobManifest ManifestCheckpoint ManifestFile ManifestJob MetricsTable ModelFileOfJob"),
+    "manifests": ("JobManifest ManifestCheckpoint ManifestJob MetricsTable ModelFileOfJob StartingWeights"),
     "metrics": ("BestEpoch EpochLayers EpochRow Event LayerSignals StepRow"),
     "models": (
         "ExportLinks ModelAlias ModelAliasMove ModelDataset ModelExport ModelFile ModelInput ModelLinks "

@@ -32,12 +32,14 @@ class ManifestJob(Record):
 
 
 @record(frozen=True, slots=True, kw_only=True)
-class ManifestFile(Record):
-    """A stored file."""
+class StartingWeights(Record):
+    """The weights that a job has begun from, or will begin from."""
 
     size_bytes: int
     sha256: str
     """Hash of the file, in hexadecimal digits."""
+    id: str
+    """Of the trained model, or of the job, whose weights they are."""
 
 
 @record(frozen=True, slots=True, kw_only=True)
@@ -100,8 +102,9 @@ class JobManifest(Record):
     of one spec with `deterministic` and one data set end with the same weights, bit for bit, where their
     `fingerprint` is the same. None before the first."""
     attempts: tuple[Attempt, ...]
-    starting_weights: ManifestFile | None = None
-    """The file that the spec's `starting_weights` name. None: they are random, or gone."""
+    starting_weights: StartingWeights | None = None
+    """The file that the spec's `starting_weights` name. What a job has begun from stays here after that is deleted.
+    None: they are random, or were gone before the job began."""
     model: str | None = None
     """The trained model that the job has left, by its id."""
     files: tuple[ModelFileOfJob, ...]

@@ -193,6 +193,8 @@ class AnswerLinks(Record):
 
     sweep: str
     picture: str
+    """An SVG."""
+    picture_png: str
     markdown: str
     html: str
 

@@ -14,11 +14,9 @@ if _ROOT not in sys.path:
     sys.path.append(_ROOT)
 
 from cli.fake import Service  # noqa: E402
-from cli.running import Result, Run, Stream  # noqa: E402
+from cli.running import URL, Result, Run, Stream  # noqa: E402
 
 from epochal.cli import main  # noqa: E402
-
-URL = "http://service.test"
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 
+URL = "http://service.test"
+
 
 class Stream(io.StringIO):
     """A text stream that may be a terminal."""

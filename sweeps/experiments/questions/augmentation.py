@@ -28,7 +28,12 @@ SHARED = (
         measure=TEST_ACCURACY,
     ),
     Claim("Turned copies (rotation) help.", better="rotation", worse="none", measure=TEST_ACCURACY),
-    Claim("Both together help.", better="crop and rotation", worse="none", measure=TEST_ACCURACY),
+    Claim(
+        "Moved and turned copies (crop and rotation) help together.",
+        better="crop and rotation",
+        worse="none",
+        measure=TEST_ACCURACY,
+    ),
     Claim(
         "Augmented images are harder to learn: the train loss stays higher.",
         better="none",
@@ -59,7 +64,7 @@ EXPERIMENT = Experiment(
         "mirrored, with a part hidden, or two of them mixed. A network that never sees the same image twice cannot "
         "learn it by heart, so that the train loss stays higher and new images are recognised better. It is the data "
         "that says which changes are right: a mirrored photograph is a photograph, a mirrored digit is not a digit. "
-        "The gain is the larger, the fewer images there are: the runs here have a tenth of them."
+        "The fewer images there are, the larger the gain: the runs here have a tenth of them."
     ),
     presets={
         "small": Preset(

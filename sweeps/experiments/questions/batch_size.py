@@ -46,7 +46,12 @@ def _claims(small: str, middle: str, few_steps: str, many_steps: str, slow: str,
             worse=whole,
             measure=TRAIN_ACCURACY,
         ),
-        Claim("That shows on new images, too.", better=middle, worse=whole, measure=TEST_ACCURACY),
+        Claim(
+            "At equal epochs, a batch of all images does worse on new images, too.",
+            better=middle,
+            worse=whole,
+            measure=TEST_ACCURACY,
+        ),
         Claim(
             "At equal steps, larger batches get further, to a lower test loss: the mean over more images is a better "
             "gradient, and they have seen more images.",
@@ -55,7 +60,7 @@ def _claims(small: str, middle: str, few_steps: str, many_steps: str, slow: str,
             measure=TEST_LOSS,
         ),
         Claim(
-            "An epoch of the smallest batches takes longest: a step has a cost of its own.",
+            "An epoch of the smallest batches takes longest: each step costs something beside its images.",
             better=middle,
             worse=slow,
             measure=SECONDS_PER_EPOCH,

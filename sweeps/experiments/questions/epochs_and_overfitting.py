@@ -56,13 +56,33 @@ CLAIMS = (
         measure=LOWEST_TEST_LOSS,
         other=TEST_LOSS,
     ),
-    Claim("More images help, at about as many steps.", better=MORE, worse=BASELINE, measure=TEST_ACCURACY),
-    Claim("A smaller network overfits less.", better=LESS, worse=BASELINE, measure=TEST_ACCURACY),
-    Claim("Augmentation helps.", better=AUGMENTED, worse=BASELINE, measure=TEST_ACCURACY),
-    Claim("Weight decay helps.", better=DECAYED, worse=BASELINE, measure=TEST_ACCURACY),
+    Claim(
+        "With more images, at about as many steps, the network does better on new ones.",
+        better=MORE,
+        worse=BASELINE,
+        measure=TEST_ACCURACY,
+    ),
+    Claim(
+        "A smaller network does better on new images: it overfits less.",
+        better=LESS,
+        worse=BASELINE,
+        measure=TEST_ACCURACY,
+    ),
+    Claim(
+        "With augmentation, the network does better on new images.",
+        better=AUGMENTED,
+        worse=BASELINE,
+        measure=TEST_ACCURACY,
+    ),
+    Claim(
+        "With weight decay, the network does better on new images.",
+        better=DECAYED,
+        worse=BASELINE,
+        measure=TEST_ACCURACY,
+    ),
     Claim("Early stopping trains fewer epochs.", better=STOPPED, worse=BASELINE, measure=EPOCHS),
     Claim(
-        "Early stopping loses at most 3 points by that.",
+        "Early stopping loses at most 3 points of test accuracy.",
         better=STOPPED,
         worse=BASELINE,
         measure=TEST_ACCURACY,
@@ -76,8 +96,8 @@ EXPERIMENT = Experiment(
     question="How long should a network be trained, and what helps when it learns its images by heart?",
     expectation=(
         "In the first epochs train and test loss fall together. Later the network learns what is particular to its "
-        "training images: the train loss goes to 0, the test loss rises again. That comes the sooner, the fewer the "
-        "images and the larger the network. More images are the best cure. A smaller network, augmentation and "
+        "training images: the train loss goes to 0, the test loss rises again. The fewer the images and the larger the "
+        "network, the sooner that comes. More images are the best cure. A smaller network, augmentation and "
         "weight decay are others. Early stopping ends the run when a validation split, which is neither trained on "
         "nor tested on, gets no better, and keeps the best epoch. The runs here train on a tenth of the images; the "
         "other nine tenths are their validation split."

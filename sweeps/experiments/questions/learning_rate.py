@@ -66,7 +66,7 @@ def _claims(least: float, middle: float, greatest: float) -> tuple[Claim, ...]:
             measure=TRAIN_ACCURACY,
         ),
         Claim(
-            "With the greatest rate, it learns badly or not at all: each step overshoots.",
+            "With the largest rate, the network learns badly or not at all: each step overshoots.",
             better=f"rate {middle:g}",
             worse=f"rate {greatest:g}",
             measure=TRAIN_ACCURACY,

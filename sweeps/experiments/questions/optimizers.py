@@ -46,13 +46,13 @@ def _claims(few_images: int) -> tuple[Claim, ...]:
             measure=TRAIN_LOSS,
         ),
         Claim(
-            "With many more epochs it gets further.",
+            "With many more epochs, gradient descent over all images gets further.",
             better="batch GD, many epochs",
             worse="batch GD, equal epochs",
             measure=TRAIN_LOSS,
         ),
         Claim(
-            "A step for every few images takes longer an epoch than mini-batches.",
+            "With a step for every few images, an epoch takes longer than with mini-batches.",
             better="mini-batch SGD",
             worse=f"SGD, {few_images} images a step",
             measure=SECONDS_PER_EPOCH,
@@ -86,7 +86,7 @@ EXPERIMENT = Experiment(
     expectation=(
         "Gradient descent takes the gradient over all training images for one step (batch GD). Stochastic gradient "
         "descent takes that of a few, and mini-batch SGD of some tens, which is the usual compromise: many steps an "
-        "epoch, each cheap for its images. Momentum adds up past steps, so that the noise cancels and the direction "
+        "epoch, of which each costs little. Momentum adds up past steps, so that the noise cancels and the direction "
         "stays. AdaGrad, RMSprop and Adam give each weight a rate of its own, by the size of its past gradients; "
         "AdamW takes weight decay out of that. Lion steps by the sign of a momentum. Muon makes the step of a "
         "convolution's weights orthogonal. Each has its usual learning rate here, and none was tuned: another rate "

@@ -30,13 +30,13 @@ CLAIMS = (
         measure=TEST_ACCURACY,
     ),
     Claim(
-        "At 32 layers, too.",
+        "At 32 layers, the network with shortcuts does better on new images, too.",
         better="32 layers, with shortcuts",
         worse="32 layers, without shortcuts",
         measure=TEST_ACCURACY,
     ),
     Claim(
-        "At 20 layers the shortcuts do not matter much: the network without loses at most 3 points.",
+        "At 20 layers the shortcuts matter little: without them, the network loses at most 3 points.",
         better="20 layers, without shortcuts",
         worse="20 layers, with shortcuts",
         measure=TEST_ACCURACY,

@@ -1,6 +1,5 @@
 """The check at home and the service's validation agree, on what is well and on what is wrong."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +7,14 @@ import pytest
 from pydantic import ValidationError
 
 from api.http.validation_messages import error_message
+from api.routes.datasets import LARGEST_SEED
 from api.schemas.datasets import UploadCreate
-from old_client.check import DatasetCheck, check_dataset, main
-from old_client.errors import EpochalError
+from epochal import LocalError
+from epochal.checking import DatasetCheck, check, look
+from epochal.uploading import NAME, SEEDS
 from storage import Storage
 from tests.worker.validation.archives import picture, tarred, tree, validated, zipped
+from training.known import dataset_names
 from worker.validation.messages import Found, Rejected
 
 FILES = tree(6, 3)
@@ -65,11 +67,12 @@ def test_both_say_the_same(tmp_path: Path, kind: str) -> None:
     file.write_bytes(UPLOADS[kind])
     there = validated(Storage(f"file://{tmp_path}/storage"), tmp_path / "scratch", UPLOADS[kind])
     if isinstance(there, Rejected):
-        with pytest.raises(EpochalError) as told:
-            check_dataset(file)
-        assert str(told.value) == f"{there.message} {there.hint} (dataset_invalid)"
+        with pytest.raises(LocalError) as told:
+            check(file)
+        assert (told.value.message, told.value.hint) == (there.message, there.hint)
+        assert told.value.code == "dataset_invalid"
         return
-    here = check_dataset(file)
+    here = check(file)
     assert isinstance(there, Found)
     assert (here.identity, here.train_images, here.test_images) == (
         there.identity,
@@ -79,10 +82,27 @@ def test_both_say_the_same(tmp_path: Path, kind: str) -> None:
     assert here.report == there.report
 
 
+@pytest.mark.parametrize("kind", UPLOADS)
+def test_a_look_refuses_what_the_service_would_refuse_without_decoding(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / "upload"
+    file.write_bytes(UPLOADS[kind])
+    found, refused = look(file), None
+    try:
+        report = check(file).report
+    except LocalError as error:
+        refused = None if kind in ("all damaged", "too few left") else (error.message, error.hint)  # decoding tells
+        report = {"findings": []}
+    assert (found.refusal and (found.refusal.message, found.refusal.hint)) == refused
+    told = {each["code"]: {example["detail"] for example in each["examples"]} for each in report["findings"]}
+    for finding in found.findings if report["findings"] else ():
+        assert {*finding.examples} <= told[finding.code]
+        assert finding.examples
+
+
 def checked(tmp_path: Path, upload: bytes) -> DatasetCheck:
     file = tmp_path / "upload"
     file.write_bytes(upload)
-    return check_dataset(file)
+    return check(file)
 
 
 def examples(found: DatasetCheck, code: str) -> list[str]:
@@ -100,7 +120,7 @@ def test_damaged_files_that_are_called_images_are_named_with_the_reason(tmp_path
     ]
     assert (found.train_images, found.test_images) == (12, 6)
     for kind in ("all damaged", "too few left"):
-        with pytest.raises(EpochalError, match=r"Cannot be read: .*ant/\d.png \(it is an empty file"):
+        with pytest.raises(LocalError, match=r"Cannot be read: .*ant/\d.png \(it is an empty file"):
             checked(tmp_path, UPLOADS[kind])
 
 
@@ -142,48 +162,34 @@ def test_a_folder_is_checked_as_the_tar_that_would_be_sent(tmp_path: Path) -> No
         path.write_bytes(content)
     file = tmp_path / "pets.tar"
     file.write_bytes(tarred(ODD))
-    assert check_dataset(tmp_path / "pets").report == check_dataset(file).report
+    assert check(tmp_path / "pets").report == check(file).report
 
 
-def test_the_command_prints_the_report_or_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "upload"
-    file.write_bytes(UPLOADS["odd"])
-    assert main([str(file)]) == 0
-    assert '"unreadable_files"' in capsys.readouterr().out
-    file.write_bytes(b"hello")
-    assert main([str(file)]) == 1
-    assert "is text" in capsys.readouterr().err
-    assert main([str(tmp_path / "nowhere")]) == 1
-    with pytest.raises(SystemExit) as told:
-        main([])
-    assert told.value.code == 2
-
-
-def test_the_command_shows_the_split_that_an_upload_will_make(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_split_is_the_one_that_an_upload_will_make(tmp_path: Path) -> None:
     file = tmp_path / "upload"
     file.write_bytes(UPLOADS["unsplit"])
-    assert main([str(file), "--test-fraction", "0.3", "--seed", "7"]) == 0
     there = validated(
         Storage(f"file://{tmp_path}/storage"), tmp_path / "scratch", UPLOADS["unsplit"], test_fraction=0.3, seed=7
     )
-    here = check_dataset(file, test_fraction=0.3, seed=7)
+    here = check(file, test_fraction=0.3, seed=7)
     assert isinstance(there, Found)
     assert (here.identity, here.test_images) == (there.identity, 6)
-    assert here.identity != check_dataset(file, test_fraction=0.3).identity
-    assert json.loads(capsys.readouterr().out)["classes"] == [
-        {"name": name, "train": 7, "test": 3} for name in ("a", "b")
-    ]
+    assert here.identity != check(file, test_fraction=0.3).identity
+    assert [*here.report["classes"]] == [{"name": name, "train": 7, "test": 3} for name in ("a", "b")]
 
 
 @pytest.mark.parametrize(
     "fields", [{"test_fraction": 0}, {"test_fraction": 1}, {"test_fraction": 1.5}, {"seed": -1}, {"seed": 2**53}]
 )
 def test_a_split_that_the_api_refuses_is_refused_in_the_same_words(tmp_path: Path, fields: dict[str, Any]) -> None:
-    with pytest.raises(EpochalError) as told:
-        check_dataset(tmp_path, **fields)
+    with pytest.raises(LocalError) as told:
+        check(tmp_path, **fields)
     with pytest.raises(ValidationError) as refused:
         UploadCreate.model_validate({"dataset": "pets", "bytes": 1, **fields})
     [error] = refused.value.errors()
-    assert told.value.detail == f"{error['loc'][0]} {error_message(error)}"
+    assert told.value.message == f"{error['loc'][0]} {error_message(error)}"
+
+
+def test_the_name_of_a_data_set_is_what_the_api_takes() -> None:
+    assert NAME == dataset_names.NAME
+    assert SEEDS == LARGEST_SEED + 1

@@ -69,7 +69,8 @@ class Watch(TorchFunctionMode):
 
 def device_tensors(run: Trainer) -> Iterator[torch.Tensor]:
     yield from (value for value in run.network.state_dict().values())
-    yield from (run.batches.feed._split.images, run.batches.feed._split.labels)  # type: ignore[attr-defined]
+    split = run.batches.feed._split  # type: ignore[attr-defined]  # of the one feed that holds its split whole
+    yield from (split.images, split.labels)
     yield run.totals.state()
 
 

@@ -30,8 +30,8 @@ def class_never_predicted(reading: Reading) -> Iterator[Finding]:
         code="class_never_predicted",
         severity="problem",
         since_epoch=None,
-        sentence=f"The network never answers {names}{more}, although the test split has such images. There are too few "
-        "to train on, or their labels are another class's: look at them, and add some.",
+        sentence=f"The network never answers {names}{more}, although the test split has such images. Either "
+        "there are too few of them to learn from, or they are labelled as another class: look at them, and add some.",
         evidence={"classes_never_predicted": len(never), "test_images_of_the_first": int(images[never[0]])},
         epochs=(reading.run.last_epoch,) if reading.rows else (),
     )
@@ -53,9 +53,9 @@ def classes_confused(reading: Reading) -> Iterator[Finding]:
         code="classes_confused",
         severity="hint",
         since_epoch=None,
-        sentence=f"Some classes are taken for others: {'; '.join(said)}. Look at these images first: their labels may "
-        "be "
-        "mixed up, the classes may be one, or they differ in details that a larger image_size would show.",
+        sentence="Some classes are taken for others, by the share of their images: "
+        f"{'; '.join(said)}. Look at these images first: their labels may be mixed up, the classes may be one, or they "
+        "differ in details that a larger image_size would show.",
         evidence={"confused_pairs": len(pairs), "largest_share_of_a_class_as_a_fraction": pairs[0][2]},
         epochs=(reading.run.last_epoch,) if reading.rows else (),
     )

@@ -13,7 +13,8 @@ from training.diagnosis.rules.held_out import train_is_worse
 FALL = 0.05  # of the accuracy since its best, …
 FALL_OF_BEST = 0.1  # … and as a share of the best: learning clean images by heart costs less (Arpit et al. 2017)
 SMALL_FALL = 0.05  # of the best is enough where the loss has risen above chance's: sure of what is wrong
-TRAIN_ROSE = 0.1  # of the train accuracy meanwhile
+TRAIN_ROSE = 0.1  # of the train accuracy meanwhile, …
+LEARNT = 0.9  # … to so much: as long as wrong labels are not learnt, they cost nothing
 KNOWN_BY_HEART = 0.5  # of the training images are right, while others …
 NEAR_CHANCE = 1.5  # … are right no more often than so many times chance
 EASIER = 1.5  # times the test loss is the train loss, without a reason in the spec
@@ -60,20 +61,21 @@ def _seen(reading: Reading) -> Iterator[tuple[str, int, dict[str, float | int | 
         epoch, best, last = fall
         said = (
             f"since epoch {epoch}, the {reading.split} accuracy has fallen from {best:.1%} to {last:.1%}, while the "
-            "training "
-            "images were learnt by heart. Images with right labels hardly cost what was learnt before; wrong labels do"
+            "training images were learnt by heart. Learning images with right labels by heart hardly harms what was "
+            "learnt before; wrong labels do harm it"
         )
         yield said, epoch, {"best_accuracy_as_a_fraction": best, "accuracy_now_as_a_fraction": last}
     elif _is_at_chance(reading):
         train, final = reading.final_train_accuracy or 0.0, reading.final_accuracy or 0.0
-        said = f"{train:.0%} of the training images are right, and {final:.1%} of the {reading.split} images, which is "
-        "chance"
+        said = (
+            f"{train:.0%} of the training images are right, but only {final:.1%} of the {reading.split} images, as "
+            "many as by guessing"
+        )
         yield said, reading.run.last_epoch, {"train_accuracy_as_a_fraction": train, "accuracy_now_as_a_fraction": final}
     elif (ratio := _easier(reading)) is not None:
         said = (
             f"the training images do worse than the {reading.split} images ({ratio:.1f} times the loss), and nothing "
-            "in the spec "
-            f"makes training harder. Training labels may be wrong, or the {reading.split} images easier"
+            f"in the spec makes training harder. Training labels may be wrong, or the {reading.split} images easier"
         )
         yield said, int(reading.run.last_epoch * 2 / 3), {"train_loss_over_held_out_loss": ratio}
 
@@ -97,7 +99,8 @@ def _fall(reading: Reading) -> tuple[int, float, float] | None:
 
 def _train_rose(reading: Reading, since: int) -> bool:
     if len(reading.train_accuracy):
-        return last_level(reading.train_accuracy) - value_at(reading.train_accuracy, since) > TRAIN_ROSE
+        last = last_level(reading.train_accuracy)
+        return last >= LEARNT and last - value_at(reading.train_accuracy, since) > TRAIN_ROSE
     return last_level(reading.train) < 0.5 * value_at(reading.train, since)
 
 
@@ -130,9 +133,8 @@ def data_bound(reading: Reading) -> Iterator[Finding]:
         code="data_bound",
         severity="warning",
         since_epoch=int(later.epochs[0]),
-        sentence=f"The run waits for its data: {last_level(later):.0%} of a step go into fetching and preparing "
-        "images, during "
-        "which the device idles. The curves are not affected; the time is.",
+        sentence=f"The run waits for its data: {last_level(later):.0%} of each step goes into fetching and "
+        "preparing images, during which the device idles. The curves are not affected; the time is.",
         evidence={"share_of_a_step_spent_on_loading_as_a_fraction": last_level(later)},
         epochs=tuple(int(epoch) for epoch in later.epochs[-3:]),
         suggestion=Suggestion(

@@ -10,7 +10,8 @@ from training.diagnosis.reading import Reading
 # A rise since the lowest loss, as a share of that, and how sure the line through it is, in standard errors of its
 # slope: the smaller the rise, the surer. SageMaker's rule asks for a gap of 0.1 to the train loss instead.
 RISES = ((0.03, 5.0), (0.05, 2.0), (0.2, 1.5))
-RISE_OF_FALL = 0.05  # of what the loss had fallen before: less is of no account
+# Of what the loss had fallen before: less is of no account; and less still along a line that is so sure.
+RISE_OF_FALL, SURE_RISE_OF_FALL, SURE = 0.05, 0.03, 5.0
 ROWS_BEHIND = 3  # of the lowest one
 TRAIN_FELL = 0.95  # of its value there: a train loss that has not fallen since is no overfitting
 FALL_THAT_COUNTS = 0.01  # of the accuracy
@@ -78,7 +79,10 @@ def _has_risen(reading: Reading, turned: Turn) -> bool:
     if reading.a_fall_is_due and reading.phase_since and turned.rise < RISE_IN_A_PHASE * turned.lowest:
         return False
     line = trend(reading.own(reading.loss, turned.epoch))
-    if line is None or turned.lowest <= 0 or turned.rise < RISE_OF_FALL * max(0.0, start - turned.lowest):
+    if line is None or turned.lowest <= 0:
+        return False
+    counts = SURE_RISE_OF_FALL if line.certainty >= SURE else RISE_OF_FALL
+    if turned.rise < counts * max(0.0, start - turned.lowest):
         return False
     share = min(turned.rise, line.change) / turned.lowest
     return any(share >= rise and line.certainty >= certain for rise, certain in RISES)
@@ -179,9 +183,9 @@ def _by_gap(reading: Reading) -> Iterator[Finding]:
         severity="warning",
         since_epoch=since,
         sentence=f"The network fits its training images far better than others: at the end, {train:.1%} of them are "
-        "right, "
-        f"and {final:.1%} of the {reading.split} images, {gap:.0%} fewer. The {reading.split} accuracy has not fallen: "
-        "the run is not spoilt, but more varied training images would bring more than it had from these.",
+        f"right, and {final:.1%} of the {reading.split} images, {gap:.0%} fewer. "
+        f"The {reading.split} accuracy has not fallen: the run is not spoilt, but more varied training images would "
+        "bring more than it had from these.",
         evidence={
             "train_accuracy_as_a_fraction": train,
             f"{reading.split}_accuracy_as_a_fraction": final,
@@ -247,8 +251,7 @@ def against_overfitting(reading: Reading, *, still_learns: bool = False) -> Sugg
             {**stronger, **longer},
             "The train accuracy rises more slowly; the test accuracy goes on rising for longer, and ends higher.",
             "Images that are moved a little each epoch cannot be learnt by heart. They take longer to learn: in as "
-            "many "
-            "epochs as before, the network would not get there.",
+            "many epochs as before, the network would not get there.",
         )
     if stronger:
         return Suggestion(

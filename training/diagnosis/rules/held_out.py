@@ -41,10 +41,10 @@ def _by_images(reading: Reading, images: int, accuracy: float) -> Iterator[Findi
         code="noisy_evaluation",
         severity="hint",
         since_epoch=None,
-        sentence=f"The {reading.split} split is small: of {images} images, an accuracy of {accuracy:.1%} means 95 % "
-        "certainly "
-        f"no more than {low:.1%} to {high:.1%}. Differences between epochs or jobs below {2 * half:.0%} may be chance; "
-        f"about {needed:,} images would tell 2 points apart.",
+        sentence=f"The {reading.split} split is small: of {images} images, {accuracy:.1%} are right. On all "
+        f"images of this kind, the accuracy lies between {low:.1%} and {high:.1%}, with 95 % confidence. Differences "
+        f"between epochs or jobs below {2 * half:.0%} may be chance; about {needed:,} images would tell 2 points "
+        "apart.",
         evidence={
             f"{reading.split}_images": images,
             "accuracy_as_a_fraction": accuracy,
@@ -162,8 +162,7 @@ def chosen_on_test_split(reading: Reading) -> Iterator[Finding]:
         severity="hint",
         since_epoch=None,
         sentence=f"The test accuracy flatters: {how}. Its best epoch has {best:.1%}, the last one {last:.1%}; part of "
-        "the "
-        "difference is luck, which new images will not repeat.",
+        "the difference is luck, which new images will not repeat.",
         evidence={"accuracy_of_the_best_epoch_as_a_fraction": best, "accuracy_of_the_last_epoch_as_a_fraction": last},
         epochs=tuple(int(epoch) for epoch in reading.accuracy.epochs[[int(reading.accuracy.values.argmax()), -1]])
         if len(reading.accuracy)

@@ -16,6 +16,7 @@ LEAST_ROWS = 3
 PHASE_ROWS = 6  # since a drop of the learning rate, which takes some to have its effect
 GAIN = 0.05  # of the loss: what the last third must have brought to be called improving
 GAIN_OF_ERROR = 0.05  # of the error (1 - accuracy), where no loss was measured
+GAIN_OF_ERROR_BESIDE = 0.08  # of the error, where the loss shows less: smoothed labels keep that far above 0
 GAIN_OF_FEW = 0.1  # of the error from one row to the next, of very few rows
 OF_WHOLE_FALL = 0.015  # and this share of what the whole run has brought: the rest is polish
 PER_DOUBLING = 0.12  # of the loss fell from a quarter to a half of an annealed run: twice the epochs would bring more
@@ -30,14 +31,14 @@ FLAT = 0.02  # of the level
 FLAT_SHARE = 0.4  # of the run is flat: a plateau
 FLAT_ROWS = 8
 ROOM_ABOVE = 0.15  # of the untrained network's loss is left, so that a plateau is none of a job well done
-GONE = 0.01  # of the highest learning rate: steps no longer move anything
+GONE = 0.0099  # of the highest learning rate: steps no longer move anything. A hundredth is what usual steps come to
 GONE_SHARE = 0.25  # of the run after that
 HARDLY_FALLEN = 0.5  # of the highest learning rate at the end of a schedule that was to bring it down
 
 
 def still_improving(reading: Reading) -> Iterator[Finding]:
-    """The other split's loss was at its lowest at the end, and falling. A drop of the learning rate lowers a curve
-    once: only the phase since the last one is judged."""
+    """The other split's loss was at its lowest at the end, and falling, or its error was. A drop of the learning rate
+    lowers a curve once: only the phase since the last one is judged."""
     if not reading.run.is_complete or len(reading.run.rows) < 2 or reading.memorised_since is not None:
         return
     is_decayed = reading.is_decayed or _grows_calm(reading)
@@ -60,7 +61,7 @@ def still_improving(reading: Reading) -> Iterator[Finding]:
         evidence |= {"accuracy_now_as_a_fraction": reading.final_accuracy, "forecast_low": low, "forecast_high": high}
         evidence |= {"forecast_epoch": 2 * epochs - 1, "forecast_probability": more.probability}
         said = (
-            f" With twice as many epochs, it lies between {low:.1%} and {high:.1%} with a probability of "
+            f" After twice as many epochs, the accuracy lies between {low:.1%} and {high:.1%} with a probability of "
             f"{more.probability:.0%}, after {reading.final_accuracy:.1%} now, if the learning rate stays as it is."
         )
     patch = patches.epochs(reading, TIMES)
@@ -134,7 +135,11 @@ def _falls_at_the_end(reading: Reading) -> bool:
     judged = _judged(reading)
     if judged is None:
         return False
-    whole, counts = judged
+    errors = Curve(reading.accuracy.epochs, 1 - reading.accuracy.values)
+    return _falls(reading, *judged) or (len(errors) >= LEAST_ROWS and _falls(reading, errors, GAIN_OF_ERROR_BESIDE))
+
+
+def _falls(reading: Reading, whole: Curve, counts: float) -> bool:
     curve = reading.own(whole, reading.phase_since)
     if len(curve) < (PHASE_ROWS if reading.phase_since else LEAST_ROWS):
         return False
@@ -229,10 +234,8 @@ def schedule_ends_too_early(reading: Reading) -> Iterator[Finding]:
         severity="problem",
         since_epoch=since,
         sentence=f"The schedule ends too early: from epoch {since} on, the learning rate is below {GONE:.0%} of its "
-        "highest "
-        f"value, and {end - since} of {end} epochs change nothing, although {reading.level:.0%} of the untrained "
-        "network's "
-        "train loss is left.",
+        f"highest value, and {end - since} of {end} epochs change nothing, although {reading.level:.0%} of the "
+        "untrained network's train loss is left.",
         evidence={
             "learning_rate_then": float(reading.rate.between(since, since).values[0]),
             "highest_learning_rate": reading.peak_rate,

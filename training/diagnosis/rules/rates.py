@@ -159,7 +159,7 @@ def learning_rate_too_low(reading: Reading) -> Iterator[Finding]:
         "train_loss": last_level(reading.train),
         "train_loss_as_a_fraction_of_an_untrained_one": reading.level,
     }
-    reason, patch = "without a knee", patches.usual_rate(reading, FASTER)
+    reason, patch = "without the steep start that a suitable rate gives", patches.usual_rate(reading, FASTER)
     if reading.spec and reading.rate_ratio is not None:
         rate = reading.spec.optimizer.learning_rate
         evidence |= {"learning_rate": rate, "times_the_usual_learning_rate": reading.rate_ratio}
@@ -194,8 +194,11 @@ def _is_unusually_slow(reading: Reading) -> bool:
 
 
 def _is_straight(reading: Reading) -> bool:
-    """By the curve alone: little learnt, no knee, hardly any noise."""
+    """By the curve alone: little learnt, no knee, hardly any noise. Not where it fell because the learning rate did:
+    shorter steps would not help a run whose steps are too short."""
     if len(reading.train) < SLOW_ROWS or reading.level is None or not SLOW_LEVEL <= reading.level < STUCK:
+        return False
+    if reading.phase_since:
         return False
     values = smoothed(reading.train.values)
     middle = len(values) // 2

@@ -33,8 +33,8 @@ def underfitting(reading: Reading) -> Iterator[Finding]:
     if (
         not reading.is_poor
         or mixes_labels(reading.spec)
-        or not _is_flat(reading.train)
-        or (reading.gap or 0.0) > SMALL_GAP
+        or not _is_flat(reading.own(reading.train, reading.phase_since))
+        or abs(reading.gap or 0.0) > SMALL_GAP
     ):
         return
     since = flat_since(reading.train, 2 * FLAT * last_level(reading.train))
@@ -61,7 +61,7 @@ def _by_accuracy(reading: Reading) -> Iterator[Finding]:
         return
     is_like_others = final is None or gap is None or (final < FEW and abs(gap) <= SMALL_GAP)
     errors = Curve(reading.train_accuracy.epochs, 1 - reading.train_accuracy.values)
-    if train >= FEW or not is_like_others or not _is_flat(errors):
+    if train >= FEW or not is_like_others or not _is_flat(reading.own(errors, reading.phase_since)):
         return
     evidence: dict[str, float | int | str] = {"train_accuracy_as_a_fraction": train}
     if final is not None:
@@ -94,6 +94,9 @@ def _has_learnt_nothing(reading: Reading) -> bool:
 
 
 def _is_flat(curve: Curve) -> bool:
+    """Over the last third of a curve from the last drop of the learning rate on."""
+    if not len(curve):
+        return False
     first, last = curve.epochs[[0, -1]]
     line = trend(curve.between(last - (last - first) / 3, last))
     return line is None or -line.change < FLAT * abs(last_level(curve))
