@@ -104,7 +104,10 @@ class APIStatusError(EpochalError):
     `errors` are the wrong parts of a request, `pointer` the place of the first one: a JSON pointer into the body, or a
     name of a parameter or header. `request_id` identifies the request in the log of the service. `retry_after` is how
     many seconds the service asks to wait; None if it does not. `body` is the answer as it came, where it was JSON.
+    `after_loss`: an earlier try of the same request may have been carried out, though its answer was lost.
     """
+
+    after_loss = False
 
     def __init__(
         self,

@@ -16,6 +16,7 @@ from epochal._async.job import AsyncJob
 from epochal._async.pages import AsyncPages
 from epochal._async.resource import AsyncResource
 from epochal._http import given, path_to
+from epochal.errors import ConflictError
 from epochal.rows import Rows
 
 Path_ = str | os.PathLike[str]
@@ -137,7 +138,12 @@ class AsyncJobs(AsyncResource):
 
     async def resume(self, job_id: str) -> AsyncJob:
         """Queue a paused job again. It continues from its checkpoint."""
-        return await self._act(job_id, "resume")
+        try:
+            return await self._act(job_id, "resume")
+        except ConflictError as error:
+            if not (error.after_loss and error.code == "job_not_paused"):
+                raise
+            return await self.retrieve(job_id)  # an earlier try has resumed it
 
     async def repeats(self, job_id: str, *, max_points: int | None = None) -> types.Repeats:
         """A job under its seeds: the jobs, and each column's mean, deviation and interval in at most `max_points`

@@ -25,7 +25,7 @@ from epochal._http import (
     transport_settings,
 )
 from epochal.decoding import decode
-from epochal.errors import EpochalError, LocalError, NotFoundError, UnexpectedAnswerError
+from epochal.errors import APIStatusError, EpochalError, LocalError, NotFoundError, UnexpectedAnswerError
 from epochal.version import user_agent
 
 T = TypeVar("T")
@@ -170,9 +170,10 @@ class AsyncRequester:
             try:
                 return await self._good(request, is_read=is_read)
             except EpochalError as error:
-                # An earlier one was carried out, though its answer was lost.
+                if isinstance(error, APIStatusError):
+                    error.after_loss = was_lost
                 if was_lost and request.method == "DELETE" and isinstance(error, NotFoundError):
-                    return httpx2.Response(204, request=request)
+                    return httpx2.Response(204, request=request)  # an earlier try has deleted it
                 if not may_repeat(error, repeatable=repeatable):
                     raise
                 was_lost = was_lost or may_have_acted(error)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 
 from epochal._async.requester import AsyncRequester
+from epochal.errors import LocalError
 
 
 class AsyncResource:
@@ -73,6 +74,8 @@ class AsyncRawResponses:
             watched = requester.with_options(requester.options)
             watched.seen = []
             returned = method(type(self._resource)(watched), *arguments, **named)
+            if isinstance(returned, AsyncIterator):
+                raise LocalError(f"{name} goes through many answers, and has none of its own.", code="invalid_request")
             parsed = await (returned.first_page() if hasattr(returned, "first_page") else returned)
             return AsyncRawResponse(watched.seen[-1], parsed)
 

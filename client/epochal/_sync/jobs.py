@@ -17,6 +17,7 @@ from epochal._sync.following import EventStream, poll
 from epochal._sync.job import Job
 from epochal._sync.pages import Pages
 from epochal._sync.resource import Resource
+from epochal.errors import ConflictError
 from epochal.rows import Rows
 
 Path_ = str | os.PathLike[str]
@@ -136,7 +137,12 @@ class Jobs(Resource):
 
     def resume(self, job_id: str) -> Job:
         """Queue a paused job again. It continues from its checkpoint."""
-        return self._act(job_id, "resume")
+        try:
+            return self._act(job_id, "resume")
+        except ConflictError as error:
+            if not (error.after_loss and error.code == "job_not_paused"):
+                raise
+            return self.retrieve(job_id)  # an earlier try has resumed it
 
     def repeats(self, job_id: str, *, max_points: int | None = None) -> types.Repeats:
         """A job under its seeds: the jobs, and each column's mean, deviation and interval in at most `max_points`

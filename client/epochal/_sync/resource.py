@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 
 from epochal._sync.requester import Requester
+from epochal.errors import LocalError
 
 
 class Resource:
@@ -74,6 +75,8 @@ class RawResponses:
             watched = requester.with_options(requester.options)
             watched.seen = []
             returned = method(type(self._resource)(watched), *arguments, **named)
+            if isinstance(returned, Iterator):
+                raise LocalError(f"{name} goes through many answers, and has none of its own.", code="invalid_request")
             parsed = returned.first_page() if hasattr(returned, "first_page") else returned
             return RawResponse(watched.seen[-1], parsed)
 

@@ -185,6 +185,9 @@ def test_answers_as_they_came(connect: Any) -> None:
     assert (raw.delete("job_1").status_code, jobs.retrieve("job_1").id) == (204, "job_1")
     with pytest.raises(NotFoundError):
         raw.retrieve("job_1")
+    for many in (raw.stream, raw.poll):
+        with pytest.raises(LocalError, match="many answers"):
+            many("job_1")
     with pytest.raises(AttributeError):
         raw.no_such_method  # noqa: B018
 

@@ -190,6 +190,15 @@ def test_what_was_deleted_though_the_answer_was_lost_is_deleted(connect: Any, lo
             connect(Answers(*not_done, problem(404, code="job_not_found"))).jobs.delete("job_1")
 
 
+@pytest.mark.parametrize("lost", [*LOST, httpx2.Response(502)])
+def test_what_was_resumed_though_the_answer_was_lost_is_resumed(connect: Any, lost: Any) -> None:
+    not_paused = problem(409, code="job_not_paused")
+    assert connect(Answers(lost, not_paused, job_body(status="queued"))).jobs.resume("job_1").status == "queued"
+    for answers in [(not_paused,), (httpx2.Response(429), not_paused), (lost, problem(409, code="job_finished"))]:
+        with pytest.raises(ConflictError):
+            connect(Answers(*answers)).jobs.resume("job_1")
+
+
 def test_options_of_some_requests(connect: Any, slept: list[float]) -> None:
     answers = Answers(*[httpx2.Response(503)] * 3, page(), page())
     client = connect(answers, timeout=7)
