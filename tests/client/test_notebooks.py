@@ -43,10 +43,13 @@ def test_a_notebook_runs_from_its_first_cell_to_its_last(
     monkeypatch.setenv("MPLBACKEND", "Agg")
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
-    for cell in cells_of(path):
-        shown = run(cell, names)
-        if hasattr(shown, "_repr_html_"):
-            assert shown._repr_html_().startswith("<")
+    try:
+        for cell in cells_of(path):
+            shown = run(cell, names)
+            if hasattr(shown, "_repr_html_"):
+                assert shown._repr_html_().startswith("<")
+    finally:
+        names["client"].close()
     if path.stem == "own_pictures":
         said = capsys.readouterr().out.splitlines()[-3:]
         assert [line.split(":")[0] for line in said] == ["disc", "square", "cross"]
