@@ -2,15 +2,20 @@
 
 import re
 import shlex
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from epochal.cli import failures
-from epochal.cli.parser import COMMANDS, build, find, split
+from api.schemas.submission import JobCreate
+from epochal.cli import failures, main
+from epochal.cli.documents import read_document
+from epochal.cli.parser import COMMANDS
 from epochal.cli.specs import DEFAULT_NAMES
 
-PAGE = (Path(__file__).parent.parent / "docs" / "cli.md").read_text()
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "cli.md").read_text()
 BLOCKS = "\n".join(re.findall(r"^```sh$(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
 LINES = [line for line in BLOCKS.splitlines() if line.startswith("epochal ")]
 
@@ -25,14 +30,26 @@ def test_the_page_lists_every_command_and_no_other() -> None:
     assert listed == set(COMMANDS)
 
 
-@pytest.mark.parametrize("line", LINES)
-def test_a_command_line_of_the_page_is_one(line: str) -> None:
-    words = shlex.split(line, comments=True)[1:]
-    words = words[: words.index(">")] if ">" in words else words
-    before, name, after = split(words)
-    assert name is not None
-    assert name in COMMANDS
-    build(name, find(name)).parse_args([*before, *after])
+def test_the_command_lines_of_the_page_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One after the other, with a made-up service; tests/client/test_cli_live.py has the real one."""
+    monkeypatch.syspath_prepend(ROOT / "client" / "tests")
+    fake: Any = import_module("cli.fake")
+    service = fake.Service()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("EPOCHAL_URL", "http://127.0.0.1:8000")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".config/fish/completions").mkdir(parents=True)
+    for line in LINES:
+        words = shlex.split(line, comments=True)[1:]
+        words = words[: words.index(">")] if ">" in words else words
+        assert main(words, transport=service.transport()) == 0, line
+    assert {"curves.svg", "report.html"} <= {file.name for file in tmp_path.iterdir()}
+
+
+def test_a_job_in_a_file_of_the_page_is_one(tmp_path: Path) -> None:
+    [text] = re.findall(r"^```yaml$(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    (tmp_path / "job.yaml").write_text(text)
+    JobCreate.model_validate(read_document(str(tmp_path / "job.yaml")))
 
 
 def test_the_exit_codes_are_those_of_the_program() -> None:

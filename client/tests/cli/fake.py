@@ -103,8 +103,8 @@ def _submit(service: Service, request: httpx2.Request) -> Any:
     return service.add(**{"name": None, **fields})
 
 
-def _rerun(service: Service, _request: httpx2.Request, _job: str) -> Any:
-    return service.add(name="again")
+def _rerun(service: Service, request: httpx2.Request, _job: str) -> Any:
+    return service.add(name=json.loads(request.content).get("name"))
 
 
 def _epochs(*_: Any) -> Any:

@@ -6,7 +6,7 @@ import json
 from datetime import datetime, timedelta
 
 import pytest
-from cli.fake import Service
+from cli.fake import Service, problem
 from cli.running import Run
 
 IDS = ["job_01m8ph5y8000zec7cq250vefcz", "job_01m8ph5y7b009dgahc367sqh52", "job_01m8ph5q4m00yr2aw2yhh55m8t"]
@@ -76,3 +76,17 @@ def test_a_job_that_is_named_twice_is_one(run: Run, service: Service) -> None:
 def test_no_job_is_touched_where_one_is_not_found(run: Run, service: Service) -> None:
     assert run("cancel", "baseline", "nothing").code == 2
     assert [request for request in service.requests if request.method == "POST"] == []
+
+
+def test_a_model_is_named_by_its_job_where_no_model_has_the_name(run: Run, service: Service) -> None:
+    unknown = problem(404, "model_not_found", "There is no model 'baseline'.")
+    service.answers = [unknown]
+    assert run("models", "show", "baseline").code == 0
+    assert service.requests[2].url.params["job"] == service.jobs[1]["id"]
+    assert service.requests[3].url.path == "/v1/models/mdl_1"
+    service.answers = [problem(404, "model_not_found", "There is no model 'nothing'.")]
+    told = run("models", "show", "nothing")
+    assert (told.code, told.error) == (2, "epochal: error: There is no model 'nothing'. (model_not_found)\n")
+    service.requests.clear()
+    assert run("models", "show", "cats@production").code == 0
+    assert {request.url.path for request in service.requests} == {"/v1/models/cats@production"}

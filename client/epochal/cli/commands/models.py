@@ -38,11 +38,25 @@ def _add_model(parser: Parser) -> None:
 
 
 def _model(context: Context) -> str:
-    """The model that is meant. What looks like a job's name is one only where no model has it."""
+    """The model that is meant. A word is a job's only where no model is called so."""
+    from epochal.errors import NotFoundError
+
     reference: str = context.arguments.model
-    if not (reference.startswith("job_") or reference == "@last"):
-        return reference
-    job_id = context.job(reference)
+    if reference.startswith("job_") or reference == "@last":
+        return _left_by(context, context.job(reference))
+    try:
+        context.client.models.retrieve(reference)
+    except NotFoundError as error:
+        try:
+            job_id = context.job(reference)
+        except CommandError:
+            raise error from None
+        return _left_by(context, job_id)
+    return reference
+
+
+def _left_by(context: Context, job_id: str) -> str:
+    """The model of a job: of its best epoch, where it has kept that."""
     found = list(context.client.models.list(job=job_id))
     if not found:
         raise CommandError(
