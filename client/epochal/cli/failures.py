@@ -54,6 +54,9 @@ def explain(error: BaseException) -> int:
 
     if isinstance(error, EpochalError):
         return _explain_epochal(error)
+    if isinstance(error, UnicodeEncodeError):  # an argument whose bytes are no text here
+        complain("what is to be sent is not text", "Arguments are UTF-8; see LANG and LC_ALL.")
+        return USAGE
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename is not None else ""
         complain(f"{where}{error.strerror or error}")

@@ -161,6 +161,15 @@ def test_files_that_cannot_be_read_or_written(run: Run, home: Path) -> None:
         assert told.error.startswith(f"epochal: error: {said}")
 
 
+def test_arguments_that_are_no_text(run: Run, service: Service) -> None:
+    """As Python has bytes that are not UTF-8."""
+    for argv in (["submit", "-d", "digits", "--name", "\udcff"], ["ls", "--name", "\udcff"], ["show", "\udcff"]):
+        told = run(*argv)
+        assert (told.code, told.out) == (2, ""), told.error
+        assert told.error.startswith("epochal: error: ")
+        assert "fault" not in told.error
+
+
 def test_nothing_is_deleted_without_a_word(run: Run, service: Service) -> None:
     for argv in (["rm", "baseline"], ["datasets", "rm", "pets"], ["models", "rm", "mdl_1"], ["sweeps", "rm", "swp_1"]):
         told = run(*argv)
