@@ -7,10 +7,10 @@ could not be told apart on it, is escaped in it: a string stays the same string 
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 
+from epochal.cli.width import columns
 from epochal.terminal.text import Style, safe
 
 TYPE_CHECKING = False
@@ -41,11 +41,8 @@ class Output:
 
     @property
     def width(self) -> int:
-        """Cells in a line: of the terminal, COLUMNS, or 80."""
-        try:
-            return int(os.environ.get("COLUMNS", "")) or os.get_terminal_size(self._stream.fileno()).columns or 80
-        except (OSError, ValueError):
-            return 80
+        """Cells in a line: COLUMNS, those of the terminal, or 80."""
+        return columns(self._stream)
 
     def lines(self, lines: Iterable[str]) -> None:
         """Lines that are harmless already."""
@@ -71,8 +68,8 @@ class Output:
         else:
             self._csv([raw])
 
-    def rows(self, answers: Iterable[Answer[Any]], columns: str, empty: str) -> None:
-        """A list. `columns` names those of its table in `epochal.terminal.columns` or `epochal.cli.columns`; `empty` is
+    def rows(self, answers: Iterable[Answer[Any]], shown: str, empty: str) -> None:
+        """A list. `shown` names those of its table in `epochal.terminal.columns` or `epochal.cli.columns`; `empty` is
         said in place of a table without rows."""
         if self.is_table:
             from epochal.cli import columns as ours
@@ -81,7 +78,7 @@ class Output:
 
             records = [answer.record for answer in answers]
             width = self.width if self.is_terminal else None
-            self.lines(table(records, getattr(known, columns, None) or getattr(ours, columns), width, style=self.style))
+            self.lines(table(records, getattr(known, shown, None) or getattr(ours, shown), width, style=self.style))
             if not records:
                 self.note(empty)
         elif self.form == "json":

@@ -4,10 +4,10 @@ that of all of them would take longer than the command."""
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 
 from epochal.cli.failures import CommandError
+from epochal.cli.width import columns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -262,9 +262,5 @@ def _lines(commands: Section) -> str:
 
 
 def _width() -> int:
-    """Argparse would import all of shutil to know."""
-    try:
-        columns = int(os.environ.get("COLUMNS", "")) or os.get_terminal_size().columns
-    except (OSError, ValueError):
-        columns = 80
-    return max(40, min(columns, _WIDEST)) - 2
+    """Of a help text. Argparse would import all of shutil to know."""
+    return max(40, min(columns(sys.stdout), _WIDEST)) - 2

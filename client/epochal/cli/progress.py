@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
+from epochal.cli.width import columns
 from epochal.terminal import formats
 from epochal.terminal.text import cut, is_live
 
@@ -36,7 +37,7 @@ class UploadLine:
         if not self._is_live or not (is_new or now - self._drawn_at >= _REDRAW_SECONDS):
             return
         self._drawn_at = now
-        sys.stderr.write(f"\r\x1b[K{cut(_line(progress), 78)}")
+        sys.stderr.write(f"\r\x1b[K{cut(_line(progress), columns(sys.stderr) - 1)}")
         sys.stderr.flush()
 
     def clear(self) -> None:
