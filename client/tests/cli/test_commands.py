@@ -10,7 +10,7 @@ import pytest
 from cli.fake import Service
 from cli.running import URL, Run
 
-from epochal.cli.parser import COMMANDS, GROUPS, SECTIONS, build, find
+from epochal.cli.parser import COMMANDS, FORMS, GROUPS, SECTIONS, build, find
 from epochal.cli.state import remember_job
 
 # One becomes the service. The others need images and a service that takes them: tests/client/test_cli_live.py.
@@ -55,6 +55,18 @@ def test_every_example_of_a_help_text_works(run: Run, home: Path, service: Servi
     for line, _ in find(name).examples:
         words, typed = command_in(line)
         told = run(*words, typed=typed)
+        assert told.code == 0, (line, told.error)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in NOT_RUN and find(name).has_forms])
+def test_every_example_has_every_form(run: Run, home: Path, service: Service, name: str, form: str) -> None:
+    (home / "job.yaml").write_text("name: from a file\nspec: {dataset: digits, epochs: 3}\n")
+    (home / "photo.png").write_bytes(b"\x89PNG")
+    remember_job(URL, service.jobs[0]["id"])
+    for line, _ in find(name).examples:
+        words, typed = command_in(line)
+        told = run(*words, "--output", form, typed=typed)
         assert told.code == 0, (line, told.error)
 
 
