@@ -100,6 +100,8 @@ def test_a_group_lists_its_commands_and_alone_lists_its_things(run: Run, service
     [
         (["lss"], "there is no command 'lss'", "Did you mean `epochal ls`?"),
         (["qqq"], "there is no command 'qqq'", "`epochal --help` lists the commands."),
+        (["dataset"], "there is no command 'dataset'", "Did you mean `epochal datasets`?"),
+        (["datasets", "frob"], "there is no command 'datasets frob'", "It has ls, check, upload, show, rm."),
         (["models", "dowload"], "there is no command 'models dowload'", "Did you mean `epochal models download`?"),
         (["ls", "--bogus"], "unrecognized arguments: --bogus", "`epochal ls --help` shows"),
         (["ls", "--stat", "running"], "unrecognized arguments: --stat running", "`epochal ls --help` shows"),
