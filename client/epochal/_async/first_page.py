@@ -1,4 +1,4 @@
-"""The first page of a list, as openai-python has it. It differs from its twin in `_sync`: a property cannot be awaited."""
+"""The first page of a list, as openai-python has it. Its twin in `_sync` differs: a property cannot be awaited."""
 
 from __future__ import annotations
 

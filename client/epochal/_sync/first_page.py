@@ -1,5 +1,4 @@
-"""The first page of a list, as openai-python has it. It differs from its twin in `_async`: one is awaited, the other has
-its fields."""
+"""The first page of a list, as openai-python has it. Its twin in `_async` differs: it is awaited."""
 
 from __future__ import annotations
 
