@@ -33,6 +33,8 @@ class Output:
         self.is_terminal = stream.isatty()
         self.form = form or ("table" if self.is_terminal else "json")
         self.style = Style.of(stream)
+        self._header: list[str] | None = None  # of the CSV so far
+        self._documents = 0  # of YAML
 
     @property
     def is_table(self) -> bool:
@@ -58,13 +60,15 @@ class Output:
         self._stream.flush()
 
     def one(self, raw: Any, draw: Callable[[], Iterable[str]]) -> None:
-        """One object of the API; `draw` makes the lines that people read."""
+        """One object of the API; `draw` makes the lines that people read. Several are documents of YAML, and rows of
+        CSV."""
         if self.is_table:
             self.lines(draw())
         elif self.form == "json":
             self._json(raw)
         elif self.form == "yaml":
-            self._stream.write(_yaml(raw))
+            self._stream.write(f"{'---' + chr(10) if self._documents else ''}{_yaml(raw)}")
+            self._documents += 1
         else:
             self._csv([raw])
 
@@ -109,8 +113,9 @@ class Output:
             rows = [{name: None if cell is None else safe(cell) for name, cell in row.items()} for row in rows]
         writer = csv.writer(self._stream, lineterminator="\n")
         names = list(dict.fromkeys(name for row in rows for name in row))
-        if names:
+        if names and names != self._header:
             writer.writerow(names)
+            self._header = names
         for row in rows:
             writer.writerow([row.get(name) for name in names])
 
