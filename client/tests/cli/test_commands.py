@@ -106,6 +106,7 @@ def test_a_group_lists_its_commands_and_alone_lists_its_things(run: Run, service
         (["ls", "--bogus"], "unrecognized arguments: --bogus", "`epochal ls --help` shows"),
         (["ls", "--stat", "running"], "unrecognized arguments: --stat running", "`epochal ls --help` shows"),
         (["ls", "--limit", "-1"], "argument --limit: '-1' is no number from 0 on", "`epochal ls --help`"),
+        (["models", "alias", "m", "a", "0"], "argument VERSION: '0' is no number from 1 on", "`epochal models alias"),
         (["ls", "--since", "soon"], "argument --since: 'soon' is no time", "`epochal ls --help`"),
         (["show"], "the following arguments are required: JOB", "`epochal show --help` shows"),
         (["--json"], "which command?", "`epochal --help` lists them."),
