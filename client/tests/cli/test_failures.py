@@ -137,6 +137,9 @@ def test_interrupted(run: Run, service: Service, monkeypatch: pytest.MonkeyPatch
     told = interrupted(run, monkeypatch, "submit", "-d", "digits")
     assert (told.code, told.out) == (130, "")
     assert "`epochal ls` says whether there is a job" in told.error
+    told = interrupted(run, monkeypatch, "experiments", "run", "batch_size")
+    assert (told.code, told.out) == (130, "")
+    assert "`epochal sweeps` says whether it has begun" in told.error
 
 
 def interrupted(run: Run, monkeypatch: pytest.MonkeyPatch, *argv: str) -> Result:

@@ -35,16 +35,21 @@ def _run_arguments(parser: Parser) -> None:
 
 def _run(context: Context) -> int:
     asked = context.arguments
-    answer = context.patient().one(
-        lambda client: client.experiments.run(
-            asked.experiment,
-            size=asked.size,
-            dataset=asked.dataset,
-            tags=asked.tag,
-            priority=asked.priority,
-            accelerator=asked.accelerator,
+    try:
+        answer = context.patient().one(
+            lambda client: client.experiments.run(
+                asked.experiment,
+                size=asked.size,
+                dataset=asked.dataset,
+                tags=asked.tag,
+                priority=asked.priority,
+                accelerator=asked.accelerator,
+            )
         )
-    )
+    except KeyboardInterrupt:
+        raise Detached(
+            "Interrupted before the service had answered: `epochal sweeps` says whether it has begun."
+        ) from None
     sweep_id = answer.record.id
     if asked.wait:
         try:
