@@ -83,7 +83,7 @@ def _upload(context: Context) -> int:
         ) from None
     finally:
         line.clear()
-    answer = context.one(lambda client: client.datasets.version(version.name, version.version))
+    answer = context.patient().one(lambda client: client.datasets.version(version.name, version.version))
     context.detail(answer, "dataset_version")
     return DONE
 

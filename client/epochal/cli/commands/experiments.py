@@ -56,7 +56,7 @@ def _run(context: Context) -> int:
             context.patient().client.sweeps.wait(sweep_id)
         except KeyboardInterrupt:
             raise Detached(f"{sweep_id} goes on. Its answer: epochal experiments answer {sweep_id}") from None
-        answer = context.one(lambda client: client.sweeps.retrieve(sweep_id))
+        answer = context.enduring().one(lambda client: client.sweeps.retrieve(sweep_id))
     context.detail(answer, "sweep")
     if context.output.is_table:
         context.output.note(f"Its answer: epochal experiments answer {sweep_id}")
