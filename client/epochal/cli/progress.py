@@ -20,6 +20,7 @@ _WORDS = {
     "sending": "Sending",
     "validating": "The service looks through it",
 }
+_STEPS_IN_BYTES = ("receiving", "storing")  # of the service's validation; the others count images
 
 
 class UploadLine:
@@ -48,7 +49,9 @@ class UploadLine:
 
 
 def _line(progress: UploadProgress) -> str:
-    show = formats.size if progress.stage in ("hashing", "sending") else formats.count
+    counts_bytes = progress.stage in ("hashing", "sending") or progress.detail in _STEPS_IN_BYTES
+    show = formats.size if counts_bytes else formats.count
     total = "" if progress.total is None else f" of {show(progress.total)}"
     share = f", {progress.done / progress.total:.0%}" if progress.total else ""
-    return f"{_WORDS[progress.stage]}: {show(progress.done)}{total}{share}"
+    step = f" ({progress.detail})" if progress.stage == "validating" and progress.detail else ""
+    return f"{_WORDS[progress.stage]}{step}: {show(progress.done)}{total}{share}"
