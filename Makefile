@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo lab test test-fast test-python coverage wheels check sdk chaos fuzz verify-export lock bench-start bench-train bench-overhead bench-signals bench-significance bench-gpu bench-accuracy bench-regularisation bench-diagnosis bench-formats bench-api bench-tenants bench-upload bench-checks bench-audit bench-calibration bench-finetune bench-fleet bench-mlflow bench-cli bench-predict verify-page
+.PHONY: help setup up demo lab test test-fast test-python test-client coverage wheels check sdk chaos fuzz verify-export lock bench-start bench-train bench-overhead bench-signals bench-significance bench-gpu bench-accuracy bench-regularisation bench-diagnosis bench-formats bench-api bench-tenants bench-upload bench-checks bench-audit bench-calibration bench-finetune bench-fleet bench-mlflow bench-cli bench-predict verify-page
 
 # Where nothing compiled may be kept, every process that imports torch takes seconds longer to start.
 unexport PYTHONDONTWRITEBYTECODE
@@ -36,6 +36,13 @@ test-python: .venv/.uv ## run every test with another Python, in an environment 
 	$(UV) pip install --python .venv-$(VERSION)/bin/python --quiet --require-hashes --requirements requirements-dev.lock
 	$(UV) pip install --python .venv-$(VERSION)/bin/python --quiet --no-deps --no-build-isolation --editable client
 	.venv-$(VERSION)/bin/python -m pytest
+
+test-client: .venv/.developed ## run the client's own tests against its wheel, in an environment that has nothing else: VERSION=3.10
+	rm -rf .venv-client && $(UV) venv --quiet --python $(or $(VERSION),$(PYTHON)) .venv-client
+	cd client && ../$(BIN)/python -m hatchling build -t wheel -d ../.venv-client/wheel
+	$(UV) pip install --python .venv-client/bin/python --quiet .venv-client/wheel/*.whl pytest
+	cp -r client/tests client/pyproject.toml .venv-client/
+	cd .venv-client && bin/python -m pytest -q
 
 coverage: .venv/.developed ## run every test, and say which lines and branches no test reaches
 	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered

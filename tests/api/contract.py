@@ -100,6 +100,7 @@ SUBMIT, RERUN = "POST /v1/jobs", "POST /v1/jobs/{job_id}/rerun"  # whose spec is
 _TOKEN = re.compile(
     r"(?:job|whk|msg|upl|task|aud|mdl|exp|evl|swp)_[0-9a-hjkmnp-tv-z]{26}|whsec_[A-Za-z0-9+/=]+|\b01[0-9a-hjkmnp-tv-z]{24}\b"
 )
+LONGEST_START = 180  # seconds that the first answer of a service may take, on a machine with ten times its load
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +256,10 @@ def explore(
 ) -> Exploration:
     """Try the API at `url` with `key`, and mostly with what is `known` of path parameters. Nothing `foreign` may come
     out."""
-    schema = schemathesis.openapi.from_url(f"{url}/openapi.json", config=_configured(key, effort, known))
+    # The document is made at the first request: seconds of a processor that others use, too.
+    schema = schemathesis.openapi.from_url(
+        f"{url}/openapi.json", config=_configured(key, effort, known), timeout=LONGEST_START
+    )
     schema.hook(filter_failure)
     operations = frozenset(each.ok().label for each in schema.get_all_operations() if isinstance(each, Ok))
     sent_in: dict[str, int] = {}

@@ -138,7 +138,6 @@ def test_the_life_of_a_job(place: Place, told: Told) -> None:
     assert kinds[-5:] == ["running", "epoch", "epoch", "epoch", "succeeded"]
     assert told("metrics", "life", "--output", "csv").splitlines()[1].startswith("0,")
     assert "Spec" in told("show", "life", "--output", "table")
-    assert told("report", "life").startswith("# ")
     told("rm", "life", "--yes")
     told("show", made["id"], code=2)
 
@@ -175,10 +174,8 @@ def test_what_is_refused_names_its_path(told: Told) -> None:
 @pytest.mark.parametrize("form", ["table", "yaml"])
 def test_every_list_in_every_form(place: Place, told: Told, form: str) -> None:
     place.stage.sign_on()
-    commands = ("datasets", "recipes", "architectures", "workers", "experiments", "projects", "ls", "models", "sweeps")
-    assert [command for command in commands[:6] if not told(command, "--output", form)] == []
-    for command in commands[6:]:
-        told(command, "--output", form)
+    commands = ("datasets", "recipes", "architectures", "workers", "experiments", "projects")
+    assert [command for command in commands if not told(command, "--output", form)] == []
     assert "digits" in told("datasets", "show", "digits", "--output", form)
     assert "nesterov" in told("recipes", "standard", "--output", form)
 
@@ -190,15 +187,6 @@ def test_the_doctor(place: Place, told: Told, monkeypatch: pytest.MonkeyPatch) -
     ]
     monkeypatch.setenv("EPOCHAL_URL", "http://127.0.0.1:9")
     told("doctor", "--output", "table", code=3)
-
-
-def test_an_experiment(told: Told) -> None:
-    sweep = told.json("experiments", "run", "batch_size", "--dataset", "digits")
-    assert told.json("sweeps", "show", sweep["id"])["id"] == sweep["id"]
-    assert "What to expect" in told("experiments", "answer", sweep["id"], "--output", "table")
-    told("experiments", "answer", sweep["id"], "--file", "answer.html")
-    assert told.json("sweeps", "cancel", sweep["id"])["status"] == "cancelled"
-    told("sweeps", "rm", sweep["id"], "--yes")
 
 
 @pytest.fixture

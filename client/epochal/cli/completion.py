@@ -182,21 +182,20 @@ def _ask(target: Any, kind: str, transport: Any) -> list[tuple[str, str]] | None
 
     from epochal import Epochal
 
-    found: list[tuple[str, str]] = []
-    has_answered = threading.Event()
+    answers: list[list[tuple[str, str]]] = []
+    is_over = threading.Event()
 
     def ask() -> None:
-        try:
+        with contextlib.suppress(Exception):  # no answer is an answer
             client = Epochal(
                 target.address, target.key or "", timeout=SERVICE_SECONDS, max_retries=0, transport=transport
             )
-            found.extend(_listed(client, kind))
-            has_answered.set()
-        except Exception:  # noqa: S110  # no answer is an answer
-            pass
+            answers.append(list(_listed(client, kind)))
+        is_over.set()
 
     threading.Thread(target=ask, daemon=True).start()
-    return found if has_answered.wait(SERVICE_SECONDS) else None
+    is_over.wait(SERVICE_SECONDS)
+    return answers[0] if answers else None
 
 
 def _listed(client: Any, kind: str) -> Iterable[tuple[str, str]]:
