@@ -4,7 +4,7 @@
     python client/unasync.py --check    say which files differ, and fail if any does
 
 One source, so that the two cannot differ. Only what they differ in is written twice:
-`waiting.py` and `display.py`.
+`waiting.py`, `display.py` and `first_page.py`.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 HERE = Path(__file__).parent / "epochal"
 SOURCE, TARGET = HERE / "_async", HERE / "_sync"
-BY_HAND = {"waiting.py", "display.py"}
+BY_HAND = {"waiting.py", "display.py", "first_page.py"}
 SETTINGS = HERE.parents[1] / "pyproject.toml"  # of ruff
 
 NAMES = {

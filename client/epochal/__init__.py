@@ -44,6 +44,8 @@ if TYPE_CHECKING:
         WebhookVerificationError,
     )
 
+    __version__: str
+
 __all__ = [
     "APIConnectionError",
     "APIStatusError",
@@ -81,6 +83,8 @@ if not TYPE_CHECKING:  # to which these would say that the package has names of 
 
     def __getattr__(name: str) -> Any:
         """Loads a name when it is asked for: `epochal --help` needs none of them."""
+        if name == "__version__":
+            return import_module("epochal.version").release()
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return getattr(import_module(_ELSEWHERE.get(name, "epochal.errors")), name)

@@ -67,7 +67,7 @@ def check(
         if error.name not in PACKAGES:
             raise
         message = f"The check needs the package {error.name}, which is not installed."
-        raise LocalError(message, code="package_missing", hint="pip install 'epochal[check]'") from error
+        raise LocalError(message, code="package_missing", hint="pip install numpy pillow zstandard") from error
     with open_upload(Path(path)) as file, io.BufferedReader(file, BUFFER_BYTES) as source:
         try:
             rule = SplitRule(test_fraction, seed)

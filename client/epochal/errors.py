@@ -135,8 +135,11 @@ class APIStatusError(EpochalError):
 
     def __str__(self) -> str:
         request = f", request {self.request_id}" if self.request_id else ""
-        parts = [f"  {part.place}: {part.detail}" if part.place else f"  {part.detail}" for part in self.errors]
-        return "\n".join([f"{self.message} ({self.code}{request})", *parts, *([self.hint] if self.hint else [])])
+        parts = [f"{part.place}: {part.detail}" if part.place else part.detail for part in self.errors]
+        if parts == [self.message]:  # a single one is the message
+            parts = []
+        more = [*(f"  {part}" for part in parts), *([self.hint] if self.hint else [])]
+        return "\n".join([f"{self.message} ({self.code}{request})", *more])
 
 
 class BadRequestError(APIStatusError):

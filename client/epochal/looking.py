@@ -200,7 +200,7 @@ class Looking:
         several = f" and {self._no_access.count - 1:,} more" if self._no_access.count > 1 else ""
         return LocalError(
             f"{os.fspath(self._path)!r} has what cannot be read: {self._no_access.examples[0]}{several}.",
-            code="dataset_invalid",
+            code="file_unreadable",
             hint="Give yourself the right to read it, or put it elsewhere.",
         )
 

@@ -117,7 +117,7 @@ class SingleFile(UploadFile):
         except OSError as error:
             raise unreadable(os.fspath(path), reason_of(error)) from error
         if not stat.S_ISREG(found.st_mode):
-            raise LocalError(f"{os.fspath(path)!r} is neither a file nor a folder.", code="dataset_invalid")
+            raise LocalError(f"{os.fspath(path)!r} is neither a file nor a folder.", code="file_unreadable")
         self._content = _Content(ListedFile(path.name, os.fspath(path), found.st_size, found.st_mtime_ns))
         self.size = found.st_size
 
@@ -223,7 +223,7 @@ def no_files(folder: Path, listing: Listing) -> LocalError:
 
 def unreadable(path: str, reason: str) -> UnreadableFileError:
     """The error of a file or folder that cannot be read."""
-    return UnreadableFileError(f"{path!r} cannot be read: {reason}.", code="dataset_invalid")
+    return UnreadableFileError(f"{path!r} cannot be read: {reason}.", code="file_unreadable")
 
 
 def _is_plain(file: ListedFile) -> bool:

@@ -28,6 +28,8 @@ T = TypeVar("T")
 # How long a stream, or a wait for a job, goes on trying to reach the service: longer than a machine takes to reboot.
 OUTAGE_SECONDS = 300.0
 LONGEST_WAIT = 15.0  # seconds between two tries
+# Of a request in between, with the waits of any request: as long as an outage may last.
+OUTAGE_RETRIES = 42
 # The service sends something at least every 15 seconds. A stream that is silent for this long has lost its connection.
 SILENT_SECONDS = 45.0
 

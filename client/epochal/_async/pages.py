@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
+from epochal._async.first_page import AsyncFirstPage
 from epochal._async.requester import AsyncRequester
 from epochal.paging import Page, page_of
 
 T = TypeVar("T")
 
 
-class AsyncPages(Generic[T]):
+class AsyncPages(AsyncFirstPage[T]):
     """Every row of a list, each once: `async for row in client.jobs.list()`. Pages are fetched as needed, and none
     before the first row is asked for."""
 

@@ -3,9 +3,11 @@ up whatever runs beside it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from epochal import types
+from epochal._sync.following import OUTAGE_RETRIES
 from epochal._sync.requester import Bound
 from epochal.errors import EpochalError
 from epochal.rows import Rows
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from epochal._sync.jobs import Jobs
 
 LOOK_SECONDS = 1.0
+QUICK_RETRIES = 1  # of a cell that only shows a job: a connection that was idle for long is closed
 CHART_POINTS = 300  # of a curve: more cannot be told apart
 
 
@@ -25,7 +28,7 @@ class Displayed(types.Job, Bound):
         from epochal.notebook import job_html
 
         try:
-            rows = self._asked().metrics(self.id, max_points=CHART_POINTS)
+            rows = self._asked(QUICK_RETRIES).metrics(self.id, max_points=CHART_POINTS)
         except EpochalError:  # what is known is shown all the same
             rows = Rows()
         return job_html(self, rows)
@@ -41,15 +44,17 @@ class Displayed(types.Job, Bound):
         drawn again, elsewhere as lines and a bar. Interrupting ends the display; the job goes on."""
         from epochal.notebook import watch
 
-        jobs = self._asked()
+        enduring = self._asked(OUTAGE_RETRIES)
         watch(
-            jobs.poll(self.id, wait=LOOK_SECONDS),
-            lambda epoch: jobs.metrics(self.id, epoch),
-            lambda event: jobs.events(self.id, after=event),
+            self._asked().poll(self.id, wait=LOOK_SECONDS),
+            lambda epoch: enduring.metrics(self.id, epoch),
+            lambda event: enduring.events(self.id, after=event),
         )
-        return jobs.retrieve(self.id)
+        return enduring.retrieve(self.id)
 
-    def _asked(self) -> Jobs:
+    def _asked(self, max_retries: int | None = None) -> Jobs:
         from epochal._sync.jobs import Jobs  # which makes jobs, and so imports this module
 
-        return Jobs(self._requester)
+        options = self._requester.options
+        retries = options.max_retries if max_retries is None else max_retries
+        return Jobs(self._requester.with_options(replace(options, max_retries=retries)))

@@ -27,13 +27,22 @@ def download(requester: Requester, address: str, path: str | os.PathLike[str]) -
     if target.is_dir():
         target = target / address.rstrip("/").rsplit("/", 1)[-1]
     part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
+    opened = _beside(part, target)
     try:
-        with part.open("xb") as file:
+        with opened as file:
             _save(requester, address, file)
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
     return target
+
+
+def _beside(part: Path, target: Path) -> BinaryIO:
+    """The file that is written first. Raises OSError with the name that was asked for."""
+    try:
+        return part.open("xb")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, os.fspath(target)) from error
 
 
 def _save(requester: Requester, address: str, file: BinaryIO) -> None:

@@ -4,15 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
+from epochal._sync.first_page import FirstPage
 from epochal._sync.requester import Requester
 from epochal.paging import Page, page_of
 
 T = TypeVar("T")
 
 
-class Pages(Generic[T]):
+class Pages(FirstPage[T]):
     """Every row of a list, each once: `for row in client.jobs.list()`. Pages are fetched as needed, and none
     before the first row is asked for."""
 

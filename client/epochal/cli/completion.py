@@ -61,22 +61,34 @@ def _cut(word: str) -> int:
 
 
 def _candidates(words: Sequence[str], transport: Any) -> Iterable[tuple[str, str]]:
-    from epochal.cli.parser import COMMANDS, GROUPS, build, find
+    from epochal.cli.parser import FORMS, GROUPS, TAKE_A_VALUE, build, find, split
 
-    current, before = words[-1], list(words[:-1])
-    names = [word for word in before if not word.startswith("-")]
-    if not names:
+    current, typed = words[-1], list(words[:-1])
+    before, name, rest = split(typed)
+    if name is None:
+        if before and before[-1] in TAKE_A_VALUE:  # and this is its value
+            return _words(dict.fromkeys(FORMS, "")) if before[-1] == "--output" else []
+        return _commands()
+    group = typed[len(before)]
+    if group in GROUPS and len(typed) == len(before) + 1 and not current.startswith("-"):
+        return _commands(group)
+    return _of_command(build(name, find(name)), rest, current, _Things(_address(typed), transport))
+
+
+def _commands(group: str | None = None) -> Iterable[tuple[str, str]]:
+    """The first words of all commands, or the second ones of those of a group."""
+    from epochal.cli.parser import COMMANDS
+
+    if group is None:
         return _words({name.split()[0]: _about(name) for name in COMMANDS})
-    if names[0] in GROUPS and len(names) == 1 and not current.startswith("-"):
-        of_group = {name: what for name, (_, what) in COMMANDS.items() if name.split()[0] == names[0]}
-        return _words({name.split()[-1]: what for name, what in of_group.items()})
-    name = " ".join(names[:2]) if names[0] in GROUPS else names[0]
-    name = name if name in COMMANDS else f"{names[0]} ls"
-    if name not in COMMANDS:
-        return []
-    parser = build(name, find(name))
-    rest = before[before.index(name.split()[-1]) + 1 :] if name.split()[-1] in before else before[1:]
-    return _of_command(parser, rest, current, transport)
+    return _words({name.split()[1]: what for name, (_, what) in COMMANDS.items() if name.split()[0] == group})
+
+
+def _address(typed: Sequence[str]) -> str | None:
+    """What `--url` says: the names that are offered are those of the service that the command would ask."""
+    said = [word.partition("=")[2] for word in typed if word.startswith("--url=")]
+    said += [word for option, word in _pairs(typed) if option == "--url"]
+    return said[-1] if said else None
 
 
 def _about(name: str) -> str:
@@ -90,14 +102,14 @@ def _words(words: dict[str, str]) -> Iterable[tuple[str, str]]:
 
 
 def _of_command(
-    parser: argparse.ArgumentParser, before: Sequence[str], current: str, transport: Any
+    parser: argparse.ArgumentParser, before: Sequence[str], current: str, things: _Things
 ) -> Iterable[tuple[str, str]]:
     options = {name: action for action in parser._actions for name in action.option_strings}
     name, sign, _ = current.partition("=")
     if sign and name in options:
-        return [(f"{name}={value}", about) for value, about in _values(options[name], transport)]
+        return [(f"{name}={value}", about) for value, about in _values(options[name], things)]
     if before and _takes_value(options.get(before[-1])):
-        return _values(options[before[-1]], transport)
+        return _values(options[before[-1]], things)
     if current.startswith("-"):
         return [(option, action.help or "") for option, action in options.items() if option.startswith("--")]
     places = [action for action in parser._actions if not action.option_strings]
@@ -107,7 +119,7 @@ def _of_command(
     place = places[min(given, len(places) - 1)]
     if given >= len(places) and place.nargs != "+":
         return []
-    return _values(place, transport)
+    return _values(place, things)
 
 
 def _pairs(words: Sequence[str]) -> Iterable[tuple[str, str]]:
@@ -119,7 +131,7 @@ def _takes_value(action: argparse.Action | None) -> bool:
     return action is not None and action.nargs != 0
 
 
-def _values(action: argparse.Action, transport: Any) -> Iterable[tuple[str, str]]:
+def _values(action: argparse.Action, things: _Things) -> Iterable[tuple[str, str]]:
     if action.choices:
         return [(str(choice), "") for choice in action.choices]
     if action.dest == "set":
@@ -131,30 +143,37 @@ def _values(action: argparse.Action, transport: Any) -> Iterable[tuple[str, str]
     kind = _KINDS.get(action.dest)
     if kind is None:
         return []
-    found = _of_service(kind, transport)
+    found = things.named(kind)
     return [("@last", "the job that was submitted last"), *found] if kind == "jobs" or action.dest == "model" else found
 
 
-def _of_service(kind: str, transport: Any) -> list[tuple[str, str]]:
-    """Of the cache where it is fresh, else of the service, else of the cache as it is."""
-    import json
-    import time
+class _Things:
+    """What a service has that a word may name."""
 
-    from epochal.cli.state import cache_folder, file_name, find_target, read_json, write_privately
+    def __init__(self, url: str | None, transport: Any) -> None:
+        self._url = url
+        self._transport = transport
 
-    target = find_target(None)
-    path = cache_folder() / file_name(f"{target.address}/{kind}")
-    kept = read_json(path)
-    old = [(str(value), str(about)) for value, about in kept] if isinstance(kept, list) else None
-    with contextlib.suppress(OSError):
-        if old is not None and abs(time.time() - path.stat().st_mtime) < FRESH_SECONDS:
-            return old
-    found = _ask(target, kind, transport)
-    if found is None:
-        return old or []
-    with contextlib.suppress(OSError):
-        write_privately(path, json.dumps(found))
-    return found
+    def named(self, kind: str) -> list[tuple[str, str]]:
+        """Of the cache where it is fresh, else of the service, else of the cache as it is."""
+        import json
+        import time
+
+        from epochal.cli.state import cache_folder, file_name, find_target, read_json, write_privately
+
+        target = find_target(self._url)
+        path = cache_folder() / file_name(f"{target.address}/{kind}")
+        kept = read_json(path)
+        old = [(str(value), str(about)) for value, about in kept] if isinstance(kept, list) else None
+        with contextlib.suppress(OSError):
+            if old is not None and abs(time.time() - path.stat().st_mtime) < FRESH_SECONDS:
+                return old
+        found = _ask(target, kind, self._transport)
+        if found is None:
+            return old or []
+        with contextlib.suppress(OSError):
+            write_privately(path, json.dumps(found))
+        return found
 
 
 def _ask(target: Any, kind: str, transport: Any) -> list[tuple[str, str]] | None:

@@ -91,13 +91,20 @@ class Context:
 
         return rows(self.client, call)
 
-    def patient(self) -> Context:
+    def patient(self, retries: int = PATIENT_RETRIES) -> Context:
         """The same command with a client that outlasts a restart of the service, for what must not be done twice and
         for what takes long."""
         other = Context(self.arguments, self._transport)
         other._target, other._output = self.target, self._output
-        other._client = self.client.with_options(max_retries=PATIENT_RETRIES)
+        other._client = self.client.with_options(max_retries=retries)
         return other
+
+    def enduring(self) -> Context:
+        """The same command, once the service has answered, with a client that endures any outage that a wait endures:
+        what was followed for hours is not given up for a request in between."""
+        from epochal._sync.following import OUTAGE_RETRIES
+
+        return self.patient(OUTAGE_RETRIES)
 
     def limited(self, answers: Iterable[Answer[T]], most: int) -> Iterator[Answer[T]]:
         """So many of them, 0 for all; that there are more is said beside the output."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from epochal.cli.columns import FILES, RESULTS, TRIALS
@@ -207,9 +207,24 @@ def model(page: Page, model: Any) -> list[str]:
 
 def project(page: Page, project: Any) -> list[str]:
     """A project, what it uses and may use."""
+    used = project.usage
+    kinds = ", ".join(f"{kind} {formats.size(size)}" for kind, size in used.storage_by_kind.items() if size)
     page.title(project.id)
-    page.facts([*flat(project.usage, ""), *((name, value) for name, value in flat(project) if name.startswith("max_"))])
+    page.facts(
+        [
+            ("running jobs", _quota(used.running_jobs, project.max_running_jobs, formats.count)),
+            ("queued jobs", _quota(used.queued_jobs, project.max_queued_jobs, formats.count)),
+            ("storage", _quota(used.storage_bytes, project.max_storage_bytes, formats.size)),
+            ("of it", kinds),
+            ("device hours", f"{_quota(used.device_hours, project.max_device_hours, formats.short)}, in this month"),
+            ("created", page.time(project.created_at)),
+        ]
+    )
     return page.lines
+
+
+def _quota(used: Any, most: Any, shown: Callable[[Any], str]) -> str:
+    return f"{shown(used)}, no limit" if most is None else f"{shown(used)} of {shown(most)}"
 
 
 def sweep(page: Page, sweep: Any) -> list[str]:

@@ -32,9 +32,10 @@ def read_document(path: str) -> dict[str, Any]:
     if path == "-":
         from epochal.cli.output import read_standard_input
 
-        text, where = read_standard_input(), "the standard input"
+        text = read_standard_input()
     else:
-        text, where = _text_of(path), path
+        text = _text_of(path)
+    where = name_of(path)
     suffix = Path(path).suffix.lower()
     parse = {".json": _json, ".toml": _toml, ".yaml": _yaml, ".yml": _yaml}.get(suffix, _json_or_yaml)
     try:
@@ -46,6 +47,11 @@ def read_document(path: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise CommandError(f"{where}: a mapping is expected, such as {{dataset: digits}}")
     return content
+
+
+def name_of(path: str) -> str:
+    """How an error names the file."""
+    return "the standard input" if path == "-" else path
 
 
 def parse_json(text: str) -> Any:

@@ -7,10 +7,10 @@ could not be told apart on it, is escaped in it: a string stays the same string 
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 
+from epochal.cli.width import columns
 from epochal.terminal.text import Style, safe
 
 TYPE_CHECKING = False
@@ -33,6 +33,8 @@ class Output:
         self.is_terminal = stream.isatty()
         self.form = form or ("table" if self.is_terminal else "json")
         self.style = Style.of(stream)
+        self._header: list[str] | None = None  # of the CSV so far
+        self._documents = 0  # of YAML
 
     @property
     def is_table(self) -> bool:
@@ -41,11 +43,8 @@ class Output:
 
     @property
     def width(self) -> int:
-        """Cells in a line: of the terminal, COLUMNS, or 80."""
-        try:
-            return int(os.environ.get("COLUMNS", "")) or os.get_terminal_size(self._stream.fileno()).columns or 80
-        except (OSError, ValueError):
-            return 80
+        """Cells in a line: COLUMNS, those of the terminal, or 80."""
+        return columns(self._stream)
 
     def lines(self, lines: Iterable[str]) -> None:
         """Lines that are harmless already."""
@@ -61,18 +60,20 @@ class Output:
         self._stream.flush()
 
     def one(self, raw: Any, draw: Callable[[], Iterable[str]]) -> None:
-        """One object of the API; `draw` makes the lines that people read."""
+        """One object of the API; `draw` makes the lines that people read. Several are documents of YAML, and rows of
+        CSV."""
         if self.is_table:
             self.lines(draw())
         elif self.form == "json":
             self._json(raw)
         elif self.form == "yaml":
-            self._stream.write(_yaml(raw))
+            self._stream.write(f"{'---' + chr(10) if self._documents else ''}{_yaml(raw)}")
+            self._documents += 1
         else:
             self._csv([raw])
 
-    def rows(self, answers: Iterable[Answer[Any]], columns: str, empty: str) -> None:
-        """A list. `columns` names those of its table in `epochal.terminal.columns` or `epochal.cli.columns`; `empty` is
+    def rows(self, answers: Iterable[Answer[Any]], shown: str, empty: str) -> None:
+        """A list. `shown` names those of its table in `epochal.terminal.columns` or `epochal.cli.columns`; `empty` is
         said in place of a table without rows."""
         if self.is_table:
             from epochal.cli import columns as ours
@@ -81,7 +82,7 @@ class Output:
 
             records = [answer.record for answer in answers]
             width = self.width if self.is_terminal else None
-            self.lines(table(records, getattr(known, columns, None) or getattr(ours, columns), width, style=self.style))
+            self.lines(table(records, getattr(known, shown, None) or getattr(ours, shown), width, style=self.style))
             if not records:
                 self.note(empty)
         elif self.form == "json":
@@ -112,8 +113,9 @@ class Output:
             rows = [{name: None if cell is None else safe(cell) for name, cell in row.items()} for row in rows]
         writer = csv.writer(self._stream, lineterminator="\n")
         names = list(dict.fromkeys(name for row in rows for name in row))
-        if names:
+        if names and names != self._header:
             writer.writerow(names)
+            self._header = names
         for row in rows:
             writer.writerow([row.get(name) for name in names])
 

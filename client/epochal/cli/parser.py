@@ -4,10 +4,10 @@ that of all of them would take longer than the command."""
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 
 from epochal.cli.failures import CommandError
+from epochal.cli.width import columns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 GROUPS = frozenset(name.split()[0] for name in COMMANDS if " " in name)
 
 FORMS = ("table", "json", "yaml", "csv")
-_TAKE_A_VALUE = ("--url", "--output")  # of the options that may stand before a command
+TAKE_A_VALUE = ("--url", "--output")  # of the options that may stand before a command
 _WIDEST = 100
 
 
@@ -145,7 +145,7 @@ def split(argv: Sequence[str]) -> tuple[list[str], str | None, list[str]]:
     is no such command. Of a group of which no command is named, it is `ls`; where its help is asked for, the group."""
     place = 0
     while place < len(argv) and argv[place].startswith("-"):
-        place += 2 if argv[place] in _TAKE_A_VALUE else 1
+        place += 2 if argv[place] in TAKE_A_VALUE else 1
     before, rest = list(argv[:place]), list(argv[place:])
     if not rest:
         return before, None, []
@@ -165,9 +165,14 @@ def known(name: str) -> str:
         return name
     import difflib
 
-    of_group = [each for each in COMMANDS if " " in name and each.split()[0] == name.split()[0]]
-    meant = difflib.get_close_matches(name, of_group or COMMANDS, n=1)
-    hint = f"Did you mean `epochal {meant[0]}`?" if meant else "`epochal --help` lists the commands."
+    group, _, word = name.partition(" ")
+    if word:
+        of_group = [each.split()[1] for each in COMMANDS if each.split()[0] == group and " " in each]
+        meant = difflib.get_close_matches(word, of_group, n=1)
+        hint = f"Did you mean `epochal {group} {meant[0]}`?" if meant else f"It has {', '.join(of_group)}."
+    else:
+        meant = difflib.get_close_matches(name, list(dict.fromkeys(each.split()[0] for each in COMMANDS)), n=1)
+        hint = f"Did you mean `epochal {meant[0]}`?" if meant else "`epochal --help` lists the commands."
     raise CommandError(f"there is no command {name!r}", hint)
 
 
@@ -262,9 +267,5 @@ def _lines(commands: Section) -> str:
 
 
 def _width() -> int:
-    """Argparse would import all of shutil to know."""
-    try:
-        columns = int(os.environ.get("COLUMNS", "")) or os.get_terminal_size().columns
-    except (OSError, ValueError):
-        columns = 80
-    return max(40, min(columns, _WIDEST)) - 2
+    """Of a help text. Argparse would import all of shutil to know."""
+    return max(40, min(columns(sys.stdout), _WIDEST)) - 2

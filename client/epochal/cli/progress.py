@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
+from epochal.cli.width import columns
 from epochal.terminal import formats
 from epochal.terminal.text import cut, is_live
 
@@ -19,6 +20,7 @@ _WORDS = {
     "sending": "Sending",
     "validating": "The service looks through it",
 }
+_STEPS_IN_BYTES = ("receiving", "storing")  # of the service's validation; the others count images
 
 
 class UploadLine:
@@ -36,7 +38,7 @@ class UploadLine:
         if not self._is_live or not (is_new or now - self._drawn_at >= _REDRAW_SECONDS):
             return
         self._drawn_at = now
-        sys.stderr.write(f"\r\x1b[K{cut(_line(progress), 78)}")
+        sys.stderr.write(f"\r\x1b[K{cut(_line(progress), columns(sys.stderr) - 1)}")
         sys.stderr.flush()
 
     def clear(self) -> None:
@@ -47,7 +49,9 @@ class UploadLine:
 
 
 def _line(progress: UploadProgress) -> str:
-    show = formats.size if progress.stage in ("hashing", "sending") else formats.count
+    counts_bytes = progress.stage in ("hashing", "sending") or progress.detail in _STEPS_IN_BYTES
+    show = formats.size if counts_bytes else formats.count
     total = "" if progress.total is None else f" of {show(progress.total)}"
     share = f", {progress.done / progress.total:.0%}" if progress.total else ""
-    return f"{_WORDS[progress.stage]}: {show(progress.done)}{total}{share}"
+    step = f" ({progress.detail})" if progress.stage == "validating" and progress.detail else ""
+    return f"{_WORDS[progress.stage]}{step}: {show(progress.done)}{total}{share}"

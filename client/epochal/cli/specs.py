@@ -58,14 +58,14 @@ def add_spec_arguments(parser: Parser) -> None:
 
 def read_submission(arguments: argparse.Namespace) -> dict[str, Any]:
     """The body of a submission: of the file, and over it flags, and over them `--set`. Raises CommandError."""
-    from epochal.cli.documents import read_document
+    from epochal.cli.documents import name_of, read_document
 
     body = read_document(arguments.file) if arguments.file else {}
     if "spec" not in body:
         body = {"spec": body}
     spec = body["spec"]
     if not isinstance(spec, dict):
-        raise CommandError(f"{arguments.file}: spec: a mapping is expected, such as {{dataset: digits}}")
+        raise CommandError(f"{name_of(arguments.file)}: spec: a mapping is expected, such as {{dataset: digits}}")
     apply_arguments(spec, arguments)
     if not spec.get("recipe"):
         for part, name in DEFAULT_NAMES.items():

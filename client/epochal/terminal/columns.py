@@ -146,6 +146,14 @@ METRICS = (
     number("GRAD NORM", lambda row, _: formats.short(row.gradient_norm), 1),
 )
 
+STEPS = (
+    number("EPOCH", lambda row, _: row.epoch, 9),
+    number("STEP", lambda row, _: row.step, 9),
+    number("LOSS", lambda row, _: formats.loss(row.loss), 8),
+    number("LR", lambda row, _: formats.short(row.learning_rate), 7),
+    number("ATTEMPT", lambda row, _: row.attempt, 5),
+)
+
 WORKERS = (
     Column("WORKER", lambda worker, _: worker.id, 9, least=12),
     Column("STATE", lambda worker, _: worker.state, 8, colour=_seen),

@@ -159,10 +159,12 @@ def _filled(percent: float, cells: int, style: Style) -> str:
 def _figures(job: Job, columns: int) -> str:
     """What fits, the most important first to have a place; in the order in which it is read."""
     progress, latest = job.progress, job.latest
-    # Epochs count from 0, so that the number of the current epoch is the number of completed ones.
-    place = f"{progress.epoch}/{progress.epochs} epochs" if progress.epoch is not None else job.status
-    parts = [(0, place)]
-    if progress.step is not None and progress.steps_per_epoch:
+    # Epochs count from 0, so that the number of the current epoch is the number of completed ones. Its last step is
+    # told before it is measured, and the first step of the next one some time after.
+    is_between = latest is not None and latest.epoch == progress.epoch and latest.attempt == len(job.attempts)
+    completed = None if progress.epoch is None else progress.epoch + is_between
+    parts = [(0, job.status if completed is None else f"{completed}/{progress.epochs} epochs")]
+    if progress.step is not None and progress.steps_per_epoch and not is_between:
         parts.append((3, f"step {progress.step}/{progress.steps_per_epoch}"))
     if latest:
         parts.append((1, f"loss {formats.loss(latest.train_loss)}"))

@@ -10,7 +10,7 @@ import pytest
 from cli.fake import Service
 from cli.running import URL, Run
 
-from epochal.cli.parser import COMMANDS, GROUPS, SECTIONS, build, find
+from epochal.cli.parser import COMMANDS, FORMS, GROUPS, SECTIONS, build, find
 from epochal.cli.state import remember_job
 
 # One becomes the service. The others need images and a service that takes them: tests/client/test_cli_live.py.
@@ -58,6 +58,18 @@ def test_every_example_of_a_help_text_works(run: Run, home: Path, service: Servi
         assert told.code == 0, (line, told.error)
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in NOT_RUN and find(name).has_forms])
+def test_every_example_has_every_form(run: Run, home: Path, service: Service, name: str, form: str) -> None:
+    (home / "job.yaml").write_text("name: from a file\nspec: {dataset: digits, epochs: 3}\n")
+    (home / "photo.png").write_bytes(b"\x89PNG")
+    remember_job(URL, service.jobs[0]["id"])
+    for line, _ in find(name).examples:
+        words, typed = command_in(line)
+        told = run(*words, "--output", form, typed=typed)
+        assert told.code == 0, (line, told.error)
+
+
 def command_in(line: str) -> tuple[list[str], str]:
     """The arguments of the command, and what is piped into it; what the shell does beside it is left out."""
     command = line.partition("epochal ")[2].partition(" | ")[0]
@@ -88,10 +100,13 @@ def test_a_group_lists_its_commands_and_alone_lists_its_things(run: Run, service
     [
         (["lss"], "there is no command 'lss'", "Did you mean `epochal ls`?"),
         (["qqq"], "there is no command 'qqq'", "`epochal --help` lists the commands."),
+        (["dataset"], "there is no command 'dataset'", "Did you mean `epochal datasets`?"),
+        (["datasets", "frob"], "there is no command 'datasets frob'", "It has ls, check, upload, show, rm."),
         (["models", "dowload"], "there is no command 'models dowload'", "Did you mean `epochal models download`?"),
         (["ls", "--bogus"], "unrecognized arguments: --bogus", "`epochal ls --help` shows"),
         (["ls", "--stat", "running"], "unrecognized arguments: --stat running", "`epochal ls --help` shows"),
         (["ls", "--limit", "-1"], "argument --limit: '-1' is no number from 0 on", "`epochal ls --help`"),
+        (["models", "alias", "m", "a", "0"], "argument VERSION: '0' is no number from 1 on", "`epochal models alias"),
         (["ls", "--since", "soon"], "argument --since: 'soon' is no time", "`epochal ls --help`"),
         (["show"], "the following arguments are required: JOB", "`epochal show --help` shows"),
         (["--json"], "which command?", "`epochal --help` lists them."),

@@ -42,6 +42,16 @@ def test_commands_and_flags_need_no_service(run: Run, service: Service) -> None:
     assert service.requests == []
 
 
+def test_options_before_a_command_are_no_commands(run: Run, service: Service) -> None:
+    assert offered(run, "--output", "") == ["table", "json", "yaml", "csv"]
+    assert offered(run, "--url", "") == []
+    assert offered(run, "--output", "json", "su") == ["submit"]
+    assert offered(run, "--output", "json", "ls", "--status", "r") == ["running"]
+    assert "baseline" in offered(run, "--url", "http://other.test", "show", "")
+    assert "baseline" in offered(run, "show", "--url=http://third.test", "")
+    assert [request.url.host for request in service.requests] == ["other.test", "third.test"]
+
+
 def test_names_and_ids_of_jobs(run: Run, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     service.add(name="$(reboot)")
     service.add(name="with space")

@@ -82,7 +82,7 @@ def test_up_says_where_the_service_comes_from(run: Run, home: Path, monkeypatch:
     told = run("up")
     assert told.code == 2
     assert told.error.splitlines()[0] == "epochal: error: the service is not installed here: this is the client alone"
-    assert "pip install epochal-server" in told.error
+    assert "make up" in told.error
 
 
 def test_up_becomes_the_service(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

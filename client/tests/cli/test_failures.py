@@ -11,6 +11,9 @@ import httpx2
 import pytest
 from cli.fake import Service, job_id, problem
 from cli.running import Result, Run
+from cli.samples import sample
+
+from epochal import types
 
 JOB = job_id(1)
 
@@ -134,6 +137,9 @@ def test_interrupted(run: Run, service: Service, monkeypatch: pytest.MonkeyPatch
     told = interrupted(run, monkeypatch, "submit", "-d", "digits")
     assert (told.code, told.out) == (130, "")
     assert "`epochal ls` says whether there is a job" in told.error
+    told = interrupted(run, monkeypatch, "experiments", "run", "batch_size")
+    assert (told.code, told.out) == (130, "")
+    assert "`epochal sweeps` says whether it has begun" in told.error
 
 
 def interrupted(run: Run, monkeypatch: pytest.MonkeyPatch, *argv: str) -> Result:
@@ -155,6 +161,7 @@ def test_files_that_cannot_be_read_or_written(run: Run, home: Path) -> None:
         ("submit", "-f", "binary.json"): "binary.json: not UTF-8 text",
         ("plot", "baseline", "--output", "nowhere/curves.svg"): "nowhere/curves.svg: No such file or directory",
         ("models", "predict", "m", "nothing.png"): "nothing.png: No such file or directory",
+        ("models", "download", "m", "nowhere/model.zip"): "nowhere/model.zip: No such file or directory",
     }.items():
         told = run(*argv)
         assert (told.code, told.out, told.error.count("\n")) == (2, "", 1), told.error
@@ -183,3 +190,26 @@ def test_nothing_is_deleted_without_a_word(run: Run, service: Service) -> None:
         assert run(*argv, terminal=True, typed="y\n").code == 0
         assert service.requests[-1].method == "DELETE"
         service.requests.clear()
+
+
+def test_a_data_set_that_is_not_there_is_a_wrong_command(
+    run: Run, service: Service, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 1 is for one that is looked through, and cannot be one."""
+    (home / "text").write_text("no image")
+    for path, code in {"nothing": 2, "/dev/null": 2, "text": 1}.items():
+        service.answers = [httpx2.Response(200, json={"data": [], "has_more": False})]
+        assert run("datasets", "upload", "pets", path).code == code
+
+
+def test_a_picture_that_is_none_beside_one_that_is(run: Run, home: Path, service: Service) -> None:
+    labels = [{"label": "cat", "probability": 0.9}]
+    good, bad = {"labels": labels, "error": None}, {"labels": [], "error": "it is text and no image"}
+    for name in ("a.png", "b.txt"):
+        (home / name).touch()
+    answer = sample(types.PredictionAnswer, predictions=[{"activation_map": None, **each} for each in (good, bad)])
+    service.answers = [httpx2.Response(200, json=sample(types.TrainedModel)), httpx2.Response(200, json=answer)]
+    told = run("models", "predict", "mdl_1", "a.png", "b.txt", "--output", "table")
+    assert (told.code, told.error) == (2, "")
+    assert "cat" in told.out
+    assert "it is text and no image" in told.out

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import httpx2
 import pytest
 from cli.fake import Service
 from cli.running import Result, Run
+from cli.samples import sample
+
+from epochal import types
 
 
 @pytest.mark.parametrize(("status", "code"), [("succeeded", 0), ("stopped", 0), ("failed", 1), ("cancelled", 1)])
@@ -91,3 +95,39 @@ def test_everything_that_runs_without_a_terminal_is_one_look(run: Run, service: 
     told = run("watch")
     assert [json.loads(line)["name"] for line in told.out.splitlines()] == ["runs"]
     assert service.requests[-1].url.params.get_list("status") == ["queued", "starting", "running", "paused"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "asked"),
+    [
+        (["watch", "over", "--json"], "/v1/jobs/[^/]+"),
+        (["watch", "over"], "/v1/jobs/[^/]+/metrics"),
+        (["logs", "-f", "over"], "/v1/jobs/[^/]+/log"),
+        (["logs", "-f", "over", "--json"], "/v1/jobs/[^/]+"),
+    ],
+)
+def test_what_was_followed_for_hours_is_not_given_up_for_a_request_in_between(
+    run: Run, service: Service, monkeypatch: pytest.MonkeyPatch, argv: list[str], asked: str
+) -> None:
+    """The service is gone for four minutes once it has said that the job has ended."""
+    now, waits = [0.0], []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        now[0] += seconds
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request.url.path)
+        has_ended = any(re.fullmatch("/v1/jobs/[^/]+(/stream)?", path) for path in seen[:-1])
+        if has_ended and re.fullmatch(asked, request.url.path) and now[0] < 240:
+            raise httpx2.ConnectError("refused")
+        return service(request)
+
+    latest = sample(types.EpochRow)
+    service.add(name="over", status="succeeded", latest=latest)
+    seen: list[str] = []
+    monkeypatch.setattr("epochal._sync.waiting.sleep", sleep)
+    monkeypatch.setattr("time.sleep", sleep)
+    monkeypatch.setattr(service, "transport", lambda: httpx2.MockTransport(answer))
+    assert run(*argv, terminal=argv == ["watch", "over"]).code == 0
+    assert sum(waits) >= 240

@@ -7,11 +7,14 @@ import io
 import json
 import re
 
+import httpx2
 import pytest
 import yaml
 from cli.fake import Service, job_id, problem
 from cli.running import Run, Stream
+from cli.samples import sample
 
+from epochal import types
 from epochal.cli import main
 
 EVIL = "a\x1b[2J\u202eb\u2028c\x9b31m"
@@ -127,3 +130,23 @@ def test_an_empty_list_says_what_to_do(run: Run, service: Service) -> None:
     assert (told.code, told.out) == (0, "")
     assert "epochal submit" in told.error
     assert run("ls").out == run("ls").error == ""
+
+
+def test_several_objects_are_documents_and_rows(run: Run, service: Service) -> None:
+    told = run("cancel", "baseline", "wider", "--output", "yaml")
+    assert list(yaml.safe_load_all(told.out)) == [service.jobs[1], service.jobs[0]]
+    rows = list(csv.DictReader(io.StringIO(run("cancel", "baseline", "wider", "--output", "csv").out)))
+    assert [row["id"] for row in rows] == [service.jobs[1]["id"], service.jobs[0]["id"]]
+    found = list(csv.DictReader(io.StringIO(run("doctor", "--output", "csv").out)))
+    assert {"client", "service", "workers"} <= {row["check"] for row in found}
+    assert "check" not in {row["check"] for row in found}
+
+
+def test_a_project_says_what_it_may_use(run: Run, service: Service) -> None:
+    quotas = {"max_storage_bytes": 5_000_000_000, "max_running_jobs": 4}
+    used = {"running_jobs": 1, "queued_jobs": 0, "storage_bytes": 3_700_979, "device_hours": 0.016135}
+    usage = {**used, "storage_by_kind": {"jobs": 1_123_648, "datasets": 0}}
+    service.answers = [httpx2.Response(200, json=sample(types.Project, id="course", usage=usage, **quotas))]
+    told = run("projects", "show", "course", "--output", "table").out
+    for said in ("1 of 4", "0, no limit", "3.7 MB of 5.0 GB", "jobs 1.1 MB\n", "0.01614, no limit, in this month"):
+        assert said in told

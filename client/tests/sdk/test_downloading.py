@@ -116,3 +116,12 @@ def _fresh(answers: list[Any]) -> list[Any]:
         else each
         for each in answers
     ]
+
+
+@pytest.mark.parametrize("folder", ["nowhere", "file"])
+def test_a_place_that_is_none_is_named_as_it_was_given(connect: Any, tmp_path: Path, folder: str) -> None:
+    (tmp_path / "file").touch()
+    target = tmp_path / folder / "weights"
+    with pytest.raises(OSError, match=r"No such file|Not a directory") as caught:
+        connect(Answers()).jobs.weights("job_1", target)
+    assert caught.value.filename == str(target)

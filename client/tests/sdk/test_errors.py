@@ -74,6 +74,14 @@ def test_an_error_says_where_and_what(connect: Any) -> None:
     )
 
 
+def test_a_single_wrong_part_is_said_once(connect: Any) -> None:
+    detail = "#/spec/epochs: should be at least 1"
+    parts = [{"pointer": "#/spec/epochs", "detail": "should be at least 1"}]
+    with pytest.raises(APIStatusError) as caught:
+        connect(Answers(problem(422, code="invalid_request", detail=detail, errors=parts))).jobs.create({})
+    assert str(caught.value) == f"{detail} (invalid_request)"
+
+
 @pytest.mark.parametrize("errors", ["text", {"a": 1}, ["text", None, {}], 3, None])
 def test_a_problem_of_another_form_is_an_error_all_the_same(connect: Any, errors: Any) -> None:
     with pytest.raises(APIStatusError, match="a_code"):

@@ -175,6 +175,16 @@ def test_the_bar_is_as_full_as_the_job(job: Make, now: datetime) -> None:
     assert bar(job(progress={"percent": 50.0}), now, 80, Style(unicode=False))[0].count("#") > 20
 
 
+def test_an_epoch_that_is_measured_counts_as_done(job: Make, attempt: Make, row: Make, now: datetime) -> None:
+    """The service still names its last step then, up to the first one of the next epoch."""
+    in_last = {"epoch": 2, "step": 10, "steps_per_epoch": 12, "percent": 99.0}
+    first = {"status": "running", "attempts": (attempt(),), "progress": in_last}
+    assert bar(job(**first, latest=row(1)), now, 100)[1].startswith("2/3 epochs  step 10/12  loss")
+    assert bar(job(**first, latest=row(2)), now, 100)[1].startswith("3/3 epochs  loss")
+    again = {**first, "attempts": (attempt(), attempt(2))}
+    assert bar(job(**again, latest=row(2)), now, 100)[1].startswith("2/3 epochs  step 10/12  loss")
+
+
 def test_an_expected_end_that_has_passed_is_not_told(job: Make, now: datetime) -> None:
     for seconds, told in ((1, True), (0, False), (-60, False)):
         late = {"percent": 99.0, "estimated_finish": now + timedelta(seconds=seconds)}

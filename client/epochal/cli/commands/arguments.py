@@ -36,18 +36,15 @@ def add_limit(parser: Parser, most: int) -> None:
 
 def count(text: str) -> int:
     """A number of things, for argparse."""
-    try:
-        number = int(text)
-    except ValueError:
-        number = -1
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 on")
-    return number
+    return _from(0, text)
 
 
 def positive(text: str) -> int:
     """A number from 1 on, for argparse."""
-    number = count(text)
-    if number == 0:
-        raise argparse.ArgumentTypeError("0 is no number from 1 on")
-    return number
+    return _from(1, text)
+
+
+def _from(least: int, text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or int(text[:18]) < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from {least} on")
+    return int(text[:18])

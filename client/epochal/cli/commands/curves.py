@@ -156,6 +156,7 @@ COMMANDS = {
         "Print every epoch of a job: losses, accuracies, learning rate, time and speed.",
         [
             ("epochal metrics @last", "as a table"),
+            ("epochal metrics @last --steps", "the loss of every recorded step"),
             ("epochal metrics @last --output csv", "for a spreadsheet or pandas"),
             ("epochal metrics @last --json --after-epoch 12", "what is new since epoch 12"),
         ],

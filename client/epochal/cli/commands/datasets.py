@@ -83,7 +83,7 @@ def _upload(context: Context) -> int:
         ) from None
     finally:
         line.clear()
-    answer = context.one(lambda client: client.datasets.version(version.name, version.version))
+    answer = context.patient().one(lambda client: client.datasets.version(version.name, version.version))
     context.detail(answer, "dataset_version")
     return DONE
 
@@ -142,7 +142,7 @@ COMMANDS = {
     "datasets check": Command(
         _check,
         "Look through images on this machine, with the service's own code, and say what it would find: what cannot be "
-        "read, duplicates, images under two labels. Nothing is sent. Needs: pip install 'epochal[check]'. "
+        "read, duplicates, images under two labels. Nothing is sent. Needs: pip install numpy pillow zstandard. "
         "Images lie at train/<class>/ and test/<class>/, or at <class>/.",
         [
             ("epochal datasets check pets/", "a folder of images"),

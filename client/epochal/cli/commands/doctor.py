@@ -127,7 +127,7 @@ def _versions(workers: list[Any]) -> Iterator[Finding]:
     if len(versions) > 1:
         yield Finding("version", said, "Have them all run the same release.")
     elif _series(versions[0]) != _series(release()) and release()[:1].isdigit() and "checkout" not in release():
-        yield Finding("version", said, f"This client is {release()}: pip install 'epochal=={_series(versions[0])}.*'")
+        yield Finding("version", said, f"This client is {release()}: install that of {_series(versions[0])}.")
     else:
         yield Finding("version", said)
 

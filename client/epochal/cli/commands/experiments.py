@@ -35,23 +35,28 @@ def _run_arguments(parser: Parser) -> None:
 
 def _run(context: Context) -> int:
     asked = context.arguments
-    answer = context.patient().one(
-        lambda client: client.experiments.run(
-            asked.experiment,
-            size=asked.size,
-            dataset=asked.dataset,
-            tags=asked.tag,
-            priority=asked.priority,
-            accelerator=asked.accelerator,
+    try:
+        answer = context.patient().one(
+            lambda client: client.experiments.run(
+                asked.experiment,
+                size=asked.size,
+                dataset=asked.dataset,
+                tags=asked.tag,
+                priority=asked.priority,
+                accelerator=asked.accelerator,
+            )
         )
-    )
+    except KeyboardInterrupt:
+        raise Detached(
+            "Interrupted before the service had answered: `epochal sweeps` says whether it has begun."
+        ) from None
     sweep_id = answer.record.id
     if asked.wait:
         try:
             context.patient().client.sweeps.wait(sweep_id)
         except KeyboardInterrupt:
             raise Detached(f"{sweep_id} goes on. Its answer: epochal experiments answer {sweep_id}") from None
-        answer = context.one(lambda client: client.sweeps.retrieve(sweep_id))
+        answer = context.enduring().one(lambda client: client.sweeps.retrieve(sweep_id))
     context.detail(answer, "sweep")
     if context.output.is_table:
         context.output.note(f"Its answer: epochal experiments answer {sweep_id}")

@@ -28,13 +28,14 @@ _MOST_WATCHED = 100  # in one answer
 
 def follow(context: Context, job_id: str) -> int:
     """Show a job until it has ended. Raises Detached where it is interrupted: the job goes on."""
-    client = context.patient().client
+    client, enduring = context.patient().client, context.enduring().client
     try:
         if context.output.is_table and context.output.is_terminal:
             from epochal.terminal.following import Follow
 
             shown = Follow(
-                lambda epoch: client.jobs.metrics(job_id, epoch), lambda event: client.jobs.events(job_id, after=event)
+                lambda epoch: enduring.jobs.metrics(job_id, epoch),
+                lambda event: enduring.jobs.events(job_id, after=event),
             )
             job = shown.run(client.jobs.poll(job_id, wait=LOOK_SECONDS))
         else:
@@ -46,7 +47,7 @@ def follow(context: Context, job_id: str) -> int:
 
 def _ended(context: Context, job: Job) -> int:
     if not (context.output.is_table and context.output.is_terminal):
-        answer = context.one(lambda client: client.jobs.retrieve(job.id))
+        answer = context.enduring().one(lambda client: client.jobs.retrieve(job.id))
         context.detail(answer, "job")
     return JOB_FAILED if job.status in _UNSUCCESSFUL else DONE
 
@@ -64,19 +65,21 @@ def _watch(context: Context) -> int:
         return DONE
     from epochal.terminal.watching import Watch
 
-    client = context.patient().client
+    enduring = context.enduring().client
     try:
-        Watch(lambda job_id: _if_there(client, job_id)).run(_looks(client))
+        Watch(lambda job_id: _if_there(enduring, job_id)).run(_looks(context.patient().client, enduring))
     except KeyboardInterrupt:
         raise Detached("What runs goes on.") from None
     return DONE
 
 
-def _looks(client: Epochal) -> Iterator[Sequence[Job]]:
-    """What runs and waits, again and again."""
+def _looks(first: Epochal, then: Epochal) -> Iterator[Sequence[Job]]:
+    """What runs and waits, again and again; the first look is taken by a client of its own."""
+    client = first
     while True:
-        yield client.jobs.list(status=_ACTIVE, limit=_MOST_WATCHED).first_page().data
+        yield client.jobs.list(status=_ACTIVE, limit=_MOST_WATCHED).data
         time.sleep(LOOK_SECONDS)
+        client = then
 
 
 def _if_there(client: Epochal, job_id: str) -> Job | None:
@@ -114,15 +117,15 @@ def _events(context: Context, job_id: str) -> int:
         return DONE
     client = context.patient().client
     try:
-        for event in _streamed(client, job_id):
+        for event in _streamed(client, context.enduring().client, job_id):
             context.output.one(event.to_dict(), list)
             context.output.flush()
     except KeyboardInterrupt:
         raise Detached(f"{job_id} goes on. To come back: epochal logs -f {job_id}") from None
-    return _ended_log(client.jobs.retrieve(job_id))
+    return _ended_log(context.enduring().client.jobs.retrieve(job_id))
 
 
-def _streamed(client: Epochal, job_id: str) -> Iterator[Event]:
+def _streamed(client: Epochal, enduring: Epochal, job_id: str) -> Iterator[Event]:
     """Each event once, as it happens. Where something in between holds a stream back, they are asked for."""
     from epochal.errors import StreamNotAvailableError
 
@@ -135,7 +138,7 @@ def _streamed(client: Epochal, job_id: str) -> Iterator[Event]:
     except StreamNotAvailableError:
         pass
     for _ in client.jobs.poll(job_id, wait=20.0):
-        for event in client.jobs.events(job_id, after=told):
+        for event in enduring.jobs.events(job_id, after=told):
             told = event.id
             yield event
 
@@ -143,14 +146,14 @@ def _streamed(client: Epochal, job_id: str) -> Iterator[Event]:
 def _follow_log(context: Context, job_id: str) -> Job:
     """Print the log as it grows. An epoch that a later attempt measures again stands in the log in place of the first:
     then the log is printed from there on once more."""
-    jobs = context.patient().client.jobs
+    enduring = context.enduring().client
     printed, seen = "", None
-    for job in jobs.poll(job_id, wait=20.0):
+    for job in context.patient().client.jobs.poll(job_id, wait=20.0):
         state = (job.status, job.progress.epoch, job.progress.step, len(job.attempts))
         if state == seen and not job.finished:
             continue
         seen = state
-        text = jobs.log(job_id)
+        text = enduring.jobs.log(job_id)
         if not text.startswith(printed):
             same = _same_lines(printed, text)
             context.output.note(f"Line {text[:same].count(chr(10)) + 1} and those after it were measured again:")

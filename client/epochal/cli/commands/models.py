@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from epochal.cli.commands.arguments import add_limit, add_yes, positive
-from epochal.cli.failures import CommandError
+from epochal.cli.failures import USAGE, CommandError
 from epochal.cli.parser import Command
 
 TYPE_CHECKING = False
@@ -112,7 +112,7 @@ def _predict(context: Context) -> int:
         return table(rows, PREDICTIONS, context.output.width, style=context.output.style)
 
     context.output.one(answer.raw, draw)
-    return DONE
+    return USAGE if any(found.error for found in answer.record.predictions) else DONE
 
 
 def _labels(picture: str, found: Any) -> list[dict[str, Any]]:
@@ -189,7 +189,8 @@ COMMANDS = {
     ),
     "models predict": Command(
         _predict,
-        "Say what is on pictures, with the probability of each label.",
+        "Say what is on pictures, with the probability of each label. The exit code is 2 if one of them is no picture; "
+        "the others are answered all the same.",
         [("epochal models predict @last photo.png", "with the model of the job that was submitted last")],
         _predict_arguments,
     ),

@@ -53,8 +53,10 @@ def _submit(context: Context) -> int:
     spec = body.pop("spec")
     unknown = sorted(set(body) - set(_JOB_FIELDS))
     if unknown:
+        from epochal.cli.documents import name_of
+
         raise CommandError(
-            f"{context.arguments.file}: a job has no {unknown[0]!r}",
+            f"{name_of(context.arguments.file)}: a job has no {unknown[0]!r}",
             f"Beside `spec`, it has {', '.join(_JOB_FIELDS)}. What to train stands in `spec`.",
         )
     if context.arguments.dry_run:

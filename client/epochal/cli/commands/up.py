@@ -20,7 +20,7 @@ def _up(_context: Context) -> int:
     if program is None:
         raise CommandError(
             "the service is not installed here: this is the client alone",
-            "pip install epochal-server; or, in a checkout: make up. `epochal login ADDRESS` uses a service elsewhere.",
+            "In a checkout of Epochal: make up. `epochal login ADDRESS` uses a service elsewhere.",
         )
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, os.fspath(program)])  # noqa: S606  # it is this process from now on
