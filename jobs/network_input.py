@@ -1,6 +1,8 @@
 """What using a trained network takes. Light enough for the trainer process."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,3 +15,8 @@ class NetworkInput:
     channels: int
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Self:
+        """From the fields as weights carry them: in JSON, whose lists are tuples here."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in told.items()})

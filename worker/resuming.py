@@ -208,7 +208,7 @@ class _WeightsKeeper:
             stored = store_with_retries(lambda: self._storage.put(name, content), self._send)
         except OSError:  # the job must fail with the reason all the same
             return DataLost(reason)
-        return DataLost(reason, found[0], stored, network_input=NetworkInput(**found[1]["inputs"]))
+        return DataLost(reason, found[0], stored, network_input=NetworkInput.of(found[1]["inputs"]))
 
 
 def _require_same(order: Order, dataset: Dataset, keeper: _WeightsKeeper) -> None:

@@ -139,7 +139,7 @@ def _end(trainer: Trainer, saver: Saver, order: Order, read_command: ReadCommand
         _say_that_none_are_stored(trainer, send)
     if trainer.team.rank == 0 and wanted:
         weights, best_weights = saver.store_weights_and_best(read_command) or (None, None)
-    network_input = NetworkInput(**asdict(trainer.inputs)) if weights else None
+    network_input = NetworkInput.of(asdict(trainer.inputs)) if weights else None
     if finished and weights and (predictions or not judges):
         send(
             Succeeded(
