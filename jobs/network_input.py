@@ -19,4 +19,7 @@ class NetworkInput:
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> Self:
         """From the fields as weights carry them: in JSON, whose lists are tuples here."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in told.items()})
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in told.items()
+        }
+        return cls(**values)
