@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import re
 from base64 import b64encode
 from collections.abc import Generator, Mapping
@@ -21,10 +20,12 @@ from epochal.errors import (
     AuthenticationError,
     EpochalError,
     LocalError,
+    RateLimitError,
     UnexpectedAnswerError,
     status_error,
     without_login,
 )
+from epochal.patience import asked_for, before_retry, may_pass
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 DEFAULT_TIMEOUT = 30.0
@@ -36,7 +37,6 @@ MAX_RETRY_AFTER = 120.0  # seconds. If the service asks to wait longer, the erro
 
 # Errors after which it is certain that nothing has arrived.
 NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
-NOT_TEMPORARY = frozenset({501, 505, 507})  # at 500 and above, all others may pass
 IN_FLIGHT = "request_pending"  # the code of the answer to a request whose Idempotency-Key is being worked on
 
 
@@ -64,12 +64,11 @@ class Backoff:
     def wait(self, reason: EpochalError) -> float:
         """Seconds to wait before the next retry, at least as long as the service asks to. Raises `reason` if no retry
         is left."""
-        asked = (reason.retry_after if isinstance(reason, APIStatusError) else None) or 0.0
-        if self._left <= 0 or asked > MAX_RETRY_AFTER:
+        if self._left <= 0 or asked_for(reason) > MAX_RETRY_AFTER:
             raise reason
         self._left -= 1
         seconds, self._seconds = self._seconds, min(2 * self._seconds, LONGEST_WAIT)
-        return max(asked, seconds * random.uniform(0.75, 1.25))  # noqa: S311  # nobody gains by guessing it
+        return before_retry(seconds, reason)
 
 
 def may_repeat(error: EpochalError, *, repeatable: bool) -> bool:
@@ -82,19 +81,7 @@ def may_repeat(error: EpochalError, *, repeatable: bool) -> bool:
 
 def may_have_acted(error: EpochalError) -> bool:
     """Whether the request that `error` answers may have been carried out all the same."""
-    return not isinstance(error.__cause__, NOT_SENT) and _status_of(error) != httpx2.codes.TOO_MANY_REQUESTS
-
-
-def may_pass(error: EpochalError) -> bool:
-    """Whether the service may answer otherwise later."""
-    status = _status_of(error)
-    if status is None:
-        return isinstance(error, APIConnectionError)
-    return status in (408, 429) or (status >= 500 and status not in NOT_TEMPORARY)
-
-
-def _status_of(error: EpochalError) -> int | None:
-    return error.status_code if isinstance(error, APIStatusError) else None
+    return not isinstance(error.__cause__, NOT_SENT) and not isinstance(error, RateLimitError)
 
 
 class Login(httpx2.Auth):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dataclasses import dataclass as record
 else:
 
-    def record(*, frozen, slots, kw_only):  # noqa: ANN001, ANN201
+    def record(*, frozen, slots, kw_only):  # noqa: ANN001, ANN201  # as dataclass has them
         """Makes a record of a class, as `dataclass` would."""
         assert frozen  # by Record
         return dataclass(init=False, repr=False, eq=False, slots=slots, kw_only=kw_only)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from epochal.errors import APIConnectionError, APIStatusError, EpochalError, LocalError
+from epochal.errors import APIStatusError, EpochalError, LocalError
+from epochal.patience import before_retry, may_pass
 
 if TYPE_CHECKING:
     from epochal.checking import Look
@@ -29,7 +29,6 @@ PATIENCE = 300.0  # seconds that are waited in all without a byte of progress: a
 
 # Another request came first, or this one came twice: where the upload stands is asked for.
 OUT_OF_STEP = frozenset({"mismatching_upload_offset", "upload_complete"})
-TEMPORARY = frozenset({408, 429, 500, 502, 503, 504})
 TOO_LARGE, WHOLE_TOO_LARGE = 413, "upload_too_large"  # the code is the service's own, of the file and not of a part
 
 Stage = Literal["looking", "hashing", "sending", "validating"]
@@ -104,10 +103,9 @@ class Sending:
         if self._is_part_too_large(error):
             self._largest = self.part_bytes = max(self.part_bytes // 2, SMALLEST_PART)
             return 0.0
-        if not _may_pass(error):
+        if not may_pass(error) and error.code not in OUT_OF_STEP:
             raise error
-        asked = (error.retry_after if isinstance(error, APIStatusError) else None) or 0.0
-        seconds = max(asked, self._seconds * random.uniform(0.75, 1.25))  # noqa: S311  # nobody gains by guessing it
+        seconds = before_retry(self._seconds, error)
         if seconds > self._left:
             raise error
         self._left -= seconds
@@ -118,12 +116,6 @@ class Sending:
         """Whether something in between takes no body of that size, and one of half the size can be tried."""
         is_large = isinstance(error, APIStatusError) and error.status_code == TOO_LARGE
         return is_large and error.code != WHOLE_TOO_LARGE and self.part_bytes > SMALLEST_PART
-
-
-def _may_pass(error: EpochalError) -> bool:
-    if isinstance(error, APIStatusError):
-        return error.status_code in TEMPORARY or error.code in OUT_OF_STEP
-    return isinstance(error, APIConnectionError)
 
 
 def check_name(name: str) -> None:

@@ -14,8 +14,7 @@ import pytest
 
 from api.app import create_app
 from epochal import Epochal, EpochalError
-from epochal._async.job import FINAL
-from epochal._async.sweeps import OVER as SWEEP_FINAL
+from epochal.statuses import JOB_FINAL, SWEEP_FINAL
 from epochal.types import Checkpoint
 from models import TERMINAL
 from settings import Settings
@@ -245,7 +244,7 @@ def client(sent: list[httpx2.Request]) -> Iterator[Epochal]:
 
 
 def test_final_statuses_are_the_service_s() -> None:
-    assert {status.value for status in TERMINAL} == FINAL
+    assert {status.value for status in TERMINAL} == JOB_FINAL
     assert {status.value for status in OVER} == SWEEP_FINAL
 
 

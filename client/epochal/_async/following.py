@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
@@ -12,15 +11,15 @@ from typing import TypeVar
 import httpx2
 
 from epochal._async.requester import AsyncRequester
-from epochal._http import MAX_RETRY_AFTER, Backoff, connection_error, may_have_acted, may_pass, path_to
+from epochal._http import MAX_RETRY_AFTER, Backoff, connection_error, may_have_acted, path_to
 from epochal.errors import (
     APIConnectionError,
-    APIStatusError,
     APITimeoutError,
     EpochalError,
     NotFoundError,
     StreamNotAvailableError,
 )
+from epochal.patience import asked_for, before_retry, may_pass
 from epochal.types import Event
 
 T = TypeVar("T")
@@ -54,11 +53,10 @@ class Outage:
         will not pass by itself."""
         now = time.monotonic()
         self._since = now if self._since is None else self._since
-        asked = (reason.retry_after if isinstance(reason, APIStatusError) else None) or 0.0
-        if not may_pass(reason) or asked > MAX_RETRY_AFTER or now - self._since > OUTAGE_SECONDS:
+        if not may_pass(reason) or asked_for(reason) > MAX_RETRY_AFTER or now - self._since > OUTAGE_SECONDS:
             raise reason
         seconds, self._seconds = self._seconds, min(2 * self._seconds, LONGEST_WAIT)
-        return max(seconds * random.uniform(0.75, 1.25), asked, least)  # noqa: S311  # nobody gains by guessing it
+        return max(before_retry(seconds, reason), least)
 
 
 class AsyncEventStream:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 from epochal import types
 from epochal._async.display import AsyncDisplayed
 from epochal.rows import Rows
+from epochal.statuses import JOB_FINAL
 
 if TYPE_CHECKING:
     from epochal._async.jobs import AsyncJobs
-
-FINAL = frozenset({"succeeded", "failed", "cancelled", "stopped"})  # statuses of a job that has ended
 
 
 class AsyncJob(AsyncDisplayed):
@@ -28,7 +27,7 @@ class AsyncJob(AsyncDisplayed):
     @property
     def finished(self) -> bool:
         """Whether it has ended: it will not change any more."""
-        return self.status in FINAL
+        return self.status in JOB_FINAL
 
     async def refresh(self) -> AsyncJob:
         """The job as it is now."""

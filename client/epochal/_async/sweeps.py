@@ -10,8 +10,7 @@ from epochal._async.following import poll
 from epochal._async.pages import AsyncPages
 from epochal._async.resource import AsyncResource
 from epochal._http import given, path_to
-
-OVER = frozenset({"succeeded", "failed", "stopped", "cancelled", "deleted"})  # its jobs have ended
+from epochal.statuses import SWEEP_FINAL
 
 
 class AsyncSweeps(AsyncResource):
@@ -91,4 +90,4 @@ class AsyncExperiments(AsyncResource):
 
 
 def _is_over(sweep: types.Sweep) -> bool:
-    return sweep.status in OVER
+    return sweep.status in SWEEP_FINAL

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 from epochal import types
 from epochal._sync.display import Displayed
 from epochal.rows import Rows
+from epochal.statuses import JOB_FINAL
 
 if TYPE_CHECKING:
     from epochal._sync.jobs import Jobs
-
-FINAL = frozenset({"succeeded", "failed", "cancelled", "stopped"})  # statuses of a job that has ended
 
 
 class Job(Displayed):
@@ -29,7 +28,7 @@ class Job(Displayed):
     @property
     def finished(self) -> bool:
         """Whether it has ended: it will not change any more."""
-        return self.status in FINAL
+        return self.status in JOB_FINAL
 
     def refresh(self) -> Job:
         """The job as it is now."""

@@ -11,8 +11,7 @@ from epochal._http import given, path_to
 from epochal._sync.following import poll
 from epochal._sync.pages import Pages
 from epochal._sync.resource import Resource
-
-OVER = frozenset({"succeeded", "failed", "stopped", "cancelled", "deleted"})  # its jobs have ended
+from epochal.statuses import SWEEP_FINAL
 
 
 class Sweeps(Resource):
@@ -92,4 +91,4 @@ class Experiments(Resource):
 
 
 def _is_over(sweep: types.Sweep) -> bool:
-    return sweep.status in OVER
+    return sweep.status in SWEEP_FINAL

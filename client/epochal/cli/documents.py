@@ -119,7 +119,7 @@ def _loader(yaml: Any) -> Any:
     """Of YAML 1.2's core schema, that refuses a name that comes twice."""
 
     class Loader(yaml.SafeLoader):  # type: ignore[misc]  # it is imported only where it is needed
-        yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012
+        yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  # as in PyYAML
 
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:  # noqa: FBT001, FBT002  # PyYAML's own
             names = [self.construct_object(name, deep=True) for name, _ in node.value]

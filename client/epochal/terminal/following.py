@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
+from epochal.statuses import JOB_FINAL
 from epochal.terminal import formats
 from epochal.terminal.clock import ServiceClock, machine_time
 from epochal.terminal.columns import accuracy, left, status_colour
 from epochal.terminal.screen import Screen
-from epochal.terminal.states import OVER, epoch_line, revised_line, state_lines
+from epochal.terminal.states import epoch_line, revised_line, state_lines
 from epochal.terminal.text import PLAIN, Style, cut, safe, wrap
 from epochal.terminal.text import width as measured
 
@@ -75,7 +76,7 @@ class Follow:
         self._clock.look(job)
         columns = self._screen.size()[0]
         lines = [*self._revised(job), *self._new(job, columns if self._screen.live else None)]
-        block = [] if job.status in OVER else bar(job, self._clock.now(), columns - 1, self._screen.style)
+        block = [] if job.status in JOB_FINAL else bar(job, self._clock.now(), columns - 1, self._screen.style)
         self._screen.draw(lines, block)
 
     def _new(self, job: Job, width: int | None) -> list[str]:

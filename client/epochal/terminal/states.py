@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from epochal.statuses import JOB_FINAL
 from epochal.terminal import formats
 from epochal.terminal.text import safe
 
 if TYPE_CHECKING:
     from epochal.types import Attempt, EpochRow, Event, Job, QueuePlace, RunFacts
 
-OVER = ("succeeded", "failed", "cancelled", "stopped")
 _NARROW = {"train": "train", "validation": "val", "test": "test"}
 
 
@@ -55,7 +55,7 @@ def state_lines(job: Job) -> list[str]:
 
 def _state(job: Job) -> list[str]:
     attempt = job.attempts[-1] if job.attempts else None
-    if job.requested and job.status not in OVER:
+    if job.requested and job.status not in JOB_FINAL:
         return [_asked(job)]
     if job.status == "failed" and job.error:
         error = job.error

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from epochal.statuses import JOB_FINAL
 from epochal.terminal.clock import ServiceClock, machine_time
 from epochal.terminal.columns import RUNNING, STATUS_COLOURS
 from epochal.terminal.screen import Screen
-from epochal.terminal.states import OVER, state_lines
+from epochal.terminal.states import state_lines
 from epochal.terminal.tables import table
 from epochal.terminal.text import fit, safe, wrap
 
@@ -54,7 +55,7 @@ class Watch:
         """How jobs ended. Where there is no table, which says it, also every other change of a state."""
         now: dict[str, str] = {job.id: job.status for job in jobs}
         missing = [self._retrieve(job_id) for job_id in self._states if job_id not in now]
-        changed = [job for job in missing if job and job.status in OVER]
+        changed = [job for job in missing if job and job.status in JOB_FINAL]
         if not self._screen.live:
             changed += [job for job in jobs if self._states.get(job.id) != job.status]
         self._states = now
@@ -71,7 +72,7 @@ class Watch:
 
     def _table(self, jobs: Sequence[Job], columns: int, rows: int) -> list[str]:
         """The jobs that run before those that wait, in as many rows as there are; the last says how many more."""
-        active = [job for job in jobs if job.status not in OVER]
+        active = [job for job in jobs if job.status not in JOB_FINAL]
         if not active:
             return [fit("Nothing runs and nothing waits.", columns).rstrip()]
         order = {"running": 0, "starting": 1, "paused": 2, "queued": 3}

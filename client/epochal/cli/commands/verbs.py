@@ -19,9 +19,13 @@ DONE = 0
 def _act(context: Context, verb: str) -> int:
     """All jobs are found before the first is touched."""
     for job_id in context.jobs():
-        answer = context.one(lambda client, job_id=job_id: getattr(client.jobs, verb)(job_id))  # type: ignore[misc]
-        context.output.one(answer.raw, lambda answer=answer: [said(answer.record)])  # type: ignore[misc]
+        _act_on(context, job_id, verb)
     return DONE
+
+
+def _act_on(context: Context, job_id: str, verb: str) -> None:
+    answer = context.one(lambda client: getattr(client.jobs, verb)(job_id))
+    context.output.one(answer.raw, lambda: [said(answer.record)])
 
 
 def said(job: Any) -> str:
