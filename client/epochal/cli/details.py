@@ -51,10 +51,7 @@ def dry_run(page: Page, trial: Any) -> list[str]:
             ("parameters", formats.count(trial.parameters)),
             ("multiply-adds", f"{formats.count(trial.flops)} an image"),
             ("steps", f"{formats.count(trial.steps_per_epoch)} an epoch"),
-            (
-                "images",
-                f"{data.train_images:,} to train on, {data.test_images:,} to test on" if data else trial.unknown,
-            ),
+            ("images", _images(data) if data else trial.unknown),
             (
                 "memory",
                 f"{formats.size(memory.total.expected)}, at most {formats.size(memory.total.high)}" if memory else None,
@@ -99,16 +96,8 @@ def dataset(page: Page, dataset: Any, versions: Sequence[Any]) -> list[str]:
         [
             ("title", dataset.title),
             ("classes", dataset.classes),
-            (
-                "images",
-                None
-                if dataset.train_images is None
-                else f"{dataset.train_images:,} to train on, {dataset.test_images:,} to test on",
-            ),
-            (
-                "size",
-                dataset.image_size and f"{dataset.image_size} pixels, {'grey' if dataset.channels == 1 else 'colour'}",
-            ),
+            ("images", _images(dataset)),
+            ("size", _size(dataset)),
             ("source", dataset.source),
             ("licence", dataset.licence),
             ("not usable", dataset.reason),
@@ -123,23 +112,11 @@ def dataset(page: Page, dataset: Any, versions: Sequence[Any]) -> list[str]:
 def dataset_version(page: Page, version: Any) -> list[str]:
     """A version, and what was found in it."""
     page.title(f"{version.name}@{version.version}", version.status)
-    classes = version.classes or []
     page.facts(
         [
-            (
-                "images",
-                None
-                if version.train_images is None
-                else f"{version.train_images:,} to train on, {version.test_images:,} to test on",
-            ),
-            (
-                "classes",
-                f"{len(classes)}: {', '.join(classes[:10])}{' ...' if len(classes) > 10 else ''}" if classes else None,
-            ),
-            (
-                "size",
-                version.image_size and f"{version.image_size} pixels, {'grey' if version.channels == 1 else 'colour'}",
-            ),
+            ("images", _images(version)),
+            ("classes", _classes(version.classes)),
+            ("size", _size(version)),
             ("identity", version.identity),
             ("source", version.source),
             ("created", page.time(version.created_at)),
@@ -155,12 +132,11 @@ def dataset_version(page: Page, version: Any) -> list[str]:
 
 def dataset_check(page: Page, found: Any) -> list[str]:
     """What the service would find in images on this machine."""
-    classes = list(found.classes)
     page.title("The service would take it")
     page.facts(
         [
-            ("images", f"{found.train_images:,} to train on, {found.test_images:,} to test on"),
-            ("classes", f"{len(classes)}: {', '.join(classes[:10])}{' ...' if len(classes) > 10 else ''}"),
+            ("images", _images(found)),
+            ("classes", _classes(found.classes)),
             ("identity", found.identity),
         ]
     )
@@ -190,10 +166,7 @@ def model(page: Page, model: Any) -> list[str]:
             ("aliases", ", ".join(f"{name.name}@{alias}" for name in model.names for alias in name.aliases)),
             ("architecture", model.architecture),
             ("data set", model.dataset),
-            (
-                "classes",
-                f"{len(model.classes)}: {', '.join(model.classes[:10])}{' ...' if len(model.classes) > 10 else ''}",
-            ),
+            ("classes", _classes(model.classes)),
             ("test accuracy", formats.percent(measured.test_accuracy) if measured else None),
             ("weights of", f"the {model.which} epoch" if model.job_id else "somebody: brought"),
             ("job", model.job_id),
@@ -221,6 +194,22 @@ def project(page: Page, project: Any) -> list[str]:
         ]
     )
     return page.lines
+
+
+def _images(counted: Any) -> str | None:
+    """Of a data set, a version, or what a job would train on."""
+    if counted.train_images is None:
+        return None
+    return f"{counted.train_images:,} to train on, {counted.test_images:,} to test on"
+
+
+def _classes(names: Sequence[str] | None) -> str | None:
+    """How many, and the first of them."""
+    return f"{len(names)}: {', '.join(names[:10])}{' ...' if len(names) > 10 else ''}" if names else None
+
+
+def _size(of: Any) -> str | None:
+    return f"{of.image_size} pixels, {'grey' if of.channels == 1 else 'colour'}" if of.image_size else None
 
 
 def _quota(used: Any, most: Any, shown: Callable[[Any], str]) -> str:
