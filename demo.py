@@ -163,8 +163,7 @@ def _train(client: Epochal, spec: dict[str, Any], name: str, screen: Screen) -> 
             lambda event: client.jobs.events(job.id, after=event),
             screen=screen,
         )
-        follow.run(client.jobs.poll(job.id, wait=LOOK_SECONDS))
-        return job.refresh()
+        return follow.run(client.jobs.poll(job.id, wait=LOOK_SECONDS))
     except KeyboardInterrupt:
         say(screen, "Interrupted: cancelling the job.")
         with suppress(EpochalError):  # it may just have finished

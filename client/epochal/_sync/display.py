@@ -45,12 +45,11 @@ class Displayed(types.Job, Bound):
         from epochal.notebook import watch
 
         enduring = self._asked(OUTAGE_RETRIES)
-        watch(
+        return watch(
             self._asked().poll(self.id, wait=LOOK_SECONDS),
             lambda epoch: enduring.metrics(self.id, epoch),
             lambda event: enduring.events(self.id, after=event),
         )
-        return enduring.retrieve(self.id)
 
     def _asked(self, max_retries: int | None = None) -> Jobs:
         from epochal._sync.jobs import Jobs  # which makes jobs, and so imports this module
