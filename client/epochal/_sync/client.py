@@ -8,6 +8,7 @@ from types import TracebackType
 
 import httpx2
 
+from epochal import types
 from epochal._http import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Options, given, path_to
 from epochal._sync.access import Keys, Projects
 from epochal._sync.catalog import Architectures, Queue, Recipes, Service, Workers
@@ -86,6 +87,10 @@ class Epochal:
         other = object.__new__(type(self))
         other._use(self._requester.with_options(options))
         return other
+
+    def caller(self) -> types.Caller:
+        """Whose key this client has, what it may do, and whether the service requires keys at all."""
+        return self._requester.request("GET", path_to("caller"), cast=types.Caller)
 
     def compare(self, job_ids: Sequence[str], *, max_points: int | None = None) -> Comparison:
         """The curves of 2 to 10 jobs on one axis of epochs, where their specs differ, and whether their accuracies
