@@ -1,0 +1,133 @@
+// Starts the page: language, caller, address, and around the view the shell.
+import { html, render, useEffect, useErrorBoundary, useState } from "./dom.js";
+import * as live from "./live.js";
+import { Link, match, place } from "./router.js";
+import { begin, forget, session } from "./session.js";
+import { useSignal } from "./store.js";
+import { LANGUAGES, chooseLanguage, language, t, useLanguage } from "./text.js";
+import { Button, ErrorPanel, Loading } from "./components/basics.js";
+import { Questions, Toasts } from "./components/overlays.js";
+import { Login } from "./components/login.js";
+
+// Which view an address has. A view's module is loaded when it is first shown.
+const VIEWS = [
+  ["/", "jobs"],
+  ["/jobs", "jobs"],
+  ["/jobs/:id", "job"],
+  ["/compare", "compare"],
+  ["/new", "new"],
+  ["/datasets", "datasets"],
+  ["/datasets/:name", "dataset"],
+  ["/datasets/:name/:version", "dataset"],
+  ["/models", "models"],
+  ["/models/:id", "model"],
+  ["/experiments", "experiments"],
+  ["/experiments/:name", "experiments"],
+  ["/sweeps", "sweeps"],
+  ["/sweeps/:id", "sweep"],
+  ["/workers", "workers"],
+  ["/settings", "settings"],
+];
+
+const NAVIGATION = ["jobs", "experiments", "sweeps", "datasets", "models", "workers", "settings"];
+
+const loaded = {};
+
+// What is shown at a path: {name, parameters}.
+function viewAt(path) {
+  for (const [pattern, name] of VIEWS) {
+    const parameters = match(pattern, path);
+    if (parameters) return { name, parameters };
+  }
+  return { name: null, parameters: {} };
+}
+
+function View() {
+  const path = useSignal(place, (each) => each.path);
+  const { name, parameters } = viewAt(path);
+  const [, drawn] = useState(0);
+  const [failure, setFailure] = useState(null);
+  const [fault, forgive] = useErrorBoundary();
+  useEffect(() => {
+    forgive();
+    setFailure(null);
+    if (name && !loaded[name]) {
+      import(`./views/${name}.js`).then(
+        (module) => {
+          loaded[name] = module.default;
+          drawn((n) => n + 1);
+        },
+        (error) => setFailure(error),
+      );
+    }
+  }, [path]);
+  if (!name) return html`<div class="empty"><h1>${t("common.no_page")}</h1><p><${Link} to="/jobs">${t("common.to_jobs")}<//></p></div>`;
+  if (fault || failure) {
+    const problem = { status: -1, title: t("common.fault"), detail: String((fault || failure).message), errors: [] };
+    if (fault) console.error(fault);
+    return html`<${ErrorPanel} problem=${problem} retry=${() => location.reload()} />`;
+  }
+  const Shown = loaded[name];
+  return Shown ? html`<${Shown} key=${path} ...${parameters} />` : html`<${Loading} />`;
+}
+
+function Connection() {
+  const state = useSignal(live.connection);
+  if (state === "open" || state === "closed") return html`<span class="connection" data-state=${state}></span>`;
+  return html`<span class="connection" data-state=${state} role="status">${state === "lost" ? t("common.reconnecting") : ""}</span>`;
+}
+
+function Caller() {
+  const caller = useSignal(session, (each) => each.caller);
+  if (!caller?.keys_required) return null;
+  return html`<span class="shell-caller" title=${caller.key.scopes.join(", ")}>${caller.key.name ?? caller.key.id}
+    <${Button} kind="quiet" onClick=${() => forget()}>${t("common.log_out")}<//></span>`;
+}
+
+function Header() {
+  const path = useSignal(place, (each) => each.path);
+  const current = viewAt(path).name;
+  const ready = useSignal(session, (each) => each.state === "ready");
+  const shown = useSignal(language);
+  const isCurrent = (name) => current === name || `${current}s` === name || (name === "jobs" && current === "compare");
+  return html`<header class="shell-header">
+    <a class="skip" href="#content" onClick=${(event) => {
+      event.preventDefault();
+      document.getElementById("content").focus();
+    }}>${t("common.skip")}</a>
+    <${Link} to="/" class="shell-brand" aria-label=${t("common.home")}>Epochal<//>
+    ${ready && html`<nav class="shell-nav" aria-label=${t("common.navigation")}>${NAVIGATION.map(
+      (name) => html`<${Link} to=${`/${name}`} aria-current=${isCurrent(name) ? "page" : undefined}>${t(`common.nav_${name}`)}<//>`,
+    )}</nav>`}
+    <div class="shell-end">
+      <${Connection} />
+      <${Caller} />
+      <select class="shell-language" aria-label=${t("common.language")} value=${shown} onChange=${(event) => chooseLanguage(event.target.value)}>
+        ${Object.entries(LANGUAGES).map(([name, label]) => html`<option value=${name}>${label}</option>`)}
+      </select>
+      ${ready && current !== "new" && html`<${Link} to="/new" class="button button-primary">${t("common.new_job")}<//>`}
+    </div>
+  </header>`;
+}
+
+function Page() {
+  useSignal(language); // everything is drawn again in another language
+  const { state, problem } = useSignal(session);
+  useEffect(() => {
+    if (state === "ready") live.start();
+    else live.stop({ forget: true });
+  }, [state]);
+  const inside = {
+    loading: () => html`<${Loading} />`,
+    unreachable: () => html`<${ErrorPanel} problem=${problem} retry=${begin} />`,
+    login: () => html`<${Login} />`,
+    ready: () => html`<${View} />`,
+  };
+  return html`<${Header} /><main class="shell-main" id="content" tabindex="-1">${inside[state]()}</main><${Toasts} /><${Questions} />`;
+}
+
+await useLanguage();
+const app = document.getElementById("app");
+app.replaceChildren();
+render(html`<${Page} />`, app);
+await begin();

@@ -1,0 +1,136 @@
+// A line chart: uPlot, and around it what uPlot does not have. The keyboard moves the read-out, a screen reader hears
+// it, and the same numbers are there as a table.
+import { html, useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from "../dom.js";
+import { signal, useSignal } from "../store.js";
+import { number, t } from "../text.js";
+import { Button } from "../components/basics.js";
+import { dark } from "./colours.js";
+import { Numbers } from "./numbers.js";
+import { plotOptions, plotted } from "./plot.js";
+import { loadUPlot } from "./uplot.js";
+
+const plain = (value) => number(value);
+
+// title      what it shows: read aloud, and above the chart
+// x          ascending numbers; with `time`, seconds since 1970
+// series     [{key, label, colour: "--series-test", values: [number or null, NaN too], dashed, format}, …]
+// format     how a value is written, e.g. loss or percent; formatX likewise
+// log        whether the axis of values is logarithmic; values up to 0 are gaps then
+// smoothing  weight of the moving average in [0, 1); the raw line stays, faint
+// markers    [{x, label, colour}]: lines upright, e.g. the best epoch
+// bands      [{from, to, colour}]: shaded stretches, e.g. where a finding has its evidence
+// sync       charts with the same key share the cursor
+// zoom, onZoom   [from, to] or null, where the zoom is to be shared or kept in the address
+// hidden, onToggle   a Set of keys that are not drawn, and what is called with a key when its name is pressed
+export function Chart({ title, x, series, format = plain, formatX = plain, xLabel, height = 260, time = false, log = false,
+  smoothing = 0, markers = [], bands = [], sync, zoom = null, onZoom, hidden, onToggle, readout = true, children }) {
+  const holder = useRef();
+  const plot = useRef(null);
+  const shown = useRef({});
+  const index = useMemo(() => signal(null), []);
+  const [ownZoom, setOwnZoom] = useState(null);
+  const [ready, setReady] = useState(false);
+  const [numbers, setNumbers] = useState(false);
+  const isDark = useSignal(dark);
+  const id = useId();
+  const zoomed = onZoom ? zoom : ownZoom;
+  const setZoom = onZoom ?? setOwnZoom;
+  const drawn = series.filter((each) => !hidden?.has(each.key));
+  shown.current = { x, drawn, markers, bands, setZoom, format, formatX, index };
+
+  // What needs another uPlot; everything else is given to the one that is there.
+  const structure = JSON.stringify([drawn.map((each) => [each.key, each.colour, each.dashed]), log, smoothing > 0, time, sync, isDark]);
+  useEffect(() => {
+    let ended = false;
+    let observer;
+    loadUPlot().then((uPlot) => {
+      if (ended) return;
+      const width = () => Math.max(120, holder.current.clientWidth);
+      plot.current = new uPlot(plotOptions({ width: width(), height, log, smoothing, time, sync }, shown), plotted(shown.current, log, smoothing), holder.current);
+      observer = new ResizeObserver(() => plot.current?.setSize({ width: width(), height }));
+      observer.observe(holder.current);
+      setReady((old) => !old);
+    }, () => {});
+    return () => {
+      ended = true;
+      observer?.disconnect();
+      plot.current?.destroy();
+      plot.current = null;
+    };
+  }, [structure, height]);
+
+  useLayoutEffect(() => {
+    const chart = plot.current;
+    if (!chart) return;
+    chart.setData(plotted(shown.current, log, smoothing), !zoomed);
+    if (zoomed) chart.setScale("x", { min: zoomed[0], max: zoomed[1] });
+  }, [x, series, smoothing, zoomed?.[0], zoomed?.[1], ready, hidden]);
+  useEffect(() => plot.current?.redraw(false, false), [JSON.stringify([markers, bands])]);
+
+  const go = (to) => {
+    const at = Math.max(0, Math.min(x.length - 1, to));
+    const chart = plot.current;
+    if (!chart || !x.length) return;
+    if (zoomed && (x[at] < zoomed[0] || x[at] > zoomed[1])) setZoom(null);
+    chart.setCursor({ left: chart.valToPos(x[at], "x"), top: chart.bbox.height / 2 / devicePixelRatio });
+    index.set(at);
+  };
+  const keys = (event) => {
+    const at = index.value ?? x.length - 1;
+    const step = event.shiftKey ? 10 : 1;
+    const to = { ArrowLeft: at - step, ArrowRight: at + step, Home: 0, End: x.length - 1 }[event.key];
+    if (event.key === "Escape" && zoomed) setZoom(null);
+    if (to === undefined) return;
+    event.preventDefault();
+    go(to);
+  };
+  const known = drawn.some((each) => each.values.some((value) => value !== null && value !== undefined));
+  return html`<figure class="chart" aria-labelledby=${`${id}-title`}>
+    <div class="chart-head">
+      <figcaption class="chart-title" id=${`${id}-title`}>${title}</figcaption>
+      <div class="chart-tools">${zoomed && html`<${Button} kind="quiet" onClick=${() => setZoom(null)}>${t("chart.reset_zoom")}<//>`}
+        ${children}
+        <${Button} kind="quiet" aria-pressed=${numbers} onClick=${() => setNumbers(!numbers)}>${t("chart.numbers")}<//></div>
+    </div>
+    ${readout && html`<${Readout} ...${{ index, x, series, format, formatX, xLabel, hidden, onToggle }} />`}
+    <div class="chart-plot" ref=${holder} style=${{ height: `${height}px` }} tabindex="0" role="application" aria-label=${title}
+      aria-describedby=${`${id}-help`} onKeyDown=${keys} onFocus=${() => index.value === null && go(x.length - 1)} onDblClick=${() => setZoom(null)}>
+      ${!known && html`<span class="chart-empty">${t("chart.empty")}</span>`}
+    </div>
+    <p id=${`${id}-help`} class="visually-hidden">${t("chart.help")}</p>
+    <${Spoken} ...${{ index, holder, x, series: drawn, format, formatX, xLabel }} />
+    ${numbers && html`<${Numbers} ...${{ title, x, series: drawn, format, formatX, xLabel }} />`}
+  </figure>`;
+}
+
+const written = (each, value, format) => (each.format ?? format)(value);
+
+// The values under the cursor; without one, the last known. Each name is also the button that hides its line.
+function Readout({ index, x, series, format, formatX, xLabel, hidden, onToggle }) {
+  const at = useSignal(index);
+  const lastKnown = (values) => {
+    let last = values.length - 1;
+    while (last > 0 && (values[last] === null || values[last] === undefined)) last -= 1;
+    return values[last];
+  };
+  return html`<div class="chart-readout" aria-hidden=${onToggle ? undefined : "true"}>
+    <span>${xLabel ?? t("chart.epoch")} <b>${x.length ? formatX(x[at ?? x.length - 1]) : ""}</b></span>
+    ${series.map((each) => {
+      const inside = html`<span class="chart-swatch" style=${{ color: `var(${each.colour})` }}></span><span class="user-text">${each.label}</span>
+        <b>${written(each, at === null ? lastKnown(each.values) : each.values[at], format)}</b>`;
+      if (!onToggle) return html`<span class="chart-key" key=${each.key}>${inside}</span>`;
+      return html`<button type="button" class="chart-key" key=${each.key} aria-pressed=${!hidden?.has(each.key)} onClick=${() => onToggle(each.key)}>${inside}</button>`;
+    })}
+  </div>`;
+}
+
+// What a screen reader says when the read-out moves and the chart has the focus.
+function Spoken({ index, holder, x, series, format, formatX, xLabel }) {
+  const at = useSignal(index);
+  const focused = holder.current !== undefined && holder.current === document.activeElement;
+  const parts = at === null || !focused ? [] : [
+    `${xLabel ?? t("chart.epoch")} ${formatX(x[at])}`,
+    ...series.map((each) => `${each.label} ${written(each, each.values[at], format)}`),
+  ];
+  return html`<p class="visually-hidden" role="status" aria-live="polite">${parts.join(", ")}</p>`;
+}

@@ -1,0 +1,124 @@
+// What uPlot is told: data, scales, axes, and what is drawn beside the lines.
+import { colour, faint } from "./colours.js";
+import { smooth } from "./smoothing.js";
+
+const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif';
+const GRID_SPACE = 44; // pixels between two lines of the grid, at least
+
+// The columns that uPlot draws: x, and for each series its values, behind which the raw ones lie where they are smoothed.
+// What is not finite, and on a logarithmic axis not positive, is a gap.
+export function plotted({ x, drawn }, log, smoothing) {
+  const clean = (values) =>
+    Array.from({ length: x.length }, (_, at) => {
+      const value = values[at];
+      return value === null || value === undefined || !Number.isFinite(value) || (log && value <= 0) ? null : value;
+    });
+  const columns = [x];
+  for (const each of drawn) {
+    const values = clean(each.values);
+    if (smoothing > 0) columns.push(values);
+    columns.push(smoothing > 0 ? smooth(values, smoothing) : values);
+  }
+  return columns;
+}
+
+function lines({ drawn }, smoothing) {
+  const found = [{}];
+  for (const each of drawn) {
+    const stroke = colour(each.colour);
+    const line = { label: each.key, stroke, width: each.width ?? 2, spanGaps: true, dash: each.dashed ? [6, 4] : undefined };
+    const single = (chart, at) => chart.data[at].filter((value) => value !== null).length === 1; // no line: a point
+    if (smoothing > 0) found.push({ ...line, stroke: faint(stroke), width: 1, points: { show: false } });
+    found.push({ ...line, points: { show: single, size: 6, fill: stroke } });
+  }
+  return found;
+}
+
+const axis = (more) => ({
+  stroke: colour("--muted"),
+  font: FONT,
+  grid: { stroke: colour("--line"), width: 1 },
+  ticks: { show: false },
+  ...more,
+});
+
+// Where the ticks of whole numbers would fall between them, they are left out.
+const whole = (chart, splits, format) => splits.map((each) => (Number.isInteger(each) ? format(each) : ""));
+
+function drawBands(chart, bands) {
+  const { ctx, bbox } = chart;
+  for (const { from, to, colour: name } of bands) {
+    const left = chart.valToPos(from, "x", true);
+    const right = Math.max(chart.valToPos(to, "x", true), left + 2 * devicePixelRatio);
+    ctx.fillStyle = faint(colour(name ?? "--warn"), 0.12);
+    ctx.fillRect(Math.max(left, bbox.left), bbox.top, Math.min(right, bbox.left + bbox.width) - Math.max(left, bbox.left), bbox.height);
+  }
+}
+
+function drawMarkers(chart, markers) {
+  const { ctx, bbox } = chart;
+  for (const { x, label, colour: name } of markers) {
+    const at = Math.round(chart.valToPos(x, "x", true));
+    if (at < bbox.left || at > bbox.left + bbox.width) continue;
+    ctx.strokeStyle = ctx.fillStyle = colour(name ?? "--muted");
+    ctx.lineWidth = devicePixelRatio;
+    ctx.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio]);
+    ctx.beginPath();
+    ctx.moveTo(at, bbox.top);
+    ctx.lineTo(at, bbox.top + bbox.height);
+    ctx.stroke();
+    ctx.setLineDash([]);
+    if (!label) continue;
+    ctx.font = FONT.replace("12px", `${12 * devicePixelRatio}px`);
+    const fits = at + ctx.measureText(label).width + 8 * devicePixelRatio < bbox.left + bbox.width;
+    ctx.textAlign = fits ? "left" : "right";
+    ctx.textBaseline = "top";
+    ctx.fillText(label, at + (fits ? 5 : -5) * devicePixelRatio, bbox.top + 2 * devicePixelRatio);
+  }
+}
+
+// Options of uPlot. `shown.current` has what may change without another uPlot.
+export function plotOptions({ width, height, log, smoothing, time, sync }, shown) {
+  const clipped = (draw) => (chart) => {
+    const { ctx, bbox } = chart;
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+    ctx.clip();
+    draw(chart);
+    ctx.restore();
+  };
+  const formatX = (chart, splits) => whole(chart, splits, shown.current.formatX);
+  return {
+    width,
+    height,
+    legend: { show: false },
+    padding: [8, 8, 0, 0],
+    cursor: {
+      sync: sync ? { key: sync, setSeries: false } : undefined,
+      drag: { x: true, y: false, setScale: false },
+      points: { size: 7 },
+      focus: { prox: -1 },
+      bind: { dblclick: () => null },
+    },
+    scales: { x: { time }, y: { distr: log ? 3 : 1 } },
+    axes: [
+      axis({ space: GRID_SPACE, grid: { show: false }, size: 28, ...(time ? {} : { values: formatX, incrs: [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 1e7] }) }),
+      axis({ space: 32, size: 60, values: (_, splits) => splits.map((each) => (each === null ? "" : shown.current.format(each))) }),
+    ],
+    series: lines(shown.current, smoothing),
+    hooks: {
+      drawAxes: [clipped((chart) => drawBands(chart, shown.current.bands))],
+      draw: [clipped((chart) => drawMarkers(chart, shown.current.markers))],
+      setCursor: [(chart) => shown.current.index.set(chart.cursor.idx ?? null)],
+      setSelect: [
+        (chart) => {
+          const { left, width: wide } = chart.select;
+          if (wide < 4) return;
+          shown.current.setZoom([chart.posToVal(left, "x"), chart.posToVal(left + wide, "x")]);
+          chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+        },
+      ],
+    },
+  };
+}

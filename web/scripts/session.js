@@ -1,0 +1,50 @@
+// Who asks: the key, what it may, whose it is.
+import { get, key, refusals } from "./api.js";
+import { signal } from "./store.js";
+
+const STORED = "epochal.key";
+
+// state: "loading", "ready", "login" (a key is wanted), or "unreachable". `problem` says why.
+export const session = signal({ state: "loading", caller: null, problem: null });
+
+// Whether the caller's key has a scope: "read", "train" or "admin". Where no key is wanted, everybody has all.
+export const may = (scope, caller = session.value.caller) =>
+  Boolean(caller && (!caller.keys_required || caller.key?.scopes.includes(scope)));
+
+export const storedKey = () => sessionStorage.getItem(STORED) ?? localStorage.getItem(STORED);
+
+// Read who the caller is. A key that is refused is forgotten.
+export async function begin() {
+  key.set(storedKey());
+  refusals.refused = (problem) => {
+    if (session.value.state === "ready") forget(problem);
+  };
+  try {
+    session.set({ state: "ready", caller: await get("/v1/caller"), problem: null });
+  } catch (problem) {
+    if (problem.status === 401) forget(key.value ? problem : null);
+    else session.set({ state: "unreachable", caller: null, problem });
+  }
+}
+
+// Use a key from now on: for this tab, or with `keep` until it is forgotten. Throws the Problem where it is refused.
+export async function login(value, keep) {
+  const before = key.value;
+  key.set(value);
+  try {
+    const caller = await get("/v1/caller");
+    (keep ? localStorage : sessionStorage).setItem(STORED, value);
+    session.set({ state: "ready", caller, problem: null });
+  } catch (problem) {
+    key.set(before);
+    throw problem;
+  }
+}
+
+// Forget the key and ask for another. `problem` says why, where it was refused.
+export function forget(problem = null) {
+  sessionStorage.removeItem(STORED);
+  localStorage.removeItem(STORED);
+  key.set(null);
+  session.set({ state: "login", caller: null, problem });
+}
