@@ -38,8 +38,6 @@ def page_router(root: str, folder: Path = WEB) -> APIRouter:
     """Routes for the pages and what they load, below the proxy's path `root`. All applications of a process share
     them."""
     router = APIRouter(route_class=PageRoute, include_in_schema=False)
-    if not (folder / "index.html").is_file():
-        return router
     tree = read_tree(folder)
     tree.serve(router, ASSETS)
     document = _document(root, tree, (folder / "index.html").read_text())
