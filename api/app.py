@@ -12,6 +12,7 @@ from fastapi import Depends, FastAPI
 from access.keys import require_operator
 from api.contract.documentation import documentation_router
 from api.contract.openapi import openapi_document
+from api.contract.page import page_router
 from api.dependencies import may_administer, may_observe, may_predict, may_use
 from api.http.problems import add_handlers
 from api.reading import job_reports
@@ -19,6 +20,7 @@ from api.routes import (
     architectures,
     audits,
     brought_models,
+    caller,
     compare,
     curves,
     dataset_pictures,
@@ -141,7 +143,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for resource in (keys, webhooks):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_administer)])
     app.include_router(predictions.router, prefix="/v1", dependencies=[Depends(may_predict)])
-    app.include_router(projects.router, prefix="/v1", dependencies=[Depends(may_use)])
+    for resource in (projects, caller):
+        app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
     app.include_router(prometheus.router, dependencies=[Depends(may_observe)])
     for router in (open_inference.keyless, open_inference.models, open_inference.inference):
         app.include_router(router)
@@ -149,7 +152,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         health.liveness,
         health.router,
         problems.router,
-        documentation_router(partial(openapi_document, app)),
+        documentation_router(settings.root_path, partial(openapi_document, app)),
+        page_router(settings.root_path),
     ):
         app.include_router(operation)
     add_handlers(app)

@@ -148,7 +148,9 @@ def test_a_time_that_is_none_is_told_what_would_be(front: TestClient, written: s
         ("GET", f"{A_JOB}/retry", f"POST {A_JOB}/rerun"),
         ("GET", "/v1/job", "/v1/jobs"),
         ("GET", "/v1/jobs/", "/v1/jobs"),
-        ("GET", "/jobs", "/v1/jobs"),
+        ("GET", "/jobs/", "/v1/jobs"),
+        ("GET", "/job", "/v1/jobs"),
+        ("GET", "/setting", "/settings"),
         ("GET", f"/api{A_JOB}/log", f"{A_JOB}/log"),
         ("GET", "/v1/runs", "/v1/jobs"),
         ("GET", "/health", "/livez"),
@@ -163,5 +165,5 @@ def test_an_address_that_is_not_there_is_told_which_is(front: TestClient, method
 
 
 def test_nothing_like_it_is_no_guess(front: TestClient) -> None:
-    for asked in ("/", "/x", "/v1", "/v1/x", f"{A_JOB}/zzz", "/v1/" + "a" * 5000):
+    for asked in ("/x", "/v1", "/v1/x", f"{A_JOB}/zzz", "/v1/" + "a" * 5000):
         assert front.get(asked).json()["detail"].endswith("/docs has all that there is.")

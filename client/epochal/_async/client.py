@@ -87,6 +87,10 @@ class AsyncEpochal:
         other._use(self._requester.with_options(options))
         return other
 
+    async def caller(self) -> types.Caller:
+        """Whose key this client has, what it may do, and whether the service requires keys at all."""
+        return await self._requester.request("GET", path_to("caller"), cast=types.Caller)
+
     async def compare(self, job_ids: Sequence[str], *, max_points: int | None = None) -> Comparison:
         """The curves of 2 to 10 jobs on one axis of epochs, where their specs differ, and whether their accuracies
         differ by more than their seeds make."""

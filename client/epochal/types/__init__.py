@@ -187,6 +187,8 @@ if TYPE_CHECKING:
     from epochal.types.problems import InvalidPart as InvalidPart
     from epochal.types.problems import Problem as Problem
     from epochal.types.problems import ProblemKind as ProblemKind
+    from epochal.types.projects import Caller as Caller
+    from epochal.types.projects import CallerKey as CallerKey
     from epochal.types.projects import Project as Project
     from epochal.types.projects import ProjectRetention as ProjectRetention
     from epochal.types.projects import Removals as Removals
@@ -290,7 +292,7 @@ _NAMES = {
     ),
     "predictions": ("PredictedImage PredictedLabel PredictionAnswer PredictionModel"),
     "problems": ("InvalidPart Problem ProblemKind"),
-    "projects": ("Project ProjectRetention Removals Usage"),
+    "projects": ("Caller CallerKey Project ProjectRetention Removals Usage"),
     "schedules": (
         "Constant Cosine Exponential Linear MultiStep OneCycle Plateau Polynomial RangeTest StepDecay WarmRestarts"
     ),
