@@ -12,6 +12,7 @@ from fastapi import Depends, FastAPI
 from access.keys import require_operator
 from api.contract.documentation import documentation_router
 from api.contract.openapi import openapi_document
+from api.contract.page import page_router
 from api.dependencies import may_administer, may_observe, may_predict, may_use
 from api.http.problems import add_handlers
 from api.reading import job_reports
@@ -19,7 +20,9 @@ from api.routes import (
     architectures,
     audits,
     brought_models,
+    caller,
     compare,
+    curves,
     dataset_pictures,
     dataset_uploads,
     datasets,
@@ -29,6 +32,7 @@ from api.routes import (
     experiments,
     files,
     health,
+    job_summaries,
     jobs,
     keys,
     metrics,
@@ -70,7 +74,9 @@ from api.service.service import FairLimits, Service, limits_of
 from api.service.tailer import Tailer
 from api.service.telemetry import OFF, tracing
 from api.views.job_json import JobJsonCache
+from api.views.job_summaries import JobSummaries
 from api.views.revision_cache import MAX_ADDRESSES, NotModifiedHeaders, RevisionCache
+from api.views.short_curves import ShortCurves
 from catalog.datasets.listing import Catalogue
 from jobs.delivery import CeleryQueue
 from jobs.periodic import PeriodicTask, running_periodically
@@ -122,7 +128,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=partial(_lifespan, settings, meters, traces),
         telemetry=OFF if traces is None else traces.config,
     )
-    for resource in (jobs, requests, repeats, metrics, diagnosis, papers, events, files, compare, mlflow):
+    for resource in (jobs, requests, repeats, metrics, diagnosis, papers, events, files, mlflow):
+        app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
+    for resource in (job_summaries, curves, compare):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
     for resource in (sweeps, experiments, datasets, architectures, recipes, workers, queue):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
@@ -135,7 +143,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for resource in (keys, webhooks):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_administer)])
     app.include_router(predictions.router, prefix="/v1", dependencies=[Depends(may_predict)])
-    app.include_router(projects.router, prefix="/v1", dependencies=[Depends(may_use)])
+    for resource in (projects, caller):
+        app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
     app.include_router(prometheus.router, dependencies=[Depends(may_observe)])
     for router in (open_inference.keyless, open_inference.models, open_inference.inference):
         app.include_router(router)
@@ -143,7 +152,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         health.liveness,
         health.router,
         problems.router,
-        documentation_router(partial(openapi_document, app)),
+        documentation_router(settings.root_path, partial(openapi_document, app)),
+        page_router(settings.root_path),
     ):
         app.include_router(operation)
     add_handlers(app)
@@ -205,6 +215,8 @@ async def _lifespan(
                 tailer=tailer,
                 not_modified=RevisionCache[NotModifiedHeaders](MAX_ADDRESSES),
                 job_json=JobJsonCache(),
+                job_summaries=JobSummaries(),
+                short_curves=ShortCurves(),
                 curve_cache=CurveCache(renderer),
                 reports=RevisionCache[bytes](job_reports.MAX_BYTES, len),
                 diagnoses=RevisionCache[bytes](DIAGNOSES_BYTES, len),

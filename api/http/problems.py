@@ -66,7 +66,7 @@ def _answer_framework(request: Request, error: Exception) -> Response:
             return problem(kind, request.scope, f"There is nothing at {path}. {_meant(request)}")
         case 405:
             allowed = ", ".join(_methods_at(request))
-            detail = f"{path} has no {method}; it has {allowed}."
+            detail = f"{path} has no {method}; it has {allowed}.{_with_method(request)}"
             patch = {"Accept-Patch": f"{MERGE_PATCH}, {JSON}"} if "PATCH" in allowed else {}
             return problem(kind, request.scope, detail, headers={"Allow": allowed, **patch})
         case _:
@@ -81,6 +81,14 @@ def _meant(request: Request) -> str:
         return f"{public_path('/docs')} has all that there is."
     others = "" if method in found.methods or method == "HEAD" else f"{min(found.methods)} "
     return f"Did you mean {others}{public_path(found.path)}?"
+
+
+def _with_method(request: Request) -> str:
+    """A sentence about another address that has the method: /v1/jobs for /jobs, which is a page."""
+    found = suggest_route(request.app, request.scope["path"], request.method)
+    if found is None or request.method not in found.methods:
+        return ""
+    return f" Did you mean {request.method} {public_path(found.path)}?"
 
 
 def _methods_at(request: Request) -> list[str]:

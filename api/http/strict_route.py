@@ -33,6 +33,7 @@ class StrictRoute(APIRoute):
     """A route that checks query, preconditions and body strictly, and explains each error to the client."""
 
     refuses_bodies = True  # on a route that takes no body: read it and refuse it
+    checks_query = True
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, _run_in_a_thread(endpoint), **options)
@@ -46,7 +47,7 @@ class StrictRoute(APIRoute):
         knows_conditions = any(parameter.alias == IF_MATCH for parameter in get_flat_params(self.dependant))
 
         async def answer(request: Request) -> Response:
-            if request.url.query:
+            if self.checks_query and request.url.query:
                 await run_in_threadpool(check_query, request, self._parameters())
             if not knows_conditions:
                 check_preconditions(request, None)

@@ -20,7 +20,8 @@ from api.making.idempotent import NO_IDEMPOTENCY_KEY
 from api.schemas.administration import PROJECT_ID
 from api.service.admitted_route import AdmittedRoute
 from api.views import translate
-from jobs import quotas, retention
+from api.views.project_views import project_answer
+from jobs import retention
 from models import Project, ProjectSession
 
 router = APIRouter(prefix="/projects", tags=["administration"], route_class=AdmittedRoute)
@@ -51,13 +52,13 @@ def list_projects(
 ) -> schemas.Page[schemas.Project]:
     """Ordered by id. The operator sees all projects; any other caller sees the project of its key."""
     rows = projects.list_projects(session, after, limit + 1) if caller.is_operator else _own(session, caller, after)
-    return translate.page([_answer(session, row) for row in rows], limit, "/v1/projects")
+    return translate.page([project_answer(session, row) for row in rows], limit, "/v1/projects")
 
 
 @router.get("/{project_id}", operation_id="get_project", summary="A project's quotas, and what it uses")
 def get_project(project_id: ProjectId, session: SnapshotDep, caller: CallerDep) -> schemas.Project:
     """Only the operator can read a project other than that of its key."""
-    return _answer(session, _visible(session, caller, project_id))
+    return project_answer(session, _visible(session, caller, project_id))
 
 
 @router.post(
@@ -70,7 +71,7 @@ def get_project(project_id: ProjectId, session: SnapshotDep, caller: CallerDep) 
 )
 def create_project(body: schemas.ProjectCreate, session: SessionDep) -> schemas.Project:
     """Make its keys with `POST /v1/keys` afterwards."""
-    return _answer(session, projects.make(session, body.id, body.model_dump(exclude={"id"})))
+    return project_answer(session, projects.make(session, body.id, body.model_dump(exclude={"id"})))
 
 
 @router.patch(
@@ -82,7 +83,7 @@ def create_project(body: schemas.ProjectCreate, session: SessionDep) -> schemas.
 )
 def change_project(project_id: ProjectId, body: schemas.Quotas, session: SessionDep) -> schemas.Project:
     """Fields that are not in the body keep their values; null removes a quota. Running jobs are not affected."""
-    return _answer(session, projects.change(session, project_id, body.model_dump(exclude_unset=True)))
+    return project_answer(session, projects.change(session, project_id, body.model_dump(exclude_unset=True)))
 
 
 @router.get(
@@ -145,9 +146,3 @@ def _retention(session: ProjectSession, project_id: str, rules: retention.Retent
 
 def _own(session: ProjectSession, caller: Caller, after: str) -> Sequence[Project]:
     return [projects.find(session, caller.project)] if caller.project > after else []
-
-
-def _answer(session: ProjectSession, row: Project) -> schemas.Project:
-    usage = schemas.Usage.model_validate(quotas.usage(session, row.id))
-    quota = {name: getattr(row, name) for name in schemas.Quotas.model_fields}
-    return schemas.Project(id=row.id, created_at=row.created_at, usage=usage, **quota)

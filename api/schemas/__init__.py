@@ -1,6 +1,8 @@
 """Requests and responses. Times are RFC 3339 in UTC, accuracies fractions in [0, 1], losses cross-entropy in nats."""
 
 from api.schemas.administration import (
+    Caller,
+    CallerKey,
     Key,
     KeyCreate,
     NewKey,
@@ -152,6 +154,8 @@ __all__ = [
     "BestEpoch",
     "Calibration",
     "CalibrationFigures",
+    "Caller",
+    "CallerKey",
     "Checkpoint",
     "ConfusedPair",
     "Confusion",

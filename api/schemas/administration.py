@@ -179,3 +179,24 @@ class Project(ResponseSchema):
     max_device_hours: float | None
     created_at: datetime
     usage: Usage
+
+
+class CallerKey(ResponseSchema):
+    """The key of a request."""
+
+    id: str
+    name: str
+    scopes: list[Annotated[str, published_as(Scope)]] = Field(
+        description="`train` includes `read`; `admin` includes both."
+    )
+    expires_at: datetime | None = Field(description="When it stops working. Null: never.")
+
+
+class Caller(ResponseSchema):
+    """Who asks, and what they may do."""
+
+    keys_required: bool = Field(description="False: whoever reaches the service may do everything.")
+    key: CallerKey | None = Field(description="Null: the request has none.")
+    project: Project = Field(description="Whose jobs, data sets and models the caller sees.")
+    operator: bool = Field(description="Whether the caller may make projects and set their quotas.")
+    release: str = Field(description="Of the service.")

@@ -197,8 +197,8 @@ def test_a_first_line_is_clear_or_refused(address: tuple[str, int], request_line
         (b"http://127.0.0.1/livez", b"elsewhere.example", 200),  # the target's host is the one that counts
         (b"http://elsewhere.example/livez", b"127.0.0.1", 403),
         (b"http://127.0.0.1.elsewhere.example/livez", b"127.0.0.1", 403),
-        (b"http://127.0.0.1", b"127.0.0.1", 404),
-        (b"http://127.0.0.1?x=1", b"127.0.0.1", 404),
+        (b"http://127.0.0.1", b"127.0.0.1", 200),
+        (b"http://127.0.0.1?x=1", b"127.0.0.1", 200),
         (b"http://127.0.0.1//livez", b"127.0.0.1", 404),
         (b"http://127.0.0.1@elsewhere.example/livez", b"127.0.0.1", 400),
         (b"http://elsewhere.example#@127.0.0.1/livez", b"127.0.0.1", 400),

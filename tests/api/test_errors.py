@@ -72,7 +72,7 @@ def test_problems_are_listed_where_their_type_says(front: TestClient) -> None:
     assert listed == {field: problem[field] for field in ("type", "code", "status", "title")}
 
 
-@pytest.mark.parametrize("address", ["/", "/nope", "/v1", "/v1/jobs/", f"{A_JOB}/nope", "/v1/jobs//", "/%00", "/%FF/é"])
+@pytest.mark.parametrize("address", ["/nope", "/v1", "/v1/jobs/", f"{A_JOB}/nope", "/v1/jobs//", "/%00", "/%FF/é"])
 def test_address_without_a_route(front: TestClient, address: str) -> None:
     answer = front.get(address)
     problem = assert_problem(answer.status_code, answer.headers, answer.content, "route_not_found")
@@ -97,6 +97,11 @@ def test_address_without_the_method(front: TestClient, method: str, address: str
     assert answer.headers["allow"] == allowed
 
 
+def test_an_address_that_has_the_method_is_named(front: TestClient) -> None:
+    assert front.post("/jobs").json()["detail"] == "/jobs has no POST; it has GET, HEAD. Did you mean POST /v1/jobs?"
+    assert front.post("/livez").json()["detail"] == "/livez has no POST; it has GET, HEAD."
+
+
 @pytest.mark.parametrize(
     ("address", "hint"),
     [
@@ -104,7 +109,7 @@ def test_address_without_the_method(front: TestClient, method: str, address: str
         (f"/v1/fine_tuning/jobs/{A_JOB[9:]}/events", f"Did you mean {A_JOB}/events?"),
         ("/v1/fine_tuning/jobsters", "/docs has all that there is."),
         ("/v1/job", "Did you mean /v1/jobs?"),
-        ("/jobs", "Did you mean /v1/jobs?"),
+        ("/jobs/", "Did you mean /v1/jobs?"),
         ("/v1/worker", "Did you mean /v1/workers?"),
         ("/health", "Did you mean /livez?"),
         ("/" + "v1/jobs" * 1000, "/docs has all that there is."),

@@ -50,6 +50,14 @@ SPEC: dict[str, Any] = {"dataset": "digits"}
             "this address has no parameter 'limt'; it has after, architecture, created_after, created_before, "
             "dataset, limit, name, parent, sort, status, tag; did you mean 'limit'?",
         ),
+        ("/v1/job-summaries?limit=1001", "limit", None),
+        ("/v1/job-summaries?id=", "id", "should not be empty"),
+        ("/v1/job-summaries?" + "&".join(f"id={number}" for number in range(101)), "id", None),
+        ("/v1/job-summaries?search=", "search", "should not be empty"),
+        ("/v1/job-summaries?search=a&search=b", "search", None),
+        ("/v1/job-summaries?job=a", "job", None),
+        ("/v1/curves?job=a&max_points=11", "max_points", None),
+        ("/v1/curves?id=a", "id", None),
         ("/livez?x=1", "x", "this address has no parameter 'x'; it has none"),
         (f"{A_JOB}?x=1", "x", None),
         (f"{A_JOB}/metrics?after_epoch=-2", "after_epoch", None),
@@ -140,7 +148,9 @@ def test_a_time_that_is_none_is_told_what_would_be(front: TestClient, written: s
         ("GET", f"{A_JOB}/retry", f"POST {A_JOB}/rerun"),
         ("GET", "/v1/job", "/v1/jobs"),
         ("GET", "/v1/jobs/", "/v1/jobs"),
-        ("GET", "/jobs", "/v1/jobs"),
+        ("GET", "/jobs/", "/v1/jobs"),
+        ("GET", "/job", "/v1/jobs"),
+        ("GET", "/setting", "/settings"),
         ("GET", f"/api{A_JOB}/log", f"{A_JOB}/log"),
         ("GET", "/v1/runs", "/v1/jobs"),
         ("GET", "/health", "/livez"),
@@ -155,5 +165,5 @@ def test_an_address_that_is_not_there_is_told_which_is(front: TestClient, method
 
 
 def test_nothing_like_it_is_no_guess(front: TestClient) -> None:
-    for asked in ("/", "/x", "/v1", "/v1/x", f"{A_JOB}/zzz", "/v1/" + "a" * 5000):
+    for asked in ("/x", "/v1", "/v1/x", f"{A_JOB}/zzz", "/v1/" + "a" * 5000):
         assert front.get(asked).json()["detail"].endswith("/docs has all that there is.")

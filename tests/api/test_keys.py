@@ -20,6 +20,7 @@ from api.service.admission import Admission
 from models import Database
 from settings import Settings
 from tests.api.conftest import LocalClient
+from training.release import release
 
 if TYPE_CHECKING:
     from tests.api.conftest import Tenants
@@ -231,6 +232,32 @@ def test_an_administrator_sees_the_keys_of_its_project_and_the_operator_all(
     refused = guarded.post("/v1/keys", headers=tenants.header("first", "admin"), json=body)
     assert refused.json()["code"] == "operator_only"
     assert guarded.post("/v1/keys", headers=tenants.as_operator, json=body).json()["project"] == "second"
+
+
+def test_a_caller_is_told_who_it_is(guarded: TestClient, tenants: "Tenants") -> None:
+    key = tenants.keys["first"]["train"]
+    answer = guarded.get("/v1/caller", headers=tenants.header("first", "train"))
+    told = answer.json()
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert told.keys() == {"keys_required", "key", "project", "operator", "release"}
+    assert told["key"] == {
+        "id": key.partition(".")[0].removeprefix("epochal_"),
+        "name": told["key"]["name"],
+        "scopes": ["train"],
+        "expires_at": None,
+    }
+    assert key.partition(".")[2] not in answer.text
+    assert (told["keys_required"], told["operator"], told["project"]["id"]) == (True, False, "first")
+    assert told["project"] == guarded.get("/v1/projects/first", headers=tenants.header("first")).json()
+    assert guarded.get("/v1/caller", headers=tenants.header("first", "admin")).json()["operator"] is False
+    assert guarded.get("/v1/caller", headers=tenants.as_operator).json()["operator"] is True
+
+
+def test_without_keys_everybody_is_the_operator(client: TestClient) -> None:
+    told = client.get("/v1/caller").json()
+    assert (told["keys_required"], told["key"], told["operator"]) == (False, None, True)
+    assert told["project"]["id"] == "default"
+    assert told["release"] == release()
 
 
 def test_keys_come_in_pages(guarded: TestClient, tenants: "Tenants") -> None:

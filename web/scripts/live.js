@@ -94,7 +94,7 @@ async function read(signal_) {
   }
   if (!response.ok) throw new Error(response.statusText);
   heard = Date.now();
-  connection.set("open");
+  if (last) connection.set("open");
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
@@ -117,6 +117,7 @@ function handle(block) {
     else if (line.startsWith("id:")) id = line.slice(3).trim();
     else if (line.startsWith("data:")) data.push(line.slice(5).trim());
   }
+  if (type === "ready") connection.set("open"); // without a place to go on from, events are told from here on
   if (type === "reset") tell({ type: "resync" });
   else if (data.length && type !== "ready") tell({ type, data: JSON.parse(data.join("\n")) });
   if (id) last = id;

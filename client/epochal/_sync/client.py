@@ -8,6 +8,7 @@ from types import TracebackType
 
 import httpx2
 
+from epochal import types
 from epochal._http import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Options, given, path_to
 from epochal._sync.access import Keys, Projects
 from epochal._sync.catalog import Architectures, Queue, Recipes, Service, Workers
@@ -87,11 +88,21 @@ class Epochal:
         other._use(self._requester.with_options(options))
         return other
 
+    def caller(self) -> types.Caller:
+        """Whose key this client has, what it may do, and whether the service requires keys at all."""
+        return self._requester.request("GET", path_to("caller"), cast=types.Caller)
+
     def compare(self, job_ids: Sequence[str], *, max_points: int | None = None) -> Comparison:
         """The curves of 2 to 10 jobs on one axis of epochs, where their specs differ, and whether their accuracies
         differ by more than their seeds make."""
         query = {"job": [*job_ids], **given({"max_points": max_points})}
         return self._requester.request("GET", path_to("compare"), query=query, cast=Comparison)
+
+    def curves(self, job_ids: Sequence[str], *, max_points: int | None = None) -> Sequence[types.JobCurves]:
+        """Loss and accuracy of up to 100 jobs, of each in the epochs that a small chart needs. Those that there are
+        not are left out."""
+        query = {"job": [*job_ids], **given({"max_points": max_points})}
+        return (self._requester.request("GET", path_to("curves"), query=query, cast=types.CurveList)).data
 
     def ready(self) -> bool:
         """Whether the service can do its work now. Raises APIConnectionError where nothing answers."""

@@ -6,7 +6,7 @@ Written by `make sdk` from the OpenAPI document of the API: change the schemas t
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from epochal.records import Record, record
 
@@ -63,3 +63,31 @@ class ProjectRetention(Record):
     rules: Retention
     removes: dict[str, Removals]
     """By `checkpoints`, `weights`, `dataset_versions` and `uploads`: the next 500 of each."""
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class CallerKey(Record):
+    """The key of a request."""
+
+    id: str
+    name: str
+    scopes: tuple[Literal["read", "train", "admin"], ...]
+    """`train` includes `read`; `admin` includes both."""
+    expires_at: datetime.datetime | None = None
+    """When it stops working. None: never."""
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class Caller(Record):
+    """Who asks, and what they may do."""
+
+    keys_required: bool
+    """False: whoever reaches the service may do everything."""
+    key: CallerKey | None = None
+    """None: the request has none."""
+    project: Project
+    """Whose jobs, data sets and models the caller sees."""
+    operator: bool
+    """Whether the caller may make projects and set their quotas."""
+    release: str
+    """Of the service."""
