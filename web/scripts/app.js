@@ -31,7 +31,19 @@ const VIEWS = [
 
 const NAVIGATION = ["jobs", "experiments", "sweeps", "datasets", "models", "workers", "settings"];
 
+const loading = {};
 const loaded = {};
+
+const load = (name) =>
+  (loading[name] ??= import(`./views/${name}.js`).then(
+    (module) => {
+      loaded[name] = module.default;
+    },
+    (error) => {
+      loading[name] = null;
+      throw error;
+    },
+  ));
 
 // What is shown at a path: {name, parameters}.
 function viewAt(path) {
@@ -51,15 +63,7 @@ function View() {
   useEffect(() => {
     forgive();
     setFailure(null);
-    if (name && !loaded[name]) {
-      import(`./views/${name}.js`).then(
-        (module) => {
-          loaded[name] = module.default;
-          drawn((n) => n + 1);
-        },
-        (error) => setFailure(error),
-      );
-    }
+    if (name && !loaded[name]) load(name).then(() => drawn((n) => n + 1), setFailure);
   }, [path]);
   if (!name) return html`<div class="empty"><h1>${t("common.no_page")}</h1><p><${Link} to="/jobs">${t("common.to_jobs")}<//></p></div>`;
   if (fault || failure) {
@@ -126,6 +130,7 @@ function Page() {
   return html`<${Header} /><main class="shell-main" id="content" tabindex="-1">${inside[state]()}</main><${Toasts} /><${Questions} />`;
 }
 
+load(viewAt(place.value.path).name ?? "jobs").catch(() => {}); // meanwhile language and caller; a failure is shown by View
 await useLanguage();
 const app = document.getElementById("app");
 app.replaceChildren();
