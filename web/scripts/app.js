@@ -1,5 +1,5 @@
 // Starts the page: language, caller, address, and around the view the shell.
-import { html, render, useEffect, useErrorBoundary, useState } from "./dom.js";
+import { html, render, useEffect, useErrorBoundary, useRef, useState } from "./dom.js";
 import * as live from "./live.js";
 import { Link, match, place } from "./router.js";
 import { begin, forget, session } from "./session.js";
@@ -93,6 +93,8 @@ function Header() {
   const current = viewAt(path).name;
   const ready = useSignal(session, (each) => each.state === "ready");
   const shown = useSignal(language);
+  const nav = useRef();
+  useEffect(() => nav.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }), [path, ready]);
   const isCurrent = (name) => current === name || `${current}s` === name || (name === "jobs" && current === "compare");
   return html`<header class="shell-header">
     <a class="skip" href="#content" onClick=${(event) => {
@@ -100,11 +102,10 @@ function Header() {
       document.getElementById("content").focus();
     }}>${t("common.skip")}</a>
     <${Link} to="/" class="shell-brand" aria-label=${t("common.home")}>Epochal<//>
-    ${ready && html`<nav class="shell-nav" aria-label=${t("common.navigation")}>${NAVIGATION.map(
+    ${ready && html`<nav class="shell-nav" ref=${nav} aria-label=${t("common.navigation")}>${NAVIGATION.map(
       (name) => html`<${Link} to=${`/${name}`} aria-current=${isCurrent(name) ? "page" : undefined}>${t(`common.nav_${name}`)}<//>`,
     )}</nav>`}
     <div class="shell-end">
-      <${Connection} />
       <${Caller} />
       <select class="shell-language" aria-label=${t("common.language")} value=${shown} onChange=${(event) => chooseLanguage(event.target.value)}>
         ${Object.entries(LANGUAGES).map(([name, label]) => html`<option value=${name}>${label}</option>`)}
@@ -127,7 +128,7 @@ function Page() {
     login: () => html`<${Login} />`,
     ready: () => html`<${View} />`,
   };
-  return html`<${Header} /><main class="shell-main" id="content" tabindex="-1">${inside[state]()}</main><${Toasts} /><${Questions} />`;
+  return html`<${Header} /><main class="shell-main" id="content" tabindex="-1">${inside[state]()}</main><${Connection} /><${Toasts} /><${Questions} />`;
 }
 
 load(viewAt(place.value.path).name ?? "jobs").catch(() => {}); // meanwhile language and caller; a failure is shown by View
