@@ -175,7 +175,7 @@ export default {
     basis_other_networks: ({ n }) => `guessed from ${many(n, "run", "runs")} of other networks`,
     no_device: "No worker is there that could do it.",
     memory: "Memory",
-    memory_of: "The worker's machine has {value}.",
+    memory_of: "; the machine has {value}",
     memory_weights: "weights",
     memory_casts: "half-precision copies",
     memory_gradients: "gradients",

@@ -86,11 +86,13 @@ function yamlScalar(value) {
   return JSON.stringify(value).replace(/^(-?\d+)e/, "$1.0e"); // 1e-8 is text to a reader of YAML 1.1
 }
 
-export function yaml(value, indent = "") {
+export const yaml = (body) => yamlPart(body, "");
+
+function yamlPart(value, indent) {
   return Object.entries(value)
     .map(([key, each]) => {
       if (!isPart(each)) return `${indent}${key}: ${yamlScalar(each)}`;
-      return Object.keys(each).length ? `${indent}${key}:\n${yaml(each, `${indent}  `)}` : `${indent}${key}: {}`;
+      return Object.keys(each).length ? `${indent}${key}:\n${yamlPart(each, `${indent}  `)}` : `${indent}${key}: {}`;
     })
     .join("\n");
 }

@@ -69,8 +69,8 @@ const titleOf = (field) => {
   return hasText(key) ? t(key) : field.title;
 };
 
-// A field with everything around its control.
-export function FormField({ field }) {
+// A field with everything around its control. `context`: the part that it is in, where that is not to be seen.
+export function FormField({ field, context }) {
   const model = useModel();
   const id = useId();
   const root = useRef();
@@ -87,7 +87,7 @@ export function FormField({ field }) {
   return html`<div class=${classes("form-field", wide && "form-field-wide", errors.length && "field-wrong", model.isSaid(field) && "form-said")}
     data-field=${field.name} ref=${root} onFocusIn=${handlers.onFocusIn} onFocusOut=${handlers.onFocusOut} onKeyDown=${handlers.onKeyDown}>
     <div class="form-label" onMouseEnter=${handlers.onMouseEnter} onMouseLeave=${handlers.onMouseLeave}>
-      ${check ? html`<${Check} field=${field} control=${given} />` : html`<label for=${id}>${titleOf(field)}</label>`}
+      ${check ? html`<${Check} field=${field} control=${given} />` : html`<label for=${id}>${context && html`<span class="form-context">${context}</span> `}${titleOf(field)}</label>`}
       <${Mark} field=${field} />
       <${Help} field=${field} id=${`${id}-help`} open=${open} above=${above} />
     </div>

@@ -40,10 +40,9 @@ function Memory({ memory, workers }) {
   const room = workers.filter((each) => each.devices.includes("cpu") && each.memory_total_bytes);
   const least = Math.min(...room.map((each) => each.memory_total_bytes));
   return html`<${Fact} label=${t("form.memory")} value=${t("form.about", { value: bytes(memory.total.expected) })}>
-    <span>${spanOf(memory.total, bytes)}</span>
+    <span class=${classes(memory.total.expected > least && "form-too-much")}>${spanOf(memory.total, bytes)}${room.length > 0 && t("form.memory_of", { value: bytes(least) })}</span>
     <span class="form-memory" aria-hidden="true">${parts.map((each, at) => html`<i key=${each} style=${{ flexGrow: memory.parts[each] / sum, background: `var(--c${at + 1})` }}></i>`)}</span>
     <span class="form-memory-key">${parts.map((each, at) => html`<span key=${each}><i style=${{ background: `var(--c${at + 1})` }}></i>${t(`form.memory_${each}`)} ${bytes(memory.parts[each])}</span>`)}</span>
-    ${room.length > 0 && html`<span class=${classes(memory.total.expected > least && "form-too-much")}>${t("form.memory_of", { value: bytes(least) })}</span>`}
   <//>`;
 }
 
@@ -74,10 +73,13 @@ export function Essence({ answer }) {
 
 const show = (value) => (value === undefined || value === null ? t("form.none") : typeof value === "object" ? JSON.stringify(value) : String(value));
 
+// What a recipe never says.
+const NO_CHANGES = new Set(["spec.recipe", "spec.dataset", "name", "description", "tags"]);
+
 // What was said over the recipe, or the defaults.
 export function Changes() {
   const model = useModel();
-  const rows = leaves(model.values).filter(([name]) => name && !["spec.recipe", "spec.dataset"].includes(name));
+  const rows = leaves(model.values).filter(([name]) => name && !NO_CHANGES.has(name));
   const shown = rows.filter(([name, value]) => !same(valueAt(model.base, name.split(".")), value));
   const recipe = model.resolved.spec.recipe;
   if (!shown.length) return html`<p class="muted small">${recipe ? t("form.as_recipe", { recipe }) : t("form.as_default")}</p>`;

@@ -17,7 +17,7 @@ export async function fresh(root, lists, query) {
   const spec = mergePatch({ dataset: query.get("dataset") ?? usualDataset(lists.datasets) }, patch);
   if (query.get("recipe")) spec.recipe = query.get("recipe");
   if (query.get("starting_weights")) Object.assign(spec, await ofModel(lists, query.get("starting_weights"), query.get("dataset")));
-  return { values: { spec }, suggested: Object.fromEntries(leaves({ spec: patch })), from: null };
+  return { values: { spec }, suggested: suggestions(patch), from: null };
 }
 
 function patchIn(text) {
@@ -28,6 +28,8 @@ function patchIn(text) {
     return {};
   }
 }
+
+const suggestions = (changes) => (Object.keys(changes).length ? Object.fromEntries(leaves({ spec: changes })) : {});
 
 const usualDataset = (datasets) => (datasets.find((each) => each.name === "digits" && each.usable) ?? datasets.find((each) => each.usable))?.name;
 
@@ -55,7 +57,7 @@ function fromJob(root, lists, job, patch) {
     if (value !== undefined) values[key] = value;
   }
   if (job.name) values.name = nextName(job.name);
-  return { values, suggested: Object.fromEntries(leaves({ spec: changed })), from: { id: job.id, name: job.name } };
+  return { values, suggested: suggestions(changed), from: { id: job.id, name: job.name } };
 }
 
 // "first" → "first 2" → "first 3".

@@ -32,7 +32,8 @@ function Group({ group, open, toggle }) {
   if (!fields.length) return null;
   const said = count(model, fields, model.isSaid);
   const wrong = count(model, fields, (each) => model.wrong(each).length > 0);
-  const title = hasText(`form.group_${group.id}`) ? t(`form.group_${group.id}`) : (group.part?.title ?? group.id);
+  const named = `form.group_${group.id.replace("spec.", "")}`;
+  const title = hasText(named) ? t(named) : (group.part?.title ?? group.id);
   return html`<details class="form-group" open=${open} data-group=${group.id}>
     <summary onClick=${(event) => {
       event.preventDefault();
@@ -71,6 +72,12 @@ function found(model, text) {
   return [...hits.values()];
 }
 
+// The part that a field is in: found among others, "Decay" alone says little.
+function contextOf(model, field) {
+  const part = model.shown.get(field.path.slice(0, -1).join("."));
+  return part && part.name !== "spec" ? titleOf(part) : null;
+}
+
 function Found({ text, goTo }) {
   const model = useModel();
   const hits = found(model, text);
@@ -79,7 +86,7 @@ function Found({ text, goTo }) {
   return html`<div class="form-found"><p class="visually-hidden" role="status">${t("form.found", { n: hits.length })}</p>
     ${!hits.length && html`<p class="muted">${t("form.nothing_found")}</p>`}
     ${rows.length > 0 && html`<ul class="form-jumps">${rows.map(({ field, inner }) => html`<li key=${field.name}><${Button} kind="quiet" onClick=${() => goTo(field)}>↑ ${titleOf(field)}${inner.length > 0 && html`<span class="muted">: ${inner.join(", ")}</span>`}<//></li>`)}</ul>`}
-    <div class="form-grid">${hits.filter((each) => !above(each.field)).map(({ field }) => html`<${FormField} key=${field.name} field=${field} />`)}</div>
+    <div class="form-grid">${hits.filter((each) => !above(each.field)).map(({ field }) => html`<${FormField} key=${field.name} field=${field} context=${contextOf(model, field)} />`)}</div>
   </div>`;
 }
 
