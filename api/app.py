@@ -22,6 +22,7 @@ from api.routes import (
     brought_models,
     caller,
     compare,
+    curves,
     dataset_pictures,
     dataset_uploads,
     datasets,
@@ -31,6 +32,7 @@ from api.routes import (
     experiments,
     files,
     health,
+    job_summaries,
     jobs,
     keys,
     links,
@@ -73,7 +75,9 @@ from api.service.service import FairLimits, Service, limits_of
 from api.service.tailer import Tailer
 from api.service.telemetry import OFF, tracing
 from api.views.job_json import JobJsonCache
+from api.views.job_summaries import JobSummaries
 from api.views.revision_cache import MAX_ADDRESSES, NotModifiedHeaders, RevisionCache
+from api.views.short_curves import ShortCurves
 from catalog.datasets.listing import Catalogue
 from jobs.delivery import CeleryQueue
 from jobs.periodic import PeriodicTask, running_periodically
@@ -125,7 +129,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=partial(_lifespan, settings, meters, traces),
         telemetry=OFF if traces is None else traces.config,
     )
-    for resource in (jobs, requests, repeats, metrics, diagnosis, papers, events, files, compare, mlflow):
+    for resource in (jobs, requests, repeats, metrics, diagnosis, papers, events, files, mlflow):
+        app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
+    for resource in (job_summaries, curves, compare):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
     for resource in (sweeps, experiments, datasets, architectures, recipes, workers, queue):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
@@ -211,6 +217,8 @@ async def _lifespan(
                 tailer=tailer,
                 not_modified=RevisionCache[NotModifiedHeaders](MAX_ADDRESSES),
                 job_json=JobJsonCache(),
+                job_summaries=JobSummaries(),
+                short_curves=ShortCurves(),
                 curve_cache=CurveCache(renderer),
                 reports=RevisionCache[bytes](job_reports.MAX_BYTES, len),
                 diagnoses=RevisionCache[bytes](DIAGNOSES_BYTES, len),

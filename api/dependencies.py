@@ -17,6 +17,8 @@ from api.service.fair_limiter import Slot
 from api.service.service import Core, Service
 from api.service.tailer import Tailer
 from api.views.job_json import JobJsonCache
+from api.views.job_summaries import JobSummaries
+from api.views.short_curves import ShortCurves
 from catalog.datasets.listing import Catalogue
 from jobs.delivery import TrainingQueue
 from jobs.errors import CheckpointNotFound, JobNotFound
@@ -162,6 +164,14 @@ async def _job_json(service: ServiceDep) -> JobJsonCache:
     return service.job_json
 
 
+async def _job_summaries(service: ServiceDep) -> JobSummaries:
+    return service.job_summaries
+
+
+async def _short_curves(service: ServiceDep) -> ShortCurves:
+    return service.short_curves
+
+
 async def _curve_cache(service: ServiceDep) -> CurveCache:
     return service.curve_cache
 
@@ -173,6 +183,8 @@ SettingsDep = Annotated[Settings, Depends(_settings)]
 StorageDep = Annotated[Storage, Depends(_storage)]
 CatalogueDep = Annotated[Catalogue, Depends(_catalogue)]
 JobJsonDep = Annotated[JobJsonCache, Depends(_job_json)]
+JobSummariesDep = Annotated[JobSummaries, Depends(_job_summaries)]
+ShortCurvesDep = Annotated[ShortCurves, Depends(_short_curves)]
 CurveCacheDep = Annotated[CurveCache, Depends(_curve_cache)]
 
 

@@ -1,7 +1,10 @@
 """A job's epochs and steps, as many as a chart needs. Which ones is found from the columns that a chart draws; only
 those that are chosen are read whole."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, column, func, select, tuple_, values
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -20,7 +23,10 @@ MEASURES: tuple[InstrumentedAttribute[float] | InstrumentedAttribute[float | Non
     Epoch.validation_loss,
     Epoch.validation_accuracy,
 )
+# Of a small chart, which many jobs have side by side.
+CURVES = (Epoch.train_loss, Epoch.train_accuracy, Epoch.test_loss, Epoch.test_accuracy)
 LEAST_EPOCHS = least_points(len(MEASURES))
+LEAST_OF_CURVES = least_points(len(CURVES))
 LEAST_STEPS = least_points(1)
 
 
@@ -43,6 +49,22 @@ def choose_epochs(session: Session, job_id: str, most: int, after_epoch: int = -
     return downsample(
         ((row[0], row[1:]) for row in rows), _count(session, Epoch, *wanted), most, named=(job.best_epoch,)
     )
+
+
+def downsampled_curves(session: Session, jobs: Mapping[str, int | None], most: int) -> dict[str, list[tuple[Any, ...]]]:
+    """Of each job at most `most` of its epochs, LEAST_OF_CURVES or more, with the CURVES of each. `jobs` has each job's
+    best epoch by its id. Two queries, however many jobs there are."""
+    of_jobs = Epoch.job_id.in_(jobs)
+    counted = select(Epoch.job_id, func.count()).where(of_jobs).group_by(Epoch.job_id)
+    counts: dict[str, int] = {row[0]: row[1] for row in session.execute(counted)}
+    statement = select(Epoch.job_id, Epoch.epoch, *CURVES).where(of_jobs).order_by(Epoch.job_id, Epoch.epoch)
+    rows = session.execute(statement, execution_options={"yield_per": ROWS_AT_ONCE})
+    found: dict[str, list[tuple[Any, ...]]] = {job_id: [] for job_id in jobs}
+    for job_id, together in groupby(rows, key=itemgetter(0)):
+        by_epoch: dict[Any, tuple[float | None, ...]] = {row[1]: tuple(row[2:]) for row in together}
+        chosen = downsample(by_epoch.items(), counts.get(job_id, 0), most, named=(jobs[job_id],))
+        found[job_id] = [(epoch, *by_epoch[epoch]) for epoch in chosen]
+    return found
 
 
 def downsampled_steps(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, exists, func, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select, tuple_, union, union_all
 from sqlalchemy.orm import aliased
 
 from jobs.errors import CursorInvalid
@@ -36,6 +36,8 @@ class JobFilter:
     parent: str | None = None  # the sweep or the audit whose part it is
     created_after: datetime | None = None  # aware, exclusive
     created_before: datetime | None = None
+    ids: Sequence[str] = ()  # one of these
+    search: str | None = None  # a part of the name or of the id, or a whole tag, in any case
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,8 @@ def _of_status(
     job_id: Any = JobTag.job_id if by_tag else Job.id
     value: Any = job_id if order.sort == "created_at" else getattr(Job, order.sort)
     conditions = _conditions(jobs)
+    if jobs.search is not None:
+        conditions.append(job_id.in_(_matching(session.project, jobs.search)))
     if session.project is not None:
         conditions.append(Job.project == session.project)
     if status is not None:
@@ -116,7 +120,35 @@ def _conditions(jobs: JobFilter) -> list[ColumnElement[bool]]:
         conditions.append(Job.id > last_id(jobs.created_after))
     if jobs.created_before is not None:
         conditions.append(Job.id < first_id(jobs.created_before))
+    if jobs.ids:
+        conditions.append(Job.id.in_(jobs.ids))
     return conditions
+
+
+def _matching(project: str | None, search: str) -> Select[Any]:
+    """Ids of the jobs whose name or id contains the text, or that have it as a tag. Indexes have all that is looked at:
+    the jobs themselves are not read."""
+    jobs, tags = Job.__table__.c, JobTag.__table__.c
+    words = _cases(search)
+    named = select(jobs.id).where(
+        or_(*(column.icontains(word, autoescape=True) for column in (jobs.name, jobs.id) for word in words))
+    )
+    tagged = select(tags.job_id.label("id")).where(
+        or_(*(tags.tag.ilike(_literally(word), escape="/") for word in words))
+    )
+    if project is not None:
+        named, tagged = named.where(jobs.project == project), tagged.where(tags.project == project)
+    return select(union(named, tagged).subquery().c.id)
+
+
+def _cases(text: str) -> Sequence[str]:
+    """The text in the cases in which words are written. SQLite itself ignores the case of ASCII's letters alone."""
+    return list(dict.fromkeys((text.lower(), text.upper(), text.title()))) if not text.isascii() else [text]
+
+
+def _literally(text: str) -> str:
+    """As a pattern of LIKE."""
+    return re.sub(r"([/%_])", r"/\1", text)
 
 
 def _of_dataset(reference: str) -> list[ColumnElement[bool]]:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from jobs.placement import Needs, fitting
 from jobs.quotas import is_exhausted
-from jobs.workers import connected_with_jobs
+from jobs.workers import ConnectedWorker, connected_with_jobs
 from models import JobStatus, Request
 from models.columns import DatabaseNow
 
@@ -66,6 +66,7 @@ class QueueExplainer:
         self._workers = [record for record in connected_with_jobs(session) if not record.worker.draining_at]
         self._session = session
         self._exhausted: dict[str, bool] = {}
+        self._fitting: dict[Needs, list[ConnectedWorker]] = {}
 
     def place(self, job: JobSummary, position: int | None) -> QueuePlace:
         """The place of `job`, which is at `position` of the queue."""
@@ -84,7 +85,7 @@ class QueueExplainer:
     def _explain(self, needs: Needs, position: int | None) -> tuple[QueueReason, str]:
         if not self._workers:
             return "no_worker", "No worker is connected."
-        fit = [record for record in self._workers if fitting(needs, record.worker.devices)]
+        fit = self._fit(needs)
         if not fit:
             return "no_such_device", f"No connected worker has {needs}; there is: {self._inventory()}."
         slots = sum(record.worker.slots for record in fit)
@@ -97,6 +98,11 @@ class QueueExplainer:
             before = f"{position - 1} jobs are" if position > 2 else "1 job is"
             return "behind_others", f"{before} in front of it."
         return "about_to_start", "A slot is free: about to start."
+
+    def _fit(self, needs: Needs) -> list[ConnectedWorker]:
+        if needs not in self._fitting:
+            self._fitting[needs] = [record for record in self._workers if fitting(needs, record.worker.devices)]
+        return self._fitting[needs]
 
     @cached_property
     def _now(self) -> datetime:

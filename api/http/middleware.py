@@ -15,7 +15,7 @@ from api.http.problems import problem
 from training.number_format import plain
 
 MAX_HEAD_BYTES = 16 * 1024
-MAX_PARAMETERS = 100  # of a query. No address has as many, and to parse and refuse a thousand takes 15 ms
+MAX_PARAMETERS = 150  # of a query: some take a hundred ids, and filters. To parse and refuse a thousand takes 15 ms
 # The largest valid body, with every character of its texts escaped, has some 140 KiB. A larger limit costs time: to
 # explain a body that is wrong everywhere takes a second and more for each megabyte.
 MAX_BODY_BYTES = 192 * 1024

@@ -1,6 +1,7 @@
 """The query parameters of the list of jobs."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -79,3 +80,19 @@ class JobQuery(BaseModel):
     def parameters(self) -> Mapping[str, Any]:
         """The parameters of the request, for the URL of the next page."""
         return self.model_dump(mode="json", exclude_defaults=True) | {"limit": self.limit}
+
+
+class JobSummaryQuery(JobQuery):
+    """The same for rows of a table, which are shorter: more of them fit a page."""
+
+    id: list[Text] = Field(default=[], max_length=100, description="If repeated: one of these jobs.")
+    search: Text | None = Field(
+        default=None,
+        description="Jobs with this in their name or id, or with exactly this tag, in upper or lower case.",
+    )
+    limit: int = Field(default=100, ge=1, le=1000)
+
+    @property
+    def filter(self) -> JobFilter:
+        """The filter of the list."""
+        return replace(super().filter, ids=self.id, search=self.search)

@@ -14,7 +14,9 @@ from api.service.picture_renderer import PictureRenderer
 from api.service.readiness import DatabaseAnswers, Readiness
 from api.service.tailer import Tailer
 from api.views.job_json import JobJsonCache
+from api.views.job_summaries import JobSummaries
 from api.views.revision_cache import NotModifiedHeaders, RevisionCache
+from api.views.short_curves import ShortCurves
 from catalog.datasets.listing import Catalogue
 from jobs.delivery import TrainingQueue
 from jobs.verified_storage import VerifiedStorage
@@ -103,6 +105,8 @@ class Service(Core):
     tailer: Tailer
     not_modified: RevisionCache[NotModifiedHeaders]  # by a hash of the URL: answers 304 without reading the content
     job_json: JobJsonCache
+    job_summaries: JobSummaries
+    short_curves: ShortCurves
     curve_cache: CurveCache
     reports: RevisionCache[bytes]  # by job and form
     diagnoses: RevisionCache[bytes]  # by job

@@ -60,7 +60,7 @@ def epochs(page: Page[Any], job_id: str, parameters: Mapping[str, Any]) -> schem
     """A page of epochs. `next` is never null: it is the address of epochs yet to come, too."""
     rows = [schemas.EpochRow.model_validate(epoch) for epoch in page.rows]
     last = {"after_epoch": rows[-1].epoch} if rows else {}
-    following = _url(f"{JOBS}/{job_id}/metrics", {**parameters, **last})
+    following = url(f"{JOBS}/{job_id}/metrics", {**parameters, **last})
     return schemas.Page(data=rows, has_more=page.has_more, next=following)
 
 
@@ -68,7 +68,7 @@ def steps(page: Page[Step], job_id: str, parameters: Mapping[str, int]) -> schem
     """A page of steps. `next` is never null: it is the address of steps yet to come, too."""
     rows = [schemas.StepRow.model_validate(step) for step in page.rows]
     last = {"after_epoch": rows[-1].epoch, "after_step": rows[-1].step} if rows else {}
-    following = _url(f"{JOBS}/{job_id}/steps", {**parameters, **last})
+    following = url(f"{JOBS}/{job_id}/steps", {**parameters, **last})
     return schemas.Page(data=rows, has_more=page.has_more, next=following)
 
 
@@ -105,7 +105,7 @@ def events(page: Page[EventWithEpoch], job_id: str, parameters: Mapping[str, int
     """A page of events. `next` is never null: it is the address of events yet to come, too."""
     rows = [event(record) for record in page.rows]
     last = {"after": rows[-1].id} if rows else {}
-    following = _url(f"{JOBS}/{job_id}/events", {**parameters, **last})
+    following = url(f"{JOBS}/{job_id}/events", {**parameters, **last})
     return schemas.Page(data=rows, has_more=page.has_more, next=following)
 
 
@@ -133,7 +133,7 @@ def checkpoints(page: Page[CheckpointWithEpoch], job_id: str, limit: int) -> sch
     if page.has_more:
         last = page.rows[-1].checkpoint
         after = f"{last.epoch}-{last.step}-{last.attempt}"
-        following = _url(f"{JOBS}/{job_id}/checkpoints", {"after": after, "limit": limit})
+        following = url(f"{JOBS}/{job_id}/checkpoints", {"after": after, "limit": limit})
     rows = [checkpoint(record) for record in page.rows]
     return schemas.Page(data=rows, has_more=page.has_more, next=following)
 
@@ -155,7 +155,7 @@ def queue(page: Page[QueuedJob], limit: int) -> schemas.Page[schemas.QueuedJob]:
         )
         for queued in page.rows
     ]
-    following = _url("/v1/queue", {"after": rows[-1].job_id, "limit": limit}) if page.has_more else None
+    following = url("/v1/queue", {"after": rows[-1].job_id, "limit": limit}) if page.has_more else None
     return schemas.Page(data=rows, has_more=page.has_more, next=following)
 
 
@@ -189,7 +189,7 @@ def single_page(items: list[schemas.Item]) -> schemas.Page[schemas.Item]:
 def page(items: list[Identified], limit: int, path: str) -> schemas.Page[Identified]:
     """A page of a list ordered by id. `items` has one item more than `limit` if there is another page."""
     rows, has_more = items[:limit], len(items) > limit
-    following = _url(path, {"after": rows[-1].id, "limit": limit}) if has_more else None
+    following = url(path, {"after": rows[-1].id, "limit": limit}) if has_more else None
     return schemas.Page(data=rows, has_more=has_more, next=following)
 
 
@@ -198,15 +198,14 @@ def job_url(job_id: str) -> str:
     return public_path(f"{JOBS}/{job_id}")
 
 
-def jobs_url(query: Mapping[str, Any]) -> str:
-    """The URL of a page of jobs."""
-    return _url(JOBS, query)
-
-
 def best_epoch(row: Epoch) -> schemas.BestEpoch:
-    """An epoch with the split that it was chosen on: validation if that was measured, test otherwise."""
-    chosen_on: Literal["validation", "test"] = "test" if row.validation_accuracy is None else "validation"
-    return schemas.BestEpoch(**dict(schemas.EpochRow.model_validate(row)), chosen_on=chosen_on)
+    """An epoch with the split that it was chosen on."""
+    return schemas.BestEpoch(**dict(schemas.EpochRow.model_validate(row)), chosen_on=chosen_on(row))
+
+
+def chosen_on(row: Epoch) -> Literal["validation", "test"]:
+    """The split that a best epoch was chosen on: validation if that was measured, test otherwise."""
+    return "test" if row.validation_accuracy is None else "validation"
 
 
 def _point(row: Epoch) -> Point:
@@ -263,5 +262,6 @@ def _links(job_id: str) -> schemas.JobLinks:
     )
 
 
-def _url(path: str, query: Mapping[str, Any]) -> str:
+def url(path: str, query: Mapping[str, Any]) -> str:
+    """The URL of a page of a list."""
     return f"{public_path(path)}?{urlencode(query, doseq=True)}"

@@ -30,6 +30,18 @@ SUBMISSION: dict[str, Any] = {
     "accelerator": "cpu",
     "repeats": 2,
 }
+FILTERS: dict[str, Any] = {
+    "status": "running",
+    "dataset": "d",
+    "architecture": "a",
+    "tags": ["t"],
+    "name": "n",
+    "parent": "swp_1",
+    "created_after": NOW,
+    "created_before": NOW,
+    "sort": "name",
+    "limit": 1,
+}
 RETENTION = (
     "checkpoints_days",
     "weights_days",
@@ -51,18 +63,9 @@ Call = Callable[[Epochal, Path], Any]
 
 CALLS: dict[str, Call] = {
     "submit_job": lambda c, _: [c.jobs.create({"dataset": "d"}, **SUBMISSION), c.jobs.dry_run({"dataset": "d"})],
-    "list_jobs": lambda c, _: c.jobs.list(
-        status="running",
-        dataset="d",
-        architecture="a",
-        tags=["t"],
-        name="n",
-        parent="swp_1",
-        created_after=NOW,
-        created_before=NOW,
-        sort="name",
-        limit=1,
-    ),
+    "list_jobs": lambda c, _: c.jobs.list(**FILTERS),
+    "list_job_summaries": lambda c, _: c.jobs.summaries(ids=["j"], search="s", **FILTERS),
+    "get_curves": lambda c, _: c.curves(["j", "k"], max_points=20),
     "get_job": lambda c, _: c.jobs.retrieve("j"),
     "change_job": lambda c, _: c.jobs.update("j", name="n", description="d", tags=[], priority=1),
     "delete_job": lambda c, _: c.jobs.delete("j"),

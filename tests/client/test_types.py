@@ -176,11 +176,13 @@ def test_jobs_and_what_they_measure_can_be_read(reader: Reader, stage: "Stage") 
         reader.get(f"/v1/jobs/{claim.job_id}/{part}".rstrip("/"))
     reader.get(f"/v1/jobs/{failed.job_id}")
     reader.get(f"/v1/compare?job={claim.job_id}&job={failed.job_id}")
+    reader.get(f"/v1/curves?job={claim.job_id}")
+    reader.get("/v1/job-summaries")
     for path in ("jobs", "workers", "queue", "recipes", "recipes/sprint", "architectures"):
         reader.get(f"/v1/{path}")
     assert reader.read == {
         *("Job", "DryRun", "EpochRow", "StepRow", "EpochLayers", "Event", "Checkpoint", "Diagnosis", "JobManifest"),
-        *("Repeats", "Comparison", "Worker", "QueuedJob", "Recipe", "Architecture"),
+        *("JobSummary", "CurveList", "Repeats", "Comparison", "Worker", "QueuedJob", "Recipe", "Architecture"),
     }
 
 

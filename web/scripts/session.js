@@ -7,9 +7,11 @@ const STORED = "epochal.key";
 // state: "loading", "ready", "login" (a key is wanted), or "unreachable". `problem` says why.
 export const session = signal({ state: "loading", caller: null, problem: null });
 
+const SCOPES = ["read", "train", "admin"]; // each includes those before it
+
 // Whether the caller's key has a scope: "read", "train" or "admin". Where no key is wanted, everybody has all.
 export const may = (scope, caller = session.value.caller) =>
-  Boolean(caller && (!caller.keys_required || caller.key?.scopes.includes(scope)));
+  Boolean(caller && (!caller.keys_required || caller.key?.scopes.some((each) => SCOPES.indexOf(each) >= SCOPES.indexOf(scope))));
 
 export const storedKey = () => sessionStorage.getItem(STORED) ?? localStorage.getItem(STORED);
 

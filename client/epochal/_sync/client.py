@@ -98,6 +98,12 @@ class Epochal:
         query = {"job": [*job_ids], **given({"max_points": max_points})}
         return self._requester.request("GET", path_to("compare"), query=query, cast=Comparison)
 
+    def curves(self, job_ids: Sequence[str], *, max_points: int | None = None) -> Sequence[types.JobCurves]:
+        """Loss and accuracy of up to 100 jobs, of each in the epochs that a small chart needs. Those that there are
+        not are left out."""
+        query = {"job": [*job_ids], **given({"max_points": max_points})}
+        return (self._requester.request("GET", path_to("curves"), query=query, cast=types.CurveList)).data
+
     def ready(self) -> bool:
         """Whether the service can do its work now. Raises APIConnectionError where nothing answers."""
         try:

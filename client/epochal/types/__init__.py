@@ -128,11 +128,16 @@ if TYPE_CHECKING:
     from epochal.types.jobs import JobDataset as JobDataset
     from epochal.types.jobs import JobError as JobError
     from epochal.types.jobs import JobLinks as JobLinks
+    from epochal.types.jobs import JobSummary as JobSummary
     from epochal.types.jobs import Predictions as Predictions
     from epochal.types.jobs import Progress as Progress
+    from epochal.types.jobs import SummaryBest as SummaryBest
+    from epochal.types.jobs import SummaryEpoch as SummaryEpoch
     from epochal.types.jobs import Weights as Weights
     from epochal.types.keys import Key as Key
     from epochal.types.keys import NewKey as NewKey
+    from epochal.types.manifests import CurveList as CurveList
+    from epochal.types.manifests import JobCurves as JobCurves
     from epochal.types.manifests import JobManifest as JobManifest
     from epochal.types.manifests import ManifestCheckpoint as ManifestCheckpoint
     from epochal.types.manifests import ManifestJob as ManifestJob
@@ -271,9 +276,11 @@ _NAMES = {
         "ModelEvaluationSummary Reliability ReliabilityBin"
     ),
     "files": ("Checkpoint MlflowRun"),
-    "jobs": ("Job JobDataset JobError JobLinks Predictions Progress Weights"),
+    "jobs": ("Job JobDataset JobError JobLinks JobSummary Predictions Progress SummaryBest SummaryEpoch Weights"),
     "keys": ("Key NewKey"),
-    "manifests": ("JobManifest ManifestCheckpoint ManifestJob MetricsTable ModelFileOfJob StartingWeights"),
+    "manifests": (
+        "CurveList JobCurves JobManifest ManifestCheckpoint ManifestJob MetricsTable ModelFileOfJob StartingWeights"
+    ),
     "metrics": ("BestEpoch EpochLayers EpochRow Event LayerSignals StepRow"),
     "models": (
         "ExportLinks ModelAlias ModelAliasMove ModelDataset ModelExport ModelFile ModelInput ModelLinks "

@@ -185,3 +185,93 @@ class Job(Record):
     links: JobLinks
     queue: QueuePlace | None = None
     """None unless the job is queued."""
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class SummaryEpoch(Record):
+    """The last epoch that a job has trained."""
+
+    epoch: int
+    """From 0."""
+    train_loss: float
+    train_accuracy: float
+    test_loss: float | None = None
+    """None in epochs that are not evaluated."""
+    test_accuracy: float | None = None
+    """None likewise."""
+    learning_rate: float
+    images_per_second: float
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class SummaryBest(Record):
+    """A job's best epoch."""
+
+    epoch: int
+    """From 0."""
+    accuracy: float
+    """A fraction in [0, 1], of the split that it was chosen on."""
+    chosen_on: Literal["validation", "test"]
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class JobSummary(Record):
+    """A job as a row of a table. `GET /v1/jobs/{job_id}` says more of each field."""
+
+    id: str
+    name: str | None = None
+    tags: tuple[str, ...]
+    status: JobStatus
+    requested: Request | None = None
+    dataset: str
+    """`pets`; of an uploaded data set with its version: `pets@3`."""
+    architecture: str | None = None
+    created_at: datetime.datetime
+    started_at: datetime.datetime | None = None
+    finished_at: datetime.datetime | None = None
+    parent: str | None = None
+    priority: int
+    repeats: int
+    epochs: int
+    """Epochs that the spec asks for."""
+    epoch: int | None = None
+    """Of the last step that is done, from 0; None before the first."""
+    percent: float
+    """From 0 to 100."""
+    estimated_finish: datetime.datetime | None = None
+    latest: SummaryEpoch | None = None
+    best: SummaryBest | None = None
+    device: str | None = None
+    """Of its last attempt: `cpu`, or such as `2 x NVIDIA H200`."""
+    error_code: (
+        Literal[
+            "out_of_memory",
+            "diverged",
+            "dataset_invalid",
+            "dataset_changed",
+            "spec_conflict",
+            "storage_full",
+            "quota_exceeded",
+            "worker_lost",
+            "stalled",
+            "timeout",
+            "internal",
+        ]
+        | None
+    ) = None
+    spec: dict[str, bool | int | float | str]
+    """Every hyperparameter by its path, such as `optimizer.learning_rate`. Those that are None are left out."""
+    queue_code: (
+        Literal[
+            "no_worker",
+            "no_such_device",
+            "slots_busy",
+            "behind_others",
+            "backing_off",
+            "unknown_spec",
+            "quota_reached",
+            "about_to_start",
+        ]
+        | None
+    ) = None
+    """Why it is not running. None unless it is queued."""

@@ -111,3 +111,26 @@ class JobManifest(Record):
     """Of that model: weights of the last epoch and of the best one."""
     checkpoints: tuple[ManifestCheckpoint, ...]
     metrics: MetricsTable
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class JobCurves(Record):
+    """A job's curves as columns, with a value for each epoch of `epoch`."""
+
+    job_id: str
+    epoch: tuple[int, ...]
+    """From 0, ascending."""
+    train_loss: tuple[float | None, ...]
+    train_accuracy: tuple[float | None, ...]
+    test_loss: tuple[float | None, ...]
+    """None in epochs that are not evaluated."""
+    test_accuracy: tuple[float | None, ...]
+    """None likewise."""
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class CurveList(Record):
+    """The curves of several jobs."""
+
+    data: tuple[JobCurves, ...]
+    """In the order of the request, without jobs that are not there."""
