@@ -91,6 +91,7 @@ from api.schemas.jobs import (
     StreamReset,
     Weights,
 )
+from api.schemas.links import Link, Links, LinksCreate
 from api.schemas.mlflow import MlflowRun
 from api.schemas.model_tasks import (
     ExportCreate,
@@ -196,6 +197,9 @@ __all__ = [
     "Key",
     "KeyCreate",
     "LayerSignals",
+    "Link",
+    "Links",
+    "LinksCreate",
     "Live",
     "MlflowRun",
     "ModelAlias",

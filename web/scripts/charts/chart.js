@@ -13,7 +13,9 @@ const plain = (value) => number(value);
 
 // title      what it shows: read aloud, and above the chart
 // x          ascending numbers; with `time`, seconds since 1970
-// series     [{key, label, colour: "--series-test", values: [number or null, NaN too], dashed, format}, …]
+// series     [{key, label, colour: "--series-test", values: [number or null, NaN too], dashed, format}, …]; with `aside`, a
+//            line is drawn but has no name: not in the read-out, not in the table; with `width` 0, it bounds an area
+// areas      [{low: key, high: key, colour}]: what lies between two series is filled
 // format     how a value is written, e.g. loss or percent; formatX likewise
 // log        whether the axis of values is logarithmic; values up to 0 are gaps then
 // smoothing  weight of the moving average in [0, 1); the raw line stays, faint
@@ -23,7 +25,7 @@ const plain = (value) => number(value);
 // zoom, onZoom   [from, to] or null, where the zoom is to be shared or kept in the address
 // hidden, onToggle   a Set of keys that are not drawn, and what is called with a key when its name is pressed
 export function Chart({ title, x, series, format = plain, formatX = plain, xLabel, height = 260, time = false, log = false,
-  smoothing = 0, markers = [], bands = [], sync, zoom = null, onZoom, hidden, onToggle, readout = true, children }) {
+  smoothing = 0, markers = [], bands = [], areas = [], sync, zoom = null, onZoom, hidden, onToggle, readout = true, children }) {
   const holder = useRef();
   const plot = useRef(null);
   const shown = useRef({});
@@ -36,10 +38,11 @@ export function Chart({ title, x, series, format = plain, formatX = plain, xLabe
   const zoomed = onZoom ? zoom : ownZoom;
   const setZoom = onZoom ?? setOwnZoom;
   const drawn = series.filter((each) => !hidden?.has(each.key));
-  shown.current = { x, drawn, markers, bands, setZoom, format, formatX, index };
+  const named = series.filter((each) => !each.aside);
+  shown.current = { x, drawn, areas, markers, bands, setZoom, format, formatX, index };
 
   // What needs another uPlot; everything else is given to the one that is there.
-  const structure = JSON.stringify([drawn.map((each) => [each.key, each.colour, each.dashed]), log, smoothing > 0, time, sync, isDark]);
+  const structure = JSON.stringify([drawn.map((each) => [each.key, each.colour, each.dashed, each.width]), areas, log, smoothing > 0, time, sync, isDark]);
   useEffect(() => {
     let ended = false;
     let observer;
@@ -92,14 +95,14 @@ export function Chart({ title, x, series, format = plain, formatX = plain, xLabe
         ${children}
         <${Button} kind="quiet" aria-pressed=${numbers} onClick=${() => setNumbers(!numbers)}>${t("chart.numbers")}<//></div>
     </div>
-    ${readout && html`<${Readout} ...${{ index, x, series, format, formatX, xLabel, hidden, onToggle }} />`}
+    ${readout && html`<${Readout} ...${{ index, x, series: named, format, formatX, xLabel, hidden, onToggle }} />`}
     <div class="chart-plot" ref=${holder} style=${{ height: `${height}px` }} tabindex="0" role="application" aria-label=${title}
       aria-describedby=${`${id}-help`} onKeyDown=${keys} onFocus=${() => index.value === null && go(x.length - 1)} onDblClick=${() => setZoom(null)}>
       ${!known && html`<span class="chart-empty">${t("chart.empty")}</span>`}
     </div>
     <p id=${`${id}-help`} class="visually-hidden">${t("chart.help")}</p>
-    <${Spoken} ...${{ index, holder, x, series: drawn, format, formatX, xLabel }} />
-    ${numbers && html`<${Numbers} ...${{ title, x, series: drawn, format, formatX, xLabel }} />`}
+    <${Spoken} ...${{ index, holder, x, series: drawn.filter((each) => !each.aside), format, formatX, xLabel }} />
+    ${numbers && html`<${Numbers} ...${{ title, x, series: drawn.filter((each) => !each.aside), format, formatX, xLabel }} />`}
   </figure>`;
 }
 

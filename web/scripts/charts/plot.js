@@ -34,6 +34,17 @@ function lines({ drawn }, smoothing) {
   return found;
 }
 
+// What uPlot fills between two lines. Each has one column, or two where it is smoothed.
+function filled({ drawn, areas = [] }, smoothing) {
+  const at = (key) => {
+    const found = drawn.findIndex((each) => each.key === key);
+    return found < 0 ? null : smoothing > 0 ? 2 * found + 2 : found + 1;
+  };
+  return areas
+    .map(({ low, high, colour: name }) => ({ series: [at(high), at(low)], fill: faint(colour(name), 0.16) }))
+    .filter(({ series }) => series.every((each) => each !== null));
+}
+
 const axis = (more) => ({
   stroke: colour("--muted"),
   font: FONT,
@@ -107,6 +118,7 @@ export function plotOptions({ width, height, log, smoothing, time, sync }, shown
       axis({ space: 32, size: 60, values: (_, splits) => splits.map((each) => (each === null ? "" : shown.current.format(each))) }),
     ],
     series: lines(shown.current, smoothing),
+    bands: filled(shown.current, smoothing),
     hooks: {
       drawAxes: [clipped((chart) => drawBands(chart, shown.current.bands))],
       draw: [clipped((chart) => drawMarkers(chart, shown.current.markers))],
