@@ -39,23 +39,23 @@ function Classes({ classes }) {
 
 function Pairs({ pairs, classes, open }) {
   if (!pairs.length) return null;
-  return html`<section><h2>${t("job.pairs")}</h2><ol class="job-pairs">${pairs.slice(0, WORST).map((each) => html`<li key=${`${each.label} ${each.predicted}`}>
+  return html`<section><h3>${t("job.pairs")}</h3><ol class="job-pairs">${pairs.slice(0, WORST).map((each) => html`<li key=${`${each.label} ${each.predicted}`}>
     <button type="button" class="job-pair" onClick=${() => open([classes.indexOf(each.label), classes.indexOf(each.predicted)])}>
       <span class="user-text">${each.label} → ${each.predicted}</span><span class="num">${number(each.images)} · ${percent(each.share, 1)}</span></button></li>`)}</ol></section>`;
 }
 
-function Confusion({ confusion, open }) {
+function Confusion({ confusion, pairs, open, save }) {
   const { classes, matrix } = confusion;
   return html`<section class="section"><h2>${t("job.matrix")}</h2>
-    ${matrix ? html`<p class="muted job-under">${t("job.matrix_text")}</p><${Matrix} classes=${classes} matrix=${matrix} open=${open} />` : html`<p class="muted">${t("job.matrix_large", { n: classes.length })}</p>`}
+    ${matrix ? html`<p class="muted job-under">${t("job.matrix_text")}</p><div class="job-confusion"><${Matrix} classes=${classes} matrix=${matrix} open=${open} /><${Pairs} pairs=${pairs} classes=${classes} open=${open} /></div>` : html`<p class="muted">${t("job.matrix_large", { n: classes.length })}</p>`}
+    <p class="job-downloads"><${Button} kind="quiet" onClick=${save("csv")}>${t("job.matrix_csv")}<//><${Button} kind="quiet" onClick=${save("svg")}>${t("job.matrix_svg")}<//></p>
   </section>`;
 }
 
 function Calibration({ model, calibration }) {
-  return html`<section class="section"><h2>${t("job.calibration")}</h2>
-    <div class="job-calibration"><${Picture} class="job-reliability" path=${`${model.path}/reliability.svg`} alt=${t("job.reliability")} />
-    <div><p>${t("job.calibration_text")}</p>
-      ${calibration && html`<p class="job-under">${t("job.temperature", { temperature: short(calibration.temperature, 3), before: percent(calibration.ece_before, 1), after: percent(calibration.ece_after, 1) })}</p>`}</div></div>
+  return html`<section><h2>${t("job.calibration")}</h2>
+    <p class="muted job-under">${t("job.calibration_text")} ${calibration && t("job.temperature", { temperature: short(calibration.temperature, 3), before: percent(calibration.ece_before, 1), after: percent(calibration.ece_after, 1) })}</p>
+    <${Picture} class="job-reliability" path=${`${model.path}/reliability.svg`} alt=${t("job.reliability")} />
   </section>`;
 }
 
@@ -72,12 +72,10 @@ export function Evaluation({ model, job }) {
   return html`<div class="job-evaluation">
     <p class="muted job-under">${t("job.evaluated_on", { n: value.images, split: splitName(value.split) })} ${value.undecided ? t("job.undecided", { n: value.undecided }) : ""}</p>
     <${Figures} value=${value} />
-    <div class="columns section"><${Classes} classes=${value.classes} /><${Pairs} pairs=${value.pairs} classes=${classes} open=${setCell} /></div>
+    <div class="job-evaluation-columns section"><${Classes} classes=${value.classes} /><${Calibration} model=${model} calibration=${value.calibration} /></div>
     ${confusion.problem && html`<${ErrorPanel} problem=${confusion.problem} retry=${confusion.reload} />`}
-    ${confusion.value && html`<${Confusion} confusion=${confusion.value} open=${setCell} />`}
-    <p class="job-downloads"><${Button} kind="quiet" onClick=${save("csv")}>${t("job.matrix_csv")}<//><${Button} kind="quiet" onClick=${save("svg")}>${t("job.matrix_svg")}<//></p>
+    ${confusion.value && html`<${Confusion} confusion=${confusion.value} pairs=${value.pairs} open=${setCell} save=${save} />`}
     <${Mistakes} job=${job} mistakes=${value.mistakes} />
-    <${Calibration} model=${model} calibration=${value.calibration} />
     ${cell && html`<${Cell} key=${cell.join()} job=${job} split=${value.split} classes=${classes} count=${counted(cell)} mistakes=${value.mistakes} cell=${cell} close=${() => setCell(null)} />`}
   </div>`;
 }

@@ -36,7 +36,7 @@ function Best({ best }) {
 function Latest({ latest }) {
   const held = latest && (latest.validation_loss !== null ? ["validation", latest.validation_loss] : ["test", latest.test_loss]);
   return html`<${Fact} label=${t("job.latest_loss")} value=${latest ? loss(latest.train_loss) : "–"}>
-    ${latest && `${splitName("train")} · ${splitName(held[0])} ${loss(held[1])}`}<//>`;
+    ${latest && `${splitName(held[0])} ${loss(held[1])}`}<//>`;
 }
 
 function Pace({ job }) {

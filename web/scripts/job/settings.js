@@ -1,27 +1,38 @@
 // The spec as it was resolved: in groups, what differs from its recipe marked, what each field means on hover and focus.
-import { html, useId, useMemo, useState } from "../dom.js";
+import { html, useId, useMemo } from "../dom.js";
 import { get } from "../api.js";
 import { Link, useQuery } from "../router.js";
 import { short, t } from "../text.js";
-import { useRead } from "../components/basics.js";
+import { Loading, useRead } from "../components/basics.js";
 import { GROUPS, flat, groupOf, meanings, recipeValues } from "./spec_fields.js";
 
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
-function Value({ value, unit }) {
-  if (value === null || value === false) return html`<span class="muted">${t("job.off")}</span>`;
+// Parts that a spec can have or not are off where they are null; other fields are not set.
+const PARTS = /^(augmentation|regularisation)\.|\.sam$/;
+const nothing = (path) => t(PARTS.test(path) ? "job.off" : "job.not_set");
+
+function Value({ path, value, unit }) {
+  if (value === null) return html`<span class="muted">${nothing(path)}</span>`;
+  if (value === false) return html`<span class="muted">${t("job.off")}</span>`;
   if (value === true) return t("job.on");
   if (typeof value === "number") return html`${short(value, 6)}${unit && html` <span class="muted">${unit}</span>`}`;
   if (Array.isArray(value)) return value.join(", ");
   return html`<span class="user-text">${String(value)}</span>`;
 }
 
-const plain = (value) => (value === null || value === false ? t("job.off") : value === true ? t("job.on") : typeof value === "number" ? short(value, 6) : String(value));
+const plain = (path, value) => (value === null ? nothing(path) : value === false ? t("job.off") : value === true ? t("job.on") : typeof value === "number" ? short(value, 6) : String(value));
 
-// "optimizer.sam.radius" below its group as "SAM · Radius".
+// Parts whose fields are known by their own names alone.
+const PLAIN = new Set(["architecture", "optimizer", "schedule", "augmentation", "regularisation"]);
+
+// "optimizer.sam.radius" as "SAM · Radius", "optimizer.name" as "Optimizer".
 function titleOf(path, fields) {
   const names = path.split(".");
-  return names.map((_, at) => fields[names.slice(0, at + 1).join(".")]?.title ?? names[at].replaceAll("_", " ")).slice(names.length > 2 ? 1 : 0).join(" · ");
+  const titles = names.map((name, at) => fields[names.slice(0, at + 1).join(".")]?.title ?? name.replaceAll("_", " "));
+  const named = names.length > 1 && names.at(-1) === "name";
+  const from = names.length > (named ? 2 : 1) && PLAIN.has(names[0]) ? 1 : 0;
+  return titles.slice(from, named ? -1 : undefined).join(" · ");
 }
 
 function Row({ path, value, fields, differs, usual, fromRecipe }) {
@@ -30,15 +41,22 @@ function Row({ path, value, fields, differs, usual, fromRecipe }) {
   return html`<tr class=${differs ? "job-differs" : undefined}>
     <th scope="row"><span class="job-field" tabindex=${field?.description ? 0 : undefined} aria-describedby=${field?.description ? id : undefined}>${titleOf(path, fields)}
       ${field?.description && html`<span class="job-meaning" role="tooltip" id=${id}>${field.description}<code>${path}</code></span>`}</span></th>
-    <td><${Value} value=${value} unit=${field?.unit} /></td>
-    <td class="job-usual">${differs && t(fromRecipe ? "job.recipe_has" : "job.default_is", { value: plain(usual) })}</td>
+    <td><${Value} path=${path} value=${value} unit=${field?.unit} /></td>
+    <td class="job-usual">${differs && t(fromRecipe ? "job.recipe_has" : "job.default_is", { value: plain(path, usual) })}</td>
   </tr>`;
+}
+
+// The name of a part stands before its other fields.
+function sorted(values) {
+  const rank = ([path]) => (path.endsWith(".name") ? 0 : 1);
+  const part = ([path]) => path.slice(0, path.lastIndexOf("."));
+  return Object.entries(values).sort((a, b) => (part(a) === part(b) ? rank(a) - rank(b) : 0));
 }
 
 // For each path of the spec: its value, and what it would be if only the recipe were named, or nothing.
 function compared(spec, fields, recipe) {
   const inRecipe = recipeValues(recipe);
-  return Object.entries(flat(spec)).map(([path, value]) => {
+  return sorted(flat(spec)).map(([path, value]) => {
     const fromRecipe = path in inRecipe;
     const usual = fromRecipe ? inRecipe[path] : fields[path]?.usual;
     const isName = path === "dataset" || path === "recipe" || path === "architecture.name" && !fromRecipe;
@@ -50,10 +68,11 @@ function compared(spec, fields, recipe) {
 export function Settings({ job }) {
   const [query, change] = useQuery();
   const only = query.get("differs") === "1";
-  const { value: fields } = useRead(() => meanings(job.spec), [job.id]);
+  const { value: fields, problem } = useRead(() => meanings(job.spec), [job.id]);
   const name = job.spec.recipe;
   const { value: recipe } = useRead((signal) => (name ? get(`/v1/recipes/${encodeURIComponent(name)}`, {}, { signal }) : Promise.resolve(null)), [name]);
   const rows = useMemo(() => compared(job.spec, fields ?? {}, recipe), [job.id, fields, recipe]);
+  if (!fields && !problem) return html`<${Loading} />`; // without meanings, names and values are still shown
   const count = rows.filter((each) => each.differs).length;
   return html`<section class="job-settings">
     <div class="job-settings-head">
