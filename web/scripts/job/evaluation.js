@@ -47,7 +47,7 @@ function Pairs({ pairs, classes, open }) {
 function Confusion({ confusion, pairs, open, save }) {
   const { classes, matrix } = confusion;
   return html`<section class="section"><h2>${t("job.matrix")}</h2>
-    ${matrix ? html`<p class="muted job-under">${t("job.matrix_text")}</p><div class="job-confusion"><${Matrix} classes=${classes} matrix=${matrix} open=${open} /><${Pairs} pairs=${pairs} classes=${classes} open=${open} /></div>` : html`<p class="muted">${t("job.matrix_large", { n: classes.length })}</p>`}
+    ${matrix ? html`<p class="muted">${t("job.matrix_text")}</p><div class="job-confusion"><${Matrix} classes=${classes} matrix=${matrix} open=${open} /><${Pairs} pairs=${pairs} classes=${classes} open=${open} /></div>` : html`<p class="muted">${t("job.matrix_large", { n: classes.length })}</p>`}
     <p class="job-downloads"><${Button} kind="quiet" onClick=${save("csv")}>${t("job.matrix_csv")}<//><${Button} kind="quiet" onClick=${save("svg")}>${t("job.matrix_svg")}<//></p>
   </section>`;
 }

@@ -2,7 +2,7 @@
 import { html, useEffect, useMemo, useState } from "../dom.js";
 import { get } from "../api.js";
 import { throttle, useSignal } from "../store.js";
-import { duration, hasText, number, short, t } from "../text.js";
+import { duration, hasText, number, t } from "../text.js";
 import { Button, ErrorPanel, Time } from "../components/basics.js";
 
 const endName = (reason) => (reason ? (hasText(`job.end_${reason}`) ? t(`job.end_${reason}`) : reason.replaceAll("_", " ")) : t("job.under_way"));
@@ -10,7 +10,7 @@ const endName = (reason) => (reason ? (hasText(`job.end_${reason}`) ? t(`job.end
 function Facts({ facts }) {
   const rows = [
     ["parameters", number(facts.parameters)],
-    ["flops", short(facts.flops)],
+    ["flops", number(facts.flops)],
     ["images", t("job.images_split", { train: number(facts.train_images), test: number(facts.test_images), validation: number(facts.validation_images) })],
     ["size", `${facts.image_size} × ${facts.image_size} × ${facts.channels}`],
     ["placement", facts.placement],

@@ -35,12 +35,15 @@ function titleOf(path, fields) {
   return titles.slice(from, named ? -1 : undefined).join(" · ");
 }
 
+// The schema's descriptions write names `so`.
+const Ticked = ({ text }) => text.split("`").map((part, at) => (at % 2 ? html`<code>${part}</code>` : part));
+
 function Row({ path, value, fields, differs, usual, fromRecipe }) {
   const id = useId();
   const field = fields[path];
   return html`<tr class=${differs ? "job-differs" : undefined}>
     <th scope="row"><span class="job-field" tabindex=${field?.description ? 0 : undefined} aria-describedby=${field?.description ? id : undefined}>${titleOf(path, fields)}
-      ${field?.description && html`<span class="job-meaning" role="tooltip" id=${id}>${field.description}<code>${path}</code></span>`}</span></th>
+      ${field?.description && html`<span class="job-meaning" role="tooltip" id=${id}><span><${Ticked} text=${field.description} /></span><code>${path}</code></span>`}</span></th>
     <td><${Value} path=${path} value=${value} unit=${field?.unit} /></td>
     <td class="job-usual">${differs && t(fromRecipe ? "job.recipe_has" : "job.default_is", { value: plain(path, usual) })}</td>
   </tr>`;
