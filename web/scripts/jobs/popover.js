@@ -24,6 +24,6 @@ export function Popover({ label, title, marked = false, end = false, children })
   return html`<div class="jobs-popover" ref=${root} onKeyDown=${keys} onFocusOut=${left}>
     <${Button} class=${classes("jobs-opener", marked && "jobs-opener-marked")} aria-haspopup="dialog" aria-expanded=${open} aria-controls=${open ? id : undefined}
       onClick=${() => setOpen(!open)}>${label}<svg class="jobs-caret" viewBox="0 0 8 8" aria-hidden="true"><path d="M1 2.5 4 5.5 7 2.5" /></svg><//>
-    ${open && html`<div class=${classes("jobs-panel", end && "jobs-panel-end")} id=${id} role="dialog" aria-label=${title}>${children()}</div>`}
+    ${open && html`<div class=${classes("jobs-panel", end && "jobs-panel-end")} id=${id} role="dialog" aria-label=${title} tabindex="-1">${children()}</div>`}
   </div>`;
 }
