@@ -25,6 +25,7 @@ const FIRST = 100;
 const PAGE = 500;
 const MOST = 20_000;
 const BATCH = 100; // as many ids as one request takes
+const LONG = 60_000; // milliseconds without the stream, after which all is read again
 
 export const state = signal({ phase: "idle", problem: null, more: false });
 
@@ -240,22 +241,46 @@ export function start() {
     return;
   }
   stopListening = listen(hear);
+  heardSince = connection.value === "open";
   readAll();
 }
+
+let heardSince = false; // whether events are told since the reading began
+let away = null; // when the stream was lost
+
+// Read the newest again: deletions and changes of names are told to those alone who listen.
+async function readNewest() {
+  const known_ = order.slice();
+  const page = await fly(() => get(PATH, { limit: FIRST }));
+  if (!page) return;
+  const found = new Set(page.data.map((each) => each.id));
+  const last = page.has_more ? page.data.at(-1).id : "";
+  known_.filter((id) => id >= last && !found.has(id)).forEach(remove);
+}
+
+// What was read before the stream told of events, or while it was lost, may have changed in between. What could not be
+// read is read as soon as the service is there again.
+connection.subscribe((now) => {
+  if (!stopListening) return;
+  if (now !== "open") {
+    away ??= Date.now();
+    return;
+  }
+  const isLate = heardSince ? away !== null && Date.now() - away > LONG : !(seen && seen.size <= FIRST);
+  if (state.value.phase === "failed" || isLate) readAll();
+  else readNewest().catch(() => {}); // the next connection tries again
+  heardSince = true;
+  away = null;
+});
 
 // Another caller has other jobs.
 session.subscribe(({ state: now }) => {
   if (now === "ready" || !stopListening) return;
   stopListening();
-  stopListening = null;
+  stopListening = away = null;
   round += 1;
   for (const each of [known, parts, hidden, wanted, heard, changed]) each.clear();
   order = [];
   shown = seen = null;
   state.set({ phase: "idle", problem: null, more: false });
-});
-
-// What could not be read is read as soon as the service is there again.
-connection.subscribe((now) => {
-  if (now === "open" && state.value.phase === "failed") readAll();
 });
