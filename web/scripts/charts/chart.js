@@ -13,7 +13,8 @@ const plain = (value) => number(value);
 
 // title      what it shows: read aloud, and above the chart
 // x          ascending numbers; with `time`, seconds since 1970
-// series     [{key, label, colour: "--series-test", values: [number or null, NaN too], dashed, format}, …]
+// series     [{key, label, colour: "--series-test", values: [number or null, NaN too], dashed, format, tag, low, high}, …];
+//            `tag` is written at the line's end; between `low` and `high`, columns as `values`, is a faint band
 // format     how a value is written, e.g. loss or percent; formatX likewise
 // log        whether the axis of values is logarithmic; values up to 0 are gaps then
 // smoothing  weight of the moving average in [0, 1); the raw line stays, faint
@@ -21,13 +22,14 @@ const plain = (value) => number(value);
 // bands      [{from, to, colour}]: shaded stretches, e.g. where a finding has its evidence
 // sync       charts with the same key share the cursor
 // zoom, onZoom   [from, to] or null, where the zoom is to be shared or kept in the address
+// cursor     a signal with the place in x under the cursor, where others want to know it
 // hidden, onToggle   a Set of keys that are not drawn, and what is called with a key when its name is pressed
 export function Chart({ title, x, series, format = plain, formatX = plain, xLabel, height = 260, time = false, log = false,
-  smoothing = 0, markers = [], bands = [], sync, zoom = null, onZoom, hidden, onToggle, readout = true, children }) {
+  smoothing = 0, markers = [], bands = [], sync, zoom = null, onZoom, cursor, hidden, onToggle, readout = true, children }) {
   const holder = useRef();
   const plot = useRef(null);
   const shown = useRef({});
-  const index = useMemo(() => signal(null), []);
+  const index = useMemo(() => cursor ?? signal(null), [cursor]);
   const [ownZoom, setOwnZoom] = useState(null);
   const [ready, setReady] = useState(false);
   const [numbers, setNumbers] = useState(false);
@@ -39,7 +41,7 @@ export function Chart({ title, x, series, format = plain, formatX = plain, xLabe
   shown.current = { x, drawn, markers, bands, setZoom, format, formatX, index };
 
   // What needs another uPlot; everything else is given to the one that is there.
-  const structure = JSON.stringify([drawn.map((each) => [each.key, each.colour, each.dashed]), log, smoothing > 0, time, sync, isDark]);
+  const structure = JSON.stringify([drawn.map((each) => [each.key, each.colour, each.dashed, Boolean(each.low), Boolean(each.tag)]), log, smoothing > 0, time, sync, isDark]);
   useEffect(() => {
     let ended = false;
     let observer;

@@ -5,7 +5,8 @@ import { smooth } from "./smoothing.js";
 const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif';
 const GRID_SPACE = 44; // pixels between two lines of the grid, at least
 
-// The columns that uPlot draws: x, and for each series its values, behind which the raw ones lie where they are smoothed.
+// The columns that uPlot draws: x, and for each series its values, behind which the raw ones lie where they are smoothed,
+// and then the ends of its band, if it has one.
 // What is not finite, and on a logarithmic axis not positive, is a gap.
 export function plotted({ x, drawn }, log, smoothing) {
   const clean = (values) =>
@@ -18,20 +19,29 @@ export function plotted({ x, drawn }, log, smoothing) {
     const values = clean(each.values);
     if (smoothing > 0) columns.push(values);
     columns.push(smoothing > 0 ? smooth(values, smoothing) : values);
+    if (each.low) columns.push(clean(each.low), clean(each.high));
   }
   return columns;
 }
 
+// Series and bands of uPlot for the columns of `plotted`. `mains` says which of the columns are the lines themselves.
 function lines({ drawn }, smoothing) {
   const found = [{}];
+  const bands = [];
+  const mains = [];
   for (const each of drawn) {
     const stroke = colour(each.colour);
     const line = { label: each.key, stroke, width: each.width ?? 2, spanGaps: true, dash: each.dashed ? [6, 4] : undefined };
     const single = (chart, at) => chart.data[at].filter((value) => value !== null).length === 1; // no line: a point
     if (smoothing > 0) found.push({ ...line, stroke: faint(stroke), width: 1, points: { show: false } });
+    mains.push(found.length);
     found.push({ ...line, points: { show: single, size: 6, fill: stroke } });
+    if (!each.low) continue;
+    const edge = { label: each.key, stroke: faint(stroke, 0), width: 0, spanGaps: true, auto: false, points: { show: false } };
+    bands.push({ series: [found.length + 1, found.length], fill: faint(stroke, 0.14) });
+    found.push(edge, edge);
   }
-  return found;
+  return { series: found, bands, mains };
 }
 
 const axis = (more) => ({
@@ -77,6 +87,34 @@ function drawMarkers(chart, markers) {
   }
 }
 
+// What is written at the ends of the lines. Where two would cover each other, the lower one moves down.
+function drawTags(chart, drawn, mains) {
+  const { ctx, bbox } = chart;
+  const tags = [];
+  drawn.forEach((each, at) => {
+    if (!each.tag) return;
+    const values = chart.data[mains[at]];
+    const [from, to] = chart.series[0].idxs ?? [0, values.length - 1];
+    let last = to;
+    while (last >= from && (values[last] === null || values[last] === undefined)) last -= 1;
+    if (last < from) return;
+    const left = chart.valToPos(chart.data[0][last], "x", true);
+    const top = chart.valToPos(values[last], "y", true);
+    if (top >= bbox.top && top <= bbox.top + bbox.height) tags.push({ text: each.tag, fill: colour(each.colour), left, top });
+  });
+  ctx.font = FONT.replace("12px", `600 ${11 * devicePixelRatio}px`);
+  ctx.textAlign = "left";
+  ctx.textBaseline = "middle";
+  const placed = [];
+  for (const each of tags.sort((a, b) => a.top - b.top)) {
+    const near = placed.filter((other) => Math.abs(other.left - each.left) < 14 * devicePixelRatio);
+    const top = Math.max(each.top, ...near.map((other) => other.top + 12 * devicePixelRatio));
+    placed.push({ left: each.left, top });
+    ctx.fillStyle = each.fill;
+    ctx.fillText(each.text, each.left + 5 * devicePixelRatio, top);
+  }
+}
+
 // Options of uPlot. `shown.current` has what may change without another uPlot.
 export function plotOptions({ width, height, log, smoothing, time, sync }, shown) {
   const clipped = (draw) => (chart) => {
@@ -88,12 +126,14 @@ export function plotOptions({ width, height, log, smoothing, time, sync }, shown
     draw(chart);
     ctx.restore();
   };
+  const { series, bands, mains } = lines(shown.current, smoothing);
+  const tagged = shown.current.drawn.some((each) => each.tag);
   const formatX = (chart, splits) => whole(chart, splits, shown.current.formatX);
   return {
     width,
     height,
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, tagged ? 20 : 8, 0, 0],
     cursor: {
       sync: sync ? { key: sync, setSeries: false } : undefined,
       drag: { x: true, y: false, setScale: false },
@@ -106,10 +146,11 @@ export function plotOptions({ width, height, log, smoothing, time, sync }, shown
       axis({ space: GRID_SPACE, grid: { show: false }, size: 28, ...(time ? {} : { values: formatX, incrs: [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 1e7] }) }),
       axis({ space: 32, size: 60, values: (_, splits) => splits.map((each) => (each === null ? "" : shown.current.format(each))) }),
     ],
-    series: lines(shown.current, smoothing),
+    series,
+    bands,
     hooks: {
       drawAxes: [clipped((chart) => drawBands(chart, shown.current.bands))],
-      draw: [clipped((chart) => drawMarkers(chart, shown.current.markers))],
+      draw: [clipped((chart) => drawMarkers(chart, shown.current.markers)), (chart) => drawTags(chart, shown.current.drawn, mains)],
       setCursor: [(chart) => shown.current.index.set(chart.cursor.idx ?? null)],
       setSelect: [
         (chart) => {
