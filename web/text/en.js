@@ -126,7 +126,7 @@ export default {
     loss: "Loss",
     accuracy: "Accuracy",
     loss_from: "Loss, difference from {name}",
-    accuracy_from: "Accuracy, difference from {name}",
+    accuracy_from: "Accuracy, difference from {name} in percentage points",
     verdicts: "Is it a difference?",
     verdict_different: "They differ",
     verdict_no_difference: "No difference can be told",

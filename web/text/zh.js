@@ -124,7 +124,7 @@ export default {
     loss: "损失",
     accuracy: "准确率",
     loss_from: "损失，与 {name} 之差",
-    accuracy_from: "准确率，与 {name} 之差",
+    accuracy_from: "准确率，与 {name} 之差（百分点）",
     verdicts: "真的有差别吗？",
     verdict_different: "有差别",
     verdict_no_difference: "看不出差别",

@@ -15,7 +15,7 @@ const plain = (value) => number(value);
 // x          ascending numbers; with `time`, seconds since 1970
 // series     [{key, label, colour: "--series-test", values: [number or null, NaN too], dashed, format, tag, low, high}, …];
 //            `tag` is written at the line's end; between `low` and `high`, columns as `values`, is a faint band
-// format     how a value is written, e.g. loss or percent; formatX likewise
+// format     how a value is written, e.g. loss or percent; formatX likewise; formatAxis on the axis, where it is another
 // log        whether the axis of values is logarithmic; values up to 0 are gaps then
 // smoothing  weight of the moving average in [0, 1); the raw line stays, faint
 // markers    [{x, label, colour}]: lines upright, e.g. the best epoch
@@ -24,7 +24,7 @@ const plain = (value) => number(value);
 // zoom, onZoom   [from, to] or null, where the zoom is to be shared or kept in the address
 // cursor     a signal with the place in x under the cursor, where others want to know it
 // hidden, onToggle   a Set of keys that are not drawn, and what is called with a key when its name is pressed
-export function Chart({ title, x, series, format = plain, formatX = plain, xLabel, height = 260, time = false, log = false,
+export function Chart({ title, x, series, format = plain, formatAxis = format, formatX = plain, xLabel, height = 260, time = false, log = false,
   smoothing = 0, markers = [], bands = [], sync, zoom = null, onZoom, cursor, hidden, onToggle, readout = true, children }) {
   const holder = useRef();
   const plot = useRef(null);
@@ -38,7 +38,7 @@ export function Chart({ title, x, series, format = plain, formatX = plain, xLabe
   const zoomed = onZoom ? zoom : ownZoom;
   const setZoom = onZoom ?? setOwnZoom;
   const drawn = series.filter((each) => !hidden?.has(each.key));
-  shown.current = { x, drawn, markers, bands, setZoom, format, formatX, index };
+  shown.current = { x, drawn, markers, bands, setZoom, formatAxis, formatX, index };
 
   // What needs another uPlot; everything else is given to the one that is there.
   const structure = JSON.stringify([drawn.map((each) => [each.key, each.colour, each.dashed, Boolean(each.low), Boolean(each.tag)]), log, smoothing > 0, time, sync, isDark]);

@@ -5,11 +5,12 @@ import { DASH, loss, number, percent, t, toNumber } from "../text.js";
 import { Chart } from "../charts/chart.js";
 import { colourName } from "../charts/colours.js";
 import { columnFrom, letter } from "./model.js";
-import { Badge, lossDifference, nameOf, points } from "./parts.js";
+import { Badge, axisDifference, lossDifference, nameOf, points } from "./parts.js";
 
 const KINDS = ["loss", "accuracy"];
 const FORMATS = { loss, accuracy: (value) => percent(value, 1) };
 const FROM = { loss: lossDifference, accuracy: points };
+const AXIS_FROM = { loss: axisDifference(1), accuracy: axisDifference(100) };
 
 const numbers = (values) => values.map((value) => (value === null ? null : toNumber(value)));
 
@@ -54,7 +55,8 @@ export function Charts({ comparison, ids, baseline, hidden, splits, smoothing, l
     const title = baseline ? t(`compare.${kind}_from`, { name: `${letter(ids.indexOf(baseline.id))} ${nameOf(baseline)}` }) : t(`compare.${kind}`);
     return html`<div class="compare-chart" key=${kind}>
       <${Values} ...${{ cursor, epochs: comparison.epochs, series: lines[kind], format: (value) => (value === null ? DASH : format(value)), hidden, splits }} />
-      <${Chart} title=${title} x=${comparison.epochs} series=${lines[kind]} format=${format} height=${height} log=${log && kind === "loss" && !baseline}
+      <${Chart} title=${title} x=${comparison.epochs} series=${lines[kind]} format=${format}
+        formatAxis=${baseline ? AXIS_FROM[kind] : format} height=${height} log=${log && kind === "loss" && !baseline}
         smoothing=${smoothing} zoom=${zoom} onZoom=${setZoom} sync="compare" cursor=${cursor} hidden=${hiddenLines} readout=${false} />
     </div>`;
   })}</div>`;

@@ -34,7 +34,7 @@ function Cell({ comparison, job, baseline, column }) {
   const own = html`${column.format(found.value)}${spread}`;
   return html`<td class="num">
     <div>${comparable ? html`<${Difference} value=${found.value - base.value} good=${column.good} format=${column.from} />` : own}</div>
-    <small class="muted">${comparable ? html`${column.format(found.value)}${spread} · ` : ""}${remark(found)}</small></td>`;
+    <small class="muted" title=${comparable ? remark(found) : undefined}>${comparable ? own : remark(found)}</small></td>`;
 }
 
 export function JobsTable({ comparison, ids, baseline, hidden, setBaseline, toggle, remove }) {

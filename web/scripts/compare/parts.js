@@ -1,6 +1,6 @@
 // The small parts that comparisons are made of.
 import { html, classes } from "../dom.js";
-import { DASH, number, t } from "../text.js";
+import { DASH, number, short, t } from "../text.js";
 import { letter } from "./model.js";
 
 // A job's letter in its colour: the sign by which it is known in charts and tables.
@@ -23,7 +23,13 @@ function signed(value, digits) {
 }
 
 export const points = (value) => (value === null || !Number.isFinite(value) ? number(value) : `${signed(100 * value, 2)} ${t("compare.points")}`);
-export const lossDifference = (value) => (value === null || !Number.isFinite(value) ? number(value) : signed(value, Math.abs(value) < 0.01 ? 4 : 3));
+export const lossDifference = (value) => (value === null || !Number.isFinite(value) ? number(value) : signed(value, Math.abs(value) < 100 ? 4 : 1));
+
+// For an axis, where there is less room and the unit is said once: "+2", "−0.05".
+export const axisDifference = (factor) => (value) => {
+  const scaled = factor * value;
+  return `${scaled > 0 ? "+" : scaled < 0 ? "−" : ""}${short(Math.abs(scaled), 3)}`;
+};
 
 // A difference with its sign, an arrow, and a colour that says whether it is for the better. `good`: "up" or "down".
 export function Difference({ value, good, format }) {
