@@ -16,7 +16,7 @@ function apart(ticks, height) {
   for (const [n, tick] of sorted.entries()) {
     const far = kept.length === 0 || (tick.at - kept.at(-1).at) * height >= 14;
     if (far) kept.push(tick);
-    else if (n === sorted.length - 1 && kept.length > 1) kept.splice(-1, 1, tick);
+    else if (n === sorted.length - 1 && kept.length > 1) kept.splice(-1, 1, tick); // it is nearer than one line to the last
   }
   return kept;
 }

@@ -10,9 +10,9 @@ const EDGE = 0.06; // room above the highest and below the lowest category
 const distinct = (values) => [...new Set(values)];
 
 function niceTicks(low, high) {
-  const rough = (high - low) / 4 || 1;
+  const rough = (high - low) / 6 || 1;
   const size = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((each) => each * size).find((each) => each >= rough);
+  const step = [1, 2, 2.5, 5, 10].map((each) => each * size).find((each) => each >= rough);
   const ticks = [];
   for (let n = Math.ceil(low / step); n * step <= high + step / 1e6; n += 1) ticks.push(n * step);
   return ticks;
@@ -33,7 +33,7 @@ function numeric(axis, values) {
   const span = place(high) - place(low);
   const back = log ? (value) => 10 ** value : (value) => value;
   const steps = distinct(numbers).sort((a, b) => a - b);
-  const ticks = steps.length <= MOST_TICKS ? steps : log ? powers(low, high) : niceTicks(low, high);
+  const ticks = steps.length <= MOST_TICKS ? steps : [...new Set([low, ...(log ? powers(low, high) : niceTicks(low, high)), high])];
   const format = axis.format ?? ((value) => short(value, 4));
   return {
     ...axis, kind: log ? "log" : "linear", low, high, steps, format,

@@ -4,7 +4,6 @@ import { Link } from "../router.js";
 import { DASH, duration, loss, number, percent, t, toNumber } from "../text.js";
 import { Progress, Status } from "../components/basics.js";
 import { fieldWords, isNumber, valueWords } from "../compare/fields.js";
-import { OVER } from "../compare/model.js";
 import { accuracyOf } from "./data.js";
 import { trialWords } from "./parts.js";
 
@@ -19,9 +18,9 @@ const MEASURED = [
   { key: "time", of: (_, job) => secondsOf(job), show: (value) => duration(value) },
 ];
 
-function columnsOf(paths, labelled) {
+function columnsOf({ space }, labelled) {
   const values = labelled ? [{ key: "label", label: t("sweeps.trial"), of: trialWords, show: (value) => value }]
-    : paths.map((path) => ({ key: path, label: fieldWords(path)[0], part: fieldWords(path)[1], of: (trial) => trial.values[path], show: valueWords }));
+    : Object.keys(space).map((path) => ({ key: path, label: fieldWords(path)[0], part: fieldWords(path)[1], num: space[path].every(isNumber), of: (trial) => trial.values[path], show: valueWords }));
   return [{ key: "number", label: "#", num: true, of: (trial) => trial.number, show: (value) => number(value) }, ...values,
     { key: "status", label: t("compare.status"), of: (trial) => trial.status ?? "" },
     ...MEASURED.map((each) => ({ ...each, num: true, label: t(`sweeps.${each.key}`) }))];
@@ -68,18 +67,17 @@ function Row({ trial, job, columns, best, colour, choose, choosable }) {
       const value = column.of(trial, job);
       const text = missing(value) && column.num ? DASH : column.show(value);
       if (column.key === "number") return html`<th key="number" scope="row" class="num">${trial.url ? html`<${Link} to=${`/jobs/${trial.job_id}`} aria-label=${t("sweeps.job", { n: trial.number })}>${text}<//>` : text}</th>`;
-      return html`<td key=${column.key} class=${classes((column.num || isNumber(value)) && "num")}><span class="user-text">${text}</span>
+      return html`<td key=${column.key} class=${classes(column.num && "num")}><span class="user-text">${text}</span>
         ${column.key === "best" && best && html` <span class="sweeps-best">${t("sweeps.is_best")}</span>`}</td>`;
     })}</tr>`;
 }
 
 // `chosen`: a Map of job ids to colours. `within`: the ids of those that are shown.
 export function Trials({ sweep, jobs, best, chosen, choose, most, sort, setSort, within }) {
-  const columns = columnsOf(Object.keys(sweep.space), sweep.trials.some((trial) => trial.label));
+  const columns = columnsOf(sweep, sweep.trials.some((trial) => trial.label));
   const column = columns.find((each) => each.key === sort.replace(/^-/, "")) ?? columns[0];
   const rows = sorted(sweep.trials.filter((trial) => within.has(trial.job_id)), jobs, column, sort.startsWith("-"));
-  const active = sweep.trials.some((trial) => trial.status && !OVER.has(trial.status));
-  return html`<div class="table-wrap sweeps-trials" tabindex="0" role="group" aria-label=${t("sweeps.trials")} data-active=${active}><table class="table">
+  return html`<div class="table-wrap sweeps-trials" tabindex="0" role="group" aria-label=${t("sweeps.trials")}><table class="table">
     <thead><tr><td class="sweeps-choose"></td>${columns.map((each) => html`<${Heading} key=${each.key} column=${each} ...${{ sort, setSort }} />`)}</tr></thead>
     <tbody>${rows.map((trial) => html`<${Row} key=${trial.job_id} ...${{ trial, job: jobs.get(trial.job_id), columns, choose }}
       best=${best?.job_id === trial.job_id} colour=${chosen.get(trial.job_id)} choosable=${chosen.size < most} />`)}</tbody></table></div>`;

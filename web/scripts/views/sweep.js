@@ -45,7 +45,7 @@ function useParallel(sweep, chosen) {
   const axes = useMemo(() => sweep && [...Object.keys(sweep.space).map((path) => ({ key: path, label: fieldWords(path)[0], part: fieldWords(path)[1], title: path })), objectiveAxis()],
     [JSON.stringify(sweep?.space), t("compare.best")]);
   const rows = useMemo(() => sweep && sweep.trials.filter((trial) => trial.url).map((trial) => ({
-    id: trial.job_id, label: `${trial.number}`, colour: `var(${chosen.get(trial.job_id) ?? "--muted"})`, strong: chosen.has(trial.job_id),
+    id: trial.job_id, label: `${trial.number}`, colour: chosen.has(trial.job_id) ? `var(${chosen.get(trial.job_id)})` : "color-mix(in srgb, var(--muted) 55%, var(--paper))", strong: chosen.has(trial.job_id),
     values: { ...trial.values, [objectiveAxis().key]: accuracyOf(trial.best) },
   })), [sweep, chosen]);
   return { axes, rows };
@@ -81,11 +81,11 @@ function Inside({ state, query, change }) {
         <${SweepActions} sweep=${sweep} reload=${state.reload} /></div></header>
     <${SweepProgress} sweep=${sweep} jobs=${jobs} />
     ${sweep.experiment ? html`<${Answer} sweep=${sweep} />` : html`<${Space} sweep=${sweep} /><${Best} trial=${ranked[0]} />`}
-    <section class="section"><h2>${t("sweeps.jobs")}</h2>
-      <${Trials} ...${{ sweep, jobs, chosen, choose, within }} best=${ranked[0]} most=${MOST_JOBS} sort=${query.get("sort") ?? (labelled ? "number" : "-best")} setSort=${(sort) => change({ sort })} /></section>
     <section class="section sweeps-charts">
       <${SweepCurves} trials=${shown} ...${{ curves, chosen, measure }} setMeasure=${(each) => change({ measure: each })} log=${query.get("log") === "1"} setLog=${(each) => change({ log: each ? "1" : null })} />
-      <${Parallel} title=${t("compare.parallel_title")} ...${{ axes, rows, words: valueWords, brushes }} setBrushes=${(brush) => change({ brush })} height=${360} /></section>`;
+      <${Parallel} title=${t("compare.parallel_title")} ...${{ axes, rows, words: valueWords, brushes }} setBrushes=${(brush) => change({ brush })} height=${384} /></section>
+    <section class="section"><h2>${t("sweeps.jobs")}</h2>
+      <${Trials} ...${{ sweep, jobs, chosen, choose, within }} best=${ranked[0]} most=${MOST_JOBS} sort=${query.get("sort") ?? (labelled ? "number" : "-best")} setSort=${(sort) => change({ sort })} /></section>`;
 }
 
 export default function Sweep({ id }) {
