@@ -13,7 +13,7 @@ from access.keys import require_operator
 from api.contract.documentation import documentation_router
 from api.contract.openapi import openapi_document
 from api.contract.page import page_router
-from api.dependencies import may_administer, may_observe, may_predict, may_use
+from api.dependencies import may_administer, may_observe, may_predict, may_read, may_use
 from api.http.problems import add_handlers
 from api.reading import job_reports
 from api.routes import (
@@ -35,6 +35,7 @@ from api.routes import (
     job_summaries,
     jobs,
     keys,
+    links,
     metrics,
     mlflow,
     model_evaluations,
@@ -145,6 +146,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(predictions.router, prefix="/v1", dependencies=[Depends(may_predict)])
     for resource in (projects, caller):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
+    app.include_router(links.router, prefix="/v1", dependencies=[Depends(may_read)])
     app.include_router(prometheus.router, dependencies=[Depends(may_observe)])
     for router in (open_inference.keyless, open_inference.models, open_inference.inference):
         app.include_router(router)

@@ -75,6 +75,11 @@ async def may_predict(caller: CallerDep) -> None:
     _require(caller, "read")
 
 
+async def may_read(caller: CallerDep) -> None:
+    """What changes nothing needs the scope `read`, whatever its method."""
+    _require(caller, "read")
+
+
 async def may_administer(caller: CallerDep) -> None:
     """Keys and webhooks need the scope `admin`."""
     _require(caller, "admin")

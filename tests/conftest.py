@@ -139,9 +139,9 @@ SLOW = (
     "worker/exporting/test_program.py",
     "worker/test_recorder.py",
 )
-# Rooms that stay in one process: whoever runs the one long test there is given the short ones beside it, and no other
-# long one, which would wait behind it.
-BY_ROOM = ("chaos",)
+# Rooms that stay in one process. In chaos, whoever runs the one long test there is given the short ones beside it, and
+# no other long one, which would wait behind it. In web, the tests share a browser and a service that trains.
+BY_ROOM = ("chaos", "web")
 # Files whose tests share a deployment, and have one for each parameter.
 BY_PARAMETER = ("acceptance/test_service.py",)
 TESTS = Path(__file__).parent

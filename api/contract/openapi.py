@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from access.errors import KeyInvalid, KeyNotFound, ProjectNotFound
+from access.errors import KeyInvalid, KeyNotFound, LinkExpired, LinkInvalid, ProjectNotFound
 from api.http.bodies import JSON, MERGE_PATCH
 from api.http.errors import (
     BodyTooLarge,
@@ -34,6 +34,7 @@ from api.http.problem_kinds import (
 )
 from api.http.problems import MEDIA_TYPE
 from api.schemas import PredictionRequest, Problem
+from api.service.signed_links import LINKED, LINKED_AS_CSV
 from catalog.datasets.errors import DatasetNotFound, UploadNotFound
 from jobs.errors import JobNotFound
 from sweeps.errors import ExperimentNotFound, SweepNotFound
@@ -116,6 +117,8 @@ def _kinds(path: str, operation: dict[str, Any]) -> Sequence[ProblemKind]:
     kinds += [by_code[code] for response in operation["responses"].values() for code in response.pop(FAILS_WITH, ())]
     if any(parameter["name"] == IF_MATCH for parameter in operation.get("parameters", ())):
         kinds.append(PROBLEM_KINDS[PreconditionFailed])
+    if operation["operationId"] in LINKED | LINKED_AS_CSV:
+        kinds += [PROBLEM_KINDS[LinkInvalid], PROBLEM_KINDS[LinkExpired]]
     if "requestBody" in operation:
         errors = BODY_ERRORS if JSON in operation["requestBody"]["content"] else FILE_ERRORS
         kinds += [REQUEST_TOO_SLOW, *(PROBLEM_KINDS[error] for error in errors)]

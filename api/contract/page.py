@@ -2,10 +2,11 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
+from json import loads
 from pathlib import Path
+from posixpath import dirname, join, normpath
 from string import Template
 
 from fastapi import APIRouter
@@ -24,6 +25,9 @@ PAGES = (
     *("/sweeps", "/sweeps/{id}", "/experiments", "/experiments/{name}", "/workers", "/settings"),
 )
 
+START = "scripts/app.js"
+
+_IMPORT = re.compile(r'\bfrom ?"([^"]+)"')  # of a module; `import("…")` is none
 _IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 
 
@@ -54,12 +58,30 @@ def page_router(root: str, folder: Path = WEB) -> APIRouter:
 
 def _document(root: str, tree: Tree, template: str) -> str:
     assets = root + tree.below(ASSETS)
-    preloads = "\n".join(f'<link rel="modulepreload" href="{assets}/{path}">' for path in _modules(tree))
+    preloads = "\n".join(f'<link rel="modulepreload" href="{assets}/{path}">' for path in _modules(tree, template))
     return Template(template).substitute(root=root, assets=assets, preloads=preloads)
 
 
-def _modules(tree: Tree) -> Iterator[str]:
-    return (path for path in tree.files if path.startswith(("scripts/", "vendor/")) and path.endswith(".js"))
+def _modules(tree: Tree, template: str) -> list[str]:
+    """The paths of the modules that every page needs: `START` and all that it imports, directly or not. What is
+    imported only when it is shown, such as a view, is not among them. Without this list a browser would find them one
+    by one."""
+    found, to_read = [], [START] if START in tree.files else []
+    bare = {name: path.removeprefix("$assets/") for name, path in _imports(template).items()}
+    while to_read:
+        path = to_read.pop()
+        found.append(path)
+        for name in _IMPORT.findall(tree.files[path].plain.decode()):
+            imported = bare.get(name) or normpath(join(dirname(path), name))
+            if imported not in found and imported not in to_read:
+                to_read.append(imported)
+    return sorted(found)
+
+
+def _imports(template: str) -> dict[str, str]:
+    """What the import map says of names that are no paths."""
+    found = _IMPORT_MAP.search(template)
+    return loads(found[1])["imports"] if found else {}
 
 
 def _script_hash(document: str) -> str:

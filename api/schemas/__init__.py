@@ -87,6 +87,7 @@ from api.schemas.jobs import (
     StepRow,
     Weights,
 )
+from api.schemas.links import Link, Links, LinksCreate
 from api.schemas.mlflow import MlflowRun
 from api.schemas.model_tasks import (
     ExportCreate,
@@ -189,6 +190,9 @@ __all__ = [
     "Key",
     "KeyCreate",
     "LayerSignals",
+    "Link",
+    "Links",
+    "LinksCreate",
     "Live",
     "MlflowRun",
     "ModelAlias",

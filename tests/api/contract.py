@@ -89,6 +89,9 @@ RULES_BETWEEN_FIELDS: Mapping[str, str] = {
     "of this version": "which images, classes, findings and audits a version has",
     "does not go with `finding`": "a finding names its images",
     "spec has no field": "the spec of an audit is a part of one",
+    "should be the address of a file or a picture": "which addresses are of files",
+    "should have no fragment": "an address that is signed reaches the service",
+    "should have no signature yet": "a link is signed once",
     "without `..`": "whether a part of a path leads upwards",
 }
 

@@ -24,7 +24,8 @@ $preloads
 FILES = {
     "index.html": INDEX,
     "icon.svg": "<svg xmlns='http://www.w3.org/2000/svg'/>",
-    "scripts/app.js": "import './views/jobs.js';" * 20,
+    "scripts/app.js": 'import { t } from "./text.js";\nimport(`./views/${name}.js`);' * 20,
+    "scripts/text.js": 'export { h } from "preact";\nimport {\n  t,\n} from "./app.js";',
     "scripts/views/jobs.js": "export default 1;",
     "styles/base.css": "a{color:red}" * 20,
     "text/en.js": "export default {};",
@@ -93,7 +94,7 @@ def test_every_file_that_the_page_loads_is_kept_for_ever(folder: Path) -> None:
     client = local(folder)
     base = assets_of(client.get("/").text)
     served = [name for name in FILES if Path(name).suffix in MEDIA_TYPES and not name.startswith(".")]
-    assert len(served) == 7
+    assert len(served) == 8
     for name in served:
         answer = client.get(f"{base}/{name}", headers={"Accept-Encoding": "identity"})
         assert answer.content.decode() == FILES[name]
@@ -153,12 +154,12 @@ def test_its_policy_allows_the_import_map_and_no_other_script(folder: Path) -> N
         }
 
 
-def test_scripts_and_libraries_are_loaded_ahead(folder: Path) -> None:
+def test_what_every_page_needs_is_loaded_ahead_and_no_view(folder: Path) -> None:
     page = local(folder, ROOT).get("/").text
     base = assets_of(page)
     assert base.startswith(f"{ROOT}/assets/")
     assert re.findall('<link rel="modulepreload" href="([^"]+)">', page) == [
-        f"{base}/{name}" for name in ("scripts/app.js", "scripts/views/jobs.js", "vendor/preact.js")
+        f"{base}/{name}" for name in ("scripts/app.js", "scripts/text.js", "vendor/preact.js")
     ]
 
 

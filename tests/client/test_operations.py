@@ -141,6 +141,7 @@ CALLS: dict[str, Call] = {
     "list_architectures": lambda c, _: c.architectures.list(),
     "list_recipes": lambda c, _: c.recipes.list(),
     "get_recipe": lambda c, _: c.recipes.retrieve("standard"),
+    "create_links": lambda c, _: c.links(["/v1/jobs/j/weights"]),
     "get_caller": lambda c, _: c.caller(),
     "list_workers": lambda c, _: c.workers.list(),
     "list_queue": lambda c, _: c.queue.list(),

@@ -1,8 +1,8 @@
 // Starts the page: language, caller, address, and around the view the shell.
-import { html, render, useEffect, useErrorBoundary, useState } from "./dom.js";
+import { html, render, useEffect, useErrorBoundary, useRef, useState } from "./dom.js";
 import * as live from "./live.js";
 import { Link, match, place } from "./router.js";
-import { begin, forget, session } from "./session.js";
+import { begin, forget, may, session } from "./session.js";
 import { useSignal } from "./store.js";
 import { LANGUAGES, chooseLanguage, language, t, useLanguage } from "./text.js";
 import { Button, ErrorPanel, Loading } from "./components/basics.js";
@@ -31,7 +31,19 @@ const VIEWS = [
 
 const NAVIGATION = ["jobs", "experiments", "sweeps", "datasets", "models", "workers", "settings"];
 
+const loading = {};
 const loaded = {};
+
+const load = (name) =>
+  (loading[name] ??= import(`./views/${name}.js`).then(
+    (module) => {
+      loaded[name] = module.default;
+    },
+    (error) => {
+      loading[name] = null;
+      throw error;
+    },
+  ));
 
 // What is shown at a path: {name, parameters}.
 function viewAt(path) {
@@ -51,15 +63,7 @@ function View() {
   useEffect(() => {
     forgive();
     setFailure(null);
-    if (name && !loaded[name]) {
-      import(`./views/${name}.js`).then(
-        (module) => {
-          loaded[name] = module.default;
-          drawn((n) => n + 1);
-        },
-        (error) => setFailure(error),
-      );
-    }
+    if (name && !loaded[name]) load(name).then(() => drawn((n) => n + 1), setFailure);
   }, [path]);
   if (!name) return html`<div class="empty"><h1>${t("common.no_page")}</h1><p><${Link} to="/jobs">${t("common.to_jobs")}<//></p></div>`;
   if (fault || failure) {
@@ -89,6 +93,8 @@ function Header() {
   const current = viewAt(path).name;
   const ready = useSignal(session, (each) => each.state === "ready");
   const shown = useSignal(language);
+  const nav = useRef();
+  useEffect(() => nav.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }), [path, ready]);
   const isCurrent = (name) => current === name || `${current}s` === name || (name === "jobs" && current === "compare");
   return html`<header class="shell-header">
     <a class="skip" href="#content" onClick=${(event) => {
@@ -96,16 +102,15 @@ function Header() {
       document.getElementById("content").focus();
     }}>${t("common.skip")}</a>
     <${Link} to="/" class="shell-brand" aria-label=${t("common.home")}>Epochal<//>
-    ${ready && html`<nav class="shell-nav" aria-label=${t("common.navigation")}>${NAVIGATION.map(
+    ${ready && html`<nav class="shell-nav" ref=${nav} aria-label=${t("common.navigation")}>${NAVIGATION.map(
       (name) => html`<${Link} to=${`/${name}`} aria-current=${isCurrent(name) ? "page" : undefined}>${t(`common.nav_${name}`)}<//>`,
     )}</nav>`}
     <div class="shell-end">
-      <${Connection} />
       <${Caller} />
       <select class="shell-language" aria-label=${t("common.language")} value=${shown} onChange=${(event) => chooseLanguage(event.target.value)}>
         ${Object.entries(LANGUAGES).map(([name, label]) => html`<option value=${name}>${label}</option>`)}
       </select>
-      ${ready && current !== "new" && html`<${Link} to="/new" class="button button-primary">${t("common.new_job")}<//>`}
+      ${ready && current !== "new" && may("train") && html`<${Link} to="/new" class="button button-primary">${t("common.new_job")}<//>`}
     </div>
   </header>`;
 }
@@ -123,9 +128,10 @@ function Page() {
     login: () => html`<${Login} />`,
     ready: () => html`<${View} />`,
   };
-  return html`<${Header} /><main class="shell-main" id="content" tabindex="-1">${inside[state]()}</main><${Toasts} /><${Questions} />`;
+  return html`<${Header} /><main class="shell-main" id="content" tabindex="-1">${inside[state]()}</main><${Connection} /><${Toasts} /><${Questions} />`;
 }
 
+load(viewAt(place.value.path).name ?? "jobs").catch(() => {}); // meanwhile language and caller; a failure is shown by View
 await useLanguage();
 const app = document.getElementById("app");
 app.replaceChildren();

@@ -91,6 +91,13 @@ class AsyncEpochal:
         """Whose key this client has, what it may do, and whether the service requires keys at all."""
         return await self._requester.request("GET", path_to("caller"), cast=types.Caller)
 
+    async def links(self, paths: Sequence[str]) -> Sequence[types.Link]:
+        """Addresses of files or pictures, up to 100, such as `job.links.weights`, each with one that needs no key for a
+        minute. A `url` is relative to the service's host."""
+        body = {"paths": [*paths]}
+        answer = await self._requester.request("POST", path_to("links"), json=body, repeatable=True, cast=types.Links)
+        return answer.data
+
     async def compare(self, job_ids: Sequence[str], *, max_points: int | None = None) -> Comparison:
         """The curves of 2 to 10 jobs on one axis of epochs, where their specs differ, and whether their accuracies
         differ by more than their seeds make."""

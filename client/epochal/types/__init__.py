@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from epochal.types.bodies import JobCreate as JobCreate
     from epochal.types.bodies import JobRerun as JobRerun
     from epochal.types.bodies import KeyCreate as KeyCreate
+    from epochal.types.bodies import LinksCreate as LinksCreate
     from epochal.types.bodies import ModelVersionCreate as ModelVersionCreate
     from epochal.types.bodies import PredictionRequest as PredictionRequest
     from epochal.types.bodies import ProjectCreate as ProjectCreate
@@ -123,6 +124,8 @@ if TYPE_CHECKING:
     from epochal.types.evaluations import Reliability as Reliability
     from epochal.types.evaluations import ReliabilityBin as ReliabilityBin
     from epochal.types.files import Checkpoint as Checkpoint
+    from epochal.types.files import Link as Link
+    from epochal.types.files import Links as Links
     from epochal.types.files import MlflowRun as MlflowRun
     from epochal.types.jobs import Job as Job
     from epochal.types.jobs import JobDataset as JobDataset
@@ -258,8 +261,8 @@ _NAMES = {
     "bodies": (
         "AliasMove AuditChoice AuditCreate AugmentedSamples ConfusionCell DatasetEdit DatasetEdits "
         "DatasetImport EvaluationCreate ExperimentRun ExportCreate JobChange JobCreate JobRerun KeyCreate "
-        "ModelVersionCreate PredictionRequest ProjectCreate Quotas RepeatsChange Retention SweepCreate "
-        "UploadCreate WebhookChange WebhookCreate"
+        "LinksCreate ModelVersionCreate PredictionRequest ProjectCreate Quotas RepeatsChange Retention "
+        "SweepCreate UploadCreate WebhookChange WebhookCreate"
     ),
     "catalogue": ("Architecture NetworkSize Recipe RecipeResult"),
     "comparison": ("ComparedJob Comparison Curves Difference RepeatedJob Repeats Spread Spreads Verdict"),
@@ -275,7 +278,7 @@ _NAMES = {
         "EvaluatedMeans Evaluation EvaluationFigures ModelEvaluation ModelEvaluationLinks "
         "ModelEvaluationSummary Reliability ReliabilityBin"
     ),
-    "files": ("Checkpoint MlflowRun"),
+    "files": ("Checkpoint Link Links MlflowRun"),
     "jobs": ("Job JobDataset JobError JobLinks JobSummary Predictions Progress SummaryBest SummaryEpoch Weights"),
     "keys": ("Key NewKey"),
     "manifests": (

@@ -5,8 +5,7 @@ import { smooth } from "./smoothing.js";
 const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif';
 const GRID_SPACE = 44; // pixels between two lines of the grid, at least
 
-// The columns that uPlot draws: x, and for each series its values, behind which the raw ones lie where they are smoothed,
-// and then the ends of its band, if it has one.
+// The columns that uPlot draws: x, and for each series its values, behind which the raw ones lie where they are smoothed.
 // What is not finite, and on a logarithmic axis not positive, is a gap.
 export function plotted({ x, drawn }, log, smoothing) {
   const clean = (values) =>
@@ -18,30 +17,33 @@ export function plotted({ x, drawn }, log, smoothing) {
   for (const each of drawn) {
     const values = clean(each.values);
     if (smoothing > 0) columns.push(values);
-    columns.push(smoothing > 0 ? smooth(values, smoothing) : values);
-    if (each.low) columns.push(clean(each.low), clean(each.high));
+    columns.push(smoothing > 0 && !each.aside ? smooth(values, smoothing) : values);
   }
   return columns;
 }
 
-// Series and bands of uPlot for the columns of `plotted`. `mains` says which of the columns are the lines themselves.
 function lines({ drawn }, smoothing) {
   const found = [{}];
-  const bands = [];
-  const mains = [];
   for (const each of drawn) {
     const stroke = colour(each.colour);
     const line = { label: each.key, stroke, width: each.width ?? 2, spanGaps: true, dash: each.dashed ? [6, 4] : undefined };
     const single = (chart, at) => chart.data[at].filter((value) => value !== null).length === 1; // no line: a point
     if (smoothing > 0) found.push({ ...line, stroke: faint(stroke), width: 1, points: { show: false } });
-    mains.push(found.length);
-    found.push({ ...line, points: { show: single, size: 6, fill: stroke } });
-    if (!each.low) continue;
-    const edge = { label: each.key, stroke: faint(stroke, 0), width: 0, spanGaps: true, auto: false, points: { show: false } };
-    bands.push({ series: [found.length + 1, found.length], fill: faint(stroke, 0.14) });
-    found.push(edge, edge);
+    if (each.aside && each.width === 0) line.auto = false; // an interval of few runs may be wide beyond all measure
+    found.push({ ...line, points: { show: each.aside ? false : single, size: 6, fill: stroke } });
   }
-  return { series: found, bands, mains };
+  return found;
+}
+
+// What uPlot fills between two lines. Each has one column, or two where it is smoothed.
+function filled({ drawn, areas = [] }, smoothing) {
+  const at = (key) => {
+    const found = drawn.findIndex((each) => each.key === key);
+    return found < 0 ? null : smoothing > 0 ? 2 * found + 2 : found + 1;
+  };
+  return areas
+    .map(({ low, high, colour: name }) => ({ series: [at(high), at(low)], fill: faint(colour(name), 0.16) }))
+    .filter(({ series }) => series.every((each) => each !== null));
 }
 
 const axis = (more) => ({
@@ -88,12 +90,12 @@ function drawMarkers(chart, markers) {
 }
 
 // What is written at the ends of the lines. Where two would cover each other, the lower one moves down.
-function drawTags(chart, drawn, mains) {
+function drawTags(chart, drawn, smoothing) {
   const { ctx, bbox } = chart;
   const tags = [];
-  drawn.forEach((each, at) => {
+  drawn.forEach((each, n) => {
     if (!each.tag) return;
-    const values = chart.data[mains[at]];
+    const values = chart.data[smoothing > 0 ? 2 * n + 2 : n + 1];
     const [from, to] = chart.series[0].idxs ?? [0, values.length - 1];
     let last = to;
     while (last >= from && (values[last] === null || values[last] === undefined)) last -= 1;
@@ -126,7 +128,6 @@ export function plotOptions({ width, height, log, smoothing, time, sync }, shown
     draw(chart);
     ctx.restore();
   };
-  const { series, bands, mains } = lines(shown.current, smoothing);
   const tagged = shown.current.drawn.some((each) => each.tag);
   const formatX = (chart, splits) => whole(chart, splits, shown.current.formatX);
   return {
@@ -144,13 +145,13 @@ export function plotOptions({ width, height, log, smoothing, time, sync }, shown
     scales: { x: { time }, y: { distr: log ? 3 : 1 } },
     axes: [
       axis({ space: GRID_SPACE, grid: { show: false }, size: 28, ...(time ? {} : { values: formatX, incrs: [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 1e7] }) }),
-      axis({ space: 32, size: 60, values: (_, splits) => splits.map((each) => (each === null ? "" : shown.current.formatAxis(each))) }),
+      axis({ space: 32, size: 60, values: (_, splits) => splits.map((each) => (each === null ? "" : shown.current.formatTick(each))) }),
     ],
-    series,
-    bands,
+    series: lines(shown.current, smoothing),
+    bands: filled(shown.current, smoothing),
     hooks: {
       drawAxes: [clipped((chart) => drawBands(chart, shown.current.bands))],
-      draw: [clipped((chart) => drawMarkers(chart, shown.current.markers)), (chart) => drawTags(chart, shown.current.drawn, mains)],
+      draw: [clipped((chart) => drawMarkers(chart, shown.current.markers)), (chart) => drawTags(chart, shown.current.drawn, smoothing)],
       setCursor: [(chart) => shown.current.index.set(chart.cursor.idx ?? null)],
       setSelect: [
         (chart) => {

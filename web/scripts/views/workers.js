@@ -53,7 +53,7 @@ function Queue({ queue }) {
     <tbody>${queue.map((each) => html`<tr key=${each.job_id}>
       <td class="num">${number(each.position)}</td>
       <td><${Link} to=${`/jobs/${each.job_id}`} class="user-text">${each.name ?? each.job_id}<//></td>
-      <td>${each.reason}</td><td class="num">${each.priority}</td><td><${Time} at=${each.queued_at} /></td></tr>`)}</tbody>
+      <td class="workers-reason">${each.reason}</td><td class="num">${each.priority}</td><td><${Time} at=${each.queued_at} /></td></tr>`)}</tbody>
   </table></div>`;
 }
 
