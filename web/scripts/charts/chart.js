@@ -30,6 +30,7 @@ export function Chart({ title, label = title, x, series, format = plain, formatT
   smoothing = 0, markers = [], bands = [], areas = [], sync, zoom = null, onZoom, cursor, hidden, onToggle, readout = true, children }) {
   const holder = useRef();
   const plot = useRef(null);
+  const made = useRef(null);
   const shown = useRef({});
   const index = useMemo(() => cursor ?? signal(null), [cursor]);
   const [ownZoom, setOwnZoom] = useState(null);
@@ -52,6 +53,7 @@ export function Chart({ title, label = title, x, series, format = plain, formatT
       if (ended) return;
       const width = () => Math.max(120, holder.current.clientWidth);
       plot.current = new uPlot(plotOptions({ width: width(), height, log, smoothing, time, sync }, shown), plotted(shown.current, log, smoothing), holder.current);
+      made.current = structure;
       observer = new ResizeObserver(() => plot.current?.setSize({ width: width(), height }));
       observer.observe(holder.current);
       setReady((old) => !old);
@@ -66,7 +68,7 @@ export function Chart({ title, label = title, x, series, format = plain, formatT
 
   useLayoutEffect(() => {
     const chart = plot.current;
-    if (!chart) return;
+    if (!chart || made.current !== structure) return; // it has other lines, and is about to be made anew
     chart.setData(plotted(shown.current, log, smoothing), !zoomed);
     if (zoomed) chart.setScale("x", { min: zoomed[0], max: zoomed[1] });
   }, [x, series, smoothing, zoomed?.[0], zoomed?.[1], ready, hidden]);
