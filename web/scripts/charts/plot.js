@@ -117,6 +117,13 @@ function drawTags(chart, drawn, smoothing) {
   }
 }
 
+// Around equal values, so much that the axis tells them apart from others; else what uPlot does.
+function range(chart, low, high) {
+  if (low === null || low !== high) return globalThis.uPlot.rangeNum(low ?? 0, high ?? 1, 0.1, true);
+  const room = Math.abs(low) / 10 || 0.01;
+  return [low - room, high + room];
+}
+
 // Options of uPlot. `shown.current` has what may change without another uPlot.
 export function plotOptions({ width, height, log, smoothing, time, sync }, shown) {
   const clipped = (draw) => (chart) => {
@@ -142,7 +149,7 @@ export function plotOptions({ width, height, log, smoothing, time, sync }, shown
       focus: { prox: -1 },
       bind: { dblclick: () => null },
     },
-    scales: { x: { time }, y: { distr: log ? 3 : 1 } },
+    scales: { x: { time }, y: { distr: log ? 3 : 1, ...(log ? {} : { range }) } },
     axes: [
       axis({ space: GRID_SPACE, grid: { show: false }, size: 28, ...(time ? {} : { values: formatX, incrs: [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 1e7] }) }),
       axis({ space: 32, size: 60, values: (_, splits) => splits.map((each) => (each === null ? "" : shown.current.formatTick(each))) }),

@@ -5,7 +5,7 @@ import { DASH, loss, number, percent, t, toNumber } from "../text.js";
 import { Chart } from "../charts/chart.js";
 import { colourName } from "../charts/colours.js";
 import { columnFrom, letter } from "./model.js";
-import { Badge, axisDifference, lossDifference, nameOf, points } from "./parts.js";
+import { Badge, axisDifference, lossDifference, points } from "./parts.js";
 
 const KINDS = ["loss", "accuracy"];
 const FORMATS = { loss, accuracy: (value) => percent(value, 1) };
@@ -57,7 +57,7 @@ export function Charts({ comparison, ids, baseline, hidden, splits, smoothing, l
   const hiddenLines = useMemo(() => new Set(lines.loss.series.filter((each) => hidden.has(each.job)).map((each) => each.key)), [lines, [...hidden].join()]);
   return html`<div class="compare-charts">${KINDS.map((kind) => {
     const format = (baseline ? FROM : FORMATS)[kind];
-    const title = baseline ? t(`compare.${kind}_from`, { name: `${letter(ids.indexOf(baseline.id))} ${nameOf(baseline)}` }) : t(`compare.${kind}`);
+    const title = baseline ? t(`compare.${kind}_from`, { letter: letter(ids.indexOf(baseline.id)) }) : t(`compare.${kind}`);
     return html`<div class="compare-chart" key=${kind}>
       <${Values} ...${{ cursor, epochs: comparison.epochs, series: lines[kind].series, format: (value) => (value === null ? DASH : format(value)), hidden, splits }} />
       <${Chart} title=${title} x=${comparison.epochs} series=${lines[kind].series} areas=${lines[kind].areas} format=${format}

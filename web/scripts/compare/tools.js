@@ -1,12 +1,11 @@
 // How the curves are shown: which, how smooth, on which axis.
 import { html, useId } from "../dom.js";
 import { t } from "../text.js";
-import { Button } from "../components/basics.js";
 
 const CURVES = [["", "both"], ["test", "test"], ["train", "train"]];
 
 export function Tools({ choices, baseline }) {
-  const { splits, smoothing, log, zoom, change, setZoom } = choices;
+  const { splits, smoothing, log, change } = choices;
   const shown = splits.length === 1 ? splits[0] : "";
   const id = useId();
   return html`<div class="compare-tools">
@@ -18,6 +17,5 @@ export function Tools({ choices, baseline }) {
       <output>${Math.round(100 * smoothing)} %</output></span>
     <label class="check" title=${baseline ? t("compare.no_log") : undefined}><input type="checkbox" checked=${log && !baseline} disabled=${Boolean(baseline)}
       onChange=${(event) => change({ log: event.target.checked ? "1" : null })} /> ${t("compare.log")}</label>
-    ${zoom && html`<${Button} kind="quiet" onClick=${() => setZoom(null)}>${t("chart.reset_zoom")}<//>`}
   </div>`;
 }

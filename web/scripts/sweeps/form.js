@@ -84,7 +84,8 @@ export function SweepForm({ query, change }) {
   const grid = useMemo(() => readGrid(rows), [rows]);
   const first = useMemo(() => base.spec && firstOf(base.spec, grid.space), [base.spec, grid]);
   const { run, problem: dry } = useDryRun(first);
-  const fields = useMemo(() => fieldsOf(run?.spec ?? base.job?.spec ?? {}), [run, base.job]);
+  const { run: plain } = useDryRun(base.job ? null : base.spec);
+  const fields = useMemo(() => fieldsOf(base.job?.spec ?? plain?.spec ?? {}), [plain, base.job]);
   const errors = errorsByPlace(problem ?? base.problem);
   const dryErrors = errorsByPlace(problem ? null : dry);
   const edit = (id, values) => {
