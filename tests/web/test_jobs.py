@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.web.conftest import OpenPage, until
 from tests.web.problems import Problems
@@ -159,7 +159,13 @@ def test_what_cannot_be_undone_is_confirmed_and_failures_are_told_by_name(
     asks = page.get_by_role("dialog")
     expect(asks).to_contain_text("Their curves stay, their weights are discarded")
     assert service.client.jobs.retrieve(first.id).requested is None
-    page.route("**/cancel", lambda route: (second.succeed(), route.continue_()) if second.id in route.request.url else route.continue_())  # fmt: skip
+
+    def cancel(route: Route) -> None:
+        if second.id in route.request.url:
+            second.succeed()
+        route.continue_()
+
+    page.route("**/cancel", cancel)
     asks.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("dialog")).to_contain_text("1 job was not cancelled")
     expect(page.get_by_role("listitem").filter(has_text="ends first")).to_be_visible()
