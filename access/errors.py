@@ -2,6 +2,8 @@
 
 AccessError
 ├── KeyInvalid
+├── LinkInvalid
+├── LinkExpired
 ├── KeyNotFound
 ├── TooManyKeys
 ├── ProjectNotFound
@@ -22,6 +24,27 @@ class KeyInvalid(AccessError):
         super().__init__(
             "The API key is unknown, expired or revoked: send `Authorization: Bearer epochal_<id>.<secret>` "
             "with a key that an administrator made."
+        )
+
+
+class LinkInvalid(AccessError):
+    """The signature of a link is not that of a valid key for this address. What is wrong is not told to whoever
+    tries."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A link is for GET and HEAD of the one address that it was made for, and ends with the key that made it: "
+            "make a new one with POST /v1/links."
+        )
+
+
+class LinkExpired(AccessError):
+    """The link was right, and its minute is over."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(
+            f"A link is valid for {seconds} seconds, and these are over: make a new one with POST /v1/links. "
+            "A download that has begun goes on."
         )
 
 

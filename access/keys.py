@@ -74,7 +74,7 @@ def make(
     if session.scalar(select(Project.id).where(Project.id == project).with_for_update(key_share=True)) is None:
         raise ProjectNotFound(project)
     of_project = ApiKey.project == project
-    if session.scalars(select(func.count()).where(of_project, _is_valid())).one() >= MAX_VALID_KEYS:
+    if session.scalars(select(func.count()).where(of_project, is_valid())).one() >= MAX_VALID_KEYS:
         raise TooManyKeys(MAX_VALID_KEYS)
     _delete_oldest_invalid(session, project)
     key_id, secret = str(ULID()).lower(), secrets.token_urlsafe(SECRET_BYTES)
@@ -95,11 +95,16 @@ def authenticate(session: Session, presented: str) -> Caller:
     """The caller whose key is `presented`. Raises KeyInvalid, also for a key that has expired by the database's
     clock."""
     form = _FORM.fullmatch(presented)
-    key = session.scalar(select(ApiKey).where(ApiKey.id == form["id"], _is_valid())) if form else None
+    key = session.scalar(select(ApiKey).where(ApiKey.id == form["id"], is_valid())) if form else None
     # Compared even where there is no such key, and in constant time: how long a refusal takes tells nothing.
     matches = secrets.compare_digest(key.secret_sha256 if key else "", _hashed(form["secret"] if form else ""))
     if key is None or not matches:
         raise KeyInvalid
+    return caller_of(key)
+
+
+def caller_of(key: ApiKey) -> Caller:
+    """Who has this key."""
     scopes = frozenset(scope for scope in get_args(Scope) if scope in key.scopes)
     return Caller(key.project, scopes, key.id)
 
@@ -114,7 +119,7 @@ def no_longer_valid(session: Session, key_ids: Collection[str]) -> set[str]:
     """Those of these keys that are not valid any more."""
     if not key_ids:
         return set()
-    valid = select(ApiKey.id).where(ApiKey.id.in_(key_ids), _is_valid())
+    valid = select(ApiKey.id).where(ApiKey.id.in_(key_ids), is_valid())
     return set(key_ids) - set(session.scalars(valid))
 
 
@@ -173,7 +178,7 @@ def _delete_oldest_invalid(session: Session, project: str) -> None:
     mine = select(ApiKey.id).where(ApiKey.project == project)
     count = session.scalars(select(func.count()).select_from(mine.subquery())).one()
     if count >= MAX_STORED_KEYS:
-        ended = mine.where(not_(_is_valid())).order_by(ApiKey.id).limit(count - MAX_STORED_KEYS + 1)
+        ended = mine.where(not_(is_valid())).order_by(ApiKey.id).limit(count - MAX_STORED_KEYS + 1)
         session.execute(delete(ApiKey).where(ApiKey.id.in_(session.scalars(ended).all())))
 
 
@@ -206,11 +211,11 @@ def _install_administrator(session: Session, key: SecretStr) -> None:
 
 
 def _operator_has_key(session: Session) -> bool:
-    valid = select(ApiKey).where(ApiKey.project == DEFAULT_PROJECT, _is_valid())
+    valid = select(ApiKey).where(ApiKey.project == DEFAULT_PROJECT, is_valid())
     return any("admin" in key.scopes for key in session.scalars(valid))
 
 
-def _is_valid() -> ColumnElement[bool]:
+def is_valid() -> ColumnElement[bool]:
     """Neither revoked nor expired, by the database's clock."""
     return and_(ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > DatabaseNow()))
 

@@ -13,6 +13,7 @@ from access.keys import Caller, Scope
 from api.http.errors import OperatorOnly, ScopeMissing
 from api.http.path_ids import path_id
 from api.service.curve_cache import CurveCache
+from api.service.event_hub import EventHub
 from api.service.fair_limiter import Slot
 from api.service.service import Core, Service
 from api.service.tailer import Tailer
@@ -72,6 +73,11 @@ async def may_use(request: Request, caller: CallerDep) -> None:
 async def may_predict(caller: CallerDep) -> None:
     """A prediction changes nothing: the scope `read` is enough, so that a program which predicts can do nothing
     else."""
+    _require(caller, "read")
+
+
+async def may_read(caller: CallerDep) -> None:
+    """What changes nothing needs the scope `read`, whatever its method."""
     _require(caller, "read")
 
 
@@ -139,6 +145,10 @@ async def _tailer(service: ServiceDep) -> Tailer:
     return service.tailer
 
 
+async def _event_hub(service: ServiceDep) -> EventHub:
+    return service.event_hub
+
+
 async def _queue(service: ServiceDep) -> TrainingQueue:
     return service.queue
 
@@ -173,6 +183,7 @@ async def _curve_cache(service: ServiceDep) -> CurveCache:
 
 DatabaseDep = Annotated[ProjectDatabase, Depends(_database)]
 TailerDep = Annotated[Tailer, Depends(_tailer)]
+EventHubDep = Annotated[EventHub, Depends(_event_hub)]
 QueueDep = Annotated[TrainingQueue, Depends(_queue)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 StorageDep = Annotated[Storage, Depends(_storage)]

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from access.errors import KeyInvalid, KeyNotFound, ProjectExists, ProjectNotFound, TooManyKeys
+from access.errors import KeyInvalid, KeyNotFound, LinkExpired, LinkInvalid, ProjectExists, ProjectNotFound, TooManyKeys
 from api.http.errors import (
     BodyTooLarge,
     CurvesNotDrawn,
@@ -330,6 +330,8 @@ PROBLEM_KINDS: dict[type[Exception], ProblemKind] = {
     MlflowRefused: ProblemKind(502, "mlflow_refused", "The MLflow server does not take the run"),
     KeyMissing: ProblemKind(401, "key_missing", "There is no API key", headers=_CHALLENGE),
     KeyInvalid: ProblemKind(401, "key_invalid", "The API key is not valid", headers=_CHALLENGE),
+    LinkInvalid: ProblemKind(403, "link_invalid", "The link is not valid"),
+    LinkExpired: ProblemKind(403, "link_expired", "The link's minute is over"),
     ScopeMissing: ProblemKind(
         403,
         "scope_missing",

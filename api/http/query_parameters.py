@@ -12,6 +12,8 @@ from api.http.errors import InvalidRequest
 from api.http.validation import MAX_ERRORS, unknown_name_message
 from training.names import quoted
 
+LINK_SIGNATURE = "signature"  # of a signed link, which `api.service.signed_links` takes out of the query
+
 # Numbers and booleans are written as in JSON.
 _WRITTEN: Mapping[type, tuple[re.Pattern[str], str]] = {
     int: (re.compile("-?(0|[1-9][0-9]*)"), "should be an integer in plain digits, such as 20"),

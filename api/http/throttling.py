@@ -15,12 +15,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.http.errors import TooManyRequests
 from api.http.problem_kinds import PROBLEM_KINDS
 from api.http.problems import problem
+from api.http.query_parameters import LINK_SIGNATURE
 
 PER_SECOND = 100.0
 BURST = 300  # answers that an idle address gets without delay
 MAX_DELAY_SECONDS = 5.0  # a request without a key that would wait longer is refused with 429
 
 MAX_ADDRESSES = 10_000
+_SIGNATURE = f"{LINK_SIGNATURE}=".encode()
 
 
 def network_of(address: str) -> str:
@@ -69,8 +71,9 @@ class Throttling:
             await self.app(scope, receive, send)
             return
         address = scope["client"][0] if scope.get("client") else ""
-        # A request with a key may turn out to be valid, so it is not refused yet. Without one, nothing needs checking.
-        shows_key = any(name == b"authorization" for name, _ in scope["headers"])
+        # A request with a key or by a signed link may turn out to be valid, so it is not refused yet. Without one,
+        # nothing needs checking.
+        shows_key = any(name == b"authorization" for name, _ in scope["headers"]) or _SIGNATURE in scope["query_string"]
         if not shows_key and self._throttle.wait(address, consume=False) > MAX_DELAY_SECONDS:
             await asyncio.sleep(MAX_DELAY_SECONDS)
             refusal = TooManyRequests(round(60 * PER_SECOND), round(MAX_DELAY_SECONDS), {})

@@ -12,12 +12,13 @@ from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 from sqlalchemy.orm import Session
 
-from access import keys
-from access.errors import KeyInvalid
+from access import keys, links
+from access.errors import KeyInvalid, LinkExpired, LinkInvalid
 from access.keys import Caller
 from api.http.errors import KeyMissing, TooManyRequests
 from api.http.throttling import network_of
 from api.service.fair_limiter import Requester
+from api.service.signed_links import PresentedLink
 from jobs.periodic import PeriodicTask
 from models import Database, DatabaseUnavailable
 
@@ -85,7 +86,12 @@ class Admission:
         so that many guessed keys do not delay valid ones.
         """
         with self._lock:
-            return self._known.get(_digest(key)) or Requester(f"address {network_of(address)}", "")
+            return self._known.get(_digest(key)) or self.stranger_at(address)
+
+    @staticmethod
+    def stranger_at(address: str) -> Requester:
+        """In whose queue the check of a link waits, and of a key that nobody knows yet."""
+        return Requester(f"address {network_of(address)}", "")
 
     def admit(self, session: Session, key: str, address: str, cost: int = 1) -> tuple[Caller, Allowance]:
         """Authenticate `key` and charge `cost` units to its limits. The allowance is that of the limit with the fewest
@@ -99,13 +105,22 @@ class Admission:
             raise
         assert caller.key_id is not None
         with self._lock:
-            self._used.add(caller.key_id)
             self._known[_digest(key)] = Requester(caller.project, caller.key_id)
             if len(self._known) > MAX_KNOWN_KEYS:
                 self._known.popitem(last=False)
-        of_key = self._count("key", caller.key_id, self.requests_a_minute, cost)
-        of_project = self._count("project", caller.project, PROJECT_LIMIT_FACTOR * self.requests_a_minute, cost)
-        return caller, min(of_key, of_project, key=lambda allowance: allowance.remaining)
+        return caller, self._charge(caller, cost)
+
+    def admit_link(
+        self, session: Session, link: PresentedLink, address: str, cost: int = 1
+    ) -> tuple[Caller, Allowance]:
+        """Authenticate the key that has signed `link`, and charge it as if it had come itself. Raises LinkInvalid,
+        LinkExpired and TooManyRequests."""
+        try:
+            caller = links.authenticate(session, link.signature, link.target)
+        except (LinkInvalid, LinkExpired):
+            self._count("address", network_of(address), MAX_INVALID_KEYS)
+            raise
+        return caller, self._charge(caller, cost)
 
     def storing_key_uses(self, database: Database) -> PeriodicTask:
         """Store when keys were last used. It is a periodic task, so that a request that only reads writes nothing."""
@@ -125,6 +140,15 @@ class Admission:
                 raise
 
         return PeriodicTask(STORE_USES_SECONDS, note)
+
+    def _charge(self, caller: Caller, cost: int) -> Allowance:
+        """Charge the limits of the caller's key and project. Returns what is left of the one with less."""
+        assert caller.key_id is not None
+        with self._lock:
+            self._used.add(caller.key_id)
+        of_key = self._count("key", caller.key_id, self.requests_a_minute, cost)
+        of_project = self._count("project", caller.project, PROJECT_LIMIT_FACTOR * self.requests_a_minute, cost)
+        return min(of_key, of_project, key=lambda allowance: allowance.remaining)
 
     def _count(self, kind: str, who: str, a_minute: int, cost: int = 1) -> Allowance:
         """Charge one request. A cost above the limit of a minute is charged as that limit. Raises TooManyRequests."""

@@ -1,5 +1,7 @@
 """Routes that authenticate each request, and that share the process fairly between projects."""
 
+from functools import partial
+
 from anyio import to_thread
 from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
@@ -7,19 +9,25 @@ from starlette.requests import ClientDisconnect
 from access.keys import LOOPBACK_CALLER, Caller
 from api.http.bodies import has_body
 from api.http.strict_route import Handler, StrictRoute
+from api.service.admission import Admission, Allowance
 from api.service.fair_limiter import FairLimiter, Requester, Slot
 from api.service.request_costs import EXPENSIVE, cost_of
 from api.service.service import Core
+from api.service.signed_links import take_link
 
 
 class AdmittedRoute(StrictRoute):
-    """Authenticates the caller, charges the cost of the request and waits for a slot, before it parses the request."""
+    """Authenticates the caller, by a key or by a signed link, charges the cost of the request and waits for a slot,
+    before it parses the request."""
 
     def get_route_handler(self) -> Handler:
         """The handler of StrictRoute. It runs while the request holds a slot."""
         answer = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
+            admission: Admission = request.state.service.admission
+            by_link = admission.keys_required and "authorization" not in request.headers
+            request.state.link = take_link(request, self.operation_id) if by_link else None
             slot = await self._admit(request)
             try:
                 return await answer(request)
@@ -74,15 +82,8 @@ async def _admit(request: Request, cost: int, slots: FairLimiter, *, read_body: 
     sent. Raises what `Admission.admit` and `FairLimiter.acquire` raise.
     """
     service: Core = request.state.service
-    limits, address = service.limits, request.client.host if request.client else ""
-    key = service.admission.read_key(request.headers.get("authorization"))
-    if key is None:
-        caller = LOOPBACK_CALLER
-    else:
-        async with limits.key_checks.slot(service.admission.requester_of(key, address)):
-            caller = await to_thread.run_sync(
-                _look_up, request, service, key, address, cost, limiter=limits.key_check_threads
-            )
+    address = request.client.host if request.client else ""
+    caller = await _authenticated(request, service, address, cost)
     request.state.caller = caller
     if read_body and has_body(request):
         await request.body()  # read before a slot is held: a slow client must not occupy one
@@ -99,8 +100,21 @@ async def _admit(request: Request, cost: int, slots: FairLimiter, *, read_body: 
     return slot
 
 
-def _look_up(request: Request, service: Core, key: str, address: str, cost: int) -> Caller:
-    with service.database.autocommit_read() as session:
-        caller, allowance = service.admission.admit(session, key, address, cost)
+async def _authenticated(request: Request, service: Core, address: str, cost: int) -> Caller:
+    limits, admission = service.limits, service.admission
+    if (link := request.state.link) is not None:
+        admit, who = partial(admission.admit_link, link=link), admission.stranger_at(address)
+    else:
+        key = admission.read_key(request.headers.get("authorization"))
+        if key is None:
+            return LOOPBACK_CALLER
+        admit, who = partial(admission.admit, key=key), admission.requester_of(key, address)
+
+    def look_up() -> tuple[Caller, Allowance]:
+        with service.database.autocommit_read() as session:
+            return admit(session, address=address, cost=cost)
+
+    async with limits.key_checks.slot(who):
+        caller, allowance = await to_thread.run_sync(look_up, limiter=limits.key_check_threads)
     request.state.headers = allowance.headers
     return caller

@@ -218,7 +218,7 @@ def test_no_key_does_more_than_its_scope(guarded: TestClient, tenants: Tenants, 
         if path in OPEN:
             continue
         of_project = path.startswith("/v1/projects") and method != "GET"
-        reads = method == "GET" or path.endswith("/predict")
+        reads = method == "GET" or path.endswith(("/predict", "/links"))
         may = not administered.match(path) and not of_project and (scope == "train" or reads)
         if may:
             continue

@@ -45,7 +45,8 @@ const wait = (milliseconds, signal_) =>
     });
   });
 
-async function problemOf(response) {
+// What an answer says that is not a success.
+export async function problemOf(response) {
   let body = {};
   try {
     body = await response.json();

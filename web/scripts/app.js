@@ -2,7 +2,7 @@
 import { html, render, useEffect, useErrorBoundary, useRef, useState } from "./dom.js";
 import * as live from "./live.js";
 import { Link, match, place } from "./router.js";
-import { begin, forget, session } from "./session.js";
+import { begin, forget, may, session } from "./session.js";
 import { useSignal } from "./store.js";
 import { LANGUAGES, chooseLanguage, language, t, useLanguage } from "./text.js";
 import { Button, ErrorPanel, Loading } from "./components/basics.js";
@@ -110,7 +110,7 @@ function Header() {
       <select class="shell-language" aria-label=${t("common.language")} value=${shown} onChange=${(event) => chooseLanguage(event.target.value)}>
         ${Object.entries(LANGUAGES).map(([name, label]) => html`<option value=${name}>${label}</option>`)}
       </select>
-      ${ready && current !== "new" && html`<${Link} to="/new" class="button button-primary">${t("common.new_job")}<//>`}
+      ${ready && current !== "new" && may("train") && html`<${Link} to="/new" class="button button-primary">${t("common.new_job")}<//>`}
     </div>
   </header>`;
 }

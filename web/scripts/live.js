@@ -1,7 +1,7 @@
 // One stream of events for the whole page. It reconnects by itself and goes on behind the last event that it has seen,
 // so that no event is lost. While the page is hidden for long, it is closed: browsers allow six connections to a host,
 // which tabs share.
-import { address, key } from "./api.js";
+import { address, key, problemOf, refusals } from "./api.js";
 import { signal } from "./store.js";
 
 const QUIET_SECONDS = 40; // the service says something every 15 seconds
@@ -92,6 +92,7 @@ async function read(signal_) {
     last = null; // the service does not know this place any more
     tell({ type: "resync" });
   }
+  if (response.status === 401) refusals.refused(await problemOf(response)); // the key was revoked, or has expired
   if (!response.ok) throw new Error(response.statusText);
   heard = Date.now();
   if (last) connection.set("open");

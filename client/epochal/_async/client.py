@@ -11,6 +11,7 @@ from epochal import types
 from epochal._async.access import AsyncKeys, AsyncProjects
 from epochal._async.catalog import AsyncArchitectures, AsyncQueue, AsyncRecipes, AsyncService, AsyncWorkers
 from epochal._async.datasets import AsyncDatasets
+from epochal._async.events import AsyncEvents
 from epochal._async.jobs import AsyncJobs
 from epochal._async.models import AsyncModels
 from epochal._async.requester import AsyncRequester
@@ -49,6 +50,7 @@ class AsyncEpochal:
         self.base_url = requester.base_url
         self.architectures = AsyncArchitectures(requester)
         self.datasets = AsyncDatasets(requester)
+        self.events = AsyncEvents(requester)
         self.experiments = AsyncExperiments(requester)
         self.jobs = AsyncJobs(requester)
         self.keys = AsyncKeys(requester)
@@ -90,6 +92,13 @@ class AsyncEpochal:
     async def caller(self) -> types.Caller:
         """Whose key this client has, what it may do, and whether the service requires keys at all."""
         return await self._requester.request("GET", path_to("caller"), cast=types.Caller)
+
+    async def links(self, paths: Sequence[str]) -> Sequence[types.Link]:
+        """Addresses of files or pictures, up to 100, such as `job.links.weights`, each with one that needs no key for a
+        minute. A `url` is relative to the service's host."""
+        body = {"paths": [*paths]}
+        answer = await self._requester.request("POST", path_to("links"), json=body, repeatable=True, cast=types.Links)
+        return answer.data
 
     async def compare(self, job_ids: Sequence[str], *, max_points: int | None = None) -> Comparison:
         """The curves of 2 to 10 jobs on one axis of epochs, where their specs differ, and whether their accuracies

@@ -13,6 +13,7 @@ from epochal._http import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Options, given, 
 from epochal._sync.access import Keys, Projects
 from epochal._sync.catalog import Architectures, Queue, Recipes, Service, Workers
 from epochal._sync.datasets import Datasets
+from epochal._sync.events import Events
 from epochal._sync.jobs import Jobs
 from epochal._sync.models import Models
 from epochal._sync.requester import Requester
@@ -50,6 +51,7 @@ class Epochal:
         self.base_url = requester.base_url
         self.architectures = Architectures(requester)
         self.datasets = Datasets(requester)
+        self.events = Events(requester)
         self.experiments = Experiments(requester)
         self.jobs = Jobs(requester)
         self.keys = Keys(requester)
@@ -91,6 +93,13 @@ class Epochal:
     def caller(self) -> types.Caller:
         """Whose key this client has, what it may do, and whether the service requires keys at all."""
         return self._requester.request("GET", path_to("caller"), cast=types.Caller)
+
+    def links(self, paths: Sequence[str]) -> Sequence[types.Link]:
+        """Addresses of files or pictures, up to 100, such as `job.links.weights`, each with one that needs no key for a
+        minute. A `url` is relative to the service's host."""
+        body = {"paths": [*paths]}
+        answer = self._requester.request("POST", path_to("links"), json=body, repeatable=True, cast=types.Links)
+        return answer.data
 
     def compare(self, job_ids: Sequence[str], *, max_points: int | None = None) -> Comparison:
         """The curves of 2 to 10 jobs on one axis of epochs, where their specs differ, and whether their accuracies

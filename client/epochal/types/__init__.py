@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from epochal.types.bodies import JobCreate as JobCreate
     from epochal.types.bodies import JobRerun as JobRerun
     from epochal.types.bodies import KeyCreate as KeyCreate
+    from epochal.types.bodies import LinksCreate as LinksCreate
     from epochal.types.bodies import ModelVersionCreate as ModelVersionCreate
     from epochal.types.bodies import PredictionRequest as PredictionRequest
     from epochal.types.bodies import ProjectCreate as ProjectCreate
@@ -123,14 +124,19 @@ if TYPE_CHECKING:
     from epochal.types.evaluations import Reliability as Reliability
     from epochal.types.evaluations import ReliabilityBin as ReliabilityBin
     from epochal.types.files import Checkpoint as Checkpoint
+    from epochal.types.files import Link as Link
+    from epochal.types.files import Links as Links
     from epochal.types.files import MlflowRun as MlflowRun
     from epochal.types.jobs import Job as Job
     from epochal.types.jobs import JobDataset as JobDataset
+    from epochal.types.jobs import JobDeleted as JobDeleted
     from epochal.types.jobs import JobError as JobError
     from epochal.types.jobs import JobLinks as JobLinks
+    from epochal.types.jobs import JobProgress as JobProgress
     from epochal.types.jobs import JobSummary as JobSummary
     from epochal.types.jobs import Predictions as Predictions
     from epochal.types.jobs import Progress as Progress
+    from epochal.types.jobs import StreamReset as StreamReset
     from epochal.types.jobs import SummaryBest as SummaryBest
     from epochal.types.jobs import SummaryEpoch as SummaryEpoch
     from epochal.types.jobs import Weights as Weights
@@ -148,6 +154,7 @@ if TYPE_CHECKING:
     from epochal.types.metrics import EpochLayers as EpochLayers
     from epochal.types.metrics import EpochRow as EpochRow
     from epochal.types.metrics import Event as Event
+    from epochal.types.metrics import JobEvent as JobEvent
     from epochal.types.metrics import LayerSignals as LayerSignals
     from epochal.types.metrics import StepRow as StepRow
     from epochal.types.models import ExportLinks as ExportLinks
@@ -258,8 +265,8 @@ _NAMES = {
     "bodies": (
         "AliasMove AuditChoice AuditCreate AugmentedSamples ConfusionCell DatasetEdit DatasetEdits "
         "DatasetImport EvaluationCreate ExperimentRun ExportCreate JobChange JobCreate JobRerun KeyCreate "
-        "ModelVersionCreate PredictionRequest ProjectCreate Quotas RepeatsChange Retention SweepCreate "
-        "UploadCreate WebhookChange WebhookCreate"
+        "LinksCreate ModelVersionCreate PredictionRequest ProjectCreate Quotas RepeatsChange Retention "
+        "SweepCreate UploadCreate WebhookChange WebhookCreate"
     ),
     "catalogue": ("Architecture NetworkSize Recipe RecipeResult"),
     "comparison": ("ComparedJob Comparison Curves Difference RepeatedJob Repeats Spread Spreads Verdict"),
@@ -275,13 +282,16 @@ _NAMES = {
         "EvaluatedMeans Evaluation EvaluationFigures ModelEvaluation ModelEvaluationLinks "
         "ModelEvaluationSummary Reliability ReliabilityBin"
     ),
-    "files": ("Checkpoint MlflowRun"),
-    "jobs": ("Job JobDataset JobError JobLinks JobSummary Predictions Progress SummaryBest SummaryEpoch Weights"),
+    "files": ("Checkpoint Link Links MlflowRun"),
+    "jobs": (
+        "Job JobDataset JobDeleted JobError JobLinks JobProgress JobSummary Predictions Progress StreamReset "
+        "SummaryBest SummaryEpoch Weights"
+    ),
     "keys": ("Key NewKey"),
     "manifests": (
         "CurveList JobCurves JobManifest ManifestCheckpoint ManifestJob MetricsTable ModelFileOfJob StartingWeights"
     ),
-    "metrics": ("BestEpoch EpochLayers EpochRow Event LayerSignals StepRow"),
+    "metrics": ("BestEpoch EpochLayers EpochRow Event JobEvent LayerSignals StepRow"),
     "models": (
         "ExportLinks ModelAlias ModelAliasMove ModelDataset ModelExport ModelFile ModelInput ModelLinks "
         "ModelMetrics ModelSource ModelTaskError ModelTaskProgress ModelVersion ModelVersionName TrainedModel "

@@ -451,3 +451,11 @@ class Retention(TypedDict, total=False):
     """Of each data set, so many of the newest that are ready stay. From 0 to 1000. Default: 1."""
     uploads_days: float | None
     """Uploads that are not complete are removed so many days after their beginning. From 0 to 36500."""
+
+
+class LinksCreate(TypedDict):
+    """Addresses to sign."""
+
+    paths: Sequence[str]
+    """With their queries, as they would be asked for. Each must be of a GET that answers with a file or a picture;
+    whether that is there is not looked up. 1 to 100 items."""

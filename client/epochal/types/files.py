@@ -46,3 +46,22 @@ class MlflowRun(Record):
     """Whether this request has made the run."""
     epochs_sent: int
     """How many epochs the run did not have yet."""
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class Link(Record):
+    """A signed link."""
+
+    path: str
+    """As it was sent."""
+    url: str
+    """Where the file is, for whoever has this. Relative to the API's host."""
+    expires_at: datetime.datetime | None = None
+    """None: it needs no signature, because no keys are required."""
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class Links(Record):
+    """Signed links, in the order of their paths."""
+
+    data: tuple[Link, ...]
