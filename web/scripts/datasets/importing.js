@@ -25,8 +25,8 @@ export function ImportPlace() {
   };
   return html`<details class="datasets-import"><summary>${t("datasets.import")}</summary>
     <form class="datasets-import-form" onSubmit=${submit}>
-      <${Field} label=${t("datasets.import_source")} hint=${t("datasets.import_hint")}>${(control) => html`<input ...${control} class="mono" required value=${source} placeholder="s3://bucket/prefix" spellcheck="false" onInput=${(event) => setSource(event.target.value)} />`}<//>
-      <${Field} label=${t("datasets.name")} error=${name && !NAME.test(name) ? t("datasets.name_rule") : null}>${(control) => html`<input ...${control} class="mono" required value=${name} maxlength="64" spellcheck="false" onInput=${(event) => setName(event.target.value)} />`}<//>
+      <${Field} label=${t("datasets.import_source")} hint=${t("datasets.import_hint")}>${(control) => html`<input ...${control} class="mono" required value=${source} placeholder="s3://bucket/prefix" spellcheck=${false} onInput=${(event) => setSource(event.target.value)} />`}<//>
+      <${Field} label=${t("datasets.name")} error=${name && !NAME.test(name) ? t("datasets.name_rule") : null}>${(control) => html`<input ...${control} class="mono" required value=${name} maxlength="64" spellcheck=${false} onInput=${(event) => setName(event.target.value)} />`}<//>
       <${Button} type="submit" busy=${busy} disabled=${!source.trim() || !NAME.test(name)}>${t("datasets.import_go")}<//>
       ${problem && html`<${ErrorPanel} problem=${problem} />`}
     </form></details>`;

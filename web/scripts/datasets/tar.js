@@ -1,6 +1,7 @@
 // What is uploaded: a file as it is, or a folder as one tar that is made while it is read. Any part of it can be read at
 // any time, and no copy of it is kept. The files are in the order of their names and have no times and owners: the same
-// folder is always the same tar, so that an upload of it can go on after the page was closed.
+// folder is always the same tar, so that an upload of it can go on after the page was closed. It is the same to the byte
+// as that of the Python client.
 
 const BLOCK = 512;
 const RECORD = 20 * BLOCK; // a tar is filled up with zeros to whole records
@@ -15,11 +16,11 @@ function write(block, at, text) {
   for (let n = 0; n < text.length; n += 1) block[at + n] = text.charCodeAt(n);
 }
 
-// A header of ustar: mode 0644, no time, no owner. `type`: "0" a file, "x" what is said of the next member.
+// A header of ustar, without time and owner. `type`: "0" a file, "x" what is said of the next member.
 function ustar(name, size, type) {
   const block = new Uint8Array(BLOCK);
   block.set(name.subarray(0, LONGEST_PLAIN_NAME));
-  const fields = [[100, 8, 0o644], [108, 8, 0], [116, 8, 0], [124, 12, size > LARGEST_PLAIN_SIZE ? 0 : size], [136, 12, 0]];
+  const fields = [[100, 8, type === "0" ? 0o644 : 0], [108, 8, 0], [116, 8, 0], [124, 12, size > LARGEST_PLAIN_SIZE ? 0 : size], [136, 12, 0]];
   for (const [at, length, value] of fields) write(block, at, value.toString(8).padStart(length - 1, "0"));
   write(block, 148, "        ");
   write(block, 156, type);
@@ -55,7 +56,7 @@ function header(name, size) {
     whole.set(each, at);
     at += each.length;
   }
-  whole.set(ustar(encoder.encode(name.replace(/[^\x20-\x7e]/g, "_")), size, "0"), whole.length - BLOCK);
+  whole.set(ustar(encoder.encode(name.replace(/[^\x00-\x7f]/gu, "?")), size, "0"), whole.length - BLOCK);
   return whole;
 }
 

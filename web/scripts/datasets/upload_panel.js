@@ -79,7 +79,7 @@ function Prepare({ picked, into, known, close }) {
     <form class="datasets-prepare" onSubmit=${submit}>
       <${Look} look=${look} />
       <${Field} label=${t("datasets.name")} error=${wrong} hint=${own ? t("datasets.becomes_next", { name }) : t("datasets.becomes_new")}>${(control) => html`<input
-        ...${control} class="mono" value=${name} readonly=${Boolean(into)} autocomplete="off" spellcheck="false" maxlength="64" required onInput=${(event) => setName(event.target.value)} />`}<//>
+        ...${control} class="mono" value=${name} readonly=${Boolean(into)} autocomplete="off" spellcheck=${false} maxlength="64" required onInput=${(event) => setName(event.target.value)} />`}<//>
       ${!look.splits?.size && html`<details><summary>${t("datasets.split_title")}</summary><div class="datasets-split">
         <${Field} label=${t("datasets.split_share")} hint=${t("datasets.split_hint")}>${(control) => html`<input ...${control} type="number" min="1" max="99" value=${fraction} onInput=${(event) => setFraction(event.target.valueAsNumber)} />`}<//>
         <${Field} label=${t("datasets.split_seed")} hint=${t("datasets.seed_hint")}>${(control) => html`<input ...${control} type="number" min="0" step="1" value=${seed} onInput=${(event) => setSeed(event.target.valueAsNumber)} />`}<//>

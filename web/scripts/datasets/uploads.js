@@ -75,9 +75,16 @@ export function goOn(number) {
 export async function discard(number) {
   const upload = find(number);
   running.get(number)?.abort?.abort();
-  dismiss(number);
+  try {
+    if (upload.id) await del(`/v1/uploads/${upload.id}`);
+  } catch (problem) {
+    if (problem.status !== 404) {
+      change(number, { state: "failed", problem, speed: null });
+      throw problem;
+    }
+  }
   remember(upload, null);
-  if (upload.id) await del(`/v1/uploads/${upload.id}`).catch((problem) => problem.status === 404 || Promise.reject(problem));
+  dismiss(number);
 }
 
 // Take it out of the list.

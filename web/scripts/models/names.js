@@ -32,7 +32,7 @@ export function Names({ model, changed }) {
   return html`<section class="section models-names"><h2>${t("models.names")}</h2>
     ${model.names.length === 0 && html`<p class="muted">${t("models.no_names")}</p>`}
     ${model.names.map((each) => html`<${Named} key=${each.name} named=${each} changed=${changed} />`)}
-    ${may("train") && html`<form class="models-row" onSubmit=${submit}><${Field} label=${t("models.give_name")} error=${wrong} hint=${t("models.give_name_hint")}>${(control) => html`<input ...${control} class="mono" value=${name} maxlength="64" spellcheck="false" autocomplete="off" onInput=${(event) => (setName(event.target.value), setProblem(null))} />`}<//>
+    ${may("train") && html`<form class="models-row" onSubmit=${submit}><${Field} label=${t("models.give_name")} error=${wrong} hint=${t("models.give_name_hint")}>${(control) => html`<input ...${control} class="mono" value=${name} maxlength="64" spellcheck=${false} autocomplete="off" onInput=${(event) => (setName(event.target.value), setProblem(null))} />`}<//>
       <${Button} type="submit" disabled=${!NAME.test(name)}>${t("models.give_name_go")}<//></form>`}
   </section>`;
 }
@@ -73,7 +73,7 @@ function Named({ named, changed }) {
       <span class="models-alias-acts">${may("train") && each.version !== version && html`<${Button} onClick=${() => move(each.alias, version, "")}>${t("models.move_here")}<//>`}
         <${Button} kind="quiet" onClick=${() => setHistory(each.alias)}>${t("models.history")}<//>${may("train") && html`<${Button} kind="quiet" onClick=${() => remove(each.alias)}>${t("models.remove")}<//>`}</span></li>`)}</ul>`}
     ${may("train") && html`<form class="models-row models-row-alias" onSubmit=${(event) => (event.preventDefault(), move(alias, version, reason))}>
-      <${Field} label=${t("models.alias")} error=${alias && !ALIAS.test(alias) ? t("models.alias_rule") : null}>${(control) => html`<input ...${control} class="mono" value=${alias} placeholder="production" maxlength="64" spellcheck="false" autocomplete="off" onInput=${(event) => setAlias(event.target.value)} />`}<//>
+      <${Field} label=${t("models.alias")} error=${alias && !ALIAS.test(alias) ? t("models.alias_rule") : null}>${(control) => html`<input ...${control} class="mono" value=${alias} placeholder="production" maxlength="64" spellcheck=${false} autocomplete="off" onInput=${(event) => setAlias(event.target.value)} />`}<//>
       <${Field} label=${t("models.reason")}>${(control) => html`<input ...${control} value=${reason} maxlength="1000" onInput=${(event) => setReason(event.target.value)} />`}<//>
       <${Button} type="submit" disabled=${!ALIAS.test(alias)}>${t("models.set_alias")}<//></form>`}
     ${history && html`<${History} name=${name} alias=${history} back=${(to) => move(history, to, t("models.went_back"))} close=${() => setHistory(null)} />`}
