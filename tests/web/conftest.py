@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.acceptance.conftest import Deployment
 from tests.api.conftest import _routes_built_once  # noqa: F401  # a fixture: applications share their routes
@@ -25,6 +25,18 @@ def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE_SEC
     while not condition():
         assert time.monotonic() < deadline, what
         time.sleep(0.05)
+
+
+def settled(page: Page) -> None:
+    """Returns once the view is there and its document has not changed for a moment."""
+    expect(page.locator("#content > *").first).to_be_attached()
+    expect(page.locator(".loading")).to_have_count(0)
+    page.evaluate("""() => new Promise((resolve) => {
+      let timer = setTimeout(resolve, 120);
+      setTimeout(resolve, 2000); // a page that shows something live does not come to rest
+      new MutationObserver(() => { clearTimeout(timer); timer = setTimeout(resolve, 120); })
+        .observe(document.body, { childList: true, subtree: true, characterData: true, attributes: true });
+    })""")
 
 
 @pytest.fixture(scope="package")

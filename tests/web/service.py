@@ -9,7 +9,8 @@ from typing import Any
 from api.app import create_app
 from api.http.server import Protocol, Server, uvicorn_config
 from epochal import Epochal
-from jobs import recording
+from jobs import lifecycle, recording
+from jobs.failures import Failure
 from jobs.fence import Claim
 from models import Database
 from settings import Settings
@@ -38,9 +39,11 @@ class RecordedJob:
         assert self.claim is not None
         self.stage.succeed(self.claim, **options)
 
-    def fail(self) -> None:
+    def fail(self, message: str = "The loss was nan.", hint: str = "Lower the learning rate.") -> None:
         assert self.claim is not None
-        self.stage.fail(self.claim)
+        failure = Failure(code="diverged", message=message, hint=hint, retryable=False)
+        with self.stage.database.session() as session:
+            lifecycle.settle_failure(session, self.claim, failure)
 
 
 def metrics_of(epoch: int, fields: dict[str, Any]) -> EpochMetrics:
