@@ -28,6 +28,7 @@ from api.routes import (
     datasets,
     diagnosis,
     evaluations,
+    event_stream,
     events,
     experiments,
     files,
@@ -62,6 +63,7 @@ from api.service.admission import Admission
 from api.service.curve_cache import CurveCache
 from api.service.curve_renderer import CurveRenderer
 from api.service.evaluations import Evaluations
+from api.service.event_hub import EventHub
 from api.service.forwarding import Forwarder
 from api.service.index_cache import IndexCache
 from api.service.meters import Exposition, Meters, ServiceFigures
@@ -131,7 +133,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     for resource in (jobs, requests, repeats, metrics, diagnosis, papers, events, files, mlflow):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
-    for resource in (job_summaries, curves, compare):
+    for resource in (job_summaries, curves, compare, event_stream):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
     for resource in (sweeps, experiments, datasets, architectures, recipes, workers, queue):
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(may_use)])
@@ -203,6 +205,8 @@ async def _lifespan(
         stack.callback(catalogue.close)
         tailer = Tailer(database)
         stack.enter_context(_running(tailer))
+        event_hub = EventHub(database, tailer)
+        stack.enter_context(_running(event_hub))
         figures = ServiceFigures(Probe(StatsCollector(database).collect), broker_probe, database)
         predictor = None if settings.serving_url else stack.enter_context(Predictor(limits_of(settings)))
         forwarder = Forwarder(settings.serving_url) if settings.serving_url else None
@@ -215,6 +219,7 @@ async def _lifespan(
                 queue=training_queue,
                 admission=admission,
                 tailer=tailer,
+                event_hub=event_hub,
                 not_modified=RevisionCache[NotModifiedHeaders](MAX_ADDRESSES),
                 job_json=JobJsonCache(),
                 job_summaries=JobSummaries(),
@@ -238,9 +243,9 @@ async def _lifespan(
 
 
 @contextmanager
-def _running(tailer: Tailer) -> Iterator[None]:
-    """Run the tailer in the event loop while the context lasts."""
-    task = asyncio.get_running_loop().create_task(tailer.run())
+def _running(reader: Tailer | EventHub) -> Iterator[None]:
+    """Run it in the event loop while the context lasts."""
+    task = asyncio.get_running_loop().create_task(reader.run())
     try:
         yield
     finally:

@@ -13,6 +13,7 @@ from access.keys import Caller, Scope
 from api.http.errors import OperatorOnly, ScopeMissing
 from api.http.path_ids import path_id
 from api.service.curve_cache import CurveCache
+from api.service.event_hub import EventHub
 from api.service.fair_limiter import Slot
 from api.service.service import Core, Service
 from api.service.tailer import Tailer
@@ -144,6 +145,10 @@ async def _tailer(service: ServiceDep) -> Tailer:
     return service.tailer
 
 
+async def _event_hub(service: ServiceDep) -> EventHub:
+    return service.event_hub
+
+
 async def _queue(service: ServiceDep) -> TrainingQueue:
     return service.queue
 
@@ -178,6 +183,7 @@ async def _curve_cache(service: ServiceDep) -> CurveCache:
 
 DatabaseDep = Annotated[ProjectDatabase, Depends(_database)]
 TailerDep = Annotated[Tailer, Depends(_tailer)]
+EventHubDep = Annotated[EventHub, Depends(_event_hub)]
 QueueDep = Annotated[TrainingQueue, Depends(_queue)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 StorageDep = Annotated[Storage, Depends(_storage)]

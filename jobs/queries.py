@@ -71,14 +71,14 @@ def find(session: Session, job_id: str) -> JobDetails:
     found = details_of(session, [job_id]).get(job_id)
     if found is None:
         raise JobNotFound(job_id)
-    places = queue_places(session, [_state(found.job)])
+    places = queue_places(session, [state(found.job)])
     return replace(found, queue=places.get(job_id))
 
 
 def newly_made(session: Session, job: Job) -> JobDetails:
     """A job that this transaction has made. It has no epochs and checkpoints yet: only its place is read."""
     set_committed_value(job, "attempts", [])
-    return JobDetails(job, None, None, queue_places(session, [_state(job)]).get(job.id))
+    return JobDetails(job, None, None, queue_places(session, [state(job)]).get(job.id))
 
 
 def details_of(session: Session, job_ids: Sequence[str]) -> dict[str, JobDetails]:
@@ -177,7 +177,7 @@ def queue(session: Session, *, after: str | None = None, limit: int = 20) -> Pag
             raise JobNotFound(after)
         statement = statement.where(or_(Job.priority < priority, and_(Job.priority == priority, Job.id > after)))
     page = fetch_page(session, statement, limit)
-    places = queue_places(session, [_state(job) for job in page.rows])
+    places = queue_places(session, [state(job) for job in page.rows])
     return Page([QueuedJob(job, places[job.id]) for job in page.rows], page.has_more)
 
 
@@ -278,7 +278,8 @@ _WITH_EPOCHS: Select[Job, Epoch | None, Epoch | None] = (
 _STATES = select(*(getattr(Job, field) for field in JobSummary._fields))
 
 
-def _state(job: Job) -> JobSummary:
+def state(job: Job) -> JobSummary:
+    """Of a job that has been read."""
     return JobSummary._make(getattr(job, field) for field in JobSummary._fields)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
 
 from access.errors import KeyInvalid, KeyNotFound, LinkExpired, LinkInvalid, ProjectNotFound
 from api.http.bodies import JSON, MERGE_PATCH
@@ -33,7 +34,7 @@ from api.http.problem_kinds import (
     ProblemKind,
 )
 from api.http.problems import MEDIA_TYPE
-from api.schemas import PredictionRequest, Problem
+from api.schemas import JobDeleted, JobEvent, JobProgress, PredictionRequest, Problem, StreamReset
 from api.service.signed_links import LINKED, LINKED_AS_CSV
 from catalog.datasets.errors import DatasetNotFound, UploadNotFound
 from jobs.errors import JobNotFound
@@ -85,6 +86,7 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
     )
     schemas = document["components"]["schemas"]
     # The one body that is JSON or files, so that its route reads it: FastAPI does not know of it.
+    schemas |= _streamed_schemas()
     schemas["PredictionRequest"] = PredictionRequest.model_json_schema(ref_template="#/components/schemas/{model}")
     for framework_name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(framework_name, None)
@@ -100,6 +102,16 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
             for parameter in operation.get("parameters", ()):
                 _leave_out_null(parameter["schema"])
     return document
+
+
+def _streamed_schemas() -> dict[str, Any]:
+    """Of the data in streams, which FastAPI does not know of."""
+    _, found = models_json_schema(
+        [(model, "serialization") for model in (JobEvent, JobProgress, JobDeleted, StreamReset)],
+        ref_template="#/components/schemas/{model}",
+    )
+    schemas: dict[str, Any] = found["$defs"]
+    return schemas
 
 
 def _leave_out_null(schema: dict[str, Any]) -> None:

@@ -97,7 +97,7 @@ async def events(
             yield text
 
 
-async def _new_events(watcher: Watcher, told: int) -> AsyncIterator[bytes]:
+async def _new_events(watcher: Watcher[Message], told: int) -> AsyncIterator[bytes]:
     """What the watcher receives, without the events up to the number `told`, which were sent already."""
     while True:
         match await watcher.next(KEEP_ALIVE_SECONDS):

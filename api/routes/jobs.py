@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, Query, Response
 
 from api import schemas
-from api.dependencies import CatalogueDep, DatabaseDep, JobId, JobJsonDep, SessionDep, SnapshotDep
+from api.dependencies import CatalogueDep, DatabaseDep, EventHubDep, JobId, JobJsonDep, SessionDep, SnapshotDep
 from api.http.errors import InvalidRequest
 from api.http.etags import NOT_MODIFIED_RESPONSE
 from api.http.problem_kinds import fails_with
@@ -127,9 +127,10 @@ async def get_job(job_id: JobId, poll: PollDep, job_json: JobJsonDep) -> Respons
     summary="Change a job's labels or its priority",
     dependencies=[CHECK_IF_MATCH],
 )
-def change_job(job_id: JobId, body: JobChange, session: SessionDep) -> schemas.Job:
+def change_job(job_id: JobId, body: JobChange, session: SessionDep, hub: EventHubDep) -> schemas.Job:
     """The spec of a job cannot be changed: `rerun` makes a new job with a changed spec."""
-    changes.change(session, job_id, body.values())
+    changed = changes.change(session, job_id, body.values())
+    hub.job_changed(job_id, changed.revision)
     return translate.job(queries.find(session, job_id))
 
 

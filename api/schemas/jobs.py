@@ -262,6 +262,37 @@ class Event(ResponseSchema):
     created_at: datetime
 
 
+class JobEvent(Event):
+    """An event in the stream of all jobs."""
+
+    job_id: str
+
+
+class JobProgress(ResponseSchema):
+    """How far a job is, in the stream of all jobs."""
+
+    job_id: str
+    status: JobStatus
+    requested: Request | None
+    progress: Progress
+    queue: QueuePlace | None = Field(description="Null unless the job is queued.")
+
+
+class JobDeleted(ResponseSchema):
+    """A job is not there any more, in the stream of all jobs."""
+
+    job_id: str
+
+
+class StreamReset(ResponseSchema):
+    """The stream goes on from now, and some of what has happened since `Last-Event-ID` is left out."""
+
+    reason: Literal["too_far_behind", "unknown_position"] = Field(
+        description="`too_far_behind`: more than 10,000 events were missed. `unknown_position`: the id is none that "
+        "this stream has sent, or of a database that is no more."
+    )
+
+
 class Checkpoint(ResponseSchema):
     """A file that a job can resume from."""
 

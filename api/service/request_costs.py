@@ -76,6 +76,7 @@ COSTS: Mapping[str, Cost] = {
     "list_metrics": _rows,
     "list_steps": _rows,
     "list_events": _rows,
+    "stream_all_events": lambda _: 3,  # who comes back may be told up to 10,000 events
     "list_checkpoints": lambda query: 1 + _number(query, "limit", 100, 1000) // 200,
     "list_jobs": lambda query: 1 + _number(query, "limit", 20, 100) // 40,
     "list_job_summaries": lambda query: (

@@ -7,6 +7,7 @@ from anyio import CapacityLimiter
 from api.service.admission import Admission
 from api.service.curve_cache import CurveCache
 from api.service.evaluations import Evaluations
+from api.service.event_hub import EventHub
 from api.service.fair_limiter import FairLimiter
 from api.service.forwarding import Forwarder
 from api.service.index_cache import IndexCache
@@ -103,6 +104,7 @@ class Service(Core):
     storage: VerifiedStorage
     queue: TrainingQueue
     tailer: Tailer
+    event_hub: EventHub
     not_modified: RevisionCache[NotModifiedHeaders]  # by a hash of the URL: answers 304 without reading the content
     job_json: JobJsonCache
     job_summaries: JobSummaries
@@ -119,6 +121,7 @@ class Service(Core):
     def end_streams(self) -> None:
         """Streams, and requests that wait for changes of jobs."""
         self.tailer.close()
+        self.event_hub.close()
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import structlog
 
@@ -40,6 +40,7 @@ DELETED = 2**63  # greater than every revision
 MAX_UNREAD = 10_000
 
 Result = TypeVar("Result")
+Sent = TypeVar("Sent")
 
 log = structlog.get_logger()
 
@@ -57,14 +58,14 @@ class Message:
 EndReason = Literal["deleted", "behind", "closed"]
 
 
-class Watcher:
-    """Receives the events of one job, for one stream. `key_id` is None if no key was required."""
+class Watcher(Generic[Sent]):
+    """Receives messages for one stream. `key_id` is None if no key was required."""
 
     def __init__(self, key_id: str | None) -> None:
         self.key_id = key_id
-        self._messages: asyncio.Queue[Message | EndReason] = asyncio.Queue()
+        self._messages: asyncio.Queue[Sent | EndReason] = asyncio.Queue()
 
-    async def next(self, timeout_seconds: float) -> Message | EndReason | None:
+    async def next(self, timeout_seconds: float) -> Sent | EndReason | None:
         """Wait for the next message. None if there is none within `timeout_seconds`."""
         try:
             async with asyncio.timeout(timeout_seconds):  # in Python 3.11, wait_for makes a task for each call
@@ -72,7 +73,7 @@ class Watcher:
         except TimeoutError:
             return None
 
-    def put(self, message: Message | EndReason) -> None:
+    def put(self, message: Sent | EndReason) -> None:
         """Add a message without waiting. If too many wait already, the last one is `behind`, and further ones are
         dropped."""
         if self._messages.qsize() < MAX_UNREAD:
@@ -86,7 +87,7 @@ class _FollowedJob:
     """A job that at least one watcher or request follows."""
 
     position: Position = field(default_factory=Position)
-    watchers: set[Watcher] = field(default_factory=set)
+    watchers: set[Watcher[Message]] = field(default_factory=set)
     waiting: set[asyncio.Event] = field(default_factory=set)  # set at any change
 
     @property
@@ -150,10 +151,10 @@ class Tailer:
             self._forget(key_id)
 
     @contextmanager
-    def subscribe(self, job_id: str, key_id: str | None) -> Iterator[Watcher]:
+    def subscribe(self, job_id: str, key_id: str | None) -> Iterator[Watcher[Message]]:
         """Subscribe to a job while the context lasts. Messages arrive once `start` has set the position to poll
         from."""
-        job, watcher = self._follow(job_id, key_id), Watcher(key_id)
+        job, watcher = self._follow(job_id, key_id), Watcher[Message](key_id)
         job.watchers.add(watcher)
         try:
             yield watcher

@@ -24,9 +24,9 @@ SUBJECTS: dict[str, Sequence[str]] = {
     WORDS: (),  # all that are one of several words
     BODIES: (),  # all others that bodies contain
     "problems": ("Problem", "ProblemKind"),
-    "metrics": ("EpochRow", "BestEpoch", "StepRow", "EpochLayers", "Event"),
+    "metrics": ("EpochRow", "BestEpoch", "StepRow", "EpochLayers", "Event", "JobEvent"),
     "attempts": ("Attempt", "QueuePlace"),
-    "jobs": ("Job",),
+    "jobs": ("Job", "JobProgress", "JobDeleted", "StreamReset"),
     "estimates": ("DryRun",),
     "comparison": ("Comparison", "Repeats"),
     "diagnosis": ("Diagnosis",),
@@ -55,6 +55,7 @@ TAGS = {
 EXTENDS = {
     "BestEpoch": "EpochRow",
     "DatasetVersion": "DatasetVersionSummary",
+    "JobEvent": "Event",
     "ModelEvaluation": "ModelEvaluationSummary",
     "NewKey": "Key",
     "Sweep": "SweepSummary",

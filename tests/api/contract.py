@@ -367,14 +367,17 @@ def _configured(key: str, effort: Effort, known: Mapping[str, Sequence[str]]) ->
                 {"include-operation-id": operation, "phases": {"coverage": {"enabled": False}}}
                 for operation in effort.not_covered
             ),
-            # The stream of a job that has not ended does not end: its beginning is read. On a machine that has no time,
-            # it may not even have begun by then, and is asked for again.
-            {
-                "include-operation-id": "stream_events",
-                "max-stream-events": 3,
-                "request-timeout": 0.5,
-                "request-retries": 5,
-            },
+            # The stream of all jobs does not end, nor that of a job that has not ended: its beginning is read. On a
+            # machine that has no time, it may not even have begun by then, and is asked for again.
+            *(
+                {
+                    "include-operation-id": operation,
+                    "max-stream-events": 3,
+                    "request-timeout": 0.5,
+                    "request-retries": 5,
+                }
+                for operation in ("stream_events", "stream_all_events")
+            ),
             # They say by 503 that something is missing: here it is a worker.
             *(
                 {

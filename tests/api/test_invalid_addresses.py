@@ -58,6 +58,8 @@ SPEC: dict[str, Any] = {"dataset": "digits"}
         ("/v1/job-summaries?job=a", "job", None),
         ("/v1/curves?job=a&max_points=11", "max_points", None),
         ("/v1/curves?id=a", "id", None),
+        ("/v1/events/stream?after=1", "after", None),
+        ("/v1/events/stream?after=", "after", None),
         ("/livez?x=1", "x", "this address has no parameter 'x'; it has none"),
         (f"{A_JOB}?x=1", "x", None),
         (f"{A_JOB}/metrics?after_epoch=-2", "after_epoch", None),

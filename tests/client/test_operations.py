@@ -88,6 +88,7 @@ CALLS: dict[str, Call] = {
     "get_job_report": lambda c, _: c.jobs.report("j", "md", sweeps=["s"]),
     "list_events": lambda c, _: c.jobs.events("j", after=3),
     "stream_events": lambda c, _: c.jobs.stream("j", after=3),
+    "stream_all_events": lambda c, _: c.events.stream("p" * 30),
     "list_checkpoints": lambda c, _: c.jobs.checkpoints("j"),
     "download_checkpoint": lambda c, file: c.jobs.download_checkpoint(_checkpoint(), file),
     "download_weights": lambda c, file: c.jobs.weights("j", file),

@@ -39,7 +39,7 @@ export function useSignal(source, select = (value) => value) {
 // Call `fn` at most once in `milliseconds`, and once more at the end with the last arguments.
 export function throttle(fn, milliseconds) {
   let timer = null;
-  let last = 0;
+  let last = -Infinity;
   let args;
   const run = () => {
     timer = null;

@@ -11,6 +11,7 @@ from epochal import types
 from epochal._async.access import AsyncKeys, AsyncProjects
 from epochal._async.catalog import AsyncArchitectures, AsyncQueue, AsyncRecipes, AsyncService, AsyncWorkers
 from epochal._async.datasets import AsyncDatasets
+from epochal._async.events import AsyncEvents
 from epochal._async.jobs import AsyncJobs
 from epochal._async.models import AsyncModels
 from epochal._async.requester import AsyncRequester
@@ -49,6 +50,7 @@ class AsyncEpochal:
         self.base_url = requester.base_url
         self.architectures = AsyncArchitectures(requester)
         self.datasets = AsyncDatasets(requester)
+        self.events = AsyncEvents(requester)
         self.experiments = AsyncExperiments(requester)
         self.jobs = AsyncJobs(requester)
         self.keys = AsyncKeys(requester)

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import httpx2
 
@@ -23,6 +23,7 @@ from epochal.patience import asked_for, before_retry, may_pass
 from epochal.types import Event
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 # How long a stream, or a wait for a job, goes on trying to reach the service: longer than a machine takes to reboot.
 OUTAGE_SECONDS = 300.0
@@ -59,32 +60,32 @@ class Outage:
         return max(before_retry(seconds, reason), least)
 
 
-class AsyncEventStream:
-    """The events of a job after the one with the id `told`."""
+class AsyncMessages(Generic[T]):
+    """The messages of a stream at `path` after the one with the id `last_id`."""
 
-    def __init__(self, requester: AsyncRequester, job_id: str, told: int) -> None:
-        self._requester = requester
-        self._path = path_to("jobs", job_id, "stream")
-        self._told = told
+    def __init__(self, requester: AsyncRequester, path: str, last_id: str | None) -> None:
+        self._requester, self._path, self._last_id = requester, path, last_id
         self._has_received = False  # whether the service has ever sent something
         self._retry_seconds = 0.0  # how long the service asks to wait before a reconnection
         self._first, self._outage = Backoff(requester.options.max_retries), Outage()
 
-    async def events(self) -> AsyncIterator[Event]:
-        """Each once, in order, until the job ends."""
+    async def messages(self) -> AsyncIterator[T]:
+        """Each once, in order, until the stream ends."""
         while True:
             try:
                 async with self._connection() as response:
                     if response.status_code == httpx2.codes.NO_CONTENT:
-                        return  # the job has ended, and all its events were received
+                        return  # it has ended, and all was received
                     async for message in httpx2.EventSource(response):
                         self._outage.over()
                         self._has_received = True
                         if message.event == END:
                             return
-                        event = self._new(message)
-                        if event is not None:
-                            yield event
+                        if message.retry is not None:
+                            self._retry_seconds = min(message.retry / 1000, LONGEST_WAIT)
+                        found = self._new(message) if message.data else None
+                        if found is not None:
+                            yield found
                 reason: EpochalError = APIConnectionError(
                     self._requester.base_url, "it closed the stream, again and again"
                 )
@@ -96,27 +97,22 @@ class AsyncEventStream:
                 reason = error
             await self._requester.sleep(self._wait(reason))
 
+    def _new(self, message: httpx2.ServerSentEvent) -> T | None:
+        """What is in a message, if it is new."""
+        raise NotImplementedError
+
+    def _read(self, kind: type[R], message: httpx2.ServerSentEvent) -> R:
+        try:
+            return self._requester.decoded_part(kind, message.json())
+        except (ValueError, EpochalError) as error:
+            raise StreamNotAvailableError(f"{message.data[:100]!r} is no event") from error
+
     def _connection(self) -> AbstractAsyncContextManager[httpx2.Response]:
-        last = {"Last-Event-ID": str(self._told)} if self._told else {}
+        last = {"Last-Event-ID": self._last_id} if self._last_id else {}
         headers = {"Accept": "text/event-stream", **last}
         once = self._requester.with_options(replace(self._requester.options, max_retries=0))
         wait = SILENT_SECONDS - once.options.timeout
         return once.open("GET", self._path, headers=headers, wait=wait)
-
-    def _new(self, message: httpx2.ServerSentEvent) -> Event | None:
-        """The event of a message, if it has one that is new."""
-        if message.retry is not None:
-            self._retry_seconds = min(message.retry / 1000, LONGEST_WAIT)
-        if not message.data:
-            return None
-        try:
-            event = self._requester.decoded_part(Event, message.json())
-        except (ValueError, EpochalError) as error:
-            raise StreamNotAvailableError(f"{message.data[:100]!r} is no event") from error
-        if event.id <= self._told:
-            return None
-        self._told = event.id
-        return event
 
     def _wait(self, reason: EpochalError) -> float:
         """Seconds before the next connection. Until something was received, there are as many as retries of a request.
@@ -130,6 +126,21 @@ class AsyncEventStream:
         if not may_pass(reason):
             raise reason
         return self._first.wait(reason)
+
+
+class AsyncEventStream(AsyncMessages[Event]):
+    """The events of a job after the one with the id `told`, until the job ends."""
+
+    def __init__(self, requester: AsyncRequester, job_id: str, told: int) -> None:
+        super().__init__(requester, path_to("jobs", job_id, "stream"), str(told) if told else None)
+        self._told = told
+
+    def _new(self, message: httpx2.ServerSentEvent) -> Event | None:
+        event = self._read(Event, message)
+        if event.id <= self._told:
+            return None
+        self._told, self._last_id = event.id, str(event.id)
+        return event
 
 
 async def poll(

@@ -13,6 +13,7 @@ from epochal._http import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Options, given, 
 from epochal._sync.access import Keys, Projects
 from epochal._sync.catalog import Architectures, Queue, Recipes, Service, Workers
 from epochal._sync.datasets import Datasets
+from epochal._sync.events import Events
 from epochal._sync.jobs import Jobs
 from epochal._sync.models import Models
 from epochal._sync.requester import Requester
@@ -50,6 +51,7 @@ class Epochal:
         self.base_url = requester.base_url
         self.architectures = Architectures(requester)
         self.datasets = Datasets(requester)
+        self.events = Events(requester)
         self.experiments = Experiments(requester)
         self.jobs = Jobs(requester)
         self.keys = Keys(requester)

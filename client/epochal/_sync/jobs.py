@@ -193,7 +193,7 @@ class Jobs(Resource):
         """The events of the job after the one with the id `after`, past ones first, then new ones as they happen, until
         the job ends. Each comes once, in order, even if the connection breaks or the service starts again. Raises
         StreamNotAvailableError if the service cannot stream: use `poll` then."""
-        return EventStream(self._requester, job_id, after).events()
+        return EventStream(self._requester, job_id, after).messages()
 
     def poll(self, job_id: str, *, wait: float = WAIT_SECONDS) -> Iterator[Job]:
         """The job now, then again whenever it has changed, and at least every `wait` seconds, until it has ended."""

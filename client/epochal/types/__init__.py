@@ -129,11 +129,14 @@ if TYPE_CHECKING:
     from epochal.types.files import MlflowRun as MlflowRun
     from epochal.types.jobs import Job as Job
     from epochal.types.jobs import JobDataset as JobDataset
+    from epochal.types.jobs import JobDeleted as JobDeleted
     from epochal.types.jobs import JobError as JobError
     from epochal.types.jobs import JobLinks as JobLinks
+    from epochal.types.jobs import JobProgress as JobProgress
     from epochal.types.jobs import JobSummary as JobSummary
     from epochal.types.jobs import Predictions as Predictions
     from epochal.types.jobs import Progress as Progress
+    from epochal.types.jobs import StreamReset as StreamReset
     from epochal.types.jobs import SummaryBest as SummaryBest
     from epochal.types.jobs import SummaryEpoch as SummaryEpoch
     from epochal.types.jobs import Weights as Weights
@@ -151,6 +154,7 @@ if TYPE_CHECKING:
     from epochal.types.metrics import EpochLayers as EpochLayers
     from epochal.types.metrics import EpochRow as EpochRow
     from epochal.types.metrics import Event as Event
+    from epochal.types.metrics import JobEvent as JobEvent
     from epochal.types.metrics import LayerSignals as LayerSignals
     from epochal.types.metrics import StepRow as StepRow
     from epochal.types.models import ExportLinks as ExportLinks
@@ -279,12 +283,15 @@ _NAMES = {
         "ModelEvaluationSummary Reliability ReliabilityBin"
     ),
     "files": ("Checkpoint Link Links MlflowRun"),
-    "jobs": ("Job JobDataset JobError JobLinks JobSummary Predictions Progress SummaryBest SummaryEpoch Weights"),
+    "jobs": (
+        "Job JobDataset JobDeleted JobError JobLinks JobProgress JobSummary Predictions Progress StreamReset "
+        "SummaryBest SummaryEpoch Weights"
+    ),
     "keys": ("Key NewKey"),
     "manifests": (
         "CurveList JobCurves JobManifest ManifestCheckpoint ManifestJob MetricsTable ModelFileOfJob StartingWeights"
     ),
-    "metrics": ("BestEpoch EpochLayers EpochRow Event LayerSignals StepRow"),
+    "metrics": ("BestEpoch EpochLayers EpochRow Event JobEvent LayerSignals StepRow"),
     "models": (
         "ExportLinks ModelAlias ModelAliasMove ModelDataset ModelExport ModelFile ModelInput ModelLinks "
         "ModelMetrics ModelSource ModelTaskError ModelTaskProgress ModelVersion ModelVersionName TrainedModel "

@@ -188,6 +188,34 @@ class Job(Record):
 
 
 @record(frozen=True, slots=True, kw_only=True)
+class JobProgress(Record):
+    """How far a job is, in the stream of all jobs."""
+
+    job_id: str
+    status: JobStatus
+    requested: Request | None = None
+    progress: Progress
+    queue: QueuePlace | None = None
+    """None unless the job is queued."""
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class JobDeleted(Record):
+    """A job is not there any more, in the stream of all jobs."""
+
+    job_id: str
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class StreamReset(Record):
+    """The stream goes on from now, and some of what has happened since `Last-Event-ID` is left out."""
+
+    reason: Literal["too_far_behind", "unknown_position"]
+    """`too_far_behind`: more than 10,000 events were missed. `unknown_position`: the id is none that this stream has
+    sent, or of a database that is no more."""
+
+
+@record(frozen=True, slots=True, kw_only=True)
 class SummaryEpoch(Record):
     """The last epoch that a job has trained."""
 

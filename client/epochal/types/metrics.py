@@ -119,3 +119,10 @@ class Event(Record):
     metrics: EpochRow | None = None
     """The current metrics of that epoch."""
     created_at: datetime.datetime
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class JobEvent(Event):
+    """An event in the stream of all jobs."""
+
+    job_id: str

@@ -11,12 +11,12 @@ import { loadUPlot } from "./uplot.js";
 
 const plain = (value) => number(value);
 
-// title      what it shows: read aloud, and above the chart
+// title      what it shows: read aloud, and above the chart; where it is a control, `label` is what is read aloud
 // x          ascending numbers; with `time`, seconds since 1970
 // series     [{key, label, colour: "--series-test", values: [number or null, NaN too], dashed, format}, …]; with `aside`, a
 //            line is drawn but has no name: not in the read-out, not in the table; with `width` 0, it bounds an area
 // areas      [{low: key, high: key, colour}]: what lies between two series is filled
-// format     how a value is written, e.g. loss or percent; formatX likewise
+// format     how a value is written, e.g. loss or percent; formatX likewise, and formatTick on the axis of values
 // log        whether the axis of values is logarithmic; values up to 0 are gaps then
 // smoothing  weight of the moving average in [0, 1); the raw line stays, faint
 // markers    [{x, label, colour}]: lines upright, e.g. the best epoch
@@ -24,7 +24,7 @@ const plain = (value) => number(value);
 // sync       charts with the same key share the cursor
 // zoom, onZoom   [from, to] or null, where the zoom is to be shared or kept in the address
 // hidden, onToggle   a Set of keys that are not drawn, and what is called with a key when its name is pressed
-export function Chart({ title, x, series, format = plain, formatX = plain, xLabel, height = 260, time = false, log = false,
+export function Chart({ title, label = title, x, series, format = plain, formatTick = format, formatX = plain, xLabel, height = 260, time = false, log = false,
   smoothing = 0, markers = [], bands = [], areas = [], sync, zoom = null, onZoom, hidden, onToggle, readout = true, children }) {
   const holder = useRef();
   const plot = useRef(null);
@@ -39,7 +39,7 @@ export function Chart({ title, x, series, format = plain, formatX = plain, xLabe
   const setZoom = onZoom ?? setOwnZoom;
   const drawn = series.filter((each) => !hidden?.has(each.key));
   const named = series.filter((each) => !each.aside);
-  shown.current = { x, drawn, areas, markers, bands, setZoom, format, formatX, index };
+  shown.current = { x, drawn, areas, markers, bands, setZoom, formatTick, formatX, index };
 
   // What needs another uPlot; everything else is given to the one that is there.
   const structure = JSON.stringify([drawn.map((each) => [each.key, each.colour, each.dashed, each.width]), areas, log, smoothing > 0, time, sync, isDark]);
@@ -96,13 +96,13 @@ export function Chart({ title, x, series, format = plain, formatX = plain, xLabe
         <${Button} kind="quiet" aria-pressed=${numbers} onClick=${() => setNumbers(!numbers)}>${t("chart.numbers")}<//></div>
     </div>
     ${readout && html`<${Readout} ...${{ index, x, series: named, format, formatX, xLabel, hidden, onToggle }} />`}
-    <div class="chart-plot" ref=${holder} style=${{ height: `${height}px` }} tabindex="0" role="application" aria-label=${title}
+    <div class="chart-plot" ref=${holder} style=${{ height: `${height}px` }} tabindex="0" role="application" aria-label=${label}
       aria-describedby=${`${id}-help`} onKeyDown=${keys} onFocus=${() => index.value === null && go(x.length - 1)} onDblClick=${() => setZoom(null)}>
       ${!known && html`<span class="chart-empty">${t("chart.empty")}</span>`}
     </div>
     <p id=${`${id}-help`} class="visually-hidden">${t("chart.help")}</p>
     <${Spoken} ...${{ index, holder, x, series: drawn.filter((each) => !each.aside), format, formatX, xLabel }} />
-    ${numbers && html`<${Numbers} ...${{ title, x, series: drawn.filter((each) => !each.aside), format, formatX, xLabel }} />`}
+    ${numbers && html`<${Numbers} ...${{ title: label, x, series: drawn.filter((each) => !each.aside), format, formatX, xLabel }} />`}
   </figure>`;
 }
 

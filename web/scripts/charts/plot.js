@@ -17,7 +17,7 @@ export function plotted({ x, drawn }, log, smoothing) {
   for (const each of drawn) {
     const values = clean(each.values);
     if (smoothing > 0) columns.push(values);
-    columns.push(smoothing > 0 ? smooth(values, smoothing) : values);
+    columns.push(smoothing > 0 && !each.aside ? smooth(values, smoothing) : values);
   }
   return columns;
 }
@@ -29,7 +29,7 @@ function lines({ drawn }, smoothing) {
     const line = { label: each.key, stroke, width: each.width ?? 2, spanGaps: true, dash: each.dashed ? [6, 4] : undefined };
     const single = (chart, at) => chart.data[at].filter((value) => value !== null).length === 1; // no line: a point
     if (smoothing > 0) found.push({ ...line, stroke: faint(stroke), width: 1, points: { show: false } });
-    found.push({ ...line, points: { show: single, size: 6, fill: stroke } });
+    found.push({ ...line, points: { show: each.aside ? false : single, size: 6, fill: stroke } });
   }
   return found;
 }
@@ -115,7 +115,7 @@ export function plotOptions({ width, height, log, smoothing, time, sync }, shown
     scales: { x: { time }, y: { distr: log ? 3 : 1 } },
     axes: [
       axis({ space: GRID_SPACE, grid: { show: false }, size: 28, ...(time ? {} : { values: formatX, incrs: [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 1e7] }) }),
-      axis({ space: 32, size: 60, values: (_, splits) => splits.map((each) => (each === null ? "" : shown.current.format(each))) }),
+      axis({ space: 32, size: 60, values: (_, splits) => splits.map((each) => (each === null ? "" : shown.current.formatTick(each))) }),
     ],
     series: lines(shown.current, smoothing),
     bands: filled(shown.current, smoothing),

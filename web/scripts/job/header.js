@@ -1,0 +1,71 @@
+// Name, description and tags, which can be changed in place; status; what can be done.
+import { html, useEffect, useRef, useState } from "../dom.js";
+import { patch } from "../api.js";
+import { may } from "../session.js";
+import { t } from "../text.js";
+import { Button, Copyable, Status, Time } from "../components/basics.js";
+import { toastProblem } from "../components/overlays.js";
+import { Actions } from "./actions.js";
+
+// A text that becomes a control when it is pressed: Enter saves, Escape leaves it as it was.
+function Editable({ value, label, multiline = false, save, children }) {
+  const [draft, setDraft] = useState(null);
+  const [busy, setBusy] = useState(false);
+  const control = useRef();
+  const opener = useRef();
+  const editing = draft !== null;
+  useEffect(() => control.current?.focus(), [editing]);
+  const close = () => {
+    setDraft(null);
+    requestAnimationFrame(() => opener.current?.focus());
+  };
+  const submit = async (event) => {
+    event?.preventDefault();
+    setBusy(true);
+    try {
+      if (draft !== value) await save(draft.trim());
+      close();
+    } catch (problem) {
+      toastProblem(problem);
+    }
+    setBusy(false);
+  };
+  if (!may("train")) return children;
+  if (!editing) {
+    return html`<span class="job-editable">${children}
+      <button type="button" class="job-edit" ref=${opener} aria-label=${label} title=${label} onClick=${() => setDraft(value)}>
+        <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true"><path d="M2.5 13.5l.7-3L10.700 3l2.300 2.300-7.500 7.500zM9.300 4.400l2.300 2.300" fill="none" stroke="currentColor" stroke-width="1.3" /></svg></button></span>`;
+  }
+  const keys = (event) => {
+    if (event.key === "Escape") close();
+    if (event.key === "Enter" && multiline && (event.metaKey || event.ctrlKey)) submit(event);
+  };
+  const shared = { ref: control, value: draft, "aria-label": label, onInput: (event) => setDraft(event.target.value), onKeyDown: keys };
+  return html`<form class="job-editor" onSubmit=${submit}>
+    ${multiline ? html`<textarea rows="3" ...${shared}></textarea>` : html`<input type="text" ...${shared} />`}
+    <${Button} type="submit" kind="primary" busy=${busy}>${t("common.save")}<//>
+    <${Button} onClick=${close}>${t("common.cancel")}<//>
+  </form>`;
+}
+
+export const tagsOf = (text) => [...new Set(text.split(",").map((each) => each.trim()).filter(Boolean))];
+
+export function Header({ model, job, deleted }) {
+  const change = async (values) => model.job.set(await patch(model.path, values));
+  return html`<header class="job-header">
+    <div class="job-heading">
+      <${Editable} value=${job.name ?? ""} label=${t("job.edit_name")} save=${(name) => change({ name: name || null })}>
+        <h1 class="user-text" dir="auto">${job.name ?? job.id}</h1><//>
+      <div class="job-line">
+        <${Status} status=${job.status} requested=${job.requested} />
+        <span class="job-id"><code>${job.id}</code><${Copyable} text=${job.id} label=${t("job.copy_id")} /></span>
+        <span class="muted">${t("job.made")} <${Time} at=${job.created_at} /></span>
+        <${Editable} value=${job.tags.join(", ")} label=${t("job.edit_tags")} save=${(tags) => change({ tags: tagsOf(tags) })}>
+          <span class="job-tags">${job.tags.map((tag) => html`<span class="tag user-text" dir="auto">${tag}</span>`)}${!job.tags.length && html`<span class="muted">${t("job.no_tags")}</span>`}</span><//>
+      </div>
+      <${Editable} value=${job.description ?? ""} label=${t("job.edit_description")} multiline save=${(text) => change({ description: text || null })}>
+        <p class="job-description user-text" dir="auto">${job.description ?? html`<span class="muted">${may("train") ? t("job.no_description") : ""}</span>`}</p><//>
+    </div>
+    ${!deleted && html`<${Actions} model=${model} job=${job} />`}
+  </header>`;
+}

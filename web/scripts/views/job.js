@@ -1,0 +1,101 @@
+// One job: how it is going, why, and what comes next. The first screen answers; the rest lies in tabs.
+import { html, useEffect, useMemo } from "../dom.js";
+import { Link, navigate, useQuery } from "../router.js";
+import { useSignal } from "../store.js";
+import { t } from "../text.js";
+import { get } from "../api.js";
+import { Empty, ErrorPanel, Loading, Tabs, useRead } from "../components/basics.js";
+import { useTitle } from "../components/title.js";
+import { Curves } from "../job/curves.js";
+import { Diagnosis, useDiagnosis } from "../job/diagnosis.js";
+import { Evaluation } from "../job/evaluation.js";
+import { Facts, Notices } from "../job/facts.js";
+import { Files } from "../job/files.js";
+import { Header } from "../job/header.js";
+import { Log } from "../job/log.js";
+import { FINAL, JobModel } from "../job/model.js";
+import { Repeats } from "../job/repeats.js";
+import { Runs } from "../job/runs.js";
+import { Settings } from "../job/settings.js";
+
+export default function Job({ id }) {
+  return id === "latest" ? html`<${Latest} />` : html`<${Known} id=${id} />`;
+}
+
+// The newest job, at its own address.
+function Latest() {
+  const { value, problem, reload } = useRead((signal) => get("/v1/jobs", { limit: 1 }, { signal }), []);
+  const newest = value?.data[0]?.id;
+  useEffect(() => {
+    if (newest) navigate(`/jobs/${newest}${location.search}`, { replace: true });
+  }, [newest]);
+  if (problem) return html`<${ErrorPanel} problem=${problem} retry=${reload} />`;
+  if (!value || newest) return html`<${Loading} />`;
+  const first = html`<${Link} to="/new" class="button button-primary">${t("common.new_job")}<//>`;
+  return html`<${Empty} title=${t("job.none")} actions=${first}>${t("job.none_text")}<//>`;
+}
+
+function Known({ id }) {
+  const model = useMemo(() => new JobModel(id), [id]);
+  useEffect(() => model.open(), [model]);
+  const job = useSignal(model.job);
+  const problem = useSignal(model.problem);
+  const deleted = useSignal(model.deleted);
+  useTitle(job ? titleOf(job) : id);
+  if (!job && problem?.status === 404) {
+    const list = html`<${Link} to="/jobs" class="button">${t("common.to_jobs")}<//>`;
+    return html`<${Empty} title=${t("job.not_found")} actions=${list}>${t("job.not_found_text")} <code class="user-text">${id}</code><//>`;
+  }
+  if (!job && problem) return html`<${ErrorPanel} problem=${problem} retry=${() => model.read()} />`;
+  if (!job) return html`<${Loading} />`;
+  return html`<div class="job">
+    ${deleted && html`<p class="notice notice-warn job-gone" role="alert">${t("job.deleted_meanwhile")} <${Link} to="/jobs">${t("common.to_jobs")}<//></p>`}
+    ${problem && html`<${ErrorPanel} problem=${problem} retry=${() => model.read()} />`}
+    <${Header} model=${model} job=${job} deleted=${deleted} />
+    <${Notices} job=${job} />
+    <${Facts} job=${job} />
+    <${Parts} model=${model} job=${job} />
+  </div>`;
+}
+
+const SIGNS = { running: "● ", failed: "✕ ", succeeded: "✓ " };
+const titleOf = (job) => `${SIGNS[job.status] ?? ""}${job.name ?? job.id}`;
+
+const TABS = {
+  curves: Overview,
+  evaluation: Evaluation,
+  repeats: Repeats,
+  settings: Settings,
+  runs: Runs,
+  log: Log,
+  files: Files,
+};
+
+// A tab whose content the job cannot have is not there.
+function tabsOf(job) {
+  const absent = new Set();
+  if (!job.predictions) absent.add("evaluation");
+  if (job.repeats < 2) absent.add("repeats");
+  return Object.keys(TABS).filter((name) => !absent.has(name));
+}
+
+function Parts({ model, job }) {
+  const [query, change] = useQuery();
+  const names = tabsOf(job);
+  const wanted = query.get("tab");
+  const selected = names.includes(wanted) ? wanted : "curves";
+  const Shown = TABS[selected];
+  return html`<${Tabs} label=${t("job.parts")} selected=${selected} tabs=${names.map((name) => [name, t(`job.tab_${name}`)])}
+      select=${(name) => change({ tab: name === "curves" ? null : name })} />
+    <div class="job-part" role="tabpanel" aria-label=${t(`job.tab_${selected}`)}>
+      <${Shown} model=${model} job=${job} final=${FINAL.has(job.status)} />
+    </div>`;
+}
+
+function Overview({ model, job }) {
+  const diagnosis = useDiagnosis(model, job);
+  return html`<div class="job-overview">
+    <${Curves} model=${model} job=${job} bands=${diagnosis.bands} forecast=${diagnosis.value?.forecast} />
+    <${Diagnosis} job=${job} diagnosis=${diagnosis} />
+  </div>`;
+}
