@@ -28,6 +28,7 @@ export function Chart({ title, label = title, x, series, format = plain, formatT
   smoothing = 0, markers = [], bands = [], areas = [], sync, zoom = null, onZoom, hidden, onToggle, readout = true, children }) {
   const holder = useRef();
   const plot = useRef(null);
+  const built = useRef(null); // the structure that it was made for
   const shown = useRef({});
   const index = useMemo(() => signal(null), []);
   const [ownZoom, setOwnZoom] = useState(null);
@@ -39,15 +40,16 @@ export function Chart({ title, label = title, x, series, format = plain, formatT
   const setZoom = onZoom ?? setOwnZoom;
   const drawn = series.filter((each) => !hidden?.has(each.key));
   const named = series.filter((each) => !each.aside);
-  shown.current = { x, drawn, areas, markers, bands, setZoom, formatTick, formatX, index };
 
   // What needs another uPlot; everything else is given to the one that is there.
   const structure = JSON.stringify([drawn.map((each) => [each.key, each.colour, each.dashed, each.width]), areas, log, smoothing > 0, time, sync, isDark]);
+  shown.current = { x, drawn, areas, markers, bands, setZoom, formatTick, formatX, index, structure };
   useEffect(() => {
     let ended = false;
     let observer;
     loadUPlot().then((uPlot) => {
-      if (ended) return;
+      if (ended || shown.current.structure !== structure) return; // another one comes
+      built.current = structure;
       const width = () => Math.max(120, holder.current.clientWidth);
       plot.current = new uPlot(plotOptions({ width: width(), height, log, smoothing, time, sync }, shown), plotted(shown.current, log, smoothing), holder.current);
       observer = new ResizeObserver(() => plot.current?.setSize({ width: width(), height }));
@@ -64,7 +66,7 @@ export function Chart({ title, label = title, x, series, format = plain, formatT
 
   useLayoutEffect(() => {
     const chart = plot.current;
-    if (!chart) return;
+    if (!chart || built.current !== structure) return; // another one comes
     chart.setData(plotted(shown.current, log, smoothing), !zoomed);
     if (zoomed) chart.setScale("x", { min: zoomed[0], max: zoomed[1] });
   }, [x, series, smoothing, zoomed?.[0], zoomed?.[1], ready, hidden]);
