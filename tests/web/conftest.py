@@ -65,16 +65,32 @@ def service(_new_service: Callable[..., Any]) -> Iterator[Service]:
         yield service
 
 
+class Contexts(list[BrowserContext]):
+    def close(self) -> None:
+        while self:
+            self.pop().close()
+
+
 @pytest.fixture
-def fresh_service(_new_service: Callable[..., Any]) -> Iterator[Service]:
+def _contexts() -> Iterator[Contexts]:
+    """Of the test's pages. They are closed before their service is, whose end they would take for a fault."""
+    contexts = Contexts()
+    yield contexts
+    contexts.close()
+
+
+@pytest.fixture
+def fresh_service(_new_service: Callable[..., Any], _contexts: Contexts) -> Iterator[Service]:
     with _new_service() as service:
         yield service
+        _contexts.close()
 
 
 @pytest.fixture
-def keyed_service(_new_service: Callable[..., Any]) -> Iterator[Service]:
+def keyed_service(_new_service: Callable[..., Any], _contexts: Contexts) -> Iterator[Service]:
     with _new_service(require_keys=True) as service:
         yield service
+        _contexts.close()
 
 
 @pytest.fixture(scope="package")
@@ -120,9 +136,7 @@ def _origin(service: "Service | Deployment | str") -> str:
 
 
 @pytest.fixture
-def open_page(chromium: Browser, problems: Problems) -> Iterator[OpenPage]:
-    contexts = list[BrowserContext]()
-
+def open_page(chromium: Browser, problems: Problems, _contexts: Contexts) -> OpenPage:
     def open_one(
         service: Service | Deployment | str,
         *,
@@ -143,14 +157,12 @@ def open_page(chromium: Browser, problems: Problems) -> Iterator[OpenPage]:
                 **options,
             )
             context.set_default_timeout(1000 * PATIENCE_SECONDS)
-            contexts.append(context)
+            _contexts.append(context)
         page = context.new_page()
         problems.watch(page, _origin(service))
         return page
 
-    yield open_one
-    for context in contexts:
-        context.close()
+    return open_one
 
 
 @pytest.fixture
