@@ -18,6 +18,8 @@ from tests.web.service import Service
 
 PATIENCE_SECONDS = 20.0  # of what takes a moment on a machine that is not busy
 
+expect.set_options(timeout=1000 * PATIENCE_SECONDS)
+
 
 def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> None:
     """Returns once it holds; fails with `what` where it does not."""

@@ -25,7 +25,7 @@ def fill(service: Service) -> dict[str, str]:
     succeeded.succeed(classes=[MARKUP, "cat", "z" * 255])
     jobs |= {"that failed": failed.id, "that succeeded": succeeded.id}
     sweep = service.client.sweeps.create({"dataset": "digits", "epochs": 2}, {"batch_size": [32, 64]}, name=MARKUP)
-    experiment = next(iter(service.client.experiments.list())).id
+    experiment = next(iter(service.client.experiments.list())).name
     both = f"job={jobs['that succeeded']}&job={jobs['that runs']}"
     return {
         "jobs": "/jobs",
