@@ -16,8 +16,10 @@ from models import Database
 from settings import Settings
 from storage import Storage
 from tests.api.conftest import Tenants
-from tests.stage import Stage
-from training.metrics import EpochMetrics
+from tests.stage import FACTS, Stage
+from training.metrics import EpochMetrics, StepMetrics
+
+STEPS = FACTS.steps_per_epoch
 
 
 class RecordedJob:
@@ -30,8 +32,13 @@ class RecordedJob:
         """So many more epochs, now: losses fall, accuracies rise. `fields` replace values of EpochMetrics."""
         assert self.claim is not None, "it is queued"
         for _ in range(epochs):
+            metrics = metrics_of(self.epochs, fields)
+            step = StepMetrics(
+                epoch=self.epochs, step=STEPS - 1, loss=metrics.train_loss, learning_rate=metrics.learning_rate
+            )
             with self.stage.database.session() as session:
-                recording.record_epoch(session, self.claim, metrics_of(self.epochs, fields))
+                recording.record_steps(session, self.claim, [step])
+                recording.record_epoch(session, self.claim, metrics)
             self.epochs += 1
 
     def succeed(self, **options: Any) -> None:
