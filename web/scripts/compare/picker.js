@@ -67,7 +67,7 @@ export function JobPicker({ label, placeholder, chosen = [], choose, autofocus =
   };
   return html`<div class="compare-picker" ref=${root} onKeyDown=${keys}>
     <input type="search" role="combobox" aria-label=${label} placeholder=${placeholder} aria-expanded=${open} aria-controls=${`${id}-list`} aria-autocomplete="list"
-      aria-activedescendant=${open && offered[at] ? `${id}-${offered[at].id}` : undefined} autocomplete="off" spellcheck="false" value=${text} autofocus=${autofocus}
+      aria-activedescendant=${open && offered[at] ? `${id}-${offered[at].id}` : undefined} autocomplete="off" spellcheck=${false} value=${text} autofocus=${autofocus}
       onFocus=${() => show(text)} onInput=${(event) => {
         show(event.target.value);
         setText(event.target.value);
