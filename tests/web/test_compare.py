@@ -1,6 +1,5 @@
 """Jobs side by side: live, as differences from a baseline, over repeats, and by their hyperparameters."""
 
-import re
 from collections.abc import Sequence
 from urllib.parse import parse_qs, urlsplit
 
@@ -8,9 +7,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.web.conftest import OpenPage, until
+from tests.web.problems import Problems
 from tests.web.service import RecordedJob, Service
 
 SPEC = {"dataset": "digits", "architecture": "resnet20", "epochs": 10}
+Pair = tuple[RecordedJob, RecordedJob]
 SGD, ADAM = {"name": "sgd", "learning_rate": 0.1}, {"name": "adam", "learning_rate": 0.001}
 
 
@@ -36,7 +37,7 @@ def compare(page: Page, *jobs: RecordedJob | str, query: str = "") -> None:
 def row(page: Page, name: str) -> Sequence[str]:
     """The numbers of a job: best accuracy, test accuracy, test loss, train accuracy, train loss."""
     cells = page.locator(".compare-jobs tbody tr", has_text=name).locator("td.num div")
-    return [re.sub(r"\s+", " ", text).strip() for text in cells.all_inner_texts()]
+    return [" ".join(text.split()) for text in cells.all_inner_texts()]
 
 
 def asked(page: Page, name: str) -> Sequence[str]:
@@ -44,14 +45,14 @@ def asked(page: Page, name: str) -> Sequence[str]:
 
 
 @pytest.fixture
-def pair(service: Service) -> tuple[RecordedJob, RecordedJob]:
+def pair(service: Service) -> Pair:
     """One at 0.80 after its best of 0.85, and one at 0.90."""
     return submitted(service, "left", [0.6, 0.85, 0.8], optimizer=SGD), submitted(
         service, "right", [0.7, 0.9], optimizer=ADAM
     )
 
 
-def test_running_jobs_are_compared_live(page: Page, service: Service, pair: tuple[RecordedJob, RecordedJob]) -> None:
+def test_running_jobs_are_compared_live(page: Page, service: Service, pair: Pair) -> None:
     left, right = pair
     compare(page, left, right)
     assert row(page, "left")[:2] == ["85.00 %", "80.00 %"]
@@ -63,13 +64,13 @@ def test_running_jobs_are_compared_live(page: Page, service: Service, pair: tupl
 
 
 def test_no_epoch_is_lost_while_the_service_is_away(
-    page: Page, fresh_service: Service, open_page: OpenPage, problems: object
+    fresh_service: Service, open_page: OpenPage, problems: Problems
 ) -> None:
     left = submitted(fresh_service, "left", [0.6])
     right = submitted(fresh_service, "right", [0.7])
     page = open_page(fresh_service)
     compare(page, left, right)
-    problems.expect("failed", "connection", "ERR_", "503")  # type: ignore[attr-defined]
+    problems.expect("failed", "connection", "ERR_", "503")
     fresh_service.stop()
     left.record(test_accuracy=0.8)
     left.record(test_accuracy=0.75)
@@ -77,7 +78,7 @@ def test_no_epoch_is_lost_while_the_service_is_away(
     until(lambda: row(page, "left")[:2] == ["80.00 %", "75.00 %"], "an epoch is missing", seconds=30)
 
 
-def test_a_baseline_makes_every_number_a_difference(page: Page, pair: tuple[RecordedJob, RecordedJob]) -> None:
+def test_a_baseline_makes_every_number_a_difference(page: Page, pair: Pair) -> None:
     left, right = pair
     compare(page, left, right)
     page.get_by_role("radio", name="Make A, left, the baseline").check()
@@ -92,7 +93,7 @@ def test_a_baseline_makes_every_number_a_difference(page: Page, pair: tuple[Reco
     assert (first["A test"], first["B test"]) == ("±0.00 pp", "+10.00 pp")
 
 
-def test_what_is_hidden_changes_no_number(page: Page, pair: tuple[RecordedJob, RecordedJob]) -> None:
+def test_what_is_hidden_changes_no_number(page: Page, pair: Pair) -> None:
     left, right = pair
     compare(page, left, right, query=f"&baseline={left.id}")
     before = row(page, "left"), row(page, "right")
@@ -104,7 +105,7 @@ def test_what_is_hidden_changes_no_number(page: Page, pair: tuple[RecordedJob, R
     expect(page.get_by_role("button", name="Line of A, left")).to_have_attribute("aria-pressed", "false")
 
 
-def test_jobs_are_added_by_name_and_removed(page: Page, service: Service, pair: tuple[RecordedJob, RecordedJob]) -> None:
+def test_jobs_are_added_by_name_and_removed(page: Page, service: Service, pair: Pair) -> None:
     left, right = pair
     third = submitted(service, "a third one", [0.5])
     compare(page, left, right)
@@ -130,20 +131,22 @@ def test_a_mean_is_of_all_repeats_and_a_verdict_says_so(page: Page, service: Ser
     assert row(page, "steady")[0] == "91.00 %"
     assert row(page, "steady")[1].startswith("91.00 % ± ")
     assert row(page, "worse")[1].startswith("51.33 % ± ")
-    expect(page.locator(".compare-jobs tbody tr", has_text="steady").get_by_text("mean of 3 seeds").first).to_be_visible()
+    steady = page.locator(".compare-jobs tbody tr", has_text="steady")
+    expect(steady.get_by_text("mean of 3 seeds").first).to_be_visible()
     [verdict] = service.client.compare(means).verdicts
     assert verdict.verdict == "different"
     expect(page.get_by_role("listitem").get_by_text(verdict.sentence)).to_be_visible()
 
 
-def test_specs_differ_field_by_field(page: Page, pair: tuple[RecordedJob, RecordedJob]) -> None:
+def test_specs_differ_field_by_field(page: Page, pair: Pair) -> None:
     left, right = pair
     compare(page, left, right, query=f"&baseline={left.id}")
     field = page.locator(".compare-differences tbody tr", has=page.locator('th[title="optimizer.learning_rate"]'))
-    assert [re.sub(r"\s+", " ", text).strip() for text in field.locator("td").all_inner_texts()] == ["0.1", "0.001 ÷ 100"]
+    values = [" ".join(text.split()) for text in field.locator("td").all_inner_texts()]
+    assert values == ["0.1", "0.001 ÷ 100"]
 
 
-def test_a_range_on_an_axis_is_chosen_with_the_keyboard(page: Page, pair: tuple[RecordedJob, RecordedJob]) -> None:
+def test_a_range_on_an_axis_is_chosen_with_the_keyboard(page: Page, pair: Pair) -> None:
     compare(page, *pair)
     end = page.get_by_role("slider", name="learning rate, to")
     expect(end).to_have_attribute("aria-valuetext", "0.1")
@@ -162,8 +165,8 @@ def test_names_are_inert(page: Page, service: Service) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page is wider than the window"
 
 
-def test_a_job_that_is_gone_can_be_left_out(page: Page, pair: tuple[RecordedJob, RecordedJob], problems: object) -> None:
-    problems.expect("404: GET /v1/compare")  # type: ignore[attr-defined]
+def test_a_job_that_is_gone_can_be_left_out(page: Page, pair: Pair, problems: Problems) -> None:
+    problems.expect("404: GET /v1/compare")
     gone = "job_01m8pvfk1200ftj5ayvb5vqetk"
     page.goto(f"/compare?job={pair[0].id}&job={pair[1].id}&job={gone}")
     page.get_by_role("button", name=f"Leave out {gone}").click()

@@ -1,18 +1,19 @@
 """Sweeps and experiments: how they are made, how far they are, and what they say."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Page, expect
 
 from epochal import types
-from tests.web.conftest import until
+from tests.web.conftest import OpenPage, until
 from tests.web.problems import Problems
 from tests.web.service import RecordedJob, Service
 
 SPEC = {"dataset": "digits", "architecture": "resnet20", "epochs": 4}
-SPACE = {"optimizer": ["sgd", "adam"], "optimizer.learning_rate": [0.1, 0.001]}
+SPACE: Mapping[str, Sequence[Any]] = {"optimizer": ["sgd", "adam"], "optimizer.learning_rate": [0.1, 0.001]}
 
 
 def made(service: Service, name: str = "rates") -> types.Sweep:
@@ -92,7 +93,7 @@ def test_a_sweep_is_made_of_a_job_and_a_grid(page: Page, service: Service) -> No
     page.get_by_role("button", name="Add a field").click()
     page.get_by_label("Field 2", exact=True).fill("batch_size")
     page.get_by_label("Values").nth(1).fill("32, 64, 128")
-    expect(page.get_by_text("2 × 3 = 6 jobs, 18 epochs")).to_be_visible()
+    expect(page.get_by_text("= 6 jobs, 18 epochs")).to_be_visible()
     page.get_by_role("button", name="Train 6 jobs").click()
     expect(page.get_by_role("heading", name="rates and batches")).to_be_visible()
     sweep = service.client.sweeps.retrieve(urlsplit(page.url).path.rpartition("/")[2])
@@ -126,8 +127,8 @@ def test_the_list_says_how_far_each_is_and_which_job_is_best(page: Page, service
     expect(row.get_by_role("link", name="75.00 %")).to_have_attribute("href", f"/jobs/{sweep.trials[1].job_id}")
 
 
-def test_nobody_has_a_sweep_yet(open_page: object, fresh_service: Service) -> None:
-    page = open_page(fresh_service)  # type: ignore[operator]
+def test_nobody_has_a_sweep_yet(open_page: OpenPage, fresh_service: Service) -> None:
+    page = open_page(fresh_service)
     page.goto("/sweeps")
     page.get_by_role("button", name="New sweep").last.click()
     expect(page.get_by_role("heading", name="What varies")).to_be_visible()
