@@ -54,7 +54,7 @@ export function Chart({ title, label = title, x, series, format = plain, formatT
       const width = () => Math.max(120, holder.current.clientWidth);
       plot.current = new uPlot(plotOptions({ width: width(), height, log, smoothing, time, sync }, shown), plotted(shown.current, log, smoothing), holder.current);
       made.current = structure;
-      observer = new ResizeObserver(() => plot.current?.setSize({ width: width(), height }));
+      observer = new ResizeObserver(() => holder.current && plot.current?.setSize({ width: width(), height }));
       observer.observe(holder.current);
       setReady((old) => !old);
     }, () => {});
