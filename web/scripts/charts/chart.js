@@ -54,7 +54,7 @@ export function Chart({ title, label = title, x, series, format = plain, formatT
       const width = () => Math.max(120, holder.current.clientWidth);
       plot.current = new uPlot(plotOptions({ width: width(), height, log, smoothing, time, sync }, shown), plotted(shown.current, log, smoothing), holder.current);
       made.current = structure;
-      observer = new ResizeObserver(() => plot.current?.setSize({ width: width(), height }));
+      observer = new ResizeObserver(() => holder.current && plot.current?.setSize({ width: width(), height }));
       observer.observe(holder.current);
       setReady((old) => !old);
     }, () => {});
@@ -115,16 +115,13 @@ const written = (each, value, format) => (each.format ?? format)(value);
 // The values under the cursor; without one, the last known. Each name is also the button that hides its line.
 function Readout({ index, x, series, format, formatX, xLabel, hidden, onToggle }) {
   const at = useSignal(index);
-  const lastKnown = (values) => {
-    let last = values.length - 1;
-    while (last > 0 && (values[last] === null || values[last] === undefined)) last -= 1;
-    return values[last];
-  };
+  const last = (values) => values.findLastIndex((value) => value !== null && value !== undefined);
+  const shown = at ?? Math.max(-1, ...series.map((each) => last(each.values)));
   return html`<div class="chart-readout" aria-hidden=${onToggle ? undefined : "true"}>
-    <span>${xLabel ?? t("chart.epoch")} <b>${x.length ? formatX(x[at ?? x.length - 1]) : ""}</b></span>
+    <span>${xLabel ?? t("chart.epoch")} <b>${shown < 0 ? "" : formatX(x[shown])}</b></span>
     ${series.map((each) => {
       const inside = html`<span class="chart-swatch" style=${{ color: `var(${each.colour})` }}></span><span class="user-text">${each.label}</span>
-        <b>${written(each, at === null ? lastKnown(each.values) : each.values[at], format)}</b>`;
+        <b>${written(each, each.values[at ?? last(each.values)], format)}</b>`;
       if (!onToggle) return html`<span class="chart-key" key=${each.key}>${inside}</span>`;
       return html`<button type="button" class="chart-key" key=${each.key} aria-pressed=${!hidden?.has(each.key)} onClick=${() => onToggle(each.key)}>${inside}</button>`;
     })}
