@@ -56,15 +56,16 @@ export async function problemOf(response) {
   return new Problem(response.status, body);
 }
 
-function options(method, { body, raw, headers = {}, signal: signal_ }) {
+function options(method, { body, raw, headers = {}, signal: signal_, keepalive = false }) {
   const sent = new Headers(headers);
   if (key.value) sent.set("Authorization", `Bearer ${key.value}`);
   if (body !== undefined) sent.set("Content-Type", method === "PATCH" ? "application/merge-patch+json" : "application/json");
-  return { method, headers: sent, body: body === undefined ? raw : JSON.stringify(body), signal: signal_, cache: "no-cache", credentials: "omit" };
+  return { method, headers: sent, body: body === undefined ? raw : JSON.stringify(body), signal: signal_, keepalive, cache: "no-cache", credentials: "omit" };
 }
 
 // The Response of a request, or a Problem that is thrown. GET is tried again after connection errors, 408, 429, 502 to
-// 504; so is what has an idempotency key. `raw` is a body that is no JSON.
+// 504; so is what has an idempotency key. `raw` is a body that is no JSON; with `keepalive` it is sent although the page is
+// left.
 export async function fetchResponse(method, path, given = {}) {
   const repeatable = method === "GET" || given.headers?.["Idempotency-Key"];
   for (let attempt = 0; ; attempt += 1) {

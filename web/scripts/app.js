@@ -13,6 +13,7 @@ import { Login } from "./components/login.js";
 const VIEWS = [
   ["/", "jobs"],
   ["/jobs", "jobs"],
+  ["/jobs/latest", "latest"],
   ["/jobs/:id", "job"],
   ["/compare", "compare"],
   ["/new", "new"],
@@ -95,7 +96,7 @@ function Header() {
   const shown = useSignal(language);
   const nav = useRef();
   useEffect(() => nav.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }), [path, ready]);
-  const isCurrent = (name) => current === name || `${current}s` === name || (name === "jobs" && current === "compare");
+  const isCurrent = (name) => current === name || `${current}s` === name || (name === "jobs" && (current === "compare" || current === "latest"));
   return html`<header class="shell-header">
     <a class="skip" href="#content" onClick=${(event) => {
       event.preventDefault();

@@ -14,7 +14,8 @@ const plain = (value) => number(value);
 // title      what it shows: read aloud, and above the chart; where it is a control, `label` is what is read aloud
 // x          ascending numbers; with `time`, seconds since 1970
 // series     [{key, label, colour: "--series-test", values: [number or null, NaN too], dashed, format}, …]; with `aside`, a
-//            line is drawn but has no name: not in the read-out, not in the table; with `width` 0, it bounds an area
+//            line is drawn but has no name: not in the read-out, not in the table; with `width` 0, it bounds an area,
+//            which may be larger than the chart; `tag` is written at the line's end
 // areas      [{low: key, high: key, colour}]: what lies between two series is filled
 // format     how a value is written, e.g. loss or percent; formatX likewise, and formatTick on the axis of values
 // log        whether the axis of values is logarithmic; values up to 0 are gaps then
@@ -23,13 +24,15 @@ const plain = (value) => number(value);
 // bands      [{from, to, colour}]: shaded stretches, e.g. where a finding has its evidence
 // sync       charts with the same key share the cursor
 // zoom, onZoom   [from, to] or null, where the zoom is to be shared or kept in the address
+// cursor     a signal with the place in x that is under the cursor, where others want to know it
 // hidden, onToggle   a Set of keys that are not drawn, and what is called with a key when its name is pressed
 export function Chart({ title, label = title, x, series, format = plain, formatTick = format, formatX = plain, xLabel, height = 260, time = false, log = false,
-  smoothing = 0, markers = [], bands = [], areas = [], sync, zoom = null, onZoom, hidden, onToggle, readout = true, children }) {
+  smoothing = 0, markers = [], bands = [], areas = [], sync, zoom = null, onZoom, cursor, hidden, onToggle, readout = true, children }) {
   const holder = useRef();
   const plot = useRef(null);
+  const made = useRef(null);
   const shown = useRef({});
-  const index = useMemo(() => signal(null), []);
+  const index = useMemo(() => cursor ?? signal(null), [cursor]);
   const [ownZoom, setOwnZoom] = useState(null);
   const [ready, setReady] = useState(false);
   const [numbers, setNumbers] = useState(false);
@@ -42,14 +45,15 @@ export function Chart({ title, label = title, x, series, format = plain, formatT
   shown.current = { x, drawn, areas, markers, bands, setZoom, formatTick, formatX, index };
 
   // What needs another uPlot; everything else is given to the one that is there.
-  const structure = JSON.stringify([drawn.map((each) => [each.key, each.colour, each.dashed, each.width]), areas, log, smoothing > 0, time, sync, isDark]);
+  const structure = JSON.stringify([drawn.map((each) => [each.key, each.colour, each.dashed, each.width, each.tag]), areas, log, smoothing > 0, time, sync, isDark]);
   useEffect(() => {
     let ended = false;
     let observer;
     loadUPlot().then((uPlot) => {
-      if (ended) return;
+      if (ended || !holder.current) return;
       const width = () => Math.max(120, holder.current.clientWidth);
       plot.current = new uPlot(plotOptions({ width: width(), height, log, smoothing, time, sync }, shown), plotted(shown.current, log, smoothing), holder.current);
+      made.current = structure;
       observer = new ResizeObserver(() => plot.current?.setSize({ width: width(), height }));
       observer.observe(holder.current);
       setReady((old) => !old);
@@ -64,7 +68,7 @@ export function Chart({ title, label = title, x, series, format = plain, formatT
 
   useLayoutEffect(() => {
     const chart = plot.current;
-    if (!chart) return;
+    if (!chart || made.current !== structure) return; // it has other lines, and is about to be made anew
     chart.setData(plotted(shown.current, log, smoothing), !zoomed);
     if (zoomed) chart.setScale("x", { min: zoomed[0], max: zoomed[1] });
   }, [x, series, smoothing, zoomed?.[0], zoomed?.[1], ready, hidden]);

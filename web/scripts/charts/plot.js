@@ -29,6 +29,7 @@ function lines({ drawn }, smoothing) {
     const line = { label: each.key, stroke, width: each.width ?? 2, spanGaps: true, dash: each.dashed ? [6, 4] : undefined };
     const single = (chart, at) => chart.data[at].filter((value) => value !== null).length === 1; // no line: a point
     if (smoothing > 0) found.push({ ...line, stroke: faint(stroke), width: 1, points: { show: false } });
+    if (each.aside && each.width === 0) line.auto = false; // an interval of few runs may be wide beyond all measure
     found.push({ ...line, points: { show: each.aside ? false : single, size: 6, fill: stroke } });
   }
   return found;
@@ -88,6 +89,44 @@ function drawMarkers(chart, markers) {
   }
 }
 
+// What is written at the ends of the lines. Where two would cover each other, the lower one moves down.
+function drawTags(chart, drawn, smoothing) {
+  const { ctx, bbox } = chart;
+  const tags = [];
+  drawn.forEach((each, n) => {
+    if (!each.tag) return;
+    const values = chart.data[smoothing > 0 ? 2 * n + 2 : n + 1];
+    const [from, to] = chart.series[0].idxs ?? [0, values.length - 1];
+    let last = to;
+    while (last >= from && (values[last] === null || values[last] === undefined)) last -= 1;
+    if (last < from) return;
+    const left = chart.valToPos(chart.data[0][last], "x", true);
+    const top = chart.valToPos(values[last], "y", true);
+    if (top >= bbox.top && top <= bbox.top + bbox.height) tags.push({ text: each.tag, fill: colour(each.colour), left, top });
+  });
+  ctx.font = FONT.replace("12px", `600 ${11 * devicePixelRatio}px`);
+  ctx.textAlign = "left";
+  ctx.textBaseline = "middle";
+  const placed = [];
+  for (const each of tags.sort((a, b) => a.top - b.top)) {
+    const near = placed.filter((other) => Math.abs(other.left - each.left) < 14 * devicePixelRatio);
+    const top = Math.max(each.top, ...near.map((other) => other.top + 12 * devicePixelRatio));
+    placed.push({ left: each.left, top });
+    ctx.fillStyle = each.fill;
+    ctx.fillText(each.text, each.left + 5 * devicePixelRatio, top);
+  }
+}
+
+// Around equal values, so much that the axis tells them apart from others; else what uPlot does.
+function range(chart, low, high) {
+  if (low === null || low !== high) return globalThis.uPlot.rangeNum(low ?? 0, high ?? 1, 0.1, true);
+  const room = Math.abs(low) / 10 || 0.01;
+  return [low - room, high + room];
+}
+
+// A single point stands in the middle.
+const wide = (_, low, high) => (low === high && low !== null ? [low - 1, high + 1] : [low, high]);
+
 // Options of uPlot. `shown.current` has what may change without another uPlot.
 export function plotOptions({ width, height, log, smoothing, time, sync }, shown) {
   const clipped = (draw) => (chart) => {
@@ -99,12 +138,13 @@ export function plotOptions({ width, height, log, smoothing, time, sync }, shown
     draw(chart);
     ctx.restore();
   };
+  const tagged = shown.current.drawn.some((each) => each.tag);
   const formatX = (chart, splits) => whole(chart, splits, shown.current.formatX);
   return {
     width,
     height,
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, tagged ? 20 : 8, 0, 0],
     cursor: {
       sync: sync ? { key: sync, setSeries: false } : undefined,
       drag: { x: true, y: false, setScale: false },
@@ -112,7 +152,7 @@ export function plotOptions({ width, height, log, smoothing, time, sync }, shown
       focus: { prox: -1 },
       bind: { dblclick: () => null },
     },
-    scales: { x: { time }, y: { distr: log ? 3 : 1 } },
+    scales: { x: { time, range: wide }, y: { distr: log ? 3 : 1, ...(log ? {} : { range }) } },
     axes: [
       axis({ space: GRID_SPACE, grid: { show: false }, size: 28, ...(time ? {} : { values: formatX, incrs: [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 1e7] }) }),
       axis({ space: 32, size: 60, values: (_, splits) => splits.map((each) => (each === null ? "" : shown.current.formatTick(each))) }),
@@ -121,7 +161,7 @@ export function plotOptions({ width, height, log, smoothing, time, sync }, shown
     bands: filled(shown.current, smoothing),
     hooks: {
       drawAxes: [clipped((chart) => drawBands(chart, shown.current.bands))],
-      draw: [clipped((chart) => drawMarkers(chart, shown.current.markers))],
+      draw: [clipped((chart) => drawMarkers(chart, shown.current.markers)), (chart) => drawTags(chart, shown.current.drawn, smoothing)],
       setCursor: [(chart) => shown.current.index.set(chart.cursor.idx ?? null)],
       setSelect: [
         (chart) => {

@@ -1,0 +1,43 @@
+// Which columns the table has, and the order of a list that has no headings.
+import { html, useMemo, useState } from "../dom.js";
+import { t } from "../text.js";
+import { rows } from "../jobs_store.js";
+import { DEFAULT, GENERAL, columnOf, heading, hyperparameters } from "./columns.js";
+import { Popover } from "./popover.js";
+
+const ALWAYS = "name";
+
+function Choices({ chosen, change }) {
+  const [search, setSearch] = useState("");
+  const specific = useMemo(() => hyperparameters(rows()), []);
+  const toggle = (key) => {
+    const next = chosen.includes(key) ? chosen.filter((each) => each !== key) : [...chosen, key];
+    change({ columns: next.join() === DEFAULT.join() ? null : next.join(",") });
+  };
+  const fits = (key) => heading(key).toLocaleLowerCase().includes(search.toLocaleLowerCase());
+  const group = (title, keys) => keys.some(fits) && html`<div role="group" aria-label=${title}><p class="jobs-group">${title}</p>
+    ${keys.filter(fits).map((key) => html`<label class="check jobs-option" key=${key}><input type="checkbox" checked=${chosen.includes(key)} disabled=${key === ALWAYS}
+      onChange=${() => toggle(key)} /><span class="truncate">${heading(key)}</span></label>`)}</div>`;
+  return html`
+    <input type="search" class="jobs-panel-search" value=${search} placeholder=${t("jobs.find_column")} aria-label=${t("jobs.find_column")} onInput=${(event) => setSearch(event.target.value)} />
+    <div class="jobs-options">${group(t("jobs.columns_general"), GENERAL)}${group(t("jobs.columns_spec"), specific)}</div>
+    ${chosen.join() !== DEFAULT.join() && html`<button type="button" class="button button-quiet" onClick=${() => change({ columns: null })}>${t("jobs.columns_reset")}</button>`}`;
+}
+
+export const ChooseColumns = ({ chosen, change }) =>
+  html`<${Popover} label=${t("jobs.columns")} title=${t("jobs.columns")} end=${true} marked=${chosen.join() !== DEFAULT.join()}>${() => html`<${Choices} chosen=${chosen} change=${change} />`}<//>`;
+
+// The keys in the address that name columns, or those that are shown by default.
+export function columnsIn(text) {
+  const named = [...new Set((text ?? "").split(","))].filter((key) => key !== ALWAYS && columnOf(key));
+  return named.length ? [ALWAYS, ...named] : DEFAULT;
+}
+
+const SORTS = ["", "-best", "-started", "-progress", "name", "test_loss", "-duration"];
+
+export function SortBy({ value, change }) {
+  const known = SORTS.includes(value) ? SORTS : [...SORTS, value];
+  const label = (key) => (key ? t(key.startsWith("-") ? "jobs.sort_down" : "jobs.sort_up", { column: heading(key.replace(/^-/, "")) }) : t("jobs.sort_newest"));
+  return html`<select class="jobs-sort-by" aria-label=${t("jobs.sort")} value=${value} onChange=${(event) => change({ sort: event.target.value })}>
+    ${known.map((key) => html`<option key=${key} value=${key}>${label(key)}</option>`)}</select>`;
+}
