@@ -237,7 +237,7 @@ export default {
     best_test: "测试集 {accuracy}",
     latest_loss: "最近的训练损失",
     pace: "速度",
-    per_second: "{n} 张/秒",
+    per_second: "张/秒",
     progress: "进度",
     epochs_of: "{done} / {all} 个 epoch",
     left: "剩余 {time}",
