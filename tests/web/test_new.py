@@ -332,6 +332,10 @@ def test_help_opens_with_the_focus_and_closes_with_escape(page: Page) -> None:
     expect(help_).to_contain_text("Epochal's default.")
     page.keyboard.press("Escape")
     expect(help_).to_be_hidden()
+    control(page, "spec.augmentation.crop").check()
+    control(page, "spec.augmentation.crop.padding").focus()
+    expect(page.get_by_role("tooltip")).to_have_count(1)  # not that of the part, too
+    expect(page.get_by_role("tooltip")).to_contain_text("Width of the border on each side")
     field(page, "spec.seed").locator("label").hover()
     expect(field(page, "spec.seed").get_by_role("tooltip")).to_be_visible()
 

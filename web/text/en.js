@@ -488,6 +488,7 @@ export default {
   form: {
     title: "New job",
     lead: "A job trains a network on a data set. Whatever you leave as it is comes from the recipe, or is Epochal's default.",
+    empty_form: "Begin with an empty form",
     no_scope: "This key may not submit jobs",
     no_scope_text: "It is for reading. Whoever runs the service can give you a key with the scope “train”.",
     first: "New here? A small run that is over soon: handwritten digits, a ResNet-20, 5 epochs.",

@@ -486,6 +486,7 @@ export default {
   form: {
     title: "新建任务",
     lead: "一个任务就是在一个数据集上训练一个网络。没有改动的设置取自配方，或者使用 Epochal 的默认值。",
+    empty_form: "从空白表单开始",
     no_scope: "这个密钥不能提交任务",
     no_scope_text: "它只能读取。请向服务的管理员索取权限包含“train”的密钥。",
     first: "第一次使用？试一个很快就结束的小任务：手写数字、ResNet-20、5 个 epoch。",

@@ -19,7 +19,8 @@ function useHelp() {
   const handlers = {
     onMouseEnter: () => later(true, 350),
     onMouseLeave: () => later(false, 200),
-    onFocusIn: (event) => event.target.matches("input, select, textarea, .form-about") && later(true, 150),
+    // not with the focus of a field within this one
+    onFocusIn: (event) => event.target.matches("input, select, textarea") && event.target.closest("[data-field]") === event.currentTarget && later(true, 150),
     onFocusOut: () => later(false, 100),
     onKeyDown: (event) => event.key === "Escape" && open && (event.stopPropagation(), setOpen(false)),
   };

@@ -1,7 +1,7 @@
 // A form that submits a job: made of the service's own schema.
 import { html, useState } from "../dom.js";
 import { all, get } from "../api.js";
-import { useQuery } from "../router.js";
+import { Link, useQuery } from "../router.js";
 import { may } from "../session.js";
 import { t } from "../text.js";
 import { Empty, ErrorPanel, Loading, useRead } from "../components/basics.js";
@@ -31,7 +31,7 @@ function Loaded({ query }) {
   const { value, problem, reload } = useRead((signal) => read(signal, query), []);
   const [start, setStart] = useState(null);
   const [round, setRound] = useState(0);
-  if (problem) return html`<${ErrorPanel} problem=${problem} retry=${reload} />`;
+  if (problem) return html`<${ErrorPanel} problem=${problem} retry=${reload}>${query.size > 0 && html`<p><${Link} to="/new">${t("form.empty_form")}<//></p>`}<//>`;
   if (!value) return html`<${Loading} />`;
   const startOver = async () => {
     forgetDraft();
