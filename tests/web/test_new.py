@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -110,6 +111,25 @@ def test_every_field_of_the_schema_is_in_the_form(page: Page, problems: Any) -> 
     schema = JobCreate.model_json_schema()
     always_there = {"spec", "spec.augmentation", "spec.regularisation", "spec.checkpoints"}  # groups, and no fields
     assert set(names_in(schema, schema["$defs"])) - always_there == found
+
+
+# What zh_fields.js names, by path, by name, and units.
+NAMED = """async () => {
+  const base = document.documentElement.dataset.assets;
+  const { paths, names, units } = (await import(`${base}/text/zh_fields.js`)).default;
+  return [paths, names, units].map((each) => Object.keys(each));
+}"""
+
+
+def test_chinese_names_are_of_fields_that_there_are(open_page: OpenPage, service: Service) -> None:
+    page = opened(open_page(service, locale="zh-CN"))
+    expect(field(page, "spec.optimizer.learning_rate").locator("label")).to_have_text("学习率")
+    paths, names, units = map(set, page.evaluate(NAMED))
+    schema = JobCreate.model_json_schema()
+    fields = set(names_in(schema, schema["$defs"]))
+    assert paths - {each.removeprefix("spec.").replace(".", "_") for each in fields} == set()
+    assert names - {each.rpartition(".")[2] for each in fields} == set()
+    assert units - set(re.findall(r'"unit": "([^"]+)"', json.dumps(schema))) == set()
 
 
 def test_values_come_from_recipe_and_defaults_until_something_is_said(page: Page) -> None:
