@@ -16,6 +16,7 @@ from playwright.sync_api import Locator, Page, expect
 from api.schemas.submission import JobCreate
 from tests.web.conftest import OpenPage, until
 from tests.web.service import Service
+from tests.web.test_axe import in_all_colours
 
 READY = ".form-state[data-state=ready]"
 REFUSED = r"422: POST /v1/jobs"
@@ -368,3 +369,13 @@ def test_the_newest_dry_run_wins(page: Page) -> None:
     page.wait_for_selector(READY)
     until(lambda: "in 123 epochs" in page.locator(".form-facts").inner_text(), "the steps of 123 epochs")
     assert [each["spec"]["epochs"] for each in asked] == [123], "one request when the typing pauses"
+
+
+def test_axe_finds_nothing_with_everything_open(page: Page, problems: Any) -> None:
+    problems.expect(REFUSED)
+    opened(page, f"/new?recipe=strong&spec={quote(json.dumps(ALL_ON | {'epochs': -1}))}", ready=False)
+    open_groups(page)
+    assert in_all_colours(page) == {}
+    control(page, "spec.architecture").click()
+    expect(field(page, "spec.architecture").get_by_role("tooltip")).to_be_visible()
+    assert in_all_colours(page) == {}
