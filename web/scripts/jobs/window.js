@@ -3,6 +3,7 @@
 import { useCallback, useEffect, useLayoutEffect, useReducer, useRef } from "../dom.js";
 
 const MARGIN = 4; // rows drawn above and below what is in view
+const COVERED = 92; // pixels that the page's header covers, where the page scrolls
 const STEP = 2; // the range moves by as many rows at once
 
 // Which of the drawn rows take over the elements of which: making elements costs more than filling them. A row that stays
@@ -52,8 +53,8 @@ export function useWindow({ holder, body, count, height, byPage, head = 0 }) {
     };
   }, [look]);
   const scrollTo = (index) => {
-    const top = byPage ? -body.current.getBoundingClientRect().top + 70 : holder.current.scrollTop;
-    const size = byPage ? innerHeight - 70 : holder.current.clientHeight - head;
+    const top = byPage ? -body.current.getBoundingClientRect().top + COVERED : holder.current.scrollTop;
+    const size = byPage ? innerHeight - COVERED : holder.current.clientHeight - head;
     const wanted = index * height < top ? index * height : (index + 1) * height > top + size ? (index + 1) * height - size : null;
     if (wanted === null) return;
     if (byPage) scrollBy(0, wanted - top);
