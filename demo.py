@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -50,6 +51,14 @@ FULL_EPOCHS = 200
 CPU_EPOCHS = 2
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a demonstration came to."""
+
+    job_id: str
+    good: bool
+
+
 def lab_spec(epochs: int) -> dict[str, Any]:
     """ResNet-18 on CIFAR-100 as the literature trains it, in `epochs` epochs."""
     return {
@@ -69,12 +78,12 @@ def lab_spec(epochs: int) -> dict[str, Any]:
     }
 
 
-def digits(client: Epochal, folder: Path, screen: Screen) -> bool:
-    """Train on the digits that ship with Epochal. Whether the verdict is good."""
+def digits(client: Epochal, folder: Path, screen: Screen) -> Outcome:
+    """Train on the digits that ship with Epochal. It is good where the verdict is."""
     job = _train(client, DIGITS, "digits", screen)
     accuracy = job.latest.test_accuracy if job.latest else None
     if job.status != "succeeded" or accuracy is None:
-        return False
+        return Outcome(job.id, good=False)
     say(screen, f"\nThe report, as {client.base_url}{job.links.log} has it:\n\n{client.jobs.log(job.id)}")
     _save_curves(client, job, folder, screen)
     good = accuracy > EXPECTED_ACCURACY
@@ -83,15 +92,15 @@ def digits(client: Epochal, folder: Path, screen: Screen) -> bool:
         f"Verdict: {accuracy:.2%} test accuracy, {'above' if good else 'NOT above'} the {EXPECTED_ACCURACY:.0%} that "
         "this demo asks for.",
     )
-    return good
+    return Outcome(job.id, good)
 
 
-def lab(client: Epochal, folder: Path, screen: Screen, epochs: int | None, size: Size | None = None) -> bool:
+def lab(client: Epochal, folder: Path, screen: Screen, epochs: int | None, size: Size | None = None) -> Outcome:
     """The lab exercise: train and test loss and accuracy by epoch, what they say, the experiments of `size` unless it
-    is None, and a report of all that. Whether the job succeeded."""
+    is None, and a report of all that. It is good where the job succeeded."""
     job = _train(client, lab_spec(epochs or _affordable_epochs(client, screen)), "lab", screen)
     if job.status != "succeeded":
-        return False
+        return Outcome(job.id, good=False)
     screen.draw(table(client.jobs.metrics(job.id), METRICS, screen.size()[0], style=screen.style))
     report = folder / "report.log"
     folder.mkdir(parents=True, exist_ok=True)
@@ -104,7 +113,7 @@ def lab(client: Epochal, folder: Path, screen: Screen, epochs: int | None, size:
         report = folder / f"report.{kind}"
         report.write_text(client.jobs.report(job.id, kind, sweeps=sweeps), encoding="utf-8")
         say(screen, f"The whole report: {report}")
-    return True
+    return Outcome(job.id, good=True)
 
 
 def _experiments(client: Epochal, size: Size, screen: Screen) -> list[str]:
@@ -157,6 +166,7 @@ def _train(client: Epochal, spec: dict[str, Any], name: str, screen: Screen) -> 
     """Submit a job and watch it. Ctrl-C also cancels it, so that it does not delay the job of the next demo."""
     job = client.jobs.create(spec, name=name, tags=["demo"])
     say(screen, f"Job {job.id}: {spec['architecture']} on {spec['dataset']}, {spec['epochs']} epochs.")
+    say(screen, f"Watch it at {page_of(client.base_url, job.id)}")
     try:
         follow = Follow(
             lambda epoch: client.jobs.metrics(job.id, epoch),
@@ -198,13 +208,20 @@ def _on_a_free_port(settings: Settings, screen: Screen) -> Settings:
     return settings
 
 
-def _how_to_go_on(url: str, settings: Settings) -> str:
+def page_of(url: str, job_id: str) -> str:
+    """The address that shows a job in a browser."""
+    return f"{url.rstrip('/')}/jobs/{job_id}"
+
+
+def _how_to_go_on(url: str, settings: Settings, job_id: str) -> str:
     port = urlsplit(url).port
     up = "make up" if port == settings.port else f"EPOCHAL_PORT={port} make up"
     body = json.dumps({"spec": {"dataset": "digits", "architecture": "resnet20", "epochs": 3}})
     return (
-        f"Nothing is left running. `{up}` brings back {url} and {url}/docs with every job; then try\n"
-        f"  curl -X POST {url}/v1/jobs -H 'Content-Type: application/json' -d '{body}'"
+        f"Nothing is left running. `{up}` brings back the page {url} and {url}/docs with every job; then try\n"
+        f"  curl -X POST {url}/v1/jobs -H 'Content-Type: application/json' -d '{body}'\n"
+        f"and look at this job in a browser:\n"
+        f"  {page_of(url, job_id)}"
     )
 
 
@@ -212,14 +229,14 @@ def _demonstrate(arguments: argparse.Namespace, screen: Screen) -> bool:
     settings = _on_a_free_port(read_settings(), screen)
     say(screen, "Starting broker, API and worker.")
     with running(settings, quiet=True) as service, Epochal(service.url) as client:
-        say(screen, f"The API answers at {service.url}, its documentation at {service.url}/docs, while this runs.")
+        say(screen, f"The page is at {service.url}, the API described at {service.url}/docs, while this runs.")
         if arguments.what == "digits":
-            good = digits(client, settings.data_dir / "demo", screen)
+            outcome = digits(client, settings.data_dir / "demo", screen)
         else:
             size = None if arguments.experiments == "none" else arguments.experiments
-            good = lab(client, settings.data_dir / "lab", screen, arguments.epochs, size)
-    say(screen, _how_to_go_on(service.url, settings))
-    return good
+            outcome = lab(client, settings.data_dir / "lab", screen, arguments.epochs, size)
+    say(screen, _how_to_go_on(service.url, settings, outcome.job_id))
+    return outcome.good
 
 
 def _epochs(text: str) -> int:

@@ -262,7 +262,7 @@ def main() -> None:
         with running(read_settings()) as service:
             # At once, also into a pipe or a file: with port 0, nothing else says the port.
             print(
-                f"Epochal answers at {service.url}, its documentation at {service.url}/docs. Ctrl-C drains it.",
+                f"The page is at {service.url}, the API described at {service.url}/docs. Ctrl-C drains the service.",
                 flush=True,
             )
             try:

@@ -1,4 +1,5 @@
-"""The documentation page. It loads nothing from other hosts: Swagger UI is served from static/swagger-ui/."""
+"""The documentation page: Swagger UI within the page's frame. It loads nothing from other hosts: Swagger UI is served
+from static/swagger-ui/."""
 
 import asyncio
 import json
@@ -11,6 +12,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api.contract.files import REVALIDATED, Content, content_policy, read_tree
+from api.contract.page import ASSETS as PAGE_ASSETS
+from api.contract.page import WEB
 from api.http.preconditions import IfMatch
 from api.http.strict_route import KeylessRoute
 
@@ -49,7 +52,9 @@ def documentation_router(root: str, describe: Callable[[], Mapping[str, Any]]) -
     router.add_api_route("/openapi.json", get_contract, methods=["GET"])
     tree = read_tree(STATIC)
     tree.serve(router, ASSETS)
-    text = Template((STATIC / "docs.html").read_text()).substitute(root=root, assets=root + tree.below(ASSETS))
-    page = Content.of(text.encode(), "text/html")
-    page.serve(router, "/docs", {**REVALIDATED, "Content-Security-Policy": content_policy()})
+    text = Template((STATIC / "docs.html").read_text()).substitute(
+        root=root, assets=root + tree.below(ASSETS), page=root + read_tree(WEB).below(PAGE_ASSETS)
+    )
+    document = Content.of(text.encode(), "text/html")
+    document.serve(router, "/docs", {**REVALIDATED, "Content-Security-Policy": content_policy()})
     return router

@@ -55,8 +55,8 @@ class Deployment:
             )
         assert self.process.stdout
         said = self.process.stdout.readline()
-        assert said.startswith("Epochal answers at http://"), (said, self.log())
-        self.http = httpx2.Client(base_url=said.split()[3].rstrip(","), timeout=240, trust_env=False)
+        assert said.startswith("The page is at http://"), (said, self.log())
+        self.http = httpx2.Client(base_url=said.split()[4].rstrip(","), timeout=240, trust_env=False)
 
     def stop(self) -> int:
         """Drain; returns the exit code."""

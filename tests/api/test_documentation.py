@@ -71,7 +71,7 @@ def test_the_page_may_run_nothing_but_our_files(front: TestClient) -> None:
 
 def test_the_page_asks_for_the_contract_and_gives_it_to_nobody() -> None:
     script = (STATIC / "docs.js").read_text()
-    assert 'url: "openapi.json"' in script
+    assert 'url: document.getElementById("swagger-ui").dataset.contract' in script
     assert "validatorUrl: null" in script
     assert "//" not in re.sub(r"// .*", "", script)
 

@@ -20,6 +20,7 @@ from api.http.server import Protocol, max_connections, protocol_class
 from settings import Settings
 from tests.api.conftest import LocalClient
 from tests.api.serving import RawClient, ask, served
+from tests.stage import Stage
 
 HOST = b"Host: 127.0.0.1\r\n"
 ALWAYS = {
@@ -77,12 +78,43 @@ def test_no_other_origin_is_let_in(front: TestClient) -> None:
             "no-store",
             "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox",
         ),
+        (
+            {"Content-Type": "text/html; charset=utf-8"},
+            "no-store",
+            "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+            "frame-ancestors 'none'; sandbox",
+        ),
     ],
 )
 def test_what_an_answer_says_itself_counts(own: Mapping[str, str], cache: str, policy: str) -> None:
     answer = LocalClient(SecurityHeaders(Response("", headers=own))).get("/")
     assert (answer.headers["cache-control"], answer.headers["content-security-policy"]) == (cache, policy)
     assert answer.headers.get("etag") == own.get("ETag")
+
+
+def test_what_a_browser_has_stored_keeps_its_policy() -> None:
+    answer = LocalClient(SecurityHeaders(Response(status_code=304, headers={"ETag": '"7"'}))).get("/")
+    assert "content-security-policy" not in answer.headers
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_what_users_and_jobs_have_written_is_no_page_of_this_origin(client: TestClient, stage: Stage) -> None:
+    """Each shows text of theirs, and the page of this origin has a key."""
+    written = "<script>alert(1)</script>"
+    job_id = stage.submit(name=written)
+    claim = stage.start(job_id)
+    stage.epoch(claim, 0)
+    stage.succeed(claim)
+    run = client.post("/v1/experiments/augmentation", json={"size": "small"}).json()
+    for path in (f"/v1/jobs/{job_id}/report", f"/v1/jobs/{job_id}/curves.svg", run["links"]["answer"] + ".html"):
+        answer = client.get(path)
+        assert answer.status_code == 200, answer.text
+        policy = answer.headers["content-security-policy"].split("; ")
+        assert {"sandbox", "default-src 'none'", "frame-ancestors 'none'"} <= set(policy), path
+        assert not any(part.startswith("script-src") for part in policy)
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        html = answer.headers["content-type"].startswith("text/html")
+        assert answer.headers.get("content-disposition", "").startswith("attachment") == html
 
 
 # Only this machine

@@ -179,7 +179,7 @@ def test_the_lab_spec_is_accepted_and_the_literatures(epochs: int) -> None:
 
 
 def test_the_digits_are_reported_drawn_and_judged(service: FakeService, screen: Shown, tmp_path: Path) -> None:
-    assert demo.digits(service.client(), tmp_path / "demo", screen)
+    assert demo.digits(service.client(), tmp_path / "demo", screen).good
     assert [body["spec"] for body in service.submitted] == [demo.DIGITS]
     shown = text(screen)
     assert "\nThe report, as http://127.0.0.1:8000/v1/jobs/job_1/log has it:\n\nTest Accuracy: 97.50%\n" in shown
@@ -191,12 +191,12 @@ def test_the_digits_are_reported_drawn_and_judged(service: FakeService, screen: 
 
 def test_digits_that_were_not_learnt_are_no_success(service: FakeService, screen: Shown, tmp_path: Path) -> None:
     service.job["latest"] = service.job["latest"] | {"test_accuracy": 0.95}
-    assert not demo.digits(service.client(), tmp_path, screen)
+    assert not demo.digits(service.client(), tmp_path, screen).good
     assert "Verdict: 95.00% test accuracy, NOT above the 95%" in text(screen)
 
 
 def test_the_lab_on_a_cpu_is_short_and_says_so(service: FakeService, screen: Shown, tmp_path: Path) -> None:
-    assert demo.lab(service.client(), tmp_path / "lab", screen, epochs=None)
+    assert demo.lab(service.client(), tmp_path / "lab", screen, epochs=None).good
     assert [body["spec"]["epochs"] for body in service.submitted] == [2]
     shown = text(screen)
     assert shown.startswith("No worker has an accelerator, and a CPU needs many minutes for an epoch: 2 epochs instead")
@@ -216,7 +216,7 @@ def test_the_lab_on_a_cpu_is_short_and_says_so(service: FakeService, screen: Sho
 
 
 def test_the_lab_ends_with_the_experiments_in_one_report(service: FakeService, screen: Shown, tmp_path: Path) -> None:
-    assert demo.lab(service.client(), tmp_path, screen, epochs=2, size="small")
+    assert demo.lab(service.client(), tmp_path, screen, epochs=2, size="small").good
     asked = {"size": "small", "tags": ["demo"]}
     assert service.experiments == [("/v1/experiments/one", asked), ("/v1/experiments/two", asked)]
     shown = text(screen)
@@ -230,19 +230,19 @@ def test_the_lab_ends_with_the_experiments_in_one_report(service: FakeService, s
 
 def test_the_lab_on_an_accelerator_is_whole(service: FakeService, screen: Shown, tmp_path: Path) -> None:
     service.devices = ["cpu", "NVIDIA H200"]
-    assert demo.lab(service.client(), tmp_path, screen, epochs=None)
+    assert demo.lab(service.client(), tmp_path, screen, epochs=None).good
     assert [body["spec"]["epochs"] for body in service.submitted] == [200]
 
 
 def test_the_lab_takes_as_many_epochs_as_it_is_told(service: FakeService, screen: Shown, tmp_path: Path) -> None:
-    assert demo.lab(service.client(), tmp_path, screen, epochs=7)
+    assert demo.lab(service.client(), tmp_path, screen, epochs=7).good
     assert [body["spec"]["epochs"] for body in service.submitted] == [7]
     assert "accelerator" not in text(screen)
 
 
 def test_a_lab_without_data_says_what_to_do(service: FakeService, screen: Shown, tmp_path: Path) -> None:
     service.job |= {"status": "failed", "error": NO_DATA, "latest": None, "best": None}
-    assert not demo.lab(service.client(), tmp_path, screen, epochs=2)
+    assert not demo.lab(service.client(), tmp_path, screen, epochs=2).good
     assert text(screen).endswith(
         "Failed: cifar100 cannot be downloaded. (dataset_invalid)\nHint: Put its images into the data sets' folder.\n"
     )
@@ -299,9 +299,10 @@ def test_it_says_where_the_api_answers_while_it_does(program: Program, capsys: p
     assert program.drained
     shown = capsys.readouterr().out
     url = f"http://127.0.0.1:{program.ports[0]}"
-    assert f"The API answers at {url}, its documentation at {url}/docs, while this runs.\n" in shown
-    assert f"Nothing is left running. `make up` brings back {url} and {url}/docs" in shown
-    command = shown.splitlines()[-1]
+    assert f"The page is at {url}, the API described at {url}/docs, while this runs.\n" in shown
+    assert f"Nothing is left running. `make up` brings back the page {url} and {url}/docs" in shown
+    *_, command, _, page = shown.splitlines()
+    assert page == f"  {url}/jobs/job_1"
     assert command.startswith(f"  curl -X POST {url}/v1/jobs -H 'Content-Type: application/json' -d '")
     TrainingSpec.model_validate_json(json.dumps(json.loads(command.split("'")[-2])["spec"]))
 
@@ -316,7 +317,7 @@ def test_a_port_in_use_is_no_obstacle(
     assert program.ports == [0]
     shown = capsys.readouterr().out
     assert shown.startswith(f"Something listens on port {port} already: a free one instead.\n")
-    assert "`EPOCHAL_PORT=54321 make up` brings back http://127.0.0.1:54321" in shown
+    assert "`EPOCHAL_PORT=54321 make up` brings back the page http://127.0.0.1:54321" in shown
 
 
 def test_a_service_that_does_not_start_says_why(program: Program, capsys: pytest.CaptureFixture[str]) -> None:

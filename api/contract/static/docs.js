@@ -1,6 +1,5 @@
-// The page's address is the API's own plus "docs", so that the contract lies beside it, behind whatever prefix.
 SwaggerUIBundle({
-  url: "openapi.json",
+  url: document.getElementById("swagger-ui").dataset.contract,
   dom_id: "#swagger-ui",
   deepLinking: true,
   displayRequestDuration: true,
@@ -8,3 +7,5 @@ SwaggerUIBundle({
   tryItOutEnabled: true,
   validatorUrl: null, // the contract goes to nobody
 });
+
+document.querySelector("[aria-current]").scrollIntoView({ block: "nearest", inline: "center" });

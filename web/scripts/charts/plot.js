@@ -124,6 +124,9 @@ function range(chart, low, high) {
   return [low - room, high + room];
 }
 
+// A single point stands in the middle.
+const wide = (_, low, high) => (low === high && low !== null ? [low - 1, high + 1] : [low, high]);
+
 // Options of uPlot. `shown.current` has what may change without another uPlot.
 export function plotOptions({ width, height, log, smoothing, time, sync }, shown) {
   const clipped = (draw) => (chart) => {
@@ -149,7 +152,7 @@ export function plotOptions({ width, height, log, smoothing, time, sync }, shown
       focus: { prox: -1 },
       bind: { dblclick: () => null },
     },
-    scales: { x: { time }, y: { distr: log ? 3 : 1, ...(log ? {} : { range }) } },
+    scales: { x: { time, range: wide }, y: { distr: log ? 3 : 1, ...(log ? {} : { range }) } },
     axes: [
       axis({ space: GRID_SPACE, grid: { show: false }, size: 28, ...(time ? {} : { values: formatX, incrs: [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 1e7] }) }),
       axis({ space: 32, size: 60, values: (_, splits) => splits.map((each) => (each === null ? "" : shown.current.formatTick(each))) }),

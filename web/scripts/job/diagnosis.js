@@ -72,7 +72,7 @@ function Finding({ job, finding, marked, point }) {
   </li>`;
 }
 
-const said = (value) => (value === null || value === undefined ? t("job.off") : typeof value === "object" ? JSON.stringify(value) : typeof value === "number" ? short(value) : String(value));
+const said = (value) => (value === null || value === undefined ? t("job.off") : typeof value === "object" ? Object.entries(value).map(([name, each]) => `${name.replaceAll("_", " ")} ${said(each)}`).join(", ") : typeof value === "number" ? short(value) : String(value));
 
 // A merge patch as "optimizer.learning_rate 0.5 → 0.05".
 function Change({ spec, before }) {

@@ -1,5 +1,5 @@
 // What matters now: best so far, how far, how fast, and why it waits or failed.
-import { html, useEffect, useReducer } from "../dom.js";
+import { classes, html, useEffect, useReducer } from "../dom.js";
 import { Link } from "../router.js";
 import { duration, hasText, loss, number, percent, t } from "../text.js";
 import { Progress } from "../components/basics.js";
@@ -18,8 +18,16 @@ function useClock(running) {
 // A split's name in the reader's language.
 export const splitName = (split) => (hasText(`job.split_${split}`) ? t(`job.split_${split}`) : split);
 
-// Epochs that are trained: the one under way does not count.
-export const epochsDone = (job) => (FINAL.has(job.status) ? (job.latest ? job.latest.epoch + 1 : 0) : (job.progress.epoch ?? 0));
+// Epochs that are trained: `progress` names the last step that is done, and the one under way does not count. What an
+// attempt has trained that is lost does not count either.
+export function epochsDone({ progress: { epoch, step, steps_per_epoch: steps }, latest, attempts }) {
+  const measured = latest && latest.attempt === attempts.at(-1)?.number ? latest.epoch + 1 : 0;
+  if (epoch === null) return measured;
+  return Math.max(measured, step === null || (steps && step >= steps - 1) ? epoch + 1 : epoch);
+}
+
+// Reasons to wait that pass by themselves. The others want somebody to do something.
+const PATIENCE = new Set(["slots_busy", "behind_others", "about_to_start"]);
 
 function Fact({ label, value, children, wide }) {
   return html`<div class=${wide ? "job-fact job-fact-wide" : "job-fact"}><dt>${label}</dt><dd><span class="job-fact-value">${value}</span>
@@ -79,6 +87,6 @@ export function Notices({ job }) {
     ${requested && html`<p class="notice job-notice" role="status">${t(`job.asked_${requested}`)}</p>`}
     ${error && html`<div class="error-panel job-notice"><p class="error-panel-title">${error.message}</p><p>${error.hint}</p>
       <p class="job-fact-note"><code>${error.code}</code> · ${t("job.attempt_n", { n: error.attempt })}${error.retryable ? ` · ${t("job.retryable")}` : ""}</p></div>`}
-    ${queue && html`<div class="notice notice-warn job-notice"><p><b>${queue.position ? t("job.waits_at", { n: queue.position }) : t("job.waits")}</b> ${queue.reason}</p></div>`}
+    ${queue && html`<div class=${classes("notice job-notice", !PATIENCE.has(queue.code) && "notice-warn")}><p><b>${queue.position ? t("job.waits_at", { n: queue.position }) : t("job.waits")}</b> ${queue.reason}</p></div>`}
     ${job.status === "paused" && !requested && html`<p class="notice notice-warn job-notice">${t("job.is_paused")}</p>`}`;
 }

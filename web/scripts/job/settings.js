@@ -3,7 +3,7 @@ import { html, useId, useMemo } from "../dom.js";
 import { get } from "../api.js";
 import { Link, useQuery } from "../router.js";
 import { short, t } from "../text.js";
-import { Loading, useRead } from "../components/basics.js";
+import { useRead } from "../components/basics.js";
 import { GROUPS, flat, groupOf, meanings, recipeValues } from "./spec_fields.js";
 
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
@@ -23,13 +23,16 @@ function Value({ path, value, unit }) {
 
 const plain = (path, value) => (value === null ? nothing(path) : value === false ? t("job.off") : value === true ? t("job.on") : typeof value === "number" ? short(value, 6) : String(value));
 
+// What stands in for a title until the schema is read.
+const asTitle = (name) => name[0].toUpperCase() + name.slice(1).replaceAll("_", " ");
+
 // Parts whose fields are known by their own names alone.
 const PLAIN = new Set(["architecture", "optimizer", "schedule", "augmentation", "regularisation"]);
 
 // "optimizer.sam.radius" as "SAM · Radius", "optimizer.name" as "Optimizer".
 function titleOf(path, fields) {
   const names = path.split(".");
-  const titles = names.map((name, at) => fields[names.slice(0, at + 1).join(".")]?.title ?? name.replaceAll("_", " "));
+  const titles = names.map((name, at) => fields[names.slice(0, at + 1).join(".")]?.title ?? asTitle(name));
   const named = names.length > 1 && names.at(-1) === "name";
   const from = names.length > (named ? 2 : 1) && PLAIN.has(names[0]) ? 1 : 0;
   return titles.slice(from, named ? -1 : undefined).join(" · ");
@@ -71,11 +74,10 @@ function compared(spec, fields, recipe) {
 export function Settings({ job }) {
   const [query, change] = useQuery();
   const only = query.get("differs") === "1";
-  const { value: fields, problem } = useRead(() => meanings(job.spec), [job.id]);
+  const { value: fields } = useRead(() => meanings(job.spec), [job.id]);
   const name = job.spec.recipe;
   const { value: recipe } = useRead((signal) => (name ? get(`/v1/recipes/${encodeURIComponent(name)}`, {}, { signal }) : Promise.resolve(null)), [name]);
   const rows = useMemo(() => compared(job.spec, fields ?? {}, recipe), [job.id, fields, recipe]);
-  if (!fields && !problem) return html`<${Loading} />`; // without meanings, names and values are still shown
   const count = rows.filter((each) => each.differs).length;
   return html`<section class="job-settings">
     <div class="job-settings-head">

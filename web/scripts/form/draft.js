@@ -1,0 +1,63 @@
+// What somebody has entered: only that, as a part of the request's body. Everything else is the recipe's or the default.
+import { idempotencyKey } from "../api.js";
+import { fieldsWithin } from "./schema.js";
+import { valueAt } from "./resolve.js";
+
+const STORED = "epochal.new";
+
+export const isSaid = (values, path) => valueAt(values, path) !== undefined;
+
+// `values` with one more.
+export function say(values, [key, ...rest], value) {
+  if (!rest.length) return { ...values, [key]: value };
+  const part = values?.[key];
+  return { ...values, [key]: say(typeof part === "object" && part !== null ? part : {}, rest, value) };
+}
+
+// `values` without what stands at `path`. A part that is empty then goes, too, unless `keep` says otherwise: `{}` can
+// mean that a part is switched on.
+export function unsay(values, path, keep = () => false, above = []) {
+  const [key, ...rest] = path;
+  if (values?.[key] === undefined) return values;
+  const { [key]: part, ...others } = values;
+  if (!rest.length) return others;
+  const here = [...above, key];
+  const left = unsay(part, rest, keep, here);
+  return Object.keys(left).length || keep(here) ? { ...others, [key]: left } : others;
+}
+
+// The request's body: `values` without the fields that the parts' kinds do not have, and each part with its name.
+export function bodyOf(field, values, resolved) {
+  if (typeof values !== "object" || values === null || Array.isArray(values)) return values;
+  if (field.type !== "object" && field.type !== "kinds") return values;
+  const body = field.type === "kinds" ? { name: values.name ?? resolved?.name } : {};
+  const known = fieldsWithin(field, resolved);
+  for (const [key, value] of Object.entries(values)) {
+    const inner = known.find((each) => each.key === key);
+    if (inner) body[key] = bodyOf(inner, value, resolved?.[key]);
+    else if (field.type !== "kinds") body[key] = value; // the service says what is wrong with it
+  }
+  return body;
+}
+
+// The draft of this tab, if it was begun at the same address.
+export function stored() {
+  try {
+    const draft = JSON.parse(sessionStorage.getItem(STORED));
+    return draft?.search === location.search ? draft : null;
+  } catch {
+    return null; // nothing there that could be read
+  }
+}
+
+export function store(draft) {
+  sessionStorage.setItem(STORED, JSON.stringify({ ...draft, search: location.search }));
+}
+
+export const forgetDraft = () => sessionStorage.removeItem(STORED);
+
+// The key under which this body makes one job, however often it is sent: it is made once for each body, and kept with
+// the draft, so that also after a reload a lost answer costs no second job.
+export function keyFor(draft, text) {
+  return draft.sent?.text === text ? draft.sent : { text, key: idempotencyKey() };
+}
