@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo lab test test-fast test-python test-client coverage wheels check sdk chaos fuzz verify-export lock bench-start bench-train bench-overhead bench-signals bench-significance bench-gpu bench-accuracy bench-regularisation bench-diagnosis bench-formats bench-api bench-tenants bench-upload bench-checks bench-audit bench-calibration bench-finetune bench-fleet bench-mlflow bench-cli bench-predict verify-page
+.PHONY: help setup up demo lab test test-fast test-python test-client coverage wheels check sdk chaos fuzz verify-export lock bench-start bench-train bench-overhead bench-signals bench-significance bench-gpu bench-accuracy bench-regularisation bench-diagnosis bench-formats bench-api bench-tenants bench-upload bench-checks bench-audit bench-calibration bench-finetune bench-fleet bench-mlflow bench-cli bench-predict bench-page verify-page
 
 # Where nothing compiled may be kept, every process that imports torch takes seconds longer to start.
 unexport PYTHONDONTWRITEBYTECODE
@@ -147,6 +147,9 @@ bench-fleet: .venv/.developed ## measure claims, and what idle workers cost: WOR
 
 bench-predict: .venv/.developed ## measure predictions beside a plain loop of onnxruntime, over HTTP, and of 20 models in turns
 	@$(BIN)/python -m benchmarks.predict $(OPTIONS)
+
+bench-page: .venv/.developed ## measure the page in Chromium over 10,000 jobs: OPTIONS='--parts load list curves night'
+	@$(BIN)/python -m benchmarks.page $(OPTIONS)
 
 lock: .venv/.uv ## resolve every requirement anew
 	for what in "dev --all-extras --group dev" "service --extra api --extra worker --extra embedded --extra checkout --extra tensorboard" \

@@ -12,9 +12,11 @@ from jobs.trained_models import forget_of_job
 from jobs.transitions import now
 from jobs.usage import note_storage
 from models import TERMINAL, Attempt, Checkpoint, Database, Epoch, Event, Job, JobTag, Step
+from models.columns import DatabaseNow
 from storage import Storage
 
 BATCH_SIZE = 100  # jobs a purge
+HIDDEN_SECONDS = 10.0  # that a deleted job's row stays, so that streams see that it was deleted
 ROWS_AT_ONCE = 5000
 
 
@@ -42,26 +44,38 @@ def delete_job(session: Session, job_id: str) -> None:
     job.revision += 1
 
 
-def purge(database: Database, storage: Storage) -> None:
-    """Delete the files of deleted jobs, and then their rows. In this order, a process that dies in between leaves a row
-    that the next purge finds. Raises OSError."""
+def purge(database: Database, storage: Storage, hidden_seconds: float = 0.0) -> None:
+    """Delete the files of jobs that were deleted `hidden_seconds` ago, and then their rows. In this order, a process
+    that dies in between leaves a row that the next purge finds. Raises OSError."""
+    long_ago = Job.deleted_at.is_not(None) if not hidden_seconds else Job.deleted_at < DatabaseNow(-hidden_seconds)
     with database.autocommit_read() as session:
-        gone = select(Job.id).where(Job.deleted_at.is_not(None)).order_by(Job.deleted_at).limit(BATCH_SIZE)
+        gone = select(Job.id).where(long_ago).order_by(Job.deleted_at).limit(BATCH_SIZE)
         job_ids = session.scalars(gone).all()
     for job_id in job_ids:
         storage.delete(storage.list_names(job_id))
-        for measured in (Step, Epoch, Event):
+        for measured in (Step, Epoch):
             _delete_rows(database, measured, job_id)
         with database.session() as session:
-            job = session.scalar(for_update(job_id))
-            if job is None:
+            if not (job := session.scalar(for_update(job_id))):
                 continue  # another process has purged it
             session.execute(delete(Checkpoint).where(Checkpoint.job_id == job_id))
             job.weights = job.predictions = None
             note_storage(session, job)
-            for table in (Attempt, JobTag):
-                session.execute(delete(table).where(table.job_id == job_id))
-            session.execute(delete(Job).where(Job.id == job_id))
+            is_kept = _holds_the_last_id(session, job_id)
+        if not is_kept:
+            _delete_rows(database, Event, job_id)
+            with database.session() as session:
+                for table in (Attempt, JobTag):
+                    session.execute(delete(table).where(table.job_id == job_id))
+                session.execute(delete(Job).where(Job.id == job_id))
+
+
+def _holds_the_last_id(session: Session, job_id: str) -> bool:
+    """Whether the last event is the job's, in SQLite. It would give that id to the next event, of which a stream that
+    has told the one would believe that it was told, too. So the job's row stays until another event has come."""
+    if session.get_bind().dialect.name != "sqlite":
+        return False
+    return session.scalar(select(Event.job_id).order_by(Event.id.desc()).limit(1)) == job_id
 
 
 def _delete_rows(database: Database, table: type[Step | Epoch | Event], job_id: str) -> None:

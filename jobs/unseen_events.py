@@ -5,7 +5,7 @@ Events have ids from one sequence. On PostgreSQL a transaction may commit later 
 and the `gaps` below it: ids that were taken, and were not visible yet.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -54,7 +54,7 @@ class Unseen:
         ]
         # All that lies above the lower of the two is unseen by it.
         above = [Range(max(first, low.high + 1), last) for first, last in high.gaps if last > low.high]
-        return Unseen(high.high, tuple(below + above))
+        return _made(high.high, below + above)
 
     def and_above(self, event_id: int) -> "Unseen":
         """The same, and every id above `event_id`."""
@@ -87,6 +87,19 @@ class Unseen:
         if any(gap.first < 1 for gap in gaps) or any(one.last >= other.first for one, other in pairwise(gaps)):
             raise ValueError("no ids")
         return cls(high, tuple(gaps))
+
+
+def _made(high: int, gaps: Iterable[Range]) -> Unseen:
+    """Of gaps that ascend, and may touch each other or what lies above `high`: one position has one form."""
+    apart: list[Range] = []
+    for gap in gaps:
+        if apart and apart[-1].last + 1 == gap.first:
+            apart[-1] = Range(apart[-1].first, gap.last)
+        else:
+            apart.append(gap)
+    if apart and apart[-1].last == high:
+        high = apart.pop().first - 1
+    return Unseen(high, tuple(apart))
 
 
 def _split(gaps: Sequence[Range], event_id: int) -> Iterator[Range]:

@@ -285,6 +285,7 @@ def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> Databases:
 ON_SQLITE_ALONE = ("api", "client", "webhooks", "worker")
 ON_BOTH_ALL_THE_SAME = (
     "api/test_attacks_races.py",
+    "api/test_event_stream_races.py",
     "api/test_health.py",
     "api/test_idempotency.py",
     "api/test_keys.py",

@@ -38,7 +38,7 @@ class Janitor:
 
     def purge_deleted(self) -> None:
         """Delete the files of deleted jobs, trained models and data sets, and then their rows."""
-        self._submit(partial(changes.purge, self._database, self._storage))
+        self._submit(partial(changes.purge, self._database, self._storage, changes.HIDDEN_SECONDS))
         self._submit(partial(trained_models.purge_deleted, self._database, self._storage))
         self._submit(partial(dataset_garbage.purge, self._database, self._storage))
 

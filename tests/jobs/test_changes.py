@@ -11,7 +11,7 @@ from jobs import changes, lifecycle, placement, queries, recording, requests
 from jobs.errors import JobNotFinished, JobNotFound
 from jobs.fence import Claim
 from jobs.listing import JobFilter
-from models import Base, Database, Job
+from models import Base, Database, Event, Job
 from storage import Storage
 from tests.jobs.conftest import change, epoch_metrics, job_of, publish, spec, step_metrics, weights_of
 from tests.stage import FACTS
@@ -86,13 +86,18 @@ def test_a_deleted_job_is_gone_at_once_and_its_files_soon(
 
 
 def test_a_long_job_is_purged_in_short_transactions(
-    database: Database, running: Claim, storage: Storage, monkeypatch: pytest.MonkeyPatch
+    database: Database,
+    running: Claim,
+    storage: Storage,
+    submitted: Callable[..., Job],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with database.session() as session:
         recording.record_steps(session, running, [step_metrics(0, step) for step in range(7)])
     ended(database, running, storage)
     with database.session() as session:
         changes.delete_job(session, running.job_id)
+    submitted()
     monkeypatch.setattr(changes, "ROWS_AT_ONCE", 2)
     deleted: list[int] = []
 
@@ -106,10 +111,46 @@ def test_a_long_job_is_purged_in_short_transactions(
     assert set(rows(database, running.job_id).values()) == {0}
 
 
-def test_a_purge_that_died_is_done_again(
-    database: Database, running: Claim, storage: Storage, monkeypatch: pytest.MonkeyPatch
+def test_the_id_of_the_last_event_is_not_given_again(
+    database: Database, running: Claim, storage: Storage, submitted: Callable[..., Job]
+) -> None:
+    """SQLite would. A stream that has told the one would take the other for told."""
+    ended(database, running, storage)
+    with database.session() as session:
+        changes.delete_job(session, running.job_id)
+        last = session.scalar(select(func.max(Event.id)))
+    assert last
+    changes.purge(database, storage)
+    assert storage.list_names(running.job_id) == []
+    other = submitted().id
+    with database.session() as session:
+        assert min(session.scalars(select(Event.id).where(Event.job_id == other))) > last
+    changes.purge(database, storage)
+    assert set(rows(database, running.job_id).values()) == {0}
+
+
+def test_a_deleted_job_stays_hidden_for_a_while(
+    database: Database, running: Claim, storage: Storage, submitted: Callable[..., Job]
 ) -> None:
     ended(database, running, storage)
+    with database.session() as session:
+        changes.delete_job(session, running.job_id)
+    submitted()
+    changes.purge(database, storage, hidden_seconds=60)
+    assert rows(database, running.job_id)["jobs"] == 1
+    changes.purge(database, storage)
+    assert rows(database, running.job_id)["jobs"] == 0
+
+
+def test_a_purge_that_died_is_done_again(
+    database: Database,
+    running: Claim,
+    storage: Storage,
+    submitted: Callable[..., Job],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended(database, running, storage)
+    submitted()
     with database.session() as session:
         changes.delete_job(session, running.job_id)
     with monkeypatch.context() as broken:

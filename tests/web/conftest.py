@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.acceptance.conftest import Deployment
 from tests.api.conftest import _routes_built_once  # noqa: F401  # a fixture: applications share their routes
@@ -18,6 +18,8 @@ from tests.web.service import Service
 
 PATIENCE_SECONDS = 20.0  # of what takes a moment on a machine that is not busy
 
+expect.set_options(timeout=1000 * PATIENCE_SECONDS)
+
 
 def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> None:
     """Returns once it holds; fails with `what` where it does not."""
@@ -25,6 +27,18 @@ def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE_SEC
     while not condition():
         assert time.monotonic() < deadline, what
         time.sleep(0.05)
+
+
+def settled(page: Page) -> None:
+    """Returns once the view is there and its document has not changed for a moment."""
+    expect(page.locator("#content > *").first).to_be_attached()
+    expect(page.locator(".loading")).to_have_count(0)
+    page.evaluate("""() => new Promise((resolve) => {
+      let timer = setTimeout(resolve, 120);
+      setTimeout(resolve, 2000); // a page that shows something live does not come to rest
+      new MutationObserver(() => { clearTimeout(timer); timer = setTimeout(resolve, 120); })
+        .observe(document.body, { childList: true, subtree: true, characterData: true, attributes: true });
+    })""")
 
 
 @pytest.fixture(scope="package")
@@ -53,16 +67,32 @@ def service(_new_service: Callable[..., Any]) -> Iterator[Service]:
         yield service
 
 
+class Contexts(list[BrowserContext]):
+    def close(self) -> None:
+        while self:
+            self.pop().close()
+
+
 @pytest.fixture
-def fresh_service(_new_service: Callable[..., Any]) -> Iterator[Service]:
+def _contexts() -> Iterator[Contexts]:
+    """Of the test's pages. They are closed before their service is, whose end they would take for a fault."""
+    contexts = Contexts()
+    yield contexts
+    contexts.close()
+
+
+@pytest.fixture
+def fresh_service(_new_service: Callable[..., Any], _contexts: Contexts) -> Iterator[Service]:
     with _new_service() as service:
         yield service
+        _contexts.close()
 
 
 @pytest.fixture
-def keyed_service(_new_service: Callable[..., Any]) -> Iterator[Service]:
+def keyed_service(_new_service: Callable[..., Any], _contexts: Contexts) -> Iterator[Service]:
     with _new_service(require_keys=True) as service:
         yield service
+        _contexts.close()
 
 
 @pytest.fixture(scope="package")
@@ -108,9 +138,7 @@ def _origin(service: "Service | Deployment | str") -> str:
 
 
 @pytest.fixture
-def open_page(chromium: Browser, problems: Problems) -> Iterator[OpenPage]:
-    contexts = list[BrowserContext]()
-
+def open_page(chromium: Browser, problems: Problems, _contexts: Contexts) -> OpenPage:
     def open_one(
         service: Service | Deployment | str,
         *,
@@ -131,14 +159,12 @@ def open_page(chromium: Browser, problems: Problems) -> Iterator[OpenPage]:
                 **options,
             )
             context.set_default_timeout(1000 * PATIENCE_SECONDS)
-            contexts.append(context)
+            _contexts.append(context)
         page = context.new_page()
         problems.watch(page, _origin(service))
         return page
 
-    yield open_one
-    for context in contexts:
-        context.close()
+    return open_one
 
 
 @pytest.fixture

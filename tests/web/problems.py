@@ -45,7 +45,7 @@ class Problems:
                 self.found.append(f"{response.status}: {response.request.method} {_path(response.url)}")
 
         def on_error(error: Any) -> None:
-            self.found.append(f"error: {error}")
+            self.found.append(f"error: {error} {getattr(error, 'stack', '')}")
 
         page.add_init_script(VIOLATIONS)
         page.on("console", on_console)

@@ -9,14 +9,17 @@ from typing import Any
 from api.app import create_app
 from api.http.server import Protocol, Server, uvicorn_config
 from epochal import Epochal
-from jobs import recording
+from jobs import lifecycle, recording
+from jobs.failures import Failure
 from jobs.fence import Claim
 from models import Database
 from settings import Settings
 from storage import Storage
 from tests.api.conftest import Tenants
-from tests.stage import Stage
-from training.metrics import EpochMetrics
+from tests.stage import FACTS, Stage
+from training.metrics import EpochMetrics, StepMetrics
+
+STEPS = FACTS.steps_per_epoch
 
 
 class RecordedJob:
@@ -29,8 +32,13 @@ class RecordedJob:
         """So many more epochs, now: losses fall, accuracies rise. `fields` replace values of EpochMetrics."""
         assert self.claim is not None, "it is queued"
         for _ in range(epochs):
+            metrics = metrics_of(self.epochs, fields)
+            step = StepMetrics(
+                epoch=self.epochs, step=STEPS - 1, loss=metrics.train_loss, learning_rate=metrics.learning_rate
+            )
             with self.stage.database.session() as session:
-                recording.record_epoch(session, self.claim, metrics_of(self.epochs, fields))
+                recording.record_steps(session, self.claim, [step])
+                recording.record_epoch(session, self.claim, metrics)
             self.epochs += 1
 
     def succeed(self, **options: Any) -> None:
@@ -38,9 +46,11 @@ class RecordedJob:
         assert self.claim is not None
         self.stage.succeed(self.claim, **options)
 
-    def fail(self) -> None:
+    def fail(self, message: str = "The loss was nan.", hint: str = "Lower the learning rate.") -> None:
         assert self.claim is not None
-        self.stage.fail(self.claim)
+        failure = Failure(code="diverged", message=message, hint=hint, retryable=False)
+        with self.stage.database.session() as session:
+            lifecycle.settle_failure(session, self.claim, failure)
 
 
 def metrics_of(epoch: int, fields: dict[str, Any]) -> EpochMetrics:

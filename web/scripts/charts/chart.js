@@ -54,7 +54,7 @@ export function Chart({ title, label = title, x, series, format = plain, formatT
       const width = () => Math.max(120, holder.current.clientWidth);
       plot.current = new uPlot(plotOptions({ width: width(), height, log, smoothing, time, sync }, shown), plotted(shown.current, log, smoothing), holder.current);
       made.current = structure;
-      observer = new ResizeObserver(() => plot.current?.setSize({ width: width(), height }));
+      observer = new ResizeObserver(() => holder.current && plot.current?.setSize({ width: width(), height }));
       observer.observe(holder.current);
       setReady((old) => !old);
     }, () => {});
@@ -83,7 +83,7 @@ export function Chart({ title, label = title, x, series, format = plain, formatT
     index.set(at);
   };
   const keys = (event) => {
-    const at = index.value ?? x.length - 1;
+    const at = index.value ?? lastPlace(named);
     const step = event.shiftKey ? 10 : 1;
     const to = { ArrowLeft: at - step, ArrowRight: at + step, Home: 0, End: x.length - 1 }[event.key];
     if (event.key === "Escape" && zoomed) setZoom(null);
@@ -101,30 +101,31 @@ export function Chart({ title, label = title, x, series, format = plain, formatT
     </div>
     ${readout && html`<${Readout} ...${{ index, x, series: named, format, formatX, xLabel, hidden, onToggle }} />`}
     <div class="chart-plot" ref=${holder} style=${{ height: `${height}px` }} tabindex="0" role="application" aria-label=${label}
-      aria-describedby=${`${id}-help`} onKeyDown=${keys} onFocus=${() => index.value === null && go(x.length - 1)} onDblClick=${() => setZoom(null)}>
+      aria-describedby=${`${id}-help`} onKeyDown=${keys} onFocus=${() => index.value === null && go(lastPlace(named))} onDblClick=${() => setZoom(null)}>
       ${!known && html`<span class="chart-empty">${t("chart.empty")}</span>`}
     </div>
     <p id=${`${id}-help`} class="visually-hidden">${t("chart.help")}</p>
     <${Spoken} ...${{ index, holder, x, series: drawn.filter((each) => !each.aside), format, formatX, xLabel }} />
-    ${numbers && html`<${Numbers} ...${{ title: label, x, series: drawn.filter((each) => !each.aside), format, formatX, xLabel }} />`}
+    ${numbers && html`<${Numbers} ...${{ title: label, x: x.slice(0, lastPlace(named) + 1), series: drawn.filter((each) => !each.aside), format, formatX, xLabel }} />`}
   </figure>`;
 }
+
+const isKnown = (value) => value !== null && value !== undefined;
+const lastOf = (values) => Math.max(0, values.findLastIndex(isKnown));
+
+// The last place where something is known: what lies ahead, as a forecast does, comes after it.
+const lastPlace = (series) => Math.max(0, ...series.map((each) => lastOf(each.values)));
 
 const written = (each, value, format) => (each.format ?? format)(value);
 
 // The values under the cursor; without one, the last known. Each name is also the button that hides its line.
 function Readout({ index, x, series, format, formatX, xLabel, hidden, onToggle }) {
   const at = useSignal(index);
-  const lastKnown = (values) => {
-    let last = values.length - 1;
-    while (last > 0 && (values[last] === null || values[last] === undefined)) last -= 1;
-    return values[last];
-  };
   return html`<div class="chart-readout" aria-hidden=${onToggle ? undefined : "true"}>
-    <span>${xLabel ?? t("chart.epoch")} <b>${x.length ? formatX(x[at ?? x.length - 1]) : ""}</b></span>
+    <span>${xLabel ?? t("chart.epoch")} <b>${x.length ? formatX(x[at ?? lastPlace(series)]) : ""}</b></span>
     ${series.map((each) => {
       const inside = html`<span class="chart-swatch" style=${{ color: `var(${each.colour})` }}></span><span class="user-text">${each.label}</span>
-        <b>${written(each, at === null ? lastKnown(each.values) : each.values[at], format)}</b>`;
+        <b>${written(each, each.values[at ?? lastOf(each.values)], format)}</b>`;
       if (!onToggle) return html`<span class="chart-key" key=${each.key}>${inside}</span>`;
       return html`<button type="button" class="chart-key" key=${each.key} aria-pressed=${!hidden?.has(each.key)} onClick=${() => onToggle(each.key)}>${inside}</button>`;
     })}

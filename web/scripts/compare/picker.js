@@ -13,19 +13,19 @@ const search = (text, signal) => get("/v1/job-summaries", { search: text.trim() 
 // `chosen` are ids that are not offered; `choose` is called with a job's summary.
 export function JobPicker({ label, placeholder, chosen = [], choose, autofocus = false }) {
   const [text, setText] = useState("");
-  const [rows, setRows] = useState([]);
+  const [rows, setRows] = useState(null);
   const [open, setOpen] = useState(false);
   const [at, setAt] = useState(0);
   const [failed, setFailed] = useState(null);
   const root = useRef();
   const id = useId();
   const abort = useRef(null);
+  const entered = useRef(false); // Enter was pressed before the jobs had come
   const look = useMemo(() => debounce((wanted) => {
-    abort.current?.abort();
     abort.current = new AbortController();
     search(wanted, abort.current.signal).then(
       (found) => {
-        setRows(found.data);
+        setRows(found.data.filter((row) => !row.parent?.startsWith("job_"))); // without what repeats another job
         setFailed(null);
         setAt(0);
       },
@@ -42,7 +42,12 @@ export function JobPicker({ label, placeholder, chosen = [], choose, autofocus =
     addEventListener("pointerdown", outside);
     return () => removeEventListener("pointerdown", outside);
   }, [open]);
-  const offered = rows.filter((row) => !chosen.includes(row.id)).slice(0, FOUND);
+  const offered = (rows ?? []).filter((row) => !chosen.includes(row.id)).slice(0, FOUND);
+  useEffect(() => {
+    if (!entered.current || !rows) return;
+    entered.current = false;
+    if (offered.length) take(offered[0]);
+  }, [rows]);
   const take = (row) => {
     setOpen(false);
     setText("");
@@ -56,28 +61,32 @@ export function JobPicker({ label, placeholder, chosen = [], choose, autofocus =
       event.preventDefault();
       show(text);
       setAt((old) => (offered.length ? (old + (event.key === "ArrowDown" ? 1 : offered.length - 1)) % offered.length : 0));
-    } else if (event.key === "Enter" && open && offered[at]) {
+    } else if (event.key === "Enter" && open) {
       event.preventDefault();
-      take(offered[at]);
+      if (offered[at]) take(offered[at]);
+      else entered.current = rows === null;
     }
   };
   const show = (wanted) => {
     if (!open) setOpen(true);
-    if (!open || wanted !== text) look(wanted);
+    if (open && wanted === text) return;
+    abort.current?.abort();
+    setRows(null);
+    look(wanted);
   };
   return html`<div class="compare-picker" ref=${root} onKeyDown=${keys}>
-    <input type="search" role="combobox" aria-label=${label} placeholder=${placeholder} aria-expanded=${open} aria-controls=${`${id}-list`} aria-autocomplete="list"
-      aria-activedescendant=${open && offered[at] ? `${id}-${offered[at].id}` : undefined} autocomplete="off" spellcheck="false" value=${text} autofocus=${autofocus}
+    <input type="search" role="combobox" aria-label=${label} placeholder=${placeholder} aria-expanded=${open && offered.length > 0} aria-controls=${`${id}-list`} aria-autocomplete="list"
+      aria-activedescendant=${open && offered[at] ? `${id}-${offered[at].id}` : undefined} autocomplete="off" spellcheck=${false} value=${text} autofocus=${autofocus}
       onFocus=${() => show(text)} onInput=${(event) => {
         show(event.target.value);
         setText(event.target.value);
       }} />
-    ${open && html`<div class="compare-options" id=${`${id}-list`} role="listbox" aria-label=${label}>
+    ${open && offered.length > 0 && html`<div class="compare-options" id=${`${id}-list`} role="listbox" aria-label=${label}>
       ${offered.map((row, n) => html`<div key=${row.id} id=${`${id}-${row.id}`} role="option" aria-selected=${n === at} class=${classes("compare-option", n === at && "compare-option-here")}
         onPointerMove=${() => setAt(n)} onClick=${() => take(row)}>
         <span class="user-text compare-option-name">${row.name || row.id}</span>
         <small class="muted compare-option-more"><${Status} status=${row.status} /> <span>${row.dataset}</span> <${Time} at=${row.created_at} /></small></div>`)}
-      ${offered.length === 0 && html`<div role="option" aria-disabled="true" aria-selected="false" class="compare-option muted">${failed ? failed.detail || failed.message : t("compare.none_found")}</div>`}
     </div>`}
+    ${open && offered.length === 0 && html`<p class="compare-options compare-option muted" role="status">${failed ? failed.detail || failed.message : t(rows ? "compare.none_found" : "common.loading")}</p>`}
   </div>`;
 }

@@ -47,9 +47,9 @@ function RowField({ row, n, fields, errors, change, remove, single }) {
   const wrong = new Set(errors.map((each) => each.place).filter((place) => place !== null));
   const error = errors.map((each) => each.detail).join(" ") || null;
   return html`<div class="sweeps-form-row">
-    <${Field} label=${t("sweeps.field", { n })}>${(control) => html`<input ...${control} list="sweeps-paths" spellcheck="false" autocomplete="off" value=${row.path} placeholder="optimizer.learning_rate"
+    <${Field} label=${t("sweeps.field", { n })}>${(control) => html`<input ...${control} list="sweeps-paths" spellcheck=${false} autocomplete="off" value=${row.path} placeholder="optimizer.learning_rate"
       onInput=${(event) => change({ path: event.target.value })} />`}<//>
-    <${Field} label=${t("sweeps.values")} error=${error} hint=${now && t("sweeps.now", { value: valueWords(now[1]) })}>${(control) => html`<input ...${control} spellcheck="false" autocomplete="off" value=${row.text}
+    <${Field} label=${t("sweeps.values")} error=${error} hint=${now && t("sweeps.now", { value: valueWords(now[1]) })}>${(control) => html`<input ...${control} spellcheck=${false} autocomplete="off" value=${row.text}
       placeholder=${t("sweeps.values_example")} onInput=${(event) => change({ text: event.target.value })} />
       ${values.length > 0 && html`<span class="sweeps-values">${values.map((value, at) => html`<span key=${at} class=${`sweeps-value user-text ${wrong.has(at) ? "sweeps-value-wrong" : ""}`}>${valueWords(value)}</span>`)}</span>`}`}<//>
     <${Button} kind="quiet" class="sweeps-form-remove" disabled=${single} aria-label=${t("sweeps.remove_row", { n })} onClick=${remove}>✕<//>

@@ -13,6 +13,7 @@ import { MOST_JOBS } from "../compare/model.js";
 import { Answer } from "../sweeps/answer.js";
 import { MEASURES, SweepCurves } from "../sweeps/curves.js";
 import { accuracyOf, useSweep } from "../sweeps/data.js";
+import { fieldsOf } from "../sweeps/grid.js";
 import { SweepActions, SweepProgress, SweepStatus, sweepName, trialWords } from "../sweeps/parts.js";
 import { Trials } from "../sweeps/trials.js";
 
@@ -40,14 +41,22 @@ function Best({ trial }) {
       ${may("train") && html`<${Link} class="button" to=${`/new?from=${trial.job_id}`}>${t("sweeps.train_again")}<//>`}</p></section>`;
 }
 
-// Axes and rows of the parallel coordinates.
+// Axes and rows of the parallel coordinates. Of values that are whole parts, such as an architecture with its options,
+// each field that differs has an axis of its own.
 function useParallel(sweep, chosen) {
-  const axes = useMemo(() => sweep && [...Object.keys(sweep.space).map((path) => ({ key: path, label: fieldWords(path)[0], part: fieldWords(path)[1], title: path })), objectiveAxis()],
-    [JSON.stringify(sweep?.space), t("compare.best")]);
-  const rows = useMemo(() => sweep && sweep.trials.filter((trial) => trial.url).map((trial) => ({
-    id: trial.job_id, label: `${trial.number}`, colour: chosen.has(trial.job_id) ? `var(${chosen.get(trial.job_id)})` : "color-mix(in srgb, var(--muted) 55%, var(--paper))", strong: chosen.has(trial.job_id),
-    values: { ...trial.values, [objectiveAxis().key]: accuracyOf(trial.best) },
-  })), [sweep, chosen]);
+  const word = t("compare.best");
+  const found = useMemo(() => {
+    const trials = sweep.trials.filter((trial) => trial.url).map((trial) => ({ trial, fields: Object.fromEntries(fieldsOf(trial.values)) }));
+    const paths = [...new Set(trials.flatMap((each) => Object.keys(each.fields)))].filter((path) => new Set(trials.map((each) => JSON.stringify(each.fields[path]))).size > 1);
+    return { trials, paths };
+  }, [sweep]);
+  const axes = useMemo(() => [...found.paths.map((path) => ({ key: path, label: fieldWords(path)[0], part: fieldWords(path)[1], title: path })), objectiveAxis()],
+    [found.paths.join(), word]);
+  const rows = useMemo(() => found.trials.map(({ trial, fields }) => ({
+    id: trial.job_id, label: `${trial.number} ${trial.label ?? ""}`.trim(), strong: chosen.has(trial.job_id),
+    colour: chosen.has(trial.job_id) ? `var(${chosen.get(trial.job_id)})` : "color-mix(in srgb, var(--muted) 55%, var(--paper))",
+    values: { ...fields, [objectiveAxis().key]: accuracyOf(trial.best) },
+  })), [found, chosen]);
   return { axes, rows };
 }
 
