@@ -22,7 +22,7 @@ function useSlots(from, to) {
 // scrolls, not the holder. `head` pixels at the top of the holder cover rows.
 export function useWindow({ holder, body, count, height, byPage, head = 0 }) {
   const [, redraw] = useReducer((n) => n + 1, 0);
-  const range = useRef({ from: 0, to: 24 });
+  const range = useRef({ from: 0, to: 0 });
   const look = useCallback(() => {
     if (!body.current) return;
     const top = byPage ? -body.current.getBoundingClientRect().top : holder.current.scrollTop;
@@ -41,7 +41,11 @@ export function useWindow({ holder, body, count, height, byPage, head = 0 }) {
     range.current = next;
     redraw();
   }, [height, byPage, head]);
-  useLayoutEffect(look);
+  useLayoutEffect(() => {
+    if (range.current.to > 0) return look();
+    const frame = requestAnimationFrame(look); // what is around the rows first: each frame has little to do
+    return () => cancelAnimationFrame(frame);
+  });
   useEffect(() => {
     const source = byPage ? window : holder.current;
     const observer = new ResizeObserver(look);
