@@ -79,11 +79,9 @@ class EventFeed:
         """Every id up to `high` must be visible now, or never be."""
         if self._high is None or self._start is None:
             self._high = session.scalar(select(func.max(Event.id))) or 0
-            _, end = _running(session)  # after `high`: who has taken a lower id is below `end`
-            self._start = (end, monotonic())
-        first, _ = _running(session)
+            self._start = (_next(session), monotonic())  # after `high`: who has taken a lower id is below it
         until, since = self._start
-        if first >= until:
+        if _first_running(session) >= until:
             self.is_started = True
         elif monotonic() - since > START_SECONDS:
             self._gaps = [_Gap(missing, until) for missing in _missing(session, self._high)]
@@ -93,10 +91,11 @@ class EventFeed:
         """Gaps with a lower `until` will not be filled by what is not visible from now on."""
         if not self._gaps:
             return 0
-        first, end = _running(session)
-        for gap in self._gaps:
-            gap.until = end if gap.until is None else gap.until
-        return first
+        if any(gap.until is None for gap in self._gaps):
+            end = _next(session)
+            for gap in self._gaps:
+                gap.until = end if gap.until is None else gap.until
+        return _first_running(session)
 
     def _go_on(self, unseen: Unseen, settled: float) -> None:
         known = [(gap.ids, gap.until) for gap in self._gaps]
@@ -113,15 +112,17 @@ def is_in_order(session: Session) -> bool:
     return session.get_bind().dialect.name == "sqlite"
 
 
-def _running(session: Session) -> tuple[float, float]:
-    """The number of the first transaction that is running, and the one that the next to begin will have, of those that
-    write. With only one writer, none is."""
+def _first_running(session: Session) -> float:
+    """The number of the first transaction that runs and writes. With only one writer, none does."""
     if is_in_order(session):
-        return inf, inf
-    snapshot = select(func.txid_current_snapshot().label("now")).subquery()
-    row = session.execute(select(func.txid_snapshot_xmin(snapshot.c.now), func.txid_snapshot_xmax(snapshot.c.now)))
-    first, end = row.one()
-    return float(first), float(end)
+        return inf
+    return float(session.scalars(select(func.txid_snapshot_xmin(func.txid_current_snapshot()))).one())
+
+
+def _next(session: Session) -> float:
+    """A number above those of all transactions that have begun to write. It is taken: a snapshot's own upper bound is
+    that of those that have ended, and lies below the numbers of transactions that began after them and still run."""
+    return inf if is_in_order(session) else float(session.scalars(select(func.txid_current())).one())
 
 
 def _missing(session: Session, high: int) -> Sequence[Range]:

@@ -88,6 +88,36 @@ def test_what_commits_later_with_a_lower_id(database: Database, stage: Stage) ->
         assert event_feed.missed(session, ahead, ahead, 0) == []
 
 
+@pytest.mark.parametrize("begun_between", [True, False], ids=["while-it-follows", "at-its-start"])
+def test_what_commits_later_with_a_lower_id_though_it_began_later(
+    database: Database, stage: Stage, begun_between: bool
+) -> None:
+    """PostgreSQL's snapshots know transactions up to the last one that has ended: who began after that and still runs
+    is in none of their bounds."""
+    with database.snapshot() as session:
+        if is_in_order(session):
+            return
+    early, late = stage.submit(), stage.submit()
+    feed = started(database) if begun_between else EventFeed()
+    with two_sessions(database) as (first, session, other):
+        other.scalar(for_update(late))  # takes the lower number of a transaction
+        say(session, early, "early")
+        say(other, late, "late")
+        other.commit()
+        seen = [each for _ in range(3) for each in told(database, feed)]
+        assert feed.is_started is begun_between
+        first.close()
+    seen += [each for _ in range(2) for each in told(database, feed)]
+    if begun_between:
+        assert seen == [(late, "late"), (early, "early")]
+    else:
+        assert seen == []
+        with database.session() as session:  # the feed began when both had ended
+            say(session, early, "after")
+        assert told(database, feed) == [(early, "after")]
+    assert feed.unseen.gaps == ()
+
+
 def test_what_was_rolled_back_is_not_waited_for(database: Database, stage: Stage) -> None:
     job_id, other = stage.submit(), stage.submit()
     feed = started(database)
