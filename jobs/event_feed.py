@@ -222,11 +222,6 @@ class ChangedJobs:
         self._revisions |= found
         return changed
 
-    def doubt(self) -> None:
-        """What the last look has found was not told: the next one finds every job."""
-        for jobs in self._revisions.values():
-            jobs.update(dict.fromkeys(jobs, -1))
-
     def forget_but(self, projects: Collection[str]) -> None:
         """Nobody listens to the others any more."""
         for project in self._revisions.keys() - set(projects):

@@ -137,8 +137,6 @@ class EventHub:
         news = await self._in_thread(loop, partial(self._news, reader, frozenset(self._listeners)))
         if news and reader is self._reader:
             self._publish(news)
-        elif news is None:
-            reader.doubt()
         return news is not None
 
     def _news(self, reader: EventReader, projects: Collection[str]) -> News:

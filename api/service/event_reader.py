@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from queue import Empty, SimpleQueue
 from time import monotonic
 
@@ -24,6 +25,7 @@ from training.spec import ResolvedSpec
 LOOK_SECONDS = 1.0
 MAX_LOOKING_SHARE = 0.05
 
+MOST_TOLD = 1000  # jobs whose progress one look tells; the next one goes on
 TRIES = 20  # looks at a job whose change was announced before its transaction has committed
 
 
@@ -52,7 +54,9 @@ class EventReader:
 
     _feed: EventFeed = field(default_factory=EventFeed)
     _changed: ChangedJobs = field(default_factory=ChangedJobs)
-    _deleted: set[str] = field(default_factory=set)  # those that were told
+    _changes: dict[str, None] = field(default_factory=dict)  # jobs whose progress is to be told
+    _gone: list[tuple[str, str]] = field(default_factory=list)  # deleted jobs that are to be told, with their projects
+    _deleted: set[str] = field(default_factory=set)  # those that were found
     _noted: "SimpleQueue[tuple[str, int]]" = field(default_factory=SimpleQueue)
     _awaited: dict[str, tuple[int, int]] = field(default_factory=dict)  # revision, and tries that are left
     _look_due: float = 0.0
@@ -64,22 +68,23 @@ class EventReader:
         self._noted.put((job_id, revision))
 
     def read(self, session: ProjectSession, projects: Collection[str]) -> News:
-        """What is new in these projects."""
+        """What is new in these projects. What a call that fails has found, the next one tells."""
         if self._deployment is None:
             self._deployment = deployment_of(session)
-        states = self._states(session, projects)
+        self._look(session, projects)
+        telling = [*islice(self._changes, MOST_TOLD)]
+        states = [(project, deleted(job_id)) for project, job_id in self._gone] + progress_of(session, telling)
         messages: dict[str, list[Sent]] = {project: [] for project in projects}
         # Last, since what it has read it does not read again.
         for found in self._feed.read(session, projects):
             messages[found.project].append(self._event(found.project, found.record, found.unseen))
         for project, message in states:
-            messages[project].append(message)
+            if project in messages:
+                messages[project].append(message)
+        self._gone.clear()
+        for job_id in telling:
+            del self._changes[job_id]
         return News(projects, messages, self._feed.unseen if self._feed.is_started else None)
-
-    def doubt(self) -> None:
-        """The last `read` has failed."""
-        self._changed.doubt()
-        self._look_due = 0.0
 
     def _event(self, project: str, record: EventWithEpoch, unseen: Unseen) -> Sent:
         if project not in self._cursors:
@@ -88,20 +93,19 @@ class EventReader:
         body = event_body(record)
         return Sent(with_id(self._cursors[project].write(unseen), body), body, record.event.id, unseen)
 
-    def _states(self, session: ProjectSession, projects: Collection[str]) -> list[tuple[str, Sent]]:
-        """Progress and deletions, once LOOK_SECONDS have passed; at once, where it is the first look at a project."""
+    def _look(self, session: ProjectSession, projects: Collection[str]) -> None:
+        """For progress and deletions, once LOOK_SECONDS have passed; at once, where it is the first look at a
+        project."""
         new, now = set(projects) - set(self._changed.projects), monotonic()
         if now < self._look_due and not new:
-            return []
+            return
         self._changed.forget_but(projects)
         due = now >= self._look_due
-        changed = self._changed.look(session, projects if due else new)
-        told = self._deletions(session, projects, new)
+        self._changes |= dict.fromkeys(self._changed.look(session, projects if due else new))
+        self._look_for_deleted(session, projects, new)
         if due:
-            changed = [*dict.fromkeys([*changed, *self._committed(session)])]
-            told += [found for found in progress_of(session, changed) if found[0] in projects]
+            self._changes |= dict.fromkeys(self._committed(session))
             self._look_due = now + max(LOOK_SECONDS, (monotonic() - now) / MAX_LOOKING_SHARE)
-        return told
 
     def _committed(self, session: ProjectSession) -> list[str]:
         """Of the jobs that `note` was told of, those whose transactions have committed."""
@@ -123,15 +127,12 @@ class EventReader:
         }
         return done
 
-    def _deletions(
+    def _look_for_deleted(
         self, session: ProjectSession, projects: Collection[str], new: Collection[str]
-    ) -> list[tuple[str, Sent]]:
+    ) -> None:
         gone = deleted_jobs(session, projects)
-        told = [
-            (project, deleted(job_id)) for project, job_id in gone if not (project in new or job_id in self._deleted)
-        ]
+        self._gone += [each for each in gone if not (each[0] in new or each[1] in self._deleted)]
         self._deleted = {job_id for _, job_id in gone}
-        return told
 
 
 def deployment_of(session: ProjectSession) -> str:
@@ -162,6 +163,8 @@ def deleted(job_id: str) -> Sent:
 
 def progress_of(session: ProjectSession, job_ids: Sequence[str]) -> list[tuple[str, Sent]]:
     """How far these jobs are, with their projects. Without those that have been deleted."""
+    if not job_ids:
+        return []
     with session.all_projects():
         records = [each for each in queries.details_of(session, job_ids).values() if each.job.deleted_at is None]
         places = queries.queue_places(session, [queries.state(each.job) for each in records])

@@ -22,7 +22,7 @@ from jobs import event_feed
 from jobs.fence import for_update
 from jobs.queries import EventWithEpoch
 from jobs.transitions import add_event
-from models import Event, ProjectSession
+from models import DEFAULT_PROJECT, DatabaseUnavailable, Event, Job, ProjectSession
 from settings import Settings
 from tests.api.conftest import serving
 from tests.api.cutting import Cutter
@@ -299,6 +299,61 @@ def test_many_listeners_cost_as_much_as_one_and_none_costs_nothing(
     reads.clear()
     time.sleep(0.3)  # nothing can be awaited that does not happen
     assert reads == []
+
+
+def _told_by(reader: event_reader.EventReader, stage: "Stage") -> list[tuple[str, str]]:
+    with stage.database.autocommit_read() as session:
+        news = reader.read(session, [DEFAULT_PROJECT])
+    texts = [sent.body.decode().splitlines()[:2] for sent in news.messages[DEFAULT_PROJECT]]
+    return [(kind.removeprefix("event: "), json.loads(data.removeprefix("data: "))["job_id"]) for kind, data in texts]
+
+
+def test_what_a_look_that_failed_has_found_the_next_one_tells(
+    live: httpx2.Client, stage: "Stage", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deletions, and changes of jobs that have ended, are seen once."""
+    reader = event_reader.EventReader()
+    gone, over, waiting = stage.start(stage.submit()), stage.start(stage.submit()), stage.submit()
+    stage.fail(gone)
+    stage.fail(over)
+    monkeypatch.setattr(event_reader, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(event_reader, "MAX_LOOKING_SHARE", 1e9)
+    assert _told_by(reader, stage) == []
+    for job_id in (over.job_id, waiting):
+        job = live.patch(f"/v1/jobs/{job_id}", json={"name": "renamed"})
+        assert job.status_code == 200
+        with stage.database.snapshot() as session:
+            reader.note(job_id, session.get_one(Job, job_id).revision)
+    assert live.delete(f"/v1/jobs/{gone.job_id}").status_code == 204
+    for place in ("_ids_of", "_whole"):
+        with monkeypatch.context() as broken, pytest.raises(DatabaseUnavailable):
+            broken.setattr(event_feed, place, _no_answer)
+            _told_by(reader, stage)
+    with monkeypatch.context() as broken, pytest.raises(DatabaseUnavailable):
+        broken.setattr(event_reader, "progress_of", _no_answer)
+        _told_by(reader, stage)
+    assert sorted(_told_by(reader, stage)) == sorted(
+        [("deleted", gone.job_id), ("progress", over.job_id), ("progress", waiting)]
+    )
+    assert _told_by(reader, stage) == []
+
+
+def _no_answer(*_: object) -> None:
+    raise DatabaseUnavailable("for a moment")
+
+
+def test_changes_of_very_many_jobs_are_told_by_and_by(stage: "Stage", monkeypatch: pytest.MonkeyPatch) -> None:
+    """All at once they would be more parameters than a query may have: nobody would be told anything any more."""
+    assert event_reader.MOST_TOLD < 30_000
+    monkeypatch.setattr(event_reader, "MOST_TOLD", 3)
+    reader = event_reader.EventReader()
+    assert _told_by(reader, stage) == []
+    jobs = [stage.submit() for _ in range(8)]
+    monkeypatch.setattr(event_reader, "LOOK_SECONDS", 60.0)
+    reader._look_due = 0.0
+    told = [[each for each in _told_by(reader, stage) if each[0] == "progress"] for _ in range(4)]
+    assert [len(each) for each in told] == [3, 3, 2, 0]
+    assert {job_id for each in told for _, job_id in each} == set(jobs)
 
 
 class Cutting(Cutter):
