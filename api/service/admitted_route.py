@@ -26,8 +26,7 @@ class AdmittedRoute(StrictRoute):
 
         async def handle(request: Request) -> Response:
             admission: Admission = request.state.service.admission
-            by_link = admission.keys_required and "authorization" not in request.headers
-            request.state.link = take_link(request, self.operation_id) if by_link else None
+            request.state.link = take_link(request, self.operation_id) if admission.keys_required else None
             slot = await self._admit(request)
             try:
                 return await answer(request)

@@ -47,14 +47,18 @@ def target_of(path: str, query: bytes) -> Target:
 
 def take_link(request: Request, operation: str | None) -> PresentedLink | None:
     """The link that the request comes by, if it does: its signature is taken out of the query, which nothing behind
-    this sees. Raises LinkInvalid."""
+    this sees. A link counts before an `Authorization` that a proxy or a browser adds to whatever it asks for. Raises
+    LinkInvalid."""
     parts = request.scope["query_string"].split(b"&")
     signatures = [part for part in parts if part.startswith(_PREFIX)]
     if not signatures:
         return None
     query = b"&".join(part for part in parts if not part.startswith(_PREFIX))
     target = target_of(request.scope["path"], query)
-    if len(signatures) > 1 or request.method != "GET" or not may_be_linked(operation, target):
+    fits = request.method == "GET" and may_be_linked(operation, target)
+    if not fits and "authorization" in request.headers:
+        return None  # whoever has a key is told that there is no such parameter
+    if len(signatures) > 1 or not fits:
         raise LinkInvalid
     link = PresentedLink(Signature.read(signatures[0][len(_PREFIX) :].decode("latin-1")), target)
     request.scope["query_string"] = query

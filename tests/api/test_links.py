@@ -250,12 +250,19 @@ def test_another_tenant_s_link_shows_nothing(guarded: TestClient, tenants: Tenan
     refused(guarded.get(re.sub("signature=[a-z0-9]+", f"signature={theirs}", url)))
 
 
-def test_whoever_has_a_key_and_a_link_uses_one(guarded: TestClient, tenants: Tenants, weights: str) -> None:
-    """A key beside a link counts, and the signature is a parameter that nobody knows."""
+def test_a_link_counts_before_what_a_proxy_adds(guarded: TestClient, tenants: Tenants, weights: str) -> None:
+    """A proxy may add its own key to whatever it lets through, and a browser the password that a proxy asked it for."""
     url = signed(guarded, tenants, weights)
-    answer = guarded.get(url, headers=tenants.header("first"))
+    added = (tenants.header("first"), tenants.header("second"), {"Authorization": "Basic dTpw"})
+    for header in added:
+        assert guarded.get(url, headers=header).content == CONTENT
+        refused(guarded.get(f"{url[:-4]}AAAA", headers=header))
+        refused(guarded.get(f"{weights}?signature={_forged(tenants, weights, seconds=0)}", headers=header), "link_expired")
+    query = url.partition("?")[2]
+    answer = guarded.get(f"{weights.removesuffix('/weights')}?{query}", headers=tenants.header("first"))
     assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (422, "signature")
-    assert guarded.get(url, headers={"Authorization": "Bearer x"}).json()["code"] == "key_invalid"
+    answer = guarded.request("DELETE", f"{weights.removesuffix('/weights')}?{query}", headers=tenants.header("first"))
+    assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (422, "signature")
 
 
 def test_what_is_asked_by_a_link_counts_for_its_key(settings: Settings, tenants: Tenants, weights: str) -> None:
