@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-MAX_GAPS = 100  # in what a client keeps
+MAX_GAPS = 100  # in what a client keeps. Of more, the oldest count as told: most of them are ids of no event
 _BYTES_OF_HIGH = 8
 
 
@@ -40,8 +40,8 @@ class Unseen:
         """After this event. Those between `high` and it stay unseen with `leaving_gap`."""
         if event_id > self.high:
             between = (Range(self.high + 1, event_id - 1),) if leaving_gap and event_id > self.high + 1 else ()
-            return Unseen(event_id, self.gaps + between)
-        return Unseen(self.high, tuple(_split(self.gaps, event_id)))
+            return Unseen(event_id, (self.gaps + between)[-MAX_GAPS:])
+        return Unseen(self.high, tuple(_split(self.gaps, event_id))[-MAX_GAPS:])
 
     def both(self, other: "Unseen") -> "Unseen":
         """What neither of two has been told."""
@@ -99,7 +99,7 @@ def _made(high: int, gaps: Iterable[Range]) -> Unseen:
             apart.append(gap)
     if apart and apart[-1].last == high:
         high = apart.pop().first - 1
-    return Unseen(high, tuple(apart))
+    return Unseen(high, tuple(apart[-MAX_GAPS:]))
 
 
 def _split(gaps: Sequence[Range], event_id: int) -> Iterator[Range]:

@@ -37,7 +37,10 @@ class Cursors:
         except Error:
             return None
         code, content = sealed[:_CODE_BYTES], self._hidden(sealed[:_CODE_BYTES], sealed[_CODE_BYTES:])
-        return Unseen.from_bytes(content) if self._code(content) == code else None
+        try:
+            return Unseen.from_bytes(content) if self._code(content) == code else None
+        except ValueError:  # another release has written it
+            return None
 
     def _code(self, content: bytes) -> bytes:
         return blake2b(content, key=self._code_key, digest_size=_CODE_BYTES).digest()

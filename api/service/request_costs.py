@@ -82,7 +82,7 @@ COSTS: Mapping[str, Cost] = {
     "list_job_summaries": lambda query: (
         1 + _number(query, "limit", 100, 1000) // 100 + (EXPENSIVE if "search" in query else 0)
     ),
-    "get_curves": lambda query: 1 + min(len(query.getlist("job")), 100) // 10,
+    "get_curves": lambda query: 1 + min(len(query.getlist("job")), 100) // 2,  # reads whole curves
     "list_queue": lambda query: 1 + _number(query, "limit", 20, 100) // 40,
     "submit_job": lambda query: (
         # How many jobs its `repeats` make is in the body, and not known yet.

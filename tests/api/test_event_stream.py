@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from access import keys
 from api.app import create_app
 from api.reading import all_events
 from api.service import event_reader
+from api.service.cursors import Cursors
 from epochal import Epochal
 from epochal.types import JobEvent
 from jobs import event_feed
@@ -391,3 +393,12 @@ def test_a_network_that_breaks_loses_and_doubles_nothing(live: httpx2.Client, st
     proxy.close()
     assert proxy.cut >= 5
     assert seen == [(jobs[number % 3], str(number)) for number in range(60)]
+
+
+def test_a_position_that_another_release_has_written_is_none(live: httpx2.Client, stage: "Stage") -> None:
+    with stage.database.snapshot() as session:
+        cursors = Cursors(event_reader.deployment_of(session), DEFAULT_PROJECT)
+    content = (5).to_bytes(8, "big") + b"\1\0" * 200  # more than this one reads
+    sealed = cursors._code(content) + cursors._hidden(cursors._code(content), content)
+    with listening(live, after=urlsafe_b64encode(sealed).decode().rstrip("=")) as messages:
+        assert next(messages).data == {"reason": "unknown_position"}

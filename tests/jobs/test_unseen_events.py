@@ -69,3 +69,20 @@ def test_bytes_say_the_same() -> None:
 def test_other_bytes_are_refused(gaps: bytes) -> None:
     with pytest.raises(ValueError, match=r"no gaps|no ids|cut off"):
         Unseen.from_bytes((5).to_bytes(8, "big") + gaps)
+
+
+def test_what_a_client_keeps_stays_short() -> None:
+    """However many ids are missing among those of one read: a position that nobody can read any more would end what
+    its client is told."""
+    unseen = Unseen(10)
+    for number in range(12, 12 + 8 * MAX_GAPS, 2):
+        unseen = unseen.without(number, leaving_gap=True)
+    assert unseen.gaps == tuple(Range(first, first) for first in range(unseen.high - 1, 0, -2))[:MAX_GAPS][::-1]
+    other = Unseen(unseen.high, tuple(Range(each.first - 1, each.first) for each in unseen.gaps[1::2]))
+    wide = Unseen(10).without(unseen.high - MAX_GAPS, leaving_gap=True).without(unseen.high + 9, leaving_gap=True)
+    split = Unseen(unseen.high, (Range(1, unseen.high - 1),))
+    for number in range(3, unseen.high, 3):
+        split = split.without(number, leaving_gap=True)
+    for each in (unseen, split, unseen.both(other), unseen.both(wide), split.both(unseen), split.both(wide)):
+        assert len(each.gaps) <= MAX_GAPS
+        assert Unseen.from_bytes(each.to_bytes()) == each
