@@ -4,7 +4,7 @@ import { signal, useSignal } from "../store.js";
 import { DASH, loss, number, percent, t, toNumber } from "../text.js";
 import { Chart } from "../charts/chart.js";
 import { colourName } from "../charts/colours.js";
-import { columnFrom, letter } from "./model.js";
+import { column, columnFrom, letter } from "./model.js";
 import { Badge, axisDifference, lossDifference, points } from "./parts.js";
 
 const KINDS = ["loss", "accuracy"];
@@ -50,8 +50,20 @@ function Values({ cursor, epochs, series, format, hidden, splits }) {
   </div>`;
 }
 
-export function Charts({ comparison, ids, baseline, hidden, splits, smoothing, log, zoom, setZoom, height }) {
+// A difference ends where the baseline does: so much of the comparison.
+function within(comparison, baseline) {
+  if (!baseline) return comparison;
+  const ends = ["train_loss", "test_loss"].map((measure) => column(baseline, measure).findLastIndex((value) => value !== null));
+  const length = Math.max(...ends) + 1;
+  const cut = (columns) => Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, values.slice(0, length)]));
+  const jobs = comparison.jobs.map((job) => ({ ...job, curves: cut(job.curves), spreads: job.spreads && Object.fromEntries(Object.entries(job.spreads).map(([name, columns]) => [name, cut(columns)])) }));
+  return { ...comparison, epochs: comparison.epochs.slice(0, length), jobs };
+}
+
+export function Charts({ comparison: whole, baseline: from, ids, hidden, splits, smoothing, log, zoom, setZoom, height }) {
   const cursor = useMemo(() => signal(null), []);
+  const comparison = useMemo(() => within(whole, from), [whole, from]);
+  const baseline = from && comparison.jobs.find((job) => job.id === from.id);
   const lines = useMemo(() => Object.fromEntries(KINDS.map((kind) => [kind, linesOf(comparison, ids, baseline, kind, splits)])),
     [comparison, ids.join(), baseline, splits.join(), t("compare.test")]);
   const hiddenLines = useMemo(() => new Set(lines.loss.series.filter((each) => hidden.has(each.job)).map((each) => each.key)), [lines, [...hidden].join()]);

@@ -101,7 +101,7 @@ export default function Sweep({ id }) {
   const state = useSweep(id);
   const [query, change] = useQuery();
   useTitle(state.sweep ? sweepName(state.sweep) : t("common.nav_sweeps"));
-  if (!state.sweep) return state.problem ? html`<${ErrorPanel} problem=${state.problem} retry=${state.reload}><p><${Link} to="/sweeps">${t("sweeps.to_list")}<//></p><//>` : html`<${Loading} />`;
+  if (!state.sweep) return state.problem ? html`<h1 class="visually-hidden">${t("common.nav_sweeps")}</h1><${ErrorPanel} problem=${state.problem} retry=${state.reload}><p><${Link} to="/sweeps">${t("sweeps.to_list")}<//></p><//>` : html`<${Loading} />`;
   return html`<div class="sweeps">${state.problem && html`<${ErrorPanel} problem=${state.problem} retry=${state.reload} />`}
     <${Inside} ...${{ state, query, change }} /></div>`;
 }
