@@ -61,10 +61,12 @@ function View() {
   const [, drawn] = useState(0);
   const [failure, setFailure] = useState(null);
   const [fault, forgive] = useErrorBoundary();
+  const Shown = loaded[name];
   useEffect(() => {
     forgive();
     setFailure(null);
-    if (name && !loaded[name]) load(name).then(() => drawn((n) => n + 1), setFailure);
+    // It may have been loaded between drawing and this effect: then it is drawn, too.
+    if (name && !Shown) load(name).then(() => drawn((n) => n + 1), setFailure);
   }, [path]);
   if (!name) return html`<div class="empty"><h1>${t("common.no_page")}</h1><p><${Link} to="/jobs">${t("common.to_jobs")}<//></p></div>`;
   if (fault || failure) {
@@ -72,7 +74,6 @@ function View() {
     if (fault) console.error(fault);
     return html`<${ErrorPanel} problem=${problem} retry=${() => location.reload()} />`;
   }
-  const Shown = loaded[name];
   return Shown ? html`<${Shown} key=${path} ...${parameters} />` : html`<${Loading} />`;
 }
 
