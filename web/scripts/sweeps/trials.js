@@ -7,7 +7,7 @@ import { fieldWords, isNumber, valueWords } from "../compare/fields.js";
 import { accuracyOf } from "./data.js";
 import { trialWords } from "./parts.js";
 
-const secondsOf = (job) => (job?.started_at ? (Date.parse(job.finished_at ?? Date.now()) - Date.parse(job.started_at)) / 1000 : null);
+const secondsOf = (job) => (job?.started_at ? ((job.finished_at ? Date.parse(job.finished_at) : Date.now()) - Date.parse(job.started_at)) / 1000 : null);
 
 // The columns behind those of the values: {key, num, of(trial, job), show(value)}.
 const MEASURED = [
