@@ -35,16 +35,28 @@ const NAVIGATION = ["jobs", "experiments", "sweeps", "datasets", "models", "work
 const loading = {};
 const loaded = {};
 
+// Read the module of a view. After an upgrade of the service, what an open page has not loaded yet is gone: then the new
+// page takes its place.
 const load = (name) =>
   (loading[name] ??= import(`./views/${name}.js`).then(
     (module) => {
       loaded[name] = module.default;
     },
-    (error) => {
+    async (error) => {
       loading[name] = null;
+      if (await isOutdated()) location.reload();
       throw error;
     },
   ));
+
+async function isOutdated() {
+  try {
+    const page = await (await fetch(location.href, { cache: "no-cache", credentials: "omit" })).text();
+    return page.includes("data-assets=") && !page.includes(`data-assets="${document.documentElement.dataset.assets}"`);
+  } catch {
+    return false; // it cannot be reached
+  }
+}
 
 // What is shown at a path: {name, parameters}.
 function viewAt(path) {
