@@ -5,7 +5,7 @@ import { DASH, loss, number, percent, t, toNumber } from "../text.js";
 import { Chart } from "../charts/chart.js";
 import { colourName } from "../charts/colours.js";
 import { column, columnFrom, letter } from "./model.js";
-import { Badge, axisDifference, lossDifference, points } from "./parts.js";
+import { Badge, axisDifference, barePoints, lossDifference, points } from "./parts.js";
 
 const KINDS = ["loss", "accuracy"];
 const FORMATS = { loss, accuracy: (value) => percent(value, 1) };
@@ -71,7 +71,7 @@ export function Charts({ comparison: whole, baseline: from, ids, hidden, splits,
     const format = (baseline ? FROM : FORMATS)[kind];
     const title = baseline ? t(`compare.${kind}_from`, { letter: letter(ids.indexOf(baseline.id)) }) : t(`compare.${kind}`);
     return html`<div class="compare-chart" key=${kind}>
-      <${Values} ...${{ cursor, epochs: comparison.epochs, series: lines[kind].series, format: (value) => (value === null ? DASH : format(value)), hidden, splits }} />
+      <${Values} ...${{ cursor, epochs: comparison.epochs, series: lines[kind].series, format: (value) => (value === null ? DASH : (baseline && kind === "accuracy" ? barePoints : format)(value)), hidden, splits }} />
       <${Chart} title=${title} x=${comparison.epochs} series=${lines[kind].series} areas=${lines[kind].areas} format=${format}
         formatTick=${baseline ? AXIS_FROM[kind] : format} height=${height} log=${log && kind === "loss" && !baseline}
         smoothing=${smoothing} zoom=${zoom} onZoom=${setZoom} sync="compare" cursor=${cursor} hidden=${hiddenLines} readout=${false} />
