@@ -37,14 +37,14 @@ function linesOf(comparison, ids, baseline, kind, splits) {
 const lastKnown = (values) => values.findLast((value) => value !== null && value !== undefined) ?? null;
 
 // The values of every job under the cursor; without one, the last. Each job has a place of its own, so that nothing moves.
-function Values({ cursor, epochs, series, format, hidden, splits }) {
+function Values({ cursor, epochs, series, format, hidden, splits, baseline }) {
   const at = useSignal(cursor);
   const here = at !== null && at < epochs.length;
   const shown = series.filter((each) => !each.aside && !hidden.has(each.job));
   const groups = [...new Set(shown.map((each) => each.at))].map((n) => shown.filter((each) => each.at === n));
   const value = (each) => format(here ? each.values[at] ?? null : lastKnown(each.values));
   return html`<div class="compare-values" aria-hidden="true">
-    <span class="compare-values-epoch">${here ? t("compare.epoch", { n: number(epochs[at]) }) : t("compare.last")}</span>
+    <span class="compare-values-epoch">${here ? t("compare.epoch", { n: number(epochs[at]) }) : t(baseline ? "compare.last_common" : "compare.last")}</span>
     ${groups.map((group) => html`<span class="compare-value" key=${group[0].at}><${Badge} at=${group[0].at} />
       ${[...group].reverse().map((each) => html`<span class=${each.split === "train" && splits.length > 1 ? "muted" : ""}>${value(each)}</span>`)}</span>`)}
   </div>`;
@@ -71,7 +71,7 @@ export function Charts({ comparison: whole, baseline: from, ids, hidden, splits,
     const format = (baseline ? FROM : FORMATS)[kind];
     const title = baseline ? t(`compare.${kind}_from`, { letter: letter(ids.indexOf(baseline.id)) }) : t(`compare.${kind}`);
     return html`<div class="compare-chart" key=${kind}>
-      <${Values} ...${{ cursor, epochs: comparison.epochs, series: lines[kind].series, format: (value) => (value === null ? DASH : (baseline && kind === "accuracy" ? barePoints : format)(value)), hidden, splits }} />
+      <${Values} ...${{ cursor, epochs: comparison.epochs, series: lines[kind].series, format: (value) => (value === null ? DASH : (baseline && kind === "accuracy" ? barePoints : format)(value)), hidden, splits, baseline }} />
       <${Chart} title=${title} x=${comparison.epochs} series=${lines[kind].series} areas=${lines[kind].areas} format=${format}
         formatTick=${baseline ? AXIS_FROM[kind] : format} height=${height} log=${log && kind === "loss" && !baseline}
         smoothing=${smoothing} zoom=${zoom} onZoom=${setZoom} sync="compare" cursor=${cursor} hidden=${hiddenLines} readout=${false} />
