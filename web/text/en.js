@@ -636,6 +636,7 @@ export default {
     leave_out: "Leave out {id}",
     epoch: "epoch {n}",
     last: "last",
+    last_common: "last in common",
     mean_of: ({ n, of }) => (n === of ? `mean of ${n} seeds` : `mean of ${n} of ${of} seeds`),
     interval_hint: "95 % interval of the mean over the seeds",
     on_validation: "on validation images",

@@ -634,6 +634,7 @@ export default {
     leave_out: "去掉 {id}",
     epoch: "epoch {n}",
     last: "最后",
+    last_common: "最后的共同 epoch",
     mean_of: ({ n, of }) => (n === of ? `${n} 个种子的平均` : `${of} 个种子中 ${n} 个的平均`),
     interval_hint: "各种子平均值的 95 % 区间",
     on_validation: "在验证集上",

@@ -7,6 +7,7 @@ import { Button } from "../components/basics.js";
 import { dark } from "./colours.js";
 import { Numbers } from "./numbers.js";
 import { plotOptions, plotted } from "./plot.js";
+import { inTurn } from "./turns.js";
 import { loadUPlot } from "./uplot.js";
 
 const plain = (value) => number(value);
@@ -69,8 +70,11 @@ export function Chart({ title, label = title, x, series, format = plain, formatT
   useLayoutEffect(() => {
     const chart = plot.current;
     if (!chart || made.current !== structure) return; // it has other lines, and is about to be made anew
-    chart.setData(plotted(shown.current, log, smoothing), !zoomed);
-    if (zoomed) chart.setScale("x", { min: zoomed[0], max: zoomed[1] });
+    inTurn(plot, () => {
+      if (plot.current !== chart) return;
+      chart.setData(plotted(shown.current, log, smoothing), !zoomed);
+      if (zoomed) chart.setScale("x", { min: zoomed[0], max: zoomed[1] });
+    });
   }, [x, series, smoothing, zoomed?.[0], zoomed?.[1], ready, hidden]);
   useEffect(() => plot.current?.redraw(false, false), [JSON.stringify([markers, bands])]);
 
