@@ -55,8 +55,10 @@ export function Loading({ label }) {
 }
 
 // What is said where there is nothing yet: a title, what to do, and the buttons that do it.
-export function Empty({ title, children, actions }) {
-  return html`<div class="empty"><h2>${title}</h2><p>${children}</p>${actions && html`<p class="empty-actions">${actions}</p>`}</div>`;
+// With `page`, it is all that the page shows.
+export function Empty({ title, children, actions, page = false }) {
+  const Heading = page ? "h1" : "h2";
+  return html`<div class="empty"><${Heading}>${title}<//><p>${children}</p>${actions && html`<p class="empty-actions">${actions}</p>`}</div>`;
 }
 
 // What went wrong: the API's own sentence, the places in the request, and a way on.
