@@ -532,6 +532,7 @@ export default {
     set_back: "set back",
     set_back_field: "Set back {field}",
     none: "none",
+    on: "on",
     options: "Choices",
     no_option: "Nothing is called so",
     images: "{n} images",

@@ -530,6 +530,7 @@ export default {
     set_back: "还原",
     set_back_field: "还原 {field}",
     none: "无",
+    on: "开启",
     options: "选项",
     no_option: "没有符合的选项",
     images: "{n} 张图片",
