@@ -78,6 +78,28 @@ def test_a_row_says_what_the_job_says_as_it_happens(page: Page, service: Service
     expect(row(page, "renamed")).to_have_count(0)
 
 
+def test_what_happens_while_the_service_is_away_is_shown_afterwards(
+    open_page: OpenPage, fresh_service: Service, problems: Problems
+) -> None:
+    problems.expect("net::ERR_", "^failed: GET /v1/")
+    page = open_page(fresh_service)
+    job = fresh_service.job(name="goes on", recorded=1, epochs=5)
+    gone = ended(fresh_service, "gone")
+    open_jobs(page)
+    expect(row(page, "gone")).to_be_visible()
+    fresh_service.stop()
+    expect(page.locator(".jobs-note")).to_contain_text("Not connected")
+    expect(row(page, "goes on")).to_be_visible()
+    job.record(2)
+    fresh_service.job(name="new", running=False)
+    fresh_service.start()
+    fresh_service.client.jobs.delete(gone.id)
+    expect(row(page, "goes on").locator(".jobs-epochs")).to_have_text("3 / 5", timeout=20_000)
+    expect(row(page, "new")).to_be_visible()
+    expect(row(page, "gone")).to_have_count(0)
+    expect(page.locator(".jobs-note")).to_have_count(0)
+
+
 def test_the_address_says_what_is_listed(open_page: OpenPage, service: Service) -> None:
     page = open_page(service)
     for name, rate, tags in (("sorted 10", 0.1, ["ours"]), ("sorted 9", 0.3, []), ("sorted 8", 0.2, ["ours"])):
