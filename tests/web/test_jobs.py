@@ -179,7 +179,7 @@ def test_what_cannot_be_undone_is_confirmed_and_failures_are_told_by_name(
     choose(page, "to cancel", "ends first")
     page.get_by_role("toolbar").get_by_role("button", name="Cancel").click()
     asks = page.get_by_role("dialog")
-    expect(asks).to_contain_text("Their curves stay, their weights are discarded")
+    expect(asks).to_contain_text("The curves stay, the weights are discarded")
     assert service.client.jobs.retrieve(first.id).requested is None
 
     def cancel(route: Route) -> None:

@@ -81,6 +81,6 @@ export const heading = (key) => (key.startsWith("spec.") ? key.slice(5) : hasTex
 // All hyperparameters of these rows that can be columns.
 export function hyperparameters(rows) {
   const found = new Set();
-  for (const row of rows) for (const path in row.spec) found.add(`spec.${path}`);
+  for (const row of rows) for (const path in row.spec) found.add("spec." + path);
   return [...found].sort();
 }
