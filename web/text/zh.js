@@ -118,8 +118,6 @@ export default {
     all_values: "显示全部",
     sort: "排序",
     sort_newest: "最新在前",
-    sort_down: "{column} ↓",
-    sort_up: "{column} ↑",
     yes: "是",
     no: "否",
     best_of: "第 {epoch} 个 epoch，{split}",
