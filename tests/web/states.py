@@ -39,7 +39,7 @@ def fill(service: Service) -> dict[str, str]:
         "data sets": "/datasets",
         "a data set": "/datasets/digits",
         "models": "/models",
-        "a model": f"/models/{jobs['that succeeded']}",
+        "a model": f"/models/{next(iter(service.client.models.list())).id}",
         "sweeps": "/sweeps",
         "a sweep": f"/sweeps/{sweep.id}",
         "experiments": "/experiments",

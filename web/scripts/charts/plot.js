@@ -131,7 +131,8 @@ function drawTags(chart, drawn, smoothing) {
 
 // Around equal values, so much that the axis tells them apart from others; else what uPlot does.
 function range(chart, low, high) {
-  if (low === null || low !== high) return globalThis.uPlot.rangeNum(low ?? 0, high ?? 1, 0.1, true);
+  const equal = high - low <= 1e-9 * Math.max(Math.abs(low), Math.abs(high)); // smoothing leaves the last digits different
+  if (low === null || !equal) return globalThis.uPlot.rangeNum(low ?? 0, high ?? 1, 0.1, true);
   const room = Math.abs(low) / 10 || 0.01;
   return [low - room, high + room];
 }

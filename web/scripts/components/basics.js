@@ -61,9 +61,17 @@ export function Empty({ title, children, actions, page = false }) {
   return html`<div class="empty"><${Heading}>${title}<//><p>${children}</p>${actions && html`<p class="empty-actions">${actions}</p>`}</div>`;
 }
 
-// What went wrong: the API's own sentence, the places in the request, and a way on.
+const ASK_AGAIN = 3000; // milliseconds after which what could not be reached is asked for once more
+
+// What went wrong: the API's own sentence, the places in the request, and a way on. Where the service does not answer,
+// the page goes on by itself.
 export function ErrorPanel({ problem, retry, children }) {
   const unreachable = problem.status === 0;
+  useEffect(() => {
+    if (!unreachable || !retry) return undefined;
+    const timer = setTimeout(retry, ASK_AGAIN);
+    return () => clearTimeout(timer);
+  }, [problem]);
   const places = (problem.errors ?? []).filter((each) => each.detail !== problem.detail);
   return html`<div class="error-panel" role="alert">
     <p class="error-panel-title">${unreachable ? t("common.unreachable") : (problem.title || problem.code || t("common.error"))}</p>
