@@ -52,7 +52,7 @@ export function Chart({ title, label = title, x, series, format = plain, formatT
     let ended = false;
     let observer;
     loadUPlot().then((uPlot) => {
-      if (ended || !holder.current) return;
+      if (ended || !holder.current || shown.current.structure !== structure) return;
       const width = () => Math.max(120, holder.current.clientWidth);
       plot.current = new uPlot(plotOptions({ width: width(), height, log, smoothing, time, sync }, shown), plotted(shown.current, log, smoothing), holder.current);
       made.current = structure;
