@@ -1,6 +1,6 @@
 // Small parts that every view uses.
 import { html, classes, useEffect, useId, useReducer, useRef, useState } from "../dom.js";
-import { fileAddress } from "../api.js";
+import { fileAddress, key } from "../api.js";
 import { signal } from "../store.js";
 import { ago, dateTime, t } from "../text.js";
 
@@ -124,18 +124,27 @@ export function Copyable({ text, label }) {
 export const Code = ({ text, label }) =>
   html`<div class="code"><pre tabindex="0" aria-label=${label}>${text}</pre><${Copyable} text=${text} /></div>`;
 
-// A picture of the API. It is fetched by a link of its own where a key is wanted.
+// A picture of the API. Where a key is wanted, it is fetched by a link of its own. That is valid for a minute: a picture
+// that the browser fetches later, since it was far below, gets another one.
 export function Picture({ path, alt, ...rest }) {
   const [source, setSource] = useState(null);
   const [failed, setFailed] = useState(false);
+  const asked = useRef(0);
+  const shown = useRef(path);
+  const ask = () => {
+    asked.current += 1;
+    fileAddress(path).then((url) => shown.current === path && setSource({ url, times: asked.current }), () => shown.current === path && setFailed(true));
+  };
   useEffect(() => {
-    let current = true;
+    shown.current = path;
+    asked.current = 0;
     setFailed(false);
-    fileAddress(path).then((found) => current && setSource(found), () => current && setFailed(true));
-    return () => (current = false);
+    ask();
+    return () => (shown.current = null);
   }, [path]);
+  const broken = () => (key.value && asked.current < 2 ? ask() : setFailed(true));
   if (failed) return html`<span class="picture-failed" role="img" aria-label=${alt}>${t("common.no_picture")}</span>`;
-  return html`<img src=${source ?? undefined} alt=${alt} onError=${() => setFailed(true)} ...${rest} />`;
+  return html`<img key=${source?.times} src=${source?.url} alt=${alt} onError=${broken} ...${rest} />`;
 }
 
 // A label with its control and hint. `children` is a function of {id, describedBy}.
