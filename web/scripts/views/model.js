@@ -72,6 +72,6 @@ function Elsewhere({ model }) {
 function ClassNames({ names }) {
   const [all, setAll] = useState(false);
   const shown = all ? names : names.slice(0, FEW);
-  return html`<section class="section"><h2>${t("models.classes_count", { n: names.length, count: number(names.length) })}</h2><p class="models-classes">${shown.map((each) => html`<span class="tag user-text" key=${each} title=${each}>${each}</span> `)}
+  return html`<section class="section"><h2>${t("models.classes_count", { n: number(names.length) })}</h2><p class="models-classes">${shown.map((each) => html`<span class="tag user-text" key=${each} title=${each}>${each}</span> `)}
     ${names.length > shown.length && html`<${Button} kind="quiet" onClick=${() => setAll(true)}>${t("models.all_classes")}<//>`}</p></section>`;
 }
