@@ -13,7 +13,7 @@ const COLUMNS = ["epoch", "train", "test"];
 const KEPT = 400;
 const BATCH = 100;
 
-const curves = new Map(); // id → {epoch, train, test, isOld}, those read last at the end
+const curves = new Map(); // id → {epoch, train, test, readAt, isOld}, those read last at the end
 const readers = new Map(); // id → functions that draw it
 let underWay = false;
 let again = null;
@@ -32,7 +32,7 @@ function continued(row) {
   if (!curve || !row.latest) return curve;
   const { epoch, train_loss, test_loss } = row.latest;
   while (curve.epoch.length && curve.epoch.at(-1) >= epoch) COLUMNS.forEach((name) => curve[name].pop()); // trained again
-  if (epoch - (curve.epoch.at(-1) ?? -1) > MISSED) {
+  if (epoch - Math.max(curve.readAt, curve.epoch.at(-1) ?? -1) > MISSED) {
     curve.isOld = true;
     missed.add(row.id);
     readMissed();
@@ -51,7 +51,8 @@ function isWhole(row) {
 
 function keep({ job_id: id, epoch, train_loss: train, test_loss: test }) {
   curves.delete(id);
-  curves.set(id, { epoch, train: train.map(toNumber), test: test.map(toNumber) });
+  const readAt = rowOf(id)?.latest?.epoch ?? -1; // what it lacks up to there, the service lacks
+  curves.set(id, { epoch, train: train.map(toNumber), test: test.map(toNumber), readAt });
   if (curves.size > KEPT) curves.delete(curves.keys().next().value);
   readers.get(id)?.forEach((draw) => draw());
 }
