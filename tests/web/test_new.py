@@ -233,13 +233,14 @@ def test_a_double_click_and_a_lost_answer_make_one_job(page: Page, service: Serv
     assert body(page) == {"spec": {"dataset": "digits"}}
 
 
-def test_a_draft_outlives_a_reload(page: Page) -> None:
+def test_a_draft_outlives_its_page(page: Page) -> None:
     opened(page)
     control(page, "spec.batch_size").fill("64")
     control(page, "tags").fill("lab, report, lab")
     assert body(page) == {"tags": ["lab", "report"], "spec": {"dataset": "digits", "batch_size": 64}}
-    page.reload()
-    page.wait_for_selector(READY)
+    opened(page, "/new?recipe=standard")
+    assert body(page) == {"spec": {"recipe": "standard", "dataset": "digits"}}
+    opened(page)
     assert body(page) == {"tags": ["lab", "report"], "spec": {"dataset": "digits", "batch_size": 64}}
     page.get_by_role("button", name="Start over").click()
     assert body(page) == {"spec": {"dataset": "digits"}}

@@ -278,7 +278,7 @@ export default {
     repeat: "Repeat with other seeds",
     repeat_menu_hint: "Trains the same settings under more seeds: how much is chance?",
     repeat_title: "Repeat with other seeds",
-    repeat_text: "The same settings are trained under seeds {seed}, {seed} + 1 and so on. The page shows mean and spread. What is trained already is kept.",
+    repeat_text: "The same settings are trained under seeds {seed}, {next} and so on. The page shows mean and spread. What is trained already is kept.",
     repeat_count: "Jobs in all, with this one",
     repeat_hint: "It has {n} now.",
     done_pause: "The job pauses.",

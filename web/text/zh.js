@@ -276,7 +276,7 @@ export default {
     repeat: "换种子重复",
     repeat_menu_hint: "用更多随机种子训练同样的设置：有多少是偶然？",
     repeat_title: "换种子重复",
-    repeat_text: "用种子 {seed}、{seed} + 1 等训练同样的设置，页面显示平均值和波动。已经训练的会保留。",
+    repeat_text: "用种子 {seed}、{next} 等训练同样的设置，页面显示平均值和波动。已经训练的会保留。",
     repeat_count: "任务总数（包括这个）",
     repeat_hint: "现在有 {n} 个。",
     done_pause: "任务正在暂停。",

@@ -67,7 +67,7 @@ function RepeatDialog({ model, job, close }) {
     }
   };
   return html`<${Dialog} title=${t("job.repeat_title")} close=${close}>
-    <p>${t("job.repeat_text", { seed: job.spec.seed })}</p>
+    <p>${t("job.repeat_text", { seed: job.spec.seed, next: job.spec.seed + 1 })}</p>
     <form onSubmit=${submit} class="job-repeat-form">
       <${Field} label=${t("job.repeat_count")} error=${problem?.detail} hint=${t("job.repeat_hint", { n: job.repeats })}>${(control) => html`<input type="number"
         ...${control} min=${job.repeats} max=${MOST_REPEATS} required value=${count} onInput=${(event) => setCount(event.target.value)} />`}<//>
