@@ -164,8 +164,8 @@ def test_from_the_form_to_the_comparison(open_page: OpenPage, deployment: Deploy
     page.goto("/")
     page.get_by_role("link", name="New job").first.click()
     page.get_by_role("button", name="Fill this in").click()
-    page.get_by_label("Epochs").first.fill("500")
-    page.get_by_role("button", name="Submit").first.click()
+    page.get_by_role("textbox", name="Epochs", exact=True).fill("500")
+    page.get_by_role("button", name="Submit job").first.click()
     page.wait_for_url(re.compile("/jobs/job_"))
     first = page.url.rpartition("/")[2]
     page.get_by_role("figure", name="Loss").get_by_role("button", name="Numbers").click()

@@ -27,7 +27,9 @@ def choose(page: Page, file: FilePayload) -> None:
     page.locator("[data-pick=picture]").set_input_files(file)
 
 
-def test_a_trained_model_is_asked_what_a_picture_shows(open_page: OpenPage, deployment: Deployment, problems: Problems) -> None:
+def test_a_trained_model_is_asked_what_a_picture_shows(
+    open_page: OpenPage, deployment: Deployment, problems: Problems
+) -> None:
     job = deployment.submit(epochs=3)
     deployment.until(job, "succeeded")
     model = deployment.http.get("/v1/models", params={"job": job}).json()["data"][0]["id"]

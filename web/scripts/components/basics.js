@@ -54,9 +54,10 @@ export function Loading({ label }) {
   return html`<p class="loading" role="status"><span class="loading-bar" aria-hidden="true"></span>${label ?? t("common.loading")}</p>`;
 }
 
-// What is said where there is nothing yet: a title, what to do, and the buttons that do it.
-export function Empty({ title, children, actions }) {
-  return html`<div class="empty"><h2>${title}</h2><p>${children}</p>${actions && html`<p class="empty-actions">${actions}</p>`}</div>`;
+// What is said where there is nothing yet: a title, what to do, and the buttons that do it. `page`: there is nothing else
+// on the page, whose title it is then.
+export function Empty({ title, children, actions, page = false }) {
+  return html`<div class="empty">${page ? html`<h1>${title}</h1>` : html`<h2>${title}</h2>`}<p>${children}</p>${actions && html`<p class="empty-actions">${actions}</p>`}</div>`;
 }
 
 // What went wrong: the API's own sentence, the places in the request, and a way on.

@@ -43,7 +43,7 @@ function useChoices() {
 function Begin({ choices }) {
   const only = choices.ids[0];
   const { value } = useRead((signal) => (only ? get(`/v1/jobs/${only}`, {}, { signal }) : Promise.resolve(null)), [only ?? null]);
-  return html`<${Empty} title=${t("compare.begin")}>
+  return html`<${Empty} page title=${t("compare.begin")}>
     ${only ? t("compare.begin_second", { name: value ? nameOf(value) : only }) : t("compare.begin_text")}
     <span class="compare-begin"><${JobPicker} label=${t("compare.add")} placeholder=${t("compare.add")} chosen=${choices.ids} choose=${(row) => choices.add(row.id)} /></span>
   <//>`;

@@ -32,7 +32,7 @@ function Latest() {
   if (problem) return html`<${ErrorPanel} problem=${problem} retry=${reload} />`;
   if (!value || newest) return html`<${Loading} />`;
   const first = html`<${Link} to="/new" class="button button-primary">${t("common.new_job")}<//>`;
-  return html`<${Empty} title=${t("job.none")} actions=${first}>${t("job.none_text")}<//>`;
+  return html`<${Empty} page title=${t("job.none")} actions=${first}>${t("job.none_text")}<//>`;
 }
 
 function Known({ id }) {
@@ -44,7 +44,7 @@ function Known({ id }) {
   useTitle(job ? titleOf(job) : id);
   if (!job && problem?.status === 404) {
     const list = html`<${Link} to="/jobs" class="button">${t("common.to_jobs")}<//>`;
-    return html`<${Empty} title=${t("job.not_found")} actions=${list}>${t("job.not_found_text")} <code class="user-text">${id}</code><//>`;
+    return html`<${Empty} page title=${t("job.not_found")} actions=${list}>${t("job.not_found_text")} <code class="user-text">${id}</code><//>`;
   }
   if (!job && problem) return html`<${ErrorPanel} problem=${problem} retry=${() => model.read()} />`;
   if (!job) return html`<${Loading} />`;
