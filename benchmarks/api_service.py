@@ -145,7 +145,7 @@ def on_api_core() -> None:
     os.sched_setaffinity(0, {API_CORE})
 
 
-def end(process: "subprocess.Popen[bytes]") -> None:
+def end(process: "subprocess.Popen[bytes] | subprocess.Popen[str]") -> None:
     """Have it end, and wait for it."""
     process.terminate()
     try:

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from api.http.etags import etag_of, if_none_match_of, matches, not_modified
 from api.http.preconditions import IfMatch, check_preconditions
+from api.http.throttling import count_as
 
 REVALIDATED = {"Cache-Control": "no-cache"}
 # The path contains a hash of the content, so that a path's content never changes.
@@ -30,6 +31,7 @@ MEDIA_TYPES: Mapping[str, str] = {  # by the end of the name; other files are no
 }
 
 HASH_CHARACTERS = 16
+FILE_WEIGHT = 0.1  # of an answer, where answers without a key are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class Tree:
         found = self.files.get(path)
         if found is None or digest != self.digest:
             raise HTTPException(HTTPStatus.NOT_FOUND)
+        count_as(request.scope, FILE_WEIGHT)
         return found.answer(request, IMMUTABLE)
 
 

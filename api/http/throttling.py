@@ -3,6 +3,9 @@
 Requests with a valid key have limits of their own (`api.service.admission`). All others share the bucket of their
 address: PER_SECOND answers, with a burst of BURST. Answers beyond that are delayed, which costs the server one timer
 each and slows a client that waits for its answers to the limit. Only beyond MAX_DELAY_SECONDS are they refused.
+
+A file of the page counts as a part of an answer (`count_as`): a page loads dozens of them, a class of thirty behind one
+address a thousand and more at once, and each is a copy of bytes that lie ready.
 """
 
 import asyncio
@@ -22,6 +25,7 @@ BURST = 300  # answers that an idle address gets without delay
 MAX_DELAY_SECONDS = 5.0  # a request without a key that would wait longer is refused with 429
 
 MAX_ADDRESSES = 10_000
+_WEIGHT = "answer_weight"
 _SIGNATURE = f"{LINK_SIGNATURE}=".encode()
 
 
@@ -38,6 +42,11 @@ def network_of(address: str) -> str:
     return f"{IPv6Address(int(parsed) >> 64 << 64)}/64"
 
 
+def count_as(scope: Scope, weight: float) -> None:
+    """Have the answer to this request count as so many answers."""
+    scope.setdefault("state", {})[_WEIGHT] = weight
+
+
 class AddressThrottle:
     """A token bucket for each address, kept as the time at which its next answer is due (GCRA)."""
 
@@ -46,12 +55,12 @@ class AddressThrottle:
         self._ahead = at_once / per_second
         self._next: OrderedDict[str, float] = OrderedDict()  # when its next answer is due at the plain rate
 
-    def wait(self, address: str, *, consume: bool = True) -> float:
-        """Seconds until the address may get an answer. With `consume`, that answer counts; without, this only looks."""
+    def wait(self, address: str, *, consume: float = 1.0) -> float:
+        """Seconds until the address may get an answer. `consume`: as how many answers that counts; 0 only looks."""
         name, now = network_of(address), monotonic()
         due = max(self._next.get(name, 0.0), now)
         if consume:
-            self._next[name] = due + self._interval
+            self._next[name] = due + consume * self._interval
             self._next.move_to_end(name)
             if len(self._next) > MAX_ADDRESSES:
                 self._next.popitem(last=False)
@@ -74,7 +83,7 @@ class Throttling:
         # A request with a key or by a signed link may turn out to be valid, so it is not refused yet. Without one,
         # nothing needs checking.
         shows_key = any(name == b"authorization" for name, _ in scope["headers"]) or _SIGNATURE in scope["query_string"]
-        if not shows_key and self._throttle.wait(address, consume=False) > MAX_DELAY_SECONDS:
+        if not shows_key and self._throttle.wait(address, consume=0) > MAX_DELAY_SECONDS:
             await asyncio.sleep(MAX_DELAY_SECONDS)
             refusal = TooManyRequests(round(60 * PER_SECOND), round(MAX_DELAY_SECONDS), {})
             answer = problem(PROBLEM_KINDS[TooManyRequests], scope, str(refusal), headers=refusal.headers)
@@ -83,7 +92,7 @@ class Throttling:
 
         async def send_paced(message: Message) -> None:
             if message["type"] == "http.response.start" and "caller" not in scope["state"]:
-                wait = self._throttle.wait(address)
+                wait = self._throttle.wait(address, consume=scope["state"].get(_WEIGHT, 1.0))
                 if wait:
                     await asyncio.sleep(min(wait, 2 * MAX_DELAY_SECONDS))
             await send(message)

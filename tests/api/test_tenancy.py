@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -285,11 +286,27 @@ class TestPace:
         with LocalClient(app) as client:
             for _ in range(5):
                 assert client.get("/v1/recipes", headers=tenants.header("first")).status_code == 200
-            assert pace.wait("testclient", consume=False) == 0
+            assert pace.wait("testclient", consume=0) == 0
             began = monotonic()
             assert [client.get("/livez").status_code for _ in range(2)] == [200, 200]
             assert client.get("/v1/nothing").status_code == 404
             assert monotonic() - began > 0.9
+
+    @pytest.mark.usefixtures("tenants")
+    def test_files_of_the_page_count_for_little(self, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+        """So that a class behind one address can load the page at once: each of its pages loads dozens of files."""
+        pace = AddressThrottle(per_second=0.001, at_once=10)
+        monkeypatch.setattr("api.service.middleware_stack.AddressThrottle", lambda: pace)
+        app = create_app(settings.model_copy(update={"require_keys": True}))
+        with LocalClient(app) as client:
+            files = re.findall(r'(?:href|src)="([^"]+)"', client.get("/").text)  # the document counts as one answer
+            assert len(files) > 10
+            for file in (files * 8)[:80]:
+                assert client.get(file).status_code == 200
+            assert pace.wait("testclient", consume=0) == 0
+            for _ in range(2):
+                assert client.get("/assets/0123456789abcdef/none.js").status_code == 404
+            assert pace.wait("testclient", consume=0) > 0, "what is not there is no file"
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,10 @@ def test_a_key_that_only_reads_is_offered_no_verb(
     page.get_by_role("button", name="Continue").click()
     expect(page.locator(".job-facts")).to_contain_text("Best accuracy")
     assert page.locator(".job-actions, .job-edit").count() == 0
+    page.get_by_role("tab", name="Files").click()
+    with page.expect_download() as saved:  # by a link that is signed: a download sends no header
+        page.get_by_role("button", name="Epochs as CSV").click()
+    assert saved.value.path().read_text().startswith("epoch,train_loss,")
 
 
 def test_a_job_that_is_gone_says_so(service: Service, page: Page, problems: Problems) -> None:

@@ -258,6 +258,7 @@ def submitted(service: Service, command: list[str], text: str = "") -> Any:
     before = {each.id for each in service.client.jobs.list()}
     environment = os.environ | {
         "EPOCHAL_URL": service.url,
+        "EPOCHAL_API_KEY": service.keys.get("train", ""),
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
     done = subprocess.run(command, input=text, text=True, capture_output=True, env=environment, timeout=60, check=False)
@@ -298,16 +299,28 @@ def test_the_equivalents_make_the_same_job(filled: Page, service: Service) -> No
         assert (job.name, list(job.tags), job.priority) == (HOSTILE, ["-x", "lab", "true"], 7), way
 
 
+def with_key(page: Page, key: str) -> None:
+    page.goto("/new")
+    page.get_by_label("API key").fill(key)
+    page.get_by_role("button", name="Continue").click()
+
+
 def test_a_key_that_may_not_train_is_offered_no_form(
     open_page: OpenPage, keyed_service: Service, problems: Any
 ) -> None:
     problems.expect("^401: GET /v1/caller")  # before there is a key
     page = open_page(keyed_service)
-    page.goto("/new")
-    page.get_by_label("API key").fill(keyed_service.keys["read"])
-    page.get_by_role("button", name="Continue").click()
+    with_key(page, keyed_service.keys["read"])
     page.wait_for_selector("text=may not submit jobs")
     assert page.locator(".form").count() == 0
+
+    page = open_page(keyed_service)
+    with_key(page, keyed_service.keys["train"])
+    page.wait_for_selector(READY)
+    for way, shell in {"curl": ["bash", "-c"], "Python": [sys.executable, "-c"], "Command": ["bash", "-c"]}.items():
+        text = equivalent(page, way)
+        assert keyed_service.keys["train"] not in text
+        assert submitted(keyed_service, [*shell, text]).spec["dataset"] == "digits"
 
 
 def test_help_opens_with_the_focus_and_closes_with_escape(page: Page) -> None:

@@ -35,16 +35,28 @@ const NAVIGATION = ["jobs", "experiments", "sweeps", "datasets", "models", "work
 const loading = {};
 const loaded = {};
 
+// Read the module of a view. After an upgrade of the service, what an open page has not loaded yet is gone: then the new
+// page takes its place.
 const load = (name) =>
   (loading[name] ??= import(`./views/${name}.js`).then(
     (module) => {
       loaded[name] = module.default;
     },
-    (error) => {
+    async (error) => {
       loading[name] = null;
+      if (await isOutdated()) location.reload();
       throw error;
     },
   ));
+
+async function isOutdated() {
+  try {
+    const page = await (await fetch(location.href, { cache: "no-cache", credentials: "omit" })).text();
+    return page.includes("data-assets=") && !page.includes(`data-assets="${document.documentElement.dataset.assets}"`);
+  } catch {
+    return false; // it cannot be reached
+  }
+}
 
 // What is shown at a path: {name, parameters}.
 function viewAt(path) {
@@ -61,10 +73,12 @@ function View() {
   const [, drawn] = useState(0);
   const [failure, setFailure] = useState(null);
   const [fault, forgive] = useErrorBoundary();
+  const Shown = loaded[name];
   useEffect(() => {
     forgive();
     setFailure(null);
-    if (name && !loaded[name]) load(name).then(() => drawn((n) => n + 1), setFailure);
+    // It may have been loaded between drawing and this effect: then it is drawn, too.
+    if (name && !Shown) load(name).then(() => drawn((n) => n + 1), setFailure);
   }, [path]);
   if (!name) return html`<div class="empty"><h1>${t("common.no_page")}</h1><p><${Link} to="/jobs">${t("common.to_jobs")}<//></p></div>`;
   if (fault || failure) {
@@ -72,7 +86,6 @@ function View() {
     if (fault) console.error(fault);
     return html`<${ErrorPanel} problem=${problem} retry=${() => location.reload()} />`;
   }
-  const Shown = loaded[name];
   return Shown ? html`<${Shown} key=${path} ...${parameters} />` : html`<${Loading} />`;
 }
 

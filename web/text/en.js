@@ -239,7 +239,7 @@ export default {
     best_test: "test {accuracy}",
     latest_loss: "Latest train loss",
     pace: "Pace",
-    per_second: "{n} images/s",
+    per_second: "images/s",
     progress: "Progress",
     epochs_of: "{done} of {all} epochs",
     left: "{time} left",

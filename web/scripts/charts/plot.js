@@ -104,6 +104,8 @@ function drawTags(chart, drawn, smoothing) {
     const top = chart.valToPos(values[last], "y", true);
     if (top >= bbox.top && top <= bbox.top + bbox.height) tags.push({ text: each.tag, fill: colour(each.colour), left, top });
   });
+  if (!tags.length) return;
+  ctx.save(); // uPlot remembers what font it has set
   ctx.font = FONT.replace("12px", `600 ${11 * devicePixelRatio}px`);
   ctx.textAlign = "left";
   ctx.textBaseline = "middle";
@@ -115,6 +117,7 @@ function drawTags(chart, drawn, smoothing) {
     ctx.fillStyle = each.fill;
     ctx.fillText(each.text, each.left + 5 * devicePixelRatio, top);
   }
+  ctx.restore();
 }
 
 // Around equal values, so much that the axis tells them apart from others; else what uPlot does.
@@ -126,6 +129,12 @@ function range(chart, low, high) {
 
 // A single point stands in the middle.
 const wide = (_, low, high) => (low === high && low !== null ? [low - 1, high + 1] : [low, high]);
+
+// Of a logarithmic axis, lines at the powers of ten where it is long: lines between them would cover everything.
+function powers(chart, splits) {
+  const decades = Math.log10(splits.at(-1) / splits[0]);
+  return decades > 3 ? splits.map((each) => (Number.isInteger(Math.round(1e9 * Math.log10(each)) / 1e9) ? each : null)) : splits;
+}
 
 // Options of uPlot. `shown.current` has what may change without another uPlot.
 export function plotOptions({ width, height, log, smoothing, time, sync }, shown) {
@@ -155,7 +164,7 @@ export function plotOptions({ width, height, log, smoothing, time, sync }, shown
     scales: { x: { time, range: wide }, y: { distr: log ? 3 : 1, ...(log ? {} : { range }) } },
     axes: [
       axis({ space: GRID_SPACE, grid: { show: false }, size: 28, ...(time ? {} : { values: formatX, incrs: [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 1e7] }) }),
-      axis({ space: 32, size: 60, values: (_, splits) => splits.map((each) => (each === null ? "" : shown.current.formatTick(each))) }),
+      axis({ space: 32, size: 60, ...(log ? { grid: { stroke: colour("--line"), width: 1, filter: powers } } : {}), values: (_, splits) => splits.map((each) => (each === null ? "" : shown.current.formatTick(each))) }),
     ],
     series: lines(shown.current, smoothing),
     bands: filled(shown.current, smoothing),

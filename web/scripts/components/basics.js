@@ -143,6 +143,11 @@ export function Field({ label, hint, error, children }) {
 
 // Tabs: `tabs` is [[name, label], …]; arrow keys move between them.
 export function Tabs({ tabs, selected, select, label }) {
+  const list = useRef();
+  useEffect(() => {
+    const tab = list.current.querySelector("[aria-selected=true]"); // it may lie beyond the edge
+    if (tab) list.current.scrollLeft = tab.offsetLeft - (list.current.clientWidth - tab.offsetWidth) / 2;
+  }, [selected]);
   const move = (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;
@@ -152,7 +157,7 @@ export function Tabs({ tabs, selected, select, label }) {
     select(next);
     event.currentTarget.querySelector(`[data-tab="${next}"]`)?.focus();
   };
-  return html`<div class="tabs" role="tablist" aria-label=${label} onKeyDown=${move}>
+  return html`<div class="tabs" ref=${list} role="tablist" aria-label=${label} onKeyDown=${move}>
     ${tabs.map(([name, text]) => html`<button type="button" role="tab" class="tab" data-tab=${name} aria-selected=${name === selected}
       tabindex=${name === selected ? 0 : -1} onClick=${() => select(name)}>${text}</button>`)}
   </div>`;

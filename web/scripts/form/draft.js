@@ -26,16 +26,18 @@ export function unsay(values, path, keep = () => false, above = []) {
   return Object.keys(left).length || keep(here) ? { ...others, [key]: left } : others;
 }
 
-// The request's body: `values` without the fields that the parts' kinds do not have, and each part with its name.
+// The request's body: `values` without the fields that the parts' kinds do not have, and each part with its name, in the
+// schema's order.
 export function bodyOf(field, values, resolved) {
   if (typeof values !== "object" || values === null || Array.isArray(values)) return values;
   if (field.type !== "object" && field.type !== "kinds") return values;
   const body = field.type === "kinds" ? { name: values.name ?? resolved?.name } : {};
   const known = fieldsWithin(field, resolved);
-  for (const [key, value] of Object.entries(values)) {
-    const inner = known.find((each) => each.key === key);
-    if (inner) body[key] = bodyOf(inner, value, resolved?.[key]);
-    else if (field.type !== "kinds") body[key] = value; // the service says what is wrong with it
+  for (const inner of known) {
+    if (inner.key in values) body[inner.key] = bodyOf(inner, values[inner.key], resolved?.[inner.key]);
+  }
+  for (const key of Object.keys(values)) {
+    if (field.type !== "kinds" && !(key in body)) body[key] = values[key]; // the service says what is wrong with it
   }
   return body;
 }

@@ -33,13 +33,14 @@ function boundsIn(bounds = {}) {
 }
 
 // What a field means: the schema's sentence, what is allowed, and where the value comes from.
-function Help({ field, id, open, above }) {
+// It opens above the field where there is room, and towards the middle of the page.
+function Help({ field, id, open, place }) {
   const model = useModel();
   const said = model.isSaid(field);
   const kind = field.type === "kinds" ? field.kinds.get(model.value(field)?.name) : null;
   const base = write(field, field.type === "kinds" ? model.baseValue(field)?.name : model.baseValue(field));
   const origin = said ? t("form.from_you") : t(`form.from_${model.origin(field)}`, { recipe: model.resolved.spec.recipe });
-  return html`<div class=${classes("form-help", above && "form-help-above")} id=${id} role="tooltip" hidden=${!open}>
+  return html`<div class=${classes("form-help", place?.top > 260 && "form-help-above", place && place.left + 300 > innerWidth && "form-help-left")} id=${id} role="tooltip" hidden=${!open}>
     <p>${field.description}</p>
     ${kind && html`<p><b>${kind.title}.</b> ${kind.description}</p>`}
     <p class="form-help-foot"><span>${origin}</span>${said && base && html`<span>${t("form.otherwise", { value: base })}</span>`}
@@ -64,9 +65,10 @@ const hintOf = (field) => {
   return hasText(key) ? t(key) : null;
 };
 
+// The field's title: the language's own for this field, or for all of its name, or the schema's.
 const titleOf = (field) => {
-  const key = `form.title_${field.name.replace(/^spec\./, "").replaceAll(".", "_")}`;
-  return hasText(key) ? t(key) : field.title;
+  const own = [`form.title_${field.name.replace(/^spec\./, "").replaceAll(".", "_")}`, `form.name_${field.key}`].find(hasText);
+  return own ? t(own) : field.title;
 };
 
 // A field with everything around its control. `context`: the part that it is in, where that is not to be seen.
@@ -77,7 +79,7 @@ export function FormField({ field, context }) {
   const [open, handlers] = useHelp();
   const errors = model.wrong(field);
   const hint = hintOf(field);
-  const above = open && root.current && root.current.getBoundingClientRect().top > 260;
+  const place = open ? root.current.getBoundingClientRect() : null;
   const described = [errors.length && `${id}-error`, hint && `${id}-hint`, `${id}-help`].filter(Boolean).join(" ");
   const given = { id, "aria-describedby": described, "aria-invalid": errors.length ? "true" : undefined };
   const Control = CHOOSERS[field.name] ?? controlFor(field);
@@ -89,7 +91,7 @@ export function FormField({ field, context }) {
     <div class="form-label" onMouseEnter=${handlers.onMouseEnter} onMouseLeave=${handlers.onMouseLeave}>
       ${check ? html`<${Check} field=${field} control=${given} />` : html`<label for=${id}>${context && html`<span class="form-context">${context}</span> `}${titleOf(field)}</label>`}
       <${Mark} field=${field} />
-      <${Help} field=${field} id=${`${id}-help`} open=${open} above=${above} />
+      <${Help} field=${field} id=${`${id}-help`} open=${open} place=${place} />
     </div>
     ${!check && html`<${Control} field=${field} control=${given} />`}
     ${errorList}

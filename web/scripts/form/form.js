@@ -8,7 +8,7 @@ import { Equivalents } from "./code.js";
 import { bodyOf, forgetDraft, keyFor, store } from "./draft.js";
 import { useDryRun } from "./dry_run.js";
 import { Recipes } from "./choosers.js";
-import { Model, modelOf, underRecipe } from "./model.js";
+import { Model, baseOf, modelOf, underRecipe } from "./model.js";
 import { Changes, Errors, Essence, Facts } from "./panel.js";
 import { leaves, resolve } from "./resolve.js";
 import { Common, groupOf, Rest } from "./settings.js";
@@ -84,6 +84,8 @@ export function Form({ root, lists, start, startOver }) {
   const change = (values) => setDraft((old) => ({ ...old, values }));
   const { values, suggested } = draft;
   const resolved = useMemo(() => resolve(root, values, lists.recipes), [values]);
+  const { recipe, dataset } = resolved.spec;
+  const base = useMemo(() => baseOf(root, lists.recipes, { recipe, dataset }), [recipe, dataset]);
   const body = useMemo(() => bodyOf(root, values, resolved), [values]);
   const text = JSON.stringify(body);
   const dry = useDryRun(text);
@@ -95,16 +97,13 @@ export function Form({ root, lists, start, startOver }) {
   const problem = dry.problem ?? (refused?.status === 422 ? refused : null);
   const errors = problem ? errorsOf(problem) : (dry.answer?.conflicts ?? []);
   const current = !dry.checking && !dry.problem ? dry.answer : null;
-  const model = modelOf({ root, lists, values, suggested, errors, change, answer: current });
+  const model = modelOf({ root, lists, values, told: resolved, base, suggested, errors, change, answer: current });
   const state = dry.checking ? "checking" : errors.length ? "wrong" : problem ? "unknown" : "ready";
   const button = html`<${Button} kind="primary" class="form-submit" busy=${submission.busy} onClick=${submission.submit}>
     ${submission.busy ? t("form.submitting") : values.repeats > 1 ? t("form.submit_many", { n: values.repeats }) : t("form.submit")}<//>`;
   return html`<${Model.Provider} value=${model}>
     <div class="form">
-      <form class="form-main" noValidate onSubmit=${(event) => {
-        event.preventDefault();
-        submission.submit();
-      }}>
+      <form class="form-main" noValidate onSubmit=${(event) => event.preventDefault()}>
         <${Beginning} draft=${draft} change=${change} startOver=${startOver} lists=${lists} />
         <${Recipes} recipes=${lists.recipes} chosen=${values.spec.recipe ?? null} choose=${(name) => change(underRecipe(root, lists.recipes, values, name))} />
         <${Common} />

@@ -1,7 +1,7 @@
 // What the form's parts share: the fields, what is said, what comes out of it, and what is wrong.
 import { createContext, useContext } from "../dom.js";
 import { isSaid, say, unsay } from "./draft.js";
-import { everyField, fieldsWithin } from "./schema.js";
+import { fieldsWithin } from "./schema.js";
 import { fromRecipe, same, resolve, valueAt } from "./resolve.js";
 
 export const Model = createContext(null);
@@ -38,13 +38,16 @@ export function errorsByField(errors, shown) {
 // Where a value is said: a part's kind by its name.
 const placeOf = (field) => (field.type === "kinds" ? [...field.path, "name"] : field.path);
 
-// `change(values)` sets what is said. `answer` is the dry run's, where it is of these values.
-export function modelOf({ root, lists, values, suggested, errors, change, answer }) {
-  const { recipes } = lists;
-  const told = resolve(root, values, recipes);
-  const resolved = answer ? { ...told, spec: answer.spec } : told; // the service has the last word
-  const recipe = recipes[values.spec?.recipe]?.spec ?? {};
-  const base = resolve(root, { spec: { dataset: resolved.spec.dataset, ...(values.spec?.recipe ? { recipe: values.spec.recipe } : {}) } }, recipes);
+// What holds where only recipe and data set are said.
+export function baseOf(root, recipes, { recipe, dataset }) {
+  return resolve(root, { spec: { dataset, ...(recipe ? { recipe } : {}) } }, recipes);
+}
+
+// `change(values)` sets what is said. `told` is what `values` stand for, `answer` the dry run's, where it is of them: the
+// service has the last word.
+export function modelOf({ root, lists, values, told, base, suggested, errors, change, answer }) {
+  const recipe = lists.recipes[values.spec.recipe]?.spec ?? {};
+  const resolved = answer ? { ...told, spec: answer.spec } : told;
   const shown = shownFields(root, resolved);
   const model = { root, lists, values, resolved, base, shown, errors: errorsByField(errors, shown) };
   const field = (name) => shown.get(name);
@@ -53,7 +56,6 @@ export function modelOf({ root, lists, values, suggested, errors, change, answer
     return Boolean(field(name)?.nullable) && valueAt(base, path) === null;
   };
   return Object.assign(model, {
-    every: everyField(root),
     value: (each) => valueAt(resolved, each.path),
     isSaid: (each) => isSaid(values, placeOf(each)) || (each.nullable && valueAt(values, each.path) !== undefined),
     said: (each) => valueAt(values, each.path),

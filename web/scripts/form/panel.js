@@ -52,7 +52,7 @@ export function Facts({ answer, workers }) {
   const data = answer?.data;
   const steps = answer?.steps_per_epoch;
   return html`<dl class="form-facts">
-    <${Fact} label=${t("form.place")} value=${answer ? placeOf(answer.queue) : none}>${answer?.queue.reason}<//>
+    <${Fact} label=${t("form.place")} value=${answer ? placeOf(answer.queue) : none}>${answer?.queue.code !== "about_to_start" && answer?.queue.reason}<//>
     ${answer?.devices.length ? answer.devices.map((each) => html`<${DeviceTime} key=${each.device} device=${each} />`) : html`<${Fact} label=${t("form.time")} value=${none}>${answer && !answer.unknown && t("form.no_device")}<//>`}
     ${answer?.memory ? html`<${Memory} memory=${answer.memory} workers=${workers} />` : html`<${Fact} label=${t("form.memory")} value=${none} />`}
     <${Fact} label=${t("form.parameters")} value=${answer?.parameters ? amount(answer.parameters) : none}>${answer?.flops && t("form.flops", { value: amount(answer.flops) })}<//>

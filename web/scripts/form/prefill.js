@@ -1,7 +1,7 @@
 // What the form begins with: the address says, else the draft of this tab, else the service's defaults.
 import { get } from "../api.js";
 import { stored } from "./draft.js";
-import { complete, difference, leaves, mergePatch, resolve } from "./resolve.js";
+import { complete, difference, leaves, mergePatch, resolve, spelledOut } from "./resolve.js";
 
 // Fields of a job beside its spec that are the same in its next run.
 const BESIDE = ["description", "tags", "priority", "max_retries", "accelerator", "repeats"];
@@ -12,13 +12,15 @@ export async function beginning(root, lists, query) {
 }
 
 export async function fresh(root, lists, query) {
-  const patch = patchIn(query.get("spec"));
+  const patch = spelledOut(specOf(root), patchIn(query.get("spec")));
   if (query.get("from")) return fromJob(root, lists, await get(`/v1/jobs/${encodeURIComponent(query.get("from"))}`), patch);
   const spec = mergePatch({ dataset: query.get("dataset") ?? usualDataset(lists.datasets) }, patch);
   if (query.get("recipe")) spec.recipe = query.get("recipe");
   if (query.get("starting_weights")) Object.assign(spec, await ofModel(lists, query.get("starting_weights"), query.get("dataset")));
   return { values: { spec }, suggested: suggestions(patch), from: null };
 }
+
+const specOf = (root) => root.fields.find((each) => each.key === "spec");
 
 function patchIn(text) {
   try {
@@ -43,7 +45,7 @@ async function ofModel(lists, name, dataset) {
 // The job's spec, said over its recipe as far as it differs, with the changes of a merge patch. A recipe may have
 // changed since: what it then filled in is said.
 function fromJob(root, lists, job, patch) {
-  const specField = root.fields.find((each) => each.key === "spec");
+  const specField = specOf(root);
   const target = complete(specField, mergePatch(job.spec, patch));
   const recipe = lists.recipes[job.spec.recipe] ? job.spec.recipe : null;
   const spec = { dataset: target.dataset, ...(recipe ? { recipe } : {}) };

@@ -25,6 +25,14 @@ export function complete(field, given) {
   return named;
 }
 
+// `value` with parts that are only a name, such as "adam", as parts that have this name.
+export function spelledOut(field, value) {
+  if (field.type === "kinds" && typeof value === "string") return { name: value };
+  if (!isPart(value)) return value;
+  const known = fieldsWithin(field, value);
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, known.some((one) => one.key === key) ? spelledOut(known.find((one) => one.key === key), each) : each]));
+}
+
 const nameOf = (part) => (typeof part === "string" ? part : part?.name);
 
 // `body` with what it lacks taken from `recipe`, also within each part; where it names another kind of a part, nothing.

@@ -1,11 +1,11 @@
 // The form's fields: the common ones in view, the others in folded groups, or those that a search finds.
-import { classes, html } from "../dom.js";
+import { classes, html, useMemo } from "../dom.js";
 import { hasText, t } from "../text.js";
 import { Button } from "../components/basics.js";
 import { COMMON, groupsOf, inView } from "./common.js";
 import { FieldsOf, FormField, titleOf } from "./field.js";
 import { useModel } from "./model.js";
-import { fieldsWithin } from "./schema.js";
+import { everyField, fieldsWithin } from "./schema.js";
 
 // The common fields. One that the part's kind does not have is left out.
 export function Common() {
@@ -58,7 +58,7 @@ export function groupOf(root, name) {
 function found(model, text) {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   const hits = new Map();
-  for (const each of model.every.values()) {
+  for (const each of everyField(model.root).values()) {
     const content = `${each.name} ${each.title} ${titleOf(each)} ${each.description}`.toLowerCase();
     if (each.name === "spec" || !words.every((word) => content.includes(word))) continue;
     const path = [...each.path];
@@ -92,11 +92,12 @@ function Found({ text, goTo }) {
 
 // All other fields: folded groups, or what the search finds.
 export function Rest({ search, setSearch, open, toggle, goTo }) {
-  const model = useModel();
+  const { root } = useModel();
+  const groups = useMemo(() => groupsOf(root), [root]);
   return html`<section class=${classes("form-section", "form-rest")}>
     <div class="form-rest-head"><h2 id="form-rest">${t("form.rest")}</h2>
       <input type="search" class="form-search" value=${search} aria-label=${t("form.search")} placeholder=${t("form.search")}
         onInput=${(event) => setSearch(event.target.value)} onKeyDown=${(event) => event.key === "Enter" && event.preventDefault()} /></div>
-    ${search.trim() ? html`<${Found} text=${search} goTo=${goTo} />` : html`<div class="form-groups">${groupsOf(model.root).map((each) => html`<${Group} key=${each.id} group=${each} open=${open.has(each.id)} toggle=${toggle} />`)}</div>`}
+    ${search.trim() ? html`<${Found} text=${search} goTo=${goTo} />` : html`<div class="form-groups">${groups.map((each) => html`<${Group} key=${each.id} group=${each} open=${open.has(each.id)} toggle=${toggle} />`)}</div>`}
   </section>`;
 }

@@ -2,7 +2,7 @@
 import { html, useCallback, useEffect, useMemo, useRef, useState } from "../dom.js";
 import { get } from "../api.js";
 import { useQuery } from "../router.js";
-import { throttle, useSignal } from "../store.js";
+import { debounce, throttle, useSignal } from "../store.js";
 import { language, loss, number, percent, short, t, toNumber } from "../text.js";
 import { Chart } from "../charts/chart.js";
 import { splitName } from "./facts.js";
@@ -38,6 +38,18 @@ function useSteps(model, shown, version, stepsPerEpoch) {
   return steps;
 }
 
+// A slider moves more often than browsers let an address change.
+function useSmoothing(query, change) {
+  const [value, setValue] = useState(() => Math.min(0.98, Math.max(0, Number(query.get("smooth")) || 0)));
+  const write = useMemo(() => debounce((next) => change({ smooth: next || null }), 250), []);
+  useEffect(() => write.cancel, [write]);
+  const set = (next) => {
+    setValue(next);
+    write(next);
+  };
+  return [value, set];
+}
+
 // The choices as the address has them.
 export function useChoices() {
   const [query, change] = useQuery();
@@ -53,10 +65,12 @@ export function useChoices() {
     if (!next.delete(key)) next.add(key);
     change({ hide: [...next].join(",") });
   };
+  const [smoothing, setSmoothing] = useSmoothing(query, change);
   const digits = (value) => Number(value.toPrecision(6));
   return {
     axis: AXES.includes(query.get("x")) ? query.get("x") : "epoch",
-    smoothing: Math.min(0.99, Math.max(0, Number(query.get("smooth")) || 0)),
+    smoothing,
+    setSmoothing,
     log: query.get("log") === "1",
     measure: query.get("measure") in EXTRA ? query.get("measure") : "learning_rate",
     zoom,
@@ -68,14 +82,14 @@ export function useChoices() {
 }
 
 export function Controls({ choices, axes = AXES }) {
-  const { axis, smoothing, log, change } = choices;
+  const { axis, smoothing, setSmoothing, log, change } = choices;
   return html`<div class="job-controls">
     ${axes.length > 1 && html`<div class="job-segments" role="group" aria-label=${t("job.over")}>${axes.map(
       (each) => html`<button type="button" class="job-segment" aria-pressed=${each === axis}
         onClick=${() => change({ x: each === "epoch" ? null : each, zoom: null })}>${t(`job.over_${each}`)}</button>`,
     )}</div>`}
     <label class="job-smoothing">${t("chart.smoothing")}
-      <input type="range" min="0" max="0.98" step="0.02" value=${smoothing} onInput=${(event) => change({ smooth: event.target.value === "0" ? null : event.target.value })} />
+      <input type="range" min="0" max="0.98" step="0.02" value=${smoothing} onInput=${(event) => setSmoothing(Number(event.target.value))} />
       <output>${smoothing ? number(smoothing, 2) : t("job.off")}</output></label>
     <label class="check"><input type="checkbox" checked=${log} onChange=${(event) => change({ log: event.target.checked ? 1 : null })} /> ${t("job.log_loss")}</label>
   </div>`;
@@ -83,7 +97,10 @@ export function Controls({ choices, axes = AXES }) {
 
 // Values of the axes, with no more places than they need.
 export const tickPercent = (value) => percent(value, Math.abs(100 * value - Math.round(100 * value)) < 0.01 ? 0 : 1);
-export const tickLoss = (value) => short(value, 3);
+export const tickLoss = (value) => (Math.abs(value) >= 1e5 ? value.toExponential(0).replace("+", "") : short(value, 3));
+
+// Charts are higher where there is room for it.
+export const chartHeight = () => (innerHeight >= 1100 ? 360 : 250);
 
 // The axis's own words: "epoch 12", "step 460", "3.2 min".
 function words(axis, unit) {
@@ -124,8 +141,8 @@ export function Curves({ model, job, bands: findings, forecast }) {
   return html`<section class="job-curves" aria-label=${t("job.tab_curves")}>
     <${Controls} choices=${choices} />
     <div class="job-charts">
-      <${Chart} title=${t("job.accuracy")} ...${lines.accuracy} format=${percent} formatTick=${tickPercent} height=${250} ...${named} ...${shared} />
-      <${Chart} title=${t("job.loss")} ...${lines.losses} format=${loss} formatTick=${tickLoss} log=${choices.log} height=${250} ...${named} ...${shared} />
+      <${Chart} title=${t("job.accuracy")} ...${lines.accuracy} format=${percent} formatTick=${tickPercent} height=${chartHeight()} ...${named} ...${shared} />
+      <${Chart} title=${t("job.loss")} ...${lines.losses} format=${loss} formatTick=${tickLoss} log=${choices.log} height=${chartHeight()} ...${named} ...${shared} />
     </div>
     <${Chart} title=${html`<${Measures} choices=${choices} columns=${columns} />`} label=${t(`job.measure_${choices.measure}`)} ...${lines.extra}
       format=${EXTRA[choices.measure]} height=${130} ...${shared} markers=${[]} smoothing=${choices.measure === "learning_rate" ? 0 : choices.smoothing} />

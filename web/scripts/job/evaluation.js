@@ -59,7 +59,7 @@ function Calibration({ model, calibration }) {
   </section>`;
 }
 
-export function Evaluation({ model, job }) {
+export default function Evaluation({ model, job }) {
   const [cell, setCell] = useState(null);
   const evaluation = useRead((signal) => get(`${model.path}/evaluation`, {}, { signal }), [job.id, job.predictions?.sha256]);
   const confusion = useRead((signal) => get(`${model.path}/confusion`, {}, { signal }), [job.id, job.predictions?.sha256]);

@@ -51,7 +51,7 @@ function Pace({ job }) {
   const attempt = job.attempts.at(-1);
   const devices = attempt?.devices ?? [];
   const name = attempt?.facts?.device ?? devices[0];
-  return html`<${Fact} label=${t("job.pace")} value=${job.latest ? t("job.per_second", { n: number(job.latest.images_per_second) }) : "–"}>
+  return html`<${Fact} label=${t("job.pace")} value=${job.latest ? html`${number(job.latest.images_per_second)} <span class="job-fact-unit">${t("job.per_second")}</span>` : "–"}>
     ${name && html`<span class="user-text">${devices.length > 1 ? `${devices.length} × ${name}` : name}</span>`}${attempt && html` · <span class="user-text">${attempt.worker}</span>`}<//>`;
 }
 

@@ -77,7 +77,7 @@ function others({ path }, job) {
   ].filter(Boolean);
 }
 
-export function Files({ model, job }) {
+export default function Files({ model, job }) {
   return html`
     <${Model} job=${job} />
     <${Checkpoints} model=${model} job=${job} />

@@ -1,5 +1,5 @@
 // Name, description and tags, which can be changed in place; status; what can be done.
-import { html, useEffect, useRef, useState } from "../dom.js";
+import { html, useLayoutEffect, useRef, useState } from "../dom.js";
 import { patch } from "../api.js";
 import { may } from "../session.js";
 import { t } from "../text.js";
@@ -14,11 +14,13 @@ function Editable({ value, label, multiline = false, save, children }) {
   const control = useRef();
   const opener = useRef();
   const editing = draft !== null;
-  useEffect(() => control.current?.focus(), [editing]);
-  const close = () => {
-    setDraft(null);
-    requestAnimationFrame(() => opener.current?.focus());
-  };
+  const wasEditing = useRef(false);
+  useLayoutEffect(() => {
+    if (editing) control.current.focus();
+    else if (wasEditing.current) opener.current?.focus();
+    wasEditing.current = editing;
+  }, [editing]);
+  const close = () => setDraft(null);
   const submit = async (event) => {
     event?.preventDefault();
     setBusy(true);

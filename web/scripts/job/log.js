@@ -63,7 +63,7 @@ function useTail(model, final) {
   return state;
 }
 
-export function Log({ model, job, final }) {
+export default function Log({ model, job, final }) {
   const { lines, count, problem } = useTail(model, final);
   const box = useRef();
   const atEnd = useRef(true);

@@ -7,7 +7,7 @@ import { throttle, useSignal } from "../store.js";
 import { language, loss, number, percent, t, toNumber } from "../text.js";
 import { ErrorPanel, Loading, Status } from "../components/basics.js";
 import { Chart } from "../charts/chart.js";
-import { Controls, tickLoss, tickPercent, useChoices } from "./curves.js";
+import { Controls, chartHeight, tickLoss, tickPercent, useChoices } from "./curves.js";
 import { splitName } from "./facts.js";
 
 const READ_EVERY = 2000;
@@ -75,13 +75,13 @@ function Seeds({ value, current }) {
       <td>${each.id === current ? html`<span class="muted">${t("job.this_one")}</span>` : html`<${Link} to=${`/jobs/${each.id}`}><code>${each.id}</code><//>`}</td></tr>`)}</tbody></table></div>`;
 }
 
-export function Repeats({ model, job }) {
+export default function Repeats({ model, job }) {
   const { value, problem, read } = useRepeats(model);
   const choices = useChoices();
   const shownLanguage = useSignal(language);
   const shown = useMemo(() => value && { accuracy: lines(value.spreads, "accuracy", ["train", "test", "validation"]), loss: lines(value.spreads, "loss", ["train", "test", "validation"]) }, [value, shownLanguage]);
   if (!value) return problem ? html`<${ErrorPanel} problem=${problem} retry=${read} />` : html`<${Loading} />`;
-  const shared = { x: value.epochs, sync: `repeats-${job.id}`, zoom: choices.zoom, onZoom: choices.setZoom, smoothing: choices.smoothing, height: 250 };
+  const shared = { x: value.epochs, sync: `repeats-${job.id}`, zoom: choices.zoom, onZoom: choices.setZoom, smoothing: choices.smoothing, height: chartHeight() };
   return html`<div class="job-repeats">
     ${problem && html`<${ErrorPanel} problem=${problem} retry=${read} />`}
     <${Summary} value=${value} />

@@ -82,7 +82,7 @@ function Events({ model }) {
   </section>`;
 }
 
-export function Runs({ model, job }) {
+export default function Runs({ model, job }) {
   const heads = ["number", "worker", "device", "started", "lasted", "ended", "resumed"];
   return html`
     <section><h2>${t("job.attempts")}</h2>

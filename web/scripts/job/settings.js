@@ -71,7 +71,7 @@ function compared(spec, fields, recipe) {
   });
 }
 
-export function Settings({ job }) {
+export default function Settings({ job }) {
   const [query, change] = useQuery();
   const only = query.get("differs") === "1";
   const { value: fields } = useRead(() => meanings(job.spec), [job.id]);

@@ -1,5 +1,5 @@
 // One job: how it is going, why, and what comes next. The first screen answers; the rest lies in tabs.
-import { html, useEffect, useMemo } from "../dom.js";
+import { html, useEffect, useMemo, useReducer, useState } from "../dom.js";
 import { Link, navigate, useQuery } from "../router.js";
 import { useSignal } from "../store.js";
 import { t } from "../text.js";
@@ -8,15 +8,9 @@ import { Empty, ErrorPanel, Loading, Tabs, useRead } from "../components/basics.
 import { useTitle } from "../components/title.js";
 import { Curves } from "../job/curves.js";
 import { Diagnosis, useDiagnosis } from "../job/diagnosis.js";
-import { Evaluation } from "../job/evaluation.js";
 import { Facts, Notices } from "../job/facts.js";
-import { Files } from "../job/files.js";
 import { Header } from "../job/header.js";
-import { Log } from "../job/log.js";
 import { FINAL, JobModel } from "../job/model.js";
-import { Repeats } from "../job/repeats.js";
-import { Runs } from "../job/runs.js";
-import { Settings } from "../job/settings.js";
 
 export default function Job({ id }) {
   return id === "latest" ? html`<${Latest} />` : html`<${Known} id=${id} />`;
@@ -61,15 +55,32 @@ function Known({ id }) {
 const SIGNS = { running: "● ", failed: "✕ ", succeeded: "✓ " };
 const titleOf = (job) => `${SIGNS[job.status] ?? ""}${job.name ?? job.id}`;
 
+// What each tab shows. All but the first are loaded when they are chosen.
 const TABS = {
-  curves: Overview,
-  evaluation: Evaluation,
-  repeats: Repeats,
-  settings: Settings,
-  runs: Runs,
-  log: Log,
-  files: Files,
+  curves: null,
+  evaluation: () => import("../job/evaluation.js"),
+  repeats: () => import("../job/repeats.js"),
+  settings: () => import("../job/settings.js"),
+  runs: () => import("../job/runs.js"),
+  log: () => import("../job/log.js"),
+  files: () => import("../job/files.js"),
 };
+const loaded = { curves: Overview };
+
+// The component of a tab: undefined until it is loaded. What cannot be loaded is the page's fault: the shell says so.
+function usePart(name) {
+  const [, redraw] = useReducer((n) => n + 1, 0);
+  const [failure, setFailure] = useState(null);
+  useEffect(() => {
+    if (loaded[name]) return;
+    TABS[name]().then((module) => {
+      loaded[name] = module.default;
+      redraw();
+    }, setFailure);
+  }, [name]);
+  if (failure) throw failure;
+  return loaded[name];
+}
 
 // A tab whose content the job cannot have is not there.
 function tabsOf(job) {
@@ -84,11 +95,11 @@ function Parts({ model, job }) {
   const names = tabsOf(job);
   const wanted = query.get("tab");
   const selected = names.includes(wanted) ? wanted : "curves";
-  const Shown = TABS[selected];
+  const Shown = usePart(selected);
   return html`<${Tabs} label=${t("job.parts")} selected=${selected} tabs=${names.map((name) => [name, t(`job.tab_${name}`)])}
       select=${(name) => change({ tab: name === "curves" ? null : name })} />
     <div class="job-part" role="tabpanel" aria-label=${t(`job.tab_${selected}`)}>
-      <${Shown} model=${model} job=${job} final=${FINAL.has(job.status)} />
+      ${Shown ? html`<${Shown} model=${model} job=${job} final=${FINAL.has(job.status)} />` : html`<${Loading} />`}
     </div>`;
 }
 
