@@ -41,7 +41,7 @@ ALSO_THE_SAME = {
     "first",  # a job's name
 }
 # The service's own schema has these in English.
-FROM_THE_SCHEMA = ("form.title_", "form.group_", "form.unit_")
+FROM_THE_SCHEMA = ("form.title_", "form.group_", "form.unit_", "form.name_")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@
 //   readParts(parent) read all parts of a parent, however old they are
 //   hide(ids), reveal(ids)   for what is deleted unless it is undone
 import { get, pages } from "./api.js";
-import { useEffect, useReducer } from "./dom.js";
+import { useLayoutEffect, useReducer } from "./dom.js";
 import { connection, subscribe as listen } from "./live.js";
 import { session } from "./session.js";
 import { signal, throttle } from "./store.js";
@@ -25,6 +25,7 @@ const FIRST = 100;
 const PAGE = 500;
 const MOST = 20_000;
 const BATCH = 100; // as many ids as one request takes
+const AGAIN = 5000; // milliseconds until what has failed is tried again
 const LONG = 60_000; // milliseconds without the stream, after which all is read again
 
 export const state = signal({ phase: "idle", problem: null, more: false });
@@ -58,9 +59,9 @@ export function subscribe(subscriber) {
 
 export function useRow(id) {
   const [, redraw] = useReducer((n) => n + 1, 0);
-  useEffect(() => {
+  useLayoutEffect(() => {
     start();
-    return subscribe((news) => news.changed.has(id) && redraw());
+    return subscribe((news) => news.changed.has(id) && redraw()); // at once: what changes in between would not be told
   }, [id]);
   return known.get(id);
 }
@@ -170,7 +171,9 @@ async function readAll() {
     }
     if (page) finish(page);
   } catch (problem) {
-    if (mine === round) state.set({ phase: "failed", problem, more: true });
+    if (mine !== round) return;
+    state.set({ phase: "failed", problem, more: true });
+    setTimeout(() => mine === round && state.value.phase === "failed" && readAll(), AGAIN);
   }
 }
 
@@ -205,7 +208,7 @@ async function reread() {
       if (answer) ids.forEach((id) => found.has(id) || remove(id));
     } catch (problem) {
       if (problem.status === 0 || problem.status >= 500) ids.forEach((id) => wanted.add(id));
-      await rest(3000);
+      await rest(AGAIN);
     }
   }
   rereading = false;

@@ -3,6 +3,7 @@ import { get, key, refusals } from "./api.js";
 import { signal } from "./store.js";
 
 const STORED = "epochal.key";
+const AGAIN = 3000; // milliseconds until a service that was not reached is asked again
 
 // state: "loading", "ready", "login" (a key is wanted), or "unreachable". `problem` says why.
 export const session = signal({ state: "loading", caller: null, problem: null });
@@ -15,7 +16,7 @@ export const may = (scope, caller = session.value.caller) =>
 
 export const storedKey = () => sessionStorage.getItem(STORED) ?? localStorage.getItem(STORED);
 
-// Read who the caller is. A key that is refused is forgotten.
+// Read who the caller is. A key that is refused is forgotten; a service that cannot be reached is asked until it answers.
 export async function begin() {
   key.set(storedKey());
   refusals.refused = (problem) => {
@@ -25,7 +26,10 @@ export async function begin() {
     session.set({ state: "ready", caller: await get("/v1/caller"), problem: null });
   } catch (problem) {
     if (problem.status === 401) forget(key.value ? problem : null);
-    else session.set({ state: "unreachable", caller: null, problem });
+    else {
+      session.set({ state: "unreachable", caller: null, problem });
+      setTimeout(() => session.value.state === "unreachable" && session.value.problem === problem && begin(), AGAIN);
+    }
   }
 }
 

@@ -208,8 +208,6 @@ export default {
     first_read_only: "There is no job in this project yet. Your key may read: as soon as somebody submits a job, it appears here by itself.",
   },
   job: {
-    none: "There is no job yet",
-    none_text: "Submit one: a data set and an architecture are enough, the rest has defaults.",
     not_found: "There is no such job",
     not_found_text: "It may have been deleted, or it belongs to another project:",
     deleted_meanwhile: "This job has been deleted meanwhile. What you see is what was known before.",

@@ -206,8 +206,6 @@ export default {
     first_read_only: "这个项目还没有任务。你的密钥只能读取：一旦有人提交任务，它会自动出现在这里。",
   },
   job: {
-    none: "还没有任务",
-    none_text: "提交一个吧：只需选择数据集和网络结构，其余都有默认值。",
     not_found: "没有这个任务",
     not_found_text: "它可能已被删除，或属于别的项目：",
     deleted_meanwhile: "这个任务刚刚被删除了，下面是删除前的内容。",

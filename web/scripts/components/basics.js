@@ -54,18 +54,20 @@ export function Loading({ label }) {
   return html`<p class="loading" role="status"><span class="loading-bar" aria-hidden="true"></span>${label ?? t("common.loading")}</p>`;
 }
 
-// What is said where there is nothing yet: a title, what to do, and the buttons that do it. `page`: there is nothing else
-// on the page, whose title it is then.
+// What is said where there is nothing yet: a title, what to do, and the buttons that do it.
+// With `page`, it is all that the page shows.
 export function Empty({ title, children, actions, page = false }) {
-  return html`<div class="empty">${page ? html`<h1>${title}</h1>` : html`<h2>${title}</h2>`}<p>${children}</p>${actions && html`<p class="empty-actions">${actions}</p>`}</div>`;
+  const Heading = page ? "h1" : "h2";
+  return html`<div class="empty"><${Heading}>${title}<//><p>${children}</p>${actions && html`<p class="empty-actions">${actions}</p>`}</div>`;
 }
 
-// What went wrong: the API's own sentence, the places in the request, and a way on.
-export function ErrorPanel({ problem, retry, children }) {
+// What went wrong: the API's own sentence, the places in the request, and a way on. `page` as above.
+export function ErrorPanel({ problem, retry, children, page = false }) {
+  const Heading = page ? "h1" : "p";
   const unreachable = problem.status === 0;
   const places = (problem.errors ?? []).filter((each) => each.detail !== problem.detail);
   return html`<div class="error-panel" role="alert">
-    <p class="error-panel-title">${unreachable ? t("common.unreachable") : (problem.title || problem.code || t("common.error"))}</p>
+    <${Heading} class="error-panel-title">${unreachable ? t("common.unreachable") : (problem.title || problem.code || t("common.error"))}<//>
     <p>${unreachable ? t("common.unreachable_hint") : problem.detail || problem.message}</p>
     ${places.length > 0 && html`<ul>${places.map((each) => html`<li>${each.pointer && html`<code>${each.pointer}</code> `}${each.detail}</li>`)}</ul>`}
     ${children}

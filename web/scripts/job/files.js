@@ -23,7 +23,7 @@ async function show(path) {
   }
 }
 
-const heads = (names) => html`<thead><tr>${names.map(([name, kind]) => html`<th scope="col" class=${kind}>${name && t(`job.${name}`)}</th>`)}</tr></thead>`;
+const heads = (names) => html`<thead><tr>${names.map(([name, kind]) => (name ? html`<th scope="col" class=${kind}>${t(`job.${name}`)}</th>` : html`<td></td>`))}</tr></thead>`;
 
 function Model({ job }) {
   const { value, problem, reload } = useRead((signal) => all("/v1/models", { job: job.id }, { signal }), [job.id, job.status]);

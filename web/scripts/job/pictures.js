@@ -16,7 +16,7 @@ function pathOf(job, image) {
 }
 
 function Shown({ job, each, caption }) {
-  return html`<li class="job-picture">${hasPictures(job) ? html`<${Picture} path=${pathOf(job, each.image)} alt=${caption} loading="lazy" />` : null}
+  return html`<li class="job-picture">${hasPictures(job) ? html`<${Picture} path=${pathOf(job, each.image)} alt="" loading="lazy" />` : null}
     <span class="user-text">${caption}</span></li>`;
 }
 

@@ -12,7 +12,7 @@ function Choices({ chosen, change }) {
   const specific = useMemo(() => hyperparameters(rows()), []);
   const toggle = (key) => {
     const next = chosen.includes(key) ? chosen.filter((each) => each !== key) : [...chosen, key];
-    change({ columns: next.join() === DEFAULT.join() ? null : next.join(",") });
+    change({ with: next.filter((each) => !DEFAULT.includes(each)), without: DEFAULT.filter((each) => !next.includes(each)) });
   };
   const fits = (key) => heading(key).toLocaleLowerCase().includes(search.toLocaleLowerCase());
   const group = (title, keys) => keys.some(fits) && html`<div role="group" aria-label=${title}><p class="jobs-group">${title}</p>
@@ -21,16 +21,17 @@ function Choices({ chosen, change }) {
   return html`
     <input type="search" class="jobs-panel-search" value=${search} placeholder=${t("jobs.find_column")} aria-label=${t("jobs.find_column")} onInput=${(event) => setSearch(event.target.value)} />
     <div class="jobs-options">${group(t("jobs.columns_general"), GENERAL)}${group(t("jobs.columns_spec"), specific)}</div>
-    ${chosen.join() !== DEFAULT.join() && html`<button type="button" class="button button-quiet" onClick=${() => change({ columns: null })}>${t("jobs.columns_reset")}</button>`}`;
+    ${chosen.join() !== DEFAULT.join() && html`<button type="button" class="button button-quiet" onClick=${() => change({ with: null, without: null })}>${t("jobs.columns_reset")}</button>`}`;
 }
 
 export const ChooseColumns = ({ chosen, change }) =>
   html`<${Popover} label=${t("jobs.columns")} title=${t("jobs.columns")} end=${true} marked=${chosen.join() !== DEFAULT.join()}>${() => html`<${Choices} chosen=${chosen} change=${change} />`}<//>`;
 
-// The keys in the address that name columns, or those that are shown by default.
-export function columnsIn(text) {
-  const named = [...new Set((text ?? "").split(","))].filter((key) => key !== ALWAYS && columnOf(key));
-  return named.length ? [ALWAYS, ...named] : DEFAULT;
+// The columns that an address asks for: what it has besides those that are shown by default, and which of them it lacks.
+export function columnsIn(query) {
+  const without = query.getAll("without").filter((key) => key !== ALWAYS);
+  const more = query.getAll("with").filter((key) => columnOf(key) && !DEFAULT.includes(key));
+  return [...DEFAULT.filter((key) => !without.includes(key)), ...new Set(more)];
 }
 
 const SORTS = ["", "-best", "-started", "-progress", "name", "test_loss", "-duration"];

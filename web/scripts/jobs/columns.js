@@ -65,7 +65,7 @@ const made = new Map();
 
 function ofSpec(key) {
   const path = key.slice(5);
-  return column(key, 132, (row) => sortable(row.spec[path]), (row) => written(row.spec[path]), { user: true });
+  return column(key, Math.min(220, 28 + 7 * path.length), (row) => sortable(row.spec[path]), (row) => written(row.spec[path]), { user: true });
 }
 
 // The column of a key, or undefined: an address may hold anything.

@@ -1,6 +1,6 @@
 // Curves of the rows that are in view: read for many jobs at once, continued by what the rows say, and forgotten when
 // many others have been seen since.
-import { html, useEffect, useReducer } from "../dom.js";
+import { html, useLayoutEffect, useReducer } from "../dom.js";
 import { get } from "../api.js";
 import { t, toNumber } from "../text.js";
 import { row as rowOf } from "../jobs_store.js";
@@ -83,7 +83,7 @@ function path(epochs, values, x, y) {
 // quarter of them takes a quarter of the width at least.
 export function Curve({ row }) {
   const [, redraw] = useReducer((n) => n + 1, 0);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const all = readers.get(row.id) ?? readers.set(row.id, new Set()).get(row.id);
     all.add(redraw);
     return () => all.delete(redraw) && all.size === 0 && readers.delete(row.id);

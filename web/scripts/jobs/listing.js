@@ -1,5 +1,5 @@
 // Which rows are listed, in which order.
-import { useEffect, useMemo, useReducer, useRef } from "../dom.js";
+import { useLayoutEffect, useMemo, useReducer, useRef } from "../dom.js";
 import { row as rowOf, rows, start, subscribe } from "../jobs_store.js";
 import { columnOf } from "./columns.js";
 
@@ -97,7 +97,7 @@ function matters(changed, wish) {
 export function useListing(wish, key) {
   const [version, redraw] = useReducer((n) => n + 1, 0);
   const timer = useRef(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     start();
     const end = subscribe(({ changed, listed }) => {
       const when = listed ? "at once" : matters(changed, wish);

@@ -3,6 +3,7 @@
 import { useCallback, useEffect, useLayoutEffect, useReducer, useRef } from "../dom.js";
 
 const MARGIN = 4; // rows drawn above and below what is in view
+const COVERED = 92; // pixels that the page's header covers, where the page scrolls
 const STEP = 2; // the range moves by as many rows at once
 
 // Which of the drawn rows take over the elements of which: making elements costs more than filling them. A row that stays
@@ -21,7 +22,7 @@ function useSlots(from, to) {
 // scrolls, not the holder. `head` pixels at the top of the holder cover rows.
 export function useWindow({ holder, body, count, height, byPage, head = 0 }) {
   const [, redraw] = useReducer((n) => n + 1, 0);
-  const range = useRef({ from: 0, to: 24 });
+  const range = useRef({ from: 0, to: 0 });
   const look = useCallback(() => {
     if (!body.current) return;
     const top = byPage ? -body.current.getBoundingClientRect().top : holder.current.scrollTop;
@@ -40,7 +41,11 @@ export function useWindow({ holder, body, count, height, byPage, head = 0 }) {
     range.current = next;
     redraw();
   }, [height, byPage, head]);
-  useLayoutEffect(look);
+  useLayoutEffect(() => {
+    if (range.current.to > 0) return look();
+    const frame = requestAnimationFrame(look); // what is around the rows first: each frame has little to do
+    return () => cancelAnimationFrame(frame);
+  });
   useEffect(() => {
     const source = byPage ? window : holder.current;
     const observer = new ResizeObserver(look);
@@ -52,8 +57,8 @@ export function useWindow({ holder, body, count, height, byPage, head = 0 }) {
     };
   }, [look]);
   const scrollTo = (index) => {
-    const top = byPage ? -body.current.getBoundingClientRect().top + 70 : holder.current.scrollTop;
-    const size = byPage ? innerHeight - 70 : holder.current.clientHeight - head;
+    const top = byPage ? -body.current.getBoundingClientRect().top + COVERED : holder.current.scrollTop;
+    const size = byPage ? innerHeight - COVERED : holder.current.clientHeight - head;
     const wanted = index * height < top ? index * height : (index + 1) * height > top + size ? (index + 1) * height - size : null;
     if (wanted === null) return;
     if (byPage) scrollBy(0, wanted - top);

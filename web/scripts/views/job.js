@@ -1,10 +1,9 @@
 // One job: how it is going, why, and what comes next. The first screen answers; the rest lies in tabs.
 import { html, useEffect, useMemo, useReducer, useState } from "../dom.js";
-import { Link, navigate, useQuery } from "../router.js";
+import { Link, useQuery } from "../router.js";
 import { useSignal } from "../store.js";
 import { t } from "../text.js";
-import { get } from "../api.js";
-import { Empty, ErrorPanel, Loading, Tabs, useRead } from "../components/basics.js";
+import { Empty, ErrorPanel, Loading, Tabs } from "../components/basics.js";
 import { useTitle } from "../components/title.js";
 import { Curves } from "../job/curves.js";
 import { Diagnosis, useDiagnosis } from "../job/diagnosis.js";
@@ -13,23 +12,6 @@ import { Header } from "../job/header.js";
 import { FINAL, JobModel } from "../job/model.js";
 
 export default function Job({ id }) {
-  return id === "latest" ? html`<${Latest} />` : html`<${Known} id=${id} />`;
-}
-
-// The newest job, at its own address.
-function Latest() {
-  const { value, problem, reload } = useRead((signal) => get("/v1/jobs", { limit: 1 }, { signal }), []);
-  const newest = value?.data[0]?.id;
-  useEffect(() => {
-    if (newest) navigate(`/jobs/${newest}${location.search}`, { replace: true });
-  }, [newest]);
-  if (problem) return html`<${ErrorPanel} problem=${problem} retry=${reload} />`;
-  if (!value || newest) return html`<${Loading} />`;
-  const first = html`<${Link} to="/new" class="button button-primary">${t("common.new_job")}<//>`;
-  return html`<${Empty} page title=${t("job.none")} actions=${first}>${t("job.none_text")}<//>`;
-}
-
-function Known({ id }) {
   const model = useMemo(() => new JobModel(id), [id]);
   useEffect(() => model.open(), [model]);
   const job = useSignal(model.job);
@@ -40,7 +22,7 @@ function Known({ id }) {
     const list = html`<${Link} to="/jobs" class="button">${t("common.to_jobs")}<//>`;
     return html`<${Empty} page title=${t("job.not_found")} actions=${list}>${t("job.not_found_text")} <code class="user-text">${id}</code><//>`;
   }
-  if (!job && problem) return html`<${ErrorPanel} problem=${problem} retry=${() => model.read()} />`;
+  if (!job && problem) return html`<${ErrorPanel} page problem=${problem} retry=${() => model.read()} />`;
   if (!job) return html`<${Loading} />`;
   return html`<div class="job">
     ${deleted && html`<p class="notice notice-warn job-gone" role="alert">${t("job.deleted_meanwhile")} <${Link} to="/jobs">${t("common.to_jobs")}<//></p>`}

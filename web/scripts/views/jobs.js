@@ -73,7 +73,7 @@ export default function Jobs() {
   const choice = useChoice(listing.ids);
   const narrow = useNarrow();
   const { phase, problem } = useSignal(reading);
-  const keys = columnsIn(query.get("columns"));
+  const keys = columnsIn(query);
   const columns = useMemo(() => keys.map(columnOf), [keys.join()]);
   useEffect(() => {
     if (wish.parent) readParts(wish.parent).catch(() => {}); // older than those that are read; the note says what is not there
@@ -87,6 +87,7 @@ export default function Jobs() {
     if (phase === "failed") return html`<${ErrorPanel} problem=${problem} retry=${start} />`;
     return phase === "complete" ? html`<${First} />` : html`<${Loading} />`;
   }
+  const isChosen = choice.ids.size > 0;
   const sortBy = ({ key, numeric, late }) => {
     const down = wish.sort === key ? !wish.descending : Boolean(numeric || late);
     change({ sort: down ? `-${key}` : key });
@@ -94,13 +95,14 @@ export default function Jobs() {
   return html`<div class="jobs">
     <${Header} ...${{ query, wish, narrow, keys, change }} />
     <div class="jobs-bar">
-      ${choice.ids.size
+      ${isChosen && !narrow
         ? html`<${Bulk} choice=${choice} />`
         : html`<${Statuses} counts=${listing.counts} chosen=${wish.status} change=${change} /><${Note} ...${{ wish, listing, change }} />`}
     </div>
     ${listing.ids.length
       ? html`<${Grid} ...${{ ids: listing.ids, columns, narrow, sort: wish.sort, descending: wish.descending, sortBy, choice }} />`
       : html`<${Nothing} ...${{ wish, listing, phase, change }} />`}
+    ${isChosen && narrow && html`<${Bulk} choice=${choice} />`}
     <${Failures} />
   </div>`;
 }
