@@ -50,7 +50,7 @@ function List({ query, change }) {
       again.cancel();
     };
   }, [unfinished]);
-  if (problem && !value) return html`<${ErrorPanel} page problem=${problem} retry=${reload} />`;
+  if (problem && !value) return html`<${ErrorPanel} problem=${problem} retry=${reload} />`;
   if (!value) return html`<${Loading} />`;
   if (!value.data.length && !after) {
     return html`<${Empty} title=${t("sweeps.none")} actions=${may("train") && html`<${Button} kind="primary" onClick=${() => change({ new: 1 })}>${t("sweeps.new")}<//>
