@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ from playwright.sync_api import Locator, Page, expect
 from api.schemas.submission import JobCreate
 from tests.web.conftest import OpenPage, until
 from tests.web.service import Service
+from tests.web.test_axe import in_all_colours
 
 READY = ".form-state[data-state=ready]"
 REFUSED = r"422: POST /v1/jobs"
@@ -110,6 +112,25 @@ def test_every_field_of_the_schema_is_in_the_form(page: Page, problems: Any) -> 
     schema = JobCreate.model_json_schema()
     always_there = {"spec", "spec.augmentation", "spec.regularisation", "spec.checkpoints"}  # groups, and no fields
     assert set(names_in(schema, schema["$defs"])) - always_there == found
+
+
+# What zh_fields.js names, by path, by name, and units.
+NAMED = """async () => {
+  const base = document.documentElement.dataset.assets;
+  const { paths, names, units } = (await import(`${base}/text/zh_fields.js`)).default;
+  return [paths, names, units].map((each) => Object.keys(each));
+}"""
+
+
+def test_chinese_names_are_of_fields_that_there_are(open_page: OpenPage, service: Service) -> None:
+    page = opened(open_page(service, locale="zh-CN"))
+    expect(field(page, "spec.optimizer.learning_rate").locator("label")).to_have_text("学习率")
+    paths, names, units = map(set, page.evaluate(NAMED))
+    schema = JobCreate.model_json_schema()
+    fields = set(names_in(schema, schema["$defs"]))
+    assert paths - {each.removeprefix("spec.").replace(".", "_") for each in fields} == set()
+    assert names - {each.rpartition(".")[2] for each in fields} == set()
+    assert units - set(re.findall(r'"unit": "([^"]+)"', json.dumps(schema))) == set()
 
 
 def test_values_come_from_recipe_and_defaults_until_something_is_said(page: Page) -> None:
@@ -332,6 +353,10 @@ def test_help_opens_with_the_focus_and_closes_with_escape(page: Page) -> None:
     expect(help_).to_contain_text("Epochal's default.")
     page.keyboard.press("Escape")
     expect(help_).to_be_hidden()
+    control(page, "spec.augmentation.crop").check()
+    control(page, "spec.augmentation.crop.padding").focus()
+    expect(page.get_by_role("tooltip")).to_have_count(1)  # not that of the part, too
+    expect(page.get_by_role("tooltip")).to_contain_text("Width of the border on each side")
     field(page, "spec.seed").locator("label").hover()
     expect(field(page, "spec.seed").get_by_role("tooltip")).to_be_visible()
 
@@ -344,3 +369,13 @@ def test_the_newest_dry_run_wins(page: Page) -> None:
     page.wait_for_selector(READY)
     until(lambda: "in 123 epochs" in page.locator(".form-facts").inner_text(), "the steps of 123 epochs")
     assert [each["spec"]["epochs"] for each in asked] == [123], "one request when the typing pauses"
+
+
+def test_axe_finds_nothing_with_everything_open(page: Page, problems: Any) -> None:
+    problems.expect(REFUSED)
+    opened(page, f"/new?recipe=strong&spec={quote(json.dumps(ALL_ON | {'epochs': -1}))}", ready=False)
+    open_groups(page)
+    assert in_all_colours(page) == {}
+    control(page, "spec.architecture").click()
+    expect(field(page, "spec.architecture").get_by_role("tooltip")).to_be_visible()
+    assert in_all_colours(page) == {}

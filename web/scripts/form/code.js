@@ -6,6 +6,8 @@ import { Code, Tabs } from "../components/basics.js";
 import * as equivalents from "./equivalents.js";
 
 const FORMS = ["curl", "python", "cli", "yaml", "json"];
+const NAMES = { curl: "curl", python: "Python", yaml: "YAML", json: "JSON" };
+const nameOf = (form) => NAMES[form] ?? t(`form.code_${form}`);
 const ADDRESS = location.origin + document.documentElement.dataset.root;
 
 export function Equivalents({ body }) {
@@ -14,8 +16,8 @@ export function Equivalents({ body }) {
   const given = { address: ADDRESS, keyed: Boolean(session.value.caller?.keys_required) };
   const keyed = given.keyed && (form === "python" || form === "cli");
   return html`<section class="form-code" aria-labelledby=${id}><h2 id=${id}>${t("form.equivalents")}</h2>
-    <${Tabs} label=${t("form.equivalents")} selected=${form} select=${setForm} tabs=${FORMS.map((each) => [each, t(`form.code_${each}`)])} />
-    <div data-equivalent=${form}><${Code} text=${equivalents[form](body, given)} label=${t(`form.code_${form}`)} /></div>
+    <${Tabs} label=${t("form.equivalents")} selected=${form} select=${setForm} tabs=${FORMS.map((each) => [each, nameOf(each)])} />
+    <div data-equivalent=${form}><${Code} text=${equivalents[form](body, given)} label=${nameOf(form)} /></div>
     <p class="field-hint">${t(`form.code_${form}_text`)}${keyed && ` ${t("form.code_key")}`}</p>
   </section>`;
 }

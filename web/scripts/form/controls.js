@@ -1,7 +1,8 @@
 // The controls, one a type of field. A control shows what was said, and behind it, fainter, what holds otherwise.
 import { classes, html, useEffect, useState } from "../dom.js";
-import { hasText, t } from "../text.js";
+import { t } from "../text.js";
 import { useModel } from "./model.js";
+import { unitOf } from "./names.js";
 
 const NUMBER = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
 
@@ -72,8 +73,6 @@ function Input({ field, control }) {
     ${field.unit && unitOf(field.unit).length <= LONGEST_UNIT && html`<span class="form-unit" aria-hidden="true">${unitOf(field.unit)}</span>`}
   </span>`;
 }
-
-const unitOf = (unit) => (hasText(`form.unit_${unit.replaceAll(" ", "_")}`) ? t(`form.unit_${unit.replaceAll(" ", "_")}`) : unit);
 
 // Values beside numbers, such as "full", and none where something is the default.
 function Words({ field }) {

@@ -1,11 +1,12 @@
 // A field with its label, where its value comes from, its error, and what it means.
 import { classes, html, useEffect, useId, useRef, useState } from "../dom.js";
-import { hasText, t } from "../text.js";
+import { t } from "../text.js";
 import { CHOOSERS } from "./choosers.js";
 import { controlFor, write } from "./controls.js";
 import { fieldsWithin } from "./schema.js";
 import { inView } from "./common.js";
 import { useModel } from "./model.js";
+import { hintOf, titleOf } from "./names.js";
 
 // Opens after a moment over the label, at once with the focus; Escape closes it.
 function useHelp() {
@@ -19,7 +20,8 @@ function useHelp() {
   const handlers = {
     onMouseEnter: () => later(true, 350),
     onMouseLeave: () => later(false, 200),
-    onFocusIn: (event) => event.target.matches("input, select, textarea, .form-about") && later(true, 150),
+    // not with the focus of a field within this one
+    onFocusIn: (event) => event.target.matches("input, select, textarea") && event.target.closest("[data-field]") === event.currentTarget && later(true, 150),
     onFocusOut: () => later(false, 100),
     onKeyDown: (event) => event.key === "Escape" && open && (event.stopPropagation(), setOpen(false)),
   };
@@ -59,17 +61,6 @@ function Mark({ field }) {
   if (model.isSaid(field) || value === undefined || (field.type !== "object" && !String(value ?? ""))) return null;
   return html`<span class="form-origin">${t(`form.origin_${model.origin(field)}`)}</span>`;
 }
-
-const hintOf = (field) => {
-  const key = `form.hint_${field.name.replace(/^spec\./, "").replaceAll(".", "_")}`;
-  return hasText(key) ? t(key) : null;
-};
-
-// The field's title: the language's own for this field, or for all of its name, or the schema's.
-const titleOf = (field) => {
-  const own = [`form.title_${field.name.replace(/^spec\./, "").replaceAll(".", "_")}`, `form.name_${field.key}`].find(hasText);
-  return own ? t(own) : field.title;
-};
 
 // A field with everything around its control. `context`: the part that it is in, where that is not to be seen.
 export function FormField({ field, context }) {
@@ -125,5 +116,3 @@ function Within({ field }) {
 export function FieldsOf({ fields }) {
   return html`<div class="form-grid">${fields.map((each) => (inView(each.name) ? null : html`<${FormField} key=${each.name} field=${each} />`))}</div>`;
 }
-
-export { titleOf };

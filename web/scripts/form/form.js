@@ -2,12 +2,14 @@
 import { html, useEffect, useMemo, useRef, useState } from "../dom.js";
 import { post } from "../api.js";
 import { Link, navigate } from "../router.js";
+import { useSignal } from "../store.js";
 import { t } from "../text.js";
 import { Button } from "../components/basics.js";
 import { Equivalents } from "./code.js";
 import { bodyOf, forgetDraft, keyFor, store } from "./draft.js";
 import { useDryRun } from "./dry_run.js";
 import { Recipes } from "./choosers.js";
+import { names } from "./names.js";
 import { Model, baseOf, modelOf, underRecipe } from "./model.js";
 import { Changes, Errors, Essence, Facts } from "./panel.js";
 import { leaves, resolve } from "./resolve.js";
@@ -80,6 +82,7 @@ function Beginning({ draft, change, startOver, lists }) {
 }
 
 export function Form({ root, lists, start, startOver }) {
+  useSignal(names);
   const [draft, setDraft] = useState(start);
   const change = (values) => setDraft((old) => ({ ...old, values }));
   const { values, suggested } = draft;

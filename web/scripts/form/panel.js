@@ -2,8 +2,8 @@
 import { classes, html } from "../dom.js";
 import { bytes, duration, number, t } from "../text.js";
 import { amount } from "./choosers.js";
-import { titleOf } from "./field.js";
 import { pathOf, useModel } from "./model.js";
+import { titleOf } from "./names.js";
 import { leaves, same, valueAt } from "./resolve.js";
 
 // The device on which it would be done first.

@@ -3,8 +3,9 @@ import { classes, html, useMemo } from "../dom.js";
 import { hasText, t } from "../text.js";
 import { Button } from "../components/basics.js";
 import { COMMON, groupsOf, inView } from "./common.js";
-import { FieldsOf, FormField, titleOf } from "./field.js";
+import { FieldsOf, FormField } from "./field.js";
 import { useModel } from "./model.js";
+import { titleOf } from "./names.js";
 import { everyField, fieldsWithin } from "./schema.js";
 
 // The common fields. One that the part's kind does not have is left out.

@@ -1,13 +1,15 @@
 // A form that submits a job: made of the service's own schema.
-import { html, useState } from "../dom.js";
+import { html, useEffect, useState } from "../dom.js";
 import { all, get } from "../api.js";
-import { useQuery } from "../router.js";
+import { Link, useQuery } from "../router.js";
 import { may } from "../session.js";
-import { t } from "../text.js";
+import { useSignal } from "../store.js";
+import { language, t } from "../text.js";
 import { Empty, ErrorPanel, Loading, useRead } from "../components/basics.js";
 import { useTitle } from "../components/title.js";
 import { forgetDraft } from "../form/draft.js";
 import { Form } from "../form/form.js";
+import { loadNames } from "../form/names.js";
 import { beginning, fresh } from "../form/prefill.js";
 import { readSchema } from "../form/schema.js";
 
@@ -22,6 +24,7 @@ async function read(signal, query) {
     optional(get("/v1/architectures", {}, { signal })),
     optional(get("/v1/workers", {}, { signal })),
     optional(get("/v1/models", { limit: 100 }, { signal })),
+    loadNames(),
   ]);
   const lists = { recipes: Object.fromEntries(recipes.data.map((each) => [each.name, each])), datasets, architectures, workers, models };
   return { root, lists, start: await beginning(root, lists, query) };
@@ -30,8 +33,10 @@ async function read(signal, query) {
 function Loaded({ query }) {
   const { value, problem, reload } = useRead((signal) => read(signal, query), []);
   const [start, setStart] = useState(null);
+  const shown = useSignal(language);
+  useEffect(() => void loadNames(), [shown]);
   const [round, setRound] = useState(0);
-  if (problem) return html`<${ErrorPanel} problem=${problem} retry=${reload} />`;
+  if (problem) return html`<${ErrorPanel} problem=${problem} retry=${reload}>${query.size > 0 && html`<p><${Link} to="/new">${t("form.empty_form")}<//></p>`}<//>`;
   if (!value) return html`<${Loading} />`;
   const startOver = async () => {
     forgetDraft();
