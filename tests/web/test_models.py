@@ -2,6 +2,7 @@
 
 from io import BytesIO
 
+import pytest
 from PIL import Image
 from playwright.sync_api import FilePayload, Page, expect
 
@@ -27,21 +28,27 @@ def choose(page: Page, file: FilePayload) -> None:
     page.locator("[data-pick=picture]").set_input_files(file)
 
 
-def test_a_trained_model_is_asked_what_a_picture_shows(
-    open_page: OpenPage, deployment: Deployment, problems: Problems
-) -> None:
-    job = deployment.submit(epochs=3)
+@pytest.fixture(scope="module")
+def trained(deployment: Deployment) -> str:
+    """The id of a model that a job has just left."""
+    job = deployment.submit(epochs=2)
     deployment.until(job, "succeeded")
-    model = deployment.http.get("/v1/models", params={"job": job}).json()["data"][0]["id"]
+    model: str = deployment.http.get("/v1/models", params={"job": job}).json()["data"][0]["id"]
+    return model
+
+
+def test_a_trained_model_is_asked_what_a_picture_shows(
+    open_page: OpenPage, deployment: Deployment, trained: str, problems: Problems
+) -> None:
     page = open_page(deployment)
     page.goto("/models")
-    page.locator(".models-name").first.click()
+    page.locator(f".models-name[href='/models/{trained}']").click()
     problems.expect("409: POST /v1/models/.*/predict")  # it has not been exported: the page offers to do so
     choose(page, picture())
     page.get_by_role("button", name="Export and ask").click()
     expect(page.locator(".models-labels li")).to_have_count(5, timeout=SLOW)
     said = deployment.http.post(
-        f"/v1/models/{model}/predict?top=5", content=picture()["buffer"], headers={"Content-Type": "image/png"}
+        f"/v1/models/{trained}/predict?top=5", content=picture()["buffer"], headers={"Content-Type": "image/png"}
     ).json()["predictions"][0]["labels"]
     expect(page.locator(".models-label-name")).to_have_text([each["label"] for each in said])
     shares = page.locator(".models-label-share").all_inner_texts()
@@ -56,12 +63,9 @@ def test_a_trained_model_is_asked_what_a_picture_shows(
     expect(page.locator(".models-label-name").first).to_have_text(said[0]["label"], timeout=SLOW)
 
 
-def test_a_format_is_made_and_downloaded(open_page: OpenPage, deployment: Deployment) -> None:
-    job = deployment.submit(epochs=1)
-    deployment.until(job, "succeeded")
-    model = deployment.http.get("/v1/models", params={"job": job}).json()["data"][0]["id"]
+def test_a_format_is_made_and_downloaded(open_page: OpenPage, deployment: Deployment, trained: str) -> None:
     page = open_page(deployment)
-    page.goto(f"/models/{model}")
+    page.goto(f"/models/{trained}")
     program = page.locator("[data-format=torch]")
     program.get_by_role("button", name="Make").click()
     expect(program.get_by_role("button", name="Download model.pt2")).to_be_visible(timeout=1000 * PATIENCE_SECONDS)

@@ -53,10 +53,10 @@ export function ParallelAxis({ axis, x, spacing, top, bottom, height, incomplete
     start.current = null;
     if (still) brush(null);
   };
+  const steps = axis.steps;
+  const nearest = (current) => steps.reduce((best, value, n) => (Math.abs(value - current) < Math.abs(steps[best] - current) ? n : best), 0);
   const move = (end) => (event) => {
-    const steps = axis.steps;
-    const current = end === "low" ? low : high;
-    const near = steps.reduce((best, value, n) => (Math.abs(value - current) < Math.abs(steps[best] - current) ? n : best), 0);
+    const near = nearest(end === "low" ? low : high);
     const to = { ArrowUp: near + 1, ArrowRight: near + 1, ArrowDown: near - 1, ArrowLeft: near - 1, PageUp: near + 5, PageDown: near - 5, Home: 0, End: steps.length - 1 }[event.key];
     if (event.key === "Escape") return brush(null);
     if (to === undefined) return undefined;
@@ -68,7 +68,7 @@ export function ParallelAxis({ axis, x, spacing, top, bottom, height, incomplete
   const handle = (end, value) => {
     const at = y(placeOf(value));
     return html`<g class="parallel-handle" tabindex="0" role="slider" aria-orientation="vertical" aria-label=${t(end === "low" ? "compare.parallel_from" : "compare.parallel_to", { axis: axis.label })}
-      aria-valuemin=${axis.low} aria-valuemax=${axis.high} aria-valuenow=${value} aria-valuetext=${axis.format(value)} onKeyDown=${move(end)}>
+      aria-valuemin="0" aria-valuemax=${steps.length - 1} aria-valuenow=${nearest(value)} aria-valuetext=${axis.format(value)} onKeyDown=${move(end)}>
       <rect x=${x - 9} y=${at - 5} width="18" height="10" fill="transparent" /><path d=${`M${x - 7} ${at}h14`} /></g>`;
   };
   const textWidth = spacing - 14;

@@ -61,10 +61,18 @@ export function Empty({ title, children, actions, page = false }) {
   return html`<div class="empty"><${Heading}>${title}<//><p>${children}</p>${actions && html`<p class="empty-actions">${actions}</p>`}</div>`;
 }
 
-// What went wrong: the API's own sentence, the places in the request, and a way on. `page` as above.
+const ASK_AGAIN = 3000; // milliseconds after which what could not be reached is asked for once more
+
+// What went wrong: the API's own sentence, the places in the request, and a way on. Where the service does not answer,
+// the page goes on by itself. With `page`, it is all that the page shows.
 export function ErrorPanel({ problem, retry, children, page = false }) {
   const Heading = page ? "h1" : "p";
   const unreachable = problem.status === 0;
+  useEffect(() => {
+    if (!unreachable || !retry) return undefined;
+    const timer = setTimeout(retry, ASK_AGAIN);
+    return () => clearTimeout(timer);
+  }, [problem]);
   const places = (problem.errors ?? []).filter((each) => each.detail !== problem.detail);
   return html`<div class="error-panel" role="alert">
     <${Heading} class="error-panel-title">${unreachable ? t("common.unreachable") : (problem.title || problem.code || t("common.error"))}<//>

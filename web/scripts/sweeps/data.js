@@ -8,7 +8,7 @@ import { toNumber } from "../text.js";
 export const SWEEP_OVER = new Set(["succeeded", "failed", "cancelled", "stopped", "deleted"]);
 export const COLUMNS = ["train_loss", "train_accuracy", "test_loss", "test_accuracy"];
 const POINTS = 120; // of a curve
-const DRAWN_EVERY = 700; // milliseconds, at most
+const DRAWN_EVERY = 1000; // milliseconds, at most
 const READ_EVERY = 4000;
 
 // The accuracy of a trial's best epoch, of the split that it is chosen on; null before the first.

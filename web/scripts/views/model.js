@@ -24,7 +24,7 @@ export default function Model({ id }) {
   return html`<p class="models-back"><${Link} to="/models">${t("common.nav_models")}<//></p><${Header} model=${model} title=${title} />
     <${Facts} model=${model} />
     <${TryIt} model=${model} exported=${read.reload} />
-    ${model.job_id && html`<${OwnEvaluation} model=${model} />`}
+    ${model.job_id && model.files.some((each) => each.name === "predictions.safetensors") && html`<${OwnEvaluation} model=${model} />`}
     <div class="models-columns"><${Files} model=${model} changed=${read.reload} /><div><${Names} model=${model} changed=${read.reload} /><${Elsewhere} model=${model} /></div></div>
     <${Evaluations} model=${model} />
     <${ClassNames} names=${model.classes} />`;
