@@ -64,8 +64,9 @@ export function Empty({ title, children, actions, page = false }) {
 const ASK_AGAIN = 3000; // milliseconds after which what could not be reached is asked for once more
 
 // What went wrong: the API's own sentence, the places in the request, and a way on. Where the service does not answer,
-// the page goes on by itself.
-export function ErrorPanel({ problem, retry, children }) {
+// the page goes on by itself. With `page`, it is all that the page shows.
+export function ErrorPanel({ problem, retry, children, page = false }) {
+  const Heading = page ? "h1" : "p";
   const unreachable = problem.status === 0;
   useEffect(() => {
     if (!unreachable || !retry) return undefined;
@@ -74,7 +75,7 @@ export function ErrorPanel({ problem, retry, children }) {
   }, [problem]);
   const places = (problem.errors ?? []).filter((each) => each.detail !== problem.detail);
   return html`<div class="error-panel" role="alert">
-    <p class="error-panel-title">${unreachable ? t("common.unreachable") : (problem.title || problem.code || t("common.error"))}</p>
+    <${Heading} class="error-panel-title">${unreachable ? t("common.unreachable") : (problem.title || problem.code || t("common.error"))}<//>
     <p>${unreachable ? t("common.unreachable_hint") : problem.detail || problem.message}</p>
     ${places.length > 0 && html`<ul>${places.map((each) => html`<li>${each.pointer && html`<code>${each.pointer}</code> `}${each.detail}</li>`)}</ul>`}
     ${children}

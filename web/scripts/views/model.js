@@ -19,7 +19,7 @@ export default function Model({ id }) {
   const model = read.value;
   const title = model && (model.names.length ? model.names.map((each) => `${each.name}@${each.version}`).join(", ") : [model.architecture, model.dataset].filter(Boolean).join(" · "));
   useTitle(title ?? id);
-  if (read.problem && !model) return html`<${ErrorPanel} problem=${read.problem} retry=${read.reload}><p><${Link} to="/models">${t("models.to_all")}<//></p><//>`;
+  if (read.problem && !model) return html`<${ErrorPanel} page problem=${read.problem} retry=${read.reload}><p><${Link} to="/models">${t("models.to_all")}<//></p><//>`;
   if (!model) return html`<${Loading} />`;
   return html`<p class="models-back"><${Link} to="/models">${t("common.nav_models")}<//></p><${Header} model=${model} title=${title} />
     <${Facts} model=${model} />
