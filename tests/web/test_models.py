@@ -4,7 +4,7 @@ from io import BytesIO
 
 import pytest
 from PIL import Image
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import FilePayload, Page, Route, expect
 
 from tests.acceptance.conftest import PATIENCE_SECONDS, Deployment
 from tests.web.conftest import OpenPage, until
@@ -112,3 +112,37 @@ def test_a_model_is_deleted_once_that_is_confirmed(open_page: OpenPage, fresh_se
     expect(page.locator("dialog")).to_contain_text("The job stays with its curves")
     page.locator("dialog").get_by_role("button", name="Delete").click()
     expect(page.locator(".models-table tbody tr")).to_have_count(1)
+
+
+def test_a_picture_that_is_fetched_after_its_link_has_ended_gets_another(
+    open_page: OpenPage, keyed_service: Service, problems: Problems
+) -> None:
+    problems.expect("^410: GET /v1/jobs/")
+    path, png = "/v1/jobs/job_01kasm2pbk5s9d0w3g6vq8zrhf/curves.png", picture()["buffer"]
+    page = open_page(keyed_service)
+    page.add_init_script(f"sessionStorage.setItem('epochal.key', '{keyed_service.keys['train']}')")
+    page.goto("/models")
+    expect(page.get_by_role("heading", name="Models")).to_be_visible()
+    links = list[str]()
+
+    def answer(route: Route) -> None:
+        links.append(route.request.url)
+        if len(links) == 1:
+            route.fulfill(status=410)
+        else:
+            route.fulfill(body=png, content_type="image/png")
+
+    page.route(f"**{path}*", answer)
+    page.evaluate(
+        f"""async () => {{
+          const root = document.documentElement.dataset.assets;
+          const {{ html, render }} = await import(`${{root}}/scripts/dom.js`);
+          const {{ Picture }} = await import(`${{root}}/scripts/components/basics.js`);
+          const place = document.body.appendChild(document.createElement("div"));
+          place.id = "place";
+          render(html`<${{Picture}} path="{path}" alt="curves" />`, place);
+        }}"""
+    )
+    curves = page.locator("#place img")
+    until(lambda: curves.count() and curves.evaluate("(image) => image.naturalWidth") > 0, "no picture")
+    assert len(links) == 2

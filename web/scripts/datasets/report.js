@@ -63,7 +63,7 @@ export function Classes({ version, select }) {
     return ORDERS[order] ? [...found].sort(ORDERS[order]) : found;
   }, [counts, order, search]);
   const share = (value) => ({ width: `${(100 * value) / largest}%` });
-  return html`<section class="section datasets-classes"><div class="datasets-classes-head"><h2>${t("datasets.classes_count", { n: number(counts.length), count: counts.length })}</h2>
+  return html`<section class="section datasets-classes"><div class="datasets-classes-head"><h2>${t("datasets.classes_count", { n: number(counts.length) })}</h2>
       ${counts.length > 20 && html`<input type="search" aria-label=${t("datasets.search_class")} placeholder=${t("datasets.search_class")} value=${search} onInput=${(event) => (setSearch(event.target.value), setShown(STEP))} />`}
       <select aria-label=${t("datasets.order")} value=${order} onChange=${(event) => setOrder(event.target.value)}>${Object.keys(ORDERS).map((each) => html`<option value=${each}>${t(`datasets.order_${each}`)}</option>`)}</select></div>
     <table class="datasets-bars"><caption class="visually-hidden">${t("datasets.classes")}</caption>
