@@ -4,6 +4,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, sync_playwright
@@ -31,24 +32,37 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@dataclass
+class Loaded:
+    """How much, as it came over the connection, headers included."""
+
+    requests: int = 0
+    bytes: int = 0
+
+
 class Watched:
     """A page of its own browser context, with an empty cache."""
 
     def __init__(self, browser: Browser, url: str) -> None:
         self.context: BrowserContext = browser.new_context(base_url=url, viewport={"width": 1280, "height": 900})
+        self.context.set_default_timeout(120_000)
         self.page: Page = self.context.new_page()
         self.page.add_init_script(WATCH)
         self._cdp: CDPSession = self.context.new_cdp_session(self.page)
         self._cdp.send("Network.enable")
-        self.requests, self.bytes = 0, 0
+        self._addresses: dict[str, str] = {}
+        self.files = Loaded()  # of the page itself
+        self.answers = Loaded()  # of the API
         self._cdp.on("Network.requestWillBeSent", self._sent)
         self._cdp.on("Network.loadingFinished", self._finished)
 
-    def _sent(self, _event: Any) -> None:
-        self.requests += 1
+    def _sent(self, event: Any) -> None:
+        self._addresses[event["requestId"]] = event["request"]["url"]
 
     def _finished(self, event: Any) -> None:
-        self.bytes += int(event["encodedDataLength"])
+        loaded = self.answers if "/v1/" in self._addresses[event["requestId"]] else self.files
+        loaded.requests += 1
+        loaded.bytes += int(event["encodedDataLength"])
 
     def first_paint(self) -> float:
         """Milliseconds from the navigation to the first content."""

@@ -2,6 +2,7 @@
 epochs until it is ended, as workers would."""
 
 import argparse
+import os
 import time
 from math import exp
 from pathlib import Path
@@ -50,7 +51,7 @@ def filled(path: Path) -> str:
 
 def started(database: Database, count: int, epochs_before: int = 0) -> list[Claim]:
     """So many jobs that run, each with so many epochs behind it."""
-    worker = "benchmark"
+    worker = f"benchmark-{os.getpid()}"
     with database.session() as session:
         workers.sign_on(session, worker, slots=count, devices=["cpu"], torch_version="2.15.0", cores=2)
     claims = []

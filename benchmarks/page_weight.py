@@ -19,9 +19,10 @@ _DYNAMIC = re.compile(r"""\bimport\(\s*["'](\.[^"']+)["']""")
 class Weight:
     """Bytes after gzip."""
 
-    total: int  # of every file, licences too
+    total: int  # of every file, licences and all languages too
+    first_loads: dict[str, int]  # by view: everything that a browser with an empty cache loads to show it
     core: int  # scripts and styles that every view needs
-    vendored: int  # libraries, with their styles
+    vendored: int  # libraries, with their styles, without their licences
     texts: dict[str, int]  # by language
     scripts: dict[str, int]  # by view: what it loads and the core does not
     styles: dict[str, int]  # by name
@@ -37,14 +38,24 @@ def weigh(folder: Path = WEB) -> Weight:
         return {Path(name).stem: size for name, size in sizes.items() if name.startswith(prefix)}
 
     core = closure(folder, START)
+    texts = under("text/")
+    licences = sum(size for name, size in sizes.items() if name.endswith((".LICENSE", ".json")))
+    vendored = sum(size for name, size in sizes.items() if name.startswith("vendor/")) - licences
+    styles = under("styles/")
     views = {path.stem: closure(folder, f"scripts/views/{path.name}") - core for path in folder.glob("scripts/views/*")}
+    scripts = {view: sum(sizes[name] for name in files) for view, files in sorted(views.items())}
+    core_bytes = sum(sizes[name] for name in core)
+    common = (
+        sizes["index.html"] + sizes["icon.svg"] + core_bytes + vendored + sum(styles.values()) + max(texts.values())
+    )
     return Weight(
         total=sum(sizes.values()),
-        core=sum(sizes[name] for name in core if not name.startswith("vendor/")),
-        vendored=sum(size for name, size in sizes.items() if name.startswith("vendor/")),
-        texts=under("text/"),
-        scripts={view: sum(sizes[name] for name in files) for view, files in sorted(views.items())},
-        styles=under("styles/"),
+        first_loads={view: common + size for view, size in scripts.items()},
+        core=core_bytes,
+        vendored=vendored,
+        texts=texts,
+        scripts=scripts,
+        styles=styles,
     )
 
 

@@ -16,7 +16,7 @@ from tests.conftest import Databases
 from tests.web.problems import Problems
 from tests.web.service import Service
 
-PATIENCE_SECONDS = 20.0  # of what takes a moment on a machine that is not busy
+PATIENCE_SECONDS = 45.0  # of what takes a moment on a machine that is not busy
 
 expect.set_options(timeout=1000 * PATIENCE_SECONDS)
 
@@ -32,7 +32,8 @@ def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE_SEC
 def settled(page: Page) -> None:
     """Returns once the view is there and its document has not changed for a moment."""
     expect(page.locator("#content > *").first).to_be_attached()
-    expect(page.locator(".loading")).to_have_count(0)
+    loading = page.locator(".loading")
+    expect(loading, page.url).to_have_count(0)
     page.evaluate("""() => new Promise((resolve) => {
       let timer = setTimeout(resolve, 120);
       setTimeout(resolve, 2000); // a page that shows something live does not come to rest

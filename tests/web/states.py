@@ -26,6 +26,7 @@ def fill(service: Service) -> dict[str, str]:
     jobs |= {"that failed": failed.id, "that succeeded": succeeded.id}
     sweep = service.client.sweeps.create({"dataset": "digits", "epochs": 2}, {"batch_size": [32, 64]}, name=MARKUP)
     experiment = next(iter(service.client.experiments.list())).name
+    model = next(iter(service.client.models.list())).id
     both = f"job={jobs['that succeeded']}&job={jobs['that runs']}"
     return {
         "jobs": "/jobs",
@@ -39,7 +40,8 @@ def fill(service: Service) -> dict[str, str]:
         "data sets": "/datasets",
         "a data set": "/datasets/digits",
         "models": "/models",
-        "a model": f"/models/{jobs['that succeeded']}",
+        "a model": f"/models/{model}",
+        "a model that is not there": "/models/mdl_01kasm2pbk5s9d0w3g6vq8zrhf",
         "sweeps": "/sweeps",
         "a sweep": f"/sweeps/{sweep.id}",
         "experiments": "/experiments",

@@ -151,11 +151,15 @@ def test_a_key_that_only_reads_is_offered_no_verb(
     page.get_by_label("API key").fill(keyed_service.keys["read"])
     page.get_by_role("button", name="Continue").click()
     expect(page.locator(".job-facts")).to_contain_text("Best accuracy")
-    assert page.locator(".job-actions, .job-edit").count() == 0
+    assert page.locator(".job-actions button, .job-edit").count() == 0
+    expect(page.locator(".job-actions a")).to_have_text(["Compare"])
     page.get_by_role("tab", name="Files").click()
     with page.expect_download() as saved:  # by a link that is signed: a download sends no header
         page.get_by_role("button", name="Epochs as CSV").click()
     assert saved.value.path().read_text().startswith("epoch,train_loss,")
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Download the report").click()
+    assert "<h1" in saved.value.path().read_text()
 
 
 def test_a_job_that_is_gone_says_so(service: Service, page: Page, problems: Problems) -> None:

@@ -78,6 +78,28 @@ def test_a_row_says_what_the_job_says_as_it_happens(page: Page, service: Service
     expect(row(page, "renamed")).to_have_count(0)
 
 
+def test_what_happens_while_the_service_is_away_is_shown_afterwards(
+    open_page: OpenPage, fresh_service: Service, problems: Problems
+) -> None:
+    problems.expect("net::ERR_", "^failed: GET /v1/")
+    page = open_page(fresh_service)
+    job = fresh_service.job(name="goes on", recorded=1, epochs=5)
+    gone = ended(fresh_service, "gone")
+    open_jobs(page)
+    expect(row(page, "gone")).to_be_visible()
+    fresh_service.stop()
+    expect(page.locator(".jobs-note")).to_contain_text("Not connected")
+    expect(row(page, "goes on")).to_be_visible()
+    job.record(2)
+    fresh_service.job(name="new", running=False)
+    fresh_service.start()
+    fresh_service.client.jobs.delete(gone.id)
+    expect(row(page, "goes on").locator(".jobs-epochs")).to_have_text("3 / 5", timeout=20_000)
+    expect(row(page, "new")).to_be_visible()
+    expect(row(page, "gone")).to_have_count(0)
+    expect(page.locator(".jobs-note")).to_have_count(0)
+
+
 def test_the_address_says_what_is_listed(open_page: OpenPage, service: Service) -> None:
     page = open_page(service)
     for name, rate, tags in (("sorted 10", 0.1, ["ours"]), ("sorted 9", 0.3, []), ("sorted 8", 0.2, ["ours"])):
@@ -157,7 +179,7 @@ def test_what_cannot_be_undone_is_confirmed_and_failures_are_told_by_name(
     choose(page, "to cancel", "ends first")
     page.get_by_role("toolbar").get_by_role("button", name="Cancel").click()
     asks = page.get_by_role("dialog")
-    expect(asks).to_contain_text("Their curves stay, their weights are discarded")
+    expect(asks).to_contain_text("The curves stay, the weights are discarded")
     assert service.client.jobs.retrieve(first.id).requested is None
 
     def cancel(route: Route) -> None:

@@ -2,8 +2,9 @@
 
 from io import BytesIO
 
+import pytest
 from PIL import Image
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import FilePayload, Page, Route, expect
 
 from tests.acceptance.conftest import PATIENCE_SECONDS, Deployment
 from tests.web.conftest import OpenPage, until
@@ -27,21 +28,27 @@ def choose(page: Page, file: FilePayload) -> None:
     page.locator("[data-pick=picture]").set_input_files(file)
 
 
-def test_a_trained_model_is_asked_what_a_picture_shows(
-    open_page: OpenPage, deployment: Deployment, problems: Problems
-) -> None:
-    job = deployment.submit(epochs=3)
+@pytest.fixture(scope="module")
+def trained(deployment: Deployment) -> str:
+    """The id of a model that a job has just left."""
+    job = deployment.submit(epochs=2)
     deployment.until(job, "succeeded")
-    model = deployment.http.get("/v1/models", params={"job": job}).json()["data"][0]["id"]
+    model: str = deployment.http.get("/v1/models", params={"job": job}).json()["data"][0]["id"]
+    return model
+
+
+def test_a_trained_model_is_asked_what_a_picture_shows(
+    open_page: OpenPage, deployment: Deployment, trained: str, problems: Problems
+) -> None:
     page = open_page(deployment)
     page.goto("/models")
-    page.locator(".models-name").first.click()
+    page.locator(f".models-name[href='/models/{trained}']").click()
     problems.expect("409: POST /v1/models/.*/predict")  # it has not been exported: the page offers to do so
     choose(page, picture())
     page.get_by_role("button", name="Export and ask").click()
     expect(page.locator(".models-labels li")).to_have_count(5, timeout=SLOW)
     said = deployment.http.post(
-        f"/v1/models/{model}/predict?top=5", content=picture()["buffer"], headers={"Content-Type": "image/png"}
+        f"/v1/models/{trained}/predict?top=5", content=picture()["buffer"], headers={"Content-Type": "image/png"}
     ).json()["predictions"][0]["labels"]
     expect(page.locator(".models-label-name")).to_have_text([each["label"] for each in said])
     shares = page.locator(".models-label-share").all_inner_texts()
@@ -56,12 +63,9 @@ def test_a_trained_model_is_asked_what_a_picture_shows(
     expect(page.locator(".models-label-name").first).to_have_text(said[0]["label"], timeout=SLOW)
 
 
-def test_a_format_is_made_and_downloaded(open_page: OpenPage, deployment: Deployment) -> None:
-    job = deployment.submit(epochs=1)
-    deployment.until(job, "succeeded")
-    model = deployment.http.get("/v1/models", params={"job": job}).json()["data"][0]["id"]
+def test_a_format_is_made_and_downloaded(open_page: OpenPage, deployment: Deployment, trained: str) -> None:
     page = open_page(deployment)
-    page.goto(f"/models/{model}")
+    page.goto(f"/models/{trained}")
     program = page.locator("[data-format=torch]")
     program.get_by_role("button", name="Make").click()
     expect(program.get_by_role("button", name="Download model.pt2")).to_be_visible(timeout=1000 * PATIENCE_SECONDS)
@@ -108,3 +112,37 @@ def test_a_model_is_deleted_once_that_is_confirmed(open_page: OpenPage, fresh_se
     expect(page.locator("dialog")).to_contain_text("The job stays with its curves")
     page.locator("dialog").get_by_role("button", name="Delete").click()
     expect(page.locator(".models-table tbody tr")).to_have_count(1)
+
+
+def test_a_picture_that_is_fetched_after_its_link_has_ended_gets_another(
+    open_page: OpenPage, keyed_service: Service, problems: Problems
+) -> None:
+    problems.expect("^410: GET /v1/jobs/")
+    path, png = "/v1/jobs/job_01kasm2pbk5s9d0w3g6vq8zrhf/curves.png", picture()["buffer"]
+    page = open_page(keyed_service)
+    page.add_init_script(f"sessionStorage.setItem('epochal.key', '{keyed_service.keys['train']}')")
+    page.goto("/models")
+    expect(page.get_by_role("heading", name="Models")).to_be_visible()
+    links = list[str]()
+
+    def answer(route: Route) -> None:
+        links.append(route.request.url)
+        if len(links) == 1:
+            route.fulfill(status=410)
+        else:
+            route.fulfill(body=png, content_type="image/png")
+
+    page.route(f"**{path}*", answer)
+    page.evaluate(
+        f"""async () => {{
+          const root = document.documentElement.dataset.assets;
+          const {{ html, render }} = await import(`${{root}}/scripts/dom.js`);
+          const {{ Picture }} = await import(`${{root}}/scripts/components/basics.js`);
+          const place = document.body.appendChild(document.createElement("div"));
+          place.id = "place";
+          render(html`<${{Picture}} path="{path}" alt="curves" />`, place);
+        }}"""
+    )
+    curves = page.locator("#place img")
+    until(lambda: curves.count() and curves.evaluate("(image) => image.naturalWidth") > 0, "no picture")
+    assert len(links) == 2

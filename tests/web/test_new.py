@@ -177,6 +177,12 @@ def test_what_the_form_shows_is_what_the_service_resolves(page: Page, service: S
 def test_errors_stand_at_their_fields_and_lead_there(page: Page, service: Service, problems: Any) -> None:
     problems.expect(REFUSED)
     opened(page)
+    control(page, "spec.dataset").fill("")
+    expect(field(page, "spec.dataset").locator(".field-error")).to_contain_text("missing")
+    control(page, "spec.dataset").fill("digit")
+    expect(field(page, "spec.dataset").locator(".field-error")).to_contain_text("Did you mean 'digits'?")
+    control(page, "spec.dataset").press("Enter")  # takes the one that is found
+    page.wait_for_selector(READY)
     control(page, "spec.epochs").fill("many")
     expect(field(page, "spec.epochs").locator(".field-error")).to_have_text('should be an integer, not "many"')
     control(page, "spec.epochs").fill("3")
@@ -227,13 +233,14 @@ def test_a_double_click_and_a_lost_answer_make_one_job(page: Page, service: Serv
     assert body(page) == {"spec": {"dataset": "digits"}}
 
 
-def test_a_draft_outlives_a_reload(page: Page) -> None:
+def test_a_draft_outlives_its_page(page: Page) -> None:
     opened(page)
     control(page, "spec.batch_size").fill("64")
     control(page, "tags").fill("lab, report, lab")
     assert body(page) == {"tags": ["lab", "report"], "spec": {"dataset": "digits", "batch_size": 64}}
-    page.reload()
-    page.wait_for_selector(READY)
+    opened(page, "/new?recipe=standard")
+    assert body(page) == {"spec": {"recipe": "standard", "dataset": "digits"}}
+    opened(page)
     assert body(page) == {"tags": ["lab", "report"], "spec": {"dataset": "digits", "batch_size": 64}}
     page.get_by_role("button", name="Start over").click()
     assert body(page) == {"spec": {"dataset": "digits"}}

@@ -151,5 +151,5 @@ def test_an_experiment_is_read_run_and_answered(page: Page, service: Service) ->
     expect(page.get_by_text(answer.summary)).to_be_visible(timeout=10_000)
     finding = page.locator(".answer-finding", has_text="On new images, ReLU does better than sigmoid.")
     expect(finding).to_contain_text("as expected")
-    picture = page.locator(".answer-picture")
+    picture = page.locator("img.answer-picture")
     until(lambda: picture.evaluate("image => image.naturalWidth") > 0, "there is no picture")

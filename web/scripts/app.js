@@ -84,7 +84,7 @@ function View() {
   if (fault || failure) {
     const problem = { status: -1, title: t("common.fault"), detail: String((fault || failure).message), errors: [] };
     if (fault) console.error(fault);
-    return html`<${ErrorPanel} problem=${problem} retry=${() => location.reload()} />`;
+    return html`<${ErrorPanel} page problem=${problem} retry=${() => location.reload()} />`;
   }
   return Shown ? html`<${Shown} key=${path} ...${parameters} />` : html`<${Loading} />`;
 }

@@ -18,7 +18,7 @@ import { useLayoutEffect, useReducer } from "./dom.js";
 import { connection, subscribe as listen } from "./live.js";
 import { session } from "./session.js";
 import { signal, throttle } from "./store.js";
-import { applied, outdates } from "./jobs/events.js";
+import { Looks, applied, outdates } from "./jobs/events.js";
 
 const PATH = "/v1/job-summaries";
 const FIRST = 100;
@@ -221,6 +221,8 @@ export async function readParts(parent) {
 
 // ---- the stream
 
+const looks = new Looks();
+
 function hear(event) {
   if (event.type === "resync") {
     readAll();
@@ -229,12 +231,13 @@ function hear(event) {
   const id = event.data?.job_id;
   if (!id) return;
   clock += 1;
-  if (flights.size) heard.set(id, [...(heard.get(id) ?? []), { at: clock, event }]);
+  if (flights.size) (heard.get(id) ?? heard.set(id, []).get(id)).push({ at: clock, event });
   const before = known.get(id);
   const after = before && applied(before, event);
   if (event.type === "deleted") remove(id);
   else if (after !== before) put(after);
-  if (event.type !== "deleted" && (!before || outdates(before, after, event))) need([id]);
+  const isDue = looks.isDue(id, event);
+  if (event.type !== "deleted" && (!before || isDue || outdates(before, after, event))) need([id]);
 }
 
 export function start() {
@@ -282,7 +285,7 @@ session.subscribe(({ state: now }) => {
   stopListening();
   stopListening = away = null;
   round += 1;
-  for (const each of [known, parts, hidden, wanted, heard, changed]) each.clear();
+  for (const each of [known, parts, hidden, wanted, heard, changed, looks]) each.clear();
   order = [];
   shown = seen = null;
   state.set({ phase: "idle", problem: null, more: false });

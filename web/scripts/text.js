@@ -70,6 +70,7 @@ export function loss(value) {
   const n = toNumber(value);
   if (n === null || n === undefined || !Number.isFinite(n)) return number(value);
   const size = Math.abs(n);
+  if (size >= 1e6) return n.toExponential(2).replace("+", "").replace("-", "−");
   if (size >= 100) return number(n, 1);
   if (size >= 1e-3 || n === 0) return number(n, 4);
   return n.toExponential(2).replace("-", "−");

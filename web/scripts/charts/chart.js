@@ -7,6 +7,7 @@ import { Button } from "../components/basics.js";
 import { dark } from "./colours.js";
 import { Numbers } from "./numbers.js";
 import { plotOptions, plotted } from "./plot.js";
+import { inTurn } from "./turns.js";
 import { loadUPlot } from "./uplot.js";
 
 const plain = (value) => number(value);
@@ -46,11 +47,12 @@ export function Chart({ title, label = title, x, series, format = plain, formatT
 
   // What needs another uPlot; everything else is given to the one that is there.
   const structure = JSON.stringify([drawn.map((each) => [each.key, each.colour, each.dashed, each.width, each.tag]), areas, log, smoothing > 0, time, sync, isDark]);
+  shown.current.structure = structure;
   useEffect(() => {
     let ended = false;
     let observer;
     loadUPlot().then((uPlot) => {
-      if (ended || !holder.current) return;
+      if (ended || !holder.current || shown.current.structure !== structure) return;
       const width = () => Math.max(120, holder.current.clientWidth);
       plot.current = new uPlot(plotOptions({ width: width(), height, log, smoothing, time, sync }, shown), plotted(shown.current, log, smoothing), holder.current);
       made.current = structure;
@@ -69,8 +71,11 @@ export function Chart({ title, label = title, x, series, format = plain, formatT
   useLayoutEffect(() => {
     const chart = plot.current;
     if (!chart || made.current !== structure) return; // it has other lines, and is about to be made anew
-    chart.setData(plotted(shown.current, log, smoothing), !zoomed);
-    if (zoomed) chart.setScale("x", { min: zoomed[0], max: zoomed[1] });
+    inTurn(plot, () => {
+      if (plot.current !== chart || made.current !== shown.current.structure) return;
+      chart.setData(plotted(shown.current, log, smoothing), !zoomed);
+      if (zoomed) chart.setScale("x", { min: zoomed[0], max: zoomed[1] });
+    });
   }, [x, series, smoothing, zoomed?.[0], zoomed?.[1], ready, hidden]);
   useEffect(() => plot.current?.redraw(false, false), [JSON.stringify([markers, bands])]);
 
@@ -87,6 +92,10 @@ export function Chart({ title, label = title, x, series, format = plain, formatT
     const step = event.shiftKey ? 10 : 1;
     const to = { ArrowLeft: at - step, ArrowRight: at + step, Home: 0, End: x.length - 1 }[event.key];
     if (event.key === "Escape" && zoomed) setZoom(null);
+    if (event.key in ZOOMS && x.length > 1) {
+      setZoom(zoomAround(x, x[at], zoomed, ZOOMS[event.key]));
+      requestAnimationFrame(() => go(at)); // the read-out stays where it was
+    }
     if (to === undefined) return;
     event.preventDefault();
     go(to);
@@ -115,6 +124,18 @@ const lastOf = (values) => Math.max(0, values.findLastIndex(isKnown));
 
 // The last place where something is known: what lies ahead, as a forecast does, comes after it.
 const lastPlace = (series) => Math.max(0, ...series.map((each) => lastOf(each.values)));
+
+// What the keys make of the stretch that is seen.
+const ZOOMS = { "+": 0.5, "=": 0.5, "-": 2 };
+
+// The stretch around `middle`, so many times as long; null where that is all.
+function zoomAround(x, middle, zoomed, factor) {
+  const [first, last] = [x[0], x.at(-1)];
+  const [from, to] = zoomed ?? [first, last];
+  const half = (factor * (to - from)) / 2;
+  const found = [Math.max(first, middle - half), Math.min(last, middle + half)];
+  return found[0] === first && found[1] === last ? null : found;
+}
 
 const written = (each, value, format) => (each.format ?? format)(value);
 

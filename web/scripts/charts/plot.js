@@ -8,11 +8,14 @@ const GRID_SPACE = 44; // pixels between two lines of the grid, at least
 // The columns that uPlot draws: x, and for each series its values, behind which the raw ones lie where they are smoothed.
 // What is not finite, and on a logarithmic axis not positive, is a gap.
 export function plotted({ x, drawn }, log, smoothing) {
-  const clean = (values) =>
-    Array.from({ length: x.length }, (_, at) => {
+  const clean = (values) => {
+    const kept = new Array(x.length);
+    for (let at = 0; at < x.length; at += 1) {
       const value = values[at];
-      return value === null || value === undefined || !Number.isFinite(value) || (log && value <= 0) ? null : value;
-    });
+      kept[at] = Number.isFinite(value) && !(log && value <= 0) ? value : null;
+    }
+    return kept;
+  };
   const columns = [x];
   for (const each of drawn) {
     const values = clean(each.values);
@@ -22,12 +25,18 @@ export function plotted({ x, drawn }, log, smoothing) {
   return columns;
 }
 
+const known = (value) => value !== null && value !== undefined;
+
 function lines({ drawn }, smoothing) {
   const found = [{}];
   for (const each of drawn) {
     const stroke = colour(each.colour);
     const line = { label: each.key, stroke, width: each.width ?? 2, spanGaps: true, dash: each.dashed ? [6, 4] : undefined };
-    const single = (chart, at) => chart.data[at].filter((value) => value !== null).length === 1; // no line: a point
+    const single = (chart, at) => { // no line: a point
+      const values = chart.data[at];
+      const first = values.findIndex(known);
+      return first >= 0 && !values.some((value, n) => n > first && known(value));
+    };
     if (smoothing > 0) found.push({ ...line, stroke: faint(stroke), width: 1, points: { show: false } });
     if (each.aside && each.width === 0) line.auto = false; // an interval of few runs may be wide beyond all measure
     found.push({ ...line, points: { show: each.aside ? false : single, size: 6, fill: stroke } });
@@ -96,6 +105,7 @@ function drawTags(chart, drawn, smoothing) {
   drawn.forEach((each, n) => {
     if (!each.tag) return;
     const values = chart.data[smoothing > 0 ? 2 * n + 2 : n + 1];
+    if (!values) return; // other lines are wanted, for which the chart is made anew
     const [from, to] = chart.series[0].idxs ?? [0, values.length - 1];
     let last = to;
     while (last >= from && (values[last] === null || values[last] === undefined)) last -= 1;
@@ -122,7 +132,8 @@ function drawTags(chart, drawn, smoothing) {
 
 // Around equal values, so much that the axis tells them apart from others; else what uPlot does.
 function range(chart, low, high) {
-  if (low === null || low !== high) return globalThis.uPlot.rangeNum(low ?? 0, high ?? 1, 0.1, true);
+  const equal = high - low <= 1e-9 * Math.max(Math.abs(low), Math.abs(high)); // smoothing leaves the last digits different
+  if (low === null || !equal) return globalThis.uPlot.rangeNum(low ?? 0, high ?? 1, 0.1, true);
   const room = Math.abs(low) / 10 || 0.01;
   return [low - room, high + room];
 }

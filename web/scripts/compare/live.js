@@ -5,7 +5,7 @@ import * as live from "../live.js";
 import { throttle } from "../store.js";
 import { MOST_JOBS, OVER, POINTS, withEpochs } from "./model.js";
 
-const DRAWN_EVERY = 500; // milliseconds, at most
+const DRAWN_EVERY = 1000; // milliseconds, at most
 const READ_EVERY = 4000;
 
 // The baseline comes first: the API says of each of the others whether it differs from the first. A single job is compared

@@ -3,7 +3,7 @@ import { toNumber } from "../text.js";
 
 export const MEASURES = ["train_loss", "train_accuracy", "test_loss", "test_accuracy"];
 export const MOST_JOBS = 10;
-export const POINTS = 800;
+export const POINTS = 500; // of each job; every job has its values in all epochs that are chosen of any
 export const OVER = new Set(["succeeded", "failed", "cancelled", "stopped"]);
 
 // The letter and the colour by which a job is known on the page, from its place in the address.
@@ -77,7 +77,7 @@ export function withEpochs(comparison, arrived) {
   const jobs = comparison.jobs.map((job) => {
     const mine = arrived.filter((each) => each.job_id === job.id).map((each) => each.metrics);
     if (!mine.length && !fresh.length) return job;
-    const curves = Object.fromEntries(Object.entries(job.curves).map(([name, values]) => [name, spread(values)]));
+    const curves = Object.fromEntries(MEASURES.map((name) => [name, spread(job.curves[name])]));
     let { best } = job;
     for (const epoch of mine) {
       for (const name of Object.keys(curves)) curves[name][at.get(epoch.epoch)] = epoch[name];

@@ -22,7 +22,9 @@ function signed(value, digits) {
   return `${sign === "up" ? "+" : sign === "down" ? "−" : "±"}${number(Math.abs(value), digits)}`;
 }
 
-export const points = (value) => (value === null || !Number.isFinite(value) ? number(value) : `${signed(100 * value, 2)} ${t("compare.points")}`);
+// A difference of two accuracies in percentage points. Where the unit is said elsewhere, `barePoints`.
+export const barePoints = (value) => (value === null || !Number.isFinite(value) ? number(value) : signed(100 * value, 2));
+export const points = (value) => (Number.isFinite(value) ? `${barePoints(value)} ${t("compare.points")}` : number(value));
 export const lossDifference = (value) => (value === null || !Number.isFinite(value) ? number(value) : signed(value, Math.abs(value) < 100 ? 4 : 1));
 
 // For an axis, where there is less room and the unit is said once: "+2", "−0.05".

@@ -1,6 +1,6 @@
 // Small parts that every view uses.
 import { html, classes, useEffect, useId, useReducer, useRef, useState } from "../dom.js";
-import { fileAddress } from "../api.js";
+import { fileAddress, key } from "../api.js";
 import { signal } from "../store.js";
 import { ago, dateTime, t } from "../text.js";
 
@@ -61,12 +61,21 @@ export function Empty({ title, children, actions, page = false }) {
   return html`<div class="empty"><${Heading}>${title}<//><p>${children}</p>${actions && html`<p class="empty-actions">${actions}</p>`}</div>`;
 }
 
-// What went wrong: the API's own sentence, the places in the request, and a way on.
-export function ErrorPanel({ problem, retry, children }) {
+const ASK_AGAIN = 3000; // milliseconds after which what could not be reached is asked for once more
+
+// What went wrong: the API's own sentence, the places in the request, and a way on. Where the service does not answer,
+// the page goes on by itself. With `page`, it is all that the page shows.
+export function ErrorPanel({ problem, retry, children, page = false }) {
+  const Heading = page ? "h1" : "p";
   const unreachable = problem.status === 0;
+  useEffect(() => {
+    if (!unreachable || !retry) return undefined;
+    const timer = setTimeout(retry, ASK_AGAIN);
+    return () => clearTimeout(timer);
+  }, [problem]);
   const places = (problem.errors ?? []).filter((each) => each.detail !== problem.detail);
   return html`<div class="error-panel" role="alert">
-    <p class="error-panel-title">${unreachable ? t("common.unreachable") : (problem.title || problem.code || t("common.error"))}</p>
+    <${Heading} class="error-panel-title">${unreachable ? t("common.unreachable") : (problem.title || problem.code || t("common.error"))}<//>
     <p>${unreachable ? t("common.unreachable_hint") : problem.detail || problem.message}</p>
     ${places.length > 0 && html`<ul>${places.map((each) => html`<li>${each.pointer && html`<code>${each.pointer}</code> `}${each.detail}</li>`)}</ul>`}
     ${children}
@@ -116,18 +125,27 @@ export function Copyable({ text, label }) {
 export const Code = ({ text, label }) =>
   html`<div class="code"><pre tabindex="0" aria-label=${label}>${text}</pre><${Copyable} text=${text} /></div>`;
 
-// A picture of the API. It is fetched by a link of its own where a key is wanted.
+// A picture of the API. Where a key is wanted, it is fetched by a link of its own. That is valid for a minute: a picture
+// that the browser fetches later, since it was far below, gets another one.
 export function Picture({ path, alt, ...rest }) {
   const [source, setSource] = useState(null);
   const [failed, setFailed] = useState(false);
+  const asked = useRef(0);
+  const shown = useRef(path);
+  const ask = () => {
+    asked.current += 1;
+    fileAddress(path).then((url) => shown.current === path && setSource({ url, times: asked.current }), () => shown.current === path && setFailed(true));
+  };
   useEffect(() => {
-    let current = true;
+    shown.current = path;
+    asked.current = 0;
     setFailed(false);
-    fileAddress(path).then((found) => current && setSource(found), () => current && setFailed(true));
-    return () => (current = false);
+    ask();
+    return () => (shown.current = null);
   }, [path]);
+  const broken = () => (key.value && asked.current < 2 ? ask() : setFailed(true));
   if (failed) return html`<span class="picture-failed" role="img" aria-label=${alt}>${t("common.no_picture")}</span>`;
-  return html`<img src=${source ?? undefined} alt=${alt} onError=${() => setFailed(true)} ...${rest} />`;
+  return html`<img key=${source?.times} src=${source?.url} alt=${alt} onError=${broken} ...${rest} />`;
 }
 
 // A label with its control and hint. `children` is a function of {id, describedBy}.

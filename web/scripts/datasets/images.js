@@ -1,5 +1,5 @@
 // The images of a version, page by page; those that are marked can be mended.
-import { html, classes, useEffect, useState } from "../dom.js";
+import { html, classes, useEffect, useId, useState } from "../dom.js";
 import { get } from "../api.js";
 import { Button, Empty, ErrorPanel, Loading, Picture, useRead } from "../components/basics.js";
 import { Dialog, Menu } from "../components/overlays.js";
@@ -10,16 +10,32 @@ import { addEdit, changeOf, useEdits } from "./edits.js";
 import { versionPath } from "./follow.js";
 
 const PAGE = 60;
-const MOST_OPTIONS = 2000; // classes in a list to choose from; beyond, one writes the name
+const MOST_OPTIONS = 200; // classes in a list to choose from; beyond, one writes a part of the name
+const MOST_MATCHES = 30;
 
 // A choice of one class; `none` is what stands for no class, or null where there must be one.
 export function ClassChoice({ names, value, choose, none, label }) {
-  if (names.length > MOST_OPTIONS) {
-    return html`<input aria-label=${label} placeholder=${none ?? label} value=${value} onChange=${(event) => (names.includes(event.target.value) || !event.target.value) && choose(event.target.value)} />`;
-  }
+  if (names.length > MOST_OPTIONS) return html`<${ClassSearch} names=${names} value=${value} choose=${choose} none=${none} label=${label} />`;
   return html`<select aria-label=${label} value=${value} onChange=${(event) => choose(event.target.value)}>
     ${none !== null && html`<option value="">${none}</option>`}${names.map((each) => html`<option value=${each}>${each}</option>`)}</select>`;
 }
+
+function ClassSearch({ names, value, choose, none, label }) {
+  const id = useId();
+  const [written, setWritten] = useState(value);
+  useEffect(() => setWritten(value), [value]);
+  const wanted = written.toLowerCase();
+  const found = wanted ? names.filter((each) => each.toLowerCase().includes(wanted)) : names;
+  const input = (event) => {
+    setWritten(event.target.value);
+    if (!event.target.value || names.includes(event.target.value)) choose(event.target.value);
+  };
+  return html`<input aria-label=${label} placeholder=${none ?? label} value=${written} list=${id} autocomplete="off" onInput=${input} />
+    <datalist id=${id}>${found.slice(0, MOST_MATCHES).map((each) => html`<option key=${each} value=${each}></option>`)}</datalist>`;
+}
+
+// A picture of many images, which scrolls where it is larger than its place.
+export const Sheet = ({ label, children }) => html`<div class="datasets-sheet-wrap" tabindex="0" role="group" aria-label=${label}>${children}</div>`;
 
 export function Images({ version }) {
   const [asked, change] = useQuery();

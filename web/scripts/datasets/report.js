@@ -5,6 +5,7 @@ import { may } from "../session.js";
 import { number, t } from "../text.js";
 import { addEdit, useEdits } from "./edits.js";
 import { versionPath } from "./follow.js";
+import { Sheet } from "./images.js";
 
 const STEP = 100; // classes that are drawn at first, and each time that more are wanted
 const EXCLUDABLE = new Set([
@@ -37,7 +38,7 @@ function Finding({ version, finding }) {
         ${finding.examples.length > 0 && html`<${Button} aria-expanded=${open} onClick=${() => setOpen(!open)}>${open ? t("datasets.hide_examples") : t("datasets.show_examples")}<//>`}
         ${may("train") && EXCLUDABLE.has(finding.code) && html`<${Button} disabled=${chosen} title=${t("datasets.exclude_consequence")} onClick=${() => addEdit(version, { finding: finding.code, exclude: true })}>${t("datasets.leave_out")}<//>`}
         <code class="muted">${finding.code}</code></p>
-      ${open && pictured && html`<div class="datasets-sheet-wrap"><${Picture} class="datasets-sheet" path=${`${versionPath(version.name, version.version)}/samples.png?finding=${encodeURIComponent(finding.code)}`} alt=${t("datasets.examples_of", { message: finding.message })} /></div>`}
+      ${open && pictured && html`<${Sheet} label=${t("datasets.examples_of", { message: finding.message })}><${Picture} class="datasets-sheet" path=${`${versionPath(version.name, version.version)}/samples.png?finding=${encodeURIComponent(finding.code)}`} alt=${t("datasets.examples_of", { message: finding.message })} /><//>`}
       ${open && files.length > 0 && html`<ul class="datasets-names">${files.map((each) => html`<li class="user-text">${each.detail}</li>`)}</ul>`}
     </div></li>`;
 }
@@ -62,7 +63,7 @@ export function Classes({ version, select }) {
     return ORDERS[order] ? [...found].sort(ORDERS[order]) : found;
   }, [counts, order, search]);
   const share = (value) => ({ width: `${(100 * value) / largest}%` });
-  return html`<section class="section datasets-classes"><div class="datasets-classes-head"><h2>${t("datasets.classes_count", { n: number(counts.length), count: counts.length })}</h2>
+  return html`<section class="section datasets-classes"><div class="datasets-classes-head"><h2>${t("datasets.classes_count", { n: number(counts.length) })}</h2>
       ${counts.length > 20 && html`<input type="search" aria-label=${t("datasets.search_class")} placeholder=${t("datasets.search_class")} value=${search} onInput=${(event) => (setSearch(event.target.value), setShown(STEP))} />`}
       <select aria-label=${t("datasets.order")} value=${order} onChange=${(event) => setOrder(event.target.value)}>${Object.keys(ORDERS).map((each) => html`<option value=${each}>${t(`datasets.order_${each}`)}</option>`)}</select></div>
     <table class="datasets-bars"><caption class="visually-hidden">${t("datasets.classes")}</caption>

@@ -4,7 +4,7 @@ import { fetchResponse, get } from "../api.js";
 import { Button, ErrorPanel, Field, Loading, Picture, useRead } from "../components/basics.js";
 import { t } from "../text.js";
 import { versionPath } from "./follow.js";
-import { ClassChoice } from "./images.js";
+import { ClassChoice, Sheet } from "./images.js";
 
 const POLICIES = ["autoaugment", "randaugment", "trivialaugment"];
 const MOST_ASKS = 4; // a worker that is busy draws later: each request waits for 20 seconds
@@ -19,7 +19,7 @@ export function Samples({ version }) {
       <select aria-label=${t("datasets.split")} value=${split} onChange=${(event) => setSplit(event.target.value)}>
         <option value="">${t("datasets.both_splits")}</option><option value="train">${t("datasets.split_train")}</option><option value="test">${t("datasets.split_test")}</option></select>
       <${Button} onClick=${() => setSeed(seed + 1)}>${t("datasets.others")}<//></div>
-    <div class="datasets-sheet-wrap"><${Picture} class="datasets-sheet" path=${`${versionPath(version.name, version.version)}/samples.png?${search}`} alt=${t("datasets.samples_of", { name: name || version.name })} /></div>
+    <${Sheet} label=${t("datasets.samples")}><${Picture} class="datasets-sheet" path=${`${versionPath(version.name, version.version)}/samples.png?${search}`} alt=${t("datasets.samples_of", { name: name || version.name })} /><//>
   </section>`;
 }
 
@@ -97,7 +97,7 @@ function Drawn({ version, body }) {
     <figcaption class="muted">${t("datasets.augment_caption")}</figcaption>
     ${problem && html`<${ErrorPanel} problem=${problem} retry=${() => setRound(round + 1)} />`}
     ${waiting && html`<${Loading} label=${t("datasets.drawing")} />`}
-    ${picture && !problem && html`<div class="datasets-sheet-wrap"><img class="datasets-sheet" src=${picture} alt=${t("datasets.augment_caption")} data-stale=${waiting || undefined} /></div>`}
+    ${picture && !problem && html`<${Sheet} label=${t("datasets.tab_augmentation")}><img class="datasets-sheet" src=${picture} alt=${t("datasets.augment_caption")} data-stale=${waiting || undefined} /><//>`}
   </figure>`;
 }
 

@@ -97,7 +97,7 @@ export function One({ name }) {
   useEffect(() => {
     if (query.get("run")) document.querySelector(".experiments-run")?.scrollIntoView({ block: "start", behavior: "smooth" });
   }, [query.get("run")]);
-  if (!experiment) return problem ? html`<${ErrorPanel} problem=${problem} retry=${reload}><p><${Link} to="/experiments">${t("experiments.to_list")}<//></p><//>` : html`<${Loading} />`;
+  if (!experiment) return problem ? html`<h1 class="visually-hidden">${t("common.nav_experiments")}</h1><${ErrorPanel} problem=${problem} retry=${reload}><p><${Link} to="/experiments">${t("experiments.to_list")}<//></p><//>` : html`<${Loading} />`;
   const preset = experiment.sizes[size];
   return html`<article class="experiments-one">
     <p class="experiments-crumb"><${Link} to="/experiments">${t("common.nav_experiments")}<//></p>

@@ -42,21 +42,21 @@ export function bodyOf(field, values, resolved) {
   return body;
 }
 
-// The draft of this tab, if it was begun at the same address.
+// Each address has a draft of its own: a form that was filled in from a job does not take the place of another.
+const place = () => STORED + location.search;
+
+// The draft of this tab at this address, or null.
 export function stored() {
   try {
-    const draft = JSON.parse(sessionStorage.getItem(STORED));
-    return draft?.search === location.search ? draft : null;
+    return JSON.parse(sessionStorage.getItem(place()));
   } catch {
     return null; // nothing there that could be read
   }
 }
 
-export function store(draft) {
-  sessionStorage.setItem(STORED, JSON.stringify({ ...draft, search: location.search }));
-}
+export const store = (draft) => sessionStorage.setItem(place(), JSON.stringify(draft));
 
-export const forgetDraft = () => sessionStorage.removeItem(STORED);
+export const forgetDraft = () => sessionStorage.removeItem(place());
 
 // The key under which this body makes one job, however often it is sent: it is made once for each body, and kept with
 // the draft, so that also after a reload a lost answer costs no second job.

@@ -84,7 +84,7 @@ function Beginning({ draft, change, startOver, lists }) {
 export function Form({ root, lists, start, startOver }) {
   useSignal(names);
   const [draft, setDraft] = useState(start);
-  const change = (values) => setDraft((old) => ({ ...old, values }));
+  const change = (values) => setDraft((old) => ({ ...old, values: { spec: {}, ...values } }));
   const { values, suggested } = draft;
   const resolved = useMemo(() => resolve(root, values, lists.recipes), [values]);
   const { recipe, dataset } = resolved.spec;

@@ -14,7 +14,8 @@ const spanOf = (span, write) => t("form.span", { low: write(span.low), high: wri
 // Seconds with as much exactness as an estimate has.
 function about(seconds) {
   const unit = seconds < 100 ? 5 : seconds < 3600 ? 60 : seconds < 172800 ? 600 : 3600;
-  return duration(seconds < 10 ? Math.max(1, Math.round(seconds)) : Math.round(seconds / unit) * unit);
+  if (seconds < 10) return `${number(Math.max(1, seconds))} ${t("common.seconds")}`;
+  return duration(Math.round(seconds / unit) * unit);
 }
 
 function Fact({ label, value, children }) {
@@ -71,7 +72,11 @@ export function Essence({ answer }) {
   return [device && t("form.about", { value: about(device.pace.total_seconds.expected) }), answer.parameters && t("form.parameters_of", { n: amount(answer.parameters) }), answer.memory && bytes(answer.memory.total.expected)].filter(Boolean).join(" · ");
 }
 
-const show = (value) => (value === undefined || value === null ? t("form.none") : typeof value === "object" ? JSON.stringify(value) : String(value));
+function show(value) {
+  if (value === undefined || value === null) return t("form.none");
+  if (typeof value !== "object") return String(value);
+  return Array.isArray(value) ? value.join(", ") : t("form.on"); // a part that is there, with its defaults
+}
 
 // What a recipe never says.
 const NO_CHANGES = new Set(["spec.recipe", "spec.dataset", "name", "description", "tags"]);

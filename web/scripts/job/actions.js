@@ -8,6 +8,7 @@ import { Button, Field } from "../components/basics.js";
 import { Dialog, Menu, confirm, toast, toastProblem } from "../components/overlays.js";
 import { FINAL } from "./model.js";
 
+const MOST_REPEATS = 20;
 const BEFORE = new Set(["queued", "starting"]);
 
 // The verbs that a job's status allows.
@@ -49,7 +50,7 @@ async function remove(model, job) {
 }
 
 function RepeatDialog({ model, job, close }) {
-  const [count, setCount] = useState(Math.max(5, job.repeats + 1));
+  const [count, setCount] = useState(Math.min(MOST_REPEATS, Math.max(5, job.repeats + 1)));
   const [problem, setProblem] = useState(null);
   const [busy, setBusy] = useState(false);
   const submit = async (event) => {
@@ -66,10 +67,10 @@ function RepeatDialog({ model, job, close }) {
     }
   };
   return html`<${Dialog} title=${t("job.repeat_title")} close=${close}>
-    <p>${t("job.repeat_text", { seed: job.spec.seed })}</p>
+    <p>${t("job.repeat_text", { seed: job.spec.seed, next: job.spec.seed + 1 })}</p>
     <form onSubmit=${submit} class="job-repeat-form">
       <${Field} label=${t("job.repeat_count")} error=${problem?.detail} hint=${t("job.repeat_hint", { n: job.repeats })}>${(control) => html`<input type="number"
-        ...${control} min=${job.repeats} max="100" required value=${count} onInput=${(event) => setCount(event.target.value)} />`}<//>
+        ...${control} min=${job.repeats} max=${MOST_REPEATS} required value=${count} onInput=${(event) => setCount(event.target.value)} />`}<//>
       <footer class="dialog-footer"><${Button} onClick=${close}>${t("common.not_now")}<//>
         <${Button} kind="primary" type="submit" busy=${busy}>${t("job.repeat")}<//></footer>
     </form>
@@ -78,7 +79,8 @@ function RepeatDialog({ model, job, close }) {
 
 export function Actions({ model, job }) {
   const [repeating, setRepeating] = useState(false);
-  if (!may("train")) return null;
+  const compare = html`<${Link} to=${`/compare?job=${job.id}`} class="button">${t("job.compare")}<//>`;
+  if (!may("train")) return html`<div class="page-actions job-actions">${compare}</div>`;
   const isFinal = FINAL.has(job.status);
   const verbs = verbsOf(job);
   const item = (verb) => ({
@@ -94,7 +96,7 @@ export function Actions({ model, job }) {
     ${first && html`<${Button} title=${t(`job.${first}_hint`)} onClick=${() => (first === "resume" ? ask(model, "resume") : confirmed(model, job, "pause"))}>${t(`job.${first}`)}<//>`}
     ${!isFinal && verbs.includes("stop") && html`<${Button} title=${t("job.stop_hint")} onClick=${() => confirmed(model, job, "stop")}>${t("job.stop")}<//>`}
     <${Link} to=${`/new?from=${job.id}`} class="button" title=${t("job.rerun_hint")}>${t("job.rerun")}<//>
-    <${Link} to=${`/compare?job=${job.id}`} class="button">${t("job.compare")}<//>
+    ${compare}
     <${Menu} label=${t("common.more")} items=${[...repeat, ...verbs.filter((verb) => verb === "cancel" || verb === "delete").map(item)]} />
     ${repeating && html`<${RepeatDialog} model=${model} job=${job} close=${() => setRepeating(false)} />`}
   </div>`;

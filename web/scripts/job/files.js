@@ -1,6 +1,6 @@
 // What the job leaves: model, checkpoints, curves, report, and all else that can be saved.
 import { html, useEffect, useMemo, useState } from "../dom.js";
-import { all, download, fileAddress } from "../api.js";
+import { all, download } from "../api.js";
 import { Link } from "../router.js";
 import { throttle, useSignal } from "../store.js";
 import { bytes, loss, percent, t } from "../text.js";
@@ -8,20 +8,6 @@ import { Button, Copyable, ErrorPanel, Time, useRead } from "../components/basic
 import { toastProblem } from "../components/overlays.js";
 
 const save = (path, name) => download(path, name).catch(toastProblem);
-
-// Open a file in a new tab: it is opened at once, as browsers want it, and gets its address when that is known.
-async function show(path) {
-  const tab = open("about:blank");
-  try {
-    if (tab) {
-      tab.opener = null;
-      tab.location = await fileAddress(path);
-    }
-  } catch (problem) {
-    tab?.close();
-    toastProblem(problem);
-  }
-}
 
 const heads = (names) => html`<thead><tr>${names.map(([name, kind]) => (name ? html`<th scope="col" class=${kind}>${t(`job.${name}`)}</th>` : html`<td></td>`))}</tr></thead>`;
 
@@ -82,7 +68,7 @@ export default function Files({ model, job }) {
     <${Model} job=${job} />
     <${Checkpoints} model=${model} job=${job} />
     <section class="section"><h2>${t("job.report_and_curves")}</h2>
-      <p class="job-report"><${Button} kind="primary" onClick=${() => show(`${model.path}/report`)}>${t("job.open_report")}<//>
+      <p class="job-report"><${Button} kind="primary" onClick=${() => save(`${model.path}/report`, `${job.id}-report.html`)}>${t("job.save_report")}<//>
         <span class="muted">${t("job.report_text")}</span></p>
       <ul class="job-others">${others(model, job).map(([text, path, end]) => html`<li key=${text}><${Button} onClick=${() => save(path, `${job.id}.${end}`)}>${t(`job.${text}`)}<//><small class="muted">${t(`job.${text}_text`)}</small></li>`)}</ul>
     </section>`;

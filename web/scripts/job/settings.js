@@ -2,6 +2,7 @@
 import { html, useId, useMemo } from "../dom.js";
 import { get } from "../api.js";
 import { Link, useQuery } from "../router.js";
+import { may } from "../session.js";
 import { short, t } from "../text.js";
 import { useRead } from "../components/basics.js";
 import { GROUPS, flat, groupOf, meanings, recipeValues } from "./spec_fields.js";
@@ -90,6 +91,6 @@ export default function Settings({ job }) {
         (each) => html`<${Row} key=${each.path} fields=${fields ?? {}} ...${each} />`,
       )}</tbody></table></section>`;
     })}</div>
-    <p class="muted"><${Link} to=${`/new?from=${job.id}`}>${t("job.rerun_changed")}<//></p>
+    ${may("train") && html`<p><${Link} to=${`/new?from=${job.id}`}>${t("job.rerun_changed")}<//></p>`}
   </section>`;
 }

@@ -25,7 +25,7 @@ export function Bulk({ choice }) {
     <${Button} disabled=${n < 2 || n > MOST_COMPARED} title=${t("jobs.compare_hint", { most: MOST_COMPARED })} onClick=${compare}>${t("jobs.compare")}<//>
     ${verbs.map((verb) => {
       const count = chosen.filter(VERBS[verb]).length;
-      return html`<${Button} key=${verb} class=${verb === "delete" || verb === "cancel" ? "jobs-harm" : ""} title=${t(`jobs.hint_${verb}`, { n: count })}
+      return html`<${Button} key=${verb} class=${verb === "delete" || verb === "cancel" ? "jobs-harm" : ""} title=${t(`jobs.hint_${verb}`)}
         onClick=${() => act(verb)}>${t(`jobs.verb_${verb}`)}${count < n && html` <span class="jobs-count">${number(count)}</span>`}<//>`;
     })}
     <${Button} kind="quiet" onClick=${choice.clear}>${t("jobs.clear_choice")}<//>

@@ -38,7 +38,7 @@ const SORTS = ["", "-best", "-started", "-progress", "name", "test_loss", "-dura
 
 export function SortBy({ value, change }) {
   const known = SORTS.includes(value) ? SORTS : [...SORTS, value];
-  const label = (key) => (key ? t(key.startsWith("-") ? "jobs.sort_down" : "jobs.sort_up", { column: heading(key.replace(/^-/, "")) }) : t("jobs.sort_newest"));
+  const label = (key) => (key ? `${heading(key.replace(/^-/, ""))} ${key.startsWith("-") ? "↓" : "↑"}` : t("jobs.sort_newest"));
   return html`<select class="jobs-sort-by" aria-label=${t("jobs.sort")} value=${value} onChange=${(event) => change({ sort: event.target.value })}>
     ${known.map((key) => html`<option key=${key} value=${key}>${label(key)}</option>`)}</select>`;
 }

@@ -29,7 +29,7 @@ const COLUMNS = [
     numeric: true, live: true, describe: (row) => row.best && t("jobs.best_of", { epoch: row.best.epoch, split: t(`jobs.split_${row.best.chosen_on}`) }),
   }),
   metric("train_loss", loss, 84),
-  metric("test_loss", loss, 80),
+  metric("test_loss", loss, 84),
   column("curve", 100, null, (row) => html`<${Curve} row=${row} />`),
   column("duration", 80, (row) => seconds(row, Date.now()), (row) => html`<${Ticking} row=${row} />`, { numeric: true, live: true, describe: (row) => row.finished_at && duration(seconds(row)) }),
   { ...time("started_at"), key: "started" },
@@ -81,6 +81,6 @@ export const heading = (key) => (key.startsWith("spec.") ? key.slice(5) : hasTex
 // All hyperparameters of these rows that can be columns.
 export function hyperparameters(rows) {
   const found = new Set();
-  for (const row of rows) for (const path in row.spec) found.add(`spec.${path}`);
+  for (const row of rows) for (const path in row.spec) found.add("spec." + path);
   return [...found].sort();
 }

@@ -2,43 +2,57 @@
 // many others have been seen since.
 import { html, useLayoutEffect, useReducer } from "../dom.js";
 import { get } from "../api.js";
+import { debounce } from "../store.js";
 import { t, toNumber } from "../text.js";
 import { row as rowOf } from "../jobs_store.js";
 
 const POINTS = 40;
-const LONGEST = 160; // then it is read again, thinned
+const LONGEST = 160; // then every second one goes
+const MISSED = 8; // so many epochs at once were not told: they are read
+const COLUMNS = ["epoch", "train", "test"];
 const KEPT = 400;
 const BATCH = 100;
 
-const curves = new Map(); // id → {epoch, train, test}, those used last at the end
+const curves = new Map(); // id → {epoch, train, test, readAt, isOld}, those read last at the end
 const readers = new Map(); // id → functions that draw it
 let underWay = false;
 let again = null;
 
-// A curve that goes on as the row does. Undefined where it has to be read.
+const missed = new Set(); // jobs of which epochs were not told
+const readMissed = debounce(() => {
+  wantCurves([...missed]);
+  missed.clear();
+}, 300);
+
+const thinned = (values) => values.filter((_, at) => at % 2 === 0);
+
+// A curve that goes on as the row does. Undefined where it is not read yet.
 function continued(row) {
   const curve = curves.get(row.id);
   if (!curve || !row.latest) return curve;
-  const last = curve.epoch.at(-1) ?? -1;
   const { epoch, train_loss, test_loss } = row.latest;
-  if (epoch > last && curve.epoch.length < LONGEST) {
-    curve.epoch.push(epoch);
-    curve.train.push(toNumber(train_loss));
-    curve.test.push(toNumber(test_loss));
+  while (curve.epoch.length && curve.epoch.at(-1) >= epoch) COLUMNS.forEach((name) => curve[name].pop()); // trained again
+  if (epoch - Math.max(curve.readAt, curve.epoch.at(-1) ?? -1) > MISSED) {
+    curve.isOld = true;
+    missed.add(row.id);
+    readMissed();
   }
+  curve.epoch.push(epoch);
+  curve.train.push(toNumber(train_loss));
+  curve.test.push(toNumber(test_loss));
+  if (curve.epoch.length > LONGEST) COLUMNS.forEach((name) => (curve[name] = thinned(curve[name])));
   return curve;
 }
 
 function isWhole(row) {
   const curve = curves.get(row.id);
-  if (!curve) return !row.latest;
-  const last = curve.epoch.at(-1) ?? -1;
-  return curve.epoch.length < LONGEST && (!row.latest || (row.latest.epoch >= last && row.latest.epoch - last <= 5));
+  return curve ? !curve.isOld : !row.latest;
 }
 
 function keep({ job_id: id, epoch, train_loss: train, test_loss: test }) {
   curves.delete(id);
-  curves.set(id, { epoch, train: train.map(toNumber), test: test.map(toNumber) });
+  const readAt = rowOf(id)?.latest?.epoch ?? -1; // what it lacks up to there, the service lacks
+  curves.set(id, { epoch, train: train.map(toNumber), test: test.map(toNumber), readAt });
   if (curves.size > KEPT) curves.delete(curves.keys().next().value);
   readers.get(id)?.forEach((draw) => draw());
 }

@@ -38,3 +38,26 @@ export function outdates(before, after, { type }) {
   if (type === "progress") return before === after || before.status !== after.status;
   return true;
 }
+
+const OFTEN = 60_000; // milliseconds
+const ENDS = new Set(["deleted", "succeeded", "failed", "cancelled", "stopped"]);
+
+// Messages about a job that is under way do not say whether its name or its tags have changed as well: its row is read
+// again once a minute.
+export class Looks {
+  #last = new Map(); // id → when it was read for this
+
+  isDue(id, { type, data }) {
+    if (ENDS.has(type) || ENDS.has(data.status)) this.#last.delete(id);
+    if (type !== "progress" || ENDS.has(data.status)) return false;
+    const now = Date.now();
+    const last = this.#last.get(id);
+    const due = last !== undefined && now - last > OFTEN;
+    if (due || last === undefined) this.#last.set(id, now);
+    return due;
+  }
+
+  clear() {
+    this.#last.clear();
+  }
+}

@@ -32,7 +32,7 @@ export function Measured({ evaluation, mistakes = null }) {
   </div>`;
 }
 
-const Lazy = ({ path }) => html`<div class="models-sheet"><${Picture} path=${path} alt=${t("models.mistakes")} loading="lazy" /></div>`;
+const Lazy = ({ path }) => html`<div class="models-sheet" tabindex="0" role="group" aria-label=${t("models.mistakes")}><${Picture} path=${path} alt=${t("models.mistakes")} loading="lazy" /></div>`;
 
 // On the test split of its own job.
 export function OwnEvaluation({ model }) {

@@ -30,7 +30,8 @@ function AnswerPicture({ path, title, version }) {
   }, [path, version]);
   useEffect(() => () => address && URL.revokeObjectURL(address), []);
   if (failed) return html`<p class="muted">${t("common.no_picture")}</p>`;
-  return html`<img class="answer-picture" src=${address ?? undefined} alt=${t("sweeps.picture_of", { title })} width="1056" height="905" />`;
+  if (!address) return html`<div class="answer-picture answer-picture-waits"><${Loading} /></div>`;
+  return html`<div class="answer-picture-wrap" tabindex="0" role="group" aria-label=${t("sweeps.picture")}><img class="answer-picture" src=${address} alt=${t("sweeps.picture_of", { title })} width="1056" height="905" /></div>`;
 }
 
 function Findings({ findings }) {

@@ -19,8 +19,8 @@ function aligned(trials, curves, chosen, measure) {
     const values = new Array(epochs.length).fill(null);
     curve.epoch.forEach((epoch, at) => (values[places.get(epoch)] = value(curve[measure][at])));
     const colour = chosen.get(trial.job_id);
-    return { key: trial.job_id, label: `${trial.number} ${trialWords(trial)}`, short: trialWords(trial), number: trial.number, chosen: Boolean(colour), colour: colour ?? "--line-strong",
-      values, width: colour ? 2 : 1, tag: colour ? String(trial.number) : null };
+    return { key: trial.job_id, label: `${trial.number} ${trial.label ?? ""}`.trim(), words: trialWords(trial), number: trial.number, chosen: Boolean(colour), colour: colour ?? "--line-strong",
+      values, aside: !colour, width: colour ? 2 : 1, tag: colour ? String(trial.number) : null };
   });
   return { epochs, series: [...series.filter((each) => !each.chosen), ...series.filter((each) => each.chosen)] };
 }
@@ -33,7 +33,7 @@ function Legend({ cursor, epochs, series, format }) {
     <li class="muted">${here ? t("compare.epoch", { n: number(epochs[at]) }) : t("compare.last")}</li>
     ${series.filter((each) => each.chosen).map((each) => html`<li key=${each.key}><span class="chart-swatch" style=${{ color: `var(${each.colour})` }}></span>
       <span class="muted">${each.number}</span> <b>${((found) => (found === null ? DASH : format(found)))(here ? each.values[at] : known(each.values))}</b>
-      <span class="user-text truncate sweeps-legend-name" title=${each.label}>${each.short}</span></li>`)}</ul>`;
+      <span class="user-text truncate sweeps-legend-name" title=${each.words}>${each.words}</span></li>`)}</ul>`;
 }
 
 export function SweepCurves({ trials, curves, chosen, measure, setMeasure, log, setLog, height = 340 }) {

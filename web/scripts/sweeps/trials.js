@@ -1,5 +1,5 @@
 // The jobs of a sweep as a table. Those that are chosen have a colour, in the charts as well.
-import { html, classes } from "../dom.js";
+import { html, classes, useMemo, useRef } from "../dom.js";
 import { Link } from "../router.js";
 import { DASH, duration, loss, number, percent, t, toNumber } from "../text.js";
 import { Progress, Status } from "../components/basics.js";
@@ -7,7 +7,7 @@ import { fieldWords, isNumber, valueWords } from "../compare/fields.js";
 import { accuracyOf } from "./data.js";
 import { trialWords } from "./parts.js";
 
-const secondsOf = (job) => (job?.started_at ? (Date.parse(job.finished_at ?? Date.now()) - Date.parse(job.started_at)) / 1000 : null);
+const secondsOf = (job) => (job?.started_at ? ((job.finished_at ? Date.parse(job.finished_at) : Date.now()) - Date.parse(job.started_at)) / 1000 : null);
 
 // The columns behind those of the values: {key, num, of(trial, job), show(value)}.
 const MEASURED = [
@@ -72,13 +72,33 @@ function Row({ trial, job, columns, best, colour, choose, choosable }) {
     })}</tr>`;
 }
 
+// The same node for a row that has not changed: then it is not looked at again.
+function useRows() {
+  const kept = useRef(new Map());
+  return (id, inputs, make) => {
+    const old = kept.current.get(id);
+    if (old && old.inputs.every((input, n) => Object.is(input, inputs[n]))) return old.node;
+    const node = make();
+    kept.current.set(id, { inputs, node });
+    return node;
+  };
+}
+
 // `chosen`: a Map of job ids to colours. `within`: the ids of those that are shown.
 export function Trials({ sweep, jobs, best, chosen, choose, most, sort, setSort, within }) {
-  const columns = columnsOf(sweep, sweep.trials.some((trial) => trial.label));
+  const labelled = sweep.trials.some((trial) => trial.label);
+  const word = t("compare.status");
+  const columns = useMemo(() => columnsOf(sweep, labelled), [JSON.stringify(sweep.space), labelled, word]);
+  const latest = useRef(choose);
+  latest.current = choose;
+  const rowOf = useRows();
   const column = columns.find((each) => each.key === sort.replace(/^-/, "")) ?? columns[0];
   const rows = sorted(sweep.trials.filter((trial) => within.has(trial.job_id)), jobs, column, sort.startsWith("-"));
   return html`<div class="table-wrap sweeps-trials" tabindex="0" role="group" aria-label=${t("sweeps.trials")}><table class="table">
     <thead><tr><td class="sweeps-choose"></td>${columns.map((each) => html`<${Heading} key=${each.key} column=${each} ...${{ sort, setSort }} />`)}</tr></thead>
-    <tbody>${rows.map((trial) => html`<${Row} key=${trial.job_id} ...${{ trial, job: jobs.get(trial.job_id), columns, choose }}
-      best=${best?.job_id === trial.job_id} colour=${chosen.get(trial.job_id)} choosable=${chosen.size < most} />`)}</tbody></table></div>`;
+    <tbody>${rows.map((trial) => {
+      const job = jobs.get(trial.job_id);
+      const shown = { trial, job, columns, best: best?.job_id === trial.job_id, colour: chosen.get(trial.job_id), choosable: chosen.size < most };
+      return rowOf(trial.job_id, Object.values(shown), () => html`<${Row} key=${trial.job_id} ...${shown} choose=${(id) => latest.current(id)} />`);
+    })}</tbody></table></div>`;
 }

@@ -57,8 +57,8 @@ function Compared({ comparison, choices, reload }) {
     <${JobsTable} ...${{ comparison, ids, baseline, hidden, toggle: choices.toggle, remove: choices.remove, setBaseline: (id) => choices.change({ baseline: id }) }} />
     <${Tools} ...${{ choices, baseline }} />
     <${Charts} ...${{ comparison, ids, baseline, hidden, splits, height, smoothing: choices.smoothing, log: choices.log, zoom: choices.zoom, setZoom: choices.setZoom }} />
-    <${Verdicts} ...${{ comparison, ids, reload }} />
-    <section class="section"><h2>${t("compare.differences")}</h2><${Differences} ...${{ comparison, ids, baseline }} /></section>
+    <div class="compare-words"><${Verdicts} ...${{ comparison, ids, reload }} />
+      <section class="section"><h2>${t("compare.differences")}</h2><${Differences} ...${{ comparison, ids, baseline }} /></section></div>
     <${ComparedParallel} ...${{ comparison, ids, hidden, brushes: choices.brushes, setBrushes: (brush) => choices.change({ brush }) }} />`;
 }
 

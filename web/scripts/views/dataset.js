@@ -22,7 +22,7 @@ export default function Dataset({ name, version }) {
     const [dataset, versions] = await Promise.all([get(path, {}, { signal }), all(`${path}/versions`, { limit: 100 }, { signal }).catch((problem) => (problem.status === 404 ? [] : Promise.reject(problem)))]);
     return { dataset, versions };
   }, [path, version]);
-  if (read.problem && !read.value) return html`<${ErrorPanel} problem=${read.problem} retry=${read.reload}><p><${Link} to="/datasets">${t("datasets.to_all")}<//></p><//>`;
+  if (read.problem && !read.value) return html`<${ErrorPanel} page problem=${read.problem} retry=${read.reload}><p><${Link} to="/datasets">${t("datasets.to_all")}<//></p><//>`;
   if (!read.value) return html`<${Loading} />`;
   const { dataset, versions } = read.value;
   if (dataset.source !== "upload") return html`<${OfService} dataset=${dataset} />`;

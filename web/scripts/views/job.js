@@ -22,7 +22,7 @@ export default function Job({ id }) {
     const list = html`<${Link} to="/jobs" class="button">${t("common.to_jobs")}<//>`;
     return html`<${Empty} page title=${t("job.not_found")} actions=${list}>${t("job.not_found_text")} <code class="user-text">${id}</code><//>`;
   }
-  if (!job && problem) return html`<${ErrorPanel} problem=${problem} retry=${() => model.read()} />`;
+  if (!job && problem) return html`<${ErrorPanel} page problem=${problem} retry=${() => model.read()} />`;
   if (!job) return html`<${Loading} />`;
   return html`<div class="job">
     ${deleted && html`<p class="notice notice-warn job-gone" role="alert">${t("job.deleted_meanwhile")} <${Link} to="/jobs">${t("common.to_jobs")}<//></p>`}

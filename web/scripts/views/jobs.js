@@ -84,7 +84,7 @@ export default function Jobs() {
   }, []);
 
   if (!listing.total) {
-    if (phase === "failed") return html`<${ErrorPanel} problem=${problem} retry=${start} />`;
+    if (phase === "failed") return html`<${ErrorPanel} page problem=${problem} retry=${start} />`;
     return phase === "complete" ? html`<${First} />` : html`<${Loading} />`;
   }
   const isChosen = choice.ids.size > 0;

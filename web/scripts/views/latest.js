@@ -13,6 +13,6 @@ export default function Latest() {
     // The last repeat of a job is newer than the job, but it is the job that was submitted.
     if (value) navigate(`/jobs/${value.parent?.startsWith("job_") ? value.parent : value.id}`, { replace: true });
   }, [value]);
-  if (problem) return html`<${ErrorPanel} problem=${problem} retry=${reload} />`;
+  if (problem) return html`<${ErrorPanel} page problem=${problem} retry=${reload} />`;
   return loading || value ? html`<${Loading} />` : html`<${First} />`;
 }

@@ -19,12 +19,12 @@ export default function Model({ id }) {
   const model = read.value;
   const title = model && (model.names.length ? model.names.map((each) => `${each.name}@${each.version}`).join(", ") : [model.architecture, model.dataset].filter(Boolean).join(" · "));
   useTitle(title ?? id);
-  if (read.problem && !model) return html`<${ErrorPanel} problem=${read.problem} retry=${read.reload}><p><${Link} to="/models">${t("models.to_all")}<//></p><//>`;
+  if (read.problem && !model) return html`<${ErrorPanel} page problem=${read.problem} retry=${read.reload}><p><${Link} to="/models">${t("models.to_all")}<//></p><//>`;
   if (!model) return html`<${Loading} />`;
   return html`<p class="models-back"><${Link} to="/models">${t("common.nav_models")}<//></p><${Header} model=${model} title=${title} />
     <${Facts} model=${model} />
     <${TryIt} model=${model} exported=${read.reload} />
-    ${model.job_id && html`<${OwnEvaluation} model=${model} />`}
+    ${model.job_id && model.files.some((each) => each.name === "predictions.safetensors") && html`<${OwnEvaluation} model=${model} />`}
     <div class="models-columns"><${Files} model=${model} changed=${read.reload} /><div><${Names} model=${model} changed=${read.reload} /><${Elsewhere} model=${model} /></div></div>
     <${Evaluations} model=${model} />
     <${ClassNames} names=${model.classes} />`;
@@ -72,6 +72,6 @@ function Elsewhere({ model }) {
 function ClassNames({ names }) {
   const [all, setAll] = useState(false);
   const shown = all ? names : names.slice(0, FEW);
-  return html`<section class="section"><h2>${t("models.classes_count", { n: names.length, count: number(names.length) })}</h2><p class="models-classes">${shown.map((each) => html`<span class="tag user-text" key=${each} title=${each}>${each}</span> `)}
+  return html`<section class="section"><h2>${t("models.classes_count", { n: number(names.length) })}</h2><p class="models-classes">${shown.map((each) => html`<span class="tag user-text" key=${each} title=${each}>${each}</span> `)}
     ${names.length > shown.length && html`<${Button} kind="quiet" onClick=${() => setAll(true)}>${t("models.all_classes")}<//>`}</p></section>`;
 }

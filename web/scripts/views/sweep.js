@@ -49,7 +49,7 @@ function useParallel(sweep, chosen) {
     const trials = sweep.trials.filter((trial) => trial.url).map((trial) => ({ trial, fields: Object.fromEntries(fieldsOf(trial.values)) }));
     const paths = [...new Set(trials.flatMap((each) => Object.keys(each.fields)))].filter((path) => new Set(trials.map((each) => JSON.stringify(each.fields[path]))).size > 1);
     return { trials, paths };
-  }, [sweep]);
+  }, [sweep.trials.map((trial) => `${trial.job_id} ${trial.url && accuracyOf(trial.best)}`).join()]); // losses change more often
   const axes = useMemo(() => [...found.paths.map((path) => ({ key: path, label: fieldWords(path)[0], part: fieldWords(path)[1], title: path })), objectiveAxis()],
     [found.paths.join(), word]);
   const rows = useMemo(() => found.trials.map(({ trial, fields }) => ({
@@ -77,6 +77,8 @@ function Inside({ state, query, change }) {
     const next = ids.includes(id) ? ids.filter((each) => each !== id) : [...ids, id];
     change({ pick: next.length ? next : ["none"] });
   };
+  const parallel = useMemo(() => html`<${Parallel} title=${t("compare.parallel_title")} ...${{ axes, rows, words: valueWords, brushes }}
+    setBrushes=${(brush) => change({ brush })} height=${384} />`, [axes, rows, brushes.join("\n")]);
   const measure = MEASURES.includes(query.get("measure")) ? query.get("measure") : MEASURES[0];
   const shown = useMemo(() => sweep.trials.filter((trial) => within.has(trial.job_id)), [sweep, within]);
   const { spec } = sweep;
@@ -92,7 +94,7 @@ function Inside({ state, query, change }) {
     ${sweep.experiment ? html`<${Answer} sweep=${sweep} />` : html`<${Space} sweep=${sweep} /><${Best} trial=${ranked[0]} />`}
     <section class="section sweeps-charts">
       <${SweepCurves} trials=${shown} ...${{ curves, chosen, measure }} setMeasure=${(each) => change({ measure: each })} log=${query.get("log") === "1"} setLog=${(each) => change({ log: each ? "1" : null })} />
-      <${Parallel} title=${t("compare.parallel_title")} ...${{ axes, rows, words: valueWords, brushes }} setBrushes=${(brush) => change({ brush })} height=${384} /></section>
+      ${parallel}</section>
     <section class="section"><h2>${t("sweeps.jobs")}</h2>
       <${Trials} ...${{ sweep, jobs, chosen, choose, within }} best=${ranked[0]} most=${MOST_JOBS} sort=${query.get("sort") ?? (labelled ? "number" : "-best")} setSort=${(sort) => change({ sort })} /></section>`;
 }
@@ -101,7 +103,7 @@ export default function Sweep({ id }) {
   const state = useSweep(id);
   const [query, change] = useQuery();
   useTitle(state.sweep ? sweepName(state.sweep) : t("common.nav_sweeps"));
-  if (!state.sweep) return state.problem ? html`<${ErrorPanel} problem=${state.problem} retry=${state.reload}><p><${Link} to="/sweeps">${t("sweeps.to_list")}<//></p><//>` : html`<${Loading} />`;
+  if (!state.sweep) return state.problem ? html`<h1 class="visually-hidden">${t("common.nav_sweeps")}</h1><${ErrorPanel} problem=${state.problem} retry=${state.reload}><p><${Link} to="/sweeps">${t("sweeps.to_list")}<//></p><//>` : html`<${Loading} />`;
   return html`<div class="sweeps">${state.problem && html`<${ErrorPanel} problem=${state.problem} retry=${state.reload} />`}
     <${Inside} ...${{ state, query, change }} /></div>`;
 }
