@@ -14,6 +14,7 @@ from api.service.cursors import Cursors
 from api.views import translate
 from api.views.progress import progress
 from jobs import queries
+from jobs.changes import HIDDEN_SECONDS
 from jobs.event_feed import ChangedJobs, EventFeed, deleted_jobs
 from jobs.queries import EventWithEpoch
 from jobs.unseen_events import Unseen
@@ -21,9 +22,10 @@ from models import Deployment, Job, ProjectSession
 from training.spec import ResolvedSpec
 
 # How often jobs are looked through for changes that no event tells of. With very many of them, it takes at most this
-# share of the time.
+# share of the time, but for as often as a job that was deleted must be looked for before its row is purged.
 LOOK_SECONDS = 1.0
 MAX_LOOKING_SHARE = 0.05
+MOST_LOOK_SECONDS = HIDDEN_SECONDS / 2
 
 MOST_TOLD = 1000  # jobs whose progress one look tells; the next one goes on
 TRIES = 20  # looks at a job whose change was announced before its transaction has committed
@@ -105,7 +107,8 @@ class EventReader:
         self._look_for_deleted(session, projects, new)
         if due:
             self._changes |= dict.fromkeys(self._committed(session))
-            self._look_due = now + max(LOOK_SECONDS, (monotonic() - now) / MAX_LOOKING_SHARE)
+            wanted = max(LOOK_SECONDS, (monotonic() - now) / MAX_LOOKING_SHARE)
+            self._look_due = now + min(wanted, MOST_LOOK_SECONDS)
 
     def _committed(self, session: ProjectSession) -> list[str]:
         """Of the jobs that `note` was told of, those whose transactions have committed."""

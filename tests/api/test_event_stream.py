@@ -20,7 +20,7 @@ from api.service import event_reader
 from api.service.cursors import Cursors
 from epochal import Epochal
 from epochal.types import JobEvent
-from jobs import event_feed
+from jobs import changes, event_feed
 from jobs.fence import for_update
 from jobs.queries import EventWithEpoch
 from jobs.transitions import add_event
@@ -351,11 +351,19 @@ def test_changes_of_very_many_jobs_are_told_by_and_by(stage: "Stage", monkeypatc
     reader = event_reader.EventReader()
     assert _told_by(reader, stage) == []
     jobs = [stage.submit() for _ in range(8)]
-    monkeypatch.setattr(event_reader, "LOOK_SECONDS", 60.0)
+    monkeypatch.setattr(event_reader, "LOOK_SECONDS", 5.0)
     reader._look_due = 0.0
     told = [[each for each in _told_by(reader, stage) if each[0] == "progress"] for _ in range(4)]
     assert [len(each) for each in told] == [3, 3, 2, 0]
     assert {job_id for each in told for _, job_id in each} == set(jobs)
+
+
+def test_a_deletion_is_looked_for_before_its_row_is_purged(stage: "Stage", monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long a look through very many jobs takes."""
+    monkeypatch.setattr(event_reader, "MAX_LOOKING_SHARE", 1e-9)
+    reader = event_reader.EventReader()
+    _told_by(reader, stage)
+    assert reader._look_due - time.monotonic() < changes.HIDDEN_SECONDS * 0.6
 
 
 class Cutting(Cutter):
