@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select, tuple_, union, union_all
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select, tuple_, union_all
 from sqlalchemy.orm import aliased
 
 from jobs.errors import CursorInvalid
@@ -138,7 +138,7 @@ def _matching(project: str | None, search: str) -> Select[Any]:
     )
     if project is not None:
         named, tagged = named.where(jobs.project == project), tagged.where(tags.project == project)
-    return select(union(named, tagged).subquery().c.id)
+    return select(union_all(named, tagged).subquery().c.id)
 
 
 def _cases(text: str) -> Sequence[str]:

@@ -44,7 +44,7 @@ class Client:
             self.connections += 1
             url = self._urls[self.connections % 2] if self.is_ready.is_set() else self._urls[self._seed % 2]
             with httpx2.Client(base_url=url, timeout=60) as client:
-                self._listen(client, self._random.randrange(1, 16), is_over)
+                self._listen(client, self._random.randrange(1, 10), is_over)
 
     def _listen(self, client: httpx2.Client, count: int, is_over: Callable[[], bool]) -> None:
         with listening(client, after=self._last, **self._header) as messages:
@@ -123,20 +123,22 @@ def _has_seen(client: Client, events: set[tuple[str, int]]) -> bool:
 
 
 def write(stage: "Stage", jobs: Mapping[str, str], random: Random, at_once: int) -> None:
-    """Events in up to so many transactions that are open together, each with a job of its own."""
+    """Events in up to so many transactions that are open together, each with a job of its own. They take their ids in
+    another order than they began."""
     running: dict[str, tuple[ExitStack, ProjectSession]] = {}
     for _ in range(120):
         job_id = random.choice(list(jobs))
         if job_id not in running and len(running) < at_once:
             stack = ExitStack()
             running[job_id] = (stack, stack.enter_context(stage.database.session()))
-        if job_id in running:
-            _, session = running[job_id]
-            job = session.scalar(for_update(job_id))
-            assert job
-            add_event(session, job, "note", "")
-            session.flush()
-        if running and (len(running) == at_once or random.random() < 0.4):
+            running[job_id][1].scalar(for_update(job_id))
+        speaking = random.choice(list(running))
+        _, session = running[speaking]
+        job = session.scalar(for_update(speaking))
+        assert job
+        add_event(session, job, "note", "")
+        session.flush()
+        if len(running) == at_once or random.random() < 0.4:
             stack, session = running.pop(random.choice(list(running)))
             if random.random() < 0.2:
                 session.rollback()
