@@ -108,20 +108,23 @@ async def _live(listener: Listener, opened: _Opened, told: Unseen) -> AsyncItera
     this process has told the same; others share theirs."""
     mine = opened.mine if opened.mine is not None and opened.mine.both(told) != told else None
     while True:
-        match await listener.next(KEEP_ALIVE_SECONDS):
-            case None:
-                yield KEEP_ALIVE
-            case Sent(event_id=None) as state:
-                yield state.body
-            case Sent() as event if mine is None:
-                yield event.text
-            case Sent(event_id=int(event_id), unseen=Unseen() as after) as event if mine is not None:
-                left = mine.both(after)
-                if event_id in mine:
-                    yield with_id(opened.cursors.write(left), event.body)
-                mine = mine if left != after else None
-            case _:  # it is behind, or closed: the client reconnects, and receives the rest
-                return
+        texts, is_over = list[bytes](), False
+        for message in await listener.several(KEEP_ALIVE_SECONDS):
+            match message:
+                case Sent(event_id=None) as state:
+                    texts.append(state.body)
+                case Sent() as event if mine is None:
+                    texts.append(event.text)
+                case Sent(event_id=int(event_id), unseen=Unseen() as after) as event if mine is not None:
+                    left = mine.both(after)
+                    if event_id in mine:
+                        texts.append(with_id(opened.cursors.write(left), event.body))
+                    mine = mine if left != after else None
+                case _:  # it is behind, or closed: the client reconnects, and receives the rest
+                    is_over = True
+        yield b"".join(texts) or KEEP_ALIVE
+        if is_over:
+            return
 
 
 def _reset(reason: ResetReason) -> bytes:

@@ -38,6 +38,7 @@ DELETED = 2**63  # greater than every revision
 # How many messages may wait for a watcher. One that reads too slowly is disconnected. Its client reconnects, and
 # receives the rest.
 MAX_UNREAD = 10_000
+MOST_AT_ONCE = 100  # messages that a stream sends in one piece
 
 Result = TypeVar("Result")
 Sent = TypeVar("Sent")
@@ -72,6 +73,15 @@ class Watcher(Generic[Sent]):
                 return await self._messages.get()
         except TimeoutError:
             return None
+
+    async def several(self, timeout_seconds: float) -> list[Sent | EndReason]:
+        """Wait for the next message, and take what has come with it, MOST_AT_ONCE in all. Sent one by one, messages for
+        many streams would keep the event loop from all else. None if there is none within `timeout_seconds`."""
+        first = await self.next(timeout_seconds)
+        found = [] if first is None else [first]
+        while found and len(found) < MOST_AT_ONCE and not self._messages.empty():
+            found.append(self._messages.get_nowait())
+        return found
 
     def put(self, message: Sent | EndReason) -> None:
         """Add a message without waiting. If too many wait already, the last one is `behind`, and further ones are

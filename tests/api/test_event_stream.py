@@ -1,5 +1,6 @@
 """The stream of everything that happens to a project's jobs."""
 
+import asyncio
 import json
 import threading
 import time
@@ -18,12 +19,14 @@ from api.app import create_app
 from api.reading import all_events
 from api.service import event_reader
 from api.service.cursors import Cursors
+from api.service.event_hub import Listener
 from epochal import Epochal
 from epochal.types import JobEvent
 from jobs import changes, event_feed
 from jobs.fence import for_update
 from jobs.queries import EventWithEpoch
 from jobs.transitions import add_event
+from jobs.unseen_events import Unseen
 from models import DEFAULT_PROJECT, DatabaseUnavailable, Event, Job, ProjectSession
 from settings import Settings
 from tests.api.conftest import serving
@@ -364,6 +367,22 @@ def test_a_deletion_is_looked_for_before_its_row_is_purged(stage: "Stage", monke
     reader = event_reader.EventReader()
     _told_by(reader, stage)
     assert reader._look_due - time.monotonic() < changes.HIDDEN_SECONDS * 0.6
+
+
+def test_what_has_come_together_is_sent_together() -> None:
+    """A hundred streams that each send a thousand messages one by one keep the process from all else for seconds."""
+
+    async def pieces() -> list[bytes]:
+        listener = Listener("p", None)
+        for number in range(1, 251):
+            listener.put(event_reader.Sent(b"id: %d\n" % number, b"", number, Unseen(number)))
+        listener.put("closed")
+        opened = all_events._Opened(Cursors("d", "p"), None, None)
+        return [piece async for piece in all_events._live(listener, opened, Unseen(0))]
+
+    found = asyncio.run(pieces())
+    assert len(found) == 3
+    assert b"".join(found) == b"".join(b"id: %d\n" % number for number in range(1, 251))
 
 
 class Cutting(Cutter):
