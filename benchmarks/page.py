@@ -48,6 +48,7 @@ HEARD = """async () => {
   const live = await import(`${document.documentElement.dataset.assets}/scripts/live.js`);
   if (window.__heard === undefined) {
     window.__heard = 0;
+    window.__last = -1;
     live.subscribe(({ type, data }) => {
       if (type !== "epoch") return;
       window.__heard += 1;
