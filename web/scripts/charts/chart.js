@@ -47,11 +47,12 @@ export function Chart({ title, label = title, x, series, format = plain, formatT
 
   // What needs another uPlot; everything else is given to the one that is there.
   const structure = JSON.stringify([drawn.map((each) => [each.key, each.colour, each.dashed, each.width, each.tag]), areas, log, smoothing > 0, time, sync, isDark]);
+  shown.current.structure = structure;
   useEffect(() => {
     let ended = false;
     let observer;
     loadUPlot().then((uPlot) => {
-      if (ended || !holder.current) return;
+      if (ended || !holder.current || shown.current.structure !== structure) return;
       const width = () => Math.max(120, holder.current.clientWidth);
       plot.current = new uPlot(plotOptions({ width: width(), height, log, smoothing, time, sync }, shown), plotted(shown.current, log, smoothing), holder.current);
       made.current = structure;
@@ -71,7 +72,7 @@ export function Chart({ title, label = title, x, series, format = plain, formatT
     const chart = plot.current;
     if (!chart || made.current !== structure) return; // it has other lines, and is about to be made anew
     inTurn(plot, () => {
-      if (plot.current !== chart) return;
+      if (plot.current !== chart || made.current !== shown.current.structure) return;
       chart.setData(plotted(shown.current, log, smoothing), !zoomed);
       if (zoomed) chart.setScale("x", { min: zoomed[0], max: zoomed[1] });
     });

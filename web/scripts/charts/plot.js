@@ -105,6 +105,7 @@ function drawTags(chart, drawn, smoothing) {
   drawn.forEach((each, n) => {
     if (!each.tag) return;
     const values = chart.data[smoothing > 0 ? 2 * n + 2 : n + 1];
+    if (!values) return; // other lines are wanted, for which the chart is made anew
     const [from, to] = chart.series[0].idxs ?? [0, values.length - 1];
     let last = to;
     while (last >= from && (values[last] === null || values[last] === undefined)) last -= 1;

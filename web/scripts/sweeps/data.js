@@ -54,28 +54,8 @@ function withEvents(state, events) {
   return { ...state, jobs, curves, sweep: { ...state.sweep, trials: state.sweep.trials.map((trial) => trials.get(trial.job_id)) } };
 }
 
-// {sweep, jobs, curves, problem, reload}: `jobs` are summaries and `curves` columns, both by the job's id.
-export function useSweep(id) {
-  const [state, setState] = useState({ sweep: null, jobs: new Map(), curves: new Map(), problem: null });
-  const [round, setRound] = useState(0);
-  const current = useRef(null);
-  const reload = useCallback(() => setRound((n) => n + 1), []);
-  useEffect(() => {
-    if (!id) {
-      current.current = null;
-      return setState({ sweep: null, jobs: new Map(), curves: new Map(), problem: null });
-    }
-    const abort = new AbortController();
-    read(id, abort.signal).then(
-      (found) => {
-        if (abort.signal.aborted) return;
-        current.current = found;
-        setState({ ...found, problem: null });
-      },
-      (problem) => abort.signal.aborted || setState((old) => ({ ...old, problem })),
-    );
-    return () => abort.abort();
-  }, [id, round]);
+// What the stream says of the sweep's jobs.
+function useEvents(current, setState, reload) {
   useEffect(() => {
     let events = [];
     const draw = throttle(() => {
@@ -99,6 +79,29 @@ export function useSweep(id) {
       readAgain.cancel();
     };
   }, []);
+}
+
+const NOTHING = { sweep: null, jobs: new Map(), curves: new Map(), problem: null };
+
+// {sweep, jobs, curves, problem, reload}: `jobs` are summaries and `curves` columns, both by the job's id.
+export function useSweep(id) {
+  const [state, setState] = useState(NOTHING);
+  const [round, setRound] = useState(0);
+  const current = useRef(null);
+  const reload = useCallback(() => setRound((n) => n + 1), []);
+  useEffect(() => {
+    const abort = new AbortController();
+    read(id, abort.signal).then(
+      (found) => {
+        if (abort.signal.aborted) return;
+        current.current = found;
+        setState({ ...found, problem: null });
+      },
+      (problem) => abort.signal.aborted || setState((old) => ({ ...old, problem })),
+    );
+    return () => abort.abort();
+  }, [id, round]);
+  useEvents(current, setState, reload);
   return { ...state, reload };
 }
 

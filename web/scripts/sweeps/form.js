@@ -11,6 +11,7 @@ import { fieldWords, valueWords } from "../compare/fields.js";
 import { errorsByPlace, fieldsOf, firstOf, readGrid, readValues } from "./grid.js";
 
 const MOST = 100;
+const DATASET = "digits"; // where none is chosen: it comes with the service
 const SUGGESTED = ["optimizer.learning_rate", "batch_size", "optimizer", "architecture", "optimizer.weight_decay", "epochs", "schedule", "augmentation.flip", "regularisation.label_smoothing", "seed"];
 let rowCount = 0;
 const newRow = (path = "", text = "") => ({ id: (rowCount += 1), path, text });
@@ -68,34 +69,53 @@ function Outlook({ jobs, space, run, spec }) {
       : seconds && html`<p class="muted">${t("sweeps.estimate", { time: duration(Math.round(seconds)), device: pace.device })}</p>`}</div>`;
 }
 
-export function SweepForm({ query, change }) {
+// What all jobs have in common: where it begins, and what is changed of it.
+function Base({ base, fields, set, offered, errors, run, query, change }) {
   const [from, recipe] = [query.get("from"), query.get("recipe") ?? ""];
-  const [name, setName] = useState("");
-  const [dataset, setDataset] = useState(query.get("dataset") ?? "");
-  const [epochs, setEpochs] = useState("");
-  const [rows, setRows] = useState([newRow("optimizer.learning_rate")]);
+  return html`<section><h2>${t("sweeps.form_base")}</h2><div class="sweeps-form-grid">
+    <div class="field"><span class="sweeps-label">${t("sweeps.from_job")}</span>
+      ${from ? html`<p class="sweeps-from"><span class="user-text">${base.job ? nameOf(base.job) : from}</span><${Button} kind="quiet" onClick=${() => change({ from: null, new: 1 })}>${t("sweeps.other")}<//></p>`
+        : html`<${JobPicker} label=${t("sweeps.from_job")} placeholder=${t("sweeps.from_job_hint")} choose=${(row) => change({ from: row.id, recipe: null })} />`}</div>
+    ${!from && html`<${Field} label=${t("sweeps.from_recipe")}>${(control) => html`<select ...${control} value=${recipe} onChange=${(event) => change({ recipe: event.target.value, new: 1 })}>
+      <option value="">${t("sweeps.no_recipe")}</option>${(offered?.recipes ?? []).map((each) => html`<option key=${each.name} value=${each.name}>${each.name}</option>`)}</select>`}<//>`}
+    <${Field} label=${t("sweeps.dataset")} error=${errors.dataset}>${(control) => html`<select ...${control} value=${fields.dataset || base.job?.dataset.name || DATASET} onChange=${(event) => set({ dataset: event.target.value })}>
+      ${(offered?.datasets ?? []).map((each) => html`<option key=${each.name} value=${each.name}>${each.name}</option>`)}</select>`}<//>
+    <${Field} label=${t("sweeps.epochs")} error=${errors.epochs}>${(control) => html`<input ...${control} inputmode="numeric" value=${fields.epochs}
+      placeholder=${run ? number(run.spec.epochs) : ""} onInput=${(event) => set({ epochs: event.target.value.replace(/\D/g, "") })} />`}<//>
+    <${Field} label=${t("sweeps.name")} error=${errors.name}>${(control) => html`<input ...${control} value=${fields.name} maxlength="200" onInput=${(event) => set({ name: event.target.value })} />`}<//>
+  </div></section>`;
+}
+
+// What varies: a row for each field.
+function Grid({ rows, setRows, edit, known, errorsOf, errors }) {
+  const paths = [...new Set([...SUGGESTED, ...known.map(([path]) => path)])];
+  return html`<section><h2>${t("sweeps.form_grid")}</h2><p class="muted">${t("sweeps.form_grid_text")}</p>
+    <datalist id="sweeps-paths">${paths.map((path) => html`<option key=${path} value=${path}>${[...fieldWords(path)].reverse().filter(Boolean).join(" › ")}</option>`)}</datalist>
+    ${rows.map((row, n) => html`<${RowField} key=${row.id} ...${{ row, fields: known, n: n + 1 }} single=${rows.length === 1} errors=${errorsOf(row.path)}
+      change=${(values) => edit(row.id, values)} remove=${() => setRows((old) => old.filter((each) => each.id !== row.id))} />`)}
+    ${errors.length > 0 && html`<p class="field-error">${errors.join(" ")}</p>`}
+    <p><${Button} onClick=${() => setRows((old) => [...old, newRow()])}>${t("sweeps.add_row")}<//></p></section>`;
+}
+
+// The errors of the last submission, or else of the dry run, where they belong.
+function placed(problem, dry, rows) {
+  const told = errorsByPlace(problem);
+  const foreseen = errorsByPlace(problem ? null : dry);
+  const at = (path, text) => text.startsWith(`${path}:`);
+  const joined = (name) => [...(told.base[name] ?? []), ...(foreseen.base[name] ?? [])].join(" ") || null;
+  return {
+    base: { name: told.name.join(" ") || null, dataset: joined("dataset"), epochs: joined("epochs") },
+    grid: told.grid,
+    of: (path) => [...(told.rows[path] ?? []), ...foreseen.spec.filter((text) => at(path, text)).map((text) => ({ detail: text.slice(path.length + 2), place: 0 }))],
+    others: [...told.spec, ...foreseen.spec.filter((text) => !rows.some((row) => at(row.path, text)))],
+  };
+}
+
+// Sends the sweep, and goes to it: {submit, busy, problem, forgive}. Sent twice, it is made once.
+function useSubmission(body) {
   const [problem, setProblem] = useState(null);
   const [busy, setBusy] = useState(false);
-  const { value: offered } = useRead(async (signal) => {
-    const [recipes, datasets] = await Promise.all([get("/v1/recipes", {}, { signal }), get("/v1/datasets", {}, { signal })]);
-    return { recipes: recipes.data, datasets: datasets.data.filter((each) => each.usable) };
-  }, []);
-  const base = useBase({ from, recipe, dataset: dataset || (from ? null : "digits"), epochs });
-  const grid = useMemo(() => readGrid(rows), [rows]);
-  const first = useMemo(() => base.spec && firstOf(base.spec, grid.space), [base.spec, grid]);
-  const { run, problem: dry } = useDryRun(first);
-  const { run: plain } = useDryRun(base.job ? null : base.spec);
-  const fields = useMemo(() => fieldsOf(base.job?.spec ?? plain?.spec ?? {}), [plain, base.job]);
-  const errors = errorsByPlace(problem ?? base.problem);
-  const dryErrors = errorsByPlace(problem ? null : dry);
-  const edit = (id, values) => {
-    setProblem(null);
-    setRows((old) => old.map((row) => (row.id === id ? { ...row, ...values } : row)));
-  };
-  const rowErrors = (path) => [...(errors.rows[path] ?? []), ...(dryErrors.spec.filter((text) => text.startsWith(`${path}:`)).map((detail) => ({ detail: detail.slice(path.length + 2), place: 0 })))];
-  const others = [...errors.spec, ...dryErrors.spec.filter((text) => !rows.some((row) => text.startsWith(`${row.path}:`)))];
-  const body = { name: name.trim() || null, spec: base.spec, space: grid.space };
-  const key = useMemo(idempotencyKey, [JSON.stringify(body)]); // sent twice, it is made once
+  const key = useMemo(idempotencyKey, [JSON.stringify(body)]);
   const submit = async (event) => {
     event.preventDefault();
     setBusy(true);
@@ -107,28 +127,38 @@ export function SweepForm({ query, change }) {
       setBusy(false);
     }
   };
-  const paths = [...new Set([...SUGGESTED, ...fields.map(([path]) => path)])];
+  return { submit, busy, problem, forgive: () => setProblem(null) };
+}
+
+const offers = async (signal) => {
+  const [recipes, datasets] = await Promise.all([get("/v1/recipes", {}, { signal }), get("/v1/datasets", {}, { signal })]);
+  return { recipes: recipes.data, datasets: datasets.data.filter((each) => each.usable) };
+};
+
+export function SweepForm({ query, change }) {
+  const from = query.get("from");
+  const [fields, setFields] = useState({ name: "", dataset: query.get("dataset") ?? "", epochs: "" });
+  const [rows, setRows] = useState([newRow("optimizer.learning_rate")]);
+  const { value: offered } = useRead(offers, []);
+  const base = useBase({ from, recipe: query.get("recipe"), dataset: fields.dataset || (from ? null : DATASET), epochs: fields.epochs });
+  const grid = useMemo(() => readGrid(rows), [rows]);
+  const { submit, busy, problem, forgive } = useSubmission({ name: fields.name.trim() || null, spec: base.spec, space: grid.space });
+  const { run, problem: dry } = useDryRun(useMemo(() => base.spec && firstOf(base.spec, grid.space), [base.spec, grid]));
+  const { run: plain } = useDryRun(base.job ? null : base.spec);
+  const known = useMemo(() => fieldsOf(base.job?.spec ?? plain?.spec ?? {}), [plain, base.job]);
+  const errors = placed(problem ?? base.problem, dry, rows);
+  const set = (values) => {
+    forgive();
+    setFields((old) => ({ ...old, ...values }));
+  };
+  const edit = (id, values) => {
+    forgive();
+    setRows((old) => old.map((row) => (row.id === id ? { ...row, ...values } : row)));
+  };
   return html`<form class="sweeps-form" onSubmit=${submit} noValidate>
-    <section><h2>${t("sweeps.form_base")}</h2>
-      <div class="sweeps-form-grid">
-        <div class="field"><span class="sweeps-label">${t("sweeps.from_job")}</span>
-          ${from ? html`<p class="sweeps-from"><span class="user-text">${base.job ? nameOf(base.job) : from}</span><${Button} kind="quiet" onClick=${() => change({ from: null })}>${t("sweeps.other")}<//></p>`
-            : html`<${JobPicker} label=${t("sweeps.from_job")} placeholder=${t("sweeps.from_job_hint")} choose=${(row) => change({ from: row.id, recipe: null })} />`}</div>
-        ${!from && html`<${Field} label=${t("sweeps.from_recipe")}>${(control) => html`<select ...${control} value=${recipe} onChange=${(event) => change({ recipe: event.target.value })}>
-          <option value="">${t("sweeps.no_recipe")}</option>${(offered?.recipes ?? []).map((each) => html`<option key=${each.name} value=${each.name}>${each.name}</option>`)}</select>`}<//>`}
-        <${Field} label=${t("sweeps.dataset")} error=${[...(errors.base.dataset ?? []), ...(dryErrors.base.dataset ?? [])].join(" ") || null}>${(control) => html`<select ...${control} value=${dataset || base.job?.dataset.name || "digits"} onChange=${(event) => setDataset(event.target.value)}>
-          ${(offered?.datasets ?? []).map((each) => html`<option key=${each.name} value=${each.name}>${each.name}</option>`)}</select>`}<//>
-        <${Field} label=${t("sweeps.epochs")} error=${(errors.base.epochs ?? dryErrors.base.epochs ?? []).join(" ") || null}>${(control) => html`<input ...${control} inputmode="numeric" value=${epochs}
-          placeholder=${run ? number(run.spec.epochs) : ""} onInput=${(event) => setEpochs(event.target.value.replace(/\D/g, ""))} />`}<//>
-        <${Field} label=${t("sweeps.name")} error=${errors.name.join(" ") || null}>${(control) => html`<input ...${control} value=${name} maxlength="200" onInput=${(event) => setName(event.target.value)} />`}<//>
-      </div></section>
-    <section><h2>${t("sweeps.form_grid")}</h2><p class="muted">${t("sweeps.form_grid_text")}</p>
-      <datalist id="sweeps-paths">${paths.map((path) => html`<option key=${path} value=${path}>${[...fieldWords(path)].reverse().filter(Boolean).join(" › ")}</option>`)}</datalist>
-      ${rows.map((row, n) => html`<${RowField} key=${row.id} ...${{ row, fields, n: n + 1 }} single=${rows.length === 1} errors=${rowErrors(row.path)}
-        change=${(values) => edit(row.id, values)} remove=${() => setRows((old) => old.filter((each) => each.id !== row.id))} />`)}
-      ${errors.grid.length > 0 && html`<p class="field-error">${errors.grid.join(" ")}</p>`}
-      <p><${Button} onClick=${() => setRows((old) => [...old, newRow()])}>${t("sweeps.add_row")}<//></p></section>
-    ${others.length > 0 && html`<ul class="sweeps-form-errors" role="alert">${others.map((text) => html`<li key=${text} class="field-error">${text}</li>`)}</ul>`}
+    <${Base} ...${{ base, fields, set, offered, run, query, change }} errors=${errors.base} />
+    <${Grid} ...${{ rows, setRows, edit, known }} errorsOf=${errors.of} errors=${errors.grid} />
+    ${errors.others.length > 0 && html`<ul class="sweeps-form-errors" role="alert">${errors.others.map((text) => html`<li key=${text} class="field-error">${text}</li>`)}</ul>`}
     <footer class="sweeps-form-foot"><${Outlook} ...${{ ...grid, run, spec: base.spec }} />
       <span class="page-actions"><${Button} onClick=${() => change({ new: null, from: null, recipe: null })}>${t("common.cancel")}<//>
         <${Button} kind="primary" type="submit" busy=${busy} disabled=${!grid.jobs || grid.jobs > MOST || !base.spec}>${t("sweeps.start", { n: grid.jobs })}<//></span></footer>
