@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -32,7 +33,7 @@ from benchmarks.page_browser import Watched, chromium
 from benchmarks.page_jobs import JOBS, filled
 from benchmarks.page_stream import EPOCHS_A_SECOND, Night
 from benchmarks.page_weight import weigh
-from benchmarks.result import save
+from benchmarks.result import RESULTS, save
 from logs import configure_logging
 from training.parent_death_signal import die_with_parent
 
@@ -48,6 +49,7 @@ HEARD = """async () => {
   const live = await import(`${document.documentElement.dataset.assets}/scripts/live.js`);
   if (window.__heard === undefined) {
     window.__heard = 0;
+    window.__last = -1;
     live.subscribe(({ type, data }) => {
       if (type !== "epoch") return;
       window.__heard += 1;
@@ -249,6 +251,13 @@ def _until(condition: Callable[[], bool], what: str, seconds: float = 120) -> No
         time.sleep(0.1)
 
 
+def _kept() -> dict[str, Any]:
+    """What an earlier run has measured of the parts that this one may leave out."""
+    path = RESULTS / "page.json"
+    found = json.loads(path.read_text()) if path.exists() else {}
+    return {part: found[part] for part in MEASURES if part in found}
+
+
 def _rounded(durations: Any) -> list[int]:
     return sorted(round(each) for each in durations)
 
@@ -269,7 +278,7 @@ def main() -> None:
     arguments = parser.parse_args()
     api_service.without_settings()
     configure_logging("warning", "logfmt")
-    measured: dict[str, Any] = {"jobs": JOBS, "rounds": arguments.rounds}
+    measured: dict[str, Any] = {**_kept(), "jobs": JOBS}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="epochal-bench-")))
         database_url = filled(folder / "jobs.db")
@@ -283,6 +292,8 @@ def main() -> None:
             with recording(database_url, *((CURVES, CURVE_EPOCHS) if part == "curves" else (LIVE, 20))) as live:
                 setting = Setting(browser, url, live, arguments.rounds, arguments.seconds)
                 measured[part] = MEASURES[part](setting)
+            measured[part]["rounds"] = measured[part].get("rounds", arguments.rounds)
+            measured[part]["date"] = datetime.now(UTC).strftime("%Y-%m-%d")
             measured[part]["load_average"] = round(os.getloadavg()[0], 1)
             print(json.dumps(measured[part], indent=2))
     print(f"Kept in {save('page', ['playwright'], measured)}.")

@@ -85,3 +85,12 @@ def test_what_is_wrong_is_found(watched: Page) -> None:
     settled(watched)
     watched.evaluate("document.querySelector('main').append(document.createElement('button'))")
     assert any(line.startswith("button-name") for line in found(watched))
+
+
+def test_the_first_stop_of_the_keyboard_skips_to_the_content(watched: Page) -> None:
+    watched.goto("/workers")
+    settled(watched)
+    watched.keyboard.press("Tab")
+    expect(watched.get_by_role("link", name="Skip to content")).to_be_focused()
+    watched.keyboard.press("Enter")
+    expect(watched.get_by_role("main")).to_be_focused()

@@ -108,7 +108,11 @@ function Header() {
   const ready = useSignal(session, (each) => each.state === "ready");
   const shown = useSignal(language);
   const nav = useRef();
-  useEffect(() => nav.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }), [path, ready]);
+  useEffect(() => {
+    // Not by scrollIntoView, after which the first Tab would go on from there, and not to the link that skips all this.
+    const link = nav.current?.querySelector("[aria-current]");
+    if (link) nav.current.scrollLeft = link.offsetLeft - nav.current.offsetLeft - (nav.current.clientWidth - link.clientWidth) / 2;
+  }, [path, ready]);
   const isCurrent = (name) => current === name || `${current}s` === name || (name === "jobs" && (current === "compare" || current === "latest"));
   return html`<header class="shell-header">
     <a class="skip" href="#content" onClick=${(event) => {
