@@ -109,8 +109,8 @@ async def _live(listener: Listener, opened: _Opened, told: Unseen) -> AsyncItera
     mine = opened.mine if opened.mine is not None and opened.mine.both(told) != told else None
     while True:
         texts, is_over = list[bytes](), False
-        for message in await listener.several(KEEP_ALIVE_SECONDS):
-            match message:
+        for each in await listener.several(KEEP_ALIVE_SECONDS):
+            match each:
                 case Sent(event_id=None) as state:
                     texts.append(state.body)
                 case Sent() as event if mine is None:

@@ -130,9 +130,7 @@ class EventReader:
         }
         return done
 
-    def _look_for_deleted(
-        self, session: ProjectSession, projects: Collection[str], new: Collection[str]
-    ) -> None:
+    def _look_for_deleted(self, session: ProjectSession, projects: Collection[str], new: Collection[str]) -> None:
         gone = deleted_jobs(session, projects)
         self._gone += [each for each in gone if not (each[0] in new or each[1] in self._deleted)]
         self._deleted = {job_id for _, job_id in gone}

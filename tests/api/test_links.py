@@ -257,7 +257,9 @@ def test_a_link_counts_before_what_a_proxy_adds(guarded: TestClient, tenants: Te
     for header in added:
         assert guarded.get(url, headers=header).content == CONTENT
         refused(guarded.get(f"{url[:-4]}AAAA", headers=header))
-        refused(guarded.get(f"{weights}?signature={_forged(tenants, weights, seconds=0)}", headers=header), "link_expired")
+        refused(
+            guarded.get(f"{weights}?signature={_forged(tenants, weights, seconds=0)}", headers=header), "link_expired"
+        )
     query = url.partition("?")[2]
     answer = guarded.get(f"{weights.removesuffix('/weights')}?{query}", headers=tenants.header("first"))
     assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (422, "signature")
