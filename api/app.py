@@ -12,7 +12,7 @@ from fastapi import Depends, FastAPI
 from access.keys import require_operator
 from api.contract.documentation import documentation_router
 from api.contract.openapi import openapi_document
-from api.contract.page import page_router
+from api.contract.page import answer_browsers, page_router
 from api.dependencies import may_administer, may_observe, may_predict, may_read, may_use
 from api.http.problems import add_handlers
 from api.reading import job_reports
@@ -161,6 +161,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     ):
         app.include_router(operation)
     add_handlers(app)
+    answer_browsers(app, settings.root_path)
     app.openapi = partial(openapi_document, app)  # type: ignore[method-assign]  # as FastAPI documents it
     return app
 

@@ -2,16 +2,22 @@
 
 import re
 from base64 import b64encode
+from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
+from http import HTTPStatus
 from json import loads
 from pathlib import Path
 from posixpath import dirname, join, normpath
 from string import Template
 
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI, Request, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 
 from api.contract.files import REVALIDATED, Content, Tree, content_policy, read_tree
+from api.http.negotiation import VARY, prefers
+from api.http.problems import MEDIA_TYPE
 from api.http.strict_route import KeylessRoute
 
 WEB = Path(__file__).parents[2] / "web"
@@ -26,6 +32,8 @@ PAGES = (
 )
 
 START = "scripts/app.js"
+
+_NO_PAGES = re.compile(r"/(v\d+|assets)(/|$)")  # below these are the API and files
 
 _IMPORT = re.compile(r'\bfrom ?"([^"]+)"')  # of a module; `import("…")` is none
 _IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
@@ -42,18 +50,43 @@ def page_router(root: str, folder: Path = WEB) -> APIRouter:
     """Routes for the pages and what they load, below the proxy's path `root`. All applications of a process share
     them."""
     router = APIRouter(route_class=PageRoute, include_in_schema=False)
-    tree = read_tree(folder)
-    tree.serve(router, ASSETS)
-    document = _document(root, tree, (folder / "index.html").read_text())
+    read_tree(folder).serve(router, ASSETS)
+    page, headers = _page(root, folder)
+    for path in PAGES:
+        page.serve(router, path, headers)
+    return router
+
+
+def answer_browsers(app: FastAPI, root: str, folder: Path = WEB) -> None:
+    """Answer a browser that opens an unknown address outside the API with the page, which says so, and status 404.
+    Every other client gets what the application's own handler answers."""
+    page, headers = _page(root, folder)
+    otherwise = app.exception_handlers[HTTPException]
+
+    async def answer(request: Request, error: HTTPException) -> Response:
+        if error.status_code == HTTPStatus.NOT_FOUND and _is_for_page(request):
+            return Response(page.plain, HTTPStatus.NOT_FOUND, {**headers, **VARY}, media_type=page.media_type)
+        found: Response = await run_in_threadpool(otherwise, request, error)
+        return found
+
+    app.exception_handlers[HTTPException] = answer
+
+
+def _is_for_page(request: Request) -> bool:
+    asks = request.method in ("GET", "HEAD") and not _NO_PAGES.match(request.scope["path"])
+    return asks and prefers(request.headers.getlist("accept"), "text/html", MEDIA_TYPE)
+
+
+@cache
+def _page(root: str, folder: Path) -> tuple[Content, Mapping[str, str]]:
+    """The document, and the headers that it is answered with."""
+    document = _document(root, read_tree(folder), (folder / "index.html").read_text())
     headers = {
         **REVALIDATED,
         "Content-Security-Policy": content_policy(_script_hash(document)),
         "Cross-Origin-Opener-Policy": "same-origin",
     }
-    page = Content.of(document.encode(), "text/html")
-    for path in PAGES:
-        page.serve(router, path, headers)
-    return router
+    return Content.of(document.encode(), "text/html"), headers
 
 
 def _document(root: str, tree: Tree, template: str) -> str:

@@ -19,6 +19,12 @@ def preferred(accept: Sequence[str], offered: Sequence[str]) -> str:
     return best
 
 
+def prefers(accept: Sequence[str], media_type: str, other: str) -> bool:
+    """Whether these Accept headers rate `media_type` higher than `other`."""
+    ranges = [each for header in accept for each in header.split(",") if each.strip()]
+    return _quality(media_type, ranges) > _quality(other, ranges)
+
+
 def _quality(media_type: str, ranges: Sequence[str]) -> float:
     """The weight that the most specific matching range gives; without an Accept header, 1."""
     if not ranges:

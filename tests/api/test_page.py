@@ -78,6 +78,39 @@ def test_what_is_no_page_is_not_there(front: TestClient, address: str) -> None:
     assert front.get(address).json()["code"] == "route_not_found"
 
 
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+@pytest.mark.parametrize("address", ["/nothing", "/jobs/", "/jobs/x/y", "/index.html", "/%ff"])
+def test_a_browser_gets_a_page_that_says_so(front: TestClient, address: str) -> None:
+    answer = front.get(address, headers={"Accept": BROWSER})
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["vary"] == "Accept"
+    page = front.get("/")
+    assert answer.content == page.content
+    assert answer.headers["content-security-policy"] == page.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "image/png", "text/html;q=0.5,*/*", None])
+def test_another_client_gets_a_problem(front: TestClient, accept: str | None) -> None:
+    answer = front.get("/nothing", headers={} if accept is None else {"Accept": accept})
+    assert (answer.status_code, answer.json()["code"]) == (404, "route_not_found")
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "status"),
+    [
+        *(("GET", address, 404) for address in ("/v1/jobz", "/v2/x", "/assets/x/y.js")),
+        *(("POST", "/nothing", 404), ("POST", "/jobs", 405)),
+    ],
+)
+def test_the_api_answers_browsers_as_others(front: TestClient, method: str, address: str, status: int) -> None:
+    answer = front.request(method, address, headers={"Accept": BROWSER})
+    assert answer.status_code == status
+    assert "json" in answer.headers["content-type"]
+
+
 @pytest.mark.parametrize(
     "path",
     ["", "/", "/scripts", "/index.html", "/notes~", "/.hidden/app.js", "/../page.py", "/scripts/../icon.svg",

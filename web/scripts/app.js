@@ -1,9 +1,10 @@
 // Starts the page: language, caller, address, and around the view the shell.
 import { html, render, useEffect, useErrorBoundary, useRef, useState } from "./dom.js";
+import { Problem } from "./api.js";
 import * as live from "./live.js";
-import { Link, match, place } from "./router.js";
+import { Link, href, match, place } from "./router.js";
 import { begin, forget, may, session } from "./session.js";
-import { useSignal } from "./store.js";
+import { once, useSignal } from "./store.js";
 import { LANGUAGES, chooseLanguage, language, t, useLanguage } from "./text.js";
 import { Button, ErrorPanel, Loading } from "./components/basics.js";
 import { Questions, Toasts } from "./components/overlays.js";
@@ -35,28 +36,53 @@ const NAVIGATION = ["jobs", "experiments", "sweeps", "datasets", "models", "work
 const loading = {};
 const loaded = {};
 
-// Read the module of a view. After an upgrade of the service, what an open page has not loaded yet is gone: then the new
-// page takes its place.
-const load = (name) =>
+// Read the module of a view.
+const read = (name) =>
   (loading[name] ??= import(`./views/${name}.js`).then(
     (module) => {
       loaded[name] = module.default;
     },
-    async (error) => {
+    (error) => {
       loading[name] = null;
-      if (await isOutdated()) location.reload();
       throw error;
     },
   ));
 
-async function isOutdated() {
+// Read the module of a view that is to be shown. After an upgrade of the service, what an open page has not loaded yet is
+// gone: then the new page takes its place. `again`: it failed before, since the service was not reached; a browser may keep
+// that failure, then the page is loaded anew.
+async function load(name, again = false) {
   try {
-    const page = await (await fetch(location.href, { cache: "no-cache", credentials: "omit" })).text();
-    return page.includes("data-assets=") && !page.includes(`data-assets="${document.documentElement.dataset.assets}"`);
-  } catch {
-    return false; // it cannot be reached
+    await read(name);
+  } catch (error) {
+    const assets = await servedAssets();
+    if (assets === null) throw new Problem(0);
+    if (again || assets !== document.documentElement.dataset.assets) location.reload();
+    throw error;
   }
 }
+
+// Where the service has the page's files now; null where it does not answer with a page.
+async function servedAssets() {
+  try {
+    const page = await (await fetch(href("/"), { cache: "no-cache", credentials: "omit" })).text();
+    return /data-assets="([^"]*)"/.exec(page)?.[1] ?? null;
+  } catch {
+    return null; // it cannot be reached
+  }
+}
+
+// While nothing else is to be done, read the other views, one after the other: they open at once then, and also while the
+// service is away.
+const whenIdle = globalThis.requestIdleCallback ?? ((act) => setTimeout(act, 1000));
+const readAhead = once(() => {
+  const names = [...new Set(VIEWS.map(([, name]) => name))];
+  const next = () => {
+    const name = names.find((each) => !loaded[each]);
+    if (name) read(name).then(() => whenIdle(next), () => {}); // where it fails, it is read when it is shown
+  };
+  if (!navigator.connection?.saveData) whenIdle(next);
+});
 
 // What is shown at a path: {name, parameters}.
 function viewAt(path) {
@@ -74,14 +100,21 @@ function View() {
   const [failure, setFailure] = useState(null);
   const [fault, forgive] = useErrorBoundary();
   const Shown = loaded[name];
+  const show = (wanted, again) => load(wanted, again).then(() => drawn((n) => n + 1), (problem) => {
+    if (viewAt(place.value.path).name === wanted) setFailure(problem);
+  });
   useEffect(() => {
     forgive();
     setFailure(null);
     // It may have been loaded between drawing and this effect: then it is drawn, too.
-    if (name && !Shown) load(name).then(() => drawn((n) => n + 1), setFailure);
+    if (name && !Shown) show(name);
   }, [path]);
+  useEffect(() => {
+    if (Shown) readAhead();
+  }, [Shown]);
   if (!name) return html`<div class="empty"><h1>${t("common.no_page")}</h1><p><${Link} to="/jobs">${t("common.to_jobs")}<//></p></div>`;
-  if (fault || failure) {
+  if (!fault && failure?.status === 0 && !Shown) return html`<${ErrorPanel} page problem=${failure} retry=${() => show(name, true)} />`;
+  if (fault || (failure && !Shown)) {
     const problem = { status: -1, title: t("common.fault"), detail: String((fault || failure).message), errors: [] };
     if (fault) console.error(fault);
     return html`<${ErrorPanel} page problem=${problem} retry=${() => location.reload()} />`;
@@ -121,10 +154,11 @@ function Header() {
     }}>${t("common.skip")}</a>
     <${Link} to="/" class="shell-brand" aria-label=${t("common.home")}>Epochal<//>
     ${ready && html`<nav class="shell-nav" ref=${nav} aria-label=${t("common.navigation")}>${NAVIGATION.map(
-      (name) => html`<${Link} to=${`/${name}`} aria-current=${isCurrent(name) ? "page" : undefined}>${t(`common.nav_${name}`)}<//>`,
+      (name) => html`<${Link} to=${`/${name}`} data-label=${t(`common.nav_${name}`)} aria-current=${isCurrent(name) ? "page" : undefined}>${t(`common.nav_${name}`)}<//>`,
     )}</nav>`}
     <div class="shell-end">
       <${Caller} />
+      <a class="shell-api" href=${href("/docs")}>${t("common.api")}</a>
       <select class="shell-language" aria-label=${t("common.language")} value=${shown} onChange=${(event) => chooseLanguage(event.target.value)}>
         ${Object.entries(LANGUAGES).map(([name, label]) => html`<option value=${name}>${label}</option>`)}
       </select>

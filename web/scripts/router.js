@@ -4,7 +4,16 @@ import { signal, useSignal } from "./store.js";
 
 const ROOT = document.documentElement.dataset.root;
 
-const read = () => ({ path: decodeURI(location.pathname.slice(ROOT.length)) || "/", search: location.search });
+// `decode(text)`, or the text itself where it is not encoded as it should be.
+function decoded(text, decode = decodeURIComponent) {
+  try {
+    return decode(text);
+  } catch {
+    return text;
+  }
+}
+
+const read = () => ({ path: decoded(location.pathname.slice(ROOT.length), decodeURI) || "/", search: location.search });
 
 // {path, search}: the path without the root path.
 export const place = signal(read());
@@ -39,7 +48,7 @@ export function match(pattern, path) {
   if (parts.length !== wanted.length) return null;
   const found = {};
   for (const [at, each] of wanted.entries()) {
-    if (each.startsWith(":")) found[each.slice(1)] = decodeURIComponent(parts[at]);
+    if (each.startsWith(":") && parts[at]) found[each.slice(1)] = decoded(parts[at]);
     else if (each !== parts[at]) return null;
   }
   return found;

@@ -20,7 +20,7 @@ export const storedKey = () => sessionStorage.getItem(STORED) ?? localStorage.ge
 export async function begin() {
   key.set(storedKey());
   refusals.refused = (problem) => {
-    if (session.value.state === "ready") forget(problem);
+    if (session.value.state === "ready") forget(key.value ? problem : null);
   };
   try {
     session.set({ state: "ready", caller: await get("/v1/caller"), problem: null });

@@ -67,3 +67,13 @@ export function debounce(fn, milliseconds) {
   debounced.cancel = () => clearTimeout(timer);
   return debounced;
 }
+
+// A function that calls `fn` the first time alone.
+export function once(fn) {
+  let called = false;
+  return () => {
+    if (called) return;
+    called = true;
+    fn();
+  };
+}

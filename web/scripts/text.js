@@ -62,32 +62,39 @@ export function number(value, digits = 0) {
   if (value === null || value === undefined) return DASH;
   const n = toNumber(value);
   if (!Number.isFinite(n)) return Number.isNaN(n) ? "NaN" : n > 0 ? "∞" : "−∞";
+  if (Math.abs(n) >= (digits ? 1e6 : 1e12)) return scientific(n); // so many digits are cut off, or misread
   return numberFormat({ minimumFractionDigits: digits, maximumFractionDigits: digits }).format(n);
 }
+
+// 3.04e24: with `digits` places behind the point.
+export const scientific = (n, digits = 2) => n.toExponential(digits).replace("+", "").replaceAll("-", "−");
+
+// Between a number and its unit, where no line ends.
+export const SPACE = "\u00a0";
 
 // A loss: four places, fewer where it is large, more where it is small.
 export function loss(value) {
   const n = toNumber(value);
   if (n === null || n === undefined || !Number.isFinite(n)) return number(value);
   const size = Math.abs(n);
-  if (size >= 1e6) return n.toExponential(2).replace("+", "").replace("-", "−");
+  if (size >= 1e6) return scientific(n);
   if (size >= 100) return number(n, 1);
   if (size >= 1e-3 || n === 0) return number(n, 4);
-  return n.toExponential(2).replace("-", "−");
+  return scientific(n);
 }
 
 // A fraction as a percentage with `digits` places: 98.12 %.
 export function percent(value, digits = 2) {
   const n = toNumber(value);
   if (n === null || n === undefined || !Number.isFinite(n)) return number(value);
-  return `${number(100 * n, digits)} %`;
+  return `${number(100 * n, digits)}${SPACE}%`;
 }
 
 // A number with as many digits as it needs, up to `digits` significant ones: learning rates and the like.
 export function short(value, digits = 4) {
   const n = toNumber(value);
   if (n === null || n === undefined || !Number.isFinite(n)) return number(value);
-  if (n !== 0 && (Math.abs(n) < 1e-4 || Math.abs(n) >= 1e7)) return n.toExponential(digits - 2).replace("-", "−").replace(/\.?0+e/, "e");
+  if (n !== 0 && (Math.abs(n) < 1e-4 || Math.abs(n) >= 1e6)) return scientific(n, digits - 2).replace(/\.?0+e/, "e");
   return numberFormat({ maximumSignificantDigits: digits }).format(n);
 }
 
@@ -100,23 +107,23 @@ export function bytes(value) {
     size /= 1024;
     at += 1;
   }
-  return `${number(size, at && size < 100 ? 1 : 0)} ${units[at]}`;
+  return `${number(size, at && size < 100 ? 1 : 0)}${SPACE}${units[at]}`;
 }
 
 // Seconds as "45 s", "12 min 5 s", "3 h 4 min", "2 d 3 h".
 export function duration(seconds) {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return DASH;
   const s = Math.max(0, seconds);
-  if (s < 10) return `${number(s, 1)} ${t("common.seconds")}`;
+  if (s < 10) return `${number(s, 1)}${SPACE}${t("common.seconds")}`;
   const steps = [[86400, "days", 3600, "hours"], [3600, "hours", 60, "minutes"], [60, "minutes", 1, "seconds"]];
   for (const [unit, name, part, partName] of steps) {
     if (s < unit) continue;
     const whole = Math.floor(s / unit);
     const rest = Math.floor((s - whole * unit) / part);
-    const first = `${whole} ${t(`common.${name}`)}`;
-    return rest ? `${first} ${rest} ${t(`common.${partName}`)}` : first;
+    const first = `${whole}${SPACE}${t(`common.${name}`)}`;
+    return rest ? `${first} ${rest}${SPACE}${t(`common.${partName}`)}` : first;
   }
-  return `${Math.round(s)} ${t("common.seconds")}`;
+  return `${Math.round(s)}${SPACE}${t("common.seconds")}`;
 }
 
 // How long ago, in words: "3 minutes ago", "in 2 hours". `now` in milliseconds.

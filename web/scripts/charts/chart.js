@@ -2,15 +2,18 @@
 // it, and the same numbers are there as a table.
 import { html, useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from "../dom.js";
 import { signal, useSignal } from "../store.js";
-import { number, t } from "../text.js";
+import { loss, number, percent, t } from "../text.js";
 import { Button } from "../components/basics.js";
 import { dark } from "./colours.js";
 import { Numbers } from "./numbers.js";
 import { plotOptions, plotted } from "./plot.js";
+import { tickLoss, tickPercent } from "./ticks.js";
 import { inTurn } from "./turns.js";
 import { loadUPlot } from "./uplot.js";
 
 const plain = (value) => number(value);
+
+const TICKS = new Map([[loss, tickLoss], [percent, tickPercent]]);
 
 // title      what it shows: read aloud, and above the chart; where it is a control, `label` is what is read aloud
 // x          ascending numbers; with `time`, seconds since 1970
@@ -18,7 +21,9 @@ const plain = (value) => number(value);
 //            line is drawn but has no name: not in the read-out, not in the table; with `width` 0, it bounds an area,
 //            which may be larger than the chart; `tag` is written at the line's end
 // areas      [{low: key, high: key, colour}]: what lies between two series is filled
-// format     how a value is written, e.g. loss or percent; formatX likewise, and formatTick on the axis of values
+// extent     [from, to]: what is seen of x while it has fewer than two places
+// format     how a value is written, e.g. loss or percent; formatX likewise, and formatTick(value, step) on the axis of
+//            values, whose ticks are `step` apart
 // log        whether the axis of values is logarithmic; values up to 0 are gaps then
 // smoothing  weight of the moving average in [0, 1); the raw line stays, faint
 // markers    [{x, label, colour}]: lines upright, e.g. the best epoch
@@ -27,7 +32,7 @@ const plain = (value) => number(value);
 // zoom, onZoom   [from, to] or null, where the zoom is to be shared or kept in the address
 // cursor     a signal with the place in x that is under the cursor, where others want to know it
 // hidden, onToggle   a Set of keys that are not drawn, and what is called with a key when its name is pressed
-export function Chart({ title, label = title, x, series, format = plain, formatTick = format, formatX = plain, xLabel, height = 260, time = false, log = false,
+export function Chart({ title, label = title, x, series, extent, format = plain, formatTick = TICKS.get(format) ?? ((value) => format(value)), formatX = plain, xLabel, height = 260, time = false, log = false,
   smoothing = 0, markers = [], bands = [], areas = [], sync, zoom = null, onZoom, cursor, hidden, onToggle, readout = true, children }) {
   const holder = useRef();
   const plot = useRef(null);
@@ -43,7 +48,7 @@ export function Chart({ title, label = title, x, series, format = plain, formatT
   const setZoom = onZoom ?? setOwnZoom;
   const drawn = series.filter((each) => !hidden?.has(each.key));
   const named = series.filter((each) => !each.aside);
-  shown.current = { x, drawn, areas, markers, bands, setZoom, formatTick, formatX, index };
+  shown.current = { x, drawn, areas, markers, bands, setZoom, formatTick, formatX, index, zoomed, extent };
 
   // What needs another uPlot; everything else is given to the one that is there.
   const structure = JSON.stringify([drawn.map((each) => [each.key, each.colour, each.dashed, each.width, each.tag]), areas, log, smoothing > 0, time, sync, isDark]);
@@ -76,7 +81,7 @@ export function Chart({ title, label = title, x, series, format = plain, formatT
       chart.setData(plotted(shown.current, log, smoothing), !zoomed);
       if (zoomed) chart.setScale("x", { min: zoomed[0], max: zoomed[1] });
     });
-  }, [x, series, smoothing, zoomed?.[0], zoomed?.[1], ready, hidden]);
+  }, [x, series, smoothing, zoomed?.[0], zoomed?.[1], extent?.[0], extent?.[1], ready, hidden]);
   useEffect(() => plot.current?.redraw(false, false), [JSON.stringify([markers, bands])]);
 
   const go = (to) => {

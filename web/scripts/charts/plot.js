@@ -138,8 +138,12 @@ function range(chart, low, high) {
   return [low - room, high + room];
 }
 
-// A single point stands in the middle.
-const wide = (_, low, high) => (low === high && low !== null ? [low - 1, high + 1] : [low, high]);
+// Of a single place, and of none, uPlot does not know how much of x is seen: all there will be, or a little around it.
+function seenOf({ current: { x, zoomed, extent } }, low, high) {
+  if (zoomed || x.length > 1) return [low, high];
+  if (extent && extent[1] > extent[0]) return [Math.min(extent[0], x[0] ?? extent[0]), Math.max(extent[1], x[0] ?? extent[1])];
+  return x.length ? [x[0] - 1, x[0] + 1] : [0, 1];
+}
 
 // Of a logarithmic axis, lines at the powers of ten where it is long: lines between them would cover everything.
 function powers(chart, splits) {
@@ -164,7 +168,7 @@ export function plotOptions({ width, height, log, smoothing, time, sync }, shown
     width,
     height,
     legend: { show: false },
-    padding: [8, tagged ? 20 : 8, 0, 0],
+    padding: [8, tagged ? 20 : 16, 0, 0],
     cursor: {
       sync: sync ? { key: sync, setSeries: false } : undefined,
       drag: { x: true, y: false, setScale: false },
@@ -172,10 +176,10 @@ export function plotOptions({ width, height, log, smoothing, time, sync }, shown
       focus: { prox: -1 },
       bind: { dblclick: () => null },
     },
-    scales: { x: { time, range: wide }, y: { distr: log ? 3 : 1, ...(log ? {} : { range }) } },
+    scales: { x: { time, range: (_, low, high) => seenOf(shown, low, high) }, y: { distr: log ? 3 : 1, ...(log ? {} : { range }) } },
     axes: [
       axis({ space: GRID_SPACE, grid: { show: false }, size: 28, ...(time ? {} : { values: formatX, incrs: [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 1e7] }) }),
-      axis({ space: 32, size: 60, ...(log ? { grid: { stroke: colour("--line"), width: 1, filter: powers } } : {}), values: (_, splits) => splits.map((each) => (each === null ? "" : shown.current.formatTick(each))) }),
+      axis({ space: 32, size: 60, ...(log ? { grid: { stroke: colour("--line"), width: 1, filter: powers } } : {}), values: (_, splits, at, space, step) => splits.map((each) => (each === null ? "" : shown.current.formatTick(each, log ? undefined : step))) }),
     ],
     series: lines(shown.current, smoothing),
     bands: filled(shown.current, smoothing),

@@ -3,12 +3,14 @@ import { html, useMemo } from "../dom.js";
 import { signal, useSignal } from "../store.js";
 import { DASH, loss, number, percent, t, toNumber } from "../text.js";
 import { Chart } from "../charts/chart.js";
+import { tickLoss, tickPercent } from "../charts/ticks.js";
 import { colourName } from "../charts/colours.js";
 import { column, columnFrom, letter } from "./model.js";
 import { Badge, axisDifference, barePoints, lossDifference, points } from "./parts.js";
 
 const KINDS = ["loss", "accuracy"];
 const FORMATS = { loss, accuracy: (value) => percent(value, 1) };
+const TICKS = { loss: tickLoss, accuracy: tickPercent };
 const FROM = { loss: lossDifference, accuracy: points };
 const AXIS_FROM = { loss: axisDifference(1), accuracy: axisDifference(100) };
 
@@ -73,7 +75,7 @@ export function Charts({ comparison: whole, baseline: from, ids, hidden, splits,
     return html`<div class="compare-chart" key=${kind}>
       <${Values} ...${{ cursor, epochs: comparison.epochs, series: lines[kind].series, format: (value) => (value === null ? DASH : (baseline && kind === "accuracy" ? barePoints : format)(value)), hidden, splits, baseline }} />
       <${Chart} title=${title} x=${comparison.epochs} series=${lines[kind].series} areas=${lines[kind].areas} format=${format}
-        formatTick=${baseline ? AXIS_FROM[kind] : format} height=${height} log=${log && kind === "loss" && !baseline}
+        formatTick=${baseline ? AXIS_FROM[kind] : TICKS[kind]} height=${height} log=${log && kind === "loss" && !baseline}
         smoothing=${smoothing} zoom=${zoom} onZoom=${setZoom} sync="compare" cursor=${cursor} hidden=${hiddenLines} readout=${false} />
     </div>`;
   })}</div>`;

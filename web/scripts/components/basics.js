@@ -178,6 +178,6 @@ export function Tabs({ tabs, selected, select, label }) {
   };
   return html`<div class="tabs" ref=${list} role="tablist" aria-label=${label} onKeyDown=${move}>
     ${tabs.map(([name, text]) => html`<button type="button" role="tab" class="tab" data-tab=${name} aria-selected=${name === selected}
-      tabindex=${name === selected ? 0 : -1} onClick=${() => select(name)}>${text}</button>`)}
+      tabindex=${name === selected ? 0 : -1} data-label=${typeof text === "string" ? text : undefined} onClick=${() => select(name)}>${text}</button>`)}
   </div>`;
 }

@@ -21,7 +21,7 @@ export function Login() {
       setBusy(false);
     }
   };
-  const error = problem && (problem.status === 0 ? t("common.unreachable") : problem.detail);
+  const error = problem && ({ 0: t("common.unreachable"), 401: t("common.login_refused") }[problem.status] ?? problem.detail);
   return html`<form class="login" onSubmit=${submit}>
     <h1>${t("common.login_title")}</h1>
     <p>${t("common.login_text")}</p>

@@ -82,7 +82,7 @@ export function Toasts() {
   const shown = useSignal(messages);
   return html`<div class="toasts" role="status" aria-live="polite">${shown.map(
     (each) => html`<div key=${each.id} class=${`toast toast-${each.kind}`}><span>${each.text}</span>
-      ${each.undo && html`<${Button} kind="quiet" onClick=${() => each.end(true)}>${t("common.undo")}<//>`}
+      ${each.undo && html`<${Button} kind="quiet" class="toast-undo" onClick=${() => each.end(true)}>${t("common.undo")}<//>`}
       <${Button} kind="quiet" aria-label=${t("common.close")} onClick=${() => each.end(false)}>✕<//></div>`,
   )}</div>`;
 }

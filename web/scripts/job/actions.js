@@ -39,7 +39,7 @@ async function confirmed(model, job, verb) {
 
 async function remove(model, job) {
   const text = job.repeats > 1 ? t("job.delete_repeats_text", { n: job.repeats }) : t("job.delete_text");
-  if (!(await confirm({ title: t("job.delete_title"), text, action: t("common.delete"), danger: true }))) return;
+  if (!(await confirm({ title: t("job.delete_title"), text, action: t("job.delete_act"), danger: true }))) return;
   try {
     await del(model.path);
     navigate("/jobs");

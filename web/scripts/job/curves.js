@@ -3,7 +3,7 @@ import { html, useCallback, useEffect, useMemo, useRef, useState } from "../dom.
 import { get } from "../api.js";
 import { useQuery } from "../router.js";
 import { debounce, throttle, useSignal } from "../store.js";
-import { language, loss, number, percent, short, t, toNumber } from "../text.js";
+import { language, loss, number, percent, t, toNumber } from "../text.js";
 import { Chart } from "../charts/chart.js";
 import { splitName } from "./facts.js";
 import { AXES, EXTRA, axisOf, forecastLines, linesOf, stepLoss } from "./series.js";
@@ -95,10 +95,6 @@ export function Controls({ choices, axes = AXES }) {
   </div>`;
 }
 
-// Values of the axes, with no more places than they need.
-export const tickPercent = (value) => percent(value, Math.abs(100 * value - Math.round(100 * value)) < 0.01 ? 0 : 1);
-export const tickLoss = (value) => (Math.abs(value) >= 1e5 ? value.toExponential(0).replace("+", "") : short(value, 3));
-
 // Charts are higher where there is room for it.
 export const chartHeight = () => (innerHeight >= 1100 ? 360 : 250);
 
@@ -136,13 +132,13 @@ export function Curves({ model, job, bands: findings, forecast }) {
   const markers = useMemo(() => (best === undefined || !columns.length ? [] : [{ x: axis.of(best), label: t("job.best_epoch", { epoch: best }) }]), [best, axis]);
   const bands = useMemo(() => findings.map(({ from, to, colour }) => ({ from: axis.of(from), to: axis.of(Math.min(to, columns.epoch.at(-1) ?? 0)), colour })), [findings, axis]);
   const setZoom = useCallback((range) => choices.setZoom(range), [choices.axis]);
-  const shared = { ...words(lines.kind, axis.unit), smoothing: choices.smoothing, sync: `job-${model.id}`, zoom: choices.zoom, onZoom: setZoom, bands, markers };
+  const shared = { ...words(lines.kind, axis.unit), extent: lines.kind === "epoch" ? [0, job.spec.epochs - 1] : undefined, smoothing: choices.smoothing, sync: `job-${model.id}`, zoom: choices.zoom, onZoom: setZoom, bands, markers };
   const named = { hidden: choices.hidden, onToggle: choices.toggle };
   return html`<section class="job-curves" aria-label=${t("job.tab_curves")}>
     <${Controls} choices=${choices} />
     <div class="job-charts">
-      <${Chart} title=${t("job.accuracy")} ...${lines.accuracy} format=${percent} formatTick=${tickPercent} height=${chartHeight()} ...${named} ...${shared} />
-      <${Chart} title=${t("job.loss")} ...${lines.losses} format=${loss} formatTick=${tickLoss} log=${choices.log} height=${chartHeight()} ...${named} ...${shared} />
+      <${Chart} title=${t("job.accuracy")} ...${lines.accuracy} format=${percent} height=${chartHeight()} ...${named} ...${shared} />
+      <${Chart} title=${t("job.loss")} ...${lines.losses} format=${loss} log=${choices.log} height=${chartHeight()} ...${named} ...${shared} />
     </div>
     <${Chart} title=${html`<${Measures} choices=${choices} columns=${columns} />`} label=${t(`job.measure_${choices.measure}`)} ...${lines.extra}
       format=${EXTRA[choices.measure]} height=${130} ...${shared} markers=${[]} smoothing=${choices.measure === "learning_rate" ? 0 : choices.smoothing} />

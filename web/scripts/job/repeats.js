@@ -7,7 +7,7 @@ import { throttle, useSignal } from "../store.js";
 import { language, loss, number, percent, t, toNumber } from "../text.js";
 import { ErrorPanel, Loading, Status } from "../components/basics.js";
 import { Chart } from "../charts/chart.js";
-import { Controls, chartHeight, tickLoss, tickPercent, useChoices } from "./curves.js";
+import { Controls, chartHeight, useChoices } from "./curves.js";
 import { splitName } from "./facts.js";
 
 const READ_EVERY = 2000;
@@ -87,8 +87,8 @@ export default function Repeats({ model, job }) {
     <${Summary} value=${value} />
     <${Controls} choices=${choices} axes=${["epoch"]} />
     <div class="job-charts">
-      <${Chart} title=${t("job.accuracy_mean")} ...${shown.accuracy} format=${percent} formatTick=${tickPercent} ...${shared} />
-      <${Chart} title=${t("job.loss_mean")} ...${shown.loss} format=${loss} formatTick=${tickLoss} log=${choices.log} ...${shared} />
+      <${Chart} title=${t("job.accuracy_mean")} ...${shown.accuracy} format=${percent} ...${shared} />
+      <${Chart} title=${t("job.loss_mean")} ...${shown.loss} format=${loss} log=${choices.log} ...${shared} />
     </div>
     <section class="section"><h2>${t("job.seeds")}</h2><${Seeds} value=${value} current=${job.id} /></section>
     <p class="job-under"><${Link} to=${`/compare?${value.jobs.slice(0, 10).map((each) => `job=${each.id}`).join("&")}`}>${t("job.compare_seeds")}<//></p>

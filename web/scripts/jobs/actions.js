@@ -85,7 +85,7 @@ export async function perform(verb, chosen) {
   const left = chosen.length - rows.length;
   const text = [t(`jobs.hint_${verb}`), left ? t("jobs.left_out", { n: left }) : ""].filter(Boolean).join(" ");
   const title = rows.length === 1 ? t(`jobs.ask_one_${verb}`, { name: nameOf(rows[0]) }) : t(`jobs.ask_${verb}`, { n: rows.length });
-  if (asks && !(await confirm({ title, text, action: t(`jobs.verb_${verb}`), danger: verb !== "stop" }))) return false;
+  if (asks && !(await confirm({ title, text, action: t(`jobs.act_${verb}`, { n: rows.length }), danger: verb !== "stop" }))) return false;
   if (verb === "delete") remove(rows);
   else await send(verb, rows);
   return true;

@@ -81,7 +81,7 @@ export function Webhooks() {
     }
   };
   const remove = async (each) => {
-    const sure = await confirm({ title: t("settings.delete_webhook"), text: t("settings.delete_webhook_text", { url: each.url }), action: t("common.delete"), danger: true });
+    const sure = await confirm({ title: t("settings.delete_webhook"), text: t("settings.delete_webhook_text", { url: each.url }), action: t("settings.delete_webhook_act"), danger: true });
     if (sure) attempt(() => del(`/v1/webhooks/${each.id}`));
   };
   const rotate = async (each) => {

@@ -23,7 +23,7 @@ export function SweepProgress({ sweep, jobs }) {
   return html`<div class="sweeps-progress">
     <${Progress} value=${progress.percent / 100} />
     <p class="small muted"><span>${t("sweeps.ended", { n: number(progress.jobs_over), total: number(progress.jobs) })}</span>
-      ${!over && html`<span>${number(progress.percent, 0)} %</span>`}
+      ${!over && html`<span>${number(progress.percent, 0)} %</span>`}
       ${left !== null && html`<span>${t("sweeps.left", { time: duration(Math.round(left)) })}</span>`}
       ${over && taken !== null && html`<span>${t("sweeps.took", { time: duration(Math.round(taken)) })}</span>`}</p>
   </div>`;

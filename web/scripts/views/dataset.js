@@ -68,7 +68,7 @@ function Version({ name, number: wanted, versions, changed }) {
 function VersionHeader({ version, versions }) {
   const { name } = version;
   const remove = async (path, title, text) => {
-    if (!(await confirm({ title, text, action: t("common.delete"), danger: true }))) return;
+    if (!(await confirm({ title, text, action: title, danger: true }))) return;
     try {
       await del(path);
       toast(t("datasets.deleted"));

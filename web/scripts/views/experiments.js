@@ -14,7 +14,7 @@ function Entry({ experiment, run }) {
   return html`<li class="experiments-entry"><h2><${Link} to=${`/experiments/${experiment.name}`}>${experiment.title}<//></h2>
     <p class="experiments-entry-question">${experiment.question}</p>
     <p class="experiments-entry-foot small"><span class="muted">${t("common.jobs_count", { n: preset.trials.length })}, ${t("common.epochs_count", { n: epochsOf(preset) })}</span>
-      ${run ? html`<span class="experiments-entry-run"><${SweepStatus} status=${run.status} />${run.status === "running" && html` <span class="muted">${number(run.progress.percent)} %</span>`} <span class="muted"><${Time} at=${run.created_at} /></span></span>`
+      ${run ? html`<span class="experiments-entry-run"><${SweepStatus} status=${run.status} />${run.status === "running" && html` <span class="muted">${number(run.progress.percent)} %</span>`} <span class="muted"><${Time} at=${run.created_at} /></span></span>`
         : html`<span class="muted">${t("experiments.never")}</span>`}</p></li>`;
 }
 

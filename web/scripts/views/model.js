@@ -32,7 +32,7 @@ export default function Model({ id }) {
 
 function Header({ model, title }) {
   const remove = async () => {
-    if (!(await confirm({ title: t("models.delete"), text: t(model.job_id ? "models.delete_text" : "models.delete_brought_text"), action: t("common.delete"), danger: true }))) return;
+    if (!(await confirm({ title: t("models.delete"), text: t(model.job_id ? "models.delete_text" : "models.delete_brought_text"), action: t("models.delete"), danger: true }))) return;
     try {
       await del(`/v1/models/${model.id}`);
       toast(t("models.deleted"));

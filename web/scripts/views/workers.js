@@ -24,6 +24,9 @@ function useFresh(reload) {
   }, []);
 }
 
+// A text with its `commands` as code.
+const withCode = (text) => text.split("`").map((part, n) => (n % 2 ? html`<code>${part}</code>` : part));
+
 function Worker({ worker, names }) {
   const used = worker.memory_total_bytes && worker.memory_available_bytes !== null
     ? 1 - worker.memory_available_bytes / worker.memory_total_bytes : null;
@@ -68,7 +71,7 @@ export default function Workers() {
   return html`<div class="page-header"><h1>${t("common.nav_workers")}</h1></div>
     ${first && html`<${ErrorPanel} problem=${first.problem} retry=${first.reload} />`}
     ${!first && !workers.value && html`<${Loading} />`}
-    ${workers.value?.length === 0 && html`<${Empty} title=${t("workers.none")}>${t("workers.none_hint")}<//>`}
+    ${workers.value?.length === 0 && html`<${Empty} title=${t("workers.none")}>${withCode(t("workers.none_hint"))}<//>`}
     ${workers.value?.length > 0 && html`<ul class="workers">${workers.value.map((each) => html`<${Worker} key=${each.id} worker=${each} names=${names} />`)}</ul>`}
     ${queue.value && html`<section class="section"><h2>${t("workers.queue")}</h2><${Queue} queue=${queue.value} /></section>`}`;
 }
