@@ -12,7 +12,6 @@ from posixpath import dirname, join, normpath
 from string import Template
 
 from fastapi import APIRouter, FastAPI, Request, Response
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from api.contract.files import REVALIDATED, Content, Tree, content_policy, read_tree
@@ -63,10 +62,11 @@ def answer_browsers(app: FastAPI, root: str, folder: Path = WEB) -> None:
     page, headers = _page(root, folder)
     otherwise = app.exception_handlers[HTTPException]
 
-    async def answer(request: Request, error: HTTPException) -> Response:
+    def answer(request: Request, error: HTTPException) -> Response:
         if error.status_code == HTTPStatus.NOT_FOUND and _is_for_page(request):
             return Response(page.plain, HTTPStatus.NOT_FOUND, {**headers, **VARY}, media_type=page.media_type)
-        found: Response = await run_in_threadpool(otherwise, request, error)
+        found = otherwise(request, error)
+        assert isinstance(found, Response)
         return found
 
     app.exception_handlers[HTTPException] = answer
