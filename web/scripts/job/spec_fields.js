@@ -44,8 +44,8 @@ export async function meanings(spec) {
       const field = schema?.properties?.[name];
       if (!field) continue;
       const at = path ? `${path}.${name}` : name;
-      const otherwise = name === "name" ? usual?.name : takesNull(field) ? null : undefined;
-      found[at] = { title: field.title, description: field.description, unit: field.unit, usual: field.default ?? otherwise, part };
+      const own = name === "name" ? usual?.name : field.default ?? (takesNull(field) ? null : undefined); // adam's name is always adam
+      found[at] = { title: field.title, description: field.description, unit: field.unit, usual: own, part };
       if (inner && typeof inner === "object" && !Array.isArray(inner)) walk(variant(field, inner, schemas), inner, at, found[at].usual, found[at].usual === null ? at : part);
     }
   };
