@@ -386,3 +386,19 @@ def test_axe_finds_nothing_with_everything_open(page: Page, problems: Any) -> No
     control(page, "spec.architecture").click()
     expect(field(page, "spec.architecture").get_by_role("tooltip")).to_be_visible()
     assert in_all_colours(page) == {}
+
+
+def test_what_is_typed_for_an_architecture_is_taken_when_the_field_is_left(page: Page, problems: Any) -> None:
+    problems.expect(REFUSED)
+    opened(page)
+    architecture = control(page, "spec.architecture")
+    architecture.click()
+    page.keyboard.type("resnet20")  # the click has selected what was there
+    page.keyboard.press("Tab")
+    expect(architecture).to_have_value("resnet20")
+    assert body(page)["spec"]["architecture"] == {"name": "resnet20"}
+    architecture.press("Control+a")
+    page.keyboard.type("resnet999")
+    page.keyboard.press("Tab")
+    expect(architecture).to_have_value("resnet999")
+    expect(field(page, "spec.architecture").locator(".field-error")).to_contain_text("no architecture 'resnet999'")
