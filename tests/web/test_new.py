@@ -402,3 +402,11 @@ def test_what_is_typed_for_an_architecture_is_taken_when_the_field_is_left(page:
     page.keyboard.press("Tab")
     expect(architecture).to_have_value("resnet999")
     expect(field(page, "spec.architecture").locator(".field-error")).to_contain_text("no architecture 'resnet999'")
+
+
+def test_suggested_changes_stand_at_the_top_and_lead_to_their_fields(page: Page, service: Service) -> None:
+    base = service.job(name="the base").id
+    opened(page, f"/new?from={base}&spec={quote(json.dumps({'optimizer': {'learning_rate': 0.01}}))}")
+    page.get_by_role("button", name="Learning rate: 0.01").click()
+    expect(control(page, "spec.optimizer.learning_rate")).to_be_focused()
+    expect(control(page, "spec.optimizer.learning_rate")).to_be_in_viewport()

@@ -1,5 +1,5 @@
 // The form itself: its state, the dry run, the submission.
-import { html, useEffect, useMemo, useRef, useState } from "../dom.js";
+import { html, useEffect, useMemo, useReducer, useRef, useState } from "../dom.js";
 import { post } from "../api.js";
 import { Link, navigate } from "../router.js";
 import { useSignal } from "../store.js";
@@ -45,12 +45,14 @@ function useFields(root, goToField) {
   const [search, setSearch] = useState("");
   const [open, setOpen] = useState(new Set());
   const wanted = useRef(null);
+  const [, redraw] = useReducer((n) => n + 1, 0);
   const toggle = (id) => setOpen((old) => (old.has(id) ? new Set([...old].filter((each) => each !== id)) : new Set([...old, id])));
   const goTo = (field) => {
     const group = groupOf(root, field.name);
     if (group) setOpen((old) => new Set([...old, group]));
     setSearch("");
     wanted.current = field.name;
+    redraw(); // also where nothing opens: the field is gone to once it is drawn
   };
   useEffect(() => {
     if (!wanted.current) return;
