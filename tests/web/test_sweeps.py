@@ -155,7 +155,8 @@ def test_an_experiment_is_read_run_and_answered(page: Page, service: Service) ->
     until(lambda: picture.evaluate("image => image.naturalWidth") > 0, "there is no picture")
 
 
-def test_a_field_of_a_part_that_nobody_named_varies(page: Page, service: Service) -> None:
+def test_a_field_of_a_part_that_nobody_named_varies(page: Page, service: Service, problems: Problems) -> None:
+    problems.expect("422: POST /v1/jobs")  # of banana
     page.goto("/sweeps?new=1")
     page.get_by_label("Epochs").fill("1")
     page.get_by_label("Values").fill("0.1, banana")
