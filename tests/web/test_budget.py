@@ -11,7 +11,7 @@ MOST_IN_ALL = 330_000  # of all views in both languages: what there is, and a li
 
 def test_no_address_loads_150_kb_compressed(record_property: Callable[[str, object], None]) -> None:
     weight = weigh()
-    record_property("bytes after gzip", weight)  # `python -m benchmarks.page_weight` prints them
+    record_property("bytes after gzip", str(weight))  # `python -m benchmarks.page_weight` prints them
     assert {view: size for view, size in weight.first_loads.items() if size >= MOST_OF_AN_ADDRESS} == {}
 
 

@@ -107,6 +107,45 @@ def test_what_the_curves_say_leads_to_the_form_with_the_change(service: Service,
     assert (address.path, said["from"], json.loads(said["spec"][0])) == ("/new", [job.id], suggested.spec)
 
 
+def test_how_far_the_accuracies_lie_apart_is_said_though_no_rule_finds_anything(service: Service, page: Page) -> None:
+    job = service.job(recorded=2)
+    job.record(1, train_accuracy=0.9, test_accuracy=0.755)
+    table = opened(page, job).get_by_role("table", name="Accuracy on the train images and on others")
+    last = table.get_by_role("row", name="last, epoch 2")
+    expect(last.get_by_role("cell")).to_have_text(["90.0 %", "75.5 %", "14.5 points"])
+    assert "healthy" not in page.locator(".job-diagnosis").inner_text()
+
+
+def test_the_epoch_in_which_a_job_diverged_is_not_done(service: Service, page: Page) -> None:
+    job = service.job(recorded=1, epochs=3)
+    job.record(1, train_loss=float("nan"))
+    job.fail()
+    expect(opened(page, job).locator(".job-facts")).to_contain_text("1 of 3 epochs")
+
+
+def test_a_job_that_ended_before_its_first_epoch_promises_none(service: Service, page: Page) -> None:
+    job = service.job(recorded=0)
+    job.fail()
+    expect(opened(page, job).locator(".job-diagnosis")).to_contain_text("it ended before its first epoch")
+    expect(page.get_by_role("tab", name="Evaluation")).to_have_count(0)
+
+
+def test_what_is_asked_of_a_job_is_not_offered_again(service: Service, page: Page) -> None:
+    job = service.job()
+    service.client.jobs.stop(job.id)
+    expect(opened(page, job).locator(".status")).to_contain_text("stopping")
+    expect(page.locator(".job-actions").get_by_role("button")).to_have_text(["More"])
+
+
+def test_settings_have_the_names_of_the_readers_language(service: Service, open_page: OpenPage) -> None:
+    page = open_page(service, locale="zh-CN")
+    job = service.client.jobs.create({"dataset": "digits", "architecture": "resnet20", "optimizer": {"name": "adam"}})
+    page.goto(f"/jobs/{job.id}?tab=settings&differs=1")
+    rows = page.locator(".job-spec tbody tr")
+    expect(rows.filter(has_text="网络结构")).to_contain_text("resnet18")
+    expect(rows.filter(has_text="优化器")).to_contain_text("sgd")
+
+
 def test_settings_that_differ_are_marked_and_explained(service: Service, page: Page) -> None:
     job = service.job(running=False, epochs=7)
     opened(page, job, "?tab=settings")
@@ -170,5 +209,6 @@ def test_a_job_that_is_gone_says_so(service: Service, page: Page, problems: Prob
     expect(page.locator(".error-panel")).to_contain_text("Lower the learning rate.")
     service.client.jobs.delete(job.id)
     expect(page.get_by_role("alert").filter(has_text="deleted meanwhile")).to_be_visible()
+    assert page.locator(".job-edit").count() == 0
     page.reload()
     expect(page.get_by_role("heading", name="There is no such job")).to_be_visible()

@@ -122,7 +122,7 @@ def test_a_picture_that_is_fetched_after_its_link_has_ended_gets_another(
     page = open_page(keyed_service)
     page.add_init_script(f"sessionStorage.setItem('epochal.key', '{keyed_service.keys['train']}')")
     page.goto("/models")
-    expect(page.get_by_role("heading", name="Models")).to_be_visible()
+    expect(page.get_by_role("heading", name="Models", exact=True)).to_be_visible()
     links = list[str]()
 
     def answer(route: Route) -> None:

@@ -31,6 +31,8 @@ export default {
   },
   // 按字段的名称，在任何位置
   names: {
+    recipe: "配方",
+    checkpoints: "检查点",
     unreadable_images: "无法读取的图片",
     validation_fold: "交叉验证的折",
     index: "序号",
@@ -118,5 +120,18 @@ export default {
     minutes: "分钟",
     steps: "步",
     probability: "概率",
+    checkpoints: "个",
+    degrees: "度",
+    devices: "台",
+    parts: "份",
+    "of 30": "（最高 30）",
+    "share of the best loss": "（占最佳损失）",
+    "share of the image": "（占图片）",
+    "share of the label": "（占标签）",
+    "share of the learning rate": "（占学习率）",
+    "share of the steps": "（占总步数）",
+    "share of the training images": "（占训练图片）",
+    "share of the validation images": "（占验证图片）",
+    "turns of the colour circle": "圈（色相环）",
   },
 };

@@ -13,8 +13,11 @@ const BEFORE = new Set(["queued", "starting"]);
 
 // The verbs that a job's status allows.
 export function verbsOf({ status, requested }) {
-  const allowed = FINAL.has(status) ? ["delete"] : status === "paused" ? ["resume", "stop", "cancel"] : ["pause", "stop", "cancel"];
-  return allowed.filter((verb) => verb !== requested);
+  if (FINAL.has(status)) return ["delete"];
+  if (requested === "cancel") return [];
+  if (requested === "stop") return ["cancel"];
+  if (requested === "pause") return ["stop", "cancel"];
+  return [status === "paused" ? "resume" : "pause", "stop", "cancel"];
 }
 
 async function ask(model, verb) {

@@ -3,8 +3,9 @@ import { html, useEffect, useMemo, useRef, useState } from "../dom.js";
 import { get } from "../api.js";
 import { Link } from "../router.js";
 import { throttle, useSignal } from "../store.js";
-import { hasText, number, percent, short, t } from "../text.js";
+import { DASH, hasText, number, percent, short, t } from "../text.js";
 import { may } from "../session.js";
+import { splitName } from "./facts.js";
 import { FINAL } from "./model.js";
 import { stretches } from "./series.js";
 
@@ -88,12 +89,29 @@ function Forecast({ forecast }) {
   return html`<p class="job-forecast">${t("job.forecast", { epoch: forecast.epoch, low: percent(forecast.low, 1), high: percent(forecast.high, 1), probability: percent(forecast.probability, 0) })}</p>`;
 }
 
+// How far the accuracies lie apart, whether a rule finds something in it or not.
+function Gap({ job }) {
+  if (!job.latest && FINAL.has(job.status)) return null;
+  const held = job.best?.chosen_on ?? (job.spec.validation_fraction ? "validation" : "test");
+  const row = (name, metrics) => {
+    const [train, other] = [metrics?.train_accuracy ?? null, metrics?.[`${held}_accuracy`] ?? null];
+    const apart = train === null || other === null ? null : 100 * (train - other);
+    return html`<tr><th scope="row">${metrics ? t(`job.gap_${name}`, { epoch: metrics.epoch }) : t(`job.gap_${name}_none`)}</th><td class="num">${percent(train, 1)}</td><td class="num">${percent(other, 1)}</td>
+      <td class="num">${apart === null ? DASH : t("job.points", { n: number(apart, 1) })}</td></tr>`;
+  };
+  return html`<table class="table job-gap"><caption class="visually-hidden">${t("job.gap")}</caption>
+    <thead><tr><th scope="col">${t("job.accuracy")}</th><th scope="col" class="num">${splitName("train")}</th><th scope="col" class="num">${splitName(held)}</th><th scope="col" class="num">${t("job.apart")}</th></tr></thead>
+    <tbody>${row("best", job.best)}${row("last", job.latest)}</tbody></table>`;
+}
+
 export function Diagnosis({ job, diagnosis }) {
   const { value, problem, shown, point } = diagnosis;
   const findings = value?.findings ?? [];
-  const quiet = !value ? t(job.latest ? "common.loading" : "job.no_epochs_yet") : !value.epochs ? t("job.no_epochs_yet") : t(FINAL.has(job.status) ? "job.nothing_found" : "job.nothing_found_yet");
+  const none = t(FINAL.has(job.status) ? "job.no_epochs" : "job.no_epochs_yet");
+  const quiet = !value ? (job.latest ? t("common.loading") : none) : !value.epochs ? none : t(FINAL.has(job.status) ? "job.nothing_found" : "job.nothing_found_yet");
   return html`<aside class="job-diagnosis" aria-label=${t("job.diagnosis")}>
     <h2>${t("job.diagnosis")}</h2>
+    <${Gap} job=${job} />
     ${problem && problem.status !== 404 && html`<p class="field-error">${problem.detail || problem.message}</p>`}
     ${value?.forecast && html`<${Forecast} forecast=${value.forecast} />`}
     ${findings.length ? html`<ul class="job-findings" onPointerLeave=${() => point(null)}>${findings.map(

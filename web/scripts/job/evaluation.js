@@ -2,7 +2,7 @@
 import { html, useState } from "../dom.js";
 import { download, get } from "../api.js";
 import { loss, number, percent, short, t } from "../text.js";
-import { Button, ErrorPanel, Loading, Picture, useRead } from "../components/basics.js";
+import { Button, Empty, ErrorPanel, Loading, Picture, useRead } from "../components/basics.js";
 import { toastProblem } from "../components/overlays.js";
 import { splitName } from "./facts.js";
 import { Matrix } from "./matrix.js";
@@ -59,7 +59,12 @@ function Calibration({ model, calibration }) {
   </section>`;
 }
 
-export default function Evaluation({ model, job }) {
+export default function Evaluation({ model, job, final }) {
+  if (job.predictions) return html`<${Evaluated} model=${model} job=${job} />`;
+  return html`<${Empty} title=${t(final ? "job.no_evaluation" : "job.evaluation_later")}>${t("job.evaluation_text")}<//>`;
+}
+
+function Evaluated({ model, job }) {
   const [cell, setCell] = useState(null);
   const evaluation = useRead((signal) => get(`${model.path}/evaluation`, {}, { signal }), [job.id, job.predictions?.sha256]);
   const confusion = useRead((signal) => get(`${model.path}/confusion`, {}, { signal }), [job.id, job.predictions?.sha256]);

@@ -1,7 +1,7 @@
 // What matters now: best so far, how far, how fast, and why it waits or failed.
 import { classes, html, useEffect, useReducer } from "../dom.js";
 import { Link } from "../router.js";
-import { duration, hasText, loss, number, percent, t } from "../text.js";
+import { duration, hasText, loss, number, percent, t, toNumber } from "../text.js";
 import { Progress } from "../components/basics.js";
 import { FINAL } from "./model.js";
 
@@ -19,11 +19,13 @@ function useClock(running) {
 export const splitName = (split) => (hasText(`job.split_${split}`) ? t(`job.split_${split}`) : split);
 
 // Epochs that are trained: `progress` names the last step that is done, and the one under way does not count. What an
-// attempt has trained that is lost does not count either.
-export function epochsDone({ progress: { epoch, step, steps_per_epoch: steps }, latest, attempts }) {
-  const measured = latest && latest.attempt === attempts.at(-1)?.number ? latest.epoch + 1 : 0;
+// attempt has trained that is lost does not count either, nor does the epoch in which it diverged.
+export function epochsDone({ progress: { epoch, step, steps_per_epoch: steps }, latest, attempts, error }) {
+  const sound = [latest?.train_loss, latest?.test_loss].every((each) => each === null || Number.isFinite(toNumber(each)));
+  const measured = latest && latest.attempt === attempts.at(-1)?.number ? latest.epoch + (sound ? 1 : 0) : 0;
   if (epoch === null) return measured;
-  return Math.max(measured, step === null || (steps && step >= steps - 1) ? epoch + 1 : epoch);
+  const whole = error?.code !== "diverged" && (step === null || (steps && step >= steps - 1));
+  return Math.max(measured, whole ? epoch + 1 : epoch);
 }
 
 // Reasons to wait that pass by themselves. The others want somebody to do something.

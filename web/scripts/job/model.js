@@ -6,6 +6,7 @@ import { Columns } from "./columns.js";
 
 const DRAW_EVERY = 300; // milliseconds: epochs that come faster are drawn together
 const READ_JOB_EVERY = 1000;
+const ASK_AGAIN_EVERY = 15_000; // milliseconds: why a job waits changes with workers and other jobs, of which no event tells
 const PAGE = 1000; // rows: a larger page would be parsed in one long task
 
 export const FINAL = new Set(["succeeded", "failed", "cancelled", "stopped"]);
@@ -28,7 +29,9 @@ export class JobModel {
   open() {
     const ends = [live.subscribe((event) => this.handle(event)), live.connection.subscribe(() => this.connected())];
     this.read();
+    const timer = setInterval(() => this.job.value?.queue && !document.hidden && this.readJob(), ASK_AGAIN_EVERY);
     return () => {
+      clearInterval(timer);
       for (const end of ends) end();
       this.reading?.abort();
       this.draw.cancel();

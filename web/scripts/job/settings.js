@@ -1,16 +1,18 @@
 // The spec as it was resolved: in groups, what differs from its recipe marked, what each field means on hover and focus.
-import { html, useId, useMemo } from "../dom.js";
+import { html, useEffect, useId, useMemo } from "../dom.js";
 import { get } from "../api.js";
 import { Link, useQuery } from "../router.js";
 import { may } from "../session.js";
-import { short, t } from "../text.js";
+import { useSignal } from "../store.js";
+import { language, short, t } from "../text.js";
 import { useRead } from "../components/basics.js";
+import { loadNames, names as translated, titleOf as nameOf, unitOf } from "../form/names.js";
 import { GROUPS, flat, groupOf, meanings, recipeValues } from "./spec_fields.js";
 
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 // Parts that a spec can have or not are off where they are null; other fields are not set.
-const PARTS = /^(augmentation|regularisation)\.|\.sam$/;
+const PARTS = /^(augmentation|regularisation)\.|\.sam(\.|$)/;
 const nothing = (path) => t(PARTS.test(path) ? "job.off" : "job.not_set");
 
 function Value({ path, value, unit }) {
@@ -22,7 +24,13 @@ function Value({ path, value, unit }) {
   return html`<span class="user-text">${String(value)}</span>`;
 }
 
-const plain = (path, value) => (value === null ? nothing(path) : value === false ? t("job.off") : value === true ? t("job.on") : typeof value === "number" ? short(value, 6) : String(value));
+function plain(path, value) {
+  if (value === null) return nothing(path);
+  if (typeof value === "boolean") return t(value ? "job.on" : "job.off");
+  if (typeof value === "number") return short(value, 6);
+  if (Array.isArray(value)) return value.join(", ");
+  return typeof value === "object" ? t("job.on") : String(value);
+}
 
 // What stands in for a title until the schema is read.
 const asTitle = (name) => name[0].toUpperCase() + name.slice(1).replaceAll("_", " ");
@@ -33,7 +41,10 @@ const PLAIN = new Set(["architecture", "optimizer", "schedule", "augmentation", 
 // "optimizer.sam.radius" as "SAM · Radius", "optimizer.name" as "Optimizer".
 function titleOf(path, fields) {
   const names = path.split(".");
-  const titles = names.map((name, at) => fields[names.slice(0, at + 1).join(".")]?.title ?? asTitle(name));
+  const titles = names.map((name, at) => {
+    const inner = names.slice(0, at + 1).join(".");
+    return nameOf({ name: inner, key: name, title: fields[inner]?.title ?? asTitle(name) });
+  });
   const named = names.length > 1 && names.at(-1) === "name";
   const from = names.length > (named ? 2 : 1) && PLAIN.has(names[0]) ? 1 : 0;
   return titles.slice(from, named ? -1 : undefined).join(" · ");
@@ -48,7 +59,7 @@ function Row({ path, value, fields, differs, usual, fromRecipe }) {
   return html`<tr class=${differs ? "job-differs" : undefined}>
     <th scope="row"><span class="job-field" tabindex=${field?.description ? 0 : undefined} aria-describedby=${field?.description ? id : undefined}>${titleOf(path, fields)}
       ${field?.description && html`<span class="job-meaning" role="tooltip" id=${id}><span><${Ticked} text=${field.description} /></span><code>${path}</code></span>`}</span></th>
-    <td><${Value} path=${path} value=${value} unit=${field?.unit} /></td>
+    <td><${Value} path=${path} value=${value} unit=${field?.unit && unitOf(field.unit)} /></td>
     <td class="job-usual">${differs && t(fromRecipe ? "job.recipe_has" : "job.default_is", { value: plain(path, usual) })}</td>
   </tr>`;
 }
@@ -65,15 +76,18 @@ function compared(spec, fields, recipe) {
   const inRecipe = recipeValues(recipe);
   return sorted(flat(spec)).map(([path, value]) => {
     const fromRecipe = path in inRecipe;
-    const usual = fromRecipe ? inRecipe[path] : fields[path]?.usual;
-    const isName = path === "dataset" || path === "recipe" || path === "architecture.name" && !fromRecipe;
-    const counts = !isName && usual !== undefined && (usual === null || typeof usual !== "object");
+    const isOff = fields[path]?.part && !Object.keys(inRecipe).some((each) => each.startsWith(`${fields[path].part}.`));
+    const usual = fromRecipe ? inRecipe[path] : isOff ? null : fields[path]?.usual;
+    const counts = path !== "dataset" && path !== "recipe" && usual !== undefined;
     return { path, value, usual, fromRecipe, differs: counts && !same(value, usual) };
   });
 }
 
 export default function Settings({ job }) {
   const [query, change] = useQuery();
+  const shownLanguage = useSignal(language);
+  useSignal(translated);
+  useEffect(() => void loadNames(), [shownLanguage]);
   const only = query.get("differs") === "1";
   const { value: fields } = useRead(() => meanings(job.spec), [job.id]);
   const name = job.spec.recipe;

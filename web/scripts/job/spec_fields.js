@@ -34,17 +34,19 @@ function variant(field, value, schemas) {
   return options.find(has) ?? options[0];
 }
 
-// {path: {title, description, unit, usual}} for each field of `spec`. `usual` is undefined where the schema has no default.
+// {path: {title, description, unit, usual, part}} for each field of `spec`. `usual` is undefined where the schema has no
+// default; `part` is the path of what a field belongs to, where that is off by default.
 export async function meanings(spec) {
   const { schemas } = (await openapi()).components;
   const found = {};
-  const walk = (schema, value, path) => {
+  const walk = (schema, value, path, usual, part) => {
     for (const [name, inner] of Object.entries(value)) {
       const field = schema?.properties?.[name];
       if (!field) continue;
       const at = path ? `${path}.${name}` : name;
-      found[at] = { title: field.title, description: field.description, unit: field.unit, usual: field.default ?? (takesNull(field) ? null : undefined) };
-      if (inner && typeof inner === "object" && !Array.isArray(inner)) walk(variant(field, inner, schemas), inner, at);
+      const own = name === "name" ? usual?.name : field.default ?? (takesNull(field) ? null : undefined); // adam's name is always adam
+      found[at] = { title: field.title, description: field.description, unit: field.unit, usual: own, part };
+      if (inner && typeof inner === "object" && !Array.isArray(inner)) walk(variant(field, inner, schemas), inner, at, found[at].usual, found[at].usual === null ? at : part);
     }
   };
   walk(schemas.ResolvedSpec, spec, "");

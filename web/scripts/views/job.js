@@ -64,17 +64,20 @@ function usePart(name) {
   return loaded[name];
 }
 
-// A tab whose content the job cannot have is not there.
-function tabsOf(job) {
+// A tab whose content the job cannot have is not there. The evaluation may come until the job ends, and its tab stays while
+// the page is open: others do not move.
+function tabsOf(job, seen) {
   const absent = new Set();
-  if (!job.predictions) absent.add("evaluation");
+  if (job.predictions || !FINAL.has(job.status)) seen.add("evaluation");
+  if (!seen.has("evaluation")) absent.add("evaluation");
   if (job.repeats < 2) absent.add("repeats");
   return Object.keys(TABS).filter((name) => !absent.has(name));
 }
 
 function Parts({ model, job }) {
   const [query, change] = useQuery();
-  const names = tabsOf(job);
+  const seen = useMemo(() => new Set(), [model]);
+  const names = tabsOf(job, seen);
   const wanted = query.get("tab");
   const selected = names.includes(wanted) ? wanted : "curves";
   const Shown = usePart(selected);

@@ -28,7 +28,7 @@ function Worker({ worker, names }) {
   const used = worker.memory_total_bytes && worker.memory_available_bytes !== null
     ? 1 - worker.memory_available_bytes / worker.memory_total_bytes : null;
   return html`<li class="worker">
-    <header class="worker-head"><h3 class="user-text">${worker.id}</h3><${Status} status=${worker.state} /></header>
+    <header class="worker-head"><h2 class="user-text">${worker.id}</h2><${Status} status=${worker.state} /></header>
     <p class="muted user-text">${worker.devices.join(", ")}</p>
     <p class="worker-slots" aria-label=${t("workers.slots", { busy: worker.busy_slots, slots: worker.slots })}>
       ${Array.from({ length: worker.slots }, (_, n) => html`<span class=${n < worker.busy_slots ? "worker-slot worker-busy" : "worker-slot"}></span>`)}
