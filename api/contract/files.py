@@ -12,6 +12,7 @@ from typing import Self
 from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
+from api.http.content_coding import reads_gzip
 from api.http.etags import etag_of, if_none_match_of, matches, not_modified
 from api.http.preconditions import IfMatch, check_preconditions
 from api.http.throttling import count_as
@@ -56,7 +57,7 @@ class Content:
         etags = if_none_match_of(request)
         if etags and matches(etags, self.etag):
             return not_modified(self.etag, headers)
-        if not self.packed or not _reads_gzip(",".join(request.headers.getlist("accept-encoding"))):
+        if not self.packed or not reads_gzip(request):
             return Response(self.plain, headers=headers, media_type=self.media_type)
         # Two codings of one content have two strong tags, or one weak tag.
         packed = {**headers, "Content-Encoding": "gzip", "ETag": f"W/{self.etag}"}
@@ -133,12 +134,3 @@ def content_policy(script_hash: str = "") -> str:
             "frame-ancestors 'none'",
         )
     )
-
-
-def _reads_gzip(accepted: str) -> bool:
-    """Whether an `Accept-Encoding` allows gzip (RFC 9110, 12.5.3). A weight of 0 forbids it."""
-    for each in accepted.lower().split(","):
-        coding, _, weight = each.partition(";")
-        if coding.strip() == "gzip":
-            return weight.replace(" ", "").removeprefix("q=").rstrip("0") not in ("", "0", "0.") or not weight
-    return False

@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from api import schemas
 from api.dependencies import JobSummariesDep, SnapshotDep
+from api.http.content_coding import json_answer
 from api.http.problem_kinds import fails_with
 from api.schemas.job_list import JobSummaryQuery
 from api.schemas.job_summaries import JobSummary
@@ -24,9 +25,9 @@ router = APIRouter(prefix="/job-summaries", tags=["jobs"], route_class=AdmittedR
     responses=fails_with(CursorInvalid),
 )
 def list_job_summaries(
-    session: SnapshotDep, summaries: JobSummariesDep, query: Annotated[JobSummaryQuery, Query()]
+    session: SnapshotDep, summaries: JobSummariesDep, query: Annotated[JobSummaryQuery, Query()], request: Request
 ) -> Response:
     """As `GET /v1/jobs` lists them, up to a thousand at once: with the hyperparameters by their paths, and with the
     figures of the latest and the best epoch that a table shows."""
     page = queries.list_jobs(session, query.filter, query.order, after=query.after, limit=query.limit)
-    return Response(summaries.page(session, page, query.parameters), media_type="application/json")
+    return json_answer(request, summaries.page(session, page, query.parameters))

@@ -95,7 +95,7 @@ function Gap({ job }) {
   const held = job.best?.chosen_on ?? (job.spec.validation_fraction ? "validation" : "test");
   const row = (name, metrics) => {
     const [train, other] = [metrics?.train_accuracy ?? null, metrics?.[`${held}_accuracy`] ?? null];
-    const apart = train === null || other === null ? null : 100 * (train - other);
+    const apart = train === null || other === null ? null : 100 * Math.abs(train - other);
     return html`<tr><th scope="row">${metrics ? t(`job.gap_${name}`, { epoch: metrics.epoch }) : t(`job.gap_${name}_none`)}</th><td class="num">${percent(train, 1)}</td><td class="num">${percent(other, 1)}</td>
       <td class="num">${apart === null ? DASH : t("job.points", { n: number(apart, 1) })}</td></tr>`;
   };
