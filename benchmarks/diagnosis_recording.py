@@ -94,6 +94,8 @@ def digits() -> Iterator[Planted]:
         "regularisation": {"label_smoothing": 0.1},
     }
     yield Planted("mixup and smoothing", ("train_worse_than_test",), ("noisy_evaluation",), mixed)
+    held = {"optimizer": "adam", "epochs": 30, "batch_size": 128, "validation_fraction": 0.9}
+    yield Planted("nine tenths held out", ("overfitting",), FIT, held)
     yield Planted("4 test images a class", ("noisy_evaluation",), FIT, {**STANDARD, **CROP}, test_images=4)
     early = {"optimizer": {"name": "sgd", "learning_rate": 0.01}, "schedule": {"name": "exponential", "gamma": 0.5}}
     yield Planted("schedule over too early", ("schedule_ends_too_early",), low, {**early, "epochs": 30})

@@ -386,3 +386,27 @@ def test_axe_finds_nothing_with_everything_open(page: Page, problems: Any) -> No
     control(page, "spec.architecture").click()
     expect(field(page, "spec.architecture").get_by_role("tooltip")).to_be_visible()
     assert in_all_colours(page) == {}
+
+
+def test_what_is_typed_for_an_architecture_is_taken_when_the_field_is_left(page: Page, problems: Any) -> None:
+    problems.expect(REFUSED)
+    opened(page)
+    architecture = control(page, "spec.architecture")
+    architecture.click()
+    page.keyboard.type("resnet20")  # the click has selected what was there
+    page.keyboard.press("Tab")
+    expect(architecture).to_have_value("resnet20")
+    assert body(page)["spec"]["architecture"] == {"name": "resnet20"}
+    architecture.press("Control+a")
+    page.keyboard.type("resnet999")
+    page.keyboard.press("Tab")
+    expect(architecture).to_have_value("resnet999")
+    expect(field(page, "spec.architecture").locator(".field-error")).to_contain_text("no architecture 'resnet999'")
+
+
+def test_suggested_changes_stand_at_the_top_and_lead_to_their_fields(page: Page, service: Service) -> None:
+    base = service.job(name="the base").id
+    opened(page, f"/new?from={base}&spec={quote(json.dumps({'optimizer': {'learning_rate': 0.01}}))}")
+    page.get_by_role("button", name="Learning rate: 0.01").click()
+    expect(control(page, "spec.optimizer.learning_rate")).to_be_focused()
+    expect(control(page, "spec.optimizer.learning_rate")).to_be_in_viewport()

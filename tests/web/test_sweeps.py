@@ -153,3 +153,20 @@ def test_an_experiment_is_read_run_and_answered(page: Page, service: Service) ->
     expect(finding).to_contain_text("as expected")
     picture = page.locator("img.answer-picture")
     until(lambda: picture.evaluate("image => image.naturalWidth") > 0, "there is no picture")
+
+
+def test_a_field_of_a_part_that_nobody_named_varies(page: Page, service: Service, problems: Problems) -> None:
+    problems.expect("422: POST /v1/jobs")  # of banana
+    page.goto("/sweeps?new=1")
+    page.get_by_label("Epochs").fill("1")
+    page.get_by_label("Values").fill("0.1, banana")
+    expect(page.locator(".sweeps-value-wrong")).to_have_text("banana")
+    page.get_by_label("Values").fill("0.1, 0.01")
+    expect(page.locator(".sweeps-value-wrong")).to_have_count(0)
+    expect(page.get_by_text("2 jobs, 2 epochs")).to_be_visible()
+    expect(page.locator(".sweeps-form .field-error")).to_have_count(0)
+    page.get_by_role("button", name="Train 2 jobs").click()
+    expect(page.get_by_role("heading", name="Sweep of learning rate")).to_be_visible()
+    sweep = service.client.sweeps.retrieve(urlsplit(page.url).path.rpartition("/")[2])
+    rates = [service.client.jobs.retrieve(trial.job_id).spec["optimizer"]["learning_rate"] for trial in sweep.trials]
+    assert rates == [0.1, 0.01]

@@ -18,6 +18,7 @@ Patch = Mapping[str, Any]
 MIRRORED_KEEPS_CLASS = ("cifar10", "cifar100")
 MOST_EPOCHS = 10_000
 HIGHEST_RATE = 100.0
+MOST_HELD_OUT = 0.5  # of the training images
 
 
 def augmentation(reading: Reading) -> Patch | None:
@@ -140,6 +141,12 @@ def validation(reading: Reading) -> Patch | None:
     if spec is None:
         return {"validation_fraction": 0.1}
     return None if spec.validation_fraction or spec.validation_fold else {"validation_fraction": 0.1}
+
+
+def more_training_images(reading: Reading) -> Patch | None:
+    """A tenth held out where it was more than half; None where most images were trained on."""
+    spec = reading.spec
+    return {"validation_fraction": 0.1} if spec and spec.validation_fraction > MOST_HELD_OUT else None
 
 
 def early_stopping(reading: Reading) -> Patch | None:

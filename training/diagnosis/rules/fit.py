@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from training.diagnosis import patches
 from training.diagnosis.curves import Turn, flat_since, last_level, noise, peak, smoothed, trend, turn, value_at
 from training.diagnosis.finding import Finding, Suggestion
-from training.diagnosis.reading import Reading
+from training.diagnosis.reading import NEAR_ALL, Reading
+from training.diagnosis.rules.sure_gap import sure_gap
 
 # A rise since the lowest loss, as a share of that, and how sure the line through it is, in standard errors of its
 # slope: the smaller the rise, the surer. SageMaker's rule asks for a gap of 0.1 to the train loss instead.
@@ -134,11 +135,8 @@ def _by_fall(reading: Reading) -> Iterator[Finding]:
 
 def _by_accuracy(reading: Reading) -> Iterator[Finding]:
     gap, train, final = reading.gap, reading.final_train_accuracy, reading.final_accuracy
-    if gap is None or train is None or final is None or len(reading.accuracy) < ROWS_BEHIND + 2 or gap < GAP:
-        return
-    since = flat_since(reading.accuracy, FLAT * max(final, 0.1))
-    behind = int((reading.accuracy.epochs > since).sum()) if since is not None else 0
-    if since is None or behind < max(ROWS_BEHIND, len(reading.accuracy) // 5):
+    since = _flat_since(reading)
+    if gap is None or train is None or final is None or since is None or gap < GAP:
         return
     best = _best(reading) or (since, final)
     before = reading.recorded_before(since)
@@ -163,33 +161,39 @@ def _by_accuracy(reading: Reading) -> Iterator[Finding]:
     )
 
 
+def _flat_since(reading: Reading) -> int | None:
+    """Since when the accuracy no longer rises; None: it does, or there are too few rows to tell."""
+    if len(reading.accuracy) < ROWS_BEHIND + 2:
+        return None
+    since = flat_since(reading.accuracy, FLAT * max(last_level(reading.accuracy), 0.1))
+    behind = int((reading.accuracy.epochs > since).sum()) if since is not None else 0
+    return since if behind >= max(ROWS_BEHIND, len(reading.accuracy) // 5) else None
+
+
 def _by_gap(reading: Reading) -> Iterator[Finding]:
-    """Nearly all training images are right, and far fewer others, although these may still get better."""
+    """Nearly all training images are right, and far fewer others, although these may still get better; or all of them
+    are known by heart, with nothing that made them harder, and fewer others than chance explains."""
     gap, train, final = reading.gap, reading.final_train_accuracy, reading.final_accuracy
-    if (
-        gap is None
-        or train is None
-        or final is None
-        or gap < WIDE_GAP
-        or train < MOST_RIGHT
-        or reading.rows < ROWS_BEHIND + 2
-    ):
+    if gap is None or train is None or final is None or reading.rows < ROWS_BEHIND + 2:
         return
-    if _rose_to_the_end(reading) and gap < WIDER_GAP:
+    sure = sure_gap(reading) if _flat_since(reading) is not None else None
+    rose = gap < WIDER_GAP and _rose_to_the_end(reading)
+    if sure is None and (gap < WIDE_GAP or train < MOST_RIGHT or rose):
         return
-    since = _wide_since(reading)
+    since = _wide_since(reading) if sure is None else flat_since(reading.train_accuracy, 1 - NEAR_ALL) or 0
     yield Finding(
         code="overfitting",
         severity="warning",
         since_epoch=since,
         sentence=f"The network fits its training images far better than others: at the end, {train:.1%} of them are "
-        f"right, and {final:.1%} of the {reading.split} images, {gap:.0%} fewer. "
+        f"right, and {final:.1%} of the {reading.split} images, {gap:.0%} fewer. {f'{sure.sentence} ' if sure else ''}"
         f"The {reading.split} accuracy has not fallen: the run is not spoilt, but more varied training images would "
         "bring more than it had from these.",
         evidence={
             "train_accuracy_as_a_fraction": train,
             f"{reading.split}_accuracy_as_a_fraction": final,
             "gap_as_a_fraction": gap,
+            **(sure.evidence if sure else {}),
         },
         epochs=rows_of(reading, since),
         suggestion=against_overfitting(reading, still_learns=_learnt_to_the_end(reading)),
@@ -242,8 +246,16 @@ def rows_of(reading: Reading, since: int) -> tuple[int, ...]:
 
 
 def against_overfitting(reading: Reading, *, still_learns: bool = False) -> Suggestion | None:
-    """More varied images where they can be had; then a run that ends in time. `still_learns`: to its end, it had not
-    seen enough, and harder images need more time."""
+    """More images where most were held out; more varied ones where they can be had; then a run that ends in time.
+    `still_learns`: to its end, it had not seen enough, and harder images need more time."""
+    more = patches.more_training_images(reading)
+    if more:
+        return Suggestion(
+            more,
+            "The validation accuracy ends higher, and its interval is wider: it is of fewer images.",
+            "Most images were held out for validation. What they show of other images of their kind, the network can "
+            "learn; a tenth is usual.",
+        )
     stronger = patches.augmentation(reading)
     longer = patches.epochs(reading, 2.0) if still_learns else None
     if stronger and longer:

@@ -64,7 +64,7 @@ export const valueOn = (axis, row) => (axis.objective ? row.values[axis.key] ?? 
 export function axisOf(axis, rows, words) {
   const values = rows.map((row) => valueOn(axis, row)).filter((value) => value !== undefined);
   if (values.every(isNumber) && values.some(isFinite_)) return numeric(axis, values);
-  return axis.objective ? numeric(axis, [0, 1]) : categorical(axis, values, words); // nothing is measured yet
+  return axis.objective ? { ...numeric(axis, [0, 1]), ticks: [] } : categorical(axis, values, words); // nothing is measured yet
 }
 
 // Brushes in an address: "optimizer.learning_rate~0.001~0.1".

@@ -1,7 +1,7 @@
 // The fields in which the specs differ, a column for each job.
 import { html, classes } from "../dom.js";
 import { number, t, toNumber } from "../text.js";
-import { fieldWords, isNumber, pathOf, valueWords } from "./fields.js";
+import { fieldWords, useFieldNames, isNumber, pathOf, valueWords } from "./fields.js";
 import { Badge, nameOf } from "./parts.js";
 
 // How many times the baseline's number another one is.
@@ -23,6 +23,7 @@ function Value({ job, values, baseline }) {
 }
 
 export function Differences({ comparison, ids, baseline }) {
+  useFieldNames();
   if (!comparison.differences.length) return html`<p class="muted">${t("compare.no_differences")}</p>`;
   return html`<div class="table-wrap compare-differences" tabindex="0" role="group" aria-label=${t("compare.differences")}><table class="table">
     <thead><tr><th scope="col" class="compare-field">${t("compare.field")}</th>${comparison.jobs.map((job) => html`<th scope="col" class="num" key=${job.id}>

@@ -1,5 +1,21 @@
 // Fields of a spec and their values, in words.
-import { short, toNumber } from "../text.js";
+import { useEffect } from "../dom.js";
+import { loadNames, names } from "../form/names.js";
+import { useSignal } from "../store.js";
+import { hasText, language, short, t, toNumber } from "../text.js";
+
+// Draw anew once the names of fields in the language that is shown are there; to be called by a view that shows some.
+export function useFieldNames() {
+  const shown = useSignal(language);
+  useEffect(() => void loadNames(), [shown]);
+  return useSignal(names);
+}
+
+export const hasNames = () => Object.keys(names.value.paths).length > 0;
+
+// A name of the form that it has itself, or of its file, or the field as it is.
+const titleIn = (key) => (hasNames() && hasText(`form.title_${key}`) ? t(`form.title_${key}`) : undefined);
+const wordOf = (parts) => titleIn(parts.join("_")) ?? names.value.paths[parts.join("_")] ?? names.value.names[parts.at(-1)] ?? parts.at(-1).replaceAll("_", " ");
 
 // "/optimizer/learning_rate" as "optimizer.learning_rate".
 export const pathOf = (pointer) =>
@@ -7,9 +23,13 @@ export const pathOf = (pointer) =>
 
 // The last part of a path as words, and what it belongs to: ["learning rate", "optimizer"].
 export function fieldWords(path) {
-  const parts = path.replace(/\.name$/, "").split(".").map((part) => part.replaceAll("_", " "));
-  return [parts.at(-1), parts.slice(0, -1).join(" › ")];
+  const parts = path.replace(/\.name$/, "").split(".");
+  const words = parts.map((_, n) => wordOf(parts.slice(0, n + 1)));
+  return [words.at(-1), words.slice(0, -1).join(" › ")];
 }
+
+// Both in one: "optimizer › learning rate".
+export const fieldPath = (path) => [...fieldWords(path)].reverse().filter(Boolean).join(" › ");
 
 export const isNumber = (value) => typeof value === "number" || ["NaN", "Infinity", "-Infinity"].includes(value);
 

@@ -6,12 +6,13 @@ import { Button, Status } from "../components/basics.js";
 import { bestOf, lastOf, letter } from "./model.js";
 import { Badge, Difference, lossDifference, nameOf, points } from "./parts.js";
 
+// `good`: which way is for the better. Of the train images neither is: who learns by heart is best there.
 const COLUMNS = [
-  { key: "best", good: "up", format: percent, from: points, of: (_, job) => bestOf(job) },
-  { key: "test_accuracy", good: "up", format: percent, from: points },
+  { key: "best", good: "up", share: true, format: percent, from: points, of: (_, job) => bestOf(job) },
+  { key: "test_accuracy", good: "up", share: true, format: percent, from: points },
   { key: "test_loss", good: "down", format: loss, from: lossDifference },
-  { key: "train_accuracy", good: "up", format: percent, from: points },
-  { key: "train_loss", good: "down", format: loss, from: lossDifference },
+  { key: "train_accuracy", good: null, share: true, format: percent, from: points },
+  { key: "train_loss", good: null, format: loss, from: lossDifference },
 ].map((each) => ({ of: (comparison, job) => lastOf(comparison, job, each.key), ...each }));
 
 // What stands below a number: from which epoch it is, and over how many seeds.
@@ -19,8 +20,7 @@ function remark(found) {
   const parts = [];
   if (found.of > 1) parts.push(t("compare.mean_of", { n: found.of, of: found.seeds }));
   else if (found.epoch !== null && found.epoch !== undefined) parts.push(t("compare.epoch", { n: number(found.epoch) }));
-  if (found.split === "validation") parts.push(t("compare.on_validation"));
-  else if (found.chosenOn === "validation") parts.push(t("compare.chosen_on_validation"));
+  if (found.split) parts.push(t(`compare.on_${found.split}`));
   return parts.join(", ");
 }
 
@@ -30,7 +30,7 @@ function Cell({ comparison, job, baseline, column }) {
   const base = baseline && baseline !== job ? column.of(comparison, baseline) : null;
   const comparable = base && base.split === found.split;
   const spread = found.spread !== null && found.spread !== undefined
-    && html` <small class="muted" title=${t("compare.interval_hint")}>± ${column.good === "up" ? number(100 * found.spread, 2) : loss(found.spread)}</small>`;
+    && html` <small class="muted" title=${t("compare.interval_hint")}>± ${column.share ? number(100 * found.spread, 2) : loss(found.spread)}</small>`;
   const own = html`${column.format(found.value)}${spread}`;
   return html`<td class="num">
     <div>${comparable ? html`<${Difference} value=${found.value - base.value} good=${column.good} format=${column.from} />` : own}</div>

@@ -44,15 +44,15 @@ export function lastOf({ epochs }, job, measure) {
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-// The accuracy of a job's best epoch: {value, epoch, split, seeds, of}, or null. With repeats it is the mean of each
+// The accuracy of a job's best epoch, on the images that it was chosen on: {value, epoch, split, seeds, of}, or null. With repeats it is the mean of each
 // seed's own best epoch.
 export function bestOf(job) {
   const { best } = job;
   if (!best) return null;
   const bests = job.seeds?.map((each) => each.best_accuracy).filter(known).map(toNumber) ?? [];
   if (bests.length > 1) return { value: mean(bests), epoch: null, split: best.chosen_on, seeds: job.repeats, of: bests.length };
-  const split = known(best.test_accuracy) ? "test" : "validation";
-  return { value: toNumber(best[`${split}_accuracy`]), epoch: best.epoch, split, chosenOn: best.chosen_on, seeds: 1, of: 1 };
+  const split = best.chosen_on;
+  return { value: toNumber(best[`${split}_accuracy`]), epoch: best.epoch, split, seeds: 1, of: 1 };
 }
 
 const accuracyOf = (epoch, split) => toNumber(epoch[`${split}_accuracy`]);

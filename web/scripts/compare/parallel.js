@@ -2,7 +2,7 @@
 import { html, useMemo } from "../dom.js";
 import { percent, t } from "../text.js";
 import { Parallel } from "../charts/parallel.js";
-import { fieldWords, pathOf, valueWords } from "./fields.js";
+import { fieldWords, useFieldNames, pathOf, valueWords } from "./fields.js";
 import { bestOf, letter } from "./model.js";
 import { nameOf } from "./parts.js";
 
@@ -23,7 +23,8 @@ export const objectiveAxis = () => ({ key: OBJECTIVE, label: t("compare.best"), 
 
 export function ComparedParallel({ comparison, ids, hidden, brushes, setBrushes }) {
   const { differences, jobs } = comparison;
-  const axes = useMemo(() => [...axesOf(differences), objectiveAxis()], [differences, t("compare.best")]);
+  const names = useFieldNames();
+  const axes = useMemo(() => [...axesOf(differences), objectiveAxis()], [differences, t("compare.best"), names]);
   const rows = useMemo(() => jobs.filter((job) => !hidden.has(job.id)).map((job) => ({
     id: job.id, label: `${letter(ids.indexOf(job.id))} ${nameOf(job)}`, colour: `var(--c${ids.indexOf(job.id) + 1})`, strong: true,
     values: { ...Object.fromEntries(differences.filter((each) => job.id in each.values).map((each) => [pathOf(each.pointer), each.values[job.id]])), [OBJECTIVE]: bestOf(job)?.value },

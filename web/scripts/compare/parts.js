@@ -33,11 +33,11 @@ export const axisDifference = (factor) => (value) => {
   return `${scaled > 0 ? "+" : scaled < 0 ? "−" : ""}${short(Math.abs(scaled), 3)}`;
 };
 
-// A difference with its sign, an arrow, and a colour that says whether it is for the better. `good`: "up" or "down".
+// A difference with its sign, an arrow, and a colour that says whether it is for the better. `good`: "up", "down", or null where neither is.
 export function Difference({ value, good, format }) {
   if (value === null || Number.isNaN(value)) return html`<span class="muted">${DASH}</span>`;
   const way = direction(value, 4);
-  const kind = way === "same" ? "same" : way === good ? "good" : "bad";
+  const kind = way === "same" ? "same" : !good ? "neutral" : way === good ? "good" : "bad";
   return html`<span class=${`compare-difference compare-difference-${kind}`}><span aria-hidden="true">${SIGNS[way]}</span> ${format(value)}
-    <span class="visually-hidden">${t(`compare.${kind}`)}</span></span>`;
+    ${kind !== "neutral" && html`<span class="visually-hidden">${t(`compare.${kind}`)}</span>`}</span>`;
 }

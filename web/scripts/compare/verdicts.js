@@ -34,15 +34,25 @@ function Repeat({ verdict, comparison, reload }) {
   return html` <${Button} kind="quiet" class="compare-verdict-repeat" busy=${busy} onClick=${repeat}>${t("compare.repeat", { n: wanted })}<//>`;
 }
 
+// The data sets of two jobs that were trained on different ones, {one, other}, else null: such accuracies are of other images.
+function otherData({ differences }, { job, baseline }) {
+  const values = differences.find(({ pointer }) => pointer === "/dataset")?.values;
+  return values && values[job] !== values[baseline] ? { one: values[job], other: values[baseline] } : null;
+}
+
+function Verdict({ verdict, comparison, ids, reload }) {
+  const apart = otherData(comparison, verdict);
+  const sign = html`<span class="compare-verdict-sign" title=${apart ? t("compare.verdict_other_data") : t(`compare.verdict_${verdict.verdict}`)}>${apart ? "∅" : SIGNS[verdict.verdict]}</span>`;
+  return html`<li class=${`compare-verdict compare-verdict-${apart ? "other-data" : verdict.verdict}`}>
+    <span class="compare-verdict-pair"><${Badge} at=${ids.indexOf(verdict.job)} />${sign}<${Badge} at=${ids.indexOf(verdict.baseline)} /></span>
+    <p><span class="user-text">${apart ? t("compare.other_data", apart) : verdict.sentence}</span>
+      ${!apart && html`<${Repeat} ...${{ verdict, comparison, reload }} />`}</p></li>`;
+}
+
 export function Verdicts({ comparison, ids, reload }) {
   const told = comparison.verdicts.filter((each) => ids.includes(each.job) && ids.includes(each.baseline));
   if (!told.length) return null;
   const order = [...told].sort((a, b) => ids.indexOf(a.job) - ids.indexOf(b.job));
   return html`<section class="section"><h2>${t("compare.verdicts")}</h2>
-    <ul class="compare-verdicts">${order.map((verdict) => html`<li key=${verdict.job} class=${`compare-verdict compare-verdict-${verdict.verdict}`}>
-      <span class="compare-verdict-pair"><${Badge} at=${ids.indexOf(verdict.job)} />
-        <span class="compare-verdict-sign" title=${t(`compare.verdict_${verdict.verdict}`)}>${SIGNS[verdict.verdict]}</span>
-        <${Badge} at=${ids.indexOf(verdict.baseline)} /></span>
-      <p><span class="user-text">${verdict.sentence}</span><${Repeat} ...${{ verdict, comparison, reload }} /></p>
-    </li>`)}</ul></section>`;
+    <ul class="compare-verdicts">${order.map((verdict) => html`<${Verdict} key=${verdict.job} ...${{ verdict, comparison, ids, reload }} />`)}</ul></section>`;
 }

@@ -43,7 +43,8 @@ export function UploadPlace({ into = null, known = [], compact = false }) {
     event.target.value = "";
   };
   return html`<section class=${classes("datasets-drop", over && "datasets-drop-over", compact && "datasets-drop-compact")} aria-label=${t("datasets.upload")}>
-    <p class="datasets-drop-text" role="status">${looking === null ? (over ? t("datasets.drop_now") : into ? t("datasets.drop_next", { name: into }) : t("datasets.drop_here")) : t("datasets.looking", { n: number(looking) })}</p>
+    <p class="datasets-drop-text" role="status">${looking === null ? (over ? t("datasets.drop_now") : into ? t("datasets.drop_next", { name: into }) : t("datasets.drop_here")) : t("datasets.looking", { n: number(looking) })}
+      ${!compact && html`<small class="datasets-drop-shape">${t("datasets.drop_shape")}</small>`}</p>
     <p class="datasets-drop-buttons">
       <${Button} onClick=${() => folder.current.click()}>${t("datasets.choose_folder")}<//>
       <${Button} onClick=${() => file.current.click()}>${t("datasets.choose_file")}<//>

@@ -6,7 +6,7 @@ import { may } from "../session.js";
 import { duration, number, t } from "../text.js";
 import { Button, ErrorPanel, Field, Loading, Time, useRead } from "../components/basics.js";
 import { useTitle } from "../components/title.js";
-import { fieldWords, valueWords } from "../compare/fields.js";
+import { fieldWords, valueWords, useFieldNames } from "../compare/fields.js";
 import { Answer } from "../sweeps/answer.js";
 import { useSweep } from "../sweeps/data.js";
 import { SweepActions, SweepProgress, SweepStatus } from "../sweeps/parts.js";
@@ -59,6 +59,7 @@ function Start({ experiment, started }) {
 }
 
 function TrialList({ preset }) {
+  useFieldNames();
   const groups = [...new Set(preset.trials.map((trial) => trial.group))];
   const own = (trial) => Object.entries(trial.values).map(([path, value]) => `${fieldWords(path)[0]} ${valueWords(value)}`).join(" · ");
   return html`<details class="experiments-trials"><summary>${t("experiments.trials", { n: preset.trials.length })}</summary>

@@ -1,16 +1,17 @@
 // The form itself: its state, the dry run, the submission.
-import { html, useEffect, useMemo, useRef, useState } from "../dom.js";
+import { html, useEffect, useMemo, useReducer, useRef, useState } from "../dom.js";
 import { post } from "../api.js";
 import { Link, navigate } from "../router.js";
 import { useSignal } from "../store.js";
 import { t } from "../text.js";
+import { valueWords } from "../compare/fields.js";
 import { Button } from "../components/basics.js";
 import { Equivalents } from "./code.js";
 import { bodyOf, forgetDraft, keyFor, store } from "./draft.js";
 import { useDryRun } from "./dry_run.js";
 import { Recipes } from "./choosers.js";
-import { names } from "./names.js";
-import { Model, baseOf, modelOf, underRecipe } from "./model.js";
+import { names, titleOf } from "./names.js";
+import { Model, baseOf, modelOf, underRecipe, useModel } from "./model.js";
 import { Changes, Errors, Essence, Facts } from "./panel.js";
 import { leaves, resolve } from "./resolve.js";
 import { Common, groupOf, Rest } from "./settings.js";
@@ -44,12 +45,14 @@ function useFields(root, goToField) {
   const [search, setSearch] = useState("");
   const [open, setOpen] = useState(new Set());
   const wanted = useRef(null);
+  const [, redraw] = useReducer((n) => n + 1, 0);
   const toggle = (id) => setOpen((old) => (old.has(id) ? new Set([...old].filter((each) => each !== id)) : new Set([...old, id])));
   const goTo = (field) => {
     const group = groupOf(root, field.name);
     if (group) setOpen((old) => new Set([...old, group]));
     setSearch("");
     wanted.current = field.name;
+    redraw(); // also where nothing opens: the field is gone to once it is drawn
   };
   useEffect(() => {
     if (!wanted.current) return;
@@ -65,16 +68,27 @@ function focusField(name) {
   place?.querySelector("input:not([type=radio]), input:checked, select, textarea")?.focus({ preventScroll: true });
 }
 
+// The changes of an address, such as those of a finding, above the form that they are in: each leads to its field.
+function Suggestions({ suggested, goTo }) {
+  const model = useModel();
+  return html`<ul class="form-suggestions">${Object.entries(suggested).map(([name, value]) => {
+    const field = model.shown.get(name.replace(/\.name$/, "")) ?? model.shown.get(name);
+    const words = html`${field ? titleOf(field) : name.replace(/^spec\./, "")}: <b class="user-text">${valueWords(value)}</b>`;
+    return html`<li key=${name}>${field ? html`<button type="button" onClick=${() => goTo(field)}>${words}</button>` : words}</li>`;
+  })}</ul>`;
+}
+
 // What is said above the form: where its values come from, and a first job for who is new here.
-function Beginning({ draft, change, startOver, lists }) {
+function Beginning({ draft, change, startOver, lists, goTo }) {
   const said = leaves(draft.values).filter(([name]) => name !== "spec.dataset");
   const suggested = Object.keys(draft.suggested).length;
   const digits = lists.datasets.some((each) => each.name === "digits" && each.usable);
   if (said.length || draft.from) {
-    return html`<p class="form-note"><span>
+    return html`<div class="form-note"><span>
       ${draft.from ? html`${t("form.from_job")} <${Link} to=${`/jobs/${draft.from.id}`} class="user-text">${draft.from.name ?? draft.from.id}<//>. ` : t("form.kept")}
       ${suggested > 0 && ` ${t("form.suggested_count", { n: suggested })}`}</span>
-      <${Button} kind="quiet" onClick=${startOver}>${t("form.start_over")}<//></p>`;
+      <${Button} kind="quiet" onClick=${startOver}>${t("form.start_over")}<//>
+      ${suggested > 0 && html`<${Suggestions} suggested=${draft.suggested} goTo=${goTo} />`}</div>`;
   }
   if (!digits) return null;
   const first = { name: t("form.first_name"), spec: { dataset: "digits", architecture: { name: "resnet20" }, epochs: 5 } };
@@ -107,7 +121,7 @@ export function Form({ root, lists, start, startOver }) {
   return html`<${Model.Provider} value=${model}>
     <div class="form">
       <form class="form-main" noValidate onSubmit=${(event) => event.preventDefault()}>
-        <${Beginning} draft=${draft} change=${change} startOver=${startOver} lists=${lists} />
+        <${Beginning} draft=${draft} change=${change} startOver=${startOver} lists=${lists} goTo=${fields.goTo} />
         <${Recipes} recipes=${lists.recipes} chosen=${values.spec.recipe ?? null} choose=${(name) => change(underRecipe(root, lists.recipes, values, name))} />
         <${Common} />
         <${Rest} ...${fields} />

@@ -1,7 +1,7 @@
 // Cells of the table that have parts of their own.
 import { html } from "../dom.js";
 import { Link } from "../router.js";
-import { number, t } from "../text.js";
+import { number, percent, t } from "../text.js";
 import { Progress as Bar, Status } from "../components/basics.js";
 import { ended, nameOf, word } from "./words.js";
 
@@ -11,6 +11,9 @@ export function Name({ row }) {
       aria-label=${t("jobs.repeats", { n: row.repeats })}>×${row.repeats}<//>`}
     ${row.tags.length > 0 && html`<span class="jobs-tags user-text" dir="auto">${row.tags.join(", ")}</span>`}`;
 }
+
+// The accuracy of the best epoch, and of which images it is.
+export const Best = ({ row }) => row.best && html`${percent(row.best.accuracy)} <small class="jobs-split">${t(`jobs.on_${row.best.chosen_on}`)}</small>`;
 
 // The status, or what it is about to be.
 export const State = ({ row }) => html`<${Status} status=${row.status} word=${row.requested ? t(`common.requested_${row.requested}`) : undefined} />`;

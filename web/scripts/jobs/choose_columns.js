@@ -14,13 +14,15 @@ function Choices({ chosen, change }) {
     const next = chosen.includes(key) ? chosen.filter((each) => each !== key) : [...chosen, key];
     change({ with: next.filter((each) => !DEFAULT.includes(each)), without: DEFAULT.filter((each) => !next.includes(each)) });
   };
-  const fits = (key) => heading(key).toLocaleLowerCase().includes(search.toLocaleLowerCase());
+  const plain = (text) => text.toLocaleLowerCase().replace(/[._\s]+/g, " ").trim();
+  const fits = (key) => plain(`${heading(key)} ${key}`).includes(plain(search));
   const group = (title, keys) => keys.some(fits) && html`<div role="group" aria-label=${title}><p class="jobs-group">${title}</p>
     ${keys.filter(fits).map((key) => html`<label class="check jobs-option" key=${key}><input type="checkbox" checked=${chosen.includes(key)} disabled=${key === ALWAYS}
       onChange=${() => toggle(key)} /><span class="truncate">${heading(key)}</span></label>`)}</div>`;
   return html`
     <input type="search" class="jobs-panel-search" value=${search} placeholder=${t("jobs.find_column")} aria-label=${t("jobs.find_column")} onInput=${(event) => setSearch(event.target.value)} />
-    <div class="jobs-options">${group(t("jobs.columns_general"), GENERAL)}${group(t("jobs.columns_spec"), specific)}</div>
+    <div class="jobs-options">${group(t("jobs.columns_general"), GENERAL)}${group(t("jobs.columns_spec"), specific)}
+      ${![...GENERAL, ...specific].some(fits) && html`<p class="muted" role="status">${t("jobs.no_column")}</p>`}</div>
     ${chosen.join() !== DEFAULT.join() && html`<button type="button" class="button button-quiet" onClick=${() => change({ with: null, without: null })}>${t("jobs.columns_reset")}</button>`}`;
 }
 

@@ -4,7 +4,8 @@ import { DASH, dateTime, duration, hasText, loss, number, percent, short, t, toN
 import { Time } from "../components/basics.js";
 import { Ticking } from "./clock.js";
 import { Curve } from "./curves.js";
-import { Name, Progress, State } from "./cells.js";
+import { Best, Name, Progress, State } from "./cells.js";
+import { fieldPath, hasNames } from "../compare/fields.js";
 import { STATUSES, nameOf, seconds } from "./words.js";
 
 // Each: key; the least width in pixels; `share` of the width that is left; value(row) to sort by; cell(row); `numeric`; `live`,
@@ -13,24 +14,24 @@ const column = (key, width, value, cell, more = {}) => ({ key, width, share: wid
 
 const time = (key) => column(key, 92, (row) => row[key], (row) => html`<${Time} at=${row[key]} />`, { late: true });
 const metric = (key, format, width = 92) =>
-  column(key, width, (row) => toNumber(row.latest?.[key] ?? null), (row) => (row.latest ? format(row.latest[key]) : ""), { numeric: true, live: true });
+  column(key, width, (row) => toNumber(row.latest?.[key] ?? null), (row) => (row.latest ? format(row.latest[key]) : ""), { numeric: true, live: true, least: key.endsWith("loss") });
 
 const lower = (value) => value?.toLocaleLowerCase() ?? null;
 
 const COLUMNS = [
   column("name", 176, (row) => lower(nameOf(row)), (row) => html`<${Name} row=${row} />`, { share: 3.5 }),
   column("status", 108, (row) => STATUSES.indexOf(row.status), (row) => html`<${State} row=${row} />`, { live: true }),
-  column("progress", 136, (row) => row.percent, (row) => html`<${Progress} row=${row} />`, {
+  column("progress", 130, (row) => row.percent, (row) => html`<${Progress} row=${row} />`, {
     live: true, late: true, describe: (row) => row.estimated_finish && t("jobs.ready_at", { time: dateTime(row.estimated_finish) }),
   }),
   column("dataset", 112, (row) => lower(row.dataset), (row) => row.dataset, { user: true }),
   column("architecture", 116, (row) => lower(row.architecture), (row) => row.architecture ?? DASH, { user: true }),
-  column("best", 76, (row) => toNumber(row.best?.accuracy ?? null), (row) => (row.best ? percent(row.best.accuracy) : ""), {
+  column("best", 98, (row) => toNumber(row.best?.accuracy ?? null), (row) => html`<${Best} row=${row} />`, {
     numeric: true, live: true, describe: (row) => row.best && t("jobs.best_of", { epoch: row.best.epoch, split: t(`jobs.split_${row.best.chosen_on}`) }),
   }),
-  metric("train_loss", loss, 84),
-  metric("test_loss", loss, 84),
-  column("curve", 100, null, (row) => html`<${Curve} row=${row} />`),
+  metric("train_loss", loss, 88),
+  metric("test_loss", loss, 88),
+  column("curve", 88, null, (row) => html`<${Curve} row=${row} />`),
   column("duration", 80, (row) => seconds(row, Date.now()), (row) => html`<${Ticking} row=${row} />`, { numeric: true, live: true, describe: (row) => row.finished_at && duration(seconds(row)) }),
   { ...time("started_at"), key: "started" },
   metric("train_accuracy", percent),
@@ -75,8 +76,8 @@ export function columnOf(key) {
   return made.get(key);
 }
 
-// Its heading. A hyperparameter is called as in the spec.
-export const heading = (key) => (key.startsWith("spec.") ? key.slice(5) : hasText(`jobs.column_${key}`) ? t(`jobs.column_${key}`) : key);
+// Its heading. A hyperparameter is called as in the spec, or as its field in the form where the language has names.
+export const heading = (key) => (key.startsWith("spec.") ? (hasNames() ? fieldPath(key.slice(5)) : key.slice(5)) : hasText(`jobs.column_${key}`) ? t(`jobs.column_${key}`) : key);
 
 // All hyperparameters of these rows that can be columns.
 export function hyperparameters(rows) {

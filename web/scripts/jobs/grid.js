@@ -64,6 +64,14 @@ export function Grid({ ids, columns, narrow, sort, descending, sortBy, choice })
   const inView = drawn.map(([id]) => id).join();
   useEffect(() => readCurves(drawn.map(([id]) => id)), [inView]);
 
+  // A column that has been added at the end is brought into view.
+  const last = columns.at(-1).key;
+  const before = useRef({ last, count: columns.length });
+  useEffect(() => {
+    if (columns.length > before.current.count && last !== before.current.last) holder.current.scrollLeft = holder.current.scrollWidth;
+    before.current = { last, count: columns.length };
+  }, [columns.length, last]);
+
   const keys = (event) => {
     const isInside = event.target !== event.currentTarget; // a link or a checkbox, after a click
     if (!ids.length || event.target.closest("thead")) return;

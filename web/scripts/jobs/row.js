@@ -1,10 +1,10 @@
 // One job of the table: cells in columns, or two lines where the screen is narrow.
 import { html, classes } from "../dom.js";
 import { navigate, href } from "../router.js";
-import { percent, t } from "../text.js";
+import { t } from "../text.js";
 import { Time } from "../components/basics.js";
 import { useRow } from "../jobs_store.js";
-import { Name, Progress, State } from "./cells.js";
+import { Best, Name, Progress, State } from "./cells.js";
 import { Curve } from "./curves.js";
 import { nameOf } from "./words.js";
 
@@ -13,7 +13,7 @@ const Cell = ({ column, row }) =>
     dir=${column.user ? "auto" : undefined}>${column.cell(row)}</td>`;
 
 const Lines = ({ row }) => html`<td role="gridcell" class="jobs-lines">
-  <span class="jobs-line"><${Name} row=${row} /><span class="jobs-line-best">${row.best ? percent(row.best.accuracy) : ""}</span></span>
+  <span class="jobs-line"><${Name} row=${row} /><span class="jobs-line-best"><${Best} row=${row} /></span></span>
   <span class="jobs-line jobs-line-small"><${State} row=${row} /><${Progress} row=${row} />
     <${Curve} row=${row} /><span class="jobs-line-time"><${Time} at=${row.started_at ?? row.created_at} /></span></span>
 </td>`;

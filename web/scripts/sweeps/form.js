@@ -7,10 +7,11 @@ import { duration, number, t } from "../text.js";
 import { Button, Field, useRead } from "../components/basics.js";
 import { JobPicker } from "../compare/picker.js";
 import { nameOf } from "../compare/parts.js";
-import { fieldWords, valueWords } from "../compare/fields.js";
-import { errorsByPlace, fieldsOf, firstOf, readGrid, readValues } from "./grid.js";
+import { fieldPath, useFieldNames, valueWords } from "../compare/fields.js";
+import { errorsByPlace, fieldsOf, firstOf, oddValues, readGrid, readValues, withNames } from "./grid.js";
 
 const MOST = 100;
+const MOST_ODD = 8; // values that are tried by themselves
 const DATASET = "digits"; // where none is chosen: it comes with the service
 const SUGGESTED = ["optimizer.learning_rate", "batch_size", "optimizer", "architecture", "optimizer.weight_decay", "epochs", "schedule", "augmentation.flip", "regularisation.label_smoothing", "seed"];
 let rowCount = 0;
@@ -42,6 +43,27 @@ function useDryRun(spec) {
   return state;
 }
 
+// What the service says against values that the dry run of the first job does not try: {path: [{detail, place}]}.
+function useOddValues(spec, space) {
+  const [found, setFound] = useState({});
+  const look = useMemo(() => debounce(async (wanted, grid) => {
+    const told = {};
+    for (const odd of oddValues(grid).slice(0, MOST_ODD)) {
+      const problem = await post("/v1/jobs?dry_run=true", { spec: firstOf(wanted, odd.space) }).then(() => null, (refusal) => refusal);
+      const mine = errorsByPlace(problem).spec.filter((text) => text.startsWith(`${odd.path}:`));
+      told[odd.path] = [...(told[odd.path] ?? []), ...mine.map((text) => ({ detail: text.slice(odd.path.length + 2), place: odd.place }))];
+    }
+    setFound(told);
+  }, 350), []);
+  useEffect(() => () => look.cancel(), []);
+  useEffect(() => {
+    setFound({});
+    if (spec && oddValues(space).length) look(spec, space);
+    else look.cancel();
+  }, [JSON.stringify([spec, space])]);
+  return found;
+}
+
 function RowField({ row, n, fields, errors, change, remove, single }) {
   const now = fields.find(([path]) => path === row.path);
   const values = readValues(row.text);
@@ -63,7 +85,7 @@ function Outlook({ jobs, space, run, spec }) {
   const counts = Object.values(space).map((values) => number(values.length));
   const pace = run?.devices?.find((each) => each.pace);
   const seconds = pace && jobs * pace.pace.total_seconds.expected;
-  const epochs = "epochs" in space ? space.epochs.reduce((sum, each) => sum + Number(each), 0) * (jobs / space.epochs.length) : jobs * (run?.spec.epochs ?? spec?.epochs ?? 0);
+  const epochs = "epochs" in space ? space.epochs.reduce((sum, each) => sum + Number(each), 0) * (jobs / space.epochs.length) : jobs * (spec?.epochs ?? run?.spec.epochs ?? 0);
   return html`<div class="sweeps-outlook" role="status"><p><b>${counts.length > 1 ? `${counts.join(" × ")} = ` : ""}${t("common.jobs_count", { n: jobs })}</b>${epochs > 0 && Number.isFinite(epochs) ? html`, ${t("common.epochs_count", { n: epochs })}` : ""}</p>
     ${jobs > MOST ? html`<p class="field-error">${t("sweeps.too_many", { n: jobs, most: MOST })}</p>`
       : seconds && html`<p class="muted">${t("sweeps.estimate", { time: duration(Math.round(seconds)), device: pace.device })}</p>`}</div>`;
@@ -88,9 +110,10 @@ function Base({ base, fields, set, offered, errors, run, query, change }) {
 
 // What varies: a row for each field.
 function Grid({ rows, setRows, edit, known, errorsOf, errors }) {
+  useFieldNames();
   const paths = [...new Set([...SUGGESTED, ...known.map(([path]) => path)])];
   return html`<section><h2>${t("sweeps.form_grid")}</h2><p class="muted">${t("sweeps.form_grid_text")}</p>
-    <datalist id="sweeps-paths">${paths.map((path) => html`<option key=${path} value=${path}>${[...fieldWords(path)].reverse().filter(Boolean).join(" › ")}</option>`)}</datalist>
+    <datalist id="sweeps-paths">${paths.map((path) => html`<option key=${path} value=${path}>${fieldPath(path)}</option>`)}</datalist>
     ${rows.map((row, n) => html`<${RowField} key=${row.id} ...${{ row, fields: known, n: n + 1 }} single=${rows.length === 1} errors=${errorsOf(row.path)}
       change=${(values) => edit(row.id, values)} remove=${() => setRows((old) => old.filter((each) => each.id !== row.id))} />`)}
     ${errors.length > 0 && html`<p class="field-error">${errors.join(" ")}</p>`}
@@ -98,7 +121,7 @@ function Grid({ rows, setRows, edit, known, errorsOf, errors }) {
 }
 
 // The errors of the last submission, or else of the dry run, where they belong.
-function placed(problem, dry, rows) {
+function placed(problem, dry, odd, rows) {
   const told = errorsByPlace(problem);
   const foreseen = errorsByPlace(problem ? null : dry);
   const at = (path, text) => text.startsWith(`${path}:`);
@@ -106,7 +129,7 @@ function placed(problem, dry, rows) {
   return {
     base: { name: told.name.join(" ") || null, dataset: joined("dataset"), epochs: joined("epochs") },
     grid: told.grid,
-    of: (path) => [...(told.rows[path] ?? []), ...foreseen.spec.filter((text) => at(path, text)).map((text) => ({ detail: text.slice(path.length + 2), place: 0 }))],
+    of: (path) => [...(told.rows[path] ?? []), ...foreseen.spec.filter((text) => at(path, text)).map((text) => ({ detail: text.slice(path.length + 2), place: 0 })), ...(problem ? [] : odd[path] ?? [])],
     others: [...told.spec, ...foreseen.spec.filter((text) => !rows.some((row) => at(row.path, text)))],
   };
 }
@@ -142,11 +165,13 @@ export function SweepForm({ query, change }) {
   const { value: offered } = useRead(offers, []);
   const base = useBase({ from, recipe: query.get("recipe"), dataset: fields.dataset || (from ? null : DATASET), epochs: fields.epochs });
   const grid = useMemo(() => readGrid(rows), [rows]);
-  const { submit, busy, problem, forgive } = useSubmission({ name: fields.name.trim() || null, spec: base.spec, space: grid.space });
-  const { run, problem: dry } = useDryRun(useMemo(() => base.spec && firstOf(base.spec, grid.space), [base.spec, grid]));
-  const { run: plain } = useDryRun(base.job ? null : base.spec);
+  const { run: plain, problem: refused } = useDryRun(base.job ? null : base.spec);
+  const spec = useMemo(() => (base.job || refused ? base.spec : plain && withNames(base.spec, grid.space, plain.spec)), [base.spec, base.job, refused, plain, grid]);
+  const { submit, busy, problem, forgive } = useSubmission({ name: fields.name.trim() || null, spec, space: grid.space });
+  const { run, problem: dry } = useDryRun(useMemo(() => spec && firstOf(spec, grid.space), [spec, grid]));
+  const odd = useOddValues(spec, grid.space);
   const known = useMemo(() => fieldsOf(base.job?.spec ?? plain?.spec ?? {}), [plain, base.job]);
-  const errors = placed(problem ?? base.problem, dry, rows);
+  const errors = placed(problem ?? base.problem, dry, odd, rows);
   const set = (values) => {
     forgive();
     setFields((old) => ({ ...old, ...values }));
@@ -159,8 +184,8 @@ export function SweepForm({ query, change }) {
     <${Base} ...${{ base, fields, set, offered, run, query, change }} errors=${errors.base} />
     <${Grid} ...${{ rows, setRows, edit, known }} errorsOf=${errors.of} errors=${errors.grid} />
     ${errors.others.length > 0 && html`<ul class="sweeps-form-errors" role="alert">${errors.others.map((text) => html`<li key=${text} class="field-error">${text}</li>`)}</ul>`}
-    <footer class="sweeps-form-foot"><${Outlook} ...${{ ...grid, run, spec: base.spec }} />
+    <footer class="sweeps-form-foot"><${Outlook} ...${{ ...grid, run, spec }} />
       <span class="page-actions"><${Button} onClick=${() => change({ new: null, from: null, recipe: null })}>${t("common.cancel")}<//>
-        <${Button} kind="primary" type="submit" busy=${busy} disabled=${!grid.jobs || grid.jobs > MOST || !base.spec}>${t("sweeps.start", { n: grid.jobs })}<//></span></footer>
+        <${Button} kind="primary" type="submit" busy=${busy} disabled=${!grid.jobs || grid.jobs > MOST || !spec}>${t("sweeps.start", { n: grid.jobs })}<//></span></footer>
   </form>`;
 }

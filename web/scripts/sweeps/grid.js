@@ -62,6 +62,18 @@ export function withValue(spec, path, value) {
 export const firstOf = (spec, space) => Object.keys(space).sort((a, b) => a.split(".").length - b.split(".").length)
   .reduce((made, path) => (space[path].length ? withValue(made, path, space[path][0]) : made), spec);
 
+// A spec in which every part of which a field varies is named, as fields of a part that has no name mean nothing:
+// `resolved` says the names.
+export function withNames(spec, space, resolved) {
+  const varied = Object.keys(space).filter((path) => path.includes(".")).map((path) => path.split(".")[0]);
+  const nameless = varied.filter((field) => spec[field] === undefined && !(field in space) && resolved[field]?.name !== undefined);
+  return { ...spec, ...Object.fromEntries(nameless.map((field) => [field, { name: resolved[field].name }])) };
+}
+
+// Grids of one job each for the values that are of another kind than the first of their field: {path, place, space}.
+export const oddValues = (space) => Object.entries(space).flatMap(([path, values]) =>
+  values.map((value, place) => ({ path, place, space: { ...space, [path]: [value] } })).filter(({ place }) => typeof values[place] !== typeof values[0]));
+
 // The errors of the API by place: {name, grid, rows: {path: [text]}, values: {path: Set of places}, spec: [text]}.
 export function errorsByPlace(problem) {
   const found = { name: [], grid: [], rows: {}, spec: [], base: {} };

@@ -9,7 +9,11 @@ import { confirm, toast, toastProblem } from "../components/overlays.js";
 import { fieldWords, valueWords } from "../compare/fields.js";
 import { SWEEP_OVER, firstStart, secondsLeft, secondsTaken } from "./data.js";
 
-export const sweepName = (sweep) => sweep.name || sweep.id;
+// A sweep without a name is called by what varies in it.
+export function sweepName({ name, id, space }) {
+  const fields = Object.keys(space ?? {}).map((path) => fieldWords(path)[0]).join(", ");
+  return name || (fields ? t("sweeps.sweep_of", { fields }) : id);
+}
 
 export const SweepStatus = ({ status }) =>
   html`<${Status} status=${status === "deleted" ? "cancelled" : status} word=${status === "deleted" ? t("sweeps.deleted") : undefined} />`;

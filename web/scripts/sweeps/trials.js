@@ -3,7 +3,7 @@ import { html, classes, useMemo, useRef } from "../dom.js";
 import { Link } from "../router.js";
 import { DASH, duration, loss, number, percent, t, toNumber } from "../text.js";
 import { Progress, Status } from "../components/basics.js";
-import { fieldWords, isNumber, valueWords } from "../compare/fields.js";
+import { fieldWords, useFieldNames, isNumber, valueWords } from "../compare/fields.js";
 import { accuracyOf } from "./data.js";
 import { trialWords } from "./parts.js";
 
@@ -88,7 +88,8 @@ function useRows() {
 export function Trials({ sweep, jobs, best, chosen, choose, most, sort, setSort, within }) {
   const labelled = sweep.trials.some((trial) => trial.label);
   const word = t("compare.status");
-  const columns = useMemo(() => columnsOf(sweep, labelled), [JSON.stringify(sweep.space), labelled, word]);
+  const names = useFieldNames();
+  const columns = useMemo(() => columnsOf(sweep, labelled), [JSON.stringify(sweep.space), labelled, word, names]);
   const latest = useRef(choose);
   latest.current = choose;
   const rowOf = useRows();

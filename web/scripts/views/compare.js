@@ -42,7 +42,10 @@ function useChoices() {
 // Fewer than two jobs: what to do, with the one that is chosen.
 function Begin({ choices }) {
   const only = choices.ids[0];
-  const { value } = useRead((signal) => (only ? get(`/v1/jobs/${only}`, {}, { signal }) : Promise.resolve(null)), [only ?? null]);
+  const { value, problem, reload } = useRead((signal) => (only ? get(`/v1/jobs/${encodeURIComponent(only)}`, {}, { signal }) : Promise.resolve(null)), [only ?? null]);
+  if (problem) {
+    return html`<${ErrorPanel} page problem=${problem} retry=${reload}>${problem.status === 404 && html`<p class="compare-missing"><${Button} onClick=${() => choices.remove(only)}>${t("compare.leave_out", { id: only })}<//></p>`}<//>`;
+  }
   return html`<${Empty} page title=${t("compare.begin")}>
     ${only ? t("compare.begin_second", { name: value ? nameOf(value) : only }) : t("compare.begin_text")}
     <span class="compare-begin"><${JobPicker} label=${t("compare.add")} placeholder=${t("compare.add")} chosen=${choices.ids} choose=${(row) => choices.add(row.id)} /></span>

@@ -89,8 +89,8 @@ function VersionHeader({ version, versions }) {
         : html`<span>${t("datasets.version", { n: version.version })}</span>`}
         <${Status} status=${version.status} /><${Time} at=${version.created_at} />
         <span class="muted">${version.source === "edit" ? html`${t("datasets.edit_of")} <${Link} to=${`/datasets/${name}/${version.parent}`}>${t("datasets.version", { n: version.parent })}<//>` : t(`datasets.by_${version.source}`)}</span></p></div>
-    <div class="page-actions">${may("train") && html`<${Menu} label=${t("common.more")} items=${items} />`}
-      ${version.status === "ready" && html`<${Link} class="button" to=${`/jobs?dataset=${encodeURIComponent(name)}`}>${t("datasets.its_jobs")}<//><${Train} name=${`${name}@${version.version}`} />`}</div></header>`;
+    <div class="page-actions">${version.status === "ready" && html`<${Link} class="button" to=${`/jobs?dataset=${encodeURIComponent(name)}`}>${t("datasets.its_jobs")}<//><${Train} name=${`${name}@${version.version}`} />`}
+      ${may("train") && html`<${Menu} label=${t("common.more")} items=${items} />`}</div></header>`;
 }
 
 function Validating({ progress }) {

@@ -7,6 +7,7 @@ import { number, t } from "../text.js";
 import { Button, Empty, ErrorPanel, Loading } from "../components/basics.js";
 import { useTitle } from "../components/title.js";
 import { readParts, row as rowOf, start, state as reading } from "../jobs_store.js";
+import { useFieldNames } from "../compare/fields.js";
 import { Bulk, Failures } from "../jobs/bulk.js";
 import { useChoice } from "../jobs/choice.js";
 import { ChooseColumns, SortBy, columnsIn } from "../jobs/choose_columns.js";
@@ -74,7 +75,8 @@ export default function Jobs() {
   const narrow = useNarrow();
   const { phase, problem } = useSignal(reading);
   const keys = columnsIn(query);
-  const columns = useMemo(() => keys.map(columnOf), [keys.join()]);
+  const names = useFieldNames();
+  const columns = useMemo(() => keys.map(columnOf), [keys.join(), names]);
   useEffect(() => {
     if (wish.parent) readParts(wish.parent).catch(() => {}); // older than those that are read; the note says what is not there
   }, [wish.parent]);
@@ -88,8 +90,8 @@ export default function Jobs() {
     return phase === "complete" ? html`<${First} />` : html`<${Loading} />`;
   }
   const isChosen = choice.ids.size > 0;
-  const sortBy = ({ key, numeric, late }) => {
-    const down = wish.sort === key ? !wish.descending : Boolean(numeric || late);
+  const sortBy = ({ key, numeric, late, least }) => {
+    const down = wish.sort === key ? !wish.descending : Boolean((numeric && !least) || late);
     change({ sort: down ? `-${key}` : key });
   };
   return html`<div class="jobs">

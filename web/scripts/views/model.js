@@ -44,9 +44,9 @@ function Header({ model, title }) {
   const aliases = model.names.flatMap((each) => each.aliases);
   return html`<header class="page-header"><div><h1 class="user-text">${title}</h1>
       <p class="models-header-under">${aliases.map((each) => html`<span class="tag models-alias" key=${each}>${each}</span>`)}<span class="mono small muted">${model.id}</span><${Time} at=${model.created_at} /></p></div>
-    <div class="page-actions">${may("train") && html`<${Menu} label=${t("common.more")} items=${[{ label: t("models.delete"), danger: true, act: remove }]} />
-      <${Link} class="button" to=${`/new?starting_weights=${model.id}`}>${t("models.train_on")}<//>`}
-      ${model.job_id && html`<${Link} class="button" to=${`/jobs/${model.job_id}`}>${t("models.its_job")}<//>`}</div></header>`;
+    <div class="page-actions">${may("train") && html`<${Link} class="button" to=${`/new?starting_weights=${model.id}`}>${t("models.train_on")}<//>`}
+      ${model.job_id && html`<${Link} class="button" to=${`/jobs/${model.job_id}`}>${t("models.its_job")}<//>`}
+      ${may("train") && html`<${Menu} label=${t("common.more")} items=${[{ label: t("models.delete"), danger: true, act: remove }]} />`}</div></header>`;
 }
 
 function Facts({ model }) {

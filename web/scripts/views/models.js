@@ -10,6 +10,7 @@ import { may } from "../session.js";
 import { DASH, bytes, number, percent, t } from "../text.js";
 
 const PAGE = 50;
+const MOST_IDS = 100; // of one request
 
 export default function Models() {
   useTitle(t("common.nav_models"));
@@ -55,7 +56,21 @@ function NameSearch({ name, search }) {
 
 const sizeOf = ({ files }) => files.find((each) => each.name === "weights.safetensors")?.bytes ?? files.reduce((sum, each) => sum + each.bytes, 0);
 
+// The names of the jobs that models come from, by id. A job without one, or that is gone, is not in it.
+function useJobNames(rows) {
+  const ids = [...new Set(rows.map((each) => each.job_id).filter(Boolean))];
+  const { value } = useRead(async (signal) => {
+    const pages = Array.from({ length: Math.ceil(ids.length / MOST_IDS) }, (_, n) => ids.slice(MOST_IDS * n, MOST_IDS * (n + 1)));
+    const found = await Promise.all(pages.map((page) => get("/v1/job-summaries", { id: page, limit: MOST_IDS }, { signal })));
+    return new Map(found.flatMap(({ data }) => data).filter((job) => job.name).map((job) => [job.id, job.name]));
+  }, [ids.join()]);
+  return value ?? new Map();
+}
+
+const shortId = (id) => `${id.slice(0, 4)}…${id.slice(-6)}`;
+
 function List({ rows }) {
+  const names = useJobNames(rows);
   return html`<div class="table-wrap"><table class="table models-table">
     <thead><tr><th scope="col">${t("models.model")}</th><th scope="col">${t("models.trained_on")}</th><th scope="col" class="num">${t("models.classes")}</th>
       <th scope="col" class="num">${t("models.test_accuracy")}</th><th scope="col" class="num">${t("models.weights")}</th><th scope="col">${t("models.from")}</th><th scope="col">${t("models.made")}</th></tr></thead>
@@ -67,6 +82,6 @@ function List({ rows }) {
       <td class="num" data-label=${t("models.classes")}>${number(each.class_count)}</td>
       <td class="num" data-label=${t("models.test_accuracy")}>${percent(each.metrics?.test_accuracy)}</td>
       <td class="num" data-label=${t("models.weights")}>${bytes(sizeOf(each))}</td>
-      <td>${each.job_id ? html`<${Link} to=${`/jobs/${each.job_id}`} class="mono models-job" title=${each.job_id}>${each.job_id.slice(0, 4)}…${each.job_id.slice(-6)}<//>` : t("models.brought")}</td>
+      <td>${each.job_id ? html`<${Link} to=${`/jobs/${each.job_id}`} class=${names.has(each.job_id) ? "user-text models-job-name" : "mono models-job"} title=${names.get(each.job_id) ?? each.job_id}>${names.get(each.job_id) ?? shortId(each.job_id)}<//>` : t("models.brought")}</td>
       <td><${Time} at=${each.created_at} /></td></tr>`)}</tbody></table></div>`;
 }

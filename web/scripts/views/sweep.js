@@ -7,7 +7,7 @@ import { ErrorPanel, Loading, Time } from "../components/basics.js";
 import { useTitle } from "../components/title.js";
 import { Parallel } from "../charts/parallel.js";
 import { isWithin, axisOf, readBrushes } from "../charts/parallel_scales.js";
-import { fieldWords, valueWords } from "../compare/fields.js";
+import { fieldWords, valueWords, useFieldNames } from "../compare/fields.js";
 import { objectiveAxis } from "../compare/parallel.js";
 import { MOST_JOBS } from "../compare/model.js";
 import { Answer } from "../sweeps/answer.js";
@@ -44,6 +44,7 @@ function Best({ trial }) {
 // Axes and rows of the parallel coordinates. Of values that are whole parts, such as an architecture with its options,
 // each field that differs has an axis of its own.
 function useParallel(sweep, chosen) {
+  const names = useFieldNames();
   const word = t("compare.best");
   const found = useMemo(() => {
     const trials = sweep.trials.filter((trial) => trial.url).map((trial) => ({ trial, fields: Object.fromEntries(fieldsOf(trial.values)) }));
@@ -51,7 +52,7 @@ function useParallel(sweep, chosen) {
     return { trials, paths };
   }, [sweep.trials.map((trial) => `${trial.job_id} ${trial.url && accuracyOf(trial.best)}`).join()]); // losses change more often
   const axes = useMemo(() => [...found.paths.map((path) => ({ key: path, label: fieldWords(path)[0], part: fieldWords(path)[1], title: path })), objectiveAxis()],
-    [found.paths.join(), word]);
+    [found.paths.join(), word, names]);
   const rows = useMemo(() => found.trials.map(({ trial, fields }) => ({
     id: trial.job_id, label: `${trial.number} ${trial.label ?? ""}`.trim(), strong: chosen.has(trial.job_id),
     colour: chosen.has(trial.job_id) ? `var(${chosen.get(trial.job_id)})` : "color-mix(in srgb, var(--muted) 55%, var(--paper))",

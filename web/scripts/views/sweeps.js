@@ -8,6 +8,7 @@ import { throttle } from "../store.js";
 import { DASH, duration, number, percent, t } from "../text.js";
 import { Button, Empty, ErrorPanel, Loading, Progress, Time, useRead } from "../components/basics.js";
 import { useTitle } from "../components/title.js";
+import { useFieldNames } from "../compare/fields.js";
 import { SWEEP_OVER, secondsLeft } from "../sweeps/data.js";
 import { SweepForm } from "../sweeps/form.js";
 import { SweepStatus, sweepName } from "../sweeps/parts.js";
@@ -21,6 +22,7 @@ async function read(after, signal) {
   const one = (parent, sort) => get("/v1/job-summaries", { parent, sort, limit: 1 }, { signal }).then((found) => found.data[0] ?? null);
   const details = await Promise.all(page.data.map(async (sweep) => ({
     best: await one(sweep.id, "-best_accuracy"),
+    space: sweep.name ? null : (await get(`/v1/sweeps/${sweep.id}`, {}, { signal })).space,
     first: SWEEP_OVER.has(sweep.status) ? null : await one(sweep.id, "created_at"),
   })));
   return { ...page, data: page.data.map((sweep, at) => ({ ...sweep, ...details[at] })) };
@@ -39,6 +41,7 @@ function Row({ sweep }) {
 }
 
 function List({ query, change }) {
+  useFieldNames();
   const after = query.get("after");
   const { value, problem, reload } = useRead((signal) => read(after, signal), [after]);
   const unfinished = value?.data.some((sweep) => !SWEEP_OVER.has(sweep.status));
