@@ -40,7 +40,7 @@ export default {
     fault: "页面在这里出错了",
     no_page: "没有这个页面",
     to_jobs: "返回任务列表",
-    api: "API",
+    api: "API 文档",
     copy: "复制",
     copied: "已复制",
     close: "关闭",
