@@ -80,8 +80,9 @@ def test_a_sweep_from_its_beginning_to_its_end(
     with database.session(DEFAULT_PROJECT) as session:
         changes.remove(session, sweep_id)
     assert stage.jobs() == 5  # their rows are purged later
+    stage.submit()  # SQLite keeps the row of the job that has the last event
     purge(database, storage)
-    assert stage.jobs() == 1
+    assert stage.jobs() == 2
     monkeypatch.setattr(changes, "YOUNGEST", -1.0)
     changes.forget_empty(database)
     with database.snapshot() as session:

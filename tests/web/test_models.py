@@ -52,7 +52,7 @@ def test_a_trained_model_is_asked_what_a_picture_shows(
     ).json()["predictions"][0]["labels"]
     expect(page.locator(".models-label-name")).to_have_text([each["label"] for each in said])
     shares = page.locator(".models-label-share").all_inner_texts()
-    assert shares[0] == f"{said[0]['probability']:.1%}".replace("%", " %") or shares[0].startswith(">")
+    assert shares[0] == f"{said[0]['probability']:.1%}".replace("%", "\u00a0%") or shares[0].startswith(">")
     seen = page.get_by_role("img", name="The picture with what speaks for")
     until(lambda: seen.evaluate("(image) => image.naturalWidth") >= 8, "no activation map")
 
