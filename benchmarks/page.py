@@ -123,7 +123,7 @@ def listed(setting: Setting) -> dict[str, Any]:
         watched = Watched(setting.browser, setting.url)
         watched.page.goto("/jobs")
         watched.page.wait_for_selector(FIRST_ROW)
-        _until(lambda: _rows(watched) >= JOBS, "the page has not read all jobs")  # noqa: B023
+        _until(lambda: _rows(watched) >= JOBS, "the page has not read all jobs")  # noqa: B023  # it is called in this round
         read = watched.now()
         reading = watched.long_tasks()
         watched.page.wait_for_timeout(1000 * SETTLING_SECONDS)
@@ -213,7 +213,7 @@ def night(setting: Setting) -> dict[str, Any]:
         stand_in.wanted.put(3600 * (hours - at))
         at = hours
         last = round(3600 * hours * EPOCHS_A_SECOND) - 1
-        _until(lambda: watched.page.evaluate("__last") >= last, "the page does not take in the events", 1800)  # noqa: B023
+        _until(lambda: watched.page.evaluate("__last") >= last, "the page does not take in the events", 1800)  # noqa: B023  # as above
         watched.page.wait_for_timeout(2000)
         found[f"{hours:g}"] = watched.heap()
         megabytes, taken = found[f"{hours:g}"] / 1e6, time.monotonic() - begun

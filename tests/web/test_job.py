@@ -205,7 +205,8 @@ def test_a_job_that_is_gone_says_so(service: Service, page: Page, problems: Prob
     problems.expect("404")
     job = service.job()
     opened(page, job)
-    service.stage.fail(job.claim)  # type: ignore[arg-type]
+    assert job.claim is not None
+    service.stage.fail(job.claim)
     expect(page.locator(".error-panel")).to_contain_text("Lower the learning rate.")
     service.client.jobs.delete(job.id)
     expect(page.get_by_role("alert").filter(has_text="deleted meanwhile")).to_be_visible()
