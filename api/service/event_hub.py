@@ -5,31 +5,15 @@ all listeners of its project.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TypeVar
 
-import structlog
-
-from access import keys
 from api.service.event_reader import EventReader, News, Sent
-from api.service.tailer import (
-    CHECK_KEYS_SECONDS,
-    MAX_POLLING_SHARE,
-    MAX_TICK_SECONDS,
-    MIN_TICK_SECONDS,
-    RETRY_SECONDS,
-    Tailer,
-    Watcher,
-)
+from api.service.polling import Poller
+from api.service.tailer import Tailer, Watcher
 from jobs.unseen_events import Unseen
-from models import Database, DatabaseUnavailable, log_outage
-
-Result = TypeVar("Result")
-
-log = structlog.get_logger()
+from models import Database
 
 
 class Listener(Watcher[Sent]):
@@ -50,6 +34,11 @@ class Listener(Watcher[Sent]):
         if not self._unseen.done():
             self._unseen.set_result(unseen)
 
+    def end(self) -> None:
+        """Have the client reconnect."""
+        self.begin(None)
+        super().end()
+
     async def started(self, timeout_seconds: float) -> Unseen | None:
         """What was unseen before the first message. None if it has not begun within `timeout_seconds`, or never
         will."""
@@ -57,45 +46,21 @@ class Listener(Watcher[Sent]):
         return self._unseen.result() if done else None
 
 
-class EventHub:
+class EventHub(Poller):
     """Use it from the event loop only. It reads the database in a thread of its own."""
 
     def __init__(self, database: Database, tailer: Tailer) -> None:
         """Open streams are counted by `tailer`, together with those of single jobs."""
-        self._database, self._tailer = database, tailer
+        super().__init__(database, "event-hub")
+        self._tailer = tailer
         self._listeners: dict[str, set[Listener]] = {}
         self._reader: EventReader | None = None  # while anybody listens
-        self._has_listeners = asyncio.Event()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="event-hub")
-        self.is_closed = False
-
-    async def run(self) -> None:
-        """Read while anybody listens, until this is cancelled."""
-        loop = asyncio.get_running_loop()
-        keys_due = loop.time()
-        try:
-            while True:
-                await self._has_listeners.wait()
-                began = loop.time()
-                if await self._read_once(loop):
-                    wanted = (loop.time() - began) / MAX_POLLING_SHARE
-                    due = began + min(max(MIN_TICK_SECONDS, wanted), MAX_TICK_SECONDS)
-                else:
-                    due = loop.time() + RETRY_SECONDS
-                if loop.time() >= keys_due:
-                    keys_due = loop.time() + CHECK_KEYS_SECONDS
-                    await self._disconnect_revoked(loop)
-                await asyncio.sleep(max(0.0, due - loop.time()))
-        finally:
-            self._thread.shutdown(wait=False)
-            self.close()
 
     def close(self) -> None:
         """End all streams. Their clients reconnect to another process."""
         self.is_closed = True
-        for listener in self._all():
-            listener.begin(None)
-            listener.put("closed")
+        for listener in self._streams():
+            listener.end()
 
     @contextmanager
     def listening(self, project: str, key_id: str | None) -> Iterator[Listener]:
@@ -103,10 +68,9 @@ class EventHub:
         with self._tailer.counting(key_id):
             listener = Listener(project, key_id)
             self._listeners.setdefault(project, set()).add(listener)
-            self._has_listeners.set()
+            self._is_wanted.set()
             if self.is_closed:
-                listener.begin(None)
-                listener.put("closed")
+                listener.end()
             try:
                 yield listener
             finally:
@@ -123,13 +87,13 @@ class EventHub:
         if not listeners:
             del self._listeners[listener.project]
         if not self._listeners:
-            self._has_listeners.clear()
+            self._is_wanted.clear()
             self._reader = None
 
-    def _all(self) -> Sequence[Listener]:
+    def _streams(self) -> Sequence[Listener]:
         return [listener for listeners in self._listeners.values() for listener in listeners]
 
-    async def _read_once(self, loop: asyncio.AbstractEventLoop) -> bool:
+    async def _poll_once(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Returns whether the database has answered."""
         if not self._listeners:
             return True
@@ -153,26 +117,3 @@ class EventHub:
             for project in news.projects:
                 for listener in self._listeners.get(project, ()):
                     listener.begin(news.unseen)
-
-    async def _disconnect_revoked(self, loop: asyncio.AbstractEventLoop) -> None:
-        """End the streams whose keys have been revoked or have expired."""
-        key_ids = {listener.key_id for listener in self._all() if listener.key_id}
-        revoked = await self._in_thread(loop, partial(self._no_longer_valid, key_ids)) if key_ids else None
-        for listener in self._all():
-            if revoked and listener.key_id in revoked:
-                listener.begin(None)
-                listener.put("closed")
-
-    def _no_longer_valid(self, key_ids: Collection[str]) -> set[str]:
-        with self._database.autocommit_read() as session:
-            return keys.no_longer_valid(session, key_ids)
-
-    async def _in_thread(self, loop: asyncio.AbstractEventLoop, read: Callable[[], Result]) -> Result | None:
-        """Run `read` in the hub's thread. None if it fails: the next tick tries again."""
-        try:
-            return await loop.run_in_executor(self._thread, read)
-        except DatabaseUnavailable as error:
-            log_outage(log, error)
-        except Exception:  # a bug of ours must not end the reading: every listener would wait for ever
-            log.exception("reading events failed")
-        return None

@@ -5,31 +5,18 @@ A thousand watchers so cost one query a tick, as one watcher does.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, Literal, TypeVar
 
-import structlog
-
-from access import keys
 from api.http.errors import TooManyWaiting
+from api.service.polling import Poller
 from api.views import translate
 from jobs.following import Position, Updates, find_updates
 from jobs.queries import EventWithEpoch
-from models import Database, DatabaseUnavailable, log_outage
-
-# The time from the start of one poll to the start of the next. A poll takes longer the more jobs are followed. The
-# interval grows with it, up to the maximum, so that polling takes only this share of the time.
-MIN_TICK_SECONDS = 0.05
-MAX_TICK_SECONDS = 0.1
-MAX_POLLING_SHARE = 0.2
-RETRY_SECONDS = 1.0  # from a poll that the database has not answered to the next one
-
-# How often the keys of watchers are checked: a stream must end soon after its key is revoked.
-CHECK_KEYS_SECONDS = 5.0
+from models import Database
 
 MAX_WAITING = 2_000  # open streams and waiting requests of one key
 
@@ -40,10 +27,7 @@ DELETED = 2**63  # greater than every revision
 MAX_UNREAD = 10_000
 MOST_AT_ONCE = 100  # messages that a stream sends in one piece
 
-Result = TypeVar("Result")
 Sent = TypeVar("Sent")
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +67,10 @@ class Watcher(Generic[Sent]):
             found.append(self._messages.get_nowait())
         return found
 
+    def end(self) -> None:
+        """Have the client reconnect."""
+        self.put("closed")
+
     def put(self, message: Sent | EndReason) -> None:
         """Add a message without waiting. If too many wait already, the last one is `behind`, and further ones are
         dropped."""
@@ -105,37 +93,13 @@ class _FollowedJob:
         return not self.watchers and not self.waiting
 
 
-class Tailer:
+class Tailer(Poller):
     """Use it from the event loop only. It reads the database in a thread of its own."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database, "tailer")
         self._jobs: dict[str, _FollowedJob] = {}
-        self._has_followers = asyncio.Event()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="tailer")
         self._waiting: Counter[str | None] = Counter()  # streams and requests, by key id
-        self.is_closed = False
-
-    async def run(self) -> None:
-        """Poll while anybody follows a job, until this is cancelled."""
-        loop = asyncio.get_running_loop()
-        keys_due = loop.time()
-        try:
-            while True:
-                await self._has_followers.wait()
-                began = loop.time()
-                if await self._poll_once(loop):
-                    wanted = (loop.time() - began) / MAX_POLLING_SHARE
-                    due = began + min(max(MIN_TICK_SECONDS, wanted), MAX_TICK_SECONDS)
-                else:
-                    due = loop.time() + RETRY_SECONDS
-                if loop.time() >= keys_due:
-                    keys_due = loop.time() + CHECK_KEYS_SECONDS
-                    await self._disconnect_revoked(loop)
-                await asyncio.sleep(max(0.0, due - loop.time()))
-        finally:
-            self._thread.shutdown(wait=False)
-            self.close()
 
     def close(self) -> None:
         """End all streams and waits. Their clients reconnect to another process."""
@@ -203,7 +167,7 @@ class Tailer:
         return True
 
     def _follow(self, job_id: str, key_id: str | None) -> _FollowedJob:
-        self._has_followers.set()
+        self._is_wanted.set()
         self._waiting[key_id] += 1
         return self._jobs.setdefault(job_id, _FollowedJob())
 
@@ -212,7 +176,7 @@ class Tailer:
         if job.is_unfollowed and self._jobs.get(job_id) is job:
             del self._jobs[job_id]
         if not self._jobs:
-            self._has_followers.clear()
+            self._is_wanted.clear()
 
     def _forget(self, key_id: str | None) -> None:
         self._waiting[key_id] -= 1
@@ -227,24 +191,8 @@ class Tailer:
             self._publish(positions, *found)
         return found is not None
 
-    async def _disconnect_revoked(self, loop: asyncio.AbstractEventLoop) -> None:
-        """End the streams whose keys have been revoked or have expired."""
-        watchers = [watcher for job in self._jobs.values() for watcher in job.watchers if watcher.key_id]
-        key_ids = {str(watcher.key_id) for watcher in watchers}
-        revoked = await self._in_thread(loop, partial(self._no_longer_valid, key_ids)) if watchers else None
-        for watcher in watchers:
-            if revoked and watcher.key_id in revoked:
-                watcher.put("closed")
-
-    async def _in_thread(self, loop: asyncio.AbstractEventLoop, read: Callable[[], Result]) -> Result | None:
-        """Run `read` in the tailer's thread. None if it fails: the next tick tries again."""
-        try:
-            return await loop.run_in_executor(self._thread, read)
-        except DatabaseUnavailable as error:
-            log_outage(log, error)
-        except Exception:  # a bug of ours must not end the polling: every follower would wait for ever
-            log.exception("poll failed")
-        return None
+    def _streams(self) -> Sequence[Watcher[Message]]:
+        return [watcher for job in self._jobs.values() for watcher in job.watchers]
 
     def _read(self, positions: Mapping[str, Position]) -> tuple[Updates, list[tuple[str, Message]]]:
         # Revisions are read before events. An event that is newer than its revision is published now, and not again:
@@ -252,10 +200,6 @@ class Tailer:
         with self._database.autocommit_read() as session:
             news = find_updates(session, positions)
             return news, [(record.event.job_id, message_of(record)) for record in news.events]
-
-    def _no_longer_valid(self, key_ids: Collection[str]) -> set[str]:
-        with self._database.autocommit_read() as session:
-            return keys.no_longer_valid(session, key_ids)
 
     def _publish(self, polled_from: Mapping[str, Position], news: Updates, messages: list[tuple[str, Message]]) -> None:
         for job_id, message in messages:

@@ -221,7 +221,7 @@ def test_each_project_has_its_own(settings: Settings, tenants: "Tenants", stage:
 def test_a_key_that_is_revoked_ends_its_streams(
     settings: Settings, tenants: "Tenants", stage: "Stage", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.service.event_hub.CHECK_KEYS_SECONDS", 0.1)
+    monkeypatch.setattr("api.service.polling.CHECK_KEYS_SECONDS", 0.1)
     app = create_app(settings.model_copy(update={"require_keys": True}))
     with serving(app) as url, httpx2.Client(base_url=url, timeout=60) as client:
         with listening(client, **tenants.header("first", "read")) as messages:

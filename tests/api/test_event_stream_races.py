@@ -74,7 +74,7 @@ def test_each_event_once_whatever_breaks(
         return read(session, ids)
 
     monkeypatch.setattr(event_feed, "_whole", failing)
-    monkeypatch.setattr("api.service.event_hub.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("api.service.polling.RETRY_SECONDS", 0.01)
     monkeypatch.setattr(all_events, "RETRY_MILLISECONDS", 1)
     with stage.database.snapshot() as session:
         at_once = 1 if event_feed.is_in_order(session) else 6

@@ -187,7 +187,7 @@ def test_a_job_that_is_deleted_ends_its_stream(live: httpx2.Client, stage: "Stag
 def test_a_key_that_is_revoked_ends_its_streams(
     settings: Settings, tenants: "Tenants", stage: "Stage", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.service.tailer.CHECK_KEYS_SECONDS", 0.1)
+    monkeypatch.setattr("api.service.polling.CHECK_KEYS_SECONDS", 0.1)
     job_id = stage.submit(project="first")
     app = create_app(settings.model_copy(update={"require_keys": True}))
     with serving(app) as url, httpx2.Client(base_url=url, timeout=240) as client:

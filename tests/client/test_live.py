@@ -206,7 +206,7 @@ def test_projects_and_their_quotas(guarded_url: str, tenants: "Tenants") -> None
 def test_the_stream_ends_with_the_key(
     guarded_url: str, tenants: "Tenants", stage: "Stage", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.service.tailer.CHECK_KEYS_SECONDS", 0.1)
+    monkeypatch.setattr("api.service.polling.CHECK_KEYS_SECONDS", 0.1)
     job_id = stage.submit(project="first")
     with Epochal(guarded_url, tenants.keys["first"]["admin"]) as administrator:
         made = administrator.keys.create("watcher", ["read"])
